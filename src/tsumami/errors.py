@@ -1,0 +1,132 @@
+"""Every error that tsumami raises on purpose, as one tree.
+
+Guarantee: whatever a user can get wrong ends in a subclass of `TsumamiError` whose message names the value, what would
+have been accepted, and the remedy. The command line turns any of them into one line and exit code 2; the app into a
+message in the page. Anything else that escapes is a bug of ours.
+
+    TsumamiError
+    ├── SettingsError            a settings value that cannot work (also a ValueError)
+    │   ├── UnknownKnobError     no knob of that name; the nearest ones are named
+    │   └── GrammarError         a GBNF grammar or JSON schema that does not parse
+    ├── ModelError               a model that cannot be used
+    │   ├── ModelNotFoundError   no such file, alias or installed package
+    │   ├── ModelFormatError     not a GGUF file, a truncated one, or an unknown architecture
+    │   ├── HubError             the hub could not be reached, or has no such file
+    │   └── OutOfMemoryError     weights or context do not fit into memory
+    ├── PromptError              a prompt that cannot be used
+    │   ├── EmptyPromptError     no tokens to start from
+    │   ├── PromptTooLongError   more tokens than the context holds
+    │   └── TemplateError        a chat template that does not parse or refuses the messages
+    ├── EngineError              the engine could not do what was asked
+    │   ├── OutOfCellsError      a sequence needs more KV cells than the cache has
+    │   ├── EngineClosedError    the model was closed
+    │   └── CancelledError       the work was cancelled
+    ├── RunFileError             a saved run that cannot be read
+    ├── SpeechError              audio that cannot be heard or spoken
+    └── MissingDependencyError   an optional package is missing; the message says the install command
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CancelledError",
+    "EmptyPromptError",
+    "EngineClosedError",
+    "EngineError",
+    "GrammarError",
+    "HubError",
+    "MissingDependencyError",
+    "ModelError",
+    "ModelFormatError",
+    "ModelNotFoundError",
+    "OutOfCellsError",
+    "OutOfMemoryError",
+    "PromptError",
+    "PromptTooLongError",
+    "RunFileError",
+    "SettingsError",
+    "SpeechError",
+    "TemplateError",
+    "TsumamiError",
+    "UnknownKnobError",
+]
+
+
+class TsumamiError(Exception):
+    """Base of every error that tsumami raises on purpose."""
+
+
+class SettingsError(TsumamiError, ValueError):
+    """A settings value that cannot work; the message names the knob, the value and the allowed range."""
+
+
+class UnknownKnobError(SettingsError):
+    """No knob has this name; the message names the nearest ones."""
+
+
+class GrammarError(SettingsError):
+    """A GBNF grammar or a JSON schema that does not parse."""
+
+
+class ModelError(TsumamiError):
+    """A model that cannot be used."""
+
+
+class ModelNotFoundError(ModelError):
+    """No such file, alias or installed model package."""
+
+
+class ModelFormatError(ModelError):
+    """Not a GGUF file, a truncated one, or an architecture that this build does not know."""
+
+
+class HubError(ModelError):
+    """The hub could not be reached or has no such file."""
+
+
+class OutOfMemoryError(ModelError):
+    """Weights or context do not fit into memory."""
+
+
+class PromptError(TsumamiError):
+    """A prompt that cannot be used."""
+
+
+class EmptyPromptError(PromptError):
+    """The prompt has no token to start from."""
+
+
+class PromptTooLongError(PromptError):
+    """The prompt has more tokens than the context holds."""
+
+
+class TemplateError(PromptError):
+    """A chat template that does not parse, or that refuses these messages."""
+
+
+class EngineError(TsumamiError):
+    """The engine could not do what was asked."""
+
+
+class OutOfCellsError(EngineError):
+    """A sequence needs more KV cells than the whole cache has."""
+
+
+class EngineClosedError(EngineError):
+    """The engine was closed, so nothing can be decoded any more."""
+
+
+class CancelledError(EngineError):
+    """The work was cancelled before it was done."""
+
+
+class RunFileError(TsumamiError):
+    """A saved run that cannot be read: not JSON, another format version, or fields that do not fit."""
+
+
+class SpeechError(TsumamiError):
+    """Audio that cannot be heard or text that cannot be spoken."""
+
+
+class MissingDependencyError(TsumamiError):
+    """An optional package is missing; the message says the exact install command."""
