@@ -1,0 +1,753 @@
+"""The one table of what each knob is.
+
+Guarantee: whatever shows, checks, converts or explains a knob derives from `KNOBS`, so a range or a default is written
+once. The numbers stand here, the words in `tsumami.knobs_text`. Three ranges that others mix up are kept apart:
+`low`..`high` is what mathematics and llama.cpp accept, `slider` only what is handy, and `neutral` is the value at which
+the knob does nothing (None: it has none). Order: the classic fourteen first, as llama-cpp-python names them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+from tsumami import values
+from tsumami.errors import SettingsError, UnknownKnobError
+from tsumami.knobs_text import en, ja
+from tsumami.orders import check_order
+
+__all__ = ["CLASSIC_KNOBS", "GROUPS", "KNOBS", "Group", "Kind", "Knob", "Slider", "default", "get"]
+
+Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "order"]
+"""How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
+
+
+class Slider(NamedTuple):
+    """The handy part of a range. `high` is None where it depends on the model: see `Knob.slider_for`."""
+
+    low: float
+    high: float | None
+    step: float
+
+
+class Group(NamedTuple):
+    """The title of a group of knobs."""
+
+    title_ja: str
+    title_en: str
+
+
+GROUPS: Mapping[str, Group] = MappingProxyType(
+    {
+        "length": Group("長さと停止", "Length and stopping"),
+        "temperature": Group("温度", "Temperature"),
+        "truncation": Group("候補の絞り込み", "Narrowing the candidates"),
+        "penalties": Group("繰り返しペナルティ", "Repetition penalties"),
+        "random": Group("乱数", "Randomness"),
+        "mirostat": Group("Mirostat", "Mirostat"),
+        "dry": Group("DRY(連続した繰り返しの抑制)", "DRY (against repeated sequences)"),
+        "xtc": Group("XTC(上位候補の除外)", "XTC (exclude top choices)"),
+        "contrastive": Group("コントラスティブサーチ", "Contrastive search"),
+        "constraint": Group("制約", "Constraints"),
+        "order": Group("ステージの順序", "Order of the stages"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """One knob: its numbers, its words, and what a valid value is."""
+
+    name: str
+    kind: Kind
+    default: Any
+    group: str
+    stage: str
+    neutral: Any = None
+    classic: bool = False
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+    smallest: float | None = None
+    """Smallest positive value that works where 0 means something else (or nothing): below it float32 overflows."""
+    reason: str = ""
+    """Why the range ends where it ends, for the message of an error."""
+    choices: tuple[int, ...] = ()
+    max_bytes: int | None = None
+    slider: Slider | None = None
+    formula: str = ""
+    paper: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    label_ja: str
+    label_en: str
+    line_ja: str
+    line_en: str
+    paragraph_ja: str
+    paragraph_en: str
+
+    @property
+    def allowed(self) -> str:
+        """The valid range in words, for messages, help and the reference table."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
+        return _ALLOWED.get(self.kind) or self._range()
+
+    def slider_for(self, n_ctx: int) -> Slider | None:
+        """The slider's range on a model with `n_ctx` cells of context."""
+        if self.slider is None or self.slider.high is not None:
+            return self.slider
+        return self.slider._replace(high=max(n_ctx - 256, 1))
+
+    def validate(self, value: object) -> Any:
+        """The value in the form in which Settings keeps it (plain, hashable); SettingsError says why it cannot work."""
+        match self.kind:
+            case "int":
+                return int(self._within(values.check_int(self.name, value, self.allowed)))
+            case "float":
+                return self._within(values.check_float(self.name, value, self.allowed))
+            case "choice":
+                return self._chosen(values.check_int(self.name, value, self.allowed))
+            case "bool":
+                return values.check_bool(self.name, value)
+            case "texts":
+                return values.check_texts(self.name, value, self.max_bytes)
+            case "bias":
+                return values.check_bias(self.name, value)
+            case "grammar":
+                return values.check_grammar(self.name, value)
+            case "schema":
+                return values.check_schema(self.name, value)
+            case "order":
+                return check_order(self.name, value)
+
+    def _chosen(self, value: int) -> int:
+        if value not in self.choices:
+            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}")
+        return value
+
+    def _within(self, value: float) -> float:
+        below = self.low is not None and (value <= self.low if self.low_open else value < self.low)
+        above = self.high is not None and (value >= self.high if self.high_open else value > self.high)
+        if below or above or (self.smallest is not None and 0 < value < self.smallest):
+            why = f"; {self.reason}" if self.reason else ""
+            raise SettingsError(f"{self.name} = {value!r}: needs {self.allowed}{why}")
+        return value
+
+    def _range(self) -> str:
+        low, high = (_number(bound) for bound in (self.low, self.high))
+        if self.smallest is not None:
+            return f"{self.smallest:g} or more" if self.low_open else f"{low}, or {self.smallest:g} or more"
+        if low and high:
+            return f"{low} to {high}"
+        return f"{low} or more" if low else "any finite number"
+
+
+_ALLOWED: Mapping[str, str] = {
+    "bool": "true or false",
+    "texts": "a list of non-empty texts",
+    "bias": "a mapping from token id to bias",
+    "grammar": "the text of a GBNF grammar",
+    "schema": "a JSON schema (an object)",
+    "order": "'classic', 'llama.cpp', or a list of stage names",
+}
+
+
+def _number(bound: float | None) -> str:
+    if bound is None:
+        return ""
+    return str(int(bound)) if math.isclose(bound, int(bound)) and abs(bound) < 2**53 else f"{bound:g}"
+
+
+def _knob(name: str, kind: Kind, default: Any, group: str, stage: str, /, **numbers: Any) -> Knob:
+    """Join a row's numbers with its words."""
+    j, e = ja.WORDS[name], en.WORDS[name]
+    numbers["aliases"] = MappingProxyType(numbers.get("aliases", {}))
+    return Knob(
+        name=name,
+        kind=kind,
+        default=default,
+        group=group,
+        stage=stage,
+        label_ja=j.label,
+        label_en=e.label,
+        line_ja=j.line,
+        line_en=e.line,
+        paragraph_ja=j.paragraph,
+        paragraph_en=e.paragraph,
+        **numbers,
+    )
+
+
+_WINDOW = {
+    "low": 0,
+    "high": 2**24,
+    "reason": "0 switches it off, and llama.cpp reserves memory for the whole window, so it stays within any context",
+}
+_YES = True
+_UNIT = {"low": 0, "high": 1}
+_LOGIT = {
+    "low": -values.BIAS_LIMIT,
+    "high": values.BIAS_LIMIT,
+    "reason": "beyond that, sums of logits can leave float32 and become NaN",
+}
+
+_CLASSIC = (
+    _knob(
+        "max_tokens",
+        "int",
+        512,
+        "length",
+        "loop",
+        classic=True,
+        low=0,
+        high=values.INT32_MAX,
+        reason="0 already means until the context is full",
+        slider=Slider(0, None, 1),
+        formula=r"n_\mathrm{new} \le \text{max\_tokens}",
+        aliases={
+            "llama.cpp": "--predict (-n)",
+            "llama-cpp-python": "max_tokens",
+            "HF": "max_new_tokens",
+            "OpenAI": "max_completion_tokens",
+            "Ollama": "num_predict",
+            "vLLM": "max_tokens",
+        },
+    ),
+    _knob(
+        "temperature",
+        "float",
+        0.8,
+        "temperature",
+        "temperature",
+        classic=True,
+        neutral=1.0,
+        low=0,
+        smallest=1e-15,
+        reason="logits are divided by it: below 0 would turn their order round, and close to 0 they leave float32"
+        " (0 itself means greedy)",
+        slider=Slider(0, 3, 0.05),
+        formula=r"l_i' = \frac{l_i}{T}, \quad p_i = \frac{e^{l_i / T}}{\sum_j e^{l_j / T}}",
+        paper="Ackley, Hinton, Sejnowski 1985: A Learning Algorithm for Boltzmann Machines"
+        " https://doi.org/10.1207/s15516709cog0901_7",
+        aliases={
+            "llama.cpp": "--temp",
+            "llama-cpp-python": "temperature",
+            "HF": "temperature",
+            "OpenAI": "temperature",
+            "Ollama": "temperature",
+            "vLLM": "temperature",
+        },
+    ),
+    _knob(
+        "top_p",
+        "float",
+        0.95,
+        "truncation",
+        "top_p",
+        classic=True,
+        neutral=1.0,
+        **_UNIT,
+        reason="it is a sum of probabilities",
+        slider=Slider(0, 1, 0.01),
+        formula=r"\min k : \sum_{i=1}^{k} p_{(i)} \ge p",
+        paper="Holtzman et al. 2019: The Curious Case of Neural Text Degeneration https://arxiv.org/abs/1904.09751",
+        aliases={
+            "llama.cpp": "--top-p",
+            "llama-cpp-python": "top_p",
+            "HF": "top_p",
+            "OpenAI": "top_p",
+            "Ollama": "top_p",
+            "vLLM": "top_p",
+        },
+    ),
+    _knob(
+        "min_p",
+        "float",
+        0.05,
+        "truncation",
+        "min_p",
+        classic=True,
+        neutral=0.0,
+        **_UNIT,
+        reason="it is a share of the largest probability",
+        slider=Slider(0, 1, 0.01),
+        formula=r"p_i \ge p_\mathrm{min} \cdot \max_j p_j \iff l_i \ge \max_j l_j + \ln p_\mathrm{min}",
+        paper="Nguyen et al. 2024: Turning Up the Heat: Min-p Sampling https://arxiv.org/abs/2407.01082",
+        aliases={
+            "llama.cpp": "--min-p",
+            "llama-cpp-python": "min_p",
+            "HF": "min_p",
+            "Ollama": "min_p",
+            "vLLM": "min_p",
+        },
+    ),
+    _knob(
+        "typical_p",
+        "float",
+        1.0,
+        "truncation",
+        "typ_p",
+        classic=True,
+        neutral=1.0,
+        **_UNIT,
+        reason="it is a sum of probabilities",
+        slider=Slider(0, 1, 0.01),
+        formula=r"H = -\sum_j p_j \ln p_j, \quad \text{ascending } |{-\ln p_i} - H|"
+        r", \quad \min k : \sum_{i=1}^{k} p_{(i)} > p",
+        paper="Meister et al. 2022: Locally Typical Sampling https://arxiv.org/abs/2202.00666",
+        aliases={
+            "llama.cpp": "--typical",
+            "llama-cpp-python": "typical_p",
+            "HF": "typical_p",
+            "Ollama": "typical_p",
+        },
+    ),
+    _knob(
+        "frequency_penalty",
+        "float",
+        0.0,
+        "penalties",
+        "penalties",
+        classic=True,
+        neutral=0.0,
+        **_LOGIT,
+        slider=Slider(-2, 2, 0.05),
+        formula=r"l_i' = l_i - c_i \cdot \alpha_\mathrm{frequency}",
+        paper="OpenAI API reference: frequency penalty https://platform.openai.com/docs/api-reference/chat",
+        aliases={
+            "llama.cpp": "--frequency-penalty",
+            "llama-cpp-python": "frequency_penalty",
+            "OpenAI": "frequency_penalty",
+            "Ollama": "frequency_penalty",
+            "vLLM": "frequency_penalty",
+        },
+    ),
+    _knob(
+        "presence_penalty",
+        "float",
+        0.0,
+        "penalties",
+        "penalties",
+        classic=True,
+        neutral=0.0,
+        **_LOGIT,
+        slider=Slider(-2, 2, 0.05),
+        formula=r"l_i' = l_i - [c_i > 0] \cdot \alpha_\mathrm{presence}",
+        paper="OpenAI API reference: presence penalty https://platform.openai.com/docs/api-reference/chat",
+        aliases={
+            "llama.cpp": "--presence-penalty",
+            "llama-cpp-python": "presence_penalty",
+            "OpenAI": "presence_penalty",
+            "Ollama": "presence_penalty",
+            "vLLM": "presence_penalty",
+        },
+    ),
+    _knob(
+        "repeat_penalty",
+        "float",
+        1.1,
+        "penalties",
+        "penalties",
+        classic=True,
+        neutral=1.0,
+        low=0,
+        low_open=True,
+        smallest=1e-10,
+        reason="logits above 0 are divided by it, so 0 and tiny values cannot work; 1 does nothing",
+        slider=Slider(0.05, 3, 0.05),
+        formula=r"l_i' = \begin{cases} l_i \cdot \theta & l_i \le 0 \\ l_i / \theta & l_i > 0 \end{cases}"
+        r" \quad (c_i > 0)",
+        paper="Keskar et al. 2019: CTRL https://arxiv.org/abs/1909.05858",
+        aliases={
+            "llama.cpp": "--repeat-penalty",
+            "llama-cpp-python": "repeat_penalty",
+            "HF": "repetition_penalty",
+            "Ollama": "repeat_penalty",
+            "vLLM": "repetition_penalty",
+        },
+    ),
+    _knob(
+        "top_k",
+        "int",
+        40,
+        "truncation",
+        "top_k",
+        classic=True,
+        neutral=0,
+        low=0,
+        high=values.INT32_MAX,
+        reason="0 already keeps every token",
+        slider=Slider(0, 100, 1),
+        formula=r"\{ i : \operatorname{rank}(l_i) \le k \}",
+        paper="Fan et al. 2018: Hierarchical Neural Story Generation https://arxiv.org/abs/1805.04833",
+        aliases={
+            "llama.cpp": "--top-k",
+            "llama-cpp-python": "top_k",
+            "HF": "top_k",
+            "Ollama": "top_k",
+            "vLLM": "top_k",
+        },
+    ),
+    _knob(
+        "seed",
+        "int",
+        -1,
+        "random",
+        "draw",
+        classic=True,
+        low=-(2**31),
+        high=2**32 - 2,
+        reason="below 0 means random, and llama.cpp keeps 4294967295 (0xFFFFFFFF) for random too",
+        slider=Slider(-1, 1000, 1),
+        formula=r"u_t = u(s, t) \in [0, 1), \quad \min i : \sum_{j \le i} p_j \ge u_t",
+        paper="Matsumoto, Nishimura 1998: Mersenne Twister https://doi.org/10.1145/272991.272995",
+        aliases={
+            "llama.cpp": "--seed",
+            "llama-cpp-python": "seed",
+            "HF": "set_seed()",
+            "OpenAI": "seed",
+            "Ollama": "seed",
+            "vLLM": "seed",
+        },
+    ),
+    _knob(
+        "tfs_z",
+        "float",
+        1.0,
+        "truncation",
+        "tfs_z",
+        classic=True,
+        neutral=1.0,
+        **_UNIT,
+        reason="it is a share of the total curvature",
+        slider=Slider(0, 1, 0.01),
+        formula=r"w_i = \frac{|p_i - 2 p_{i+1} + p_{i+2}|}{\sum_j |p_j - 2 p_{j+1} + p_{j+2}|}"
+        r", \quad \min k : \sum_{i=0}^{k} w_i > z",
+        paper="Phénix, Egan 2019: Tail Free Sampling https://www.trentonbricken.com/Tail-Free-Sampling/"
+        " (removed in https://github.com/ggml-org/llama.cpp/pull/10071)",
+        aliases={
+            "llama.cpp": "--tfs (until #10071)",
+            "llama-cpp-python": "tfs_z (ignored since 0.3.2)",
+            "Ollama": "tfs_z (removed)",
+        },
+    ),
+    _knob(
+        "mirostat_mode",
+        "choice",
+        0,
+        "mirostat",
+        "mirostat",
+        classic=True,
+        neutral=0,
+        choices=(0, 1, 2),
+        formula=r"S(x) = -\log_2 p(x), \quad \mu_0 = 2\tau",
+        paper="Basu et al. 2020: Mirostat https://arxiv.org/abs/2007.14966",
+        aliases={"llama.cpp": "--mirostat", "llama-cpp-python": "mirostat_mode", "Ollama": "mirostat"},
+    ),
+    _knob(
+        "mirostat_tau",
+        "float",
+        5.0,
+        "mirostat",
+        "mirostat",
+        classic=True,
+        low=0,
+        reason="it is a surprise in bits, and no token has less than 0",
+        slider=Slider(0, 10, 0.1),
+        formula=r"\mu_{t+1} = \mu_t - \eta \, (S(x_t) - \tau)",
+        paper="Basu et al. 2020: Mirostat https://arxiv.org/abs/2007.14966",
+        aliases={"llama.cpp": "--mirostat-ent", "llama-cpp-python": "mirostat_tau", "Ollama": "mirostat_tau"},
+    ),
+    _knob(
+        "mirostat_eta",
+        "float",
+        0.1,
+        "mirostat",
+        "mirostat",
+        classic=True,
+        low=0,
+        reason="a negative rate would steer away from the target",
+        slider=Slider(0, 1, 0.01),
+        formula=r"\mu_{t+1} = \mu_t - \eta \, (S(x_t) - \tau)",
+        paper="Basu et al. 2020: Mirostat https://arxiv.org/abs/2007.14966",
+        aliases={"llama.cpp": "--mirostat-lr", "llama-cpp-python": "mirostat_eta", "Ollama": "mirostat_eta"},
+    ),
+)
+
+_DRY_PAPER = "p-e-w 2024: DRY https://github.com/oobabooga/text-generation-webui/pull/5677"
+_DRY_FORMULA = r"l_i' = l_i - m \cdot b^{\,n_i - a} \quad (n_i \ge a)"
+_XTC_PAPER = "p-e-w 2024: Exclude Top Choices https://github.com/oobabooga/text-generation-webui/pull/6335"
+_DYNATEMP_PAPER = "kalomaze 2023: Dynamic temperature https://github.com/ggml-org/llama.cpp/pull/4972"
+_DYNATEMP_FORMULA = r"T' = T_\mathrm{min} + (T_\mathrm{max} - T_\mathrm{min}) \left(\frac{H}{\ln n}\right)^{e}"
+
+_NEWER = (
+    _knob(
+        "repeat_last_n",
+        "int",
+        64,
+        "penalties",
+        "penalties",
+        neutral=0,
+        **_WINDOW,
+        slider=Slider(0, 2048, 1),
+        formula=r"c_i = |\{ t : x_t = i, \; T - n < t \le T \}|",
+        aliases={
+            "llama.cpp": "--repeat-last-n",
+            "llama-cpp-python": "last_n_tokens_size",
+            "Ollama": "repeat_last_n",
+        },
+    ),
+    _knob("penalize_prompt", "bool", _YES, "penalties", "penalties"),
+    _knob(
+        "dynatemp_range",
+        "float",
+        0.0,
+        "temperature",
+        "temperature",
+        neutral=0.0,
+        low=0,
+        reason="it is the distance from the temperature to both ends",
+        slider=Slider(0, 3, 0.05),
+        formula=r"T_\mathrm{min} = \max(0, T - r), \quad T_\mathrm{max} = T + r",
+        paper=_DYNATEMP_PAPER,
+        aliases={"llama.cpp": "--dynatemp-range"},
+    ),
+    _knob(
+        "dynatemp_exponent",
+        "float",
+        1.0,
+        "temperature",
+        "temperature",
+        low=0,
+        reason="entropy 0 to a negative power is infinite",
+        slider=Slider(0, 5, 0.05),
+        formula=_DYNATEMP_FORMULA,
+        paper=_DYNATEMP_PAPER,
+        aliases={"llama.cpp": "--dynatemp-exp"},
+    ),
+    _knob(
+        "xtc_probability",
+        "float",
+        0.0,
+        "xtc",
+        "xtc",
+        neutral=0.0,
+        **_UNIT,
+        reason="it is a probability",
+        slider=Slider(0, 1, 0.01),
+        formula=r"P(\text{cut}) = p_\mathrm{xtc}",
+        paper=_XTC_PAPER,
+        aliases={"llama.cpp": "--xtc-probability"},
+    ),
+    _knob(
+        "xtc_threshold",
+        "float",
+        0.1,
+        "xtc",
+        "xtc",
+        **_UNIT,
+        reason="it is a probability; above 0.5 two tokens can never both reach it, so nothing is removed",
+        slider=Slider(0, 0.5, 0.01),
+        formula=r"\text{remove every } p_i \ge t \text{ but the smallest}",
+        paper=_XTC_PAPER,
+        aliases={"llama.cpp": "--xtc-threshold"},
+    ),
+    _knob(
+        "top_n_sigma",
+        "float",
+        0.0,
+        "truncation",
+        "top_n_sigma",
+        neutral=0.0,
+        low=0,
+        reason="0 already switches it off (llama.cpp writes -1)",
+        slider=Slider(0, 5, 0.05),
+        formula=r"l_i \ge \max_j l_j - n \sigma",
+        paper="Tang et al. 2024: Top-nσ: Not All Logits Are You Need https://arxiv.org/abs/2411.07641",
+        aliases={"llama.cpp": "--top-n-sigma"},
+    ),
+    _knob(
+        "dry_multiplier",
+        "float",
+        0.0,
+        "dry",
+        "dry",
+        neutral=0.0,
+        low=0,
+        reason="a negative one rewards repeating without bound until the logits leave float32",
+        slider=Slider(0, 5, 0.05),
+        formula=_DRY_FORMULA,
+        paper=_DRY_PAPER,
+        aliases={"llama.cpp": "--dry-multiplier"},
+    ),
+    _knob(
+        "dry_base",
+        "float",
+        1.75,
+        "dry",
+        "dry",
+        low=1,
+        reason="llama.cpp switches DRY off below 1, since longer repeats would cost less",
+        slider=Slider(1, 4, 0.05),
+        formula=_DRY_FORMULA,
+        paper=_DRY_PAPER,
+        aliases={"llama.cpp": "--dry-base"},
+    ),
+    _knob(
+        "dry_allowed_length",
+        "int",
+        2,
+        "dry",
+        "dry",
+        low=0,
+        high=values.INT32_MAX,
+        reason="it is a length in tokens",
+        slider=Slider(0, 20, 1),
+        formula=_DRY_FORMULA,
+        paper=_DRY_PAPER,
+        aliases={"llama.cpp": "--dry-allowed-length"},
+    ),
+    _knob(
+        "dry_penalty_last_n",
+        "int",
+        64,
+        "dry",
+        "dry",
+        neutral=0,
+        **_WINDOW,
+        slider=Slider(0, 2048, 1),
+        formula=r"x_{T-n+1}, \dots, x_T",
+        paper=_DRY_PAPER,
+        aliases={"llama.cpp": "--dry-penalty-last-n"},
+    ),
+    _knob(
+        "dry_sequence_breakers",
+        "texts",
+        ("\n", ":", '"', "*"),
+        "dry",
+        "dry",
+        max_bytes=values.BREAKER_BYTES,
+        paper=_DRY_PAPER,
+        aliases={"llama.cpp": "--dry-sequence-breaker"},
+    ),
+    _knob(
+        "penalty_alpha",
+        "float",
+        0.0,
+        "contrastive",
+        "contrastive",
+        neutral=0.0,
+        **_UNIT,
+        reason="it weighs two terms against each other",
+        slider=Slider(0, 1, 0.01),
+        formula=r"\arg\max_{v \in V_k} \; (1 - \alpha)\, p(v \mid x) - \alpha \max_j \cos(h_v, h_j)",
+        paper="Su et al. 2022: A Contrastive Framework for Neural Text Generation https://arxiv.org/abs/2202.06417",
+        aliases={"HF": "penalty_alpha"},
+    ),
+    _knob(
+        "min_keep",
+        "int",
+        0,
+        "truncation",
+        "draw",
+        neutral=0,
+        low=0,
+        high=values.INT32_MAX,
+        reason="it is a number of tokens",
+        slider=Slider(0, 20, 1),
+        formula=r"|V_\text{kept}| \ge \text{min\_keep}",
+        aliases={"llama.cpp": "min_keep (llama-server)", "HF": "min_tokens_to_keep"},
+    ),
+    _knob(
+        "logit_bias",
+        "bias",
+        (),
+        "constraint",
+        "logit_bias",
+        neutral=(),
+        formula=r"l_i' = l_i + b_i",
+        paper="OpenAI API reference: logit bias https://platform.openai.com/docs/api-reference/chat",
+        aliases={
+            "llama.cpp": "--logit-bias",
+            "llama-cpp-python": "logit_bias",
+            "HF": "sequence_bias",
+            "OpenAI": "logit_bias",
+            "vLLM": "logit_bias",
+        },
+    ),
+    _knob(
+        "grammar",
+        "grammar",
+        None,
+        "constraint",
+        "grammar",
+        formula=r"l_i' = -\infty \text{ where the grammar does not allow } i",
+        paper="llama.cpp: GBNF guide https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md",
+        aliases={"llama.cpp": "--grammar", "llama-cpp-python": "grammar", "vLLM": "structured_outputs.grammar"},
+    ),
+    _knob(
+        "json_schema",
+        "schema",
+        None,
+        "constraint",
+        "grammar",
+        formula=r"l_i' = -\infty \text{ where the schema does not allow } i",
+        paper="JSON Schema https://json-schema.org/specification",
+        aliases={
+            "llama.cpp": "--json-schema",
+            "llama-cpp-python": "response_format",
+            "OpenAI": "response_format",
+            "Ollama": "format",
+            "vLLM": "structured_outputs.json",
+        },
+    ),
+    _knob(
+        "stop",
+        "texts",
+        (),
+        "length",
+        "loop",
+        neutral=(),
+        aliases={
+            "llama.cpp": "--reverse-prompt",
+            "llama-cpp-python": "stop",
+            "HF": "stop_strings",
+            "OpenAI": "stop",
+            "Ollama": "stop",
+            "vLLM": "stop",
+        },
+    ),
+    _knob(
+        "samplers",
+        "order",
+        "classic",
+        "order",
+        "order",
+        aliases={"llama.cpp": "--samplers"},
+    ),
+)
+
+CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _CLASSIC)
+"""The fourteen names that the field has known since 2023."""
+
+KNOBS: Mapping[str, Knob] = MappingProxyType({knob.name: knob for knob in (*_CLASSIC, *_NEWER)})
+"""Every knob by name, in the order in which pages show them."""
+
+
+def get(name: str) -> Knob:
+    """The knob of this name; UnknownKnobError names the nearest ones."""
+    if name in KNOBS:
+        return KNOBS[name]
+    near = difflib.get_close_matches(name, KNOBS, n=3, cutoff=0.5)
+    hint = f"nearest: {', '.join(near)}" if near else f"the knobs are: {', '.join(KNOBS)}"
+    raise UnknownKnobError(f"no knob is called {name!r}; {hint}")
+
+
+def default(name: str) -> Any:
+    """The default of the knob of this name."""
+    return get(name).default

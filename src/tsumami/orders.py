@@ -1,0 +1,74 @@
+"""Which stages a chain can have, and the orders that have a name.
+
+Guarantee: an order is a tuple of stage names, each at most once, or one of two names, so that equal chains are equal
+values: a list that spells out a named order becomes its name. The stage names are llama.cpp's own
+(`common_sampler_type_to_str`), plus `tfs_z`, which llama.cpp had until #10071.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from tsumami.errors import SettingsError
+
+__all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "check_order", "resolve"]
+
+CLASSIC = (
+    "penalties",
+    "dry",
+    "top_n_sigma",
+    "top_k",
+    "tfs_z",
+    "typ_p",
+    "top_p",
+    "min_p",
+    "xtc",
+    "temperature",
+)
+"""The chain of llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them."""
+
+LLAMA_CPP = tuple(stage for stage in CLASSIC if stage != "tfs_z")
+"""llama.cpp's default order today (`common_params_sampling::samplers`)."""
+
+STAGES = CLASSIC
+"""Every stage that an order may name."""
+
+ORDERS: Mapping[str, tuple[str, ...]] = MappingProxyType({"classic": CLASSIC, "llama.cpp": LLAMA_CPP})
+
+
+def resolve(samplers: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The stage names that a checked value of the `samplers` knob stands for."""
+    return ORDERS[samplers] if isinstance(samplers, str) else samplers
+
+
+def check_order(name: str, value: object) -> str | tuple[str, ...]:
+    """Check an order: a name, stage names separated by `;` or `,` (`none` = no stage), or an iterable of names.
+
+    Raises SettingsError for an unknown stage (with the nearest name) and for one named twice.
+    """
+    if isinstance(value, str):
+        if value in ORDERS:
+            return value
+        stages = () if value == "none" else tuple(re.split(r"\s*[;,]\s*", value.strip()))
+    elif isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping, set, frozenset)):
+        stages = tuple(value)
+    else:
+        raise SettingsError(f"{name} = {value!r}: {_allowed()}")
+    for i, stage in enumerate(stages):
+        if stage not in STAGES:
+            raise SettingsError(f"{name}: no stage is called {stage!r}{_nearest(stage)}; {_allowed()}")
+        if stage in stages[:i]:
+            raise SettingsError(f"{name}: {stage!r} is named twice; name each stage at most once")
+    return next((known for known, order in ORDERS.items() if order == stages), stages)
+
+
+def _allowed() -> str:
+    return f"allowed: {', '.join(map(repr, ORDERS))}, or a list of stages out of {', '.join(STAGES)}"
+
+
+def _nearest(stage: object) -> str:
+    near = difflib.get_close_matches(str(stage), (*STAGES, *ORDERS), n=1, cutoff=0.5)
+    return f" (nearest: {near[0]})" if near else ""

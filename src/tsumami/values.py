@@ -1,0 +1,191 @@
+"""What a value of each kind of knob is, and the message when it is none.
+
+Guarantee: every function returns a plain, hashable, immutable value or raises SettingsError with a message that names
+the knob, the value, what is allowed and why. llama.cpp stores numbers as float32 and int32 and reads texts as
+null-terminated UTF-8, so what those cannot hold is refused here and never silently changed later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+
+from tsumami.errors import GrammarError, SettingsError
+
+__all__ = [
+    "BIAS_LIMIT",
+    "BREAKER_BYTES",
+    "FLOAT32_MAX",
+    "INT32_MAX",
+    "Bias",
+    "check_bias",
+    "check_bool",
+    "check_float",
+    "check_grammar",
+    "check_int",
+    "check_schema",
+    "check_texts",
+]
+
+INT32_MAX = 2**31 - 1
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127
+BIAS_LIMIT = 1e9
+"""Largest number that may be added to a logit: larger ones can leave float32, and infinity - infinity is NaN."""
+BREAKER_BYTES = 40
+"""llama.cpp cuts a DRY breaker after this many bytes (`llama_sampler_init_dry`, MAX_CHAR_LEN)."""
+
+Bias = tuple[int, float]
+"""A token id and the number that is added to its logit."""
+
+
+def check_int(name: str, value: object, allowed: str) -> int:
+    """An integer, also written as a float without a fraction; `allowed` goes into the message."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        number = float(value)
+        if number.is_integer():
+            return int(number)
+        raise SettingsError(f"{name} = {value!r}: needs a whole number, {allowed}")
+    raise SettingsError(f"{name} = {value!r}: needs a whole number, {allowed}, not {_kind(value)}")
+
+
+def check_float(name: str, value: object, allowed: str) -> float:
+    """A finite number that float32 can hold; `allowed` goes into the message."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise SettingsError(f"{name} = {value!r}: needs a number, {allowed}, not {_kind(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isnan(number):
+        raise SettingsError(f"{name} = nan: not a number; needs {allowed}")
+    if abs(number) > FLOAT32_MAX:
+        raise SettingsError(f"{name} = {value!r}: needs a finite number, {allowed}; float32 ends at {FLOAT32_MAX:.4g}")
+    return number + 0.0  # -0.0 becomes 0.0, so that equal settings are written alike
+
+
+def check_bool(name: str, value: object) -> bool:
+    """True or False and nothing else: 0 and 1 are numbers, and "false" is a text."""
+    if isinstance(value, bool):
+        return value
+    raise SettingsError(f"{name} = {value!r}: needs true or false, not {_kind(value)}")
+
+
+def check_texts(name: str, value: object, max_bytes: int | None = None) -> tuple[str, ...]:
+    """Non-empty texts, each of at most `max_bytes` bytes of UTF-8; one text stands for a list of one."""
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
+        raise SettingsError(f"{name} = {value!r}: needs a list of texts, not {_kind(value)}")
+    texts = tuple(value)
+    for text in texts:
+        if not isinstance(text, str):
+            raise SettingsError(f"{name}: {text!r} is {_kind(text)}; needs texts")
+        if not text:
+            raise SettingsError(f"{name}: an empty text would match everywhere; leave it out")
+        size = len(_utf8(name, text))
+        if max_bytes is not None and size > max_bytes:
+            raise SettingsError(f"{name}: {text!r} has {size} bytes of UTF-8; llama.cpp reads at most {max_bytes}")
+        if max_bytes is not None and "\0" in text:
+            raise SettingsError(f"{name}: {text!r} holds a null character, where llama.cpp would stop reading")
+    return texts
+
+
+def check_grammar(name: str, value: object) -> str | None:
+    """A GBNF text, or None, also for a blank text (an empty field on a page). Its syntax is llama.cpp's to judge."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} = {value!r}: needs the text of a GBNF grammar, not {_kind(value)}")
+    _utf8(name, value)
+    if "\0" in value:
+        raise GrammarError(f"{name}: holds a null character at {value.index(chr(0))}; remove it")
+    return value if value.strip() else None
+
+
+def check_schema(name: str, value: object) -> str | None:
+    """A JSON schema as a mapping or as JSON text -> compact JSON text, or None.
+
+    The order of keys is kept: llama.cpp writes an object's properties in the schema's order.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, str):
+        _utf8(name, value)
+        try:
+            value = json.loads(value, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise GrammarError(f"{name}: not JSON: {error}") from None
+    if not isinstance(value, Mapping):
+        raise GrammarError(f'{name} = {value!r}: needs a JSON object such as {{"type": "object"}}, not {_kind(value)}')
+    try:
+        text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GrammarError(f"{name}: cannot be written as JSON: {error}") from None
+    _utf8(name, text)
+    return text
+
+
+def check_bias(name: str, value: object) -> tuple[Bias, ...]:
+    """A mapping {token id: bias} or pairs -> pairs sorted by id.
+
+    From JSON an id may be a text of digits, and "-inf" (JSON has no infinity) or -inf bans the token.
+    """
+    if isinstance(value, Mapping):
+        pairs: Iterable[object] = value.items()
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        pairs = value
+    else:
+        raise SettingsError(f"{name} = {value!r}: needs a mapping from token id to bias, not {_kind(value)}")
+    checked: dict[int, float] = {}
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise SettingsError(f"{name}: {pair!r} is not a pair of a token id and a bias")
+        token = _token_id(name, pair[0])
+        if token in checked:
+            raise SettingsError(f"{name}: token {token} is named twice; give it one bias")
+        checked[token] = _bias(f"{name}[{token}]", pair[1])
+    return tuple(sorted(checked.items()))
+
+
+def _token_id(name: str, value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value) if len(value) <= 10 else INT32_MAX + 1
+    token = check_int(f"{name}: token id", value, f"0 to {INT32_MAX}")
+    if not 0 <= token <= INT32_MAX:
+        raise SettingsError(f"{name}: token id {token}: needs 0 to {INT32_MAX}")
+    return token
+
+
+def _bias(name: str, value: object) -> float:
+    if value == "-inf" or (isinstance(value, Real) and value == -math.inf):
+        return -math.inf
+    allowed = f"-{BIAS_LIMIT:g} to {BIAS_LIMIT:g}, or -inf to ban the token"
+    number = check_float(name, value, allowed)
+    if abs(number) > BIAS_LIMIT:
+        raise SettingsError(f"{name} = {value!r}: needs {allowed}; 100 already outweighs every other token")
+    return number
+
+
+def _utf8(name: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{name}: {text!r} is not valid Unicode at {error.start}; remove the lone half") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{_kind(value)} has no JSON form")
+
+
+def _no_constant(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
