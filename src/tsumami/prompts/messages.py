@@ -1,0 +1,131 @@
+"""What is said in a conversation, and how much of it is remembered.
+
+Guarantee: a `Message` that exists has a role that every format knows and text that can be encoded, so no format checks
+this again. A memory forgets whole exchanges, oldest first; it never cuts one in two, because an answer without its
+question, or a question without its answer, teaches the model a conversation that did not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from tsumami.errors import EmptyPromptError, PromptError
+
+__all__ = ["ROLES", "Memory", "Message", "Remembered", "Role", "messages_from"]
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: who speaks, and the text as it was typed or generated.
+
+    Raises `PromptError` for another role, for content that is not a string, and for a lone surrogate, which is what
+    is left of invalid UTF-8 and has no tokens.
+    """
+
+    role: Role
+    content: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise PromptError(f"role {self.role!r} is unknown; use one of {', '.join(ROLES)}")
+        if not isinstance(cast(object, self.content), str):
+            kind = type(self.content).__name__
+            raise PromptError(f"the content of a {self.role} message is {kind}; give it as one string")
+        try:
+            self.content.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise PromptError(
+                f"the content of a {self.role} message is not valid Unicode: character {error.start} is the lone "
+                f"surrogate U+{ord(self.content[error.start]):04X}; read the text as UTF-8 again or remove it"
+            ) from error
+
+    def as_dict(self) -> dict[str, str]:
+        """The form that chat templates and JSON know: `{"role": …, "content": …}`."""
+        return {"role": self.role, "content": self.content}
+
+
+def messages_from(
+    given: str | Message | Mapping[str, object] | Iterable[Message | Mapping[str, object]],
+) -> tuple[Message, ...]:
+    """Messages from whatever a caller has: a string (one user message), one message, or several, as dicts or `Message`.
+
+    Raises `EmptyPromptError` when there is none, and `PromptError` that names the position of one that does not fit.
+    """
+    if isinstance(given, str):
+        return (Message("user", given),)
+    if isinstance(given, Message | Mapping):
+        given = (given,)
+    if not isinstance(given, Iterable):
+        raise PromptError(f"messages are {type(given).__name__}; give a string or a list of messages")
+    messages = tuple(_message_from(item, position) for position, item in enumerate(given, start=1))
+    if not messages:
+        raise EmptyPromptError("there is no message; give at least one, such as {'role': 'user', 'content': 'Hello'}")
+    return messages
+
+
+def _message_from(item: object, position: int) -> Message:
+    if isinstance(item, Message):
+        return item
+    if not isinstance(item, Mapping):
+        kind = type(item).__name__
+        raise PromptError(f"message {position} is {kind}; give a dict with 'role' and 'content', or a Message")
+    wanted = {"role", "content"}
+    if missing := sorted(wanted - item.keys()):
+        raise PromptError(f"message {position} has no {' and no '.join(map(repr, missing))}")
+    # A key that we would ignore (tool_calls, images) would be something said that the model never hears.
+    if unknown := sorted(str(key) for key in item.keys() - wanted):
+        raise PromptError(f"message {position} has {', '.join(unknown)}; only 'role' and 'content' can be used")
+    try:
+        return Message(cast(Role, item["role"]), cast(str, item["content"]))  # checked by Message itself
+    except PromptError as error:
+        raise PromptError(f"message {position}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a memory kept, in order, and how many messages it left out (all of them right after the system prompt)."""
+
+    messages: tuple[Message, ...]
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How many complete exchanges before the new message the model sees: a number from 0, or None for all of them.
+
+    An exchange is what the user said and what the assistant answered. The system prompt (the system messages at the
+    start) and the new message, with the beginning of its reply if there is one, are always kept.
+    """
+
+    exchanges: int | None
+
+    def __post_init__(self) -> None:
+        number = self.exchanges
+        if number is None:
+            return
+        if isinstance(number, bool) or not isinstance(cast(object, number), int) or number < 0:
+            raise PromptError(f"a memory of {number!r} exchanges: use a whole number from 0, or None for all of them")
+
+    def keep(self, messages: Sequence[Message]) -> Remembered:
+        """The messages that the model sees: the system prompt, the last exchanges and the new message."""
+        if self.exchanges is None:
+            return Remembered(tuple(messages), 0)
+        turns = [at for at, message in enumerate(messages) if message.role != "system"]
+        start = turns[0] if turns else len(messages)
+        # Every exchange after the first begins where somebody speaks after the assistant; the last is the new message.
+        begins = [
+            at
+            for at in range(start + 1, len(messages))
+            if messages[at - 1].role == "assistant" and messages[at].role != "assistant"
+        ]
+        # A greeting that nobody asked for is no exchange of its own: it goes with the one that follows it.
+        if begins and all(message.role != "user" for message in messages[start : begins[0]]):
+            begins = begins[1:]
+        begins = [start, *begins]
+        first = begins[max(0, len(begins) - 1 - self.exchanges)]
+        return Remembered((*messages[:start], *messages[first:]), first - start)
