@@ -1,0 +1,63 @@
+# Guarantee: each target does the set-up it needs and then its job, on a machine with only Python 3.11, a C++ compiler and
+# make. Set-up happens once, and again only when a lock, pyproject.toml or set-up itself has changed. Every path is relative,
+# so the checkout may lie anywhere, also below a folder whose name has spaces.
+
+PYTHON ?= python3
+export PYTHON
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
+
+.PHONY: help run test test-fast lint format bench lock setup clean
+
+help:
+	@echo 'make run        start tsumami                 / つまみを起動する'
+	@echo 'make test       lint, types, floors, all tests / すべての検査とテスト'
+	@echo 'make test-fast  the tests that take seconds    / 短いテストだけ'
+	@echo 'make lint       ruff, mypy, import-linter      / 静的検査だけ'
+	@echo 'make format     let ruff format the code       / 整形'
+	@echo 'make bench      measure, print ratios          / 速度を測る'
+	@echo 'make lock       pin the newest dependencies    / 依存関係を固定し直す'
+	@echo 'make clean      remove what make made          / 作ったものを消す'
+
+run: $(READY)
+	@$(BIN)/tsumami chat
+
+test: lint
+	@scripts/ensure-system
+	@$(BIN)/python -m pytest
+
+test-fast: $(READY)
+	@$(BIN)/python -m pytest -m 'not slow and not browser'
+
+lint: $(READY)
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(READY)
+	@$(BIN)/python -m ruff check --select I --fix .
+	@$(BIN)/python -m ruff format .
+
+bench: $(BENCH_READY)
+	@$(BIN)/python -m bench
+
+lock: $(READY)
+	@scripts/lock
+
+setup: $(READY)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml requirements.lock requirements-build.lock scripts/set-up
+	@scripts/set-up
+	@touch $@
+
+$(BENCH_READY): $(READY) requirements-bench.lock
+	@$(BIN)/python -m pip install --no-deps --require-hashes -r requirements-bench.lock
+	@touch $@
