@@ -1,37 +1,20 @@
-"""The one table of what each knob is.
+"""The table: one row a knob, the classic fourteen first, as llama-cpp-python names them.
 
-Guarantee: whatever shows, checks, converts or explains a knob derives from `KNOBS`, so a range or a default is written
-once. The numbers stand here, the words in `tsumami.knobs_text`. Three ranges that others mix up are kept apart:
-`low`..`high` is what mathematics and llama.cpp accept, `slider` only what is handy, and `neutral` is the value at which
-the knob does nothing (None: it has none). Order: the classic fourteen first, as llama-cpp-python names them.
+A row holds the numbers; its words come from `ja` and `en` under the same name.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from tsumami import values
-from tsumami.errors import SettingsError, UnknownKnobError
-from tsumami.knobs_text import en, ja
-from tsumami.orders import check_order
+from tsumami.errors import UnknownKnobError
+from tsumami.knobs import en, ja, values
+from tsumami.knobs.knob import Kind, Knob, Slider
 
-__all__ = ["CLASSIC_KNOBS", "GROUPS", "KNOBS", "Group", "Kind", "Knob", "Slider", "default", "get"]
-
-Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "order"]
-"""How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
-
-
-class Slider(NamedTuple):
-    """The handy part of a range. `high` is None where it depends on the model: see `Knob.slider_for`."""
-
-    low: float
-    high: float | None
-    step: float
+__all__ = ["CLASSIC_KNOBS", "GROUPS", "KNOBS", "Group", "default", "get"]
 
 
 class Group(NamedTuple):
@@ -56,111 +39,6 @@ GROUPS: Mapping[str, Group] = MappingProxyType(
         "order": Group("ステージの順序", "Order of the stages"),
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knob:
-    """One knob: its numbers, its words, and what a valid value is."""
-
-    name: str
-    kind: Kind
-    default: Any
-    group: str
-    stage: str
-    neutral: Any = None
-    classic: bool = False
-    low: float | None = None
-    high: float | None = None
-    low_open: bool = False
-    high_open: bool = False
-    smallest: float | None = None
-    """Smallest positive value that works where 0 means something else (or nothing): below it float32 overflows."""
-    reason: str = ""
-    """Why the range ends where it ends, for the message of an error."""
-    choices: tuple[int, ...] = ()
-    max_bytes: int | None = None
-    slider: Slider | None = None
-    formula: str = ""
-    paper: str | None = None
-    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
-    label_ja: str
-    label_en: str
-    line_ja: str
-    line_en: str
-    paragraph_ja: str
-    paragraph_en: str
-
-    @property
-    def allowed(self) -> str:
-        """The valid range in words, for messages, help and the reference table."""
-        if self.choices:
-            return f"one of {', '.join(map(str, self.choices))}"
-        return _ALLOWED.get(self.kind) or self._range()
-
-    def slider_for(self, n_ctx: int) -> Slider | None:
-        """The slider's range on a model with `n_ctx` cells of context."""
-        if self.slider is None or self.slider.high is not None:
-            return self.slider
-        return self.slider._replace(high=max(n_ctx - 256, 1))
-
-    def validate(self, value: object) -> Any:
-        """The value in the form in which Settings keeps it (plain, hashable); SettingsError says why it cannot work."""
-        match self.kind:
-            case "int":
-                return int(self._within(values.check_int(self.name, value, self.allowed)))
-            case "float":
-                return self._within(values.check_float(self.name, value, self.allowed))
-            case "choice":
-                return self._chosen(values.check_int(self.name, value, self.allowed))
-            case "bool":
-                return values.check_bool(self.name, value)
-            case "texts":
-                return values.check_texts(self.name, value, self.max_bytes)
-            case "bias":
-                return values.check_bias(self.name, value)
-            case "grammar":
-                return values.check_grammar(self.name, value)
-            case "schema":
-                return values.check_schema(self.name, value)
-            case "order":
-                return check_order(self.name, value)
-
-    def _chosen(self, value: int) -> int:
-        if value not in self.choices:
-            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}")
-        return value
-
-    def _within(self, value: float) -> float:
-        below = self.low is not None and (value <= self.low if self.low_open else value < self.low)
-        above = self.high is not None and (value >= self.high if self.high_open else value > self.high)
-        if below or above or (self.smallest is not None and 0 < value < self.smallest):
-            why = f"; {self.reason}" if self.reason else ""
-            raise SettingsError(f"{self.name} = {value!r}: needs {self.allowed}{why}")
-        return value
-
-    def _range(self) -> str:
-        low, high = (_number(bound) for bound in (self.low, self.high))
-        if self.smallest is not None:
-            return f"{self.smallest:g} or more" if self.low_open else f"{low}, or {self.smallest:g} or more"
-        if low and high:
-            return f"{low} to {high}"
-        return f"{low} or more" if low else "any finite number"
-
-
-_ALLOWED: Mapping[str, str] = {
-    "bool": "true or false",
-    "texts": "a list of non-empty texts",
-    "bias": "a mapping from token id to bias",
-    "grammar": "the text of a GBNF grammar",
-    "schema": "a JSON schema (an object)",
-    "order": "'classic', 'llama.cpp', or a list of stage names",
-}
-
-
-def _number(bound: float | None) -> str:
-    if bound is None:
-        return ""
-    return str(int(bound)) if math.isclose(bound, int(bound)) and abs(bound) < 2**53 else f"{bound:g}"
 
 
 def _knob(name: str, kind: Kind, default: Any, group: str, stage: str, /, **numbers: Any) -> Knob:
@@ -196,7 +74,13 @@ _LOGIT = {
     "reason": "beyond that, sums of logits can leave float32 and become NaN",
 }
 
-_CLASSIC = (
+_DRY_PAPER = "p-e-w 2024: DRY https://github.com/oobabooga/text-generation-webui/pull/5677"
+_DRY_FORMULA = r"l_i' = l_i - m \cdot b^{\,n_i - a} \quad (n_i \ge a)"
+_XTC_PAPER = "p-e-w 2024: Exclude Top Choices https://github.com/oobabooga/text-generation-webui/pull/6335"
+_DYNATEMP_PAPER = "kalomaze 2023: Dynamic temperature https://github.com/ggml-org/llama.cpp/pull/4972"
+_DYNATEMP_FORMULA = r"T' = T_\mathrm{min} + (T_\mathrm{max} - T_\mathrm{min}) \left(\frac{H}{\ln n}\right)^{e}"
+
+_ROWS = (
     _knob(
         "max_tokens",
         "int",
@@ -477,15 +361,6 @@ _CLASSIC = (
         paper="Basu et al. 2020: Mirostat https://arxiv.org/abs/2007.14966",
         aliases={"llama.cpp": "--mirostat-lr", "llama-cpp-python": "mirostat_eta", "Ollama": "mirostat_eta"},
     ),
-)
-
-_DRY_PAPER = "p-e-w 2024: DRY https://github.com/oobabooga/text-generation-webui/pull/5677"
-_DRY_FORMULA = r"l_i' = l_i - m \cdot b^{\,n_i - a} \quad (n_i \ge a)"
-_XTC_PAPER = "p-e-w 2024: Exclude Top Choices https://github.com/oobabooga/text-generation-webui/pull/6335"
-_DYNATEMP_PAPER = "kalomaze 2023: Dynamic temperature https://github.com/ggml-org/llama.cpp/pull/4972"
-_DYNATEMP_FORMULA = r"T' = T_\mathrm{min} + (T_\mathrm{max} - T_\mathrm{min}) \left(\frac{H}{\ln n}\right)^{e}"
-
-_NEWER = (
     _knob(
         "repeat_last_n",
         "int",
@@ -732,11 +607,11 @@ _NEWER = (
     ),
 )
 
-CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _CLASSIC)
-"""The fourteen names that the field has known since 2023."""
-
-KNOBS: Mapping[str, Knob] = MappingProxyType({knob.name: knob for knob in (*_CLASSIC, *_NEWER)})
+KNOBS: Mapping[str, Knob] = MappingProxyType({knob.name: knob for knob in _ROWS})
 """Every knob by name, in the order in which pages show them."""
+
+CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _ROWS if knob.classic)
+"""The fourteen names that the field has known since 2023."""
 
 
 def get(name: str) -> Knob:

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tsumami.errors import SettingsError
-from tsumami.knobs import KNOBS, default, get
-from tsumami.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES, resolve
-from tsumami.values import Bias
+from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP, ORDERS, STAGES, Bias, default, get
+from tsumami.knobs.orders import resolve
 
 if TYPE_CHECKING:
-    from tsumami.idle import IdleReason
+    from tsumami.settings.idle import IdleReason
 
 __all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "Mode", "Settings"]
 
@@ -134,8 +133,8 @@ class Settings:
         return "mirostat" if self.mirostat_mode else "chain"
 
     def idle_knobs(self) -> dict[str, IdleReason]:
-        """The knobs that do nothing under the others, each with the reason; see `tsumami.idle`."""
-        from tsumami.idle import idle_knobs  # idle reads Settings, so it can only be loaded after this module
+        """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""
+        from tsumami.settings.idle import idle_knobs  # idle reads Settings, so it can only be loaded after this module
 
         return idle_knobs(self)
 

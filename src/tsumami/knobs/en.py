@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsumami.knobs_text import Words
+from tsumami.knobs.words import Words
 
 __all__ = ["WORDS"]
 

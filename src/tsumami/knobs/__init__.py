@@ -1,0 +1,33 @@
+"""The one table of what each knob is.
+
+Guarantee: whatever shows, checks, converts or explains a knob derives from `KNOBS`, so a range, a default or a sentence
+is written once.
+
+    knob     what a knob is, and `Knob.validate`
+    table    the rows: numbers, formulas, papers, names in other engines
+    ja, en   the words of the rows
+    values   what a value of each kind is
+    orders   which stages there are, and the orders that have a name
+"""
+
+from tsumami.knobs.knob import Kind, Knob, Slider
+from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
+from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, Group, default, get
+from tsumami.knobs.values import Bias
+
+__all__ = [
+    "CLASSIC",
+    "CLASSIC_KNOBS",
+    "GROUPS",
+    "KNOBS",
+    "LLAMA_CPP",
+    "ORDERS",
+    "STAGES",
+    "Bias",
+    "Group",
+    "Kind",
+    "Knob",
+    "Slider",
+    "default",
+    "get",
+]

@@ -1,0 +1,134 @@
+"""What a knob is: its numbers, its words, and the check that every value goes through.
+
+Guarantee: three ranges that others mix up are kept apart. `low`..`high` is what mathematics and llama.cpp accept,
+`slider` only what is handy, and `neutral` is the value at which the knob does nothing (None: it has none).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from tsumami.errors import SettingsError
+from tsumami.knobs import values
+from tsumami.knobs.orders import check_order
+
+__all__ = ["Kind", "Knob", "Slider"]
+
+Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "order"]
+"""How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
+
+
+class Slider(NamedTuple):
+    """The handy part of a range. `high` is None where it depends on the model: see `Knob.slider_for`."""
+
+    low: float
+    high: float | None
+    step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """One knob: its numbers, its words, and what a valid value is."""
+
+    name: str
+    kind: Kind
+    default: Any
+    group: str
+    stage: str
+    neutral: Any = None
+    classic: bool = False
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+    smallest: float | None = None
+    """Smallest positive value that works where 0 means something else (or nothing): below it float32 overflows."""
+    reason: str = ""
+    """Why the range ends where it ends, for the message of an error."""
+    choices: tuple[int, ...] = ()
+    max_bytes: int | None = None
+    slider: Slider | None = None
+    formula: str = ""
+    paper: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    label_ja: str
+    label_en: str
+    line_ja: str
+    line_en: str
+    paragraph_ja: str
+    paragraph_en: str
+
+    @property
+    def allowed(self) -> str:
+        """The valid range in words, for messages, help and the reference table."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
+        return _ALLOWED.get(self.kind) or self._range()
+
+    def slider_for(self, n_ctx: int) -> Slider | None:
+        """The slider's range on a model with `n_ctx` cells of context."""
+        if self.slider is None or self.slider.high is not None:
+            return self.slider
+        return self.slider._replace(high=max(n_ctx - 256, 1))
+
+    def validate(self, value: object) -> Any:
+        """The value in the form in which Settings keeps it (plain, hashable); SettingsError says why it cannot work."""
+        match self.kind:
+            case "int":
+                return int(self._within(values.check_int(self.name, value, self.allowed)))
+            case "float":
+                return self._within(values.check_float(self.name, value, self.allowed))
+            case "choice":
+                return self._chosen(values.check_int(self.name, value, self.allowed))
+            case "bool":
+                return values.check_bool(self.name, value)
+            case "texts":
+                return values.check_texts(self.name, value, self.max_bytes)
+            case "bias":
+                return values.check_bias(self.name, value)
+            case "grammar":
+                return values.check_grammar(self.name, value)
+            case "schema":
+                return values.check_schema(self.name, value)
+            case "order":
+                return check_order(self.name, value)
+
+    def _chosen(self, value: int) -> int:
+        if value not in self.choices:
+            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}")
+        return value
+
+    def _within(self, value: float) -> float:
+        below = self.low is not None and (value <= self.low if self.low_open else value < self.low)
+        above = self.high is not None and (value >= self.high if self.high_open else value > self.high)
+        if below or above or (self.smallest is not None and 0 < value < self.smallest):
+            why = f"; {self.reason}" if self.reason else ""
+            raise SettingsError(f"{self.name} = {value!r}: needs {self.allowed}{why}")
+        return value
+
+    def _range(self) -> str:
+        low, high = (_number(bound) for bound in (self.low, self.high))
+        if self.smallest is not None:
+            return f"{self.smallest:g} or more" if self.low_open else f"{low}, or {self.smallest:g} or more"
+        if low and high:
+            return f"{low} to {high}"
+        return f"{low} or more" if low else "any finite number"
+
+
+_ALLOWED: Mapping[str, str] = {
+    "bool": "true or false",
+    "texts": "a list of non-empty texts",
+    "bias": "a mapping from token id to bias",
+    "grammar": "the text of a GBNF grammar",
+    "schema": "a JSON schema (an object)",
+    "order": "'classic', 'llama.cpp', or a list of stage names",
+}
+
+
+def _number(bound: float | None) -> str:
+    if bound is None:
+        return ""
+    return str(int(bound)) if math.isclose(bound, int(bound)) and abs(bound) < 2**53 else f"{bound:g}"
