@@ -42,9 +42,9 @@ Bias = tuple[int, float]
 
 def check_int(name: str, value: object, allowed: str) -> int:
     """An integer, also written as a float without a fraction; `allowed` goes into the message."""
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Integral):
         return int(value)
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Real):
         number = float(value)
         if number.is_integer():
             return int(number)

@@ -1,0 +1,271 @@
+"""Which knobs do nothing under the others, and why.
+
+Guarantee: as long as the other knobs stay, an idle knob can be moved without changing any token, or cannot be moved at
+all because it is a second way to do what another knob already does. So a page may grey it and show the reason. A knob
+at its neutral value is not idle, since moving it does something; and of two knobs that switch each other off one stays
+free, so that nobody is locked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tsumami.knobs import KNOBS, STAGES
+
+if TYPE_CHECKING:
+    from tsumami.settings import Settings
+
+__all__ = ["IdleReason", "idle_knobs"]
+
+
+@dataclass(frozen=True, slots=True)
+class IdleReason:
+    """Why a knob does nothing: the knobs that decide it, and a sentence in each language."""
+
+    because: tuple[str, ...]
+    ja: str
+    en: str
+
+
+_Finding = tuple[Iterable[str], IdleReason]
+
+_PENALTIES = ("frequency_penalty", "presence_penalty", "repeat_penalty")
+_MIROSTAT = ("mirostat_mode", "mirostat_tau", "mirostat_eta")
+_ALWAYS_ACT = ("max_tokens", "stop", "logit_bias", "grammar", "json_schema")
+_HISTORY_STAGES = ("penalties", "dry")
+_CAN_DROP_THE_BEST = ("typ_p", "xtc")
+
+
+def idle_knobs(settings: Settings) -> dict[str, IdleReason]:
+    """The idle knobs with their reasons, in the table's order. The first reason that applies is given."""
+    found: dict[str, IdleReason] = {}
+    rules = (_by_mode, _left_out, _under_top_k_1, _penalties, _dry, _xtc, _singles, _min_keep)
+    for rule in rules:
+        for names, reason in rule(settings):
+            for name in names:
+                found.setdefault(name, reason)
+    return {name: found[name] for name in KNOBS if name in found}
+
+
+def _of_stages(*stages: str) -> tuple[str, ...]:
+    """The knobs that belong to these stages alone; penalize_prompt is shared by two, `_penalties` judges it."""
+    return tuple(name for name, knob in KNOBS.items() if knob.stage in stages and name != "penalize_prompt")
+
+
+def _all_but(*acting: str) -> tuple[str, ...]:
+    return tuple(name for name in KNOBS if name not in acting and name not in _ALWAYS_ACT)
+
+
+def _by_mode(settings: Settings) -> Iterator[_Finding]:
+    """What each way to choose the token leaves unused, whatever the values are."""
+    history = (*_of_stages(*_HISTORY_STAGES), "penalize_prompt", "samplers", "penalty_alpha")
+    match settings.mode:
+        case "contrastive":
+            yield _all_but(*history, "top_k"), _CONTRASTIVE
+        case "greedy":
+            # Without a temperature stage it is mirostat that makes temperature 0 greedy, so its switch still acts.
+            switch = () if "temperature" in settings.chain_order else ("mirostat_mode",)
+            yield _all_but(*history, "temperature", *switch), _GREEDY
+        case "mirostat":
+            acting = (*_of_stages("penalties"), "penalize_prompt", "temperature", "seed", *_MIROSTAT)
+            yield _all_but(*acting), _MIROSTAT_ON
+        case "chain":
+            yield ("mirostat_tau", "mirostat_eta"), _MIROSTAT_OFF
+
+
+def _left_out(settings: Settings) -> Iterator[_Finding]:
+    """Stages that the order does not name; contrastive search takes its top_k from no stage, so it keeps it."""
+    if settings.mode == "mirostat":
+        return
+    for stage in STAGES:
+        if stage in settings.chain_order or (stage == "top_k" and settings.mode == "contrastive"):
+            continue
+        reason = IdleReason(
+            ("samplers",),
+            f"samplers の順序に {stage} が入っていないため、このステージは実行されません。",
+            f"The order in samplers does not name {stage}, so this stage does not run.",
+        )
+        yield _of_stages(stage), reason
+
+
+def _under_top_k_1(settings: Settings) -> Iterator[_Finding]:
+    """top_k 1 leaves one candidate: nothing after it has a choice, and before it only what can change the best acts."""
+    order = settings.chain_order
+    if settings.mode != "chain" or settings.top_k != 1 or "top_k" not in order:
+        return
+    at = order.index("top_k")
+    last_dropper = max(
+        (i for i in range(at) if order[i] in _CAN_DROP_THE_BEST and _narrows(settings, order[i])), default=-1
+    )
+    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in (*_HISTORY_STAGES, *_CAN_DROP_THE_BEST)]
+    idle = {*_of_stages(*order[at + 1 :], *keeps_best)}
+    if last_dropper >= 0 or any(stage in _HISTORY_STAGES for stage in order[at + 1 :]):
+        idle.discard("temperature")  # at 0 the greedy mode would pass over those stages, or run these
+    if not _narrows(settings, "xtc") or "xtc" not in order[:at]:
+        idle.add("seed")
+    if last_dropper < 0:
+        idle.add("min_keep")
+    yield idle, _TOP_K_1
+
+
+def _penalties(settings: Settings) -> Iterator[_Finding]:
+    neutral = all(getattr(settings, name) == KNOBS[name].neutral for name in _PENALTIES)
+    if settings.repeat_last_n == 0:
+        yield _PENALTIES, _NO_WINDOW
+    elif neutral:
+        yield ("repeat_last_n",), _PENALTIES_NEUTRAL
+    if not _heeds_history(settings, neutral=neutral):
+        yield ("penalize_prompt",), _NO_HISTORY
+
+
+def _heeds_history(settings: Settings, *, neutral: bool) -> bool:
+    """Whether any stage that looks back at earlier tokens acts."""
+    order = settings.chain_order
+    if settings.mode == "chain" and settings.top_k == 1 and "top_k" in order:
+        order = order[: order.index("top_k")]
+    penalties = (settings.mode == "mirostat" or "penalties" in order) and settings.repeat_last_n > 0 and not neutral
+    dry = settings.mode != "mirostat" and "dry" in order
+    return penalties or (dry and settings.dry_multiplier > 0 and settings.dry_penalty_last_n > 0)
+
+
+def _dry(settings: Settings) -> Iterator[_Finding]:
+    if settings.dry_multiplier == 0:
+        yield [name for name in _of_stages("dry") if name != "dry_multiplier"], _DRY_OFF
+    elif settings.dry_penalty_last_n == 0:
+        yield [name for name in _of_stages("dry") if name != "dry_penalty_last_n"], _DRY_NO_WINDOW
+
+
+def _xtc(settings: Settings) -> Iterator[_Finding]:
+    if settings.xtc_probability == 0:
+        yield ("xtc_threshold",), _XTC_OFF
+    elif settings.xtc_threshold > 0.5:
+        yield ("xtc_probability",), _XTC_TOO_HIGH
+
+
+def _singles(settings: Settings) -> Iterator[_Finding]:
+    """Knobs that one other knob makes idle."""
+    if settings.dynatemp_range == 0:
+        yield ("dynatemp_exponent",), _DYNATEMP_OFF
+    if settings.top_k < 2:
+        yield ("penalty_alpha",), _ALPHA_NEEDS_K
+    if settings.grammar is not None:
+        yield ("json_schema",), _GRAMMAR_SET
+    if settings.json_schema is not None:
+        yield ("grammar",), _SCHEMA_SET
+
+
+def _min_keep(settings: Settings) -> Iterator[_Finding]:
+    """min_keep is heeded by the stages that cut by probability; top_k and top_n_sigma do not read it."""
+    heeding = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
+    if not any(stage in settings.chain_order and _narrows(settings, stage) for stage in heeding):
+        yield ("min_keep",), _NOTHING_TO_KEEP
+
+
+def _narrows(settings: Settings, stage: str) -> bool:
+    """Whether this stage, where it runs, can remove a candidate."""
+    match stage:
+        case "xtc":
+            return settings.xtc_probability > 0 and settings.xtc_threshold <= 0.5
+        case "min_p":
+            return settings.min_p > 0
+        case "typ_p":
+            return settings.typical_p < 1
+        case "top_p":
+            return settings.top_p < 1
+        case _:
+            return settings.tfs_z < 1
+
+
+_CONTRASTIVE = IdleReason(
+    ("penalty_alpha",),
+    "コントラスティブサーチ中（penalty_alpha が 0 より大きい）です。上位 top_k 個のうちスコアが最大のトークンを選ぶので、"
+    "乱数もほかの絞り込みも使いません。",
+    "Contrastive search is on (penalty_alpha above 0): it takes the best score among the top_k tokens, without a draw"
+    " and without other narrowing.",
+)
+_GREEDY = IdleReason(
+    ("temperature",),
+    "温度が 0（貪欲法）なので、つねにロジットが最大のトークンを選びます。"
+    "働くのはペナルティ、DRY、ロジットバイアス、文法だけです。",
+    "At temperature 0 (greedy) the largest logit always wins; only penalties, DRY, logit bias and grammar act.",
+)
+_MIROSTAT_ON = IdleReason(
+    ("mirostat_mode",),
+    "Mirostat がオンなので、候補の絞り込みは Mirostat に任されます。"
+    "ほかに働くのはペナルティ、温度、ロジットバイアス、文法だけです。",
+    "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, logit bias and"
+    " grammar act.",
+)
+_MIROSTAT_OFF = IdleReason(
+    ("mirostat_mode",),
+    "mirostat_mode が 0（オフ）なので、Mirostat の値は使われません。",
+    "mirostat_mode is 0 (off), so mirostat's values are not used.",
+)
+_TOP_K_1 = IdleReason(
+    ("top_k",),
+    "top_k が 1 なので候補は 1 個しか残らず、選ぶ余地がありません。",
+    "top_k is 1, so one candidate is left and there is nothing to choose.",
+)
+_NO_WINDOW = IdleReason(
+    ("repeat_last_n",),
+    "repeat_last_n が 0 なので、ペナルティの対象になるトークンがありません。",
+    "repeat_last_n is 0, so the penalties look back at no token.",
+)
+_PENALTIES_NEUTRAL = IdleReason(
+    _PENALTIES,
+    "3 つのペナルティがどれも中立の値なので、どこまでさかのぼっても何も変わりません。",
+    "All three penalties are neutral, so it does not matter how far they look back.",
+)
+_NO_HISTORY = IdleReason(
+    (*_PENALTIES, "repeat_last_n", "dry_multiplier"),
+    "ペナルティも DRY も働いていないので、過去のトークンを見るものがありません。",
+    "Neither the penalties nor DRY act, so nothing looks back at earlier tokens.",
+)
+_DRY_OFF = IdleReason(
+    ("dry_multiplier",),
+    "dry_multiplier が 0 なので、DRY はオフです。",
+    "dry_multiplier is 0, so DRY is off.",
+)
+_DRY_NO_WINDOW = IdleReason(
+    ("dry_penalty_last_n",),
+    "dry_penalty_last_n が 0 なので、DRY が繰り返しを探す範囲がありません。",
+    "dry_penalty_last_n is 0, so DRY has no tokens to search for repeats.",
+)
+_XTC_OFF = IdleReason(
+    ("xtc_probability",),
+    "xtc_probability が 0 なので、XTC は発動しません。",
+    "xtc_probability is 0, so XTC never fires.",
+)
+_XTC_TOO_HIGH = IdleReason(
+    ("xtc_threshold",),
+    "xtc_threshold が 0.5 を超えています。"
+    "確率 0.5 を超えるトークンは同時に 2 個ありえないので、XTC は何も除外しません。",
+    "xtc_threshold is above 0.5, which two tokens can never reach together, so XTC removes nothing.",
+)
+_DYNATEMP_OFF = IdleReason(
+    ("dynatemp_range",),
+    "dynatemp_range が 0 なので温度は一定で、指数は使われません。",
+    "dynatemp_range is 0: the temperature is fixed and the exponent is not used.",
+)
+_ALPHA_NEEDS_K = IdleReason(
+    ("top_k",),
+    "コントラスティブサーチは上位 top_k 個を比べる方法なので、top_k を 2 以上にすると使えます。",
+    "Contrastive search compares the top_k best tokens: set top_k to 2 or more to use it.",
+)
+_GRAMMAR_SET = IdleReason(
+    ("grammar",),
+    "grammar が設定されています。JSON スキーマも文法に変換されるため、同時に使えるのはどちらか一方です。",
+    "A grammar is set; a JSON schema becomes a grammar too, so only one of them can be used.",
+)
+_SCHEMA_SET = IdleReason(
+    ("json_schema",),
+    "json_schema が設定されています。JSON スキーマも文法に変換されるため、同時に使えるのはどちらか一方です。",
+    "A JSON schema is set; it becomes a grammar, so only one of them can be used.",
+)
+_NOTHING_TO_KEEP = IdleReason(
+    ("tfs_z", "typical_p", "top_p", "min_p", "xtc_probability"),
+    "min_keep を参照する絞り込み（tfs_z、typical_p、top_p、min_p、XTC）がどれも働いていません。",
+    "None of the stages that heed min_keep (tfs_z, typical_p, top_p, min_p, XTC) narrows anything.",
+)
