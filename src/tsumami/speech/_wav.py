@@ -1,0 +1,103 @@
+"""Reading the RIFF/WAVE files that microphones, browsers and eSpeak NG really write.
+
+The standard library's `wave` knows integer PCM only and, before Python 3.12, not even that under the EXTENSIBLE header
+that 24-bit recorders use; so the header is read here. A file is either understood in full or refused with a reason:
+samples are never guessed.
+
+Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF), and Microsoft's WAVEFORMATEXTENSIBLE.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsumami.errors import SpeechError
+
+__all__ = ["WavFile", "read_wav"]
+
+_PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
+# Written by programs that stream and cannot know the length in advance: eSpeak NG 0x7FFFF000, ffmpeg 0xFFFFFFFF.
+_UNKNOWN_LENGTH = 0x7FFFF000
+_REMEDY = "Save it as WAV again (PCM, 16 bits) or record once more."
+
+
+@dataclass(frozen=True)
+class WavFile:
+    """`samples` of shape (n, channels) in the file's own number type (24 bits as int32), and `rate` in Hz."""
+
+    samples: NDArray[Any]
+    rate: int
+
+
+@dataclass(frozen=True)
+class _Format:
+    code: int
+    channels: int
+    rate: int
+    frame_bytes: int
+    bits: int
+
+
+def read_wav(data: bytes) -> WavFile:
+    """The samples of a WAV file held in memory: PCM of 8, 16, 24 or 32 bits, or float of 32 or 64 bits.
+
+    Raises SpeechError for anything else: not a WAV file, no samples, cut off, compressed.
+    """
+    if len(data) < 12 or data[:4] not in (b"RIFF", b"RF64") or data[8:12] != b"WAVE":
+        raise SpeechError(f"Not a WAV file: {len(data)} bytes that start with {data[:4]!r}, not b'RIFF'. {_REMEDY}")
+    fmt: _Format | None = None
+    at = 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int(struct.unpack_from("<I", data, at + 4)[0])
+        at += 8
+        if name == b"fmt ":
+            fmt = _format(data[at : at + size])
+        elif name == b"data":
+            if fmt is None:
+                raise SpeechError(f"Broken WAV file: samples before the format chunk. {_REMEDY}")
+            return WavFile(_samples(_body(data, at, size), fmt), fmt.rate)
+        at += size + size % 2  # chunks are padded to even lengths
+    raise SpeechError(f"Broken WAV file: it ends after {len(data)} bytes without any samples. {_REMEDY}")
+
+
+def _format(chunk: bytes) -> _Format:
+    if len(chunk) < 16:
+        raise SpeechError(f"Broken WAV file: a format chunk of {len(chunk)} bytes, at least 16 expected. {_REMEDY}")
+    code, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", chunk)
+    if code == _EXTENSIBLE and len(chunk) >= 26:
+        code = struct.unpack_from("<H", chunk, 24)[0]  # the sub-format's GUID starts with the plain format code
+    if channels < 1 or rate < 1 or frame_bytes != channels * ((bits + 7) // 8):
+        raise SpeechError(
+            f"Broken WAV file: {channels} channels of {bits} bits in {frame_bytes} bytes at {rate} Hz. {_REMEDY}"
+        )
+    return _Format(code, channels, rate, frame_bytes, bits)
+
+
+def _body(data: bytes, at: int, size: int) -> memoryview:
+    there = len(data) - at
+    if size > there and size < _UNKNOWN_LENGTH:
+        raise SpeechError(f"Broken WAV file: cut off, {there} of {size} bytes of samples are there. {_REMEDY}")
+    return memoryview(data)[at : at + min(size, there)]
+
+
+def _samples(body: memoryview, fmt: _Format) -> NDArray[Any]:
+    body = body[: len(body) // fmt.frame_bytes * fmt.frame_bytes]
+    kinds = {(_PCM, 8): "<u1", (_PCM, 16): "<i2", (_PCM, 32): "<i4", (_FLOAT, 32): "<f4", (_FLOAT, 64): "<f8"}
+    if (fmt.code, fmt.bits) == (_PCM, 24):
+        # Three bytes become the upper three of four: the value is multiplied by 256, full scale stays full scale.
+        wide = np.zeros((len(body) // 3, 4), dtype=np.uint8)
+        wide[:, 1:] = np.frombuffer(body, dtype=np.uint8).reshape(-1, 3)
+        flat: NDArray[Any] = wide.reshape(-1).view("<i4")
+    elif (fmt.code, fmt.bits) in kinds:
+        flat = np.frombuffer(body, dtype=kinds[fmt.code, fmt.bits])
+    else:
+        raise SpeechError(
+            f"A WAV file of format {fmt.code} with {fmt.bits} bits; PCM (1) of 8, 16, 24 or 32 bits and float (3) of "
+            f"32 or 64 bits can be read. {_REMEDY}"
+        )
+    return flat.reshape(-1, fmt.channels)

@@ -1,0 +1,172 @@
+"""Listening with Whisper, through faster-whisper (CTranslate2).
+
+Guarantee: silence, noise and hum give an empty text with a reason, never an invented sentence. `gate` keeps from
+Whisper what holds no voice; what Whisper then writes is dropped where it doubts itself, where it repeats itself, and
+where it claims more characters than a mouth can say in the time. The same recording gives the same text: beam search
+at temperature 0, with no fall-back to random sampling.
+
+Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", section 4.5 (thresholds).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from tsumami.errors import SpeechError
+from tsumami.speech import gate
+from tsumami.speech._optional import require
+from tsumami.speech.audio import Audio
+from tsumami.speech.protocols import Heard, Loading, OnLoading
+from tsumami.speech.whisper_models import whisper_folder
+
+__all__ = ["WhisperListener"]
+
+_LEAST_LOG_PROBABILITY = -1.2  # mean of a segment's tokens
+_MOST_NO_SPEECH = 0.6
+_DOUBTFUL_LOG_PROBABILITY = -0.7  # too low for a segment that may hold no speech
+_MOST_COMPRESSION = 2.4  # zlib's ratio; a loop compresses well
+_MOST_CHARACTERS_PER_SECOND = 30.0  # of voice; a fast speaker reaches 20 in English, 12 in Japanese
+# What subtitles write where nobody speaks. Believed only when Whisper is sure, for people do say thank you.
+_SUBTITLE_PHRASES = (
+    "ご視聴ありがとうございました",
+    "ご視聴ありがとうございます",
+    "ご清聴ありがとうございました",
+    "チャンネル登録",
+    "字幕",
+    "thanks for watching",
+    "thank you for watching",
+    "subtitles by",
+)
+_SURE_LOG_PROBABILITY = -0.35
+
+
+class WhisperListener:
+    """A `Listener`. The model is found and loaded on the first `listen` (or by `load`), once, whatever the threads.
+
+    size_or_path: a size ("tiny", "base", "large-v3-turbo", …), a hub name, or a folder in CTranslate2's format.
+    language: Whisper's code such as "ja"; None detects it.
+    threads: CPU threads; 0 takes half of the cores, so that text generation beside it keeps the others.
+    device, compute_type: CTranslate2's; int8 on the CPU unless told otherwise.
+    most_seconds: longer recordings are refused with a reason.
+    on_loading: told how far the first use has come.
+    """
+
+    def __init__(
+        self,
+        size_or_path: str | Path = "base",
+        language: str | None = "ja",
+        *,
+        threads: int = 0,
+        device: str = "cpu",
+        compute_type: str = "int8",
+        most_seconds: float = 300.0,
+        on_loading: OnLoading | None = None,
+    ) -> None:
+        if threads < 0:
+            raise SpeechError(f"threads is {threads}; 0 (half of the cores) or more is accepted.")
+        if not 0 < most_seconds <= 3600:
+            raise SpeechError(f"most_seconds is {most_seconds}; more than 0 and at most 3600 is accepted.")
+        self.size_or_path = size_or_path
+        self.language = language
+        self.threads = threads or max(1, (os.cpu_count() or 2) // 2)
+        self.device = device
+        self.compute_type = compute_type
+        self.most_seconds = most_seconds
+        self.on_loading = on_loading
+        self._model: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the next `listen` starts at once."""
+        return self._model is not None
+
+    def load(self, on_loading: OnLoading | None = None) -> None:
+        """Find and load the model now; does nothing when that is done.
+
+        Raises SpeechError (no such model, hub unreachable, files broken), MissingDependencyError (faster-whisper).
+        """
+        self._loaded_model(on_loading)
+
+    def listen(self, audio: Audio) -> Heard:
+        """The words in `audio`; see `Listener`. Safe to call from several threads, which then take turns.
+
+        Raises SpeechError when the model cannot be used, MissingDependencyError for a missing package.
+        """
+        reason = gate.too_short_or_long(audio, self.most_seconds)
+        if reason is not None:
+            return Heard("", reason, seconds=audio.seconds)
+        voice = gate.voiced(audio)
+        if voice.reason is not None:
+            return Heard("", voice.reason, seconds=audio.seconds)
+        return self._transcribe(voice, audio.seconds)
+
+    def _transcribe(self, voice: gate.Voiced, seconds: float) -> Heard:
+        model = self._loaded_model(None)
+        with self._lock:
+            try:
+                segments, info = model.transcribe(
+                    voice.samples,
+                    language=self.language,
+                    beam_size=5,
+                    temperature=0.0,
+                    # A first error would otherwise be continued to the end.
+                    condition_on_previous_text=False,
+                    no_speech_threshold=_MOST_NO_SPEECH,
+                    log_prob_threshold=_LEAST_LOG_PROBABILITY,
+                    vad_filter=False,  # done by the gate
+                )
+                kept = [segment for segment in segments if _believable(segment)]
+            except (ValueError, RuntimeError) as error:
+                raise SpeechError(
+                    f"Whisper {self.size_or_path} could not listen (language {self.language!r}): {error} "
+                    "Choose another language or size."
+                ) from error
+        text = "".join(segment.text for segment in kept).strip()
+        spoken = sum(character.isalnum() for character in text)
+        if not spoken or spoken > _MOST_CHARACTERS_PER_SECOND * voice.seconds:
+            return Heard("", gate.reason_unsure(), language=info.language, seconds=seconds)
+        tokens = sum(len(segment.tokens) for segment in kept)
+        mean = sum(segment.avg_logprob * len(segment.tokens) for segment in kept) / max(1, tokens)
+        return Heard(text, None, info.language, min(1.0, math.exp(mean)), seconds)
+
+    def _loaded_model(self, on_loading: OnLoading | None) -> Any:
+        with self._lock:
+            if self._model is None:
+                self._model = self._load(on_loading or self.on_loading)
+            return self._model
+
+    def _load(self, on_loading: OnLoading | None) -> Any:
+        faster_whisper = require("faster_whisper", "Listening")
+        folder = whisper_folder(self.size_or_path, on_loading)
+        tell = on_loading or _tell_nobody
+        tell(Loading("load", 0, 1))
+        try:
+            model = faster_whisper.WhisperModel(
+                str(folder), device=self.device, compute_type=self.compute_type, cpu_threads=self.threads
+            )
+        except (ValueError, RuntimeError, OSError) as error:
+            raise SpeechError(
+                f"The Whisper model in {folder} could not be loaded ({self.device}, {self.compute_type}): {error} "
+                "If its files are damaged, delete that folder and try again."
+            ) from error
+        tell(Loading("load", 1, 1))
+        return model
+
+
+def _tell_nobody(_: Loading) -> None:
+    """Where no one asked for progress."""
+
+
+def _believable(segment: Any) -> bool:
+    log_probability, no_speech = float(segment.avg_logprob), float(segment.no_speech_prob)
+    if log_probability < _LEAST_LOG_PROBABILITY or float(segment.compression_ratio) > _MOST_COMPRESSION:
+        return False
+    if no_speech > _MOST_NO_SPEECH and log_probability < _DOUBTFUL_LOG_PROBABILITY:
+        return False
+    subtitle = any(phrase in str(segment.text).lower() for phrase in _SUBTITLE_PHRASES)
+    return not subtitle or (log_probability > _SURE_LOG_PROBABILITY and no_speech < _MOST_NO_SPEECH / 2)
