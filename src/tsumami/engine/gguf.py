@@ -187,11 +187,11 @@ def read_header(path: str | os.PathLike[str]) -> GGUFHeader:
     """
     path = Path(path)
     try:
+        mode = path.stat().st_mode  # before opening: a pipe without a writer would wait for ever
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise ModelNotFoundError(f"{path} is not a regular file; give a GGUF file")
         with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelNotFoundError(f"{path} is not a regular file; give a GGUF file")
-            if status.st_size == 0:
+            if os.fstat(file.fileno()).st_size == 0:
                 raise ModelFormatError(f"{path} is empty; download or copy the file again")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
                 return _Reader(path, view).header()
