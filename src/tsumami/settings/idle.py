@@ -180,7 +180,8 @@ def _narrows(settings: Settings, stage: str) -> bool:
 
 _CONTRASTIVE = IdleReason(
     ("penalty_alpha",),
-    "コントラスティブサーチ中（penalty_alpha が 0 より大きい）です。上位 top_k 個のうちスコアが最大のトークンを選ぶので、"
+    "コントラスティブサーチ中（penalty_alpha が 0 より大きい）です。"
+    "上位 top_k 個のうちスコアが最大のトークンを選ぶので、"
     "乱数もほかの絞り込みも使いません。",
     "Contrastive search is on (penalty_alpha above 0): it takes the best score among the top_k tokens, without a draw"
     " and without other narrowing.",
