@@ -37,7 +37,9 @@ class Knob:
     kind: Kind
     default: Any
     group: str
-    stage: str
+    stage: str | None
+    """The stage that reads it: of the chain, `mirostat`, `contrastive`, `logit_bias`, `grammar`, `draw`, `order`, or the
+    `loop` around them; None where several do."""
     neutral: Any = None
     classic: bool = False
     low: float | None = None

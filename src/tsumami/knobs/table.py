@@ -41,7 +41,7 @@ GROUPS: Mapping[str, Group] = MappingProxyType(
 )
 
 
-def _knob(name: str, kind: Kind, default: Any, group: str, stage: str, /, **numbers: Any) -> Knob:
+def _knob(name: str, kind: Kind, default: Any, group: str, stage: str | None, /, **numbers: Any) -> Knob:
     """Join a row's numbers with its words."""
     j, e = ja.WORDS[name], en.WORDS[name]
     numbers["aliases"] = MappingProxyType(numbers.get("aliases", {}))
@@ -66,7 +66,6 @@ _WINDOW = {
     "high": 2**24,
     "reason": "0 switches it off, and llama.cpp reserves memory for the whole window, so it stays within any context",
 }
-_YES = True
 _UNIT = {"low": 0, "high": 1}
 _LOGIT = {
     "low": -values.BIAS_LIMIT,
@@ -377,7 +376,7 @@ _ROWS = (
             "Ollama": "repeat_last_n",
         },
     ),
-    _knob("penalize_prompt", "bool", _YES, "penalties", "penalties"),
+    _knob("penalize_prompt", "bool", True, "penalties", "penalties"),
     _knob(
         "dynatemp_range",
         "float",
@@ -529,7 +528,7 @@ _ROWS = (
         "int",
         0,
         "truncation",
-        "draw",
+        None,
         neutral=0,
         low=0,
         high=values.INT32_MAX,

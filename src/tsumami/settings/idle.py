@@ -76,11 +76,12 @@ def _by_mode(settings: Settings) -> Iterator[_Finding]:
 
 
 def _left_out(settings: Settings) -> Iterator[_Finding]:
-    """Stages that the order does not name; contrastive search takes its top_k from no stage, so it keeps it."""
+    """Stages that the order does not name, but those that mirostat and contrastive search bring themselves."""
     if settings.mode == "mirostat":
         return
+    brought = {"top_k"} if settings.mode == "contrastive" else {"temperature"} if settings.mirostat_mode else set()
     for stage in STAGES:
-        if stage in settings.chain_order or (stage == "top_k" and settings.mode == "contrastive"):
+        if stage in settings.chain_order or stage in brought:
             continue
         reason = IdleReason(
             ("samplers",),
