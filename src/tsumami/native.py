@@ -353,7 +353,6 @@ class NativeContext:
         self._n_vocab = model.vocab.n_tokens
         self._n_embd = model.n_embd
         self.n_batch: Final = options.n_batch
-        self._abort = False
         self.pointer: Any = None
         with _captured_log() as log:
             self.pointer = _c.llama_init_from_model(model.pointer, params)
@@ -363,13 +362,6 @@ class NativeContext:
                 )
         self._memory = _c.llama_get_memory(self.pointer)
         self._make_batch(options.n_batch)
-
-        @_c.ggml_abort_callback  # type: ignore[untyped-decorator]  # ctypes' callback factory has no types
-        def aborted(_user_data: object) -> bool:
-            return self._abort
-
-        self._abort_callback = aborted
-        _c.llama_set_abort_callback(self.pointer, aborted, None)
 
     def _make_batch(self, n_batch: int) -> None:
         """Arrays that every call reuses, and the struct whose pointers lead to them."""
@@ -398,8 +390,8 @@ class NativeContext:
         if getattr(self, "pointer", None):
             self.close()
 
-    def decode(self, rows: Sequence[DecodeRow]) -> bool:
-        """Run the model over `rows` (at most `n_batch`). True if done, False if it was aborted by `abort()`."""
+    def decode(self, rows: Sequence[DecodeRow]) -> None:
+        """Run the model over `rows` (at most `n_batch`)."""
         count = len(rows)
         assert 0 < count <= self.n_batch, count
         for i, row in enumerate(rows):
@@ -410,16 +402,9 @@ class NativeContext:
         self._batch.n_tokens = count
         with _captured_log() as log:
             code = _c.llama_decode(self.pointer, self._batch)
-        if code == 0:
-            return True
-        if code == 2:
-            return False
-        reason = {1: "no free cells", -1: "an invalid batch", -2: "out of memory", -3: "the computation failed"}
-        raise EngineError(f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {log()}")
-
-    def abort(self, value: bool = True) -> None:
-        """Ask a running `decode` to stop at the next graph node (CPU backend); callable from any thread."""
-        self._abort = value
+            if code != 0:
+                reason = {1: "no free cells", -1: "an invalid batch", -2: "out of memory", -3: "the computation failed"}
+                raise EngineError(f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {log()}")
 
     def logits(self, row: int) -> Float32Array:
         """A copy of the logits of batch row `row`, which must have asked for output: shape (n_vocab,)."""
@@ -443,9 +428,9 @@ class NativeContext:
         """How many threads the following calls use. It changes no bit of an exact result."""
         _c.llama_set_n_threads(self.pointer, threads, threads)
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Let slot `target` see the first `length` positions of slot `source`: metadata only in a unified cache."""
-        _c.llama_memory_seq_cp(self._memory, source, target, 0, length)
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let slot `target` see the positions start .. end of slot `source`: metadata only in a unified cache."""
+        _c.llama_memory_seq_cp(self._memory, source, target, start, end)
 
     def remove(self, slot: int, start: int = 0) -> None:
         """Forget the positions of `slot` from `start` on."""

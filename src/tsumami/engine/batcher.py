@@ -1,0 +1,430 @@
+"""The engine: one thread that owns the context and feeds it from everybody at once.
+
+Guarantee: whoever asks, alone or in a crowd, gets the same rows. Work comes as *programs*: generators that yield `Feed`s
+and are sent `Rows`. Each turn the batcher gathers the next tokens of every running program plus pieces of prompts, makes
+one `llama_decode` of them, and lets each program choose its next tokens right here, in the engine's thread, so that all
+of them are back in the next batch. Chat users, the lanes of a comparison and the leaves of a knob map are all programs.
+
+Programs are served oldest first. If cells run out, sequences of younger programs lose their cells (never their tokens)
+and are computed again when there is room; so the oldest always gets on, and nobody fails for want of cells unless a
+single sequence is larger than the whole cache.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from tsumami.engine.cache import N_KEEPERS, Cache, Slot
+from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine.threads import ThreadGovernor
+from tsumami.errors import CancelledError, EngineClosedError, OutOfCellsError
+from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
+
+T = TypeVar("T")
+#: A program yields one feed or several, is sent one `Rows` per feed, and returns its result.
+Program = Generator[list[Feed], list[Rows], T]
+
+_log = logging.getLogger(__name__)
+_TURN_SECONDS = 0.25  # how long a turn with pieces of prompts may take; keeps everybody's stream and a stop button lively
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the batcher may do. An engine that is not exact, but was asked to be, runs one program at a time and reuses
+    nothing, with pieces of one fixed size: the call shapes of a run are then always the same."""
+
+    reuse: bool
+    together: bool
+    fixed_piece: int | None = None
+
+
+EXACT = Policy(reuse=True, together=True)
+FAST = Policy(reuse=True, together=True)
+SOLO = Policy(reuse=False, together=False, fixed_piece=32)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One feed on its way: the whole token list that its sequence will have, and the rows collected so far."""
+
+    feed: Feed
+    target: list[int]
+    n_new: int
+    logits: list[Float32Array] = field(default_factory=list)
+    hidden: list[Float32Array] = field(default_factory=list)
+    reused: int | None = None
+    done: bool = False
+
+    def first_output(self) -> int:
+        """Index in `target` of the first token whose row is wanted."""
+        if self.feed.rows == "all":
+            return len(self.target) - self.n_new
+        return len(self.target) - 1 if self.feed.rows == "last" else len(self.target)
+
+    def progress(self) -> int:
+        """Index in `target` of the next token whose row is still to come."""
+        return self.first_output() + len(self.logits)
+
+    def result(self, n_vocab: int) -> Rows:
+        logits = np.stack(self.logits) if self.logits else np.empty((0, n_vocab), np.float32)
+        hidden = np.stack(self.hidden) if self.hidden else None
+        return Rows(logits, hidden, self.reused or 0)
+
+
+class Ticket(Generic[T]):
+    """A program that was handed in: wait for its `result`, or `cancel` it."""
+
+    def __init__(self, program: Program[T], rank: int) -> None:
+        self.rank = rank
+        self.future: Future[T] = Future()
+        self._program = program
+        self._jobs: list[_Job] = []
+        self._cancelled = threading.Event()
+        self._wake: Callable[[], None] = lambda: None
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the program's return value; raises what it raised."""
+        return self.future.result(timeout)
+
+    @property
+    def done(self) -> bool:
+        """Whether the program has ended."""
+        return self.future.done()
+
+    def cancel(self) -> None:
+        """Ask the program to end; `CancelledError` is thrown into it, and it may still return what it has."""
+        self._cancelled.set()
+        self._wake()
+
+
+class Engine:
+    """Runs programs on one model."""
+
+    def __init__(self, model: NativeModel, options: ContextOptions, *, policy: Policy = EXACT) -> None:
+        self.model = model
+        self.options = options
+        self.n_vocab = model.vocab.n_tokens
+        self._context = NativeContext(model, options)
+        self._cache = self._new_cache(policy)
+        self._governor = ThreadGovernor(options.threads)
+        self._policy = policy
+        self._ranks = itertools.count()
+        self._incoming: deque[Ticket[Any]] = deque()
+        self._running: list[Ticket[Any]] = []
+        self._condition = threading.Condition()
+        self._closing = False
+        self._seconds_per_token = 0.005
+        self._threads = options.threads
+        self._thread = threading.Thread(target=self._loop, name="tsumami-engine", daemon=True)
+        self._thread.start()
+
+    def _new_cache(self, policy: Policy) -> Cache:
+        return Cache(
+            self._context,
+            n_cells=self.options.n_cells,
+            n_slots=self.options.n_sequences - N_KEEPERS,
+            reuse=policy.reuse,
+            partial=not self.model.recurrent,
+        )
+
+    # --- asked from any thread -----------------------------------------------------------------------------------------
+
+    @property
+    def n_cells(self) -> int:
+        """How many tokens the whole cache holds."""
+        return self.options.n_cells
+
+    @property
+    def policy(self) -> Policy:
+        """What the batcher may do now."""
+        return self._policy
+
+    def set_policy(self, policy: Policy) -> None:
+        """Change what the batcher may do, between programs; the cache is emptied."""
+
+        def change() -> Program[None]:
+            self._policy = policy
+            self._cache.forget()
+            self._cache = self._new_cache(policy)
+            return
+            yield  # makes this a program
+
+        self.run(change())
+
+    def usage(self) -> Usage:
+        """How full the cache is, and how many programs run."""
+        return Usage(
+            n_cells=self._cache.n_cells,
+            used_cells=self._cache.used_cells,
+            live_cells=self._cache.live_cells,
+            live_sequences=self._cache.live_slots,
+            programs=len(self._running) + len(self._incoming),
+        )
+
+    def submit(self, program: Program[T]) -> Ticket[T]:
+        """Hand in a program; it starts with the next turn.
+
+        Raises:
+            EngineClosedError: the engine was closed.
+        """
+        ticket = Ticket(program, next(self._ranks))
+        ticket._wake = self._wake
+        with self._condition:
+            if self._closing:
+                raise EngineClosedError("this model was closed; load it again")
+            self._incoming.append(ticket)
+            self._condition.notify()
+        return ticket
+
+    def run(self, program: Program[T]) -> T:
+        """Hand in a program and wait for its result; a KeyboardInterrupt cancels it."""
+        assert threading.current_thread() is not self._thread, "a program must yield, not wait"
+        ticket = self.submit(program)
+        try:
+            return ticket.result()
+        except KeyboardInterrupt:
+            ticket.cancel()
+            raise
+
+    def feed(self, sequence: Sequence, tokens: Iterable[int], **wishes: Any) -> Rows:
+        """Feed one sequence and wait for the rows; `wishes` as in `Feed`."""
+
+        def program() -> Program[Rows]:
+            (rows,) = yield [Feed(sequence, list(tokens), **wishes)]
+            return rows
+
+        return self.run(program())
+
+    def close(self) -> None:
+        """End the thread, cancelling what runs, and free the context. Safe to call twice."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._condition.notify()
+
+    # --- the engine's thread ---------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while self._gather():
+            try:
+                self._turn()
+            except Exception as error:  # a failed decode must reach those who wait, not end the thread
+                _log.exception("a turn failed")
+                self._cache.forget()
+                for ticket in list(self._running):
+                    self._end(ticket, error=error)
+        for ticket in [*self._running, *self._incoming]:
+            self._throw(ticket, EngineClosedError("this model was closed"))
+        self._context.close()
+
+    def _gather(self) -> bool:
+        """Wait for work, start what came in, end what was cancelled; False when the engine closes."""
+        with self._condition:
+            while not self._closing and not self._incoming and not self._running:
+                self._condition.wait()
+            if self._closing:
+                return False
+            arrived = list(self._incoming)
+            self._incoming.clear()
+            self._running += arrived
+        for ticket in arrived:
+            self._advance(ticket, None)
+        for ticket in list(self._running):
+            if ticket._cancelled.is_set():
+                self._throw(ticket, CancelledError("cancelled"))
+        return True
+
+    def _advance(self, ticket: Ticket[Any], rows: list[Rows] | None) -> None:
+        """Let a program go on to its next feeds, or take its result."""
+        try:
+            feeds = next(ticket._program) if rows is None else ticket._program.send(rows)
+            self._accept_feeds(ticket, feeds)
+        except StopIteration as stop:
+            self._end(ticket, result=stop.value)
+        except BaseException as error:  # whatever a program raises belongs to whoever waits for it
+            self._end(ticket, error=error)
+
+    def _accept_feeds(self, ticket: Ticket[Any], feeds: list[Feed]) -> None:
+        """Turn feeds into jobs; a sequence that can never fit is an error of the program that asked for it."""
+        while True:
+            try:
+                ticket._jobs = [self._job(feed) for feed in feeds]
+                break
+            except OutOfCellsError as error:
+                feeds = ticket._program.throw(error)
+        if not any(not job.done for job in ticket._jobs):
+            self._advance(ticket, [job.result(self.n_vocab) for job in ticket._jobs])
+
+    def _job(self, feed: Feed) -> _Job:
+        feed.sequence._check_open()
+        target = [*feed.sequence._tokens, *feed.tokens]
+        if len(target) > self.n_cells:
+            raise OutOfCellsError(
+                f"this sequence needs {len(target)} cells, but the whole cache has {self.n_cells}; "
+                "shorten it or load the model with a larger n_ctx"
+            )
+        return _Job(feed, target, len(feed.tokens), done=not feed.tokens)
+
+    def _throw(self, ticket: Ticket[Any], error: Exception) -> None:
+        """End a program from outside; it may still return what it has."""
+        try:
+            ticket._program.throw(error)
+        except StopIteration as stop:
+            self._end(ticket, result=stop.value)
+        except BaseException as raised:  # usually `error` itself, coming back
+            self._end(ticket, error=raised)
+        else:
+            ticket._program.close()
+            self._end(ticket, error=error)
+
+    def _end(self, ticket: Ticket[Any], *, result: Any = None, error: BaseException | None = None) -> None:
+        if ticket in self._running:
+            self._running.remove(ticket)
+        ticket._jobs = []
+        if ticket.future.done():
+            return
+        if error is not None:
+            ticket.future.set_exception(error)
+        else:
+            ticket.future.set_result(result)
+
+    def _turn(self) -> None:
+        """One batch of plain feeds and one of feeds that want hidden states: they are never mixed, because a context that
+        gives hidden states makes every token an output."""
+        tickets = self._running if self._policy.together else self._running[:1]
+        waiting = [(t, job) for t in tickets for job in t._jobs if not job.done]
+        for hidden in (False, True):
+            wanted = [(t, job) for t, job in waiting if job.feed.hidden == hidden]
+            if wanted:
+                self._decode(self._plan(wanted), hidden)
+        for ticket in list(tickets):
+            if ticket._jobs and all(job.done for job in ticket._jobs):
+                self._advance(ticket, [job.result(self.n_vocab) for job in ticket._jobs])
+
+    def _plan(self, wanted: list[tuple[Ticket[Any], _Job]]) -> list[_Piece]:
+        """Choose what goes into this batch, oldest first: one token for whoever needs one, and pieces of prompts up to
+        what a turn may take without getting slow."""
+        pieces: list[_Piece] = []
+        busy: set[int] = set()
+        room, prompt_room = self._context.n_batch, self._prompt_room()
+        for ticket, job in sorted(wanted, key=lambda pair: pair[0].rank):
+            piece = self._place(ticket.rank, job, min(room, prompt_room), busy) if room else None
+            if piece is None:
+                continue
+            busy.add(piece.slot.number)
+            pieces.append(piece)
+            room -= piece.count
+            if piece.count > 1:
+                prompt_room -= piece.count
+        return pieces
+
+    def _prompt_room(self) -> int:
+        """How many prompt tokens this turn may take."""
+        if self._policy.fixed_piece is not None:
+            return self._policy.fixed_piece
+        affordable = int(_TURN_SECONDS / self._seconds_per_token)
+        return max(32, min(self._context.n_batch, affordable))
+
+    def _place(self, rank: int, job: _Job, room: int, busy: set[int]) -> _Piece | None:
+        """Find the job's slot and as many cells as its next piece needs; None: not in this turn.
+
+        Only the first of a turn may make room by a collection, because that moves the slots of everybody.
+        """
+        while True:
+            must_compute = max(1, len(job.target) - job.progress())
+            slot = self._cache.place(job.feed.sequence, job.target, must_compute, rank, busy)
+            if slot is None:
+                return None
+            have = len(slot.tokens)
+            if job.reused is None:
+                job.reused = have
+            remaining = len(job.target) - have
+            count = 1 if remaining == 1 else min(remaining, room)
+            if count == 0:
+                return None
+            if self._cache.has_room(count):
+                return _Piece(job, slot, have, count)
+            if busy or not self._cache.make_room(count, rank, {slot.number}):
+                return None
+
+    def _decode(self, pieces: list[_Piece], hidden: bool) -> None:
+        if not pieces:
+            return
+        batch: list[DecodeRow] = []
+        outputs: list[tuple[_Job, int]] = []
+        for piece in pieces:
+            wanted_from = piece.job.progress()
+            tokens = piece.job.target[piece.start : piece.start + piece.count]
+            for position, token in enumerate(tokens, piece.start):
+                output = position >= wanted_from
+                if output:
+                    outputs.append((piece.job, len(batch)))
+                batch.append(DecodeRow(token, position, piece.slot.number, output))
+            self._cache.append(piece.slot, tokens)
+        self._compute(batch, hidden)
+        for piece in pieces:
+            self._cache.keep(piece.slot, piece.start)
+        for job, row in outputs:
+            job.logits.append(self._context.logits(row))
+            if hidden:
+                job.hidden.append(self._context.hidden(row))
+        for piece in pieces:
+            job = piece.job
+            if piece.start + piece.count == len(job.target):
+                job.done = True
+                job.feed.sequence._tokens[:] = job.target
+
+    def _compute(self, batch: list[DecodeRow], hidden: bool) -> None:
+        """One `llama_decode`, timed for the choice of threads and the size of the next pieces."""
+        threads = self._governor.choose(len(batch))
+        if threads != self._threads:
+            self._context.set_threads(threads)
+            self._threads = threads
+        if hidden:
+            self._context.want_hidden(True)
+        begin = time.perf_counter()
+        try:
+            self._context.decode(batch)
+        finally:
+            if hidden:
+                self._context.want_hidden(False)
+        per_token = (time.perf_counter() - begin) / len(batch)
+        self._governor.observe(per_token)
+        if len(batch) >= 16:
+            self._seconds_per_token += 0.3 * (per_token - self._seconds_per_token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of tokens of one job in one batch: positions start .. start + count of its slot."""
+
+    job: _Job
+    slot: Slot
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How full the engine is: cells in all, used (also as a cache), held by open sequences; sequences; programs."""
+
+    n_cells: int
+    used_cells: int
+    live_cells: int
+    live_sequences: int
+    programs: int

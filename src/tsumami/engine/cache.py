@@ -1,0 +1,244 @@
+"""The cache: which tokens' keys and values lie in the context, by slot.
+
+Guarantee: what a slot holds is bit for bit what a fresh computation would put there (cells.py says what that takes), the
+count of cells is exact (a cell shared by forks counts once), and what goes first is what nobody owns and nobody has used
+for the longest time. One thread uses a cache: the batcher's.
+
+A slot is a sequence id of llama.cpp. A slot whose sequence is closed (or gone) stays as a cache of its tokens. Two ids
+more, the keepers, also hold every cell that has been filled since the last collection: that keeps llama.cpp from filling
+a cell again on its own account, be it a dead one or one that a sliding window has passed (it does that to cells with a
+single holder).
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from bisect import bisect_left
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tsumami.engine.cells import CellPool
+from tsumami.engine.radix import RadixTree, common_prefix
+from tsumami.engine.sequence import Sequence
+
+#: Sequence ids that the cache needs for itself, beside its slots.
+N_KEEPERS: Final = 2
+_WORTHWHILE = 4  # a collection should free at least a quarter of the cells, or it would come again too soon
+
+
+class SlotMemory(Protocol):
+    """The part of a native context that hands cells from one sequence id to another."""
+
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let `target` hold the positions start .. end of `source` as well."""
+
+    def remove(self, slot: int, start: int = 0) -> None:
+        """Let `slot` no longer hold its positions from `start` on."""
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One sequence id of the context: the tokens it holds, their cells, and whose it is."""
+
+    number: int
+    owner: weakref.ref[Sequence]
+    rank: int
+    tokens: list[int] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
+    used: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether an open sequence still owns the slot."""
+        sequence = self.owner()
+        return sequence is not None and not sequence.closed
+
+
+class Cache:
+    """Slots over a pool of cells."""
+
+    def __init__(self, memory: SlotMemory, *, n_cells: int, n_slots: int, reuse: bool, partial: bool = True) -> None:
+        """`reuse` False: no prefix of one sequence is ever used for another. `partial` False: the model's memory cannot go
+        back (recurrent models), so a slot is continued as it is or made anew."""
+        self.reuse = reuse
+        self._memory = memory
+        self._partial = partial
+        self._pool = CellPool(n_cells)
+        self._tree = RadixTree()
+        self._slots: dict[int, Slot] = {}
+        self._keepers = range(n_slots, n_slots + N_KEEPERS)
+        self._free_numbers = list(range(n_slots - 1, -1, -1))
+        self._by_sequence: weakref.WeakKeyDictionary[Sequence, Slot] = weakref.WeakKeyDictionary()
+        self._clock = itertools.count(1)
+
+    @property
+    def n_cells(self) -> int:
+        """All cells."""
+        return self._pool.size
+
+    @property
+    def used_cells(self) -> int:
+        """Cells that hold something, be it only as a cache."""
+        return self._pool.size - self._pool.free - self._pool.dead
+
+    @property
+    def live_cells(self) -> int:
+        """Cells that open sequences hold; the rest can be evicted."""
+        return len({cell for slot in list(self._slots.values()) if slot.live for cell in slot.cells})
+
+    @property
+    def live_slots(self) -> int:
+        """Number of open sequences that are in the cache."""
+        return sum(slot.live for slot in list(self._slots.values()))
+
+    def has_room(self, count: int) -> bool:
+        """Whether `count` cells can be taken now."""
+        return self._pool.free >= count
+
+    def place(self, sequence: Sequence, target: list[int], must_compute: int, rank: int, busy: set[int]) -> Slot | None:
+        """The slot of `sequence`, holding the longest prefix of `target` that can be had and continued, but at most all
+        save the last `must_compute` tokens.
+
+        `rank` orders the askers: a smaller one may evict a greater one's sequences, never the other way round. `busy`
+        slots belong to this turn and stay. None: there is no slot to be had now.
+        """
+        limit = len(target) - must_compute
+        slot = self._by_sequence.get(sequence)
+        if slot is not None and self._slots.get(slot.number) is not slot:
+            slot = None
+        if slot is not None:
+            self._cut(slot, min(common_prefix(slot.tokens, target), limit, self._continuable(slot)))
+        have = len(slot.tokens) if slot is not None else 0
+        source, length = self._best_source(target, limit) if have < limit else (None, 0)
+        if source is not None and length > have:
+            slot = self._take_over(source, length, slot, sequence, rank, busy)
+        elif slot is None:
+            slot = self._open(sequence, rank, busy)
+        if slot is not None:
+            slot.used = next(self._clock)
+        return slot
+
+    def _continuable(self, slot: Slot) -> int:
+        """How many of a slot's first tokens lie below the frontier, so that more may follow them."""
+        return bisect_left(slot.cells, self._pool.frontier)
+
+    def _best_source(self, target: list[int], limit: int) -> tuple[Slot | None, int]:
+        """The slot that shares the longest prefix with `target`, and how much of it can be continued."""
+        found = self._tree.longest(target[:limit]) if self.reuse else None
+        if found is None or found.slot is None:
+            return None, 0
+        source = self._slots[found.slot]
+        if not self._partial and found.length < len(source.tokens):
+            return None, 0
+        return source, min(found.length, self._continuable(source))
+
+    def _take_over(
+        self, source: Slot, length: int, slot: Slot | None, sequence: Sequence, rank: int, busy: set[int]
+    ) -> Slot | None:
+        """Use `source`'s prefix: adopt the slot if nobody owns it and nothing would be lost, share its cells otherwise."""
+        source.used = next(self._clock)
+        if length == len(source.tokens) and not source.live and source.number not in busy:
+            if slot is not None:
+                self._evict(slot)
+            source.owner, source.rank = weakref.ref(sequence), rank
+            self._by_sequence[sequence] = source
+            return source
+        slot = slot or self._open(sequence, rank, busy | {source.number})
+        if slot is None:
+            return None
+        self._cut(slot, 0)
+        self._memory.copy(source.number, slot.number, 0, length)
+        slot.tokens, slot.cells = source.tokens[:length], source.cells[:length]
+        self._pool.share(slot.cells)
+        self._tree.extend(slot.number, slot.tokens)
+        return slot
+
+    def _open(self, sequence: Sequence, rank: int, busy: set[int]) -> Slot | None:
+        if not self._free_numbers and not self._evict_one(rank, busy):
+            return None
+        number = self._free_numbers.pop()
+        slot = self._slots[number] = Slot(number, weakref.ref(sequence), rank)
+        self._by_sequence[sequence] = slot
+        return slot
+
+    def append(self, slot: Slot, tokens: Tokens[int]) -> None:
+        """Note that `tokens` are about to be decoded into `slot`; `has_room` must have said so."""
+        cells = self._pool.take(len(tokens))
+        assert not slot.cells or slot.cells[-1] < cells[0], "cells of a sequence must ascend"
+        slot.tokens.extend(tokens)
+        slot.cells.extend(cells)
+        if self.reuse:
+            self._tree.extend(slot.number, tokens)
+
+    def keep(self, slot: Slot, start: int) -> None:
+        """Put the cells that were just decoded, positions from `start` on, under the keepers' protection."""
+        for keeper in self._keepers:
+            self._memory.copy(slot.number, keeper, start, len(slot.tokens))
+
+    def make_room(self, count: int, rank: int, spare: set[int]) -> bool:
+        """Free cells by a collection, evicting what may go if need be; afterwards every slot must be placed anew.
+
+        Ownerless slots go until a quarter of all cells is free, open sequences of later askers (or idle ones of the same)
+        only until `count` cells are. `spare` slots stay. False: nothing could be freed.
+        """
+        before = self._pool.free
+        wanted = max(count, self._pool.size // _WORTHWHILE)
+        while self._pool.free + self._pool.dead < wanted and self._evict_one(rank, spare, closed_only=True):
+            pass
+        while self._pool.free + self._pool.dead < count and self._evict_one(rank, spare):
+            pass
+        self._collect()
+        return self._pool.free > before
+
+    def _collect(self) -> None:
+        """Free the dead cells. Open sequences that reach above the new frontier are cut to what lies below it: they are
+        about to be continued, which they could not be; the tokens that they lose are computed again."""
+        frontier = self._pool.lowest_dead
+        for slot in self._slots.values():
+            if slot.live:
+                self._cut(slot, bisect_left(slot.cells, frontier))
+        for keeper in self._keepers:
+            self._memory.remove(keeper)
+            for slot in self._slots.values():
+                self._memory.copy(slot.number, keeper, 0, len(slot.tokens))
+        self._pool.collect()
+
+    def _cut(self, slot: Slot, length: int) -> None:
+        """Keep the first `length` tokens of `slot`."""
+        if length >= len(slot.tokens):
+            return
+        if not self._partial:
+            length = 0
+        self._memory.remove(slot.number, length)
+        self._pool.drop(slot.cells[length:])
+        del slot.cells[length:], slot.tokens[length:]
+        self._tree.remove(slot.number)
+        if self.reuse and slot.tokens:
+            self._tree.extend(slot.number, slot.tokens)
+
+    def _evict_one(self, rank: int, busy: set[int], *, closed_only: bool = False) -> bool:
+        """Drop the slot that may go first: ownerless ones, then those of later askers, then the asker's own idle ones."""
+        candidates = [
+            slot
+            for slot in self._slots.values()
+            if slot.number not in busy and (not slot.live or (slot.rank >= rank and not closed_only))
+        ]
+        if not candidates:
+            return False
+        self._evict(min(candidates, key=lambda slot: (slot.live, -slot.rank if slot.live else 0, slot.used)))
+        return True
+
+    def _evict(self, slot: Slot) -> None:
+        self._memory.remove(slot.number, 0)
+        self._pool.drop(slot.cells)
+        self._tree.remove(slot.number)
+        del self._slots[slot.number]
+        self._free_numbers.append(slot.number)
+
+    def forget(self) -> None:
+        """Drop everything, as after a failed decode, whose cells are in no known state."""
+        for slot in list(self._slots.values()):
+            self._evict(slot)
+        self._collect()

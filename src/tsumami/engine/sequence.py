@@ -1,0 +1,101 @@
+"""Sequences: branches of text that the engine can go on with.
+
+Guarantee: a sequence *is* its token list. Whether its keys and values lie in the cache is the cache's business
+(cache.py): what is there is used, what is not is computed again, and an exact engine gives the same bits either way.
+So `fork` and `rollback` cost nothing here, need no lock, and cannot fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tsumami.errors import EngineError
+from tsumami.native import Float32Array
+
+
+class Sequence:
+    """A branch in the KV cache: `fork()`, `rollback()`, `close()`."""
+
+    __slots__ = ("__weakref__", "_tokens", "closed")
+
+    def __init__(self, tokens: Tokens[int] = ()) -> None:
+        self._tokens = list(tokens)
+        self.closed = False
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The tokens fed so far."""
+        return tuple(self._tokens)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def fork(self, length: int | None = None) -> Sequence:
+        """A new branch that shares the first `length` tokens (default: all)."""
+        self._check_open()
+        return Sequence(self._tokens[: self._check_length(length)])
+
+    def rollback(self, length: int) -> None:
+        """Go back to the first `length` tokens."""
+        self._check_open()
+        del self._tokens[self._check_length(length) :]
+
+    def close(self) -> None:
+        """Give the place back; the cells stay as a cache until others need them. Safe to call twice."""
+        self.closed = True
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise EngineError("this sequence was closed; fork it before closing to go on from it")
+
+    def _check_length(self, length: int | None) -> int:
+        if length is None:
+            return len(self._tokens)
+        if not 0 <= length <= len(self._tokens):
+            raise EngineError(f"length {length} is outside this sequence (0..{len(self._tokens)})")
+        return length
+
+    def __enter__(self) -> Sequence:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Sequence({len(self)} tokens{', closed' if self.closed else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A wish: append `tokens` to `sequence` and hand back rows.
+
+    `rows`: logits after the `last` fed token, after `all` of them, or `none`. `hidden`: also the hidden states after the
+    final norm, for the same rows.
+    """
+
+    sequence: Sequence
+    tokens: Tokens[int]
+    rows: Literal["last", "all", "none"] = "last"
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """What a feed gives: `logits` float32 (n, n_vocab) and, if asked for, `hidden` float32 (n, n_embd).
+
+    n is the number of fed tokens for `all`, 1 for `last`, 0 for `none`. `reused` counts tokens of the whole sequence that
+    were found in the cache instead of being computed.
+    """
+
+    logits: Float32Array
+    hidden: Float32Array | None = None
+    reused: int = 0
+
+    @property
+    def last(self) -> Float32Array:
+        """Logits after the last fed token, shape (n_vocab,)."""
+        return np.asarray(self.logits[-1])

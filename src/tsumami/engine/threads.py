@@ -1,0 +1,80 @@
+"""How many threads to decode with, found out while decoding.
+
+Guarantee: never more than the user's limit, and a crowded machine is noticed within a few tokens. With as many threads as
+cores, llama.cpp's barrier waits for a thread that another process has pushed aside, and a token can take a hundred times
+as long; one thread less is then far faster. The number of threads changes no bit of an exact result, so it may be tried
+at any time: most turns use the best known number, now and then one turn tries the other.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections import deque
+
+_WINDOW = 8
+_FIRST_TRIAL = 6
+_PATIENCE = 64
+_MOST_PATIENCE = 1024
+_SUSPICIOUS = 1.6
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+class ThreadGovernor:
+    """Chooses between all allowed threads and one less, from the times of comparable turns.
+
+    Call `choose(rows)` before a turn of `rows` tokens and `observe(seconds)` after it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.less = max(1, most - 1)
+        self._times: dict[tuple[int, int], deque[float]] = {}
+        self._current = most
+        self._turns = 0
+        self._next_trial = _FIRST_TRIAL
+        self._patience = _PATIENCE
+        self._now = (0, most)
+
+    def choose(self, rows: int) -> int:
+        """Threads for the coming turn of `rows` tokens."""
+        kind = min(rows, 33).bit_length()  # turns of about the same size are comparable
+        threads = self._current
+        if self.less != self.most:
+            self._turns += 1
+            if self._turns >= self._next_trial:
+                threads = self._other()
+                self._next_trial = self._turns + self._patience
+        self._now = (kind, threads)
+        return threads
+
+    def observe(self, seconds_per_token: float) -> None:
+        """Take note of how long that turn took, in seconds per token."""
+        kind, threads = self._now
+        times = self._times.setdefault((kind, threads), deque(maxlen=_WINDOW))
+        known = statistics.median(times) if times else None
+        times.append(seconds_per_token)
+        if self.less == self.most:
+            return
+        if threads == self._current:
+            if known is not None and seconds_per_token > _SUSPICIOUS * known:
+                self._next_trial = min(self._next_trial, self._turns + 1)  # something has changed: look at once
+            return
+        self._judge(kind, seconds_per_token)
+
+    def _judge(self, kind: int, trial: float) -> None:
+        """After a trial of the other number: take it if it was faster than what the present one does lately."""
+        recent = list(self._times.get((kind, self._current), ()))[-2:]
+        if recent and trial < min(recent):
+            self._current = self._other()
+            self._patience = _PATIENCE
+            self._next_trial = self._turns + _PATIENCE
+        else:
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+
+    def _other(self) -> int:
+        return self.less if self._current == self.most else self.most

@@ -1,0 +1,27 @@
+"""Logits in, token out: candidates, stages, the chain, the draw, and the ledger that explains them.
+
+`apply` is the surface that anyone can test against another implementation: one stage by its name on candidates.
+"""
+
+from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.chain import Chain, Choice, DeadEndError, apply, effective_seed, mode_of
+from tsumami.sampling.draw import Draw, Pick, rolls
+from tsumami.sampling.ledger import Ledger, LedgerWriter, StageRecord
+from tsumami.sampling.stages import Stage
+
+__all__ = [
+    "Candidates",
+    "Chain",
+    "Choice",
+    "DeadEndError",
+    "Draw",
+    "Ledger",
+    "LedgerWriter",
+    "Pick",
+    "Stage",
+    "StageRecord",
+    "apply",
+    "effective_seed",
+    "mode_of",
+    "rolls",
+]

@@ -1,0 +1,139 @@
+"""Candidates: the tokens that may still come next, laid out as llama.cpp lays them out.
+
+Guarantee: a native stage works on this memory in place and without a copy, and what Python reads afterwards is what
+llama.cpp left there: same order, same bits. `logit` is the source of truth; llama.cpp's `dist` ignores the `p` of a
+stage before it, so `probs()` is computed from the logits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tsumami.errors import SettingsError
+from tsumami.native import TOKEN_DATA, Float32Array, Int32Array, TokenDataArray
+
+_ITEM: Final = TOKEN_DATA.itemsize
+
+
+@functools.lru_cache(maxsize=4)
+def _template(size: int) -> npt.NDArray[np.void]:
+    """An array whose ids are 0..size-1: copying it is cheaper than counting again for every token."""
+    data = np.zeros(size, TOKEN_DATA)
+    data["id"] = np.arange(size, dtype=np.int32)
+    return data
+
+
+class Candidates:
+    """An ordered list of (token id, logit, probability field), mutated by stages.
+
+    `data` may shrink, move its start (XTC) and change its order; `selected` is the index of the chosen candidate or -1;
+    `sorted` is llama.cpp's trust flag "descending by logit", not a check.
+    """
+
+    __slots__ = ("_memory", "array")
+
+    def __init__(self, memory: npt.NDArray[np.void], *, is_sorted: bool = False) -> None:
+        """Take ownership of `memory`, a contiguous array of dtype `TOKEN_DATA`, shape (n,)."""
+        self._memory = memory
+        self.array = TokenDataArray(selected=-1, size=len(memory), sorted=is_sorted)
+        pointer_type = type(self.array.data)
+        self.array.data = ctypes.cast(memory.ctypes.data, pointer_type)
+
+    @classmethod
+    def from_logits(cls, logits: npt.ArrayLike) -> Candidates:
+        """All tokens of a vocabulary in id order, as llama.cpp fills them before its chain.
+
+        Args:
+            logits: shape (n_vocab,), any float type; stored as float32.
+
+        Raises:
+            SettingsError: not one-dimensional, empty, or with a NaN.
+        """
+        values = np.asarray(logits, dtype=np.float32)
+        if values.ndim != 1 or values.size == 0:
+            raise SettingsError(f"logits need one dimension and at least one entry; got shape {values.shape}")
+        if np.isnan(values).any():
+            raise SettingsError("logits must not hold NaN")
+        return cls._fill(values)
+
+    @classmethod
+    def _fill(cls, values: Float32Array) -> Candidates:
+        memory = _template(values.size).copy()
+        memory["logit"] = values
+        return cls(memory)
+
+    @classmethod
+    def from_row(cls, row: Float32Array) -> Candidates:
+        """`from_logits` for a row that the engine made itself: float32 and known to be well-formed."""
+        return cls._fill(row)
+
+    @property
+    def data(self) -> npt.NDArray[np.void]:
+        """The live entries (ids `id`, logits `logit`, `p`), shape (len(self),): a view, valid until the next stage."""
+        start = (ctypes.cast(self.array.data, ctypes.c_void_p).value or 0) - self._memory.ctypes.data
+        first = start // _ITEM
+        return self._memory[first : first + self.array.size]
+
+    @property
+    def ids(self) -> Int32Array:
+        """Token ids in the array's order, shape (len(self),), a copy."""
+        return np.ascontiguousarray(self.data["id"])
+
+    @property
+    def logits(self) -> Float32Array:
+        """Logits in the array's order, shape (len(self),), a copy."""
+        return np.ascontiguousarray(self.data["logit"])
+
+    def probs(self) -> npt.NDArray[np.float64]:
+        """softmax of the logits in the array's order, shape (len(self),), in double precision; sums to 1.
+
+        Candidates at -inf have probability 0; if all are, every probability is 0.
+        """
+        return softmax(self.data["logit"])
+
+    @property
+    def selected(self) -> int:
+        """Index of the chosen candidate, -1 before a choice."""
+        return int(self.array.selected)
+
+    @property
+    def sorted(self) -> bool:
+        """llama.cpp's flag "descending by logit"."""
+        return bool(self.array.sorted)
+
+    def keep(self, mask_or_order: npt.NDArray[np.bool_] | npt.NDArray[np.intp], *, is_sorted: bool) -> None:
+        """Replace the entries by a selection or a new order of themselves; for stages written in Python."""
+        kept = self.data[mask_or_order]
+        self._memory[: len(kept)] = kept
+        self.array.data = ctypes.cast(self._memory.ctypes.data, type(self.array.data))
+        self.array.size = len(kept)
+        self.array.sorted = is_sorted
+        self.array.selected = -1
+
+    def copy(self) -> Candidates:
+        """An independent copy with the same entries, order and flags."""
+        made = Candidates(self.data.copy(), is_sorted=self.sorted)
+        made.array.selected = self.array.selected
+        return made
+
+    def __len__(self) -> int:
+        return int(self.array.size)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{row['id']}: {row['logit']:.4g}" for row in self.data[:5])
+        return f"Candidates({len(self)}: {shown}{', …' if len(self) > 5 else ''})"
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """exp(l - max) / sum, in double precision; all zeros if every logit is -inf."""
+    values = logits.astype(np.float64)
+    top = values.max(initial=-np.inf)
+    if top == -np.inf:
+        return np.zeros(len(values))
+    weights = np.exp(values - top)
+    return np.asarray(weights / weights.sum())

@@ -1,0 +1,185 @@
+"""The stages: each takes candidates and hands on fewer or reweighted ones.
+
+Guarantee: wherever llama.cpp has a sampler, the stage *is* that sampler, working in place on the same memory; ours are
+only tail-free sampling, which llama.cpp removed, and the clean-up after a grammar. A stage that does nothing under the
+given settings is still there, as a visible no-op that says why (`idle`).
+
+The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from tsumami import native
+from tsumami.sampling.candidates import Candidates
+from tsumami.settings import Settings
+
+
+class Stage(Protocol):
+    """One step of a chain. State that depends on the tokens so far lives in it and is copied by `clone`."""
+
+    name: str
+    idle: str | None
+    """Why the stage does nothing under these settings (`neutral`, `greedy`, `mirostat`, `contrastive`), or None."""
+
+    def apply(self, candidates: Candidates) -> None:
+        """Remove or reweight candidates in place."""
+
+    def accept(self, token: int) -> None:
+        """Take note of the token that was chosen."""
+
+    def clone(self) -> Stage:
+        """A copy with the same state, for a fork."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a stage needs besides the settings: the seed that is really used, and the vocabulary if there is one."""
+
+    seed: int
+    n_vocab: int
+    vocab: native.Vocab | None = None
+
+
+class NativeStage:
+    """A llama.cpp sampler under its name in the `samplers` order."""
+
+    def __init__(self, name: str, sampler: native.NativeSampler) -> None:
+        self.name = name
+        self.idle = "neutral" if sampler.neutral else None
+        self._sampler = sampler
+
+    def apply(self, candidates: Candidates) -> None:
+        self._sampler.apply(candidates.array)
+
+    def accept(self, token: int) -> None:
+        self._sampler.accept(token)
+
+    def clone(self) -> NativeStage:
+        return NativeStage(self.name, self._sampler.clone())
+
+
+class IdleStage:
+    """A stage that the mode of choosing leaves out, kept so that a ledger can show it."""
+
+    def __init__(self, name: str, idle: str) -> None:
+        self.name = name
+        self.idle: str | None = idle
+
+    def apply(self, candidates: Candidates) -> None:
+        """Do nothing."""
+
+    def accept(self, token: int) -> None:
+        """Do nothing."""
+
+    def clone(self) -> IdleStage:
+        return self
+
+
+class GrammarStage(NativeStage):
+    """The native grammar, then the forbidden candidates (-inf) are taken out.
+
+    Taking them out keeps `typical` usable: a probability of 0 makes its entropy NaN and its cut arbitrary.
+    """
+
+    def apply(self, candidates: Candidates) -> None:
+        super().apply(candidates)
+        allowed = candidates.data["logit"] > -np.inf
+        if not allowed.all() and allowed.any():
+            candidates.keep(allowed, is_sorted=candidates.sorted)
+
+    def clone(self) -> GrammarStage:
+        return GrammarStage(self.name, self._sampler.clone())
+
+
+class TailFreeStage:
+    """Tail-free sampling with llama.cpp's arithmetic before it was removed (PR #10071).
+
+    With probabilities p sorted descending: d1_i = p_i - p_{i+1}, d2_i = |d1_i - d1_{i+1}|, normalised to w (all equal if
+    the sum is at most 1e-6); the first i with w_0 + … + w_i > z and i >= min_keep is where the list is cut, keeping i
+    candidates. Unlike the original, `min_keep` 0 keeps one candidate instead of none.
+
+    Source: llama.cpp@61715d5 src/llama-sampling.cpp:736; idea: https://www.trentonbricken.com/Tail-Free-Sampling/
+    """
+
+    name = "tfs_z"
+
+    def __init__(self, z: float, min_keep: int) -> None:
+        self._z = np.float32(z)
+        self._min_keep = max(1, min_keep)
+        self.idle = "neutral" if z >= 1 else None
+
+    def apply(self, candidates: Candidates) -> None:
+        if self.idle is not None or len(candidates) <= 2:
+            return
+        if not candidates.sorted:
+            native.top_k(len(candidates)).apply(candidates.array)  # llama.cpp's own sort, ties and all
+        # Top-p that must keep everything is llama.cpp's own softmax, to the last bit of its expf.
+        native.top_p(0.5, len(candidates)).apply(candidates.array)
+        p = np.ascontiguousarray(candidates.data["p"])
+        second = np.abs(np.diff(p[:-1] - p[1:]))
+        total = np.add.accumulate(second)[-1]
+        weights = second / total if total > 1e-6 else np.full(len(second), np.float32(1) / np.float32(len(second)))
+        reached = np.add.accumulate(weights, dtype=np.float32) > self._z
+        reached[: self._min_keep] = False
+        if reached.any():
+            candidates.keep(np.arange(int(reached.argmax())), is_sorted=True)
+
+    def accept(self, token: int) -> None:
+        """Tail-free sampling has no memory."""
+
+    def clone(self) -> TailFreeStage:
+        return self
+
+
+def _penalties(settings: Settings, around: Surroundings) -> Stage:
+    sampler = native.penalties(
+        around.n_vocab,
+        settings.repeat_last_n,
+        settings.repeat_penalty,
+        settings.frequency_penalty,
+        settings.presence_penalty,
+    )
+    return NativeStage("penalties", sampler)
+
+
+def _dry(settings: Settings, around: Surroundings) -> Stage:
+    sampler = native.dry(
+        around.vocab,
+        settings.dry_multiplier,
+        settings.dry_base,
+        settings.dry_allowed_length,
+        settings.dry_penalty_last_n,
+        settings.dry_sequence_breakers,
+    )
+    return NativeStage("dry", sampler)
+
+
+def _temperature(settings: Settings, _around: Surroundings) -> Stage:
+    sampler = native.temperature(settings.temperature, settings.dynatemp_range, settings.dynatemp_exponent)
+    return NativeStage("temperature", sampler)
+
+
+def _xtc(settings: Settings, around: Surroundings) -> Stage:
+    sampler = native.xtc(settings.xtc_probability, settings.xtc_threshold, settings.min_keep, around.seed)
+    return NativeStage("xtc", sampler)
+
+
+#: How each stage of the `samplers` order is made; the keys are its names.
+BUILDERS: Final[dict[str, Callable[[Settings, Surroundings], Stage]]] = {
+    "penalties": _penalties,
+    "dry": _dry,
+    "top_n_sigma": lambda s, _: NativeStage("top_n_sigma", native.top_n_sigma(s.top_n_sigma)),
+    "top_k": lambda s, _: NativeStage("top_k", native.top_k(s.top_k)),
+    "tfs_z": lambda s, _: TailFreeStage(s.tfs_z, s.min_keep),
+    "typ_p": lambda s, _: NativeStage("typ_p", native.typical(s.typical_p, s.min_keep)),
+    "top_p": lambda s, _: NativeStage("top_p", native.top_p(s.top_p, s.min_keep)),
+    "min_p": lambda s, _: NativeStage("min_p", native.min_p(s.min_p, s.min_keep)),
+    "xtc": _xtc,
+    "temperature": _temperature,
+}
