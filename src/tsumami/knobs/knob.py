@@ -38,8 +38,8 @@ class Knob:
     default: Any
     group: str
     stage: str | None
-    """The stage that reads it: one of the chain, `mirostat`, `contrastive`, `logit_bias`, `grammar`, `draw`, `order`, or
-    the `loop` around them; None where several do."""
+    """The stage that reads it: one of the chain, `mirostat`, `contrastive`, `logit_bias`, `grammar`, `draw`, `order`,
+    or the `loop` around them; None where several do."""
     neutral: Any = None
     classic: bool = False
     low: float | None = None
