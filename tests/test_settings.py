@@ -104,10 +104,10 @@ def test_the_chain_order_is_what_samplers_stands_for(samplers: Any, order: tuple
 @pytest.mark.parametrize(
     ("values", "mode"),
     [
-        ({}, "chain"),
+        ({}, "sample"),
         ({"temperature": 0}, "greedy"),
         ({"temperature": 0, "mirostat_mode": 1}, "greedy"),
-        ({"temperature": 0, "samplers": ["top_k"]}, "chain"),
+        ({"temperature": 0, "samplers": ["top_k"]}, "greedy"),
         ({"mirostat_mode": 2}, "mirostat"),
         ({"penalty_alpha": 0.5, "temperature": 0}, "contrastive"),
     ],
@@ -170,9 +170,10 @@ def test_what_runs_before_top_k_1_and_may_drop_the_best_token_still_acts() -> No
     assert {"min_p", "seed"} <= set(idle)
 
 
-def test_temperature_still_acts_when_mirostat_brings_it_into_an_order_without_it() -> None:
+def test_temperature_0_is_greedy_and_can_be_left_again_where_the_order_names_no_temperature() -> None:
     idle = Settings(temperature=0, mirostat_mode=2, samplers=["top_k"]).idle_knobs()
-    assert {"temperature", "mirostat_mode"}.isdisjoint(idle)
+    assert "temperature" not in idle
+    assert {"top_k", "seed"} <= set(idle)
 
 
 def test_temperature_still_acts_when_penalties_follow_top_k_1() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "Mode", "Settings"]
 
-Mode = Literal["chain", "greedy", "mirostat", "contrastive"]
+Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
 """How the next token is chosen; see `Settings.mode`."""
 
 
@@ -121,16 +121,15 @@ class Settings:
         """How the next token is chosen; after logit_bias and grammar, which act in every mode:
 
         - `contrastive` (penalty_alpha > 0): penalties and dry, then the best score among the top_k tokens.
-        - `greedy` (temperature 0): penalties and dry, then the largest logit. A custom order without the temperature
-          stage leaves temperature out, 0 included, as llama.cpp does.
+        - `greedy` (temperature 0, also where the order names no temperature): penalties and dry, then the largest logit.
         - `mirostat` (mirostat_mode 1 or 2): penalties, temperature, mirostat, whatever the order says.
-        - `chain`: the stages of `chain_order`, then the draw.
+        - `sample`: the stages of `chain_order`, then the draw.
         """
         if self.penalty_alpha > 0:
             return "contrastive"
-        if self.temperature == 0 and (self.mirostat_mode or "temperature" in self.chain_order):
+        if self.temperature == 0:
             return "greedy"
-        return "mirostat" if self.mirostat_mode else "chain"
+        return "mirostat" if self.mirostat_mode else "sample"
 
     def idle_knobs(self) -> dict[str, IdleReason]:
         """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""

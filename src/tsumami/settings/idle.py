@@ -65,23 +65,21 @@ def _by_mode(settings: Settings) -> Iterator[_Finding]:
         case "contrastive":
             yield _all_but(*history, "top_k"), _CONTRASTIVE
         case "greedy":
-            # Without a temperature stage it is mirostat that makes temperature 0 greedy, so its switch still acts.
-            switch = () if "temperature" in settings.chain_order else ("mirostat_mode",)
-            yield _all_but(*history, "temperature", *switch), _GREEDY
+            yield _all_but(*history, "temperature"), _GREEDY
         case "mirostat":
             acting = (*_of_stages("penalties"), "penalize_prompt", "temperature", "seed", *_MIROSTAT)
             yield _all_but(*acting), _MIROSTAT_ON
-        case "chain":
+        case "sample":
             yield ("mirostat_tau", "mirostat_eta"), _MIROSTAT_OFF
 
 
 def _left_out(settings: Settings) -> Iterator[_Finding]:
-    """Stages that the order does not name, but those that mirostat and contrastive search bring themselves."""
+    """Stages that the order does not name, but what greedy and contrastive search read without a stage."""
     if settings.mode == "mirostat":
         return
-    brought = {"top_k"} if settings.mode == "contrastive" else {"temperature"} if settings.mirostat_mode else set()
+    brought = {"contrastive": "top_k", "greedy": "temperature"}.get(settings.mode)
     for stage in STAGES:
-        if stage in settings.chain_order or stage in brought:
+        if stage in settings.chain_order or stage == brought:
             continue
         reason = IdleReason(
             ("samplers",),
@@ -94,7 +92,7 @@ def _left_out(settings: Settings) -> Iterator[_Finding]:
 def _under_top_k_1(settings: Settings) -> Iterator[_Finding]:
     """top_k 1 leaves one candidate: nothing after it has a choice, and before it only what can change the best acts."""
     order = settings.chain_order
-    if settings.mode != "chain" or settings.top_k != 1 or "top_k" not in order:
+    if settings.mode != "sample" or settings.top_k != 1 or "top_k" not in order:
         return
     at = order.index("top_k")
     last_dropper = max(
@@ -124,7 +122,7 @@ def _penalties(settings: Settings) -> Iterator[_Finding]:
 def _heeds_history(settings: Settings, *, neutral: bool) -> bool:
     """Whether any stage that looks back at earlier tokens acts."""
     order = settings.chain_order
-    if settings.mode == "chain" and settings.top_k == 1 and "top_k" in order:
+    if settings.mode == "sample" and settings.top_k == 1 and "top_k" in order:
         order = order[: order.index("top_k")]
     penalties = (settings.mode == "mirostat" or "penalties" in order) and settings.repeat_last_n > 0 and not neutral
     dry = settings.mode != "mirostat" and "dry" in order
