@@ -121,7 +121,7 @@ class Settings:
         """How the next token is chosen; after logit_bias and grammar, which act in every mode:
 
         - `contrastive` (penalty_alpha > 0): penalties and dry, then the best score among the top_k tokens.
-        - `greedy` (temperature 0, also where the order names no temperature): penalties and dry, then the largest logit.
+        - `greedy` (temperature 0, even if the order names no temperature): penalties and dry, then the largest logit.
         - `mirostat` (mirostat_mode 1 or 2): penalties, temperature, mirostat, whatever the order says.
         - `sample`: the stages of `chain_order`, then the draw.
         """
