@@ -78,10 +78,15 @@ class Audio:
 
         Raises SpeechError for other shapes, for types that are not numbers, and for impossible rates.
         """
-        rate = _checked_rate(rate)
         raw = np.asarray(array)
-        if raw.ndim == 2 and raw.shape[0] <= _PLAIN_CHANNELS and raw.shape[0] < raw.shape[1]:
+        if raw.ndim == 2 and 1 <= raw.shape[0] <= _PLAIN_CHANNELS and raw.shape[0] < raw.shape[1]:
             raw = raw.T
+        return cls._from_frames(raw, rate)
+
+    @classmethod
+    def _from_frames(cls, raw: NDArray[Any], rate: int) -> Audio:
+        """As `from_array`, where the channels are known to come last."""
+        rate = _checked_rate(rate)
         if raw.ndim not in (1, 2):
             raise SpeechError(f"Sound of shape {raw.shape}; (n,) or (n, channels) can be used.")
         samples = np.ascontiguousarray(_unit_scale(raw))
@@ -94,7 +99,7 @@ class Audio:
     def from_wav(cls, data: bytes) -> Audio:
         """Audio from the bytes of a WAV file: PCM of 8 to 32 bits or float. SpeechError for a broken or other file."""
         wav = read_wav(data)
-        return cls.from_array(wav.samples[:, 0] if wav.samples.shape[1] == 1 else wav.samples, wav.rate)
+        return cls._from_frames(wav.samples, wav.rate)
 
     @classmethod
     def silence(cls, seconds: float, rate: int = 24_000) -> Audio:
