@@ -121,3 +121,8 @@ def test_a_flushed_splitter_starts_anew() -> None:
     assert sentences.flush() == "途中"
     assert sentences.flush() == ""
     assert sentences.feed("次。\n") == ["次。"]
+
+
+def test_a_looping_model_neither_stalls_nor_silences_the_voice() -> None:
+    parts = split("あ" * 5000, ["あ"] * 5000)
+    assert max(map(len, parts)) == 400

@@ -37,7 +37,7 @@ class Sentences:
 
     Sentences are raw slices of the text; white space between two belongs to the second. A line break ends a sentence,
     a fenced code block or a displayed formula is one sentence. Text without an end is cut at a comma after 200
-    characters.
+    characters, and anywhere after 400.
     """
 
     def __init__(self) -> None:
@@ -105,6 +105,8 @@ def _prose_end(text: str, start: int) -> int | None:
                 return stop
             at = stop
             continue
+        if at - start >= 2 * _LONGEST:
+            return at
         if at - start >= _LONGEST and text[at] in _COMMAS:
             if at + 1 == len(text):
                 return None
