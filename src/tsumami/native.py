@@ -28,8 +28,8 @@ from tsumami.errors import EngineError, GrammarError, ModelFormatError, OutOfMem
 DEFAULT_ENVIRONMENT: Final = {
     # K-quants otherwise take a tiled product from some batch size on, with another rounding.
     "GGML_CPU_TILED_MM": "0",
-    # How long an OpenMP thread spins at a barrier before it sleeps. The library's own default is for a machine that does
-    # nothing else; ours runs speech, a browser and a page beside the model (bench/busy.py measures both).
+    # How long an OpenMP thread spins at a barrier before it sleeps. The library's own default is for a machine that
+    # does nothing else; ours runs speech, a browser and a page beside the model (bench/busy.py measures both).
     "GOMP_SPINCOUNT": "10000",
 }
 USER_ENVIRONMENT: Final = {name: os.environ[name] for name in DEFAULT_ENVIRONMENT if name in os.environ}
@@ -49,6 +49,7 @@ Float32Array = npt.NDArray[np.float32]
 TOKEN_DATA: Final = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
 assert ctypes.sizeof(_c.llama_token_data) == TOKEN_DATA.itemsize
 TokenDataArray = _c.llama_token_data_array
+_INT32: Final = ctypes.POINTER(ctypes.c_int32)
 
 _GGML_TYPE_BF16: Final = 30  # ggml.h; the binding does not name it
 #: llama.cpp reads this seed as "take a random one".
@@ -57,7 +58,13 @@ RANDOM_SEED: Final = 0xFFFFFFFF
 MAX_SEQUENCES: Final = int(_c.llama_max_parallel_sequences())
 
 
-# --- the log -----------------------------------------------------------------------------------------------------------
+def token_data_pointer(memory: npt.NDArray[np.void]) -> Any:
+    """A pointer to the first entry of an array of dtype `TOKEN_DATA`, for `TokenDataArray.data`."""
+    return ctypes.cast(memory.ctypes.data, ctypes.POINTER(_c.llama_token_data))
+
+
+# --- the log
+# -----------------------------------------------------------------------------------------------------------
 
 _LOG_WARN = 3
 _recent_log: collections.deque[str] = collections.deque(maxlen=200)
@@ -89,7 +96,8 @@ def _captured_log() -> Iterator[Callable[[], str]]:
     yield text
 
 
-# --- facts about the build ---------------------------------------------------------------------------------------------
+# --- facts about the build
+# ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,9 @@ class EngineBuild:
 def engine_build() -> EngineBuild:
     """Describe the binding, the library and the CPU features that it was compiled with and found at run time."""
     info = cast(bytes, _c.llama_print_system_info()).decode()
-    features = [part.split(" = ")[0].split(" : ")[-1].strip() for part in info.split("|") if part.strip().endswith("= 1")]
+    features = [
+        part.split(" = ")[0].split(" : ")[-1].strip() for part in info.split("|") if part.strip().endswith("= 1")
+    ]
     return EngineBuild(
         binding=str(_c.__version__),
         library=cast(bytes, _c.llama_version()).decode(),
@@ -120,7 +130,8 @@ def supports_gpu() -> bool:
     return bool(_c.llama_supports_gpu_offload())
 
 
-# --- model and vocabulary ----------------------------------------------------------------------------------------------
+# --- model and vocabulary
+# ----------------------------------------------------------------------------------------------
 
 
 class Vocab:
@@ -134,7 +145,8 @@ class Vocab:
 
     def tokenize(self, text: bytes, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of `text`. `add_special`: put BOS/EOS where the model wants them; `parse_special`: read `<s>` and
-        the like as the special tokens they name."""
+        the like as the special tokens they name.
+        """
         room = len(text) + 16
         while True:
             buffer = (ctypes.c_int32 * room)()
@@ -306,7 +318,8 @@ def _load_error(path: Path, log: str) -> Exception:
     return ModelFormatError(f"{path.name}: llama.cpp cannot load this file: {log or 'it gave no reason'}")
 
 
-# --- context -----------------------------------------------------------------------------------------------------------
+# --- context
+# -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +336,9 @@ class ContextOptions:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRow:
-    """One token of a batch: its id, its position in its sequence, the slot of the sequence, and whether its logits are wanted."""
+    """One token of a batch: its id, its position in its sequence, the slot of the sequence, and whether its logits are
+    wanted.
+    """
 
     token: int
     position: int
@@ -372,11 +387,11 @@ class NativeContext:
         self._outputs = np.zeros(n_batch, np.int8)
         base, width = self._slots.ctypes.data, self._slots.itemsize
         self._slot_pointers = np.array([base + i * width for i in range(n_batch)], np.uintp)
-        batch = _c.llama_batch()
-        batch.token = self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        batch.pos = self._positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        batch.n_seq_id = self._n_slots.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        batch.seq_id = ctypes.cast(self._slot_pointers.ctypes.data, ctypes.POINTER(ctypes.POINTER(ctypes.c_int32)))
+        batch: Any = _c.llama_batch()  # the binding declares its pointers as arrays
+        batch.token = self._tokens.ctypes.data_as(_INT32)
+        batch.pos = self._positions.ctypes.data_as(_INT32)
+        batch.n_seq_id = self._n_slots.ctypes.data_as(_INT32)
+        batch.seq_id = ctypes.cast(self._slot_pointers.ctypes.data, ctypes.POINTER(_INT32))
         batch.logits = self._outputs.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
         self._batch = batch
 
@@ -442,7 +457,8 @@ class NativeContext:
         _c.llama_memory_clear(self._memory, False)
 
 
-# --- samplers ----------------------------------------------------------------------------------------------------------
+# --- samplers
+# ----------------------------------------------------------------------------------------------------------
 
 
 class NativeSampler:
@@ -483,7 +499,9 @@ def penalties(n_vocab: int, last_n: int, repeat: float, frequency: float, presen
 def dry(
     vocab: Vocab | None, multiplier: float, base: float, allowed_length: int, last_n: int, breakers: Sequence[str]
 ) -> NativeSampler:
-    """`llama_sampler_init_dry`. Without a vocabulary the text breakers cannot be turned into tokens and are left out."""
+    """`llama_sampler_init_dry`. Without a vocabulary the text breakers cannot be turned into tokens and are left
+    out.
+    """
     texts = [text.encode() for text in breakers] if vocab is not None else []
     array = (ctypes.c_char_p * len(texts))(*texts)
     pointer = None if vocab is None else vocab.pointer
@@ -576,13 +594,16 @@ def json_schema_to_gbnf(schema: str) -> str:
         raise GrammarError(f"this JSON schema cannot be turned into a grammar: {error}") from error
 
 
-# --- quantiser ---------------------------------------------------------------------------------------------------------
+# --- quantiser
+# ---------------------------------------------------------------------------------------------------------
 
 FTYPES: Final = {"F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q4_K_M": 15, "Q6_K": 18, "F32": 0, "BF16": 32}
 
 
 def quantize(source: Path, target: Path, ftype: str, threads: int = 1) -> None:
-    """Write `source` again in another weight type, with the library's own quantiser (from an already quantised file, too)."""
+    """Write `source` again in another weight type, with the library's own quantiser (from an already quantised file,
+    too).
+    """
     params = _c.llama_model_quantize_default_params()
     params.ftype = FTYPES[ftype]
     params.nthread = threads

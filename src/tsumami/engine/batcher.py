@@ -1,9 +1,10 @@
 """The engine: one thread that owns the context and feeds it from everybody at once.
 
-Guarantee: whoever asks, alone or in a crowd, gets the same rows. Work comes as *programs*: generators that yield `Feed`s
-and are sent `Rows`. Each turn the batcher gathers the next tokens of every running program plus pieces of prompts, makes
-one `llama_decode` of them, and lets each program choose its next tokens right here, in the engine's thread, so that all
-of them are back in the next batch. Chat users, the lanes of a comparison and the leaves of a knob map are all programs.
+Guarantee: whoever asks, alone or in a crowd, gets the same rows. Work comes as *programs*: generators that yield
+`Feed`s and are sent `Rows`. Each turn the batcher gathers the next tokens of every running program plus pieces of
+prompts, makes one `llama_decode` of them, and lets each program choose its next tokens right here, in the engine's
+thread, so that all of them are back in the next batch. Chat users, the lanes of a comparison and the leaves of a knob
+map are all programs.
 
 Programs are served oldest first. If cells run out, sequences of younger programs lose their cells (never their tokens)
 and are computed again when there is room; so the oldest always gets on, and nobody fails for want of cells unless a
@@ -35,13 +36,16 @@ T = TypeVar("T")
 Program = Generator[list[Feed], list[Rows], T]
 
 _log = logging.getLogger(__name__)
-_TURN_SECONDS = 0.25  # how long a turn with pieces of prompts may take; keeps everybody's stream and a stop button lively
+_TURN_SECONDS = (
+    0.25  # how long a turn with pieces of prompts may take; keeps everybody's stream and a stop button lively
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the batcher may do. An engine that is not exact, but was asked to be, runs one program at a time and reuses
-    nothing, with pieces of one fixed size: the call shapes of a run are then always the same."""
+    nothing, with pieces of one fixed size: the call shapes of a run are then always the same.
+    """
 
     reuse: bool
     together: bool
@@ -137,7 +141,8 @@ class Engine:
             partial=not self.model.recurrent,
         )
 
-    # --- asked from any thread -----------------------------------------------------------------------------------------
+    # --- asked from any thread
+    # -----------------------------------------------------------------------------------------
 
     @property
     def n_cells(self) -> int:
@@ -152,14 +157,20 @@ class Engine:
     def set_policy(self, policy: Policy) -> None:
         """Change what the batcher may do, between programs; the cache is emptied."""
 
-        def change() -> Program[None]:
+        def change() -> None:
             self._policy = policy
             self._cache.forget()
             self._cache = self._new_cache(policy)
-            return
-            yield  # makes this a program
 
-        self.run(change())
+        self.run(_between_turns(change))
+
+    def limit_threads(self, most: int) -> None:
+        """Use at most `most` threads from the next turn on; no bit of an exact result changes."""
+
+        def change() -> None:
+            self._governor = ThreadGovernor(max(1, most))
+
+        self.run(_between_turns(change))
 
     def usage(self) -> Usage:
         """How full the cache is, and how many programs run."""
@@ -217,13 +228,14 @@ class Engine:
         with self._condition:
             self._condition.notify()
 
-    # --- the engine's thread ---------------------------------------------------------------------------------------------
+    # --- the engine's thread
+    # ---------------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
         while self._gather():
             try:
                 self._turn()
-            except Exception as error:  # a failed decode must reach those who wait, not end the thread
+            except Exception as error:  # noqa: BLE001  (a failed decode must reach those who wait, not end the thread)
                 _log.exception("a turn failed")
                 self._cache.forget()
                 for ticket in list(self._running):
@@ -256,7 +268,7 @@ class Engine:
             self._accept_feeds(ticket, feeds)
         except StopIteration as stop:
             self._end(ticket, result=stop.value)
-        except BaseException as error:  # whatever a program raises belongs to whoever waits for it
+        except BaseException as error:  # noqa: BLE001  (whatever a program raises belongs to whoever waits for it)
             self._end(ticket, error=error)
 
     def _accept_feeds(self, ticket: Ticket[Any], feeds: list[Feed]) -> None:
@@ -286,7 +298,7 @@ class Engine:
             ticket._program.throw(error)
         except StopIteration as stop:
             self._end(ticket, result=stop.value)
-        except BaseException as raised:  # usually `error` itself, coming back
+        except BaseException as raised:  # noqa: BLE001  (usually `error` itself, coming back)
             self._end(ticket, error=raised)
         else:
             ticket._program.close()
@@ -304,8 +316,9 @@ class Engine:
             ticket.future.set_result(result)
 
     def _turn(self) -> None:
-        """One batch of plain feeds and one of feeds that want hidden states: they are never mixed, because a context that
-        gives hidden states makes every token an output."""
+        """One batch of plain feeds and one of feeds that want hidden states: they are never mixed, because a context
+        that gives hidden states makes every token an output.
+        """
         tickets = self._running if self._policy.together else self._running[:1]
         waiting = [(t, job) for t in tickets for job in t._jobs if not job.done]
         for hidden in (False, True):
@@ -318,7 +331,8 @@ class Engine:
 
     def _plan(self, wanted: list[tuple[Ticket[Any], _Job]]) -> list[_Piece]:
         """Choose what goes into this batch, oldest first: one token for whoever needs one, and pieces of prompts up to
-        what a turn may take without getting slow."""
+        what a turn may take without getting slow.
+        """
         pieces: list[_Piece] = []
         busy: set[int] = set()
         room, prompt_room = self._context.n_batch, self._prompt_room()
@@ -407,6 +421,12 @@ class Engine:
         self._governor.observe(per_token)
         if len(batch) >= 16:
             self._seconds_per_token += 0.3 * (per_token - self._seconds_per_token)
+
+
+def _between_turns(change: Callable[[], None]) -> Program[None]:
+    """A program that feeds nothing: it runs `change` in the engine's thread, where nothing else is under way."""
+    yield []
+    change()
 
 
 @dataclass(frozen=True, slots=True)

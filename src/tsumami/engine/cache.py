@@ -1,13 +1,13 @@
 """The cache: which tokens' keys and values lie in the context, by slot.
 
-Guarantee: what a slot holds is bit for bit what a fresh computation would put there (cells.py says what that takes), the
-count of cells is exact (a cell shared by forks counts once), and what goes first is what nobody owns and nobody has used
-for the longest time. One thread uses a cache: the batcher's.
+Guarantee: what a slot holds is bit for bit what a fresh computation would put there (cells.py says what that takes),
+the count of cells is exact (a cell shared by forks counts once), and what goes first is what nobody owns and nobody has
+used for the longest time. One thread uses a cache: the batcher's.
 
 A slot is a sequence id of llama.cpp. A slot whose sequence is closed (or gone) stays as a cache of its tokens. Two ids
-more, the keepers, also hold every cell that has been filled since the last collection: that keeps llama.cpp from filling
-a cell again on its own account, be it a dead one or one that a sliding window has passed (it does that to cells with a
-single holder).
+more, the keepers, also hold every cell that has been filled since the last collection: that keeps llama.cpp from
+filling a cell again on its own account, be it a dead one or one that a sliding window has passed (it does that to cells
+with a single holder).
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class Cache:
     """Slots over a pool of cells."""
 
     def __init__(self, memory: SlotMemory, *, n_cells: int, n_slots: int, reuse: bool, partial: bool = True) -> None:
-        """`reuse` False: no prefix of one sequence is ever used for another. `partial` False: the model's memory cannot go
-        back (recurrent models), so a slot is continued as it is or made anew."""
+        """`reuse` False: no prefix of one sequence is ever used for another. `partial` False: the model's memory cannot
+        go back (recurrent models), so a slot is continued as it is or made anew.
+        """
         self.reuse = reuse
         self._memory = memory
         self._partial = partial
@@ -137,7 +138,9 @@ class Cache:
     def _take_over(
         self, source: Slot, length: int, slot: Slot | None, sequence: Sequence, rank: int, busy: set[int]
     ) -> Slot | None:
-        """Use `source`'s prefix: adopt the slot if nobody owns it and nothing would be lost, share its cells otherwise."""
+        """Use `source`'s prefix: adopt the slot if nobody owns it and nothing would be lost, share its cells
+        otherwise.
+        """
         source.used = next(self._clock)
         if length == len(source.tokens) and not source.live and source.number not in busy:
             if slot is not None:
@@ -180,8 +183,8 @@ class Cache:
     def make_room(self, count: int, rank: int, spare: set[int]) -> bool:
         """Free cells by a collection, evicting what may go if need be; afterwards every slot must be placed anew.
 
-        Ownerless slots go until a quarter of all cells is free, open sequences of later askers (or idle ones of the same)
-        only until `count` cells are. `spare` slots stay. False: nothing could be freed.
+        Ownerless slots go until a quarter of all cells is free, open sequences of later askers (or idle ones of the
+        same) only until `count` cells are. `spare` slots stay. False: nothing could be freed.
         """
         before = self._pool.free
         wanted = max(count, self._pool.size // _WORTHWHILE)
@@ -194,7 +197,8 @@ class Cache:
 
     def _collect(self) -> None:
         """Free the dead cells. Open sequences that reach above the new frontier are cut to what lies below it: they are
-        about to be continued, which they could not be; the tokens that they lose are computed again."""
+        about to be continued, which they could not be; the tokens that they lose are computed again.
+        """
         frontier = self._pool.lowest_dead
         for slot in self._slots.values():
             if slot.live:
@@ -219,7 +223,9 @@ class Cache:
             self._tree.extend(slot.number, slot.tokens)
 
     def _evict_one(self, rank: int, busy: set[int], *, closed_only: bool = False) -> bool:
-        """Drop the slot that may go first: ownerless ones, then those of later askers, then the asker's own idle ones."""
+        """Drop the slot that may go first: ownerless ones, then those of later askers, then the asker's own idle
+        ones.
+        """
         candidates = [
             slot
             for slot in self._slots.values()

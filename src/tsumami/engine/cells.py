@@ -2,9 +2,9 @@
 
 Guarantee: the cells of every sequence ascend with its positions. Flash attention adds up a row's cells in the order in
 which they lie in memory, and another order rounds differently. llama.cpp always fills the lowest free cells
-(`llama_kv_cache::find_slot` starts at the lowest one freed and goes upwards), so a sequence whose tail was put into a hole
-below its head would differ in its last bits from the same sequence computed alone. Measured on SmolLM2-135M: a prefix of
-320 tokens continued in such a hole is not bit-equal; kept ascending, it is (tests/engine/test_exactness.py).
+(`llama_kv_cache::find_slot` starts at the lowest one freed and goes upwards), so a sequence whose tail was put into a
+hole below its head would differ in its last bits from the same sequence computed alone. Measured on SmolLM2-135M: a
+prefix of 320 tokens continued in such a hole is not bit-equal; kept ascending, it is (tests/engine/test_exactness.py).
 
 Hence a cell that nobody uses any more is not given back at once: it is *dead*, still occupied as far as llama.cpp knows
 (by the keeper sequences of cache.py), until `collect` frees all dead cells together. Between two collections new cells

@@ -1,25 +1,20 @@
 """A model file's sha256: the name of its weights in every receipt, computed once a file and remembered.
 
 Guarantee: the fingerprint is that of the bytes on disk. It is remembered under the file's real path together with size
-and modification time in nanoseconds, and a changed file is hashed again. The memory is a convenience: if it is broken,
-unwritable or gone, files are hashed again and nothing fails. It is replaced in one step, so no reader sees half of it.
+and modification time in nanoseconds, and a changed file is hashed again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import platformdirs
-
+from tsumami.engine.remembered import cache_directory, recall, remember
 from tsumami.errors import ModelError, ModelNotFoundError
 
 __all__ = ["Progress", "cache_directory", "fingerprint"]
@@ -28,14 +23,10 @@ Progress = Callable[[int, int | None], object]
 """Called with the bytes done and the bytes in all (None while that is not known)."""
 
 _BLOCK: Final = 1 << 20
+_MEMORY: Final = "fingerprints"
 # A file changed twice within one tick of the file system's clock keeps its time; a file this young is not remembered.
 _SETTLED_NS: Final = 2_000_000_000
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-
-
-def cache_directory() -> Path:
-    """The folder for what tsumami makes and can make again: TSUMAMI_CACHE, or the platform's own place for caches."""
-    return Path(os.environ.get("TSUMAMI_CACHE") or platformdirs.user_cache_dir("tsumami", appauthor=False))
 
 
 def fingerprint(*paths: str | os.PathLike[str], progress: Progress | None = None) -> str:
@@ -55,13 +46,13 @@ def _one(path: Path, progress: Progress | None) -> str:
     try:
         real = path.resolve(strict=True)
         before = _state(real)
-        memory = _load()
+        memory = recall(_MEMORY)
         known = memory.get(str(real))
         if isinstance(known, dict) and known.get("state") == before and _SHA256.fullmatch(str(known.get("sha256"))):
             return str(known["sha256"])
         digest = _hash(real, before[0], progress)
         if _state(real) == before and time.time_ns() - before[1] > _SETTLED_NS:
-            _store(_load() | {str(real): {"state": before, "sha256": digest}})
+            remember(_MEMORY, str(real), {"state": before, "sha256": digest})
         return digest
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"no such file: {path}") from error
@@ -84,30 +75,3 @@ def _hash(path: Path, size: int, progress: Progress | None) -> str:
             if progress is not None:
                 progress(done, size)
     return sha.hexdigest()
-
-
-def _memory_path() -> Path:
-    return cache_directory() / "fingerprints.json"
-
-
-def _load() -> dict[str, Any]:
-    try:
-        memory = json.loads(_memory_path().read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return memory if isinstance(memory, dict) else {}
-
-
-def _store(memory: dict[str, Any]) -> None:
-    target = _memory_path()
-    temporary: str | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix="fingerprints-", suffix=".tmp", dir=target.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(memory, file, indent=1)
-        Path(temporary).replace(target)
-    except (OSError, ValueError):  # no place to remember it, or a path that UTF-8 cannot hold: hash again next time
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()

@@ -73,8 +73,8 @@ class Sequence:
 class Feed:
     """A wish: append `tokens` to `sequence` and hand back rows.
 
-    `rows`: logits after the `last` fed token, after `all` of them, or `none`. `hidden`: also the hidden states after the
-    final norm, for the same rows.
+    `rows`: logits after the `last` fed token, after `all` of them, or `none`. `hidden`: also the hidden states after
+    the final norm, for the same rows.
     """
 
     sequence: Sequence
@@ -87,8 +87,8 @@ class Feed:
 class Rows:
     """What a feed gives: `logits` float32 (n, n_vocab) and, if asked for, `hidden` float32 (n, n_embd).
 
-    n is the number of fed tokens for `all`, 1 for `last`, 0 for `none`. `reused` counts tokens of the whole sequence that
-    were found in the cache instead of being computed.
+    n is the number of fed tokens for `all`, 1 for `last`, 0 for `none`. `reused` counts tokens of the whole sequence
+    that were found in the cache instead of being computed.
     """
 
     logits: Float32Array

@@ -1,9 +1,9 @@
 """How many threads to decode with, found out while decoding.
 
-Guarantee: never more than the user's limit, and a crowded machine is noticed within a few tokens. With as many threads as
-cores, llama.cpp's barrier waits for a thread that another process has pushed aside, and a token can take a hundred times
-as long; one thread less is then far faster. The number of threads changes no bit of an exact result, so it may be tried
-at any time: most turns use the best known number, now and then one turn tries the other.
+Guarantee: never more than the user's limit, and a crowded machine is noticed within a few tokens. With as many threads
+as cores, llama.cpp's barrier waits for a thread that another process has pushed aside, and a token can take a hundred
+times as long; one thread less is then far faster. The number of threads changes no bit of an exact result, so it may be
+tried at any time: most turns use the best known number, now and then one turn tries the other.
 """
 
 from __future__ import annotations

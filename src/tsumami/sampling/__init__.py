@@ -4,15 +4,16 @@
 """
 
 from tsumami.sampling.candidates import Candidates
-from tsumami.sampling.chain import Chain, Choice, DeadEndError, apply, effective_seed, mode_of
+from tsumami.sampling.chain import Chain, Choice, DeadEndError, apply, effective_seed
 from tsumami.sampling.draw import Draw, Pick, rolls
-from tsumami.sampling.ledger import Ledger, LedgerWriter, StageRecord
+from tsumami.sampling.ledger import ContrastiveTerm, Ledger, LedgerWriter, StageRecord
 from tsumami.sampling.stages import Stage
 
 __all__ = [
     "Candidates",
     "Chain",
     "Choice",
+    "ContrastiveTerm",
     "DeadEndError",
     "Draw",
     "Ledger",
@@ -22,6 +23,5 @@ __all__ = [
     "StageRecord",
     "apply",
     "effective_seed",
-    "mode_of",
     "rolls",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.errors import SettingsError
-from tsumami.native import TOKEN_DATA, Float32Array, Int32Array, TokenDataArray
+from tsumami.native import TOKEN_DATA, Float32Array, Int32Array, TokenDataArray, token_data_pointer
 
 _ITEM: Final = TOKEN_DATA.itemsize
 
@@ -41,8 +41,7 @@ class Candidates:
         """Take ownership of `memory`, a contiguous array of dtype `TOKEN_DATA`, shape (n,)."""
         self._memory = memory
         self.array = TokenDataArray(selected=-1, size=len(memory), sorted=is_sorted)
-        pointer_type = type(self.array.data)
-        self.array.data = ctypes.cast(memory.ctypes.data, pointer_type)
+        self.array.data = token_data_pointer(memory)
 
     @classmethod
     def from_logits(cls, logits: npt.ArrayLike) -> Candidates:
@@ -110,7 +109,7 @@ class Candidates:
         """Replace the entries by a selection or a new order of themselves; for stages written in Python."""
         kept = self.data[mask_or_order]
         self._memory[: len(kept)] = kept
-        self.array.data = ctypes.cast(self._memory.ctypes.data, type(self.array.data))
+        self.array.data = token_data_pointer(self._memory)
         self.array.size = len(kept)
         self.array.sorted = is_sorted
         self.array.selected = -1

@@ -4,9 +4,10 @@ Guarantee: same settings, same seed, same logits, same token as a llama.cpp chai
 roll per token (draw.py). Running the whole chain is two lines (`Chain.choose`); the rest of this module decides which
 stages there are.
 
-Four ways to choose, from the settings: `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
+Four ways to choose (`Settings.mode`): `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
 `mirostat` (penalties, temperature, mirostat, which also chooses), `contrastive` (bias, grammar and penalties only; the
-choice needs the model and is made in runs/contrastive.py), and otherwise `sample`: all stages in their order, then the draw.
+choice needs the model and is made in runs/contrastive.py), and otherwise `sample`: all stages in their order, then the
+draw.
 """
 
 from __future__ import annotations
@@ -29,21 +30,11 @@ from tsumami.settings import Settings
 #: Called after each stage with its name, why it is idle (or None), and the candidates it left.
 Watch = Callable[[str, str | None, Candidates], None]
 
-MODES: Final = ("sample", "greedy", "mirostat", "contrastive")
 _ACTIVE_STAGES: Final = {
     "greedy": {"penalties", "dry"},
     "contrastive": {"penalties", "dry"},
     "mirostat": {"penalties", "temperature"},
 }
-
-
-def mode_of(settings: Settings) -> str:
-    """How these settings choose a token: one of `MODES`."""
-    if settings.penalty_alpha > 0:
-        return "contrastive"
-    if settings.temperature == 0:
-        return "greedy"
-    return "mirostat" if settings.mirostat_mode else "sample"
 
 
 def effective_seed(settings: Settings) -> int:
@@ -87,8 +78,8 @@ class GreedyChooser:
 class MirostatChooser:
     """llama.cpp's mirostat 1 or 2: cuts to the running surprise target mu, rolls, and moves mu.
 
-    Its roll comes from `std::discrete_distribution`, which takes none when one candidate is left; then `u` is None and the
-    next token takes the roll that this one left. Everywhere else the roll is that of `dist`.
+    Its roll comes from `std::discrete_distribution`, which takes none when one candidate is left; then `u` is None and
+    the next token takes the roll that this one left. Everywhere else the roll is that of `dist`.
     """
 
     def __init__(self, settings: Settings, around: Surroundings) -> None:
@@ -132,12 +123,10 @@ class Chain:
         self._chooser = chooser
 
     @classmethod
-    def from_settings(
-        cls, settings: Settings, *, seed: int, n_vocab: int, vocab: native.Vocab | None = None
-    ) -> Chain:
+    def from_settings(cls, settings: Settings, *, seed: int, n_vocab: int, vocab: native.Vocab | None = None) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0)."""
         around = Surroundings(seed, n_vocab, vocab)
-        mode = mode_of(settings)
+        mode = settings.mode
         stages = [*_constraints(settings, around), *_ordered(settings, around, mode)]
         if mode == "mirostat":
             return cls(stages, MirostatChooser(settings, around))
@@ -150,8 +139,8 @@ class Chain:
             if watch is not None:
                 watch(stage.name, stage.idle, candidates)
 
-    def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:
-        """The next token for a row of logits, shape (n_vocab,). Call `accept` with the token afterwards.
+    def process(self, row: Float32Array, watch: Watch | None = None) -> Candidates:
+        """What is left of a row of logits, shape (n_vocab,), after all stages.
 
         Raises:
             DeadEndError: every candidate is forbidden.
@@ -162,6 +151,15 @@ class Chain:
         self.apply(candidates, watch)
         if candidates.data["logit"].max() == -np.inf:
             raise DeadEndError
+        return candidates
+
+    def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:
+        """The next token for a row of logits, shape (n_vocab,). Call `accept` with the token afterwards.
+
+        Raises:
+            DeadEndError: every candidate is forbidden.
+        """
+        candidates = self.process(row, watch)
         pick = self._chooser.pick(candidates)
         if watch is not None and isinstance(self._chooser, MirostatChooser):
             watch("mirostat", None, candidates)
@@ -185,7 +183,7 @@ class Chain:
 
 
 def _constraints(settings: Settings, around: Surroundings) -> list[Stage]:
-    """Bias and grammar come before everything else, and only if they are asked for: they have no neutral form to show."""
+    """Bias and grammar: before everything else, and only if asked for, as they have no neutral form to show."""
     stages: list[Stage] = []
     if settings.logit_bias:
         outside = [token for token, _ in settings.logit_bias if token >= around.n_vocab]
@@ -210,17 +208,19 @@ def grammar_text(settings: Settings) -> str | None:
 
 
 def _ordered(settings: Settings, around: Surroundings, mode: str) -> list[Stage]:
-    """The stages of the `samplers` order; those that `mode` leaves out are there as no-ops."""
+    """The stages of the `samplers` order; those that `mode` leaves out are there as no-ops.
+
+    Mirostat has an order of its own: penalties, temperature, mirostat.
+    """
     active = _ACTIVE_STAGES.get(mode)
-    stages: list[Stage] = []
-    for name in settings.chain_order:
-        if active is not None and name not in active:
-            stages.append(IdleStage(name, mode))
-        elif mode == "mirostat" and name == "temperature":
-            stages.append(NativeStage(name, native.temperature(settings.temperature, 0.0, 1.0)))
-        else:
-            stages.append(BUILDERS[name](settings, around))
-    return stages
+    names = settings.chain_order
+    if mode == "mirostat":
+        names = ("penalties", *(name for name in names if name not in ("penalties", "temperature")), "temperature")
+        settings = settings.replace(dynatemp_range=0.0)
+    return [
+        BUILDERS[name](settings, around) if active is None or name in active else IdleStage(name, mode)
+        for name in names
+    ]
 
 
 def apply(

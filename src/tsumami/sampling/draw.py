@@ -22,7 +22,7 @@ _BLOCK = 128
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A choice: the token, its index among the final candidates, and the roll in [0, 1) (None if nothing was rolled)."""
+    """A choice: the token, its index among the final candidates, and the roll in [0, 1) (None: nothing rolled)."""
 
     token: int
     index: int
@@ -32,7 +32,7 @@ class Pick:
 def rolls(seed: int, count: int) -> npt.NDArray[np.float64]:
     """The first `count` rolls of a seed, u(seed, 0..count-1): shape (count,), each in [0, 1)."""
     # RandomState seeds MT19937 as std::mt19937 does, and is frozen by NumPy's compatibility policy.
-    words = np.random.RandomState(seed).randint(0, 2**32, size=2 * count, dtype=np.uint64)  # noqa: NPY002  (see above)
+    words = np.random.RandomState(seed).randint(0, 2**32, size=2 * count, dtype=np.uint64)
     return _uniform(words)
 
 

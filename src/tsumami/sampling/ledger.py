@@ -43,13 +43,28 @@ class StageRecord:
         return int(np.count_nonzero(self.logits > -np.inf))
 
 
+@dataclass(frozen=True, slots=True)
+class ContrastiveTerm:
+    """One candidate of contrastive search: score = (1 - alpha) · confidence - alpha · penalty."""
+
+    id: int
+    confidence: float
+    penalty: float
+    score: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ledger:
-    """The account of one token. `records[0]` is the model's own distribution (name `model`), then one per stage."""
+    """The account of one token.
+
+    `records[0]` is the model's own distribution (name `model`), then one per stage; the last record is what the choice
+    was made from. `contrast` holds the terms of contrastive search.
+    """
 
     step: int
     records: tuple[StageRecord, ...]
     pick: Pick
+    contrast: tuple[ContrastiveTerm, ...] = ()
 
     @property
     def token(self) -> int:
@@ -87,8 +102,8 @@ class LedgerWriter:
         """Copy what a stage left behind."""
         self._records.append(StageRecord(name, idle, candidates.ids, candidates.logits))
 
-    def close(self, step: int, pick: Pick) -> Ledger:
+    def close(self, step: int, pick: Pick, contrast: tuple[ContrastiveTerm, ...] = ()) -> Ledger:
         """The finished ledger of token number `step` of a reply."""
         records = tuple(self._records)
         self._records = []
-        return Ledger(step, records, pick)
+        return Ledger(step, records, pick, contrast)

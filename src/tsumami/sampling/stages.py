@@ -100,9 +100,9 @@ class GrammarStage(NativeStage):
 class TailFreeStage:
     """Tail-free sampling with llama.cpp's arithmetic before it was removed (PR #10071).
 
-    With probabilities p sorted descending: d1_i = p_i - p_{i+1}, d2_i = |d1_i - d1_{i+1}|, normalised to w (all equal if
-    the sum is at most 1e-6); the first i with w_0 + … + w_i > z and i >= min_keep is where the list is cut, keeping i
-    candidates. Unlike the original, `min_keep` 0 keeps one candidate instead of none.
+    With probabilities p sorted descending: d1_i = p_i - p_{i+1}, d2_i = |d1_i - d1_{i+1}|, normalised to w (all equal
+    if the sum is at most 1e-6); the first i with w_0 + … + w_i > z and i >= min_keep is where the list is cut, keeping
+    i candidates. Unlike the original, `min_keep` 0 keeps one candidate instead of none.
 
     Source: llama.cpp@61715d5 src/llama-sampling.cpp:736; idea: https://www.trentonbricken.com/Tail-Free-Sampling/
     """

@@ -1,0 +1,115 @@
+"""Loading: from a model's name to an engine that runs.
+
+Guarantee: a file is looked at before llama.cpp is let near it, the exactness of what was loaded is known
+(exactness.py), and an engine that should be exact and is not falls back to one fixed call shape per run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tsumami.engine.batcher import EXACT, FAST, SOLO, Engine
+from tsumami.engine.cache import N_KEEPERS
+from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
+from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
+from tsumami.engine.fingerprint import Progress
+from tsumami.engine.threads import usable_cores
+from tsumami.errors import ModelFormatError, SettingsError
+from tsumami.native import ContextOptions, NativeModel
+
+DEFAULT_N_CTX: Final = 4096
+SMALLEST_N_CTX: Final = 512
+_SLOTS: Final = 64
+_CACHE_BYTES: Final = 512 * 2**20
+_EXACT_UBATCH: Final = 32  # from 64 query rows on, attention takes a tiled kernel with other rounding
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How to load. `n_ctx`: tokens that one run may have (None: the model's own, at most 4096). `n_cells`: tokens that
+    all sequences together may have in the cache (None: twice n_ctx if that is cheap). `threads` None: all usable cores.
+    """
+
+    n_ctx: int | None = None
+    n_gpu_layers: int = 0
+    threads: int | None = None
+    exact: bool = True
+    n_cells: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, low in (("n_ctx", SMALLEST_N_CTX), ("threads", 1), ("n_cells", SMALLEST_N_CTX)):
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise SettingsError(f"{name} = {value}: needs {low} or more")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """Weights, tokenizer and a running engine, with what is known about them."""
+
+    file: ModelFile
+    native: NativeModel
+    engine: Engine
+    options: EngineOptions
+    n_ctx: int
+    fingerprint: str
+    exactness: Exactness
+
+    def close(self) -> None:
+        """End the engine and free everything."""
+        self.engine.close()
+        self.native.close()
+
+
+def load(
+    name: str | os.PathLike[str] = DEFAULT_MODEL,
+    options: EngineOptions | None = None,
+    *,
+    download_progress: Progress | None = None,
+    load_progress: Callable[[float], None] | None = None,
+) -> LoadedModel:
+    """Find, check and load a model.
+
+    Args:
+        name: an alias, a path, or `owner/repo:file.gguf`.
+        options: how to load it.
+        download_progress: receives bytes done and bytes in all.
+        load_progress: receives a share in 0..1 while weights are read.
+
+    Raises:
+        ModelError: it cannot be found, is broken, or does not fit into memory.
+    """
+    options = options or EngineOptions()
+    file = resolve(name, progress=download_progress)
+    native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=load_progress)
+    if not native.generates:
+        native.close()
+        raise ModelFormatError(
+            f"{file.name}: this model does not generate text token by token (an encoder or diffusion model)"
+        )
+    n_ctx = options.n_ctx or min(native.n_ctx_train, DEFAULT_N_CTX)
+    fingerprint = file.fingerprint()
+    engine = Engine(native, _context_options(native, options, n_ctx), policy=EXACT if options.exact else FAST)
+    exactness = FAST_VERDICT
+    if options.exact:
+        exactness = remembered_check(engine, file.header, fingerprint, gpu_layers=options.n_gpu_layers)
+        if not exactness.exact:
+            engine.set_policy(SOLO)
+    return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness)
+
+
+def _context_options(native: NativeModel, options: EngineOptions, n_ctx: int) -> ContextOptions:
+    bytes_per_cell = 4 * native.n_layer * native.n_embd * native.n_head_kv // max(1, native.n_head)
+    cheap = _CACHE_BYTES // max(1, bytes_per_cell)
+    n_cells = options.n_cells or max(n_ctx, min(2 * n_ctx, cheap))
+    return ContextOptions(
+        n_cells=-(-max(n_cells, n_ctx) // 256) * 256,  # llama.cpp pads to this anyway
+        n_batch=512,
+        n_ubatch=_EXACT_UBATCH if options.exact else 512,
+        n_sequences=_SLOTS + N_KEEPERS,
+        threads=options.threads or usable_cores(),
+        exact=options.exact,
+    )

@@ -1,0 +1,50 @@
+"""What was found out once and can be found out again: small JSON files in the cache folder.
+
+Guarantee: a memory is a convenience. If it is broken, unwritable or gone, nothing is known and nothing fails; it is
+replaced in one step, so no reader sees half of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+
+def cache_directory() -> Path:
+    """The folder for what tsumami makes and can make again: TSUMAMI_CACHE, or the platform's own place for caches."""
+    return Path(os.environ.get("TSUMAMI_CACHE") or platformdirs.user_cache_dir("tsumami", appauthor=False))
+
+
+def recall(name: str) -> dict[str, Any]:
+    """All that is remembered under `name`; empty if that is nothing."""
+    try:
+        memory = json.loads(_path(name).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return memory if isinstance(memory, dict) else {}
+
+
+def remember(name: str, key: str, value: Any) -> None:
+    """Keep `value`, which JSON must be able to hold, under `key`."""
+    target = _path(name)
+    temporary: str | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f"{name}-", suffix=".tmp", dir=target.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(recall(name) | {key: value}, file, indent=1)
+        Path(temporary).replace(target)
+    except (OSError, ValueError):  # no place to keep it, or a path that UTF-8 cannot hold: find it out again next time
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+
+
+def _path(name: str) -> Path:
+    return cache_directory() / f"{name}.json"

@@ -1,0 +1,280 @@
+"""Model: the one object that most users need. `tsumami.load(name)` gives one.
+
+Guarantee: everything here is a short way to a function of a lower floor; nothing is decided here. A model may be used
+from several threads at once, and each run is the same as if it were alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from tsumami.engine.batcher import Engine
+from tsumami.engine.catalogue import DEFAULT_MODEL
+from tsumami.engine.exactness import Exactness, processor
+from tsumami.engine.fingerprint import Progress
+from tsumami.engine.loading import EngineOptions, LoadedModel
+from tsumami.engine.loading import load as load_engine
+from tsumami.errors import PromptError
+from tsumami.native import Vocab, engine_build
+from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
+from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
+from tsumami.runs import verify as verify_run
+from tsumami.runs.replay import replay
+from tsumami.runs.run import Replayer
+from tsumami.settings import Settings
+
+EVERYTHING: Final = Memory(None)
+
+#: What a run can start from: text, a prompt made by `Model.prompt`, or token ids.
+PromptLike = str | Prompt | PromptText | Sequence[int]
+
+
+class Model:
+    """A loaded model: `run`, `stream`, `chat`, `tokenize`. Use it in a `with` block or `close()` it."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+
+    # --- generating
+    # ------------------------------------------------------------------------------------------------------
+
+    def run(self, prompt: PromptLike, settings: Settings | None = None, *, ledger: bool = False, **knobs: Any) -> Run:
+        """Generate from `prompt` and wait for the run.
+
+        Args:
+            prompt: text (completed as it is), a prompt from `prompt()`, or token ids.
+            settings: where to start from (default: the defaults).
+            ledger: keep every token's ledger instead of computing it when asked.
+            knobs: values that replace those of `settings`, such as `temperature=0.3`.
+
+        Raises:
+            SettingsError: a knob that does not exist or cannot have this value.
+            PromptError: an empty or too long prompt.
+        """
+        with self.stream(prompt, settings, ledger=ledger, **knobs) as stream:
+            return stream.run
+
+    def stream(
+        self, prompt: PromptLike, settings: Settings | None = None, *, ledger: bool = False, **knobs: Any
+    ) -> Stream:
+        """As `run`, but gives the steps as they come: iterate, then read `.run`."""
+        made = settings or Settings()
+        if knobs:
+            made = Settings.from_mapping(made.to_dict() | knobs)
+        return Stream(self, self._as_prompt(prompt), made, ledgers=ledger)
+
+    def chat(
+        self,
+        messages: str | Iterable[Message | dict[str, str]],
+        settings: Settings | None = None,
+        *,
+        template: str | PromptFormat | None = None,
+        memory: int | Memory | None = EVERYTHING,
+        ledger: bool = False,
+        **knobs: Any,
+    ) -> Run:
+        """Generate the assistant's next message; `messages` as in `prompt`."""
+        prompt = self.prompt(messages, template=template, memory=memory)
+        return self.run(prompt, settings, ledger=ledger, **knobs)
+
+    def prompt(
+        self,
+        messages: str | Iterable[Message | dict[str, str]],
+        *,
+        template: str | PromptFormat | None = None,
+        memory: int | Memory | None = EVERYTHING,
+    ) -> Prompt:
+        """Messages as the model gets them.
+
+        Args:
+            messages: a text (one user message) or messages with `role` and `content`.
+            template: `model` (its own chat template, the default where there is one), `llama2`, `raw`, or a format.
+            memory: how many past exchanges to keep; None for the format's own default; default: all.
+        """
+        made = self.format(template)
+        kept = Memory(memory) if isinstance(memory, int) else memory
+        return self._as_prompt(made.render(messages_from(messages), kept))
+
+    def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
+        """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
+        if template is not None and not isinstance(template, str):
+            return template
+        source = self._loaded.native.chat_template
+        name = template or ("model" if source else "raw")
+        vocab = self.tokenizer
+        return format_named(
+            name, template=source, bos_token=_piece(vocab, vocab.bos), eos_token=_piece(vocab, vocab.eos)
+        )
+
+    def _as_prompt(self, prompt: PromptLike) -> Prompt:
+        if isinstance(prompt, Prompt):
+            return prompt
+        if isinstance(prompt, PromptText):
+            tokens = self.tokenize(prompt.text, add_special=prompt.add_special)
+            return Prompt(prompt.text, tuple(tokens), prompt.format)
+        if isinstance(prompt, str):
+            # an empty text has no token to go on from, even where the model puts BOS in front of everything
+            return Prompt(prompt, tuple(self.tokenize(prompt)) if prompt else ())
+        tokens = [int(token) for token in prompt]
+        return Prompt(self.detokenize(tokens), tuple(tokens), "tokens")
+
+    def verify(self, run: Run) -> Verification:
+        """Run it again and say whether tokens and numbers are the same, bit for bit, or what differs."""
+        return verify_run(self, run)
+
+    # --- tokens
+    # ------------------------------------------------------------------------------------------------------------
+
+    def tokenize(self, text: str, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
+        """Token ids of a text. `add_special`: put BOS where the model wants it; `parse_special`: read `<s>` and the
+        like as the special tokens that they name.
+
+        Raises:
+            PromptError: the text holds a lone surrogate, which UTF-8 cannot express.
+        """
+        try:
+            data = text.encode()
+        except UnicodeEncodeError as error:
+            raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}") from error
+        return self.tokenizer.tokenize(data, add_special=add_special, parse_special=parse_special)
+
+    def detokenize(self, tokens: Iterable[int]) -> str:
+        """The text of token ids; bytes that are no character come out as U+FFFD."""
+        return b"".join(map(self.tokenizer.piece, tokens)).decode("utf-8", "replace")
+
+    # --- facts (the seam of runs/backend.py)
+    # ---------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine:
+        """Where programs run."""
+        return self._loaded.engine
+
+    @property
+    def tokenizer(self) -> Vocab:
+        """The model's tokenizer."""
+        return self._loaded.native.vocab
+
+    @property
+    def vocab(self) -> Vocab:
+        """llama.cpp's vocabulary, for grammars and DRY."""
+        return self._loaded.native.vocab
+
+    @property
+    def n_ctx(self) -> int:
+        """Tokens that one run may have, prompt and reply together."""
+        return self._loaded.n_ctx
+
+    @property
+    def name(self) -> str:
+        """The name that it was loaded by."""
+        return self._loaded.file.name
+
+    @property
+    def chat_template(self) -> str | None:
+        """The model's own chat template (Jinja source), if it has one."""
+        return self._loaded.native.chat_template
+
+    @property
+    def exactness(self) -> Exactness:
+        """Whether repeats are bit-exact, and why (not)."""
+        return self._loaded.exactness
+
+    @property
+    def options(self) -> EngineOptions:
+        """How it was loaded."""
+        return self._loaded.options
+
+    @functools.cached_property
+    def model_card(self) -> ModelCard:
+        """Which weights these are."""
+        file, native = self._loaded.file, self._loaded.native
+        return ModelCard(
+            name=file.name,
+            fingerprint=self._loaded.fingerprint,
+            architecture=file.header.architecture or "?",
+            quantization=file.header.quantization,
+            n_params=native.n_params,
+            size=file.size,
+            source=file.source,
+            license=file.license,
+        )
+
+    @functools.cached_property
+    def engine_card(self) -> EngineCard:
+        """Which arithmetic this is."""
+        build, verdict = engine_build(), self.exactness
+        return EngineCard(
+            binding=build.binding,
+            library=build.library,
+            features=build.features,
+            processor=processor(),
+            mode="exact" if self.options.exact else "fast",
+            exact=verdict.exact,
+            why_ja=verdict.why_ja,
+            why_en=verdict.why_en,
+            n_ctx=self.n_ctx,
+        )
+
+    @property
+    def replayer(self) -> Replayer:
+        """Computes ledgers for runs of this model."""
+        return functools.partial(replay, self)
+
+    # --- life
+    # --------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the engine, cancelling what runs, and free the memory."""
+        self._loaded.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        exact = "exact" if self.exactness.exact else "not exact"
+        return f"<tsumami.Model {self.name}: {self._loaded.native.description}, n_ctx {self.n_ctx}, {exact}>"
+
+
+def _piece(vocab: Vocab, token: int | None) -> str:
+    return "" if token is None else vocab.piece(token).decode("utf-8", "replace")
+
+
+def load(
+    name: str | os.PathLike[str] = DEFAULT_MODEL,
+    *,
+    n_ctx: int | None = None,
+    n_gpu_layers: int = 0,
+    threads: int | None = None,
+    exact: bool = True,
+    n_cells: int | None = None,
+    download_progress: Progress | None = None,
+    load_progress: Callable[[float], None] | None = None,
+) -> Model:
+    """Load a model by name: `smollm2` (bundled, the default), `gemma`, `elyza`, `gpt2`, a path, or
+    `owner/repo:file.gguf`.
+
+    Args:
+        name: which model.
+        n_ctx: tokens that one run may have (default: the model's own context, at most 4096).
+        n_gpu_layers: layers to put on a GPU; a GPU backend is not bit-exact.
+        threads: most threads to use (default: all usable cores).
+        exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
+        n_cells: tokens that all sequences together may have in the cache (default: twice n_ctx where that is cheap).
+        download_progress: called with bytes done and bytes in all.
+        load_progress: called with a share in 0..1.
+
+    Raises:
+        ModelError: it cannot be found, is broken, or does not fit into memory.
+    """
+    options = EngineOptions(n_ctx=n_ctx, n_gpu_layers=n_gpu_layers, threads=threads, exact=exact, n_cells=n_cells)
+    return Model(load_engine(name, options, download_progress=download_progress, load_progress=load_progress))

@@ -1,0 +1,81 @@
+"""What a run needs of a model: the seam between generation and engines.
+
+A loaded llama.cpp model fits it (model.py makes one), and so does the scripted model of tsumami.testing. Servers that
+speak the OpenAI protocol can come behind the same seam, able to do less.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tsumami.engine.batcher import Program, T, Ticket
+from tsumami.native import Vocab
+from tsumami.runs.run import EngineCard, ModelCard, Replayer
+
+
+class Tokenizer(Protocol):
+    """Text to tokens and back."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Size of the vocabulary."""
+
+    def tokenize(self, text: bytes, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Token ids of a text."""
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token."""
+
+    def is_eog(self, token: int) -> bool:
+        """Whether generation ends with this token."""
+
+    def is_control(self, token: int) -> bool:
+        """Whether the token is a mark and not text."""
+
+
+class Runner(Protocol):
+    """Runs programs (engine/batcher.py)."""
+
+    @property
+    def n_vocab(self) -> int:
+        """Length of a row of logits."""
+
+    def submit(self, program: Program[T]) -> Ticket[T]:
+        """Hand in a program."""
+
+    def run(self, program: Program[T]) -> T:
+        """Hand in a program and wait for its result."""
+
+
+class Backend(Protocol):
+    """A model that can generate. `vocab` is None where there is no llama.cpp vocabulary (then no grammar and no texts
+    as DRY breakers).
+    """
+
+    @property
+    def engine(self) -> Runner:
+        """Where programs run."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text to tokens and back."""
+
+    @property
+    def vocab(self) -> Vocab | None:
+        """llama.cpp's vocabulary."""
+
+    @property
+    def n_ctx(self) -> int:
+        """Tokens that one run may have, prompt and reply together."""
+
+    @property
+    def model_card(self) -> ModelCard:
+        """Which weights."""
+
+    @property
+    def engine_card(self) -> EngineCard:
+        """Which arithmetic."""
+
+    @property
+    def replayer(self) -> Replayer:
+        """Computes the ledgers of this model's runs."""

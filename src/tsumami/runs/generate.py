@@ -1,0 +1,320 @@
+"""Generation: the loop from a prompt to a run, as a program of the engine.
+
+Guarantee: a step is emitted as soon as its token is chosen, and what is emitted, joined, is the run's text. Whatever
+ends a run (the model, a stop string, max_tokens, the context, a grammar, a cancellation), the run holds every step
+until then and says why it stopped.
+
+The three ways to get a token differ only in `_Plain` and `_Contrastive`; the loop does not know which it has.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Final, Protocol
+
+import numpy as np
+
+from tsumami.engine.batcher import Program, Ticket
+from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.errors import CancelledError, EmptyPromptError, PromptTooLongError
+from tsumami.native import Float32Array
+from tsumami.runs import contrastive
+from tsumami.runs.backend import Backend
+from tsumami.runs.run import Alternative, Receipt, Run, Step, StopReason, Timings
+from tsumami.runs.text import TextStream
+from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
+from tsumami.sampling.chain import Watch
+from tsumami.sampling.draw import Rolls
+from tsumami.sampling.ledger import ContrastiveTerm
+from tsumami.sampling.measure import final_probabilities, measure_raw
+from tsumami.settings import Settings
+
+N_ALTERNATIVES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model gets it: the text, its tokens, and the name of the format that made it."""
+
+    text: str
+    tokens: tuple[int, ...]
+    template: str = "raw"
+
+
+class Decider(Protocol):
+    """Chooses tokens one after another; its methods are parts of a program (they yield feeds)."""
+
+    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
+        """Feed the prompt; returns how many of its tokens came from the cache."""
+
+    def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
+        """Choose the next token."""
+
+    def advance(self, token: int, /) -> Generator[list[Feed], list[Rows], None]:
+        """Append the chosen token."""
+
+    def close(self) -> None:
+        """Give the place in the cache back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice, the raw row of logits that it was made from, and the terms of contrastive search."""
+
+    choice: Choice
+    row: Float32Array
+    contrast: tuple[ContrastiveTerm, ...] = ()
+
+
+class _Plain:
+    """Chain and draw on one sequence."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._sequence = Sequence()
+        self._row = np.empty(0, np.float32)
+
+    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
+        (rows,) = yield [Feed(self._sequence, tokens)]
+        self._row = rows.last
+        return rows.reused
+
+    def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
+        yield from ()  # nothing to decode
+        choice = self._chain.choose(self._row, watch)
+        self._chain.accept(choice.pick.token)
+        return Decision(choice, self._row)
+
+    def advance(self, token: int) -> Generator[list[Feed], list[Rows], None]:
+        (rows,) = yield [Feed(self._sequence, (token,))]
+        self._row = rows.last
+
+    def close(self) -> None:
+        self._sequence.close()
+
+
+class _Contrastive:
+    """Contrastive search: choosing appends the token as well, because the winner's fork already holds it."""
+
+    def __init__(self, chain: Chain, settings: Settings, seed: int) -> None:
+        self._chain = chain
+        self._settings = settings
+        self._rolls = Rolls(seed)
+        self._step = 0
+        self._state: contrastive.ContrastiveState | None = None
+
+    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
+        self._state = yield from contrastive.start(tokens)
+        return 0
+
+    def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
+        assert self._state is not None
+        row = self._state.row
+        candidates = self._chain.process(row, watch)
+        made = yield from contrastive.choose(
+            self._state, candidates, self._settings.top_k, self._settings.penalty_alpha
+        )
+        self._state = made.state
+        token = made.terms[made.index].id
+        final = _one_candidate(token)
+        if watch is not None:
+            watch("contrastive", None, final)
+        self._chain.accept(token)
+        pick = Pick(token, 0, self._rolls[self._step])
+        self._step += 1
+        return Decision(Choice(pick, final), row, made.terms)
+
+    def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
+        yield from ()  # the winner's fork already holds the token
+
+    def close(self) -> None:
+        if self._state is not None:
+            self._state.sequence.close()
+
+
+def _one_candidate(token: int) -> Candidates:
+    candidates = Candidates.from_row(np.zeros(1, np.float32))
+    candidates.data["id"] = token
+    candidates.data["p"] = 1
+    return candidates
+
+
+def make_decider(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Decider:
+    """The decider of `settings`, its looking-back stages acquainted with the prompt."""
+    chain = Chain.from_settings(settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab)
+    if settings.penalize_prompt:
+        window = max(settings.repeat_last_n, settings.dry_penalty_last_n)
+        chain.accept_prompt(prompt_tokens[-window:] if window else ())
+    return _Contrastive(chain, settings, seed) if settings.mode == "contrastive" else _Plain(chain)
+
+
+class Generation:
+    """The loop of one run. `program()` is what the engine runs; `emit` is called in the engine's thread with each
+    step.
+    """
+
+    def __init__(
+        self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool, emit: Callable[[Step], None]
+    ) -> None:
+        _check_prompt(prompt, backend.n_ctx)
+        self._backend = backend
+        self._emit = emit
+        self._keep_ledgers = ledgers
+        seed = effective_seed(settings)
+        self._receipt = Receipt(
+            model=backend.model_card,
+            engine=backend.engine_card,
+            prompt=prompt.text,
+            prompt_tokens=prompt.tokens,
+            template=prompt.template,
+            settings=settings,
+            seed=seed,
+            tsumami=version("tsumami"),
+        )
+        self._decider = make_decider(backend, prompt.tokens, settings, seed)
+        self._text = TextStream(settings.stop)
+        room = backend.n_ctx - len(prompt.tokens)
+        wanted = settings.max_tokens
+        self._limit = min(wanted, room) if wanted else room
+        self._limit_reason: StopReason = "length" if wanted and wanted <= room else "context"
+        self._steps: list[Step] = []
+        self._ledgers: list[Ledger] = []
+        self._stop_string: str | None = None
+        self._reused = 0
+        self._begin = self._first = time.perf_counter()
+
+    def program(self) -> Program[Run]:
+        """Generate; returns the run, also when cancelled."""
+        self._begin = self._first = time.perf_counter()
+        try:
+            reason = yield from self._loop()
+        except CancelledError:
+            reason = "cancelled"
+        except DeadEndError:
+            reason = "dead_end"
+        finally:
+            self._decider.close()
+        return self._finish(reason)
+
+    def _loop(self) -> Generator[list[Feed], list[Rows], StopReason]:
+        self._reused = yield from self._decider.start(self._receipt.prompt_tokens)
+        while True:
+            writer = LedgerWriter() if self._keep_ledgers else None
+            decision = yield from self._decider.choose(writer.watch if writer else None)
+            if not self._steps:
+                self._first = time.perf_counter()
+            if writer is not None:
+                self._ledgers.append(writer.close(len(self._steps), decision.choice.pick, decision.contrast))
+            reason = self._take(decision)
+            if reason is not None:
+                return reason
+            yield from self._decider.advance(decision.choice.pick.token)
+
+    def _take(self, decision: Decision) -> StopReason | None:
+        """Make the step of a decision and emit it; the reason to stop, if there is one."""
+        tokenizer, token = self._backend.tokenizer, decision.choice.pick.token
+        data = tokenizer.piece(token)
+        reason: StopReason | None = None
+        if tokenizer.is_eog(token):
+            reason = "eog"
+        elif len(self._steps) + 1 >= self._limit:
+            reason = self._limit_reason
+        shown = b"" if tokenizer.is_control(token) or reason == "eog" else data
+        released = self._text.feed(shown, final=reason is not None)
+        if released.stop is not None:
+            self._stop_string, reason = released.stop, "stop"
+        step = _step(decision, data, released.text, tokenizer.piece)
+        self._steps.append(step)
+        self._emit(step)
+        return reason
+
+    def _finish(self, reason: StopReason) -> Run:
+        left = self._text.feed(b"", final=True).text if reason in ("cancelled", "dead_end") else ""
+        if left and self._steps:
+            self._steps[-1] = replace(self._steps[-1], text=self._steps[-1].text + left)
+        end = time.perf_counter()
+        timings = Timings(
+            prompt_tokens=len(self._receipt.prompt_tokens),
+            reused=self._reused,
+            generated=len(self._steps),
+            prompt_seconds=self._first - self._begin,
+            generation_seconds=end - self._first,
+        )
+        return Run(
+            self._receipt,
+            tuple(self._steps),
+            reason,
+            timings,
+            self._stop_string,
+            tuple(self._ledgers),
+            self._backend.replayer,
+        )
+
+
+def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], bytes]) -> Step:
+    pick, candidates = decision.choice.pick, decision.choice.candidates
+    raw = measure_raw(decision.row, pick.token, N_ALTERNATIVES)
+    final = final_probabilities(candidates, raw.top_ids)
+    return Step(
+        id=pick.token,
+        piece=data,
+        text=text,
+        p_raw=raw.p,
+        p_final=float(candidates.data["p"][pick.index]),
+        entropy=raw.entropy,
+        rank=raw.rank,
+        u=pick.u,
+        n_candidates=len(candidates),
+        alternatives=tuple(
+            Alternative(token, piece(token), p_raw, p_final)
+            for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)
+        ),
+    )
+
+
+def _check_prompt(prompt: Prompt, n_ctx: int) -> None:
+    if not prompt.tokens:
+        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+    if len(prompt.tokens) >= n_ctx:
+        raise PromptTooLongError(
+            f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
+            "answer. Shorten it, or load the model with a larger n_ctx"
+        )
+
+
+class Stream:
+    """Steps as they come. Iterate over it, then read `run`; `cancel()` stops it and `run` has what there was.
+
+    Leaving a `with` block, or an iteration that is broken off, cancels what is still running.
+    """
+
+    def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool = False) -> None:
+        self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
+        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._queue.put)
+        self._ticket: Ticket[Run] = backend.engine.submit(generation.program())
+        self._ticket.future.add_done_callback(lambda _: self._queue.put(None))
+
+    def __iter__(self) -> Iterator[Step]:
+        while (step := self._queue.get()) is not None:
+            yield step
+        self._queue.put(None)  # whoever iterates again finds the end, too
+        self._ticket.result()
+
+    def cancel(self) -> None:
+        """Stop as soon as the present batch is done."""
+        self._ticket.cancel()
+
+    @property
+    def run(self) -> Run:
+        """The finished run; waits for it."""
+        return self._ticket.result()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()

@@ -1,0 +1,77 @@
+"""Verify: run it again and say whether it is the same, bit for bit, or what differs.
+
+Guarantee: "same" means that every token and every number of every step is equal, not similar. Where it differs, the
+report names what the receipts disagree on (model, engine, exactness), because that is where the cause is to be looked
+for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tsumami.runs.backend import Backend
+from tsumami.runs.generate import Prompt, Stream
+from tsumami.runs.run import Receipt, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """`same_tokens` and `same_numbers` (probabilities, entropies, rolls) against `again`; `first_difference` is the
+    index of the first step that differs; `circumstances` names what the two receipts disagree on, in ja and en.
+    """
+
+    original: Run
+    again: Run
+    same_tokens: bool
+    same_numbers: bool
+    first_difference: int | None
+    circumstances: tuple[tuple[str, str], ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether tokens and numbers are all equal."""
+        return self.same_tokens and self.same_numbers
+
+
+def verify(backend: Backend, run: Run) -> Verification:
+    """Generate the run again from its receipt (prompt tokens, settings, effective seed) and compare."""
+    receipt = run.receipt
+    prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template)
+    settings = receipt.settings.replace(seed=receipt.seed, max_tokens=max(len(run.steps), 1))
+    with Stream(backend, prompt, settings) as stream:
+        again = stream.run
+    pairs = list(zip(run.steps, again.steps, strict=False))
+    # the last step's text depends on why a run ended, and verifying may end it one token later; numbers do not
+    different = [i for i, (a, b) in enumerate(pairs) if replace(a, text="") != replace(b, text="")]
+    same_tokens = run.tokens == again.tokens
+    first = different[0] if different else None
+    if first is None and not same_tokens:
+        first = len(pairs)
+    return Verification(run, again, same_tokens, not different, first, tuple(_circumstances(receipt, again.receipt)))
+
+
+def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
+    """What two receipts disagree on, in ja and en."""
+    found = []
+    for old, new, ja, en in (
+        (then.model.fingerprint, now.model.fingerprint, "モデルの重みが違う", "other weights"),
+        (then.engine.library, now.engine.library, "llama.cpp の版が違う", "another llama.cpp"),
+        (then.engine.binding, now.engine.binding, "llama-cpp-python の版が違う", "another llama-cpp-python"),
+        (then.engine.features, now.engine.features, "ビルドの CPU 機能が違う", "other CPU features in the build"),
+        (then.engine.processor, now.engine.processor, "プロセッサーが違う", "another processor"),
+        (then.engine.mode, now.engine.mode, "exact と fast の指定が違う", "exact against fast mode"),
+        (then.tsumami, now.tsumami, "tsumami の版が違う", "another tsumami"),
+    ):
+        if old != new:
+            found.append((f"{ja}: {_short(old)} → {_short(new)}", f"{en}: {_short(old)} → {_short(new)}"))
+    for receipt, ja, en in ((then, "元の実行", "the original run"), (now, "今回の実行", "this run")):
+        if not receipt.engine.exact:
+            found.append(
+                (f"{ja}は exact ではない: {receipt.engine.why_ja}", f"{en} is not exact: {receipt.engine.why_en}")
+            )
+    return found
+
+
+def _short(value: object) -> str:
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
