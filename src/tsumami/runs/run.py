@@ -67,7 +67,8 @@ class EngineCard:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
-    name."""
+    name.
+    """
 
     model: ModelCard
     engine: EngineCard
@@ -82,7 +83,8 @@ class Receipt:
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """One of the likeliest tokens of a step: its bytes (`piece`), raw probability, and final one (0 if a stage cut
-    it)."""
+    it).
+    """
 
     id: int
     piece: bytes
@@ -193,7 +195,8 @@ class Run:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
-        `timings`."""
+        `timings`.
+        """
         from tsumami.runs.files import dump
 
         return dump(self, indent)
