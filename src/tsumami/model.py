@@ -65,7 +65,7 @@ class Model:
         made = settings or Settings()
         if knobs:
             made = Settings.from_mapping(made.to_dict() | knobs)
-        return Stream(self, self._as_prompt(prompt), made, ledgers=ledger)
+        return Stream(self, self.as_prompt(prompt), made, ledgers=ledger)
 
     def chat(
         self,
@@ -97,7 +97,7 @@ class Model:
         """
         made = self.format(template)
         kept = Memory(memory) if isinstance(memory, int) else memory
-        return self._as_prompt(made.render(messages_from(messages), kept))
+        return self.as_prompt(made.render(messages_from(messages), kept))
 
     def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
@@ -110,7 +110,8 @@ class Model:
             name, template=source, bos_token=_piece(vocab, vocab.bos), eos_token=_piece(vocab, vocab.eos)
         )
 
-    def _as_prompt(self, prompt: PromptLike) -> Prompt:
+    def as_prompt(self, prompt: PromptLike) -> Prompt:
+        """Whatever a run can start from, as the tokens that this model gets."""
         if isinstance(prompt, Prompt):
             return prompt
         if isinstance(prompt, PromptText):

@@ -67,10 +67,9 @@ def _adapter() -> pydantic.TypeAdapter[_Form]:
 
 def dump(run: Run, indent: int | None = None) -> str:
     """The JSON text of a run."""
-    receipt = run.receipt
     form = {
         "version": FORMAT_VERSION,
-        "receipt": _plain(receipt) | {"settings": receipt.settings.to_dict()},
+        "receipt": plain_receipt(run.receipt),
         "text": run.text,
         "steps": [_plain(step) for step in run.steps],
         "stop_reason": run.stop_reason,
@@ -78,6 +77,11 @@ def dump(run: Run, indent: int | None = None) -> str:
         "timings": _plain(run.timings),
     }
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def plain_receipt(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain values."""
+    return {**_plain(receipt), "settings": receipt.settings.to_dict()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from tsumami.errors import RunFileError
 from tsumami.sampling import Ledger
@@ -78,6 +78,12 @@ class Receipt:
     settings: Settings
     seed: int
     tsumami: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as plain values, as in a run file."""
+        from tsumami.runs.files import plain_receipt
+
+        return plain_receipt(self)
 
 
 @dataclass(frozen=True, slots=True)

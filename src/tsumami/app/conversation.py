@@ -1,0 +1,147 @@
+"""A conversation as a value: what was said, and for each reply how it came about.
+
+Guarantee: every operation gives a new conversation and leaves the old one as it is; the JSON form, which the browser
+keeps, reads back to the same value, and anything else in that place reads as an empty conversation instead of breaking
+the page. No Gradio here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+from tsumami.model import Model
+from tsumami.prompts import Memory, Message, PromptFormat
+from tsumami.runs import Prompt, Run
+
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFacts:
+    """How a reply came about: what a reader wants to see, and the receipt to get it again."""
+
+    prompt: str
+    prompt_tokens: int
+    n_ctx: int
+    settings: dict[str, Any]
+    seed: int
+    stop_reason: str
+    generated: int
+    reused: int
+    prompt_per_second: float
+    generation_per_second: float
+    exact: bool
+    template: str
+    receipt: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: Run) -> ReplyFacts:
+        """The facts of a finished run."""
+        receipt, timings = run.receipt, run.timings
+        return cls(
+            prompt=receipt.prompt,
+            prompt_tokens=len(receipt.prompt_tokens),
+            n_ctx=receipt.engine.n_ctx,
+            settings=receipt.settings.to_dict(),
+            seed=receipt.seed,
+            stop_reason=run.stop_reason,
+            generated=len(run.steps),
+            reused=timings.reused,
+            prompt_per_second=timings.prompt_per_second,
+            generation_per_second=timings.generation_per_second,
+            exact=receipt.engine.exact,
+            template=receipt.template,
+            receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the user said and what came back. `reply` may be partial (stopped) or empty."""
+
+    user: str
+    reply: str = ""
+    facts: ReplyFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Exchanges in order."""
+
+    exchanges: tuple[Exchange, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.exchanges)
+
+    def ask(self, message: str) -> Conversation:
+        """Append the user's next message."""
+        return Conversation((*self.exchanges, Exchange(message)))
+
+    def answered(self, reply: str, facts: ReplyFacts | None = None) -> Conversation:
+        """Put the reply to the last message."""
+        return Conversation((*self.exchanges[:-1], replace(self.exchanges[-1], reply=reply, facts=facts)))
+
+    def reopened(self) -> Conversation:
+        """The last message without its reply, to be answered again."""
+        return Conversation((*self.exchanges[:-1], Exchange(self.exchanges[-1].user))) if self.exchanges else self
+
+    def edited(self, index: int, message: str) -> Conversation:
+        """The conversation up to message number `index`, which is put differently; what followed it is dropped."""
+        return Conversation((*self.exchanges[:index], Exchange(message)))
+
+    def without_last(self) -> Conversation:
+        """The conversation without its last exchange."""
+        return Conversation(self.exchanges[:-1])
+
+    def messages(self, system: str = "") -> tuple[Message, ...]:
+        """As messages for a prompt format: the system prompt, if any, and all that was said. A last message without a
+        reply is what is to be answered; a last reply is to be continued.
+        """
+        said = [Message("system", system)] if system else []
+        for index, exchange in enumerate(self.exchanges):
+            said.append(Message("user", exchange.user))
+            if exchange.reply or index < len(self.exchanges) - 1:
+                said.append(Message("assistant", exchange.reply))
+        return tuple(said)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the browser's storage."""
+        return {"version": FORMAT_VERSION, "exchanges": [asdict(exchange) for exchange in self.exchanges]}
+
+    @classmethod
+    def from_json(cls, data: object) -> Conversation:
+        """What `to_json` gave; an empty conversation for anything else."""
+        if not isinstance(data, dict) or data.get("version") != FORMAT_VERSION:
+            return cls()
+        try:
+            return cls(
+                tuple(
+                    Exchange(
+                        str(item["user"]),
+                        str(item["reply"]),
+                        None if item["facts"] is None else ReplyFacts(**item["facts"]),
+                    )
+                    for item in data["exchanges"]
+                )
+            )
+        except (KeyError, TypeError):
+            return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would be sent: the prompt, and how many of the first exchanges the memory leaves out."""
+
+    prompt: Prompt
+    dropped: int
+
+
+def outlook(
+    model: Model, conversation: Conversation, *, template: str | PromptFormat | None, system: str, memory: int | None
+) -> Outlook:
+    """The prompt of a conversation. `memory`: past exchanges to keep; None: the format's own default; below 0: all."""
+    made = model.format(template)
+    kept = None if memory is None else Memory(memory if memory >= 0 else None)
+    rendered = made.render(conversation.messages(system), kept)
+    return Outlook(model.as_prompt(rendered), rendered.dropped // 2)

@@ -1,0 +1,54 @@
+"""The page's words, in Japanese and English.
+
+Guarantee: both languages have the same keys (a test compares them), and a key that does not exist is an error of ours,
+never an empty label. What knobs mean is not here but in the knob table.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+Language = Literal["ja", "en"]
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words of one language: `texts("key", name=value)`."""
+
+    language: Language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of `key`, its {places} filled in."""
+        return _table(self.language)[key].format(**values) if values else _table(self.language)[key]
+
+    def pick(self, ja: str, en: str) -> str:
+        """One of two texts that come in both languages, such as a knob's."""
+        return ja if self.language == "ja" else en
+
+
+@functools.cache
+def _table(language: Language) -> dict[str, str]:
+    source = resources.files("tsumami.app") / "locales" / f"{language}.json"
+    table: dict[str, str] = json.loads(source.read_text("utf-8"))
+    return table
+
+
+def preferred(accept_language: str) -> Language:
+    """The language of a browser's Accept-Language header: the first of ours in its order, English if there is none."""
+    wishes = []
+    for place, part in enumerate(accept_language.split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            wishes.append((-float(weight or 1), place, tag.lower()))
+        except ValueError:
+            continue
+    for _, _, tag in sorted(wishes):
+        for language in LANGUAGES:
+            if tag == language or tag.startswith(f"{language}-"):
+                return language
+    return "en"
