@@ -1,7 +1,9 @@
 """Bytes to text, as it streams: whole characters only, and never a part of a stop string.
 
 Guarantee: the pieces that come out, joined, are the text; a character that is split over tokens comes out once, whole,
-with its last byte; a stop string is found also across tokens, and nothing of it or after it ever comes out.
+with its last byte; a stop string is found also across tokens, and nothing of it or after it ever comes out. All this
+depends on the bytes alone, never on how tokens split them: of several stop strings, the one that is complete first
+counts (of those complete with the same character, the longest).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class TextStream:
         found = min(
             ((at, text) for text in self._stop if (at := self._held.find(text)) >= 0),
             default=None,
-            key=lambda hit: (hit[0], -len(hit[1])),
+            key=lambda hit: (hit[0] + len(hit[1]), hit[0]),
         )
         if found is not None:
             shown, self._held = self._held[: found[0]], ""
