@@ -1,20 +1,22 @@
 """Run files: a Run as JSON and back.
 
 Guarantee: `parse(dump(run)) == run`. What does not fit is refused with the place in the file and what was expected
-there. Bytes are hexadecimal, settings only those that differ from nothing: all of them, so that a later change of a
-default does not change an old run.
+there. Bytes are hexadecimal. All settings are written, so that a later change of a default does not change an old run;
+a knob that a file does not name is younger than the file, so it is read as neutral, not as its default.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import pydantic
 
 from tsumami.errors import RunFileError, SettingsError
+from tsumami.knobs import KNOBS
 from tsumami.runs.run import FORMAT_VERSION, EngineCard, ModelCard, Receipt, Run, Step, StopReason, Timings
 from tsumami.settings import Settings
 
@@ -22,10 +24,18 @@ from tsumami.settings import Settings
 def _read_settings(value: Any) -> Settings:
     if not isinstance(value, dict):
         raise ValueError("settings must be an object")  # noqa: TRY004  (pydantic reports ValueErrors, not TypeErrors)
-    return Settings.from_mapping(value)  # a SettingsError is a ValueError, so pydantic reports it with its place
+    younger = {name: knob.neutral for name, knob in KNOBS.items() if name not in value and knob.neutral is not None}
+    return Settings.from_mapping(younger | value)  # a SettingsError is a ValueError: pydantic reports it with its place
 
 
-_CONFIG = pydantic.ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", extra="forbid", arbitrary_types_allowed=True)
+_CONFIG = pydantic.ConfigDict(
+    strict=True,
+    allow_inf_nan=False,
+    ser_json_bytes="hex",
+    val_json_bytes="hex",
+    extra="forbid",
+    arbitrary_types_allowed=True,
+)
 _SettingsField = Annotated[Any, pydantic.PlainValidator(_read_settings), pydantic.PlainSerializer(Settings.to_dict)]
 
 
@@ -103,7 +113,7 @@ def parse(text: str | bytes) -> Run:
         raise RunFileError(f"this is not a run file: no valid JSON ({error})") from error
     if not isinstance(raw, dict) or "version" not in raw:
         raise RunFileError("this is not a run file: an object with a `version` is expected")
-    if raw["version"] != FORMAT_VERSION:
+    if type(raw["version"]) is not int or raw["version"] != FORMAT_VERSION:
         raise RunFileError(
             f"this run file has format version {raw['version']!r}; this tsumami reads version {FORMAT_VERSION}"
         )
@@ -115,7 +125,37 @@ def parse(text: str | bytes) -> Run:
     run = Run(receipt, form.steps, form.stop_reason, form.timings, form.stop_string)
     if run.text != form.text:
         raise RunFileError("this run file was edited: its `text` is not what its steps say")
+    for place, value, low, high in _bounds(run):
+        if not low <= value <= high:
+            raise RunFileError(f"this run file does not fit: {place} = {value!r}: needs {low} to {high}")
     return run
+
+
+_TOKEN: Final = 2**31 - 1
+_COUNT: Final = 2**53  # largest whole number that every reader of JSON keeps
+
+
+def _bounds(run: Run) -> Iterator[tuple[str, float, float, float]]:
+    """The place, value, and allowed range of every number whose type does not already say it."""
+    seed = KNOBS["seed"].high
+    assert seed is not None
+    yield "receipt.seed", run.receipt.seed, 0, seed
+    for i, token in enumerate(run.receipt.prompt_tokens):
+        yield f"receipt.prompt_tokens.{i}", token, 0, _TOKEN
+    for i, step in enumerate(run.steps):
+        yield f"steps.{i}.id", step.id, 0, _TOKEN
+        yield f"steps.{i}.p_raw", step.p_raw, 0, 1
+        yield f"steps.{i}.p_final", step.p_final, 0, 1
+        yield f"steps.{i}.entropy", step.entropy, 0, 64
+        yield f"steps.{i}.u", step.u or 0, 0, 1
+        yield f"steps.{i}.rank", step.rank, 1, _TOKEN
+        yield f"steps.{i}.n_candidates", step.n_candidates, 1, _TOKEN
+        for j, other in enumerate(step.alternatives):
+            yield f"steps.{i}.alternatives.{j}.id", other.id, 0, _TOKEN
+            yield f"steps.{i}.alternatives.{j}.p_raw", other.p_raw, 0, 1
+            yield f"steps.{i}.alternatives.{j}.p_final", other.p_final, 0, 1
+    for name in run.timings.__dataclass_fields__:
+        yield f"timings.{name}", getattr(run.timings, name), 0, _COUNT
 
 
 def _first_problem(error: Exception) -> str:
@@ -123,4 +163,5 @@ def _first_problem(error: Exception) -> str:
         return str(error)
     problem = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {problem['msg']}" + (f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else "")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')}{more}"
