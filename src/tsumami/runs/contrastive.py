@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.errors import EngineError
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.ledger import ContrastiveTerm
@@ -51,7 +52,10 @@ def start(tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], Contrast
     for begin in range(0, len(tokens), _PROMPT_PIECE):
         piece = tokens[begin : begin + _PROMPT_PIECE]
         (rows,) = yield [Feed(sequence, piece, rows="all", hidden=True)]
-        assert rows.hidden is not None
+        if rows.hidden is None:
+            raise EngineError(
+                "contrastive search needs hidden states, and this model hands out none; set penalty_alpha to 0"
+            )
         hidden.append(rows.hidden)
         row = rows.last
     return ContrastiveState(sequence, _unit(np.concatenate(hidden)), row)

@@ -1,8 +1,9 @@
 """Generation: the loop from a prompt to a run, as a program of the engine.
 
-Guarantee: a step is emitted as soon as its token is chosen, and what is emitted, joined, is the run's text. Whatever
-ends a run (the model, a stop string, max_tokens, the context, a grammar, a cancellation), the run holds every step
-until then and says why it stopped.
+Guarantee: a step is emitted as soon as its token is chosen, and what is emitted, joined, is the run's text; only what a
+cancellation or a dead end finds held back (a stop string or a character may have begun there) is added to the run's
+last step after that was emitted. Whatever ends a run (the model, a stop string, max_tokens, the context, a grammar, a
+cancellation), the run holds every step until then and says why it stopped.
 
 The three ways to get a token differ only in `_Plain` and `_Contrastive`; the loop does not know which it has.
 """
@@ -20,7 +21,7 @@ import numpy as np
 
 from tsumami.engine.batcher import Program, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence
-from tsumami.errors import CancelledError, EmptyPromptError, PromptTooLongError
+from tsumami.errors import CancelledError, EmptyPromptError, PromptError, PromptTooLongError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
@@ -145,11 +146,17 @@ def _one_candidate(token: int) -> Candidates:
 
 def make_decider(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
+    chain = make_chain(backend, prompt_tokens, settings, seed)
+    return _Contrastive(chain, settings, seed) if settings.mode == "contrastive" else _Plain(chain)
+
+
+def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
+    """The chain of `settings` in the state in which a run begins; of the prompt it needs what its windows can hold."""
     chain = Chain.from_settings(settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab)
     if settings.penalize_prompt:
         window = max(settings.repeat_last_n, settings.dry_penalty_last_n)
         chain.accept_prompt(prompt_tokens[-window:] if window else ())
-    return _Contrastive(chain, settings, seed) if settings.mode == "contrastive" else _Plain(chain)
+    return chain
 
 
 class Generation:
@@ -160,7 +167,7 @@ class Generation:
     def __init__(
         self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool, emit: Callable[[Step], None]
     ) -> None:
-        _check_prompt(prompt, backend.n_ctx)
+        _check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
         self._emit = emit
         self._keep_ledgers = ledgers
@@ -268,7 +275,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
         entropy=raw.entropy,
         rank=raw.rank,
         u=pick.u,
-        n_candidates=len(candidates),
+        n_candidates=int(np.count_nonzero(candidates.data["logit"] > -np.inf)),
         alternatives=tuple(
             Alternative(token, piece(token), p_raw, p_final)
             for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)
@@ -276,7 +283,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
     )
 
 
-def _check_prompt(prompt: Prompt, n_ctx: int) -> None:
+def _check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
     if not prompt.tokens:
         raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
     if len(prompt.tokens) >= n_ctx:
@@ -284,12 +291,17 @@ def _check_prompt(prompt: Prompt, n_ctx: int) -> None:
             f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
             "answer. Shorten it, or load the model with a larger n_ctx"
         )
+    for index, token in enumerate(prompt.tokens):
+        # one bad id would fail the batch that everybody shares
+        if not 0 <= token < n_vocab:
+            raise PromptError(f"token {index} of the prompt has id {token}; this vocabulary has 0..{n_vocab - 1}")
 
 
 class Stream:
     """Steps as they come. Iterate over it, then read `run`; `cancel()` stops it and `run` has what there was.
 
-    Leaving a `with` block, or an iteration that is broken off, cancels what is still running.
+    Each step comes once: a second iteration goes on where the first one stopped. Leaving a `with` block, or an
+    iteration that is broken off, cancels what is still running.
     """
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool = False) -> None:
@@ -299,8 +311,12 @@ class Stream:
         self._ticket.future.add_done_callback(lambda _: self._queue.put(None))
 
     def __iter__(self) -> Iterator[Step]:
-        while (step := self._queue.get()) is not None:
-            yield step
+        try:
+            while (step := self._queue.get()) is not None:
+                yield step
+        except GeneratorExit:
+            self.cancel()
+            raise
         self._queue.put(None)  # whoever iterates again finds the end, too
         self._ticket.result()
 

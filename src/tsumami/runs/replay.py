@@ -14,9 +14,9 @@ from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_decider
+from tsumami.runs.generate import make_chain, make_decider
 from tsumami.runs.run import Run
-from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
+from tsumami.sampling import DeadEndError, Ledger, LedgerWriter
 
 _PIECE = 64  # rows of logits that are in memory at once
 
@@ -34,12 +34,13 @@ def rows_of(prompt: tuple[int, ...], reply: tuple[int, ...]) -> Generator[list[F
 
 
 def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
-    """Ledgers of tokens start .. stop of `run` on the model that made it.
+    """Ledgers of tokens start .. stop of `run` (0 <= start <= stop <= its length) on the model that made it.
 
     Raises:
         RunFileError: this model's tokens are not the run's.
     """
     _check_model(backend, run)
+    _check_tokens(run, backend.engine.n_vocab)
     if run.settings.mode == "contrastive":
         return backend.engine.run(_replay_contrastive(backend, run, start, stop))
     return backend.engine.run(_replay_chain(backend, run, start, stop))
@@ -54,9 +55,18 @@ def _check_model(backend: Backend, run: Run) -> None:
         )
 
 
+def _check_tokens(run: Run, n_vocab: int) -> None:
+    """The whole run is fed before a choice is compared, and one id that does not exist would fail the shared batch."""
+    for name, tokens in (("prompt_tokens", run.receipt.prompt_tokens), ("steps", run.tokens)):
+        for index, token in enumerate(tokens):
+            if not 0 <= token < n_vocab:
+                raise RunFileError(f"{name}.{index}: token {token} is not in this vocabulary (0..{n_vocab - 1})")
+
+
 def _replay_chain(backend: Backend, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
-    chain = chain_of(backend, run)
-    rows = yield from rows_of(run.receipt.prompt_tokens, run.tokens[:stop])
+    receipt = run.receipt
+    chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+    rows = yield from rows_of(receipt.prompt_tokens, run.tokens[:stop])
     ledgers = []
     for index, (row, token) in enumerate(zip(rows, run.tokens, strict=False)):
         writer = LedgerWriter()
@@ -72,17 +82,6 @@ def _replay_chain(backend: Backend, run: Run, start: int, stop: int) -> Program[
     return ledgers
 
 
-def chain_of(backend: Backend, run: Run) -> Chain:
-    """A fresh chain in the state in which the run began."""
-    receipt = run.receipt
-    chain = Chain.from_settings(
-        receipt.settings, seed=receipt.seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab
-    )
-    if receipt.settings.penalize_prompt:
-        chain.accept_prompt(receipt.prompt_tokens)
-    return chain
-
-
 def _replay_contrastive(backend: Backend, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
     """The candidates' hidden states are needed again, so the search itself runs again."""
     decider = make_decider(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
@@ -91,7 +90,10 @@ def _replay_contrastive(backend: Backend, run: Run, start: int, stop: int) -> Pr
         yield from decider.start(run.receipt.prompt_tokens)
         for index, token in enumerate(run.tokens[:stop]):
             writer = LedgerWriter()
-            decision = yield from decider.choose(writer.watch if index >= start else None)
+            try:
+                decision = yield from decider.choose(writer.watch if index >= start else None)
+            except DeadEndError as error:
+                raise _mismatch(index) from error
             if decision.choice.pick.token != token:
                 raise _mismatch(index)
             if index >= start:

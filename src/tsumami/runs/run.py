@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from tsumami.errors import RunFileError
 from tsumami.sampling import Ledger
@@ -188,12 +188,15 @@ class Run:
         return self.ledgers[index] if self.ledgers else self.replay(index, index + 1)[0]
 
     def replay(self, start: int = 0, stop: int | None = None) -> list[Ledger]:
-        """The ledgers of tokens start .. stop, from one batched pass over the run's tokens."""
+        """The ledgers of tokens start .. stop (as in a slice), from one batched pass over the run's tokens."""
         if self.ledgers:
             return list(self.ledgers[start:stop])
+        start, stop, _ = slice(start, stop).indices(len(self.steps))
+        if start >= stop:
+            return []
         if self.replayer is None:
             raise RunFileError("this run was read from a file; attach its model first: run.attach(tsumami.load(...))")
-        return self.replayer(self, start, len(self.steps) if stop is None else stop)
+        return self.replayer(self, start, stop)
 
     def attach(self, model: HasReplayer) -> Run:
         """The same run with a model that can compute its ledgers again."""
@@ -245,10 +248,12 @@ class Run:
         return f'<div style="white-space:pre-wrap">{spans}</div><small>{html.escape(facts)}</small>'
 
 
-class HasReplayer:
+class HasReplayer(Protocol):
     """Anything that runs can be attached to: it knows how to compute their ledgers."""
 
-    replayer: Replayer
+    @property
+    def replayer(self) -> Replayer:
+        """Computes the ledgers of runs."""
 
 
 def _hover(step: Step) -> str:

@@ -7,7 +7,7 @@ for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Prompt, Stream
@@ -16,8 +16,9 @@ from tsumami.runs.run import Receipt, Run
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`same_tokens` and `same_numbers` (probabilities, entropies, rolls) against `again`; `first_difference` is the
-    index of the first step that differs; `circumstances` names what the two receipts disagree on, in ja and en.
+    """`same_tokens` and `same_numbers` (probabilities, entropies, rolls, and the text that each step showed) against
+    `again`; `first_difference` is the index of the first step that differs; `circumstances` names what the two receipts
+    disagree on, in ja and en.
     """
 
     original: Run
@@ -41,9 +42,8 @@ def verify(backend: Backend, run: Run) -> Verification:
     with Stream(backend, prompt, settings) as stream:
         again = stream.run
     pairs = list(zip(run.steps, again.steps, strict=False))
-    # the last step's text depends on why a run ended, and verifying may end it one token later; numbers do not
-    different = [i for i, (a, b) in enumerate(pairs) if replace(a, text="") != replace(b, text="")]
-    same_tokens = run.tokens == again.tokens
+    different = [i for i, (a, b) in enumerate(pairs) if a != b]
+    same_tokens = run.tokens == again.tokens[: len(run.tokens)]  # a run without tokens is made again with one
     first = different[0] if different else None
     if first is None and not same_tokens:
         first = len(pairs)
@@ -64,6 +64,9 @@ def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
     ):
         if old != new:
             found.append((f"{ja}: {_short(old)} → {_short(new)}", f"{en}: {_short(old)} → {_short(new)}"))
+    if now.engine.n_ctx < then.engine.n_ctx:
+        sizes = f"{then.engine.n_ctx} → {now.engine.n_ctx}"
+        found.append((f"文脈が元の実行より短い: {sizes}", f"a smaller context: {sizes}"))
     for receipt, ja, en in ((then, "元の実行", "the original run"), (now, "今回の実行", "this run")):
         if not receipt.engine.exact:
             found.append(
