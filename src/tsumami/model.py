@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, SupportsIndex
 
 from tsumami.engine.batcher import Engine
 from tsumami.engine.catalogue import DEFAULT_MODEL
@@ -18,8 +18,8 @@ from tsumami.engine.exactness import Exactness, processor
 from tsumami.engine.fingerprint import Progress
 from tsumami.engine.loading import EngineOptions, LoadedModel
 from tsumami.engine.loading import load as load_engine
-from tsumami.errors import PromptError
-from tsumami.native import Vocab, engine_build
+from tsumami.errors import EngineClosedError, PromptError
+from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
@@ -64,7 +64,7 @@ class Model:
         """As `run`, but gives the steps as they come: iterate, then read `.run`."""
         made = settings or Settings()
         if knobs:
-            made = Settings.from_mapping(made.to_dict() | knobs)
+            made = made.replace(**knobs)
         return Stream(self, self.as_prompt(prompt), made, ledgers=ledger)
 
     def chat(
@@ -103,7 +103,7 @@ class Model:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
         if template is not None and not isinstance(template, str):
             return template
-        source = self._loaded.native.chat_template
+        source = self._native.chat_template
         name = template or ("model" if source else "raw")
         vocab = self.tokenizer
         return format_named(
@@ -111,7 +111,11 @@ class Model:
         )
 
     def as_prompt(self, prompt: PromptLike) -> Prompt:
-        """Whatever a run can start from, as the tokens that this model gets."""
+        """Whatever a run can start from, as the tokens that this model gets.
+
+        Raises:
+            PromptError: it is something else, or a token id that this model does not have.
+        """
         if isinstance(prompt, Prompt):
             return prompt
         if isinstance(prompt, PromptText):
@@ -120,8 +124,8 @@ class Model:
         if isinstance(prompt, str):
             # an empty text has no token to go on from, even where the model puts BOS in front of everything
             return Prompt(prompt, tuple(self.tokenize(prompt)) if prompt else ())
-        tokens = [int(token) for token in prompt]
-        return Prompt(self.detokenize(tokens), tuple(tokens), "tokens")
+        tokens = _token_ids(prompt, self.tokenizer.n_tokens)
+        return Prompt(self.detokenize(tokens), tokens, "tokens")
 
     def verify(self, run: Run) -> Verification:
         """Run it again and say whether tokens and numbers are the same, bit for bit, or what differs."""
@@ -151,6 +155,13 @@ class Model:
     # ---------------------------------------------------------------------------------
 
     @property
+    def _native(self) -> NativeModel:
+        """The weights, which are gone after `close()`: whoever asks llama.cpp then would read freed memory."""
+        if self._loaded.native.pointer is None:
+            raise EngineClosedError("this model was closed; load it again")
+        return self._loaded.native
+
+    @property
     def engine(self) -> Engine:
         """Where programs run."""
         return self._loaded.engine
@@ -158,12 +169,12 @@ class Model:
     @property
     def tokenizer(self) -> Vocab:
         """The model's tokenizer."""
-        return self._loaded.native.vocab
+        return self._native.vocab
 
     @property
     def vocab(self) -> Vocab:
         """llama.cpp's vocabulary, for grammars and DRY."""
-        return self._loaded.native.vocab
+        return self._native.vocab
 
     @property
     def n_ctx(self) -> int:
@@ -178,7 +189,7 @@ class Model:
     @property
     def chat_template(self) -> str | None:
         """The model's own chat template (Jinja source), if it has one."""
-        return self._loaded.native.chat_template
+        return self._native.chat_template
 
     @property
     def exactness(self) -> Exactness:
@@ -193,7 +204,7 @@ class Model:
     @functools.cached_property
     def model_card(self) -> ModelCard:
         """Which weights these are."""
-        file, native = self._loaded.file, self._loaded.native
+        file, native = self._loaded.file, self._native
         return ModelCard(
             name=file.name,
             fingerprint=self._loaded.fingerprint,
@@ -243,11 +254,24 @@ class Model:
 
     def __repr__(self) -> str:
         exact = "exact" if self.exactness.exact else "not exact"
-        return f"<tsumami.Model {self.name}: {self._loaded.native.description}, n_ctx {self.n_ctx}, {exact}>"
+        what = "closed" if self._loaded.native.pointer is None else self._native.description
+        return f"<tsumami.Model {self.name}: {what}, n_ctx {self.n_ctx}, {exact}>"
 
 
 def _piece(vocab: Vocab, token: int | None) -> str:
     return "" if token is None else vocab.piece(token).decode("utf-8", "replace")
+
+
+def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
+    """Token ids as plain integers; bytes would pass for ids without being meant so."""
+    if isinstance(given, bytes | bytearray | Mapping) or not isinstance(given, Iterable):
+        raise PromptError(f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}")
+    tokens = []
+    for index, token in enumerate(given):
+        if isinstance(token, bool) or not isinstance(token, SupportsIndex) or not 0 <= token.__index__() < n_vocab:
+            raise PromptError(f"token {index} of the prompt is {token!r}; this vocabulary has 0..{n_vocab - 1}")
+        tokens.append(token.__index__())
+    return tuple(tokens)
 
 
 def load(
