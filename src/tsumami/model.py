@@ -124,8 +124,8 @@ class Model:
         if isinstance(prompt, str):
             # an empty text has no token to go on from, even where the model puts BOS in front of everything
             return Prompt(prompt, tuple(self.tokenize(prompt)) if prompt else ())
-        tokens = _token_ids(prompt, self.tokenizer.n_tokens)
-        return Prompt(self.detokenize(tokens), tokens, "tokens")
+        ids = _token_ids(prompt, self.tokenizer.n_tokens)
+        return Prompt(self.detokenize(ids), ids, "tokens")
 
     def verify(self, run: Run) -> Verification:
         """Run it again and say whether tokens and numbers are the same, bit for bit, or what differs."""
