@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
+from tsumami.errors import TsumamiError
+
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
@@ -29,6 +31,13 @@ class Texts:
     def pick(self, ja: str, en: str) -> str:
         """One of two texts that come in both languages, such as a knob's."""
         return ja if self.language == "ja" else en
+
+    def error(self, error: TsumamiError) -> str:
+        """What went wrong: a sentence in this language, then the details that the error names."""
+        for kind in type(error).__mro__:
+            if f"error.{kind.__name__}" in _table(self.language):
+                return self(f"error.{kind.__name__}", detail=str(error))
+        raise AssertionError("every error is a TsumamiError, which has a text")
 
 
 @functools.cache

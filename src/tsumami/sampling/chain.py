@@ -24,6 +24,7 @@ from tsumami.errors import SettingsError
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
+from tsumami.sampling.gbnf import grammar_sampler
 from tsumami.sampling.stages import BUILDERS, GrammarStage, IdleStage, NativeStage, Stage, Surroundings
 from tsumami.settings import Settings
 
@@ -196,7 +197,7 @@ def _constraints(settings: Settings, around: Surroundings) -> list[Stage]:
     if gbnf is not None:
         if around.vocab is None:
             raise SettingsError("a grammar needs a model's vocabulary; none is at hand here")
-        stages.append(GrammarStage("grammar", native.grammar(around.vocab, gbnf)))
+        stages.append(GrammarStage("grammar", grammar_sampler(around.vocab, gbnf)))
     return stages
 
 
@@ -253,3 +254,9 @@ def apply(
             made.accept(token)
         made.apply(result)
     return result
+
+
+def idle_stages(settings: Settings) -> dict[str, str]:
+    """The stages of the order that do nothing under these settings, and why (`neutral`, or the mode that leaves them out)."""
+    around = Surroundings(seed=0, n_vocab=1)
+    return {stage.name: stage.idle for stage in _ordered(settings, around, settings.mode) if stage.idle is not None}

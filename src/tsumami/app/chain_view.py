@@ -1,0 +1,106 @@
+"""The chain as a row of chips: its stages in order, movable with the mouse or the arrow keys.
+
+Guarantee: the component's value is always an order that Settings accepts, stage names joined by commas; chips of idle
+stages are greyed. Stages that are not in the order stand behind a bar and can be moved back in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami.app.texts import Texts
+from tsumami.knobs import ORDERS, STAGES
+from tsumami.settings import Settings
+
+_TEMPLATE: Final = '<div class="chain" role="list" aria-label="${label}"></div><p class="chain-hint">${hint}</p>'
+
+#: Draws the chips from `props.value` and `props.idle`; a chip that is dragged, or moved with the arrow keys, changes
+#: the value and fires `change`. `|` parts the stages that are in the order from those that are left out.
+_SCRIPT: Final = """
+const box = () => element.querySelector('.chain');
+const order = () => (props.value || '').split(',').filter(Boolean);
+function draw(focus) {
+  const inside = order(), all = props.stages.split(',');
+  const chips = [...inside, '|', ...all.filter(name => !inside.includes(name))];
+  box().replaceChildren(...chips.map(name => {
+    const chip = document.createElement(name === '|' ? 'span' : 'button');
+    chip.textContent = name === '|' ? '┊' : name;
+    chip.dataset.name = name;
+    chip.className = name === '|' ? 'bar' : 'chip';
+    if (name === '|') return chip;
+    chip.type = 'button';
+    chip.draggable = true;
+    chip.setAttribute('role', 'listitem');
+    if (!inside.includes(name)) chip.classList.add('out');
+    else if (props.idle.split(',').includes(name)) chip.classList.add('idle');
+    return chip;
+  }));
+  if (focus) { const chip = box().querySelector(`[data-name="${focus}"]`); if (chip) chip.focus(); }
+}
+function move(name, to) {
+  const chips = [...box().children].map(chip => chip.dataset.name);
+  const from = chips.indexOf(name);
+  if (to < 0 || to >= chips.length || to === from) return;
+  chips.splice(to, 0, chips.splice(from, 1)[0]);
+  props.value = chips.slice(0, chips.indexOf('|')).join(',');
+  setTimeout(() => { draw(name); trigger('input'); }, 0);
+}
+element.addEventListener('keydown', event => {
+  const name = event.target.dataset && event.target.dataset.name;
+  if (!name || !['ArrowLeft', 'ArrowRight'].includes(event.key)) return;
+  event.preventDefault();
+  const at = [...box().children].indexOf(event.target);
+  move(name, at + (event.key === 'ArrowRight' ? 1 : -1));
+});
+element.addEventListener('dragstart', event => event.dataTransfer.setData('text/plain', event.target.dataset.name));
+element.addEventListener('dragover', event => event.preventDefault());
+element.addEventListener('drop', event => {
+  event.preventDefault();
+  const target = event.target.closest('[data-name]');
+  const name = event.dataTransfer.getData('text/plain');
+  if (target && name) move(name, [...box().children].indexOf(target));
+});
+watch(['value', 'idle'], () => draw());
+draw();
+"""
+
+
+def build(texts: Texts) -> gr.HTML:
+    """The component, showing the default order."""
+    settings = Settings()
+    return gr.HTML(
+        value=",".join(settings.chain_order),
+        html_template=_TEMPLATE,
+        js_on_load=_SCRIPT,
+        elem_id="chain",
+        label=texts("chain.label"),
+        hint=texts("chain.hint"),
+        stages=",".join(STAGES),
+        idle=",".join(idle_stages(settings)),
+    )
+
+
+def shown(settings: Settings) -> str:
+    """The value of the component for these settings."""
+    return ",".join(settings.chain_order)
+
+
+def read(value: str | None) -> str | tuple[str, ...]:
+    """The `samplers` knob that the component's value means."""
+    names = tuple(name for name in (value or "").split(",") if name)
+    return next((name for name, order in ORDERS.items() if order == names), names)
+
+
+def idle_stages(settings: Settings) -> Iterable[str]:
+    """Stages that do nothing under these settings: neutral ones, and those that the mode leaves out."""
+    from tsumami.sampling.chain import idle_stages as of_chain
+
+    return of_chain(settings)
+
+
+def update(settings: Settings) -> Any:
+    """A Gradio update that shows these settings."""
+    return gr.update(value=shown(settings), idle=",".join(idle_stages(settings)))

@@ -1,0 +1,6 @@
+// While an input method composes (Japanese, Chinese …), Enter confirms the composition and must not send the message.
+// Chromium reports key code 229 for the key that ends it. Listening on the way down comes before Gradio's own listener.
+document.addEventListener('keydown', event => {
+  if (event.key === 'Enter' && (event.isComposing || event.keyCode === 229)) event.stopPropagation();
+  if (event.key === 'Escape') document.querySelector('#stop')?.click();
+}, true);

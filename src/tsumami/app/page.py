@@ -1,0 +1,77 @@
+"""The page, as a table of contents: what stands on it, in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import gradio as gr
+
+from tsumami.app import model_bar
+from tsumami.app.chat_tab import ChatTab
+from tsumami.app.replying import Sessions
+from tsumami.app.shelf import Shelf
+from tsumami.app.texts import Texts
+from tsumami.errors import TsumamiError
+
+
+def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Blocks:
+    """The page in the language of `texts`, for a default model with `n_ctx` tokens of context."""
+    blocks: gr.Blocks
+    with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML(_header(texts), elem_id="head")
+        with gr.Tabs(elem_id="tabs"), gr.Tab(texts("tab.chat"), id="chat"):
+            tab = ChatTab(texts, shelf, sessions, n_ctx)
+            tab.build()
+        tab.wire(blocks)
+        _wire_model(blocks, tab)
+    blocks.queue(default_concurrency_limit=None, max_size=None)
+    return blocks
+
+
+def _header(texts: Texts) -> str:
+    other, name = ("en", "English") if texts.language == "ja" else ("ja", "日本語")
+    return (
+        f"<h1>tsumami <small>{texts('page.tagline')}</small></h1>"
+        f'<a id="language" lang="{other}" href="../{other}/">{name}</a>'
+    )
+
+
+def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
+    """Loading a model changes the session's choice, the line about it, and how far max_tokens reaches."""
+    bar, texts, shelf = tab.bar, tab.texts, tab.shelf
+    length = tab.panel.knobs["max_tokens"]
+
+    def on_load_model(
+        name: str,
+        n_ctx: float | None,
+        fast: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
+    ) -> Iterator[Any]:
+        try:
+            choice, line, reach = model_bar.load_model(texts, shelf, name, n_ctx, fast, progress)
+        except TsumamiError as error:
+            gr.Warning(texts.error(error), title=texts("error.title"))
+            yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip()
+            return
+        yield choice, line, gr.update(maximum=reach - 256)
+
+    def on_open(choice: Any) -> str:
+        with shelf.lend(choice) as model:
+            return model_bar.describe(texts, model)
+
+    bar.load.click(
+        on_load_model, [bar.name, bar.n_ctx, bar.fast], [bar.choice, bar.state, length], api_visibility="private"
+    )
+    blocks.load(on_open, [bar.choice], [bar.state], api_visibility="private", show_progress="hidden")
+
+
+def style() -> str:
+    """The page's style sheet."""
+    return (resources.files("tsumami.app") / "page.css").read_text("utf-8")
+
+
+def script() -> str:
+    """The page's keys: input methods must not send, and Esc stops."""
+    return (resources.files("tsumami.app") / "page.js").read_text("utf-8")

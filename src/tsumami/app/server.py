@@ -1,0 +1,100 @@
+"""The server: one page in two languages, on one address.
+
+Guarantee: a browser that opens the root is sent to the page in its own language; a script that uses the root gets the
+same named endpoints. Nothing listens beyond loopback unless `host` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import fastapi
+import gradio as gr
+import uvicorn
+
+from tsumami.app import page
+from tsumami.app.replying import Sessions
+from tsumami.app.shelf import Choice, Shelf
+from tsumami.app.texts import LANGUAGES, Texts, preferred
+
+_Scope = MutableMapping[str, Any]
+_Asgi = Callable[[_Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where to listen, and who may come in: `auth` is `user:password`; `root_path` the path that a proxy puts in
+    front.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    auth: str | None = None
+    root_path: str = ""
+
+
+class _Front:
+    """Sends a browser at the root to its language; takes every other path without a language as the English page's."""
+
+    def __init__(self, app: _Asgi, root_path: str) -> None:
+        self._app = app
+        self._root = root_path.rstrip("/")
+
+    async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path in ("", "/"):
+                headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+                language = preferred(headers.get(b"accept-language", ""))
+                redirect = fastapi.responses.RedirectResponse(f"{self._root}/{language}/")
+                await redirect(scope, receive, send)
+                return
+            if (
+                not path.startswith(tuple(f"/{language}/" for language in LANGUAGES))
+                and path.strip("/") not in LANGUAGES
+            ):
+                scope = {**scope, "path": f"/en{path}", "raw_path": f"/en{path}".encode()}
+        await self._app(scope, receive, send)
+
+
+def make_app(shelf: Shelf, options: ServerOptions) -> _Asgi:
+    """The ASGI application. The default model is loaded here, so that the page is ready when it opens."""
+    sessions = Sessions()
+    with shelf.lend() as model:
+        n_ctx = model.n_ctx
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    auth = tuple(options.auth.split(":", 1)) if options.auth else None
+    for language in LANGUAGES:
+        blocks = page.build(Texts(language), shelf, sessions, n_ctx)
+        gr.mount_gradio_app(
+            app,
+            blocks,
+            path=f"/{language}",
+            auth=auth,
+            root_path=f"{options.root_path.rstrip('/')}/{language}" if options.root_path else None,
+            footer_links=["api", "settings"],
+            show_error=True,
+            css=page.style(),
+            head=f"<script>{page.script()}</script>",
+            max_file_size="200mb",
+            run_history=False,
+        )
+    return _Front(app, options.root_path)
+
+
+def serve(choice: Choice | None = None, options: ServerOptions | None = None) -> None:
+    """Serve the page until it is interrupted."""
+    options = options or ServerOptions()
+    shelf = Shelf(choice)
+    try:
+        uvicorn.run(
+            make_app(shelf, options),
+            host=options.host,
+            port=options.port,
+            log_level="warning",
+            timeout_graceful_shutdown=2,
+        )
+    finally:
+        shelf.close()
