@@ -315,7 +315,7 @@ def test_leaving_a_with_block_cancels() -> None:
             pass
         go.set()
         assert stream.run.stop_reason == "cancelled"
-        assert 0 <= len(stream.run.steps) <= 2
+        assert len(stream.run.steps) <= 3  # at most the token of the batch that was under way
 
 
 def test_cancelling_after_the_end_changes_nothing() -> None:
