@@ -51,11 +51,13 @@ def build(texts: Texts, n_ctx: int) -> KnobPanel:
     knobs: dict[str, Any] = {}
     with gr.Row(elem_classes="tight"):
         preset = gr.Dropdown(
-            [(texts.pick(p.label_ja, p.label_en), name) for name, p in PRESETS.items()],
-            value=None,
+            [(texts("knobs.preset"), ""), *((texts.pick(p.label_ja, p.label_en), name) for name, p in PRESETS.items())],
+            value="",
             label=texts("knobs.preset"),
+            show_label=False,
+            container=False,
             elem_id="preset",
-            min_width=120,
+            min_width=130,
         )
         defaults = gr.Button(texts("knobs.defaults"), size="sm", min_width=70, elem_id="defaults")
         neutral = gr.Button(texts("knobs.neutral"), size="sm", min_width=70, elem_id="neutral")

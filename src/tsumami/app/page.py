@@ -67,6 +67,19 @@ def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
     blocks.load(on_open, [bar.choice], [bar.state], api_visibility="private", show_progress="hidden")
 
 
+def theme() -> gr.themes.Base:
+    """Calm colours, and the fonts that the reader's system has for Japanese: nothing is fetched from elsewhere."""
+    return gr.themes.Base(
+        primary_hue="teal",
+        secondary_hue="teal",
+        neutral_hue="slate",
+        spacing_size="sm",
+        text_size="md",
+        font=("system-ui", "Hiragino Sans", "Yu Gothic UI", "Noto Sans CJK JP", "Noto Sans JP", "sans-serif"),
+        font_mono=("ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"),
+    )
+
+
 def style() -> str:
     """The page's style sheet."""
     return (resources.files("tsumami.app") / "page.css").read_text("utf-8")

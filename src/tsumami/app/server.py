@@ -77,6 +77,7 @@ def make_app(shelf: Shelf, options: ServerOptions) -> _Asgi:
             footer_links=["api", "settings"],
             show_error=True,
             css=page.style(),
+            theme=page.theme(),
             head=f"<script>{page.script()}</script>",
             max_file_size="200mb",
             run_history=False,
