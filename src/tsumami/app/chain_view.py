@@ -7,6 +7,7 @@ stages are greyed. Stages that are not in the order stand behind a bar and can b
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any, Final
 
 import gradio as gr
@@ -15,7 +16,9 @@ from tsumami.app.texts import Texts
 from tsumami.knobs import ORDERS, STAGES
 from tsumami.settings import Settings
 
-_TEMPLATE: Final = '<div class="chain" role="list" aria-label="${label}"></div><p class="chain-hint">${hint}</p>'
+# Words and stages stand in the template and the script, not in props: an update that reaches the component before its
+# accordion is first opened replaces all of its props by those of the update.
+_TEMPLATE: Final = '<div class="chain" role="list" aria-label="@label"></div><p class="chain-hint">@hint</p>'
 
 #: Draws the chips from `props.value` and `props.idle`; a chip that is dragged, or moved with the arrow keys, changes
 #: the value and fires `change`. `|` parts the stages that are in the order from those that are left out.
@@ -23,7 +26,7 @@ _SCRIPT: Final = """
 const box = () => element.querySelector('.chain');
 const order = () => (props.value || '').split(',').filter(Boolean);
 function draw(focus) {
-  const inside = order(), all = props.stages.split(',');
+  const inside = order(), all = '@stages'.split(',');
   const chips = [...inside, '|', ...all.filter(name => !inside.includes(name))];
   box().replaceChildren(...chips.map(name => {
     const chip = document.createElement(name === '|' ? 'span' : 'button');
@@ -73,12 +76,11 @@ def build(texts: Texts) -> gr.HTML:
     settings = Settings()
     return gr.HTML(
         value=",".join(settings.chain_order),
-        html_template=_TEMPLATE,
-        js_on_load=_SCRIPT,
+        html_template=_TEMPLATE.replace("@label", escape(texts("chain.label"))).replace(
+            "@hint", escape(texts("chain.hint"))
+        ),
+        js_on_load=_SCRIPT.replace("@stages", ",".join(STAGES)),
         elem_id="chain",
-        label=texts("chain.label"),
-        hint=texts("chain.hint"),
-        stages=",".join(STAGES),
         idle=",".join(idle_stages(settings)),
     )
 
