@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import operator
 import threading
 import time
 from collections import deque
@@ -28,7 +29,7 @@ import numpy as np
 from tsumami.engine.cache import N_KEEPERS, Cache, Slot
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.engine.threads import ThreadGovernor
-from tsumami.errors import CancelledError, EngineClosedError, OutOfCellsError
+from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
 
 T = TypeVar("T")
@@ -43,8 +44,8 @@ _TURN_SECONDS = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the batcher may do. An engine that is not exact, but was asked to be, runs one program at a time and reuses
-    nothing, with pieces of one fixed size: the call shapes of a run are then always the same.
+    """What the batcher may do. An engine that is not exact, but was asked to be, runs one program at a time, from an
+    empty cache and with pieces of one fixed size: the call shapes of a run are then always the same.
     """
 
     reuse: bool
@@ -79,6 +80,10 @@ class _Job:
         """Index in `target` of the next token whose row is still to come."""
         return self.first_output() + len(self.logits)
 
+    def reusable(self) -> int:
+        """How many of the first tokens may come from the cache; a row must be computed, and so must something."""
+        return min(self.progress(), len(self.target) - 1)
+
     def result(self, n_vocab: int) -> Rows:
         logits = np.stack(self.logits) if self.logits else np.empty((0, n_vocab), np.float32)
         hidden = np.stack(self.hidden) if self.hidden else None
@@ -91,8 +96,10 @@ class Ticket(Generic[T]):
     def __init__(self, program: Program[T], rank: int) -> None:
         self.rank = rank
         self.future: Future[T] = Future()
+        self.future.set_running_or_notify_cancel()  # a future cancelled behind our back could take no result any more
         self._program = program
         self._jobs: list[_Job] = []
+        self._refusal: Exception | None = None
         self._cancelled = threading.Event()
         self._wake: Callable[[], None] = lambda: None
 
@@ -125,6 +132,7 @@ class Engine:
         self._ranks = itertools.count()
         self._incoming: deque[Ticket[Any]] = deque()
         self._running: list[Ticket[Any]] = []
+        self._alone: Ticket[Any] | None = None
         self._condition = threading.Condition()
         self._closing = False
         self._seconds_per_token = 0.005
@@ -198,12 +206,12 @@ class Engine:
         return ticket
 
     def run(self, program: Program[T]) -> T:
-        """Hand in a program and wait for its result; a KeyboardInterrupt cancels it."""
+        """Hand in a program and wait for its result; whatever ends the waiting (Ctrl-C, say) cancels it."""
         assert threading.current_thread() is not self._thread, "a program must yield, not wait"
         ticket = self.submit(program)
         try:
             return ticket.result()
-        except KeyboardInterrupt:
+        except BaseException:
             ticket.cancel()
             raise
 
@@ -232,17 +240,21 @@ class Engine:
     # ---------------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
-        while self._gather():
-            try:
-                self._turn()
-            except Exception as error:  # noqa: BLE001  (a failed decode must reach those who wait, not end the thread)
-                _log.exception("a turn failed")
-                self._cache.forget()
-                for ticket in list(self._running):
-                    self._end(ticket, error=error)
-        for ticket in [*self._running, *self._incoming]:
-            self._throw(ticket, EngineClosedError("this model was closed"))
-        self._context.close()
+        try:
+            while self._gather():
+                try:
+                    self._turn()
+                except Exception as error:  # noqa: BLE001  (it must reach those who wait, not end the thread)
+                    _log.debug("a turn failed", exc_info=True)
+                    self._cache.forget()
+                    for ticket in list(self._running):
+                        self._throw(ticket, error)
+        finally:
+            with self._condition:
+                self._closing = True
+            for ticket in [*self._running, *self._incoming]:
+                self._throw(ticket, EngineClosedError("this model was closed"))
+            self._context.close()
 
     def _gather(self) -> bool:
         """Wait for work, start what came in, end what was cancelled; False when the engine closes."""
@@ -261,55 +273,67 @@ class Engine:
                 self._throw(ticket, CancelledError("cancelled"))
         return True
 
-    def _advance(self, ticket: Ticket[Any], rows: list[Rows] | None) -> None:
-        """Let a program go on to its next feeds, or take its result."""
+    def _advance(self, ticket: Ticket[Any], answer: list[Rows] | Exception | None) -> None:
+        """Let a program go on to its next feeds, or take its result. What it yields is looked at here and answered in
+        the next turn, even a refusal, so that no program can keep the others waiting by what it asks for.
+        """
+        program = ticket._program
+        ticket._jobs, ticket._refusal = [], None
         try:
-            feeds = next(ticket._program) if rows is None else ticket._program.send(rows)
-            self._accept_feeds(ticket, feeds)
+            feeds = program.throw(answer) if isinstance(answer, Exception) else program.send(answer)  # type: ignore[arg-type]  # None starts it
         except StopIteration as stop:
             self._end(ticket, result=stop.value)
         except BaseException as error:  # noqa: BLE001  (whatever a program raises belongs to whoever waits for it)
             self._end(ticket, error=error)
+        else:
+            self._accept(ticket, feeds)
 
-    def _accept_feeds(self, ticket: Ticket[Any], feeds: list[Feed]) -> None:
-        """Turn feeds into jobs; a sequence that can never fit is an error of the program that asked for it."""
-        while True:
-            try:
-                ticket._jobs = [self._job(feed) for feed in feeds]
-                break
-            except OutOfCellsError as error:
-                feeds = ticket._program.throw(error)
-        if not any(not job.done for job in ticket._jobs):
-            self._advance(ticket, [job.result(self.n_vocab) for job in ticket._jobs])
+    def _accept(self, ticket: Ticket[Any], feeds: Iterable[Feed]) -> None:
+        """Turn feeds into jobs; what cannot be done is an error of the program that asked for it."""
+        try:
+            for feed in feeds:
+                ticket._jobs.append(self._job(feed))
+        except Exception as error:  # noqa: BLE001  (thrown into the program, with the next turn)
+            _release(ticket._jobs)
+            ticket._jobs, ticket._refusal = [], error
 
     def _job(self, feed: Feed) -> _Job:
-        feed.sequence._check_open()
-        target = [*feed.sequence._tokens, *feed.tokens]
+        sequence, tokens = feed.sequence, [operator.index(token) for token in feed.tokens]
+        sequence._check_open()
+        if not tokens:
+            return _Job(feed, sequence._tokens[:], 0, done=True)
+        if sequence._under_way:
+            raise EngineError("this sequence is being fed already; yield its next feed when the rows are there")
+        target = [*sequence._tokens, *tokens]
+        if min(target) < 0 or max(target) >= self.n_vocab:
+            bad = next(token for token in target if not 0 <= token < self.n_vocab)
+            raise EngineError(f"token id {bad} is outside the vocabulary (0..{self.n_vocab - 1})")
         if len(target) > self.n_cells:
             raise OutOfCellsError(
                 f"this sequence needs {len(target)} cells, but the whole cache has {self.n_cells}; "
                 "shorten it or load the model with a larger n_ctx"
             )
-        return _Job(feed, target, len(feed.tokens), done=not feed.tokens)
+        sequence._under_way = True
+        return _Job(feed, target, len(tokens))
 
     def _throw(self, ticket: Ticket[Any], error: Exception) -> None:
-        """End a program from outside; it may still return what it has."""
-        try:
-            ticket._program.throw(error)
-        except StopIteration as stop:
-            self._end(ticket, result=stop.value)
-        except BaseException as raised:  # noqa: BLE001  (usually `error` itself, coming back)
-            self._end(ticket, error=raised)
-        else:
-            ticket._program.close()
-            self._end(ticket, error=error)
+        """End a program from outside; it may still return what it has, but nothing is decoded for it any more."""
+        _release(ticket._jobs)
+        self._advance(ticket, error)
+        if not ticket.done:
+            try:
+                ticket._program.close()
+            except BaseException as raised:  # noqa: BLE001  (it belongs to whoever waits, as above)
+                self._end(ticket, error=raised)
+            else:
+                self._end(ticket, error=error)
 
     def _end(self, ticket: Ticket[Any], *, result: Any = None, error: BaseException | None = None) -> None:
         if ticket in self._running:
             self._running.remove(ticket)
+        _release(ticket._jobs)
         ticket._jobs = []
-        if ticket.future.done():
-            return
+        self._cache.retire(ticket.rank)
         if error is not None:
             ticket.future.set_exception(error)
         else:
@@ -320,27 +344,32 @@ class Engine:
         that gives hidden states makes every token an output.
         """
         tickets = self._running if self._policy.together else self._running[:1]
+        if not self._policy.together and self._alone is not tickets[0]:
+            self._alone = tickets[0]
+            self._cache.forget()
         waiting = [(t, job) for t in tickets for job in t._jobs if not job.done]
         for hidden in (False, True):
             wanted = [(t, job) for t, job in waiting if job.feed.hidden == hidden]
             if wanted:
                 self._decode(self._plan(wanted), hidden)
-        for ticket in list(tickets):
-            if ticket._jobs and all(job.done for job in ticket._jobs):
-                self._advance(ticket, [job.result(self.n_vocab) for job in ticket._jobs])
+        for ticket in list(self._running):
+            if all(job.done for job in ticket._jobs):
+                self._advance(ticket, ticket._refusal or [job.result(self.n_vocab) for job in ticket._jobs])
 
     def _plan(self, wanted: list[tuple[Ticket[Any], _Job]]) -> list[_Piece]:
         """Choose what goes into this batch, oldest first: one token for whoever needs one, and pieces of prompts up to
-        what a turn may take without getting slow.
+        what a turn may take without getting slow. A prompt leaves half of that to the prompts behind it, so a short one
+        need not wait for the end of a long one.
         """
         pieces: list[_Piece] = []
-        busy: set[int] = set()
         room, prompt_room = self._context.n_batch, self._prompt_room()
+        prompts = sum(job.n_new > 1 for _, job in wanted)
         for ticket, job in sorted(wanted, key=lambda pair: pair[0].rank):
-            piece = self._place(ticket.rank, job, min(room, prompt_room), busy) if room else None
+            prompts -= job.n_new > 1
+            share = min(room, prompt_room // 2 if prompts else prompt_room)
+            piece = self._place(ticket.rank, job, share, pieces) if room else None
             if piece is None:
                 continue
-            busy.add(piece.slot.number)
             pieces.append(piece)
             room -= piece.count
             if piece.count > 1:
@@ -354,26 +383,29 @@ class Engine:
         affordable = int(_TURN_SECONDS / self._seconds_per_token)
         return max(32, min(self._context.n_batch, affordable))
 
-    def _place(self, rank: int, job: _Job, room: int, busy: set[int]) -> _Piece | None:
-        """Find the job's slot and as many cells as its next piece needs; None: not in this turn.
+    def _place(self, rank: int, job: _Job, room: int, pieces: list[_Piece]) -> _Piece | None:
+        """Find the job's slot and cells for its next piece, beside the `pieces` that are planned; None: not in this
+        turn.
 
-        Only the first of a turn may make room by a collection, because that moves the slots of everybody.
+        Only the first of a turn may make room by a collection, because that moves the slots of everybody. The others
+        take what is left, unless they could not stay beside those who go before them, or one of the planned pieces
+        computes just what they need: then they wait.
         """
+        busy, planned = {piece.slot.number for piece in pieces}, sum(piece.count for piece in pieces)
         while True:
-            must_compute = max(1, len(job.target) - job.progress())
-            slot = self._cache.place(job.feed.sequence, job.target, must_compute, rank, busy)
+            slot = self._cache.place(job.feed.sequence, job.target, len(job.target) - job.reusable(), rank, busy)
             if slot is None:
                 return None
             have = len(slot.tokens)
-            if job.reused is None:
-                job.reused = have
-            remaining = len(job.target) - have
-            count = 1 if remaining == 1 else min(remaining, room)
-            if count == 0:
+            if self._policy.reuse and any(piece.serves(job, have) for piece in pieces):
                 return None
-            if self._cache.has_room(count):
+            remaining, free = len(job.target) - have, self._cache.free_cells - planned
+            count = min(1 if remaining == 1 else min(remaining, room), free)
+            if count and (not busy or remaining <= free or self._cache.fits(slot, remaining, rank, busy, planned)):
+                if job.reused is None:
+                    job.reused = have
                 return _Piece(job, slot, have, count)
-            if busy or not self._cache.make_room(count, rank, {slot.number}):
+            if busy or not room or not self._cache.make_room(min(remaining, room), rank, {slot.number}):
                 return None
 
     def _decode(self, pieces: list[_Piece], hidden: bool) -> None:
@@ -402,6 +434,7 @@ class Engine:
             if piece.start + piece.count == len(job.target):
                 job.done = True
                 job.feed.sequence._tokens[:] = job.target
+                job.feed.sequence._under_way = False
 
     def _compute(self, batch: list[DecodeRow], hidden: bool) -> None:
         """One `llama_decode`, timed for the choice of threads and the size of the next pieces."""
@@ -423,6 +456,13 @@ class Engine:
             self._seconds_per_token += 0.3 * (per_token - self._seconds_per_token)
 
 
+def _release(jobs: list[_Job]) -> None:
+    """Let go of the sequences of jobs that will not be done."""
+    for job in jobs:
+        if not job.done:
+            job.feed.sequence._under_way = False
+
+
 def _between_turns(change: Callable[[], None]) -> Program[None]:
     """A program that feeds nothing: it runs `change` in the engine's thread, where nothing else is under way."""
     yield []
@@ -437,6 +477,12 @@ class _Piece:
     slot: Slot
     start: int
     count: int
+
+    def serves(self, job: _Job, have: int) -> bool:
+        """Whether this piece is about to compute the next token of `job`, so that it can be forked in the next turn."""
+        if not self.start <= have < min(self.start + self.count, job.reusable()):
+            return False
+        return self.job.target[have] == job.target[have] and self.job.target[:have] == job.target[:have]
 
 
 @dataclass(frozen=True, slots=True)

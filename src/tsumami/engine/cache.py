@@ -13,6 +13,7 @@ with a single holder).
 from __future__ import annotations
 
 import itertools
+import sys
 import weakref
 from bisect import bisect_left
 from collections.abc import Sequence as Tokens
@@ -25,6 +26,7 @@ from tsumami.engine.sequence import Sequence
 
 #: Sequence ids that the cache needs for itself, beside its slots.
 N_KEEPERS: Final = 2
+_RETIRED: Final = sys.maxsize  # the rank of sequences whose program has ended
 _WORTHWHILE = 4  # a collection should free at least a quarter of the cells, or it would come again too soon
 
 
@@ -94,9 +96,26 @@ class Cache:
         """Number of open sequences that are in the cache."""
         return sum(slot.live for slot in list(self._slots.values()))
 
-    def has_room(self, count: int) -> bool:
-        """Whether `count` cells can be taken now."""
-        return self._pool.free >= count
+    @property
+    def free_cells(self) -> int:
+        """Cells that can be taken now, without a collection."""
+        return self._pool.free
+
+    def fits(self, slot: Slot, more: int, rank: int, busy: set[int], planned: int) -> bool:
+        """Whether `slot` could take `more` cells beside all that it may not evict: `busy` slots, which are about to
+        take `planned` cells, and open sequences of smaller rank.
+        """
+        held: set[int] = set()
+        for other in self._slots.values():
+            if other is not slot and (other.number in busy or (other.live and other.rank < rank)):
+                held.update(other.cells)
+        return len(held.union(slot.cells)) + planned + more <= self._pool.size
+
+    def retire(self, rank: int) -> None:
+        """The asker of this rank has ended: the sequences that it leaves open may be evicted by anybody."""
+        for slot in self._slots.values():
+            if slot.rank == rank:
+                slot.rank = _RETIRED
 
     def place(self, sequence: Sequence, target: list[int], must_compute: int, rank: int, busy: set[int]) -> Slot | None:
         """The slot of `sequence`, holding the longest prefix of `target` that can be had and continued, but at most all
@@ -107,8 +126,8 @@ class Cache:
         """
         limit = len(target) - must_compute
         slot = self._by_sequence.get(sequence)
-        if slot is not None and self._slots.get(slot.number) is not slot:
-            slot = None
+        if slot is not None and (self._slots.get(slot.number) is not slot or slot.owner() is not sequence):
+            slot = None  # it was evicted, or adopted by another sequence
         if slot is not None:
             self._cut(slot, min(common_prefix(slot.tokens, target), limit, self._continuable(slot)))
         have = len(slot.tokens) if slot is not None else 0
@@ -118,7 +137,7 @@ class Cache:
         elif slot is None:
             slot = self._open(sequence, rank, busy)
         if slot is not None:
-            slot.used = next(self._clock)
+            slot.used, slot.rank = next(self._clock), rank
         return slot
 
     def _continuable(self, slot: Slot) -> int:
@@ -127,13 +146,16 @@ class Cache:
 
     def _best_source(self, target: list[int], limit: int) -> tuple[Slot | None, int]:
         """The slot that shares the longest prefix with `target`, and how much of it can be continued."""
-        found = self._tree.longest(target[:limit]) if self.reuse else None
-        if found is None or found.slot is None:
+        if not self.reuse:
             return None, 0
-        source = self._slots[found.slot]
-        if not self._partial and found.length < len(source.tokens):
-            return None, 0
-        return source, min(found.length, self._continuable(source))
+        match = self._tree.longest(target[:limit])
+        best: tuple[Slot | None, int] = (None, 0)
+        for number in sorted(match.slots):
+            source = self._slots[number]
+            length = min(match.length, self._continuable(source))
+            if length > best[1] and (self._partial or length == len(source.tokens)):
+                best = source, length
+        return best
 
     def _take_over(
         self, source: Slot, length: int, slot: Slot | None, sequence: Sequence, rank: int, busy: set[int]
@@ -145,7 +167,7 @@ class Cache:
         if length == len(source.tokens) and not source.live and source.number not in busy:
             if slot is not None:
                 self._evict(slot)
-            source.owner, source.rank = weakref.ref(sequence), rank
+            source.owner = weakref.ref(sequence)
             self._by_sequence[sequence] = source
             return source
         slot = slot or self._open(sequence, rank, busy | {source.number})
@@ -167,7 +189,7 @@ class Cache:
         return slot
 
     def append(self, slot: Slot, tokens: Tokens[int]) -> None:
-        """Note that `tokens` are about to be decoded into `slot`; `has_room` must have said so."""
+        """Note that `tokens` are about to be decoded into `slot`; there must be `free_cells` for them."""
         cells = self._pool.take(len(tokens))
         assert not slot.cells or slot.cells[-1] < cells[0], "cells of a sequence must ascend"
         slot.tokens.extend(tokens)

@@ -48,6 +48,7 @@ class CellPool:
 
     def take(self, count: int) -> list[int]:
         """Occupy the `count` lowest free cells, as llama.cpp is about to do."""
+        assert count <= len(self._free), "who takes cells asks first"
         taken = [self._free.popleft() for _ in range(count)]
         self.share(taken)
         return taken
@@ -66,5 +67,5 @@ class CellPool:
 
     def collect(self) -> None:
         """Free all dead cells."""
-        self._free = deque(sorted([*self._free, *self._dead]))
-        self._dead = []
+        dead, self._dead = self._dead, []
+        self._free = deque(sorted([*self._free, *dead]))

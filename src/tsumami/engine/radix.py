@@ -21,9 +21,9 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The slot whose tokens agree with the asked ones for `length` tokens (slot None: nothing agrees)."""
+    """All slots whose tokens agree with the asked ones for `length` tokens, the most that any does."""
 
-    slot: int | None
+    slots: frozenset[int]
     length: int
 
 
@@ -84,8 +84,8 @@ class RadixTree:
             node = node.parent
 
     def longest(self, tokens: Sequence[int]) -> Match:
-        """The longest prefix of `tokens` that some slot holds; among equals, the one used by the fewest others."""
-        node, position, best = self._root, 0, Match(None, 0)
+        """The longest prefix of `tokens` that some slot holds, and who holds it."""
+        node, position = self._root, 0
         wanted = list(tokens)
         while position < len(wanted):
             child = node.children.get(wanted[position])
@@ -93,11 +93,10 @@ class RadixTree:
                 break
             common = common_prefix(child.edge, wanted[position : position + len(child.edge)])
             position += common
-            best = Match(max(child.slots), position)
+            node = child
             if common < len(child.edge):
                 break
-            node = child
-        return best
+        return Match(frozenset(node.slots), position)
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:

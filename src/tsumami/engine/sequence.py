@@ -20,11 +20,12 @@ from tsumami.native import Float32Array
 class Sequence:
     """A branch in the KV cache: `fork()`, `rollback()`, `close()`."""
 
-    __slots__ = ("__weakref__", "_tokens", "closed")
+    __slots__ = ("__weakref__", "_tokens", "_under_way", "closed")
 
     def __init__(self, tokens: Tokens[int] = ()) -> None:
         self._tokens = list(tokens)
         self.closed = False
+        self._under_way = False  # set and cleared by the batcher, while a feed of this sequence is on its way
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -35,13 +36,15 @@ class Sequence:
         return len(self._tokens)
 
     def fork(self, length: int | None = None) -> Sequence:
-        """A new branch that shares the first `length` tokens (default: all)."""
+        """A new branch that shares the first `length` tokens (default: all); a feed on its way is not among them."""
         self._check_open()
         return Sequence(self._tokens[: self._check_length(length)])
 
     def rollback(self, length: int) -> None:
         """Go back to the first `length` tokens."""
         self._check_open()
+        if self._under_way:
+            raise EngineError("this sequence is being fed; roll it back when the rows are there")
         del self._tokens[self._check_length(length) :]
 
     def close(self) -> None:
@@ -87,8 +90,8 @@ class Feed:
 class Rows:
     """What a feed gives: `logits` float32 (n, n_vocab) and, if asked for, `hidden` float32 (n, n_embd).
 
-    n is the number of fed tokens for `all`, 1 for `last`, 0 for `none`. `reused` counts tokens of the whole sequence
-    that were found in the cache instead of being computed.
+    n is the number of fed tokens for `all`, 1 for `last`, 0 for `none` and wherever no token was fed. `reused` counts
+    tokens of the whole sequence that were found in the cache instead of being computed.
     """
 
     logits: Float32Array

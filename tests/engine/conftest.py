@@ -1,0 +1,68 @@
+"""Fixtures of the engine: a tiny model for attacks by the thousand, and engines that are closed whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsumami import native
+from tsumami.engine.batcher import EXACT, Engine, Policy
+from tsumami.engine.cache import N_KEEPERS
+from tsumami.native import ContextOptions, NativeModel
+
+from . import tiny_model
+from .reference import Reference
+
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture(scope="session")
+def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The tiny model by weight type, each made once."""
+    folder = tmp_path_factory.mktemp("tiny")
+    plain = tiny_model.write(folder / "F32.gguf")
+
+    def file(kind: str) -> Path:
+        path = folder / f"{kind}.gguf"
+        if not path.exists():
+            native.quantize(plain, path, kind)
+        return path
+
+    return file
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_files: Callable[[str], Path]) -> Iterator[NativeModel]:
+    """The tiny model in Q8_0."""
+    model = NativeModel(tiny_files("Q8_0"))
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_reference(tiny: NativeModel) -> Iterator[Reference]:
+    """One pass of the tiny model."""
+    reference = Reference(tiny)
+    yield reference
+    reference.close()
+
+
+@pytest.fixture
+def make_engine(tiny: NativeModel) -> Iterator[MakeEngine]:
+    """Make an engine on the tiny model (or `model`); the test's end closes it."""
+    made: list[Engine] = []
+
+    def make(
+        model: NativeModel = tiny, *, n_cells: int = 512, slots: int = 8, policy: Policy = EXACT, **options: Any
+    ) -> Engine:
+        given: dict[str, Any] = {"n_batch": 512, "n_ubatch": 32, "threads": 1, "exact": True} | options
+        engine = Engine(model, ContextOptions(n_cells=n_cells, n_sequences=slots + N_KEEPERS, **given), policy=policy)
+        made.append(engine)
+        return engine
+
+    yield make
+    for engine in made:
+        engine.close()
