@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from tsumami.app import model_bar
+from tsumami.app import api, model_bar
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.replying import Sessions
 from tsumami.app.shelf import Shelf
@@ -26,6 +26,7 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
             tab.build()
         tab.wire(blocks)
         _wire_model(blocks, tab)
+        api.register(blocks, texts, shelf)
     blocks.queue(default_concurrency_limit=None, max_size=None)
     return blocks
 

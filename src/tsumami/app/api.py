@@ -1,0 +1,543 @@
+"""Named endpoints: whatever the page does, a script can do.
+
+Guarantee: an endpoint unpacks, calls the function that the page calls, and answers in plain JSON values, so a script
+gets what a reader of the page gets: same prompt, same settings and same seed, same text. No caller waits for another
+(each has a thread of its own, and the engine runs everybody in one batch), and what a caller has under way ends when
+the caller cancels it or goes away. What goes wrong is an error with a message; what is not registered here is private.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import json
+import math
+import threading
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import anyio
+import gradio as gr
+import pydantic
+from gradio.data_classes import FileData
+from gradio.events import api as declare_api
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from tsumami.app.conversation import Conversation, Exchange
+from tsumami.app.replying import Growing, Sending, Sessions, reply
+from tsumami.app.shelf import Choice, Shelf
+from tsumami.app.texts import Texts
+from tsumami.engine.catalogue import catalogue
+from tsumami.errors import EmptyPromptError, PromptError, SpeechError, TsumamiError
+from tsumami.knobs import KNOBS, Knob
+from tsumami.model import Model
+from tsumami.presets import PRESETS
+from tsumami.prompts import Message, messages_from
+from tsumami.runs import Run, Stream
+from tsumami.settings import Settings
+from tsumami.speech import Audio, Listener, Sentences, WhisperListener, speakable, speaker_for
+
+_MODEL: Final = "name of a model as `models` lists them, a path, or owner/repo:file.gguf; default: the server's own"
+_PARAMETERS: Final = {
+    "prompt": "the text to complete, sent to the model as it is",
+    "settings": 'knob names and values, such as {"temperature": 0.3, "seed": 1}; the rest have their defaults',
+    "model": _MODEL,
+    "name": _MODEL,
+    "messages": "objects with `role` (user and assistant in turn; the first may be system) and `content`",
+    "template": "how messages become a prompt: model (its own template), llama2 or raw; default: model, else raw",
+    "system": "system prompt; default: the system message, if any",
+    "memory": "past exchanges to remember; -1 for all; default: all, and 2 in the llama2 format",
+    "text": "any text",
+    "add_special": "put the beginning-of-text token in front where the model wants one",
+    "parse_special": "read the names of special tokens, such as <s>, as these tokens",
+    "run": "what `run` gave, or a saved run",
+    "audio": "a WAV file of any sample rate; in Python handle_file(path)",
+    "language": "code such as ja or en; null: recognise it (transcribe), or choose it by the text (speak)",
+    "size": "Whisper's size: tiny, base, small, medium, large-v3, large-v3-turbo",
+    "voice": "openjtalk, kokoro:jf_alpha, espeak:en-us …; default: chosen by text and language",
+    "speed": "0.5 to 2",
+}
+"""What each parameter is, whichever endpoint has it."""
+
+_PAUSE: Final = 0.2  # seconds of silence between two sentences
+_ONLY: Final = "the only stream of a call"
+_T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
+_ENDPOINTS: list[str] = []
+
+
+def endpoint(method: _F) -> _F:
+    """Make a method of `Endpoints` one that `register` declares.
+
+    Gradio takes a return annotation as it stands, so it gets the type instead of its name, and of a stream the type of
+    what comes; and it reads what the parameters are from the docstring.
+    """
+    function: Any = method
+    signature = inspect.signature(function)
+    returned = typing.get_type_hints(function)["return"]
+    if typing.get_origin(returned) is Iterator:
+        (returned,) = typing.get_args(returned)
+    function.__signature__ = signature.replace(return_annotation=returned)
+    about, _, answer = (inspect.getdoc(function) or "").partition("\n\nReturns:")
+    lines = [about, "", "Args:", *(f"    {n}: {_PARAMETERS[n]}" for n in signature.parameters if n in _PARAMETERS)]
+    function.__doc__ = "\n".join([*lines, f"Returns:{answer}"] if answer else lines)
+    _ENDPOINTS.append(function.__name__)
+    return method
+
+
+def register(blocks: gr.Blocks, texts: Texts, shelf: Shelf) -> Endpoints:
+    """Give the page its endpoints; call inside `blocks`. Their errors are in the language of `texts`."""
+    endpoints = Endpoints(texts, shelf)
+    for name in _ENDPOINTS:
+        declare_api(getattr(endpoints, name), api_name=name, concurrency_limit=None, concurrency_id="api")
+    blocks.unload(endpoints.on_gone)
+    return endpoints
+
+
+class Call(Sessions):
+    """One call of an endpoint: it knows the stream that it waits for, and ends it once nobody wants the result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unwanted = False
+
+    def begin(self, session: str, stream: Stream) -> None:
+        """Note the stream; it is cancelled at once if the caller has already gone."""
+        super().begin(session, stream)
+        if self._unwanted:
+            stream.cancel()
+
+    def give_up(self) -> None:
+        """The caller has gone."""
+        self._unwanted = True
+        self.stop(_ONLY)
+
+
+class Calls:
+    """What every client has under way."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[str, set[Call]] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def of(self, request: gr.Request) -> Iterator[Call]:
+        """A call of this client, for as long as the block lasts."""
+        client, call = str(request.session_hash), Call()
+        with self._lock:
+            self._under_way.setdefault(client, set()).add(call)
+        try:
+            yield call
+        finally:
+            with self._lock:
+                calls = self._under_way[client]
+                calls.discard(call)
+                if not calls:
+                    del self._under_way[client]
+
+    def give_up(self, request: gr.Request) -> None:
+        """The client has gone, and wants nothing any more."""
+        with self._lock:
+            calls = tuple(self._under_way.get(str(request.session_hash), ()))
+        for call in calls:
+            call.give_up()
+
+
+@dataclass(slots=True)
+class Endpoints:
+    """The endpoints. Gradio's documentation page shows their types and docstrings, so these speak to its readers."""
+
+    texts: Texts
+    shelf: Shelf
+    calls: Calls = field(default_factory=Calls)
+    # one thread a call: the pool of Gradio would let forty long runs keep everybody else waiting
+    _threads: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, math.inf))
+
+    # --- generating
+    # ----------------------------------------------------------------------------------------------------
+
+    @endpoint
+    async def run(
+        self, request: gr.Request, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
+    ) -> dict[str, Any]:
+        """Complete a text and wait for the run: its receipt, every token with its probabilities, why it stopped, and
+        how long it took. The same prompt, settings and seed give the same run.
+
+        Returns:
+            the run in the form that `tsumami verify` and Run.from_json read
+        """
+        work = functools.partial(self._run, prompt, settings, model)
+        return await self._with_call(request, work)
+
+    @endpoint
+    def generate(
+        self, request: gr.Request, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
+    ) -> Iterator[str]:
+        """Complete a text, piece by piece: each answer is all of the reply that there is so far.
+
+        Returns:
+            the text so far, without the prompt
+        """
+        with self._telling():
+            if not prompt:
+                raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+            conversation, sending = Conversation().ask(prompt), Sending(template="raw")
+            for growing in self._reply(request, conversation, Settings.from_mapping(settings or {}), sending, model):
+                yield growing.conversation.exchanges[-1].reply
+
+    @endpoint
+    async def chat(
+        self,
+        request: gr.Request,
+        messages: list[dict[str, str]],
+        settings: dict[str, Any] | None = None,
+        template: str | None = None,
+        system: str | None = None,
+        memory: int | None = None,
+        model: str | None = None,
+    ) -> dict[str, Any]:
+        """Answer the last message of a conversation, or go on with its last reply if that is the assistant's.
+
+        Returns:
+            `reply`, and `facts`: the prompt as sent, settings, seed, why it stopped, speeds, receipt
+        """
+        made = functools.partial(self._conversation, messages, settings, template, system, memory)
+        return await self._with_call(request, functools.partial(self._chat, request, made, model))
+
+    @endpoint
+    def chat_stream(
+        self,
+        request: gr.Request,
+        messages: list[dict[str, str]],
+        settings: dict[str, Any] | None = None,
+        template: str | None = None,
+        system: str | None = None,
+        memory: int | None = None,
+        model: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """As `chat`, piece by piece: `reply` is all that there is so far, and `facts` come with the last answer.
+
+        Returns:
+            `reply` so far, and `facts` (null until the reply is complete)
+        """
+        with self._telling():
+            conversation, made, sending = self._conversation(messages, settings, template, system, memory)
+            for growing in self._reply(request, conversation, made, sending, model):
+                yield _answer(growing)
+
+    # --- looking
+    # -------------------------------------------------------------------------------------------------------
+
+    @endpoint
+    async def tokenize(
+        self,
+        request: gr.Request,
+        text: str,
+        add_special: bool = True,
+        parse_special: bool = True,
+        model: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The tokens of a text, as the model would get them.
+
+        Returns:
+            for each token its `id`, its `text`, and its `bytes` in hexadecimal (a character may take several tokens)
+        """
+        work = functools.partial(self._tokenize, text, add_special, parse_special, model)
+        return await self._with_call(request, work)
+
+    @endpoint
+    async def models(self, request: gr.Request) -> list[dict[str, Any]]:
+        """The models that have a name: what they are, their licence and size in bytes, and whether they are here."""
+        return await self._with_call(request, _models)
+
+    @endpoint
+    async def model(self, request: gr.Request, name: str | None = None) -> dict[str, Any]:
+        """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat template, exact or not
+        and why, and how full its cache is.
+        """
+        return await self._with_call(request, functools.partial(self._model, name))
+
+    @endpoint
+    async def knobs(self, request: gr.Request) -> list[dict[str, Any]]:
+        """Every knob: its default, valid range, slider, meaning in Japanese and English, formula, paper, stage, and its
+        names in other engines.
+        """
+        return await self._with_call(request, _knobs)
+
+    @endpoint
+    async def presets(self, request: gr.Request) -> list[dict[str, Any]]:
+        """The named settings, each with its words and with all of its knobs."""
+        return await self._with_call(request, _presets)
+
+    @endpoint
+    async def check_settings(self, request: gr.Request, settings: dict[str, Any]) -> dict[str, Any]:
+        """Check settings without running them. What cannot work is an error that says why.
+
+        Returns:
+            all knobs, those that differ from their defaults, how tokens are chosen, and which knobs do nothing and why
+        """
+        return await self._with_call(request, functools.partial(_check_settings, settings))
+
+    @endpoint
+    async def verify(self, request: gr.Request, run: dict[str, Any], model: str | None = None) -> dict[str, Any]:
+        """Run it again and say whether every token and every probability is the same, bit for bit, or what differs."""
+        return await self._with_call(request, functools.partial(self._verify, run, model))
+
+    # --- listening and speaking
+    # ----------------------------------------------------------------------------------------
+
+    @endpoint
+    async def transcribe(
+        self, request: gr.Request, audio: FileData, language: str | None = "ja", size: str = "base"
+    ) -> dict[str, Any]:
+        """The words in a recording. Silence and noise give an empty text and a reason, not a made-up sentence.
+
+        Returns:
+            `text`, `reason` if it is empty, `language`, `confidence` (0 to 1) and `seconds`
+        """
+        return await self._with_call(request, functools.partial(self._transcribe, audio, language, size))
+
+    @endpoint
+    async def speak(
+        self,
+        request: gr.Request,
+        text: str,
+        language: str | None = None,
+        voice: str | None = None,
+        speed: float = 1.0,
+    ) -> FileData:
+        """Read a text aloud: Markdown, code and emoji are not read out as symbols.
+
+        Returns:
+            a WAV file
+        """
+        return await self._with_call(request, functools.partial(_speak, text, language, voice, speed))
+
+    def on_gone(self, request: gr.Request) -> None:
+        """A client has closed its connection: end what it has under way."""
+        self.calls.give_up(request)
+
+    # --- the work, in a thread
+    # -----------------------------------------------------------------------------------------
+
+    async def _with_call(self, request: gr.Request, work: Callable[[Call], _T]) -> _T:
+        """Do the work in a thread of its own, and give it up if the call is cancelled."""
+        with self._telling(), self.calls.of(request) as call:
+            try:
+                return await anyio.to_thread.run_sync(work, call, abandon_on_cancel=True, limiter=self._threads)
+            except asyncio.CancelledError:
+                call.give_up()
+                raise
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Errors that users can cause reach them as their message."""
+        try:
+            yield
+        except TsumamiError as error:
+            raise gr.Error(self.texts.error(error), print_exception=False) from error
+
+    def _lend(self, name: str | None) -> contextlib.AbstractContextManager[Model]:
+        default = self.shelf.default
+        if not name or name == default.name:
+            return self.shelf.lend()
+        return self.shelf.lend(Choice(name, replace(default.options, n_ctx=None, n_cells=None)))
+
+    def _run(self, prompt: str, settings: dict[str, Any] | None, name: str | None, call: Call) -> dict[str, Any]:
+        made = Settings.from_mapping(settings or {})
+        with self._lend(name) as model, model.stream(prompt, made) as stream:
+            call.begin(_ONLY, stream)
+            return _json(stream.run)
+
+    def _reply(
+        self,
+        request: gr.Request,
+        conversation: Conversation,
+        settings: Settings,
+        sending: Sending,
+        name: str | None,
+        call: Call | None = None,
+    ) -> Iterator[Growing]:
+        with self.calls.of(request) as own, self._lend(name) as model:
+            yield from reply(model, conversation, settings, sending, sessions=call or own, session=_ONLY)
+
+    def _conversation(
+        self,
+        messages: list[dict[str, str]],
+        settings: dict[str, Any] | None,
+        template: str | None,
+        system: str | None,
+        memory: int | None,
+    ) -> tuple[Conversation, Settings, Sending]:
+        said = messages_from(messages)
+        own_system = said[0].content if said[0].role == "system" else ""
+        sending = Sending(template, own_system if system is None else system, memory)
+        return conversation_of(said), Settings.from_mapping(settings or {}), sending
+
+    def _chat(
+        self,
+        request: gr.Request,
+        made: Callable[[], tuple[Conversation, Settings, Sending]],
+        name: str | None,
+        call: Call,
+    ) -> dict[str, Any]:
+        conversation, settings, sending = made()
+        *_, last = self._reply(request, conversation, settings, sending, name, call)
+        return _answer(last)
+
+    def _tokenize(
+        self, text: str, add_special: bool, parse_special: bool, name: str | None, _: Call
+    ) -> list[dict[str, Any]]:
+        with self._lend(name) as model:
+            ids = model.tokenize(text, add_special=add_special, parse_special=parse_special)
+            pieces = [model.tokenizer.piece(token) for token in ids]
+        return [
+            {"id": token, "text": piece.decode("utf-8", "replace"), "bytes": piece.hex()}
+            for token, piece in zip(ids, pieces, strict=True)
+        ]
+
+    def _model(self, name: str | None, _: Call) -> dict[str, Any]:
+        with self._lend(name) as model:
+            return {
+                "name": model.name,
+                "n_ctx": model.n_ctx,
+                "weights": asdict(model.model_card),
+                "engine": asdict(model.engine_card),
+                "exactness": asdict(model.exactness),
+                "chat_template": model.chat_template,
+                "usage": asdict(model.engine.usage()),
+            }
+
+    def _verify(self, run: dict[str, Any], name: str | None, _: Call) -> dict[str, Any]:
+        original = Run.from_json(json.dumps(run))
+        with self._lend(name) as model:
+            found = model.verify(original)
+        return {
+            "same": found.same,
+            "same_tokens": found.same_tokens,
+            "same_numbers": found.same_numbers,
+            "first_difference": found.first_difference,
+            "circumstances": [{"ja": ja, "en": en} for ja, en in found.circumstances],
+            "again": found.again.text,
+        }
+
+    def _transcribe(self, audio: FileData, language: str | None, size: str, _: Call) -> dict[str, Any]:
+        path = _uploaded(audio)
+        heard = _listener(size, language or None).listen(Audio.from_wav(path.read_bytes()))
+        reason = heard.reason.text(self.texts.language) if heard.reason else None
+        return {
+            "text": heard.text,
+            "reason": reason,
+            "language": heard.language,
+            "confidence": heard.confidence,
+            "seconds": heard.seconds,
+        }
+
+
+# --- values
+# ------------------------------------------------------------------------------------------------------------
+
+
+def conversation_of(messages: Sequence[Message]) -> Conversation:
+    """Messages as the page's conversation; a system message at the start is left to the caller.
+
+    Raises:
+        PromptError: user and assistant do not take turns.
+    """
+    offset = 1 if messages and messages[0].role == "system" else 0
+    said = messages[offset:]
+    if not said:
+        raise PromptError("there is no user message; add one after the system message")
+    for at, message in enumerate(said):
+        expected = "assistant" if at % 2 else "user"
+        if message.role != expected:
+            raise PromptError(
+                f"message {at + offset + 1} is from {message.role!r}, and {expected!r} is expected there: one system "
+                "message at most, at the start, then user and assistant in turn"
+            )
+    replies = [message.content for message in said[1::2]]
+    replies += [""] * (len(said) % 2)
+    return Conversation(tuple(Exchange(user.content, text) for user, text in zip(said[::2], replies, strict=True)))
+
+
+def _answer(growing: Growing) -> dict[str, Any]:
+    exchange = growing.conversation.exchanges[-1]
+    return {"reply": exchange.reply, "facts": asdict(exchange.facts) if exchange.facts else None}
+
+
+def _json(run: Run) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(run.to_json())
+    return values
+
+
+def _models(_: Call) -> list[dict[str, Any]]:
+    return [asdict(entry) for entry in catalogue()]
+
+
+def _knobs(_: Call) -> list[dict[str, Any]]:
+    return [_row(knob) for knob in KNOBS.values()]
+
+
+def _row(knob: Knob) -> dict[str, Any]:
+    row = {part.name: getattr(knob, part.name) for part in fields(knob)}
+    slider = knob.slider._asdict() if knob.slider else None
+    return row | {"aliases": dict(knob.aliases), "slider": slider, "allowed": knob.allowed}
+
+
+def _presets(_: Call) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": preset.name,
+            "label_ja": preset.label_ja,
+            "label_en": preset.label_en,
+            "line_ja": preset.line_ja,
+            "line_en": preset.line_en,
+            "settings": preset.apply().to_dict(),
+        }
+        for preset in PRESETS.values()
+    ]
+
+
+def _check_settings(settings: dict[str, Any], _: Call) -> dict[str, Any]:
+    made = Settings.from_mapping(settings)
+    return {
+        "settings": made.to_dict(),
+        "changed": made.changed(),
+        "mode": made.mode,
+        "order": list(made.chain_order),
+        "idle": {name: asdict(reason) for name, reason in made.idle_knobs().items()},
+    }
+
+
+# --- sound
+# -------------------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=2)
+def _listener(size: str, language: str | None) -> Listener:
+    return WhisperListener(size, language)
+
+
+def _uploaded(audio: FileData) -> Path:
+    """Where an upload lies. Gradio has checked that it is one, if it says that it is."""
+    try:
+        return Path(FileData.model_validate(audio, context={"validate_meta": True}).path)
+    except pydantic.ValidationError as error:
+        raise SpeechError("audio is not an uploaded file; in Python give handle_file(path)") from error
+
+
+def _speak(text: str, language: str | None, voice: str | None, speed: float, _: Call) -> FileData:
+    sentences = Sentences()
+    said = [speakable(sentence) for sentence in (*sentences.feed(text), sentences.flush())]
+    speaker = speaker_for(language, voice, text=text, speed=speed)
+    parts = [speaker.speak(sentence) for sentence in said if sentence.strip()]
+    if not parts:
+        raise SpeechError("there is nothing to say: the text has no words")
+    wav = Audio.joined(parts, pause=_PAUSE).to_wav()
+    return FileData(path=save_bytes_to_cache(wav, "speech.wav", get_upload_folder()), mime_type="audio/wav")
