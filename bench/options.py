@@ -1,0 +1,33 @@
+"""What all measures share: the model, the number of turns, and the prompt that everybody gets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+#: An open prompt: models go on for long.
+PROMPT: Final = (
+    "Once upon a time, in a small town between the mountains and the sea, there lived an old clockmaker who had never "
+    "left his workshop for more than a day. Every morning he opened the shutters, wound the great clock above the "
+    "door, and waited for the first customer. One winter, when snow had closed the road, a stranger knocked and"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to measure. `rounds`: turns each contender gets; `tokens`: how many it generates in a turn."""
+
+    model: str
+    rounds: int
+    tokens: int
+    threads: int | None
+
+    @property
+    def n_threads(self) -> int:
+        """Threads for every contender: as asked, or all usable cores."""
+        if self.threads is not None:
+            return self.threads
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
