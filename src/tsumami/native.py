@@ -14,6 +14,7 @@ import collections
 import contextlib
 import ctypes
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -558,16 +559,49 @@ def logit_bias(n_vocab: int, biases: Sequence[tuple[int, float]]) -> NativeSampl
 
 
 def grammar(vocab: Vocab, gbnf: str) -> NativeSampler:
-    """`llama_sampler_init_grammar` with the root rule `root`.
+    """`llama_sampler_init_grammar` with the root rule `root`; sampling/gbnf.py guards it.
 
     Raises:
-        GrammarError: the text does not parse, or has no rule `root`.
+        GrammarError: llama.cpp's own complaint about the text, word for word.
     """
-    with _captured_log() as log:
+    with _captured_log() as log, _captured_parser() as printed:
         pointer = _c.llama_sampler_init_grammar(vocab.pointer, gbnf.encode(), b"root")
-        if not pointer:
-            raise GrammarError(f"the grammar does not parse: {log() or 'it needs a rule named root'}")
+    if not pointer:
+        complaint = "".join(printed).removesuffix(f"\n\n{gbnf}\n")
+        raise GrammarError(complaint or log())
     return NativeSampler(pointer, vocab)
+
+
+_PARSER_MARK: Final = b"error parsing grammar: "
+_stderr_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _captured_parser() -> Iterator[list[str]]:
+    """Yield a list that holds, after the block, what the grammar parser printed.
+
+    It writes to the process's own stderr, past llama.cpp's log; what others write meanwhile is passed on.
+    """
+    printed: list[str] = []
+    with _stderr_lock, tempfile.TemporaryFile() as file:
+        try:
+            original = os.dup(2)
+        except OSError:  # a process without a stderr
+            yield printed
+            return
+        try:
+            os.dup2(file.fileno(), 2)
+            yield printed
+        finally:
+            os.dup2(original, 2)
+            file.seek(0)
+            foreign, mark, complaint = file.read().partition(_PARSER_MARK)
+            if mark:
+                printed.append(complaint.decode("utf-8", "replace"))
+                foreign = foreign[: foreign.rfind(b"\n") + 1]  # the mark's own line begins with a function's name
+            if foreign:
+                os.write(original, foreign)
+            os.close(original)
 
 
 def dist(seed: int) -> NativeSampler:

@@ -51,13 +51,15 @@ class Candidates:
             logits: shape (n_vocab,), any float type; stored as float32.
 
         Raises:
-            SettingsError: not one-dimensional, empty, or with a NaN.
+            SettingsError: not one-dimensional, empty, or with a NaN or an entry above float32's range.
         """
         values = np.asarray(logits, dtype=np.float32)
         if values.ndim != 1 or values.size == 0:
             raise SettingsError(f"logits need one dimension and at least one entry; got shape {values.shape}")
         if np.isnan(values).any():
             raise SettingsError("logits must not hold NaN")
+        if np.isposinf(values).any():
+            raise SettingsError("logits must not hold +inf (-inf bans a token); use a large number instead")
         return cls._fill(values)
 
     @classmethod
