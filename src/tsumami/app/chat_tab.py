@@ -22,6 +22,7 @@ from tsumami.app.conversation import Conversation, outlook
 from tsumami.app.replying import Sessions, reply
 from tsumami.app.shelf import Shelf
 from tsumami.app.texts import Texts
+from tsumami.app.voice import VoiceRow, speaking
 from tsumami.errors import PromptError, TsumamiError
 from tsumami.settings import Settings
 
@@ -52,6 +53,7 @@ class ChatTab:
     receipt: gr.DownloadButton = field(init=False)
     bar: model_bar.ModelBar = field(init=False)
     panel: knob_panel.KnobPanel = field(init=False)
+    voice: VoiceRow = field(init=False)
 
     # --- layout
     # --------------------------------------------------------------------------------------------------------
@@ -85,6 +87,8 @@ class ChatTab:
                     submit_btn=True,
                 )
                 self._buttons()
+                self.voice = VoiceRow(texts)
+                self.voice.build()
             with gr.Column(scale=2, min_width=320, elem_id="knobs"):
                 self.panel = knob_panel.build(texts, self.n_ctx)
 
@@ -106,9 +110,11 @@ class ChatTab:
         """Connect events. Handlers of the page are private; scripts use the named endpoints of api.py."""
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         talking: dict[str, Any] = {**private, "concurrency_limit": None, "concurrency_id": "talk"}
-        how = [*self.bar.inputs, *self.panel.inputs]
-        out: list[Component] = [self.chat, self.store, self.message, self.context]
+        how = [*self.bar.inputs, *self.panel.inputs, *self.voice.inputs]
+        out: list[Component] = [self.chat, self.store, self.message, self.context, self.voice.player]
         self.message.submit(self.on_send, [self.message, self.store, *how], out, **talking)
+        heard = self.voice.wire(self.message)
+        heard.then(self.on_send_heard, [self.voice.go, self.message, self.store, *how], out, **talking)
         self.again.click(self.on_again, [self.store, *how], out, **talking)
         self.chat.retry(self.on_again, [self.store, *how], out, **talking)
         self.new_seed.click(self.on_new_seed, [self.store, *how], out, **talking)
@@ -161,6 +167,15 @@ class ChatTab:
             return
         yield from self._talk(conversation.ask(message), how, request, before=conversation, typed=message)
 
+    def on_send_heard(
+        self, request: gr.Request, go: bool, message: str | None, stored: Any, *how: Any
+    ) -> Iterator[Any]:
+        """Ask what was said, unless it waits to be edited."""
+        if go:
+            yield from self.on_send(request, message, stored, *how)
+        else:
+            yield self._skip()
+
     def on_again(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Any]:
         """Answer the last message again, with the seed of the last reply."""
         conversation = Conversation.from_json(stored)
@@ -192,6 +207,7 @@ class ChatTab:
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed or the connection lost: give the place in the engine back."""
         self.sessions.stop(_session(request))
+        self.voice.mouth.stop(_session(request))
 
     def _talk(
         self,
@@ -208,23 +224,26 @@ class ChatTab:
             gr.Info(self.texts("chat.nothing"))
             yield self._skip()
             return
-        bar_values, knob_values = how[: len(self.bar.inputs)], how[len(self.bar.inputs) :]
+        bar_values, rest = how[: len(self.bar.inputs)], how[len(self.bar.inputs) :]
+        knob_values, voice_values = rest[: len(self.panel.inputs)], rest[len(self.panel.inputs) :]
         try:
             settings = knob_panel.read_panel(knob_values)
             if seed is not None:
                 settings = settings.replace(seed=seed)
             picked = model_bar.read(bar_values)
             with self.shelf.lend(picked.choice) as model:
-                yield self._show(conversation, message="", growing=True, keep=True)
+                speech = self.voice.begin(_session(request), voice_values)
+                yield self._show(conversation, message="", growing=True, keep=True, spoken=speech.id if speech else "")
                 saved = time.monotonic()
-                for growing in reply(
+                growings = reply(
                     model,
                     conversation,
                     settings,
                     picked.sending,
                     sessions=self.sessions,
                     session=_session(request),
-                ):
+                )
+                for growing in speaking(growings, speech):
                     keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
                     saved = time.monotonic() if keep else saved
                     yield self._show(growing.conversation, growing=not growing.done, keep=keep)
@@ -233,18 +252,25 @@ class ChatTab:
             yield self._show(before, message=typed, keep=True)
 
     def _show(
-        self, conversation: Conversation, *, message: str | None = None, growing: bool = False, keep: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        message: str | None = None,
+        growing: bool = False,
+        keep: bool = False,
+        spoken: str | None = None,
     ) -> tuple[Any, ...]:
-        """Chat, stored conversation, message box, context line."""
+        """Chat, stored conversation, message box, context line, the speech to be played."""
         return (
             view.chat_messages(self.texts, conversation, growing=growing),
             conversation.to_json() if keep else gr.skip(),
             gr.skip() if message is None else message,
             gr.skip(),
+            gr.skip() if spoken is None else spoken,
         )
 
     def _skip(self) -> tuple[Any, ...]:
-        return (gr.skip(), gr.skip(), gr.skip(), gr.skip())
+        return (gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
     # --- handlers: around the talk
     # -----------------------------------------------------------------------------------------
