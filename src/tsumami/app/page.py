@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from tsumami.app import api, model_bar
+from tsumami.app import api, model_bar, reference_tab
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.replying import Sessions
 from tsumami.app.shelf import Shelf
@@ -21,9 +21,12 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
-        with gr.Tabs(elem_id="tabs"), gr.Tab(texts("tab.chat"), id="chat"):
-            tab = ChatTab(texts, shelf, sessions, n_ctx)
-            tab.build()
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(texts("tab.chat"), id="chat"):
+                tab = ChatTab(texts, shelf, sessions, n_ctx)
+                tab.build()
+            with gr.Tab(texts("reference.tab"), id="reference"):
+                reference_tab.build(texts)
         tab.wire(blocks)
         _wire_model(blocks, tab)
         api.register(blocks, texts, shelf)
