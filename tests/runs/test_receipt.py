@@ -20,7 +20,7 @@ import json, sys
 import tsumami
 receipt = json.load(sys.stdin)
 settings = tsumami.Settings.from_mapping(receipt["settings"]).replace(seed=receipt["seed"])
-with tsumami.load(receipt["model"]["name"], threads=2) as model:
+with tsumami.load(receipt["model"]["name"], threads=1) as model:
     run = model.run(receipt["prompt_tokens"], settings)
     sys.stdout.write(run.to_json())
 """
@@ -68,7 +68,7 @@ def test_a_fresh_process_gives_the_same_from_the_receipt_alone(model: tsumami.Mo
         input=json.dumps(run.receipt.to_dict()),
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=True,
     )
     again = Run.from_json(done.stdout)
