@@ -358,14 +358,14 @@ class VoiceRow:
                 container=False,
                 editable=False,
                 buttons=[],
-                min_width=180,
+                min_width=80,
                 elem_id="voice-in",
             )
             self.speak = gr.Checkbox(
                 False, label=texts("voice.speak"), container=False, min_width=130, elem_id="voice-speak"
             )
-        with gr.Accordion(texts("voice.title"), open=False, elem_id="voice-settings"):
-            self._choices()
+            with gr.Accordion(texts("voice.title"), open=False, elem_id="voice-settings"):
+                self._choices()
 
     def _choices(self) -> None:
         texts = self.texts
