@@ -16,6 +16,7 @@ from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.fingerprint import Progress
+from tsumami.engine.memory import check_room
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.native import ContextOptions, NativeModel
@@ -24,6 +25,13 @@ DEFAULT_N_CTX: Final = 4096
 SMALLEST_N_CTX: Final = 512
 _SLOTS: Final = 64
 _CACHE_BYTES: Final = 512 * 2**20
+_INT32_MAX: Final = 2**31 - 1
+_RANGES: Final = {
+    "n_ctx": (SMALLEST_N_CTX, _INT32_MAX),
+    "n_gpu_layers": (-1, _INT32_MAX),  # below 0: all of them
+    "threads": (1, 512),  # GGML_MAX_N_THREADS
+    "n_cells": (SMALLEST_N_CTX, _INT32_MAX),
+}
 _EXACT_UBATCH: Final = 32  # from 64 query rows on, attention takes a tiled kernel with other rounding
 
 
@@ -40,10 +48,10 @@ class EngineOptions:
     n_cells: int | None = None
 
     def __post_init__(self) -> None:
-        for name, low in (("n_ctx", SMALLEST_N_CTX), ("threads", 1), ("n_cells", SMALLEST_N_CTX)):
+        for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and value < low:
-                raise SettingsError(f"{name} = {value}: needs {low} or more")
+            if value is not None and not low <= value <= high:
+                raise SettingsError(f"{name} = {value}: needs {low} to {high}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +113,11 @@ def _context_options(native: NativeModel, options: EngineOptions, n_ctx: int) ->
     bytes_per_cell = 4 * native.n_layer * native.n_embd * native.n_head_kv // max(1, native.n_head)
     cheap = _CACHE_BYTES // max(1, bytes_per_cell)
     n_cells = options.n_cells or max(n_ctx, min(2 * n_ctx, cheap))
+    n_cells = -(-max(n_cells, n_ctx) // 256) * 256  # llama.cpp pads to this anyway
+    if options.n_gpu_layers == 0:
+        check_room(n_cells, n_cells * bytes_per_cell)
     return ContextOptions(
-        n_cells=-(-max(n_cells, n_ctx) // 256) * 256,  # llama.cpp pads to this anyway
+        n_cells=n_cells,
         n_batch=512,
         n_ubatch=_EXACT_UBATCH if options.exact else 512,
         n_sequences=_SLOTS + N_KEEPERS,
