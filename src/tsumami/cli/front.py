@@ -1,0 +1,141 @@
+"""The front door: the commands put together in one language, and what happens when something is wrong.
+
+Guarantee: every error that tsumami raises on purpose ends here as one line on stderr and exit code 2; TSUMAMI_DEBUG=1
+shows where it came from. Anything else is a bug of ours and comes with its traceback.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from tsumami.cli import chat, doctor, models, run, verify, words
+from tsumami.cli.options import expand
+from tsumami.cli.output import careful_streams, warn, write
+from tsumami.cli.words import Language, UsageProblem, say
+from tsumami.errors import TsumamiError
+
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+#: The commands by name, in the order of the help.
+COMMANDS: Final = {"run": run, "chat": chat, "models": models, "doctor": doctor, "verify": verify}
+
+
+def start(arguments: Sequence[str]) -> None:
+    """Run the command line in the user's language and exit."""
+    careful_streams()
+    try:
+        language, rest = words.take_language(arguments, os.environ)
+    except UsageProblem as problem:
+        warn(str(problem))
+        sys.exit(BAD_INPUT)
+    build(language)(args=rest, prog_name="tsumami")
+
+
+def build(language: Language) -> typer.Typer:
+    """The whole command line in a language."""
+    words.use(language)
+    app = typer.Typer(cls=_Front, rich_markup_mode=None, pretty_exceptions_enable=False, help=_about())
+    app.callback(invoke_without_command=True)(_front)
+    for name, module in COMMANDS.items():
+        app.command(name, cls=_Command, help=module.about())(expand(getattr(module, name)))
+    return app
+
+
+def _about() -> str:
+    return say(
+        "つまみ: LLM の文章生成のつまみを 1 つずつ動かし、トークンごとに何が起きるかを見る道具。",
+        "tsumami (つまみ, knobs): see what every text-generation knob of a language model does, token by token.",
+    )
+
+
+def _front(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help=say("版を表示して終わる", "show the version and exit"))
+    ] = False,
+    lang: Annotated[  # noqa: ARG001  (taken out of the arguments by `start`; it is here for the help)
+        str | None,
+        typer.Option(
+            "--lang",
+            metavar="<ja|en>",
+            help=say(
+                "メッセージの言語（既定はロケール）。コマンドの後ろでもよい",
+                "language of messages (default: the locale's); may also stand after the command",
+            ),
+        ),
+    ] = None,
+) -> None:
+    if version:
+        from tsumami import __version__
+
+        write(f"tsumami {__version__}\n")
+    elif context.invoked_subcommand is None:
+        without_command(context)
+
+
+def without_command(context: typer.Context) -> None:
+    """What `tsumami` alone does."""
+    write(context.get_help() + "\n")
+
+
+def _as_it_is(param: Any, context: Any, value: Any) -> Any:
+    return value if param.callback is None else param.callback(context, param, value)
+
+
+class _Words:
+    """Help in our drawing, and Typer's own words in the language that is spoken."""
+
+    def get_help_option(self, context: Any) -> Any:
+        made = super().get_help_option(context)  # type: ignore[misc]
+        if made is not None:
+            made.help = say("この説明を表示して終わる", "show this message and exit")
+        return made
+
+    def format_help(self, context: Any, formatter: Any) -> None:
+        from tsumami.cli.help import draw
+
+        formatter.write(draw(context))
+
+
+class _Command(_Words, TyperCommand):
+    """A command that speaks the language."""
+
+
+class _Front(_Words, TyperGroup):
+    """The group of all commands; errors end here."""
+
+    def get_params(self, context: Any) -> Any:
+        params: list[Any] = super().get_params(context)
+        texts = {
+            "install_completion": say("今のシェルに補完を組み込む", "install completion for the current shell"),
+            "show_completion": say("補完の設定を表示する", "show the completion script, to copy or to customise"),
+        }
+        for param in params:
+            param.help = texts.get(param.name, param.help)
+            # Typer converts values with pydantic, which takes a quarter of the time of --help; these need none.
+            param.process_value = functools.partial(_as_it_is, param)
+        return params
+
+    def main(
+        self, args: Any = None, prog_name: str | None = None, *_: Any, standalone_mode: bool = True, **__: Any
+    ) -> Any:
+        """Typer's `main`, with our one line for everything that is the user's to mend."""
+        try:
+            code = super().main(args, prog_name, standalone_mode=False)
+        except (TsumamiError, typer.TyperException) as error:
+            if os.environ.get("TSUMAMI_DEBUG", "0") not in ("", "0"):
+                raise
+            warn(error.format_message() if isinstance(error, typer.TyperException) else str(error))
+            code = BAD_INPUT
+        except typer.Abort:
+            code = INTERRUPTED
+        if standalone_mode:
+            sys.exit(code or 0)
+        return code

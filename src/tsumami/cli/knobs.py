@@ -1,0 +1,244 @@
+r"""Knobs on the command line: one option for every row of the knob table, and how a text becomes a value.
+
+Guarantee: names, help, groups, ranges and defaults come from `tsumami.knobs.KNOBS` alone, and every value goes through
+`Knob.validate`, so an option, `/set` in a chat and a settings file accept the same and refuse with the same words.
+Precedence: defaults < --preset < --settings < single options.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tsumami.cli.files import read_json, read_text
+from tsumami.cli.options import option
+from tsumami.cli.output import save_text
+from tsumami.cli.words import say
+from tsumami.errors import SettingsError
+from tsumami.knobs import GROUPS, KNOBS, Knob
+from tsumami.presets import PRESETS
+from tsumami.presets import get as get_preset
+from tsumami.settings import Settings
+
+_METAVARS: Final = {
+    "int": "<N>",
+    "float": "<NUMBER>",
+    "choice": "<N>",
+    "texts": "<TEXT>",
+    "bias": "<ID=BIAS>",
+    "grammar": "<TEXT|@FILE>",
+    "schema": "<TEXT|@FILE>",
+    "order": "<ORDER>",
+}
+_TRUE: Final = ("true", "on", "yes", "1")
+_FALSE: Final = ("false", "off", "no", "0")
+_ESCAPE: Final = re.compile(r"\\(n|r|t|\\|u[0-9a-fA-F]{4})")
+_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+
+
+# --- a text as a value
+# ----------------------------------------------------------------------------------------------
+
+
+def parse(knob: Knob, text: str | list[str]) -> Any:
+    """The value that a text (or the texts of a repeated option) stands for, checked.
+
+    Raises:
+        SettingsError: the knob cannot have it.
+    """
+    if isinstance(text, list):
+        entries = text
+    elif knob.kind == "bias":
+        entries = [entry for entry in text.split(",") if entry.strip()]
+    else:
+        entries = [text] if text else []
+    match knob.kind:
+        case "texts":
+            return knob.validate([unescape(entry) for entry in entries])
+        case "bias":
+            return knob.validate([_bias(knob, entry) for entry in entries])
+    one = entries[-1] if entries else ""
+    return knob.validate(_READERS.get(knob.kind, str)(one))
+
+
+def unescape(text: str) -> str:
+    r"""`\n`, `\r`, `\t`, `\\` and `\uXXXX` as the characters that they mean; anything else as it stands."""
+    return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1]) or chr(int(m[1][1:], 16)), text)
+
+
+def show(name: str, value: Any) -> str:
+    """A value in the form in which it can be typed."""
+    match KNOBS[name].kind:
+        case "texts":
+            return " ".join(map(repr, value)) or say("なし", "none")
+        case "bias":
+            pairs = value.items() if isinstance(value, Mapping) else value
+            return ",".join(f"{token}={bias}" for token, bias in pairs) or say("なし", "none")
+        case "order":
+            return value if isinstance(value, str) else ";".join(value) or "none"
+        case "bool":
+            return "on" if value else "off"
+    if value is None:
+        return say("なし", "none")
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text  # the knob's own check says what it needs instead
+
+
+def _truth(text: str) -> bool | str:
+    word = text.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else text
+
+
+def _text_or_file(text: str) -> str:
+    return read_text(text[1:], SettingsError) if text.startswith("@") else text
+
+
+def _bias(knob: Knob, entry: str) -> tuple[str, float | int | str]:
+    token, equals, bias = entry.partition("=")
+    if not equals:
+        raise SettingsError(f"{knob.name} = {entry!r}: needs TOKEN=BIAS, such as 12=-5, or 12=-inf to ban the token")
+    return token.strip(), _number(bias.strip())
+
+
+_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "int": _number,
+    "float": _number,
+    "choice": _number,
+    "bool": _truth,
+    "grammar": _text_or_file,
+    "schema": _text_or_file,
+}
+
+
+# --- the options
+# ----------------------------------------------------------------------------------------------------
+
+
+def flag(name: str) -> str:
+    """The option of a knob: `--top-k` for `top_k`."""
+    return "--" + name.replace("_", "-")
+
+
+def _knob_option(knob: Knob) -> inspect.Parameter:
+    group = GROUPS[knob.group]
+    panel = say(group.title_ja, group.title_en)
+    line = say(knob.line_ja, knob.line_en)
+    details = {"help": f"{line} {_facts(knob)}", "rich_help_panel": panel}
+    if knob.kind == "bool":
+        return option(knob.name, bool | None, f"{flag(knob.name)}/--no-{flag(knob.name)[2:]}", **details)
+    repeated = knob.kind in ("texts", "bias")
+    kind = list[str] | None if repeated else str | None
+    return option(knob.name, kind, flag(knob.name), metavar=_METAVARS[knob.kind], **details)
+
+
+def _facts(knob: Knob) -> str:
+    """Range and default, for the help of a number; what else one must know for the others."""
+    default = say(f"既定 {show(knob.name, knob.default)}", f"default {show(knob.name, knob.default)}")
+    extra = {
+        "texts": say(r"何度でも指定可、\n は改行", r"repeatable, \n is a newline"),
+        "bias": say("何度でも指定可", "repeatable"),
+        "order": say(
+            "classic、llama.cpp、または top_k,temperature のような並び",
+            "classic, llama.cpp, or a list such as top_k,temperature",
+        ),
+    }
+    if knob.kind in ("int", "float", "choice"):
+        return f"({_range(knob)}; {default})"
+    return f"({extra[knob.kind]}; {default})" if knob.kind in extra else f"({default})"
+
+
+def _range(knob: Knob) -> str:
+    if knob.choices:
+        return "|".join(map(str, knob.choices))
+    slider, low, high = knob.slider, knob.low, knob.high
+    if high is not None and high <= 1000 and low is not None:
+        return f"{low:g}–{high:g}"
+    if low is None:
+        return say("任意の数", "any number")
+    if slider is not None and slider.high is not None and low < 0:
+        return say(f"ふつう {slider.low:g}–{slider.high:g}", f"usually {slider.low:g}–{slider.high:g}")
+    if knob.low_open or low == knob.smallest:
+        return say("0 より大きい数", "above 0")
+    return say(f"{low:g} 以上", f"{low:g} or more")
+
+
+@dataclass(frozen=True, slots=True)
+class KnobOptions:
+    """What the command line says about settings: a preset, a file, single knobs."""
+
+    preset: str | None = None
+    file: str | None = None
+    save_to: Path | None = None
+    knobs: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parameters(cls) -> list[inspect.Parameter]:
+        """The options: where to start from, then every knob in the table's order, group by group."""
+        panel = {"rich_help_panel": say("設定", "Settings")}
+        preset = say("出発点にするプリセット", "preset to start from") + f": {', '.join(PRESETS)}"
+        file = say(
+            "設定の JSON ファイル、または保存した実行結果（使われたシードも引き継ぐ）",
+            "JSON file of knobs and values, or a saved run (its effective seed included)",
+        )
+        save = say("使う設定をこのファイルに保存する", "save the settings that are used to this file")
+        start = [
+            option("preset", str | None, "--preset", "-p", help=preset, metavar="<NAME>", **panel),
+            option("settings_file", str | None, "--settings", "-s", help=file, metavar="<FILE>", **panel),
+            option("save_settings", Path | None, "--save-settings", help=save, metavar="<FILE>", **panel),
+        ]
+        order = list(GROUPS)
+        return start + [_knob_option(knob) for knob in sorted(KNOBS.values(), key=lambda k: order.index(k.group))]
+
+    @classmethod
+    def from_options(cls, values: dict[str, Any]) -> KnobOptions:
+        """The group from the values that Typer parsed: a knob that was not given is None or empty."""
+        given = {name: values[name] for name in KNOBS if values[name] not in (None, [], ())}
+        return cls(values["preset"], values["settings_file"], values["save_settings"], given)
+
+    def settings(self) -> Settings:
+        """The settings that hold, saved where that was asked for.
+
+        Raises:
+            SettingsError: a value or a file that cannot work, or an unknown preset.
+        """
+        said = {
+            name: value if isinstance(value, bool) else parse(KNOBS[name], value) for name, value in self.knobs.items()
+        }
+        base = get_preset(self.preset).apply() if self.preset is not None else Settings()
+        from_file = read_settings(self.file) if self.file is not None else {}
+        made = Settings.from_mapping(base.to_dict() | from_file | said)
+        if self.save_to is not None:
+            save_text(self.save_to, json.dumps(made.to_dict(), ensure_ascii=False, indent=1) + "\n")
+        return made
+
+
+def read_settings(path: str) -> dict[str, Any]:
+    """The knobs in a file: an object of knobs and values, or a saved run, whose effective seed then holds.
+
+    Raises:
+        SettingsError: it cannot be read, or a knob in it cannot work.
+    """
+    found = read_json(path)
+    try:
+        if isinstance(found, dict) and isinstance(found.get("receipt"), dict):
+            receipt = found["receipt"]
+            found = {**receipt.get("settings", {}), "seed": receipt.get("seed", -1)}
+        Settings.from_mapping(found)
+    except SettingsError as error:
+        raise type(error)(f"{path}: {error}") from error
+    except TypeError as error:
+        raise SettingsError(f"{path}: not the settings of a run: {error}") from error
+    return dict(found)

@@ -1,0 +1,90 @@
+"""`tsumami models`: which models there are, and what each needs before it can run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsumami.cli.output import console, write_json
+from tsumami.cli.words import say
+
+if TYPE_CHECKING:
+    from tsumami.engine.catalogue import ModelEntry
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "使えるモデルの一覧: 大きさ、ライセンス、ここにあるかどうか。",
+        "List the models: size, licence, and whether they are here.",
+    )
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+) -> None:
+    """Print the catalogue; reads this machine only, never the network."""
+    from tsumami.engine.catalogue import catalogue
+
+    entries = catalogue()
+    if as_json:
+        write_json([asdict(entry) | {"here": entry.here} for entry in entries])
+        return
+    _print(entries)
+
+
+def _print(entries: list[ModelEntry]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(say("名前", "name"), style="bold cyan", overflow="fold")
+    table.add_column(say("説明", "what it is"), overflow="fold", ratio=2)
+    table.add_column(say("大きさ", "size"), justify="right")
+    table.add_column(say("ライセンス", "licence"), overflow="fold")
+    table.add_column(say("どこに", "where"), overflow="fold", ratio=2)
+    for entry in entries:
+        table.add_row(
+            entry.name,
+            say(entry.description_ja, entry.description_en),
+            size_text(entry.size),
+            entry.license or "?",
+            f"{_place(entry)}\n{_origin(entry)}",
+            style="" if entry.here else "dim",
+        )
+    screen = console()
+    screen.print(table)
+    screen.print()
+    screen.print(
+        say(
+            "GGUF ファイルのパスや owner/repo:file.gguf も、そのまま -m に渡せます。",
+            "-m also takes the path of a GGUF file, or owner/repo:file.gguf on the hub.",
+        )
+    )
+
+
+def size_text(size: int | None) -> str:
+    """Bytes for people."""
+    if size is None:
+        return "?"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _place(entry: ModelEntry) -> str:
+    words = {
+        "installed": say("✓ パッケージにある", "✓ here, in a package"),
+        "cached": say("✓ キャッシュにある", "✓ here, in the cache"),
+        "absent": say("✗ まだない", "✗ not here"),
+    }
+    return words[entry.place]
+
+
+def _origin(entry: ModelEntry) -> str:
+    """Where it is from, or how to get it."""
+    if entry.here:
+        return entry.source
+    if entry.install is not None:
+        return entry.install
+    return say(f"初回に取得: {entry.source}", f"fetched on first use: {entry.source}")

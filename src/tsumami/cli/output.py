@@ -1,0 +1,133 @@
+"""Where output goes: stdout holds the product (text or JSON), stderr everything that is said about it.
+
+Guarantee: `tsumami run … | other` hands on the text and nothing else; bars are drawn only on a terminal; an error is
+one line without control characters, whatever a file's name or content holds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tsumami.cli.words import say
+from tsumami.errors import RunFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tsumami.engine.fingerprint import Progress
+
+
+def write(text: str) -> None:
+    """Put text on stdout at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_json(value: Any) -> None:
+    """Put a value on stdout as JSON."""
+    write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def note(text: str) -> None:
+    """Say something about the work, dimmed on a terminal, on stderr."""
+    typer.secho(text, err=True, dim=True)
+
+
+def warn(text: str) -> None:
+    """Say on stderr, in one line, what went wrong."""
+    line = "".join(mark if mark.isprintable() else " " if mark.isspace() else "\ufffd" for mark in text)
+    typer.secho(f"{say('エラー', 'Error')}: {line}", err=True, fg="red")
+
+
+def piece(data: bytes) -> str:
+    r"""A token's bytes for people: quoted, what is no character as \\x.."""
+    return repr(data.decode("utf-8", "backslashreplace")).replace("\\\\x", "\\x")
+
+
+def percent(share: float) -> str:
+    """A probability with three significant digits."""
+    return f"{100 * share:.3g}%"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A Rich console that prints what it is given: no markup, no guessing at numbers and paths."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def careful_streams() -> None:
+    """Let a terminal that cannot show a character show its code instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and not (stream.encoding or "").lower().startswith("utf"):
+            reconfigure(errors="backslashreplace")
+
+
+def check_writable(path: Path | None) -> None:
+    """Find out before the work whether its result can be written there.
+
+    Raises:
+        RunFileError: no such folder, a folder instead of a file, or no permission.
+    """
+    if path is None:
+        return
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be written: {error.strerror or error}; give another file") from error
+    if not existed:
+        path.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a file of ours.
+
+    Raises:
+        RunFileError: it cannot be written.
+    """
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be written: {error.strerror or error}; give another file") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What `tsumami.load` reports to; both None where nobody watches."""
+
+    download: Progress | None = None
+    loading: Callable[[float], None] | None = None
+
+
+@contextmanager
+def bars(model: str) -> Iterator[Bars]:
+    """Bars for a download and for loading, on stderr, if it is a terminal; they vanish when the work is done."""
+    if not sys.stderr.isatty():
+        yield Bars()
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        fetching = progress.add_task(say(f"{model} を取得中", f"fetching {model}"), total=None, visible=False)
+        loading = progress.add_task(say(f"{model} を読み込み中", f"loading {model}"), total=1.0)
+
+        def download(done: int, total: int | None) -> None:
+            progress.update(fetching, completed=done, total=total, visible=done != total)
+
+        def load(share: float) -> None:
+            checking = say("正確さを確認中（初回のみ）", "checking exactness (first time only)")
+            progress.update(loading, completed=share, description=checking if share >= 1 else None)
+
+        yield Bars(download, load)

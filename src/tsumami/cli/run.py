@@ -1,0 +1,226 @@
+"""`tsumami run`: one prompt in, one text out.
+
+Guarantee: stdout holds the text and nothing else, each piece as soon as it is known (or, with --json, the run and
+nothing else). Ctrl-C keeps what there is: the text, the facts, the JSON.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsumami.cli.files import read_prompt
+from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import check_writable, console, note, piece, save_text, write
+from tsumami.cli.words import say
+from tsumami.errors import EmptyPromptError, PromptError
+
+if TYPE_CHECKING:
+    from tsumami.model import Model
+    from tsumami.runs import Prompt, Run, Stream
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "プロンプトの続きを生成する。本文だけを標準出力に、その他は標準エラーに出す。",
+        "Generate from a prompt. stdout gets the text and nothing else; what is said about it goes to stderr.",
+    )
+
+
+def run(
+    model: ModelOptions,
+    knobs: KnobOptions,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PROMPT", show_default=False, help=say("プロンプト（- は標準入力）", "the prompt (- for stdin)")
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="<TEXT>", help=say("プロンプト（引数と同じ）", "the prompt, as an option")),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="<FILE>",
+            help=say(
+                "プロンプトのファイル（UTF-8、末尾の改行 1 つは除く）",
+                "file with the prompt (UTF-8; one newline at its end is dropped)",
+            ),
+        ),
+    ] = None,
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template",
+            "-t",
+            metavar="<raw|model|llama2>",
+            help=say(
+                "raw: そのまま続ける（既定）、model: モデルのチャットテンプレート、llama2: ELYZA の形式",
+                "raw: continue the text (default), model: the model's chat template, llama2: ELYZA's format",
+            ),
+        ),
+    ] = "raw",
+    system: Annotated[
+        str | None, typer.Option("--system", metavar="<TEXT>", help=say("システムプロンプト", "system prompt"))
+    ] = None,
+    show_prompt: Annotated[
+        bool,
+        typer.Option(
+            "--show-prompt",
+            help=say("モデルに渡る文とトークンを表示する", "show the exact text and tokens that the model gets"),
+        ),
+    ] = False,
+    ledger: Annotated[
+        bool,
+        typer.Option(
+            "--ledger",
+            "-l",
+            help=say(
+                "トークンごとに、各ステージが残した候補と乱数の行方を表示する",
+                "per token: what each stage left, and where the roll fell",
+            ),
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=say("本文の代わりに実行結果の JSON を出す", "print the run as JSON instead"))
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="<FILE>",
+            help=say("実行結果を JSON で保存する", "save the run as JSON (for tsumami verify)"),
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help=say("標準エラーに何も出さない", "say nothing about the run"))
+    ] = False,
+) -> None:
+    """Read, load, generate, report."""
+    if text is not None and prompt is not None:
+        raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once")
+    settings = knobs.settings()
+    asked = read_prompt(text if text is not None else prompt, file)
+    check_writable(out)
+    with model.load() as loaded:
+        made = make_prompt(loaded, asked, template, system)
+        if show_prompt:
+            print_prompt(loaded, made)
+        # An inexact engine cannot compute a ledger again, so there each token's is kept.
+        with loaded.stream(made, settings, ledger=ledger and not loaded.exactness.exact) as stream:
+            done, interrupted = follow(stream, silent=as_json)
+        write(done.to_json(indent=1) + "\n" if as_json else "\n")
+        if out is not None:
+            save_text(out, done.to_json(indent=1) + "\n")
+        if ledger and not interrupted:
+            from tsumami.cli.ledger import print_ledgers
+
+            print_ledgers(loaded, done)
+        if not quiet:
+            note(facts(done))
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def make_prompt(model: Model, text: str, template: str, system: str | None) -> Prompt:
+    """The prompt as the model gets it.
+
+    Raises:
+        PromptError: empty, an unknown template, or one that refuses the messages.
+    """
+    if not text:
+        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from; give a text")
+    messages = [{"role": "user", "content": text}]
+    if system is not None:
+        messages.insert(0, {"role": "system", "content": system})
+    return model.prompt(messages, template=template)
+
+
+def follow(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:
+    """Write the text as it comes; gives the run, and whether Ctrl-C ended it."""
+    shown = 0
+    with _ctrl_c(stream.cancel) as pressed:
+        for step in stream:
+            if step.text and not silent:
+                write(step.text)
+            shown += len(step.text)
+        done = stream.run
+    if not silent:
+        write(done.text[shown:])  # what was held back when it was stopped
+    return done, pressed.is_set()
+
+
+@contextmanager
+def _ctrl_c(stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Let Ctrl-C call `stop` instead of breaking off whatever line is being run, so that nothing is lost or written
+    twice; a second Ctrl-C breaks off.
+    """
+    pressed = threading.Event()
+
+    def press(_signal: int, _frame: object) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+        stop()
+
+    if threading.current_thread() is not threading.main_thread():  # signals come to the main thread alone
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def facts(run: Run) -> str:
+    """One line about a run: why it stopped, how many tokens how fast, the seed, exact or not."""
+    from tsumami.runs import STOP_REASONS
+
+    stop = say(*STOP_REASONS[run.stop_reason])
+    if run.stop_string is not None:
+        stop += f" {run.stop_string!r}"
+    receipt, timings, count = run.receipt, run.timings, len(run.steps)
+    random = say("（ランダム）", " (random)") if receipt.settings.seed < 0 else ""
+    exact = "exact" if receipt.engine.exact else say("exact ではない", "not exact")
+    parts = [
+        stop,
+        say(f"{count} トークン", f"{count} token{'' if count == 1 else 's'}"),
+        f"{timings.generation_per_second:.1f} tok/s",
+        say(f"プロンプト {timings.prompt_tokens}", f"prompt {timings.prompt_tokens}"),
+        say("シード", "seed") + f" {receipt.seed}{random}",
+        exact,
+    ]
+    if not receipt.engine.exact:
+        parts.append(say(receipt.engine.why_ja, receipt.engine.why_en))
+    return " · ".join(parts)
+
+
+def print_prompt(model: Model, prompt: Prompt) -> None:
+    """The exact text and its tokens, on stderr."""
+    from rich.text import Text
+
+    screen = console(stderr=True)
+    count = len(prompt.tokens)
+    title = say(
+        f"プロンプト: {count} トークン、形式 {prompt.template}", f"Prompt: {count} tokens, template {prompt.template}"
+    )
+    screen.print(Text(title, style="bold"))
+    screen.print(Text(prompt.text), soft_wrap=True)
+    pieces = Text()
+    for token in prompt.tokens:
+        pieces.append(f"{token} ", style="dim").append(f"{piece(model.tokenizer.piece(token))} ", style="cyan")
+    screen.print(pieces)

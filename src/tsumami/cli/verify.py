@@ -1,0 +1,111 @@
+"""`tsumami verify`: run a saved run again and say whether it is the same, bit for bit, or what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import note, percent, piece, write, write_json
+from tsumami.cli.words import say
+from tsumami.errors import RunFileError
+
+if TYPE_CHECKING:
+    from tsumami.runs import Receipt, Run, Verification
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "保存した実行をもう一度行い、トークンと確率がビット単位で同じかを調べる（同じなら 0、違えば 1 で終わる）。",
+        "Run a saved run again: are tokens and probabilities the same bit for bit? Exits with 0 if so, 1 if not.",
+    )
+
+
+def verify(
+    model: ModelOptions,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN.JSON", show_default=False, help=say("保存した実行", "a run saved with tsumami run --out")
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+) -> None:
+    """Load what the receipt names, run it again, compare."""
+    from tsumami.runs import Run
+
+    saved = Run.load(file)
+    if not saved.steps:
+        raise RunFileError(f"{file} holds no tokens, so there is nothing to compare; save a run that generated some")
+    with as_the_receipt_says(model, saved.receipt).load() as loaded:
+        found = loaded.verify(saved)
+    if as_json:
+        write_json(
+            {
+                "same": found.same,
+                "same_tokens": found.same_tokens,
+                "same_numbers": found.same_numbers,
+                "first_difference": found.first_difference,
+                "circumstances": [say(*pair) for pair in found.circumstances],
+            }
+        )
+    else:
+        _report(found)
+    if not found.same:
+        raise typer.Exit(1)
+
+
+def as_the_receipt_says(options: ModelOptions, receipt: Receipt) -> ModelOptions:
+    """The options, and for what was not said the receipt's own."""
+    hub = receipt.model.source.removeprefix("hub ")
+    # A hub name leads to the same file on any machine; an alias may have moved on.
+    name = hub if hub != receipt.model.source else receipt.model.name
+    return options.otherwise(model=name, n_ctx=receipt.engine.n_ctx, fast=receipt.engine.mode == "fast")
+
+
+def _report(found: Verification) -> None:
+    count = len(found.original.steps)
+    if found.same:
+        write(
+            say(
+                f"同じです: {count} トークンのすべての確率が、ビット単位で一致しました。",
+                f"The same, bit for bit: {count} tokens and every probability.",
+            )
+            + "\n"
+        )
+    else:
+        write(_difference(found) + "\n")
+    for pair in found.circumstances:
+        note("· " + say(*pair))
+    if not found.same and not found.circumstances:
+        note(
+            say(
+                "· モデル、エンジン、正確さの条件はすべて同じです。ファイルが書き換えられた可能性があります。",
+                "· model, engine and exactness are all the same: the file may have been edited.",
+            )
+        )
+
+
+def _difference(found: Verification) -> str:
+    index = found.first_difference
+    assert index is not None
+    then, now = _token(found.original, index), _token(found.again, index)
+    if found.same_tokens:
+        return say(
+            f"違います: トークンは同じですが、{index + 1} 番目から数値が違います（{then} → {now}）。",
+            f"Different: the tokens are the same, but from number {index + 1} on numbers differ ({then} → {now}).",
+        )
+    return say(
+        f"違います: {index + 1} 番目のトークンから（{then} → {now}）。",
+        f"Different from token {index + 1} on ({then} → {now}).",
+    )
+
+
+def _token(run: Run, index: int) -> str:
+    if index >= len(run.steps):
+        return say("終わり", "the end")
+    step = run.steps[index]
+    return f"{piece(step.piece)} {percent(step.p_final)}"

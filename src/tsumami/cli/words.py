@@ -1,0 +1,74 @@
+"""The language of messages: decided once, before anything is built, and asked for with `say`.
+
+Guarantee: `--lang` decides, then LC_ALL, LC_MESSAGES, LANG in the order of POSIX; Japanese if it says ja, else English.
+Errors keep the words of the library, which are English, so that they can be looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from tsumami.errors import TsumamiError
+
+Language = Literal["ja", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
+_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+class UsageProblem(TsumamiError):
+    """The command line itself is wrong; the message says how it should be."""
+
+
+@dataclass(slots=True)
+class _Chosen:
+    language: Language = "en"
+
+
+_CHOSEN: Final = _Chosen()
+
+
+def use(language: Language) -> None:
+    """Speak this language from now on."""
+    _CHOSEN.language = language
+
+
+def language() -> Language:
+    """The language that is spoken."""
+    return _CHOSEN.language
+
+
+def say(ja: str, en: str) -> str:
+    """The one of two texts that is in the language that is spoken."""
+    return ja if _CHOSEN.language == "ja" else en
+
+
+def detect(environment: Mapping[str, str]) -> Language:
+    """The language of a locale: the first of LC_ALL, LC_MESSAGES and LANG that is set decides."""
+    locale = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
+    return "ja" if locale.lower().startswith("ja") else "en"
+
+
+def take_language(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[Language, list[str]]:
+    """The language of this call, and the arguments without `--lang`, which may stand before or after the command.
+
+    Raises:
+        UsageProblem: `--lang` with anything but ja or en.
+    """
+    chosen: str = detect(environment)
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            rest += [argument, *waiting]
+            break
+        name, equals, value = argument.partition("=")
+        if name != "--lang":
+            rest.append(argument)
+            continue
+        chosen = value if equals else (waiting.pop(0) if waiting else "")
+        if chosen not in LANGUAGES:
+            raise UsageProblem(f"--lang {chosen!r}: needs ja or en")
+    return cast(Language, chosen), rest

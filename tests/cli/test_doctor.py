@@ -1,0 +1,51 @@
+"""`tsumami doctor`: checks and measures now."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tsumami.cli.doctor import optional_parts
+from tsumami.engine.exactness import Exactness
+
+
+def test_the_report_has_all_that_was_asked_for(invoke: Any) -> None:
+    called = invoke("doctor", "--json", "--check-length", "48")
+    assert called.code == 0
+    found = json.loads(called.out)
+    assert found["exact"] is True
+    assert found["checked_tokens"] == 48
+    assert (found["mode"], found["quantization"], found["n_ctx"]) == ("exact", "Q4_1", 4096)
+    assert found["n_cells"] >= found["n_ctx"]
+    assert len(found["fingerprint"]) == 64
+    assert found["threads"] >= 1
+    assert found["features"]
+    assert found["binding"]
+    assert found["environment"]["GGML_CPU_TILED_MM"]
+    assert found["prompt_per_second"] > 0
+    assert found["generation_per_second"] > 0
+    assert {part["name"].split()[0] for part in found["parts"]} >= {"gemma", "listening", "speaking"}
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "not exact: fast mode"), ("ja", "exact ではない: 速度優先")])
+def test_fast_mode_is_not_exact_and_says_the_remedy(invoke: Any, language: str, words: str) -> None:
+    called = invoke("doctor", "--fast", "--n-ctx", "512", lang=language)
+    assert called.code == 0
+    told = re.sub(r"\s", "", called.out)
+    assert words.replace(" ", "") in told
+    assert ("loadthemodelwithoutfast" if language == "en" else "読み込み直して") in told
+
+
+def test_the_check_runs_afresh(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = Exactness(False, "理由", "the reason", "対処", "the remedy", ("forked",))
+    monkeypatch.setattr("tsumami.engine.exactness.check", lambda *_, **__: verdict)
+    called = invoke("doctor", "--n-ctx", "512")
+    assert "not exact: the reason" in called.out
+    assert "the remedy" in called.out
+
+
+def test_every_part_says_how_to_get_it() -> None:
+    assert all(part.install.startswith(("pip install ", "apt install ")) for part in optional_parts())
