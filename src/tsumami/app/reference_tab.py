@@ -102,7 +102,8 @@ def build(texts: Texts) -> None:
             elem_id="reference-search",
         )
         gr.Markdown(_table(texts), latex_delimiters=_MATHS, sanitize_html=False, padding=False)
-    search.input(None, [search], None, js=_SEARCH, api_visibility="private", show_progress="hidden")
+    # not `input`, which misses pasting, deleting and what an input method composes
+    search.change(None, [search], None, js=_SEARCH, api_visibility="private", show_progress="hidden")
 
 
 def _notes(texts: Texts) -> str:
