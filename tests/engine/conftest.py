@@ -21,9 +21,9 @@ MakeEngine = Callable[..., Engine]
 
 @pytest.fixture(scope="session")
 def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The tiny model by weight type, each made once."""
+    """A tiny model by weight type, each made once."""
     folder = tmp_path_factory.mktemp("tiny")
-    plain = tiny_model.write(folder / "F32.gguf")
+    plain = tiny_model.write(folder / "F32.gguf", tiny_model.EVEN)
 
     def file(kind: str) -> Path:
         path = folder / f"{kind}.gguf"
@@ -35,9 +35,9 @@ def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_files: Callable[[str], Path]) -> Iterator[NativeModel]:
-    """The tiny model in Q8_0."""
-    model = NativeModel(tiny_files("Q8_0"))
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeModel]:
+    """The tiny model that shows every bit."""
+    model = NativeModel(tiny_model.write(tmp_path_factory.mktemp("tiny") / "sensitive.gguf", tiny_model.SENSITIVE))
     yield model
     model.close()
 

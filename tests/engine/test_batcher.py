@@ -16,6 +16,7 @@ from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import DecodeRow, Float32Array
 
+from . import tiny_model
 from .conftest import MakeEngine
 from .reference import Reference
 
@@ -694,7 +695,7 @@ def test_hidden_states_come_beside_the_same_logits(make_engine: MakeEngine, tiny
     with_hidden = engine.feed(Sequence(), tokens, rows="all", hidden=True)
     assert plain.hidden is None
     assert with_hidden.hidden is not None
-    assert with_hidden.hidden.shape == (90, 64)
+    assert with_hidden.hidden.shape == (90, tiny_model.SENSITIVE.n_embd)
     assert plain.logits.shape == with_hidden.logits.shape == (90, 256)
     assert plain.logits.tobytes() == with_hidden.logits.tobytes() == np.stack(tiny_reference.rows(tokens)).tobytes()
     last = engine.feed(Sequence(), tokens, hidden=True)
