@@ -88,7 +88,7 @@ class Ears:
         news: queue.SimpleQueue[Loading | Heard | Exception] = queue.SimpleQueue()
 
         def listen() -> None:
-            _stand_back()
+            _stand_back(10)
             try:
                 news.put(self._hear(Path(recording), size, language, news.put))
             except Exception as error:  # noqa: BLE001  (raised again where the reader is)
@@ -110,7 +110,9 @@ class Ears:
             return Heard("", too_short_or_long(stand_in, _MOST_SECONDS), seconds=seconds)
         audio = _read(recording)
         with self._lock:
-            listener = self._listeners.setdefault(size, self._make(size))
+            if size not in self._listeners:
+                self._listeners[size] = self._make(size)
+            listener = self._listeners[size]
         if isinstance(listener, WhisperListener):
             listener.load(tell)  # outside of the turn: a download keeps nobody waiting who uses another size
         with self._turn:
@@ -155,10 +157,10 @@ def _refusing(recording: Path) -> Iterator[None]:
         ) from error
 
 
-def _stand_back() -> None:
+def _stand_back(niceness: int) -> None:
     """Let text generation go first: on Linux a thread has a priority of its own, and hands it on to those it starts."""
     with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 # --- speaking
@@ -252,7 +254,7 @@ class Mouth:
     """The speeches of all sessions: a new one ends the session's old one."""
 
     def __init__(self, workers: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="speaking", initializer=_stand_back)
+        self._pool = ThreadPoolExecutor(workers, "speaking", _stand_back, (5,))
         self._speeches: dict[str, Speech] = {}
         self._lock = threading.Lock()
 
