@@ -257,6 +257,6 @@ def apply(
 
 
 def idle_stages(settings: Settings) -> dict[str, str]:
-    """The stages of the order that do nothing under these settings, and why (`neutral`, or the mode that leaves them out)."""
+    """The stages that do nothing under these settings, and why: `neutral`, or the mode that leaves them out."""
     around = Surroundings(seed=0, n_vocab=1)
     return {stage.name: stage.idle for stage in _ordered(settings, around, settings.mode) if stage.idle is not None}
