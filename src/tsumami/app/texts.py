@@ -48,15 +48,19 @@ def _table(language: Language) -> dict[str, str]:
 
 
 def preferred(accept_language: str) -> Language:
-    """The language of a browser's Accept-Language header: the first of ours in its order, English if there is none."""
+    """The language of a browser's Accept-Language header: the first of ours in its order, English if there is none.
+    A weight of 0 means "not this one" (RFC 9110, 12.4.2).
+    """
     wishes = []
     for place, part in enumerate(accept_language.split(",")):
-        tag, _, weight = part.strip().partition(";q=")
+        tag, _, weight = part.replace(" ", "").partition(";q=")
         try:
             wishes.append((-float(weight or 1), place, tag.lower()))
         except ValueError:
             continue
-    for _, _, tag in sorted(wishes):
+    for wish, _, tag in sorted(wishes):
+        if not wish < 0:
+            continue
         for language in LANGUAGES:
             if tag == language or tag.startswith(f"{language}-"):
                 return language
