@@ -68,10 +68,9 @@ class Shelf:
             place = self._find(choice)
             if place is None:
                 model = _load(choice, report)
-                with self._lock:
-                    self._places[choice] = _Place(model)
-                place = self._find(choice)
-                assert place is not None
+                with self._lock:  # taken as it is put down, so that nobody can tidy it away in between
+                    self._clock += 1
+                    place = self._places[choice] = _Place(model, users=1, used=self._clock)
         return place
 
     def _find(self, choice: Choice) -> _Place | None:
