@@ -7,12 +7,13 @@ the page. No Gradio here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from tsumami.model import Model
 from tsumami.prompts import Memory, Message, PromptFormat
-from tsumami.runs import Prompt, Run
+from tsumami.runs import STOP_REASONS, Prompt, Run
 
 FORMAT_VERSION: Final = 1
 
@@ -36,6 +37,22 @@ class ReplyFacts:
     receipt: dict[str, Any]
 
     @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ReplyFacts:
+        """What `asdict` gave.
+
+        Raises:
+            TypeError, ValueError: it is something else, which could not be shown.
+        """
+        for name, kind in _KINDS.items():
+            value = data[name]
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise TypeError(f"{name}: {value!r}")
+        made = cls(**data)
+        if made.stop_reason not in STOP_REASONS or made.n_ctx < 1 or not isinstance(made.receipt.get("engine"), dict):
+            raise ValueError("no reply came about like this")
+        return made
+
+    @classmethod
     def of(cls, run: Run) -> ReplyFacts:
         """The facts of a finished run."""
         receipt, timings = run.receipt, run.timings
@@ -54,6 +71,12 @@ class ReplyFacts:
             template=receipt.template,
             receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)},
         )
+
+
+_KINDS: Final[dict[str, Any]] = {
+    name: {"str": str, "int": int, "bool": bool, "float": (int, float)}.get(str(kind), dict)
+    for name, kind in ReplyFacts.__annotations__.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +143,12 @@ class Conversation:
                     Exchange(
                         str(item["user"]),
                         str(item["reply"]),
-                        None if item["facts"] is None else ReplyFacts(**item["facts"]),
+                        None if item["facts"] is None else ReplyFacts.from_json(item["facts"]),
                     )
                     for item in data["exchanges"]
                 )
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return cls()
 
 
