@@ -23,7 +23,7 @@ def shown(knob: Knob, value: Any) -> Any:
         case "texts":
             return "\n".join(map(_escape, value))
         case "bias":
-            return "\n".join(f"{token}={bias:g}" for token, bias in value)
+            return "\n".join(f"{token}={bias!r}" for token, bias in value)
         case "grammar" | "schema":
             return value or ""
         case _:
@@ -42,7 +42,7 @@ def read(knob: Knob, raw: Any) -> Any:
         case "bias":
             return dict(_bias(line) for line in (raw or "").split("\n") if line.strip())
         case "grammar" | "schema":
-            return raw.strip() or None if raw else None
+            return raw if raw and raw.strip() else None
         case _ if raw is None or raw == "":
             raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}")
         case _:
