@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from tsumami.app.replying import Sessions, reply
 from tsumami.app.shelf import Shelf
 from tsumami.app.texts import Texts
 from tsumami.app.voice import VoiceRow, speaking
-from tsumami.errors import PromptError, TsumamiError
+from tsumami.errors import TsumamiError
 from tsumami.settings import Settings
 
 _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser's storage
@@ -122,7 +123,7 @@ class ChatTab:
         self.chat.edit(self.on_edit, [self.store, *how], out, **talking)
         self.stop.click(self.on_stop, None, None, queue=False, **private)
         self.undo.click(self.on_undo, [self.store], out, **private)
-        self.clear.click(self.on_clear, None, out, **private)
+        gr.on([self.clear.click, self.chat.clear], self.on_clear, None, out, **private)
         self.receipt.click(self.on_receipt, [self.store], [self.receipt], **private)
         blocks.load(self.on_load, [self.store], [self.chat], **private)
         blocks.unload(self.on_unload)
@@ -148,11 +149,11 @@ class ChatTab:
             trigger_mode="always_last",
             **private,
         )
-        panel.preset.input(self.on_preset, [panel.preset, *panel.inputs], panel.inputs, **private)
-        panel.neutral.click(self.on_neutral, panel.inputs, panel.inputs, **private)
-        panel.defaults.click(self.on_defaults, None, panel.inputs, **private)
+        panel.preset.input(self.on_preset, [self.bar.choice, panel.preset, *panel.inputs], panel.inputs, **private)
+        panel.neutral.click(self.on_neutral, [self.bar.choice, *panel.inputs], panel.inputs, **private)
+        panel.defaults.click(self.on_defaults, [self.bar.choice], panel.inputs, **private)
         panel.save.click(self.on_save_settings, panel.inputs, [panel.save], **private)
-        panel.load.upload(self.on_load_settings, [panel.load], panel.inputs, **private)
+        panel.load.upload(self.on_load_settings, [self.bar.choice, panel.load], panel.inputs, **private)
 
     # --- handlers: talking
     # -----------------------------------------------------------------------------------------------
@@ -315,8 +316,8 @@ class ChatTab:
                     model, conversation, template=sending.template, system=sending.system, memory=sending.memory
                 )
                 return view.context_line(self.texts, ahead, model.n_ctx)
-        except PromptError as error:
-            return f'<div class="context full"><span>{self.texts.error(error)}</span></div>'
+        except TsumamiError as error:
+            return f'<div class="context full"><span>{escape(self.texts.error(error))}</span></div>'
 
     # --- handlers: knobs
     # -----------------------------------------------------------------------------------------------------
@@ -325,17 +326,22 @@ class ChatTab:
         """Grey what does nothing."""
         return knob_panel.grey(self.texts, values)
 
-    def on_preset(self, name: str | None, *values: Any) -> list[Any]:
+    def on_preset(self, choice: Any, name: str | None, *values: Any) -> list[Any]:
         """Turn the knobs to a preset."""
-        return knob_panel.fill(knob_panel.preset_applied(name, values))
+        return knob_panel.fill(knob_panel.preset_applied(name, values), self._context(choice))
 
-    def on_neutral(self, *values: Any) -> list[Any]:
+    def on_neutral(self, choice: Any, *values: Any) -> list[Any]:
         """Turn every knob to where it does nothing."""
-        return knob_panel.fill(knob_panel.preset_applied("neutral", values))
+        return knob_panel.fill(knob_panel.preset_applied("neutral", values), self._context(choice))
 
-    def on_defaults(self) -> list[Any]:
+    def on_defaults(self, choice: Any) -> list[Any]:
         """Turn every knob to its default."""
-        return knob_panel.fill(Settings())
+        return knob_panel.fill(Settings(), self._context(choice))
+
+    def _context(self, choice: Any) -> int:
+        """Tokens of context of the session's model."""
+        with self.shelf.lend(choice) as model:
+            return model.n_ctx
 
     def on_save_settings(self, *values: Any) -> Any:
         """The settings as a file."""
@@ -345,10 +351,10 @@ class ChatTab:
             gr.Warning(self.texts.error(error), title=self.texts("error.title"))
             return gr.skip()
 
-    def on_load_settings(self, path: str) -> list[Any]:
+    def on_load_settings(self, choice: Any, path: str) -> list[Any]:
         """Turn the knobs to the settings of a file."""
         try:
-            return knob_panel.fill(knob_panel.from_file(path))
+            return knob_panel.fill(knob_panel.from_file(path), self._context(choice))
         except TsumamiError as error:
             gr.Warning(self.texts.error(error), title=self.texts("error.title"))
             return [gr.skip() for _ in self.panel.inputs]

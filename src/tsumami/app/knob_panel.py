@@ -94,7 +94,7 @@ def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
     slider = knob.slider_for(n_ctx)
     component: Component
     if knob.name == "seed":
-        component = gr.Number(value=value, precision=0, minimum=-1, step=1, **common)
+        component = gr.Number(value=value, precision=0, step=1, **common)
     elif slider is not None:
         component = gr.Slider(slider.low, slider.high or 1, value=value, step=slider.step, **common)
     elif knob.kind == "bool":
@@ -130,10 +130,22 @@ def read_panel(values: Sequence[Any]) -> Settings:
     return settings_of(contents)
 
 
-def fill(settings: Settings) -> list[Any]:
-    """Updates that make the panel show these settings, in the table's order."""
+def fill(settings: Settings, n_ctx: int) -> list[Any]:
+    """Updates that make the panel show these settings, in the table's order, for a model with `n_ctx` tokens of
+    context. A slider is stretched to a value beyond its handy range: Gradio refuses what a slider does not reach.
+    """
     contents = contents_of(settings)
-    return [chain_view.update(settings) if name == "samplers" else gr.update(value=contents[name]) for name in KNOBS]
+    updates: list[Any] = []
+    for name, knob in KNOBS.items():
+        value, slider = contents[name], knob.slider_for(n_ctx)
+        if name == "samplers":
+            updates.append(chain_view.update(settings))
+        elif slider is None or name == "seed":  # the seed is a plain box
+            updates.append(gr.update(value=value))
+        else:
+            high = slider.high or 1
+            updates.append(gr.update(value=value, minimum=min(slider.low, value), maximum=max(high, value)))
+    return updates
 
 
 def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:

@@ -51,6 +51,7 @@ def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
         name: str,
         n_ctx: float | None,
         fast: bool,
+        wanted: float | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
     ) -> Iterator[Any]:
         try:
@@ -59,14 +60,18 @@ def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
             gr.Warning(texts.error(error), title=texts("error.title"))
             yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip()
             return
-        yield choice, line, gr.update(maximum=reach - 256)
+        most = max(reach - 256, 1)
+        yield choice, line, gr.update(maximum=most, value=min(wanted or 0, most))
 
     def on_open(choice: Any) -> str:
         with shelf.lend(choice) as model:
             return model_bar.describe(texts, model)
 
     bar.load.click(
-        on_load_model, [bar.name, bar.n_ctx, bar.fast], [bar.choice, bar.state, length], api_visibility="private"
+        on_load_model,
+        [bar.name, bar.n_ctx, bar.fast, length],
+        [bar.choice, bar.state, length],
+        api_visibility="private",
     )
     blocks.load(on_open, [bar.choice], [bar.state], api_visibility="private", show_progress="hidden")
 
