@@ -13,11 +13,13 @@ single sequence is larger than the whole cache.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import operator
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
@@ -139,6 +141,7 @@ class Engine:
         self._threads = options.threads
         self._thread = threading.Thread(target=self._loop, name="tsumami-engine", daemon=True)
         self._thread.start()
+        _OPEN.add(self)
 
     def _new_cache(self, policy: Policy) -> Cache:
         return Cache(
@@ -226,11 +229,14 @@ class Engine:
 
     def close(self) -> None:
         """End the thread, cancelling what runs, and free the context. Safe to call twice."""
+        self._end_thread(None)
+
+    def _end_thread(self, patience: float | None) -> None:
         with self._condition:
             self._closing = True
             self._condition.notify()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(patience)
 
     def _wake(self) -> None:
         with self._condition:
@@ -494,3 +500,13 @@ class Usage:
     live_cells: int
     live_sequences: int
     programs: int
+
+
+_OPEN: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """A decode that is under way while the process ends would crash it; a program that hangs must not keep it alive."""
+    for engine in list(_OPEN):
+        engine._end_thread(10)
