@@ -93,7 +93,7 @@ def stage(texts: Texts, knob: Knob) -> str:
 def build(texts: Texts) -> None:
     """Lay out the tab; call inside a `gr.Tab`."""
     with gr.Column(elem_id="reference"):
-        gr.HTML(_notes(texts))
+        gr.HTML(notes(texts))
         search = gr.Textbox(
             label=texts("reference.search"),
             placeholder=texts("reference.search_for"),
@@ -101,21 +101,22 @@ def build(texts: Texts) -> None:
             max_lines=1,
             elem_id="reference-search",
         )
-        gr.Markdown(_table(texts), latex_delimiters=_MATHS, sanitize_html=False, padding=False)
+        gr.Markdown(table(texts), latex_delimiters=_MATHS, sanitize_html=False, padding=False)
     # not `input`, which misses pasting, deleting and what an input method composes
     search.change(None, [search], None, js=_SEARCH, api_visibility="private", show_progress="hidden")
 
 
-def _notes(texts: Texts) -> str:
-    notes = (
+def notes(texts: Texts) -> str:
+    """What a newcomer should know first, as HTML."""
+    parts = (
         f"<div><b>{escape(texts(f'reference.note.{name}.title'))}</b>"
         f"<p>{escape(texts(f'reference.note.{name}.text'))}</p></div>"
         for name in NOTES
     )
-    return f'<div class="notes">{"".join(notes)}</div>'
+    return f'<div class="notes">{"".join(parts)}</div>'
 
 
-def _table(texts: Texts) -> str:
+def table(texts: Texts) -> str:
     """The whole table as HTML without an empty line, which would end it for Markdown."""
     heads = ("knob", "meaning", "values", "elsewhere")
     head = "".join(f'<span role="columnheader">{escape(texts(f"reference.column.{name}"))}</span>' for name in heads)
