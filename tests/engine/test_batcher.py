@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -856,6 +859,28 @@ def test_a_program_may_close_the_engine(make_engine: MakeEngine) -> None:
     assert engine.submit(program()).result(PATIENCE) == "closed"
     engine._thread.join(PATIENCE)
     assert not engine._thread.is_alive()
+
+
+_EXIT = """
+import sys, time
+from pathlib import Path
+from tsumami.native import ContextOptions, NativeModel
+from tsumami.engine.batcher import Engine
+from tsumami.engine.sequence import Feed, Sequence
+engine = Engine(NativeModel(Path(sys.argv[1])), ContextOptions(4096, 512, 32, 10, 1, True))
+def busy():
+    while True:
+        yield [Feed(Sequence(), [1] * 3000)]
+engine.submit(busy())
+time.sleep(0.2)
+"""
+
+
+def test_a_process_may_end_in_the_middle_of_a_decode(tmp_path: Path) -> None:
+    path = tiny_model.write(tmp_path / "tiny.gguf", tiny_model.SENSITIVE)
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", _EXIT, str(path)], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- an engine that is not exact

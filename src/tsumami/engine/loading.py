@@ -6,6 +6,7 @@ Guarantee: a file is looked at before llama.cpp is let near it, the exactness of
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tsumami.engine.fingerprint import Progress
 from tsumami.engine.memory import check_room
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
-from tsumami.native import ContextOptions, NativeModel
+from tsumami.native import ContextOptions, NativeModel, supports_gpu
 
 DEFAULT_N_CTX: Final = 4096
 SMALLEST_N_CTX: Final = 512
@@ -50,7 +51,11 @@ class EngineOptions:
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and not low <= value <= high:
+            if value is None and name != "n_gpu_layers":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise SettingsError(f"{name} = {value!r}: needs a whole number")
+            if not low <= value <= high:
                 raise SettingsError(f"{name} = {value}: needs {low} to {high}")
 
 
@@ -89,24 +94,45 @@ def load(
 
     Raises:
         ModelError: it cannot be found, is broken, or does not fit into memory.
+        SettingsError: `n_ctx` is more than the model was trained for.
     """
     options = options or EngineOptions()
     file = resolve(name, progress=download_progress)
+    if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
+        raise _not_a_generator(file)
     native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=load_progress)
-    if not native.generates:
-        native.close()
-        raise ModelFormatError(
-            f"{file.name}: this model does not generate text token by token (an encoder or diffusion model)"
-        )
-    n_ctx = options.n_ctx or min(native.n_ctx_train, DEFAULT_N_CTX)
-    fingerprint = file.fingerprint()
-    engine = Engine(native, _context_options(native, options, n_ctx), policy=EXACT if options.exact else FAST)
-    exactness = FAST_VERDICT
-    if options.exact:
-        exactness = remembered_check(engine, file.header, fingerprint, gpu_layers=options.n_gpu_layers)
-        if not exactness.exact:
-            engine.set_policy(SOLO)
+    with contextlib.ExitStack() as undo:
+        undo.callback(native.close)
+        n_ctx = _n_ctx(file, native, options)
+        fingerprint = file.fingerprint()
+        engine = Engine(native, _context_options(native, options, n_ctx), policy=EXACT if options.exact else FAST)
+        undo.callback(engine.close)
+        exactness = FAST_VERDICT
+        if options.exact:
+            gpu_layers = options.n_gpu_layers if supports_gpu() else 0
+            exactness = remembered_check(engine, file.header, fingerprint, gpu_layers=gpu_layers)
+            if not exactness.exact:
+                engine.set_policy(SOLO)
+        undo.pop_all()
     return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness)
+
+
+def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:
+    """The tokens that one run may have, or why this model cannot run."""
+    if not native.generates:
+        raise _not_a_generator(file)
+    if options.n_ctx is not None and options.n_ctx > native.n_ctx_train:
+        raise SettingsError(
+            f"n_ctx = {options.n_ctx}: {file.name} was trained for {native.n_ctx_train} tokens and knows no position "
+            "beyond them"
+        )
+    return options.n_ctx or min(native.n_ctx_train, DEFAULT_N_CTX)
+
+
+def _not_a_generator(file: ModelFile) -> ModelFormatError:
+    return ModelFormatError(
+        f"{file.name}: this model does not generate text token by token (an encoder, embedding or diffusion model)"
+    )
 
 
 def _context_options(native: NativeModel, options: EngineOptions, n_ctx: int) -> ContextOptions:
