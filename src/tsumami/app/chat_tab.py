@@ -225,6 +225,7 @@ class ChatTab:
             gr.Info(self.texts("chat.nothing"))
             yield self._skip()
             return
+        self.sessions.drop(_session(request))
         bar_values, rest = how[: len(self.bar.inputs)], how[len(self.bar.inputs) :]
         knob_values, voice_values = rest[: len(self.panel.inputs)], rest[len(self.panel.inputs) :]
         try:
@@ -234,7 +235,13 @@ class ChatTab:
             picked = model_bar.read(bar_values)
             with self.shelf.lend(picked.choice) as model:
                 speech = self.voice.begin(_session(request), voice_values)
-                yield self._show(conversation, message="", growing=True, keep=True, spoken=speech.id if speech else "")
+                yield self._show(
+                    conversation,
+                    message="" if typed else None,  # a draft in the box stays there
+                    growing=True,
+                    keep=True,
+                    spoken=speech.id if speech else "",
+                )
                 saved = time.monotonic()
                 growings = reply(
                     model,
@@ -250,7 +257,7 @@ class ChatTab:
                     yield self._show(growing.conversation, growing=not growing.done, keep=keep)
         except TsumamiError as error:
             gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            yield self._show(before, message=typed, keep=True)
+            yield self._show(before, message=typed or None, keep=True)
 
     def _show(
         self,
@@ -280,15 +287,16 @@ class ChatTab:
         """Show the conversation that the browser has kept."""
         return view.chat_messages(self.texts, Conversation.from_json(stored))
 
-    def on_undo(self, stored: Any) -> tuple[Any, ...]:
+    def on_undo(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
         """Take the last exchange back, its message into the box."""
+        self.sessions.drop(_session(request))
         conversation = Conversation.from_json(stored)
         message = conversation.exchanges[-1].user if len(conversation) else ""
         return self._show(conversation.without_last(), message=message, keep=True)
 
     def on_clear(self, request: gr.Request) -> tuple[Any, ...]:
         """Forget everything that was said."""
-        self.sessions.stop(_session(request))
+        self.sessions.drop(_session(request))
         return self._show(Conversation(), keep=True)
 
     def on_receipt(self, stored: Any) -> Any:

@@ -18,6 +18,7 @@ from tsumami.runs import Stream
 from tsumami.settings import Settings
 
 _LEAST_SECONDS = 0.05  # between two updates of a page: faster than the eye, slower than the tokens
+_PATIENCE_SECONDS = 2.0  # for a dropped reply to end; it ends at its next token
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self._streams: dict[str, Stream] = {}
-        self._lock = threading.Lock()
+        self._dropped: set[Stream] = set()
+        self._lock = threading.Condition()
 
     def begin(self, session: str, stream: Stream) -> None:
         """Note the stream of a session; an older one is cancelled."""
@@ -62,11 +64,30 @@ class Sessions:
             stream.cancel()
         return stream is not None
 
+    def drop(self, session: str) -> None:
+        """Cancel the session's stream and wait until its reply, which says nothing more, is over: what is shown next
+        cannot be painted over by it.
+        """
+        with self._lock:
+            stream = self._streams.get(session)
+            if stream is None:
+                return
+            self._dropped.add(stream)
+            stream.cancel()
+            self._lock.wait_for(lambda: self._streams.get(session) is not stream, _PATIENCE_SECONDS)
+
+    def dropped(self, stream: Stream) -> bool:
+        """Whether nobody wants to see this stream any more."""
+        with self._lock:
+            return stream in self._dropped
+
     def end(self, session: str, stream: Stream) -> None:
         """Forget a stream that is over."""
         with self._lock:
+            self._dropped.discard(stream)
             if self._streams.get(session) is stream:
                 del self._streams[session]
+            self._lock.notify_all()
 
     @property
     def active(self) -> int:
@@ -92,7 +113,10 @@ def reply(
     with model.stream(prompt, settings) as stream:
         sessions.begin(session, stream)
         try:
-            yield from _grow(stream, conversation, begun)
+            for growing in _grow(stream, conversation, begun):
+                if sessions.dropped(stream):
+                    return
+                yield growing
         finally:
             sessions.end(session, stream)
 
