@@ -26,9 +26,8 @@ class Ours:
     def __init__(self, name: str, threads: int, *, governor: bool, n_cells: int | None, n_ctx: int | None) -> None:
         self._path = str(resolve(name).path)
         self.model = tsumami.load(name, threads=threads, n_cells=n_cells, n_ctx=n_ctx)
-        if not governor:
-            chooser = self.model.engine._governor
-            chooser.less = chooser.most
+        self._threads, self._choose_threads = threads, governor
+        self.reset_threads()
         self._listening: threading.Thread | None = None
         self._stop_listening = threading.Event()
 
@@ -43,6 +42,13 @@ class Ours:
             "n_vocab": vocab.n_tokens,
             "eog": [token for token in range(vocab.n_tokens) if vocab.is_eog(token)],
         }
+
+    def reset_threads(self) -> None:
+        """Choose the number of threads anew, as after loading (or fix it)."""
+        self.model.engine.limit_threads(self._threads)
+        if not self._choose_threads:
+            chooser = self.model.engine._governor
+            chooser.less = chooser.most
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a prompt."""
