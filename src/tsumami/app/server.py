@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import fastapi
 import gradio as gr
@@ -36,7 +37,11 @@ class ServerOptions:
 
 
 class _Front:
-    """Sends a browser at the root to its language; takes every other path without a language as the English page's."""
+    """Sends a browser at the root to its language; takes every other path without a language as the English page's.
+
+    A proxy may take the root path away or leave it on. Inside it is always there, as ASGI wants it: Starlette looks for
+    the routes of a mounted app behind `root_path`.
+    """
 
     def __init__(self, app: _Asgi, root_path: str) -> None:
         self._app = app
@@ -45,18 +50,22 @@ class _Front:
     async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
+            if self._root and f"{path}/".startswith(f"{self._root}/"):
+                path = path.removeprefix(self._root)
             if path in ("", "/"):
-                headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
-                language = preferred(headers.get(b"accept-language", ""))
-                redirect = fastapi.responses.RedirectResponse(f"{self._root}/{language}/")
-                await redirect(scope, receive, send)
+                await self._redirect(scope)(scope, receive, send)
                 return
-            if (
-                not path.startswith(tuple(f"/{language}/" for language in LANGUAGES))
-                and path.strip("/") not in LANGUAGES
-            ):
-                scope = {**scope, "path": f"/en{path}", "raw_path": f"/en{path}".encode()}
+            if not f"{path}/".startswith(tuple(f"/{language}/" for language in LANGUAGES)):
+                path = f"/en{path}"
+            path = self._root + path
+            scope = {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": self._root}
         await self._app(scope, receive, send)
+
+    def _redirect(self, scope: _Scope) -> fastapi.responses.RedirectResponse:
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        language = preferred(headers.get(b"accept-language", ""))
+        query = scope["query_string"].decode("latin-1")
+        return fastapi.responses.RedirectResponse(f"{self._root}/{language}/{'?' if query else ''}{query}")
 
 
 def make_app(shelf: Shelf, options: ServerOptions) -> _Asgi:
