@@ -28,6 +28,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 
+from .desk import WATCH
+
 HERE: Final = Path(__file__).parent
 START_SECONDS: Final = 60.0
 QUIET: Final = (
@@ -40,13 +42,15 @@ QUIET: Final = (
 )
 #: What a log line looks like when something broke in the server.
 TROUBLE: Final = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|Exception in|Error:", re.IGNORECASE)
+#: What a page says about its open connections when it is left or loaded again.
+LEAVING: Final = r"AbortError: signal is aborted|Connection errored out"
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium")
 _SERVE: Final = """
 import sys
 from tsumami.app.server import ServerOptions, serve
 from tsumami.app.shelf import Choice
 from tsumami.engine.loading import EngineOptions
-serve(Choice("smollm2", EngineOptions(n_ctx=int(sys.argv[2]) or None)), ServerOptions(port=int(sys.argv[1])))
+serve(Choice("smollm2", EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)), ServerOptions(port=int(sys.argv[1])))
 """
 
 
@@ -87,15 +91,15 @@ class Server:
         return self.log.read_bytes()[since:].decode("utf-8", "replace")
 
     def stop(self) -> None:
-        """End it as Ctrl+C does."""
+        """End it as a service manager does."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError("the server did not end within 15 seconds of Ctrl+C") from None
+                raise AssertionError("the server did not end within 15 seconds") from None
 
 
 def start_server(log: Path, *, port: int | None = None, n_ctx: int = 0) -> Server:
@@ -205,7 +209,7 @@ class Pages:  # without slots: Playwright marks the objects whose methods it cal
     server: Server
     browser: Browser
     #: Patterns of console messages that the test itself provokes.
-    expected: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=lambda: [LEAVING])
     trouble: list[str] = field(default_factory=list)
     opened: list[Page] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
@@ -236,10 +240,10 @@ class Pages:  # without slots: Playwright marks the objects whose methods it cal
         """A further page in a profile."""
         page = profile.new_page()
         self.opened.append(page)
+        page.add_init_script(WATCH)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
-        with page.expect_event("requestfinished", lambda request: "/queue/data" in request.url):
-            page.goto(url or self.server.url)  # the events of loading the page come over this stream; then it ends
+        page.goto(url or self.server.url)
         ready(page)
         return page
 

@@ -1,0 +1,227 @@
+"""The chat page as its user sees it: what there is to press, to turn and to read.
+
+Guarantee: an action returns when everything that it set off in the page and in the server has ended (`quiet`), unless
+its name says that it does not wait; what is read is what the page shows, not what the server knows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+from playwright.sync_api import Locator, Page
+
+#: After this time without a request the page is taken to be quiet; Gradio sends what an event sets off within a frame.
+QUIET_SECONDS: Final = 0.25
+PATIENCE: Final = 60.0
+
+#: Runs before the page's own scripts and notes in `window.underWay` the events that were sent and have not ended. (That
+#: the stream of answers ends is no sign of it: when two are opened at once, Gradio's client forgets one of them.)
+WATCH: Final = """
+(() => {
+  const underWay = window.underWay = new Set(), ended = new Set(), real = window.fetch;
+  const read = async stream => {
+    let rest = '';
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split('\\n');
+      rest = lines.pop();
+      for (const line of lines) {
+        const said = line.match(/^data: (.*)/);
+        if (!said) continue;
+        const news = JSON.parse(said[1]);
+        if (news.msg === 'process_completed') { ended.add(news.event_id); underWay.delete(news.event_id); }
+      }
+    }
+  };
+  window.fetch = async (input, init) => {
+    const url = String(input.url ?? input);
+    if (url.includes('/queue/data')) {
+      const answer = await real(input, init);
+      const [mine, theirs] = answer.body.tee();
+      read(mine).catch(() => {});
+      return new Response(theirs, {status: answer.status, headers: answer.headers});
+    }
+    if (!/queue\\/join|run\\/predict|\\/upload/.test(url)) return real(input, init);
+    const call = {};
+    underWay.add(call);
+    try {
+      const answer = await real(input, init);
+      if (url.includes('/queue/join') && answer.ok) {
+        const {event_id} = await answer.clone().json();
+        if (!ended.has(event_id)) underWay.add(event_id);
+      }
+      return answer;
+    } finally { underWay.delete(call); }
+  };
+})();
+"""
+
+
+class Desk:
+    """The chat tab of a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.quiet()
+
+    # --- waiting
+
+    def quiet(self) -> Self:
+        """Wait until nothing is under way: no event, no reply that is still being written."""
+        until, since = time.monotonic() + PATIENCE, time.monotonic()
+        while time.monotonic() - since < QUIET_SECONDS:
+            under_way = self.page.evaluate("[...window.underWay]")
+            if under_way:
+                since = time.monotonic()
+            assert time.monotonic() < until, f"still under way: {under_way}"
+            self.page.wait_for_timeout(30)
+        return self
+
+    def reload(self) -> Self:
+        """Load the page again."""
+        self.quiet().page.reload()
+        self.message.wait_for(state="visible")
+        return self.quiet()
+
+    def until(self, true: Callable[[], object], seconds: float = PATIENCE) -> float:
+        """Wait until something is so; returns how many seconds it took."""
+        begun = time.monotonic()
+        while not true():
+            assert time.monotonic() - begun < seconds, f"not so after {seconds} seconds"
+            self.page.wait_for_timeout(20)
+        return time.monotonic() - begun
+
+    # --- talking
+
+    @property
+    def message(self) -> Locator:
+        """The box that a message is typed into."""
+        return self.page.locator("#message textarea")
+
+    def begin(self, text: str) -> None:
+        """Send a message and do not wait for the reply."""
+        self.message.fill(text)
+        self.message.press("Enter")
+
+    def say(self, text: str) -> str:
+        """Send a message; returns the reply."""
+        self.begin(text)
+        self.quiet()
+        return self.replies()[-1]
+
+    def press(self, name: str) -> Self:
+        """Press the button of this id and wait."""
+        self.page.locator(f"#{name}").click()
+        return self.quiet()
+
+    def edit(self, index: int, text: str) -> None:
+        """Put user message number `index` differently."""
+        self.page.locator("#chat button[title=Edit]").nth(index).click()
+        self.page.locator("#chat textarea.edit-textarea").fill(text)
+        self.page.locator("#chat button[title=Submit]").click()
+        self.quiet()
+
+    # --- reading
+
+    def said(self) -> list[str]:
+        """The user's messages, as they were typed."""
+        return self._spoken("#chat .user-row .message:not(.thought) > [data-testid=user]")
+
+    def replies(self) -> list[str]:
+        """The replies, as the model wrote them."""
+        return self._spoken("#chat .bot-row .message:not(.thought) > [data-testid=bot]")
+
+    def accounts(self) -> list[str]:
+        """What stands folded below the replies, in Markdown."""
+        return self._spoken("#chat .bot-row .thought > [data-testid=bot]")
+
+    def _spoken(self, where: str) -> list[str]:
+        labels = self.page.locator(where).evaluate_all("parts => parts.map(part => part.getAttribute('aria-label'))")
+        return [label.split(": ", 1)[1] for label in labels]
+
+    def account(self) -> dict[str, Any]:
+        """The last reply's receipt, out of the account below it."""
+        block = re.findall(r"```+json\n(.*?)\n```", self.accounts()[-1], re.DOTALL)[-1]
+        receipt: dict[str, Any] = json.loads(block)
+        return receipt
+
+    def sent(self) -> dict[str, Any]:
+        """The settings that the last reply was made with."""
+        settings: dict[str, Any] = self.account()["settings"]
+        return settings
+
+    def notices(self) -> str:
+        """The messages that lie over the page."""
+        return "\n".join(self.page.locator("[data-testid=toast-body]").all_inner_texts())
+
+    def notice(self) -> str:
+        """Wait for a message over the page; returns it and puts it away."""
+        toast = self.page.locator("[data-testid=toast-body]").last
+        toast.wait_for()
+        text = self.notices()
+        for close in self.page.locator("[data-testid=toast-close]").all():
+            close.click()
+        return text
+
+    def context(self) -> str:
+        """The line that says how much of the context is used."""
+        return self.page.locator("#context").inner_text()
+
+    # --- turning
+
+    def turn(self, **knobs: object) -> Self:
+        """Type a value into a knob's box, for each knob named."""
+        for name, value in knobs.items():
+            knob = self.page.locator(f"#knob-{name}")
+            match value:
+                case bool():
+                    knob.locator("input[type=checkbox]").set_checked(value)
+                case str():
+                    knob.locator("textarea").fill(value)
+                case int() | float() if knob.locator("input[type=radio]").count():
+                    knob.locator(f"input[type=radio][value='{value}']").check()
+                case _:
+                    knob.locator("input[type=number]").fill(f"{value}")
+                    self.page.keyboard.press("Tab")
+        return self.quiet()
+
+    def knob(self, name: str) -> float:
+        """The value that a knob of numbers shows."""
+        box = self.page.locator(f"#knob-{name} input[type=number]")
+        if box.count():
+            return float(box.input_value())
+        return float(self.page.locator(f"#knob-{name} input:checked").get_attribute("value") or "nan")
+
+    def info(self, name: str) -> str:
+        """The line below a knob's label."""
+        return self.page.locator(f"#knob-{name} .info-text").first.inner_text()
+
+    def idle(self, name: str) -> bool:
+        """Whether a knob is greyed."""
+        return "idle" in (self.page.locator(f"#knob-{name}").get_attribute("class") or "").split()
+
+    def unfold(self, *titles: str) -> Self:
+        """Open the accordions with these titles."""
+        for title in titles:
+            head = self.page.locator("button.label-wrap", has_text=title)
+            if "open" not in (head.get_attribute("class") or "").split():
+                head.click()
+        return self.quiet()
+
+    def preset(self, label: str) -> Self:
+        """Pick a preset."""
+        self.page.locator("#preset input").click()
+        self.page.locator("#preset li", has_text=re.compile(rf"\s{label}$")).click()
+        return self.quiet()
+
+    def endless(self) -> Self:
+        """Let no reply end by itself: forbid the tokens that end one, and lift the limit."""
+        return self.turn(max_tokens=0).unfold("Constraints").turn(logit_bias="0=-inf\n2=-inf")
+
+    def chain(self) -> list[str]:
+        """The stages that are in the order."""
+        names = self.page.locator("#chain [data-name]").evaluate_all("chips => chips.map(chip => chip.dataset.name)")
+        return list(names[: names.index("|")])

@@ -1,0 +1,511 @@
+"""The chat page against the real model: what a user does, and what the page must hold to while it is done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import tsumami
+from tsumami.knobs import KNOBS
+
+from .conftest import Pages, Server, ready
+from .desk import Desk
+
+IDLE = 0.15  # cores; a server that generates uses one, if the machine has one to give
+STORY = "Tell me a short story about a cat."
+
+
+@pytest.fixture
+def desk(page_of: Pages) -> Desk:
+    """The English page, with replies of 24 tokens and a fixed seed."""
+    return Desk(page_of("en-US")).quiet().turn(max_tokens=24, seed=7)
+
+
+# --- a reply, and getting it again
+
+
+def test_a_reply_streams_and_nothing_jumps(page_of: Pages) -> None:
+    desk = Desk(page_of("en-US")).turn(max_tokens=90, seed=7)
+    desk.page.evaluate(
+        """() => { window.seen = []; (function look() {
+          const replies = document.querySelectorAll('#chat .bot-row .message-content');
+          const box = document.querySelector('#message textarea').getBoundingClientRect();
+          const chat = document.querySelector('#chat').getBoundingClientRect();
+          window.seen.push([replies.length ? replies[0].innerText.length : 0, box.top, box.height, chat.top,
+            chat.height, window.scrollY]);
+          setTimeout(look, 30);
+        })() }"""
+    )
+    desk.begin(STORY)
+    desk.quiet()
+    seen = desk.page.evaluate("window.seen")
+    lengths = [look[0] for look in seen]
+    assert lengths == sorted(lengths), "the reply only ever grows"
+    assert len(set(lengths)) > 5, "it came in several updates"
+    assert len({tuple(look[1:]) for look in seen}) == 1, "box and chat stay where they are, and the page unscrolled"
+
+
+def test_the_same_seed_gives_the_same_text_and_a_knob_another(desk: Desk) -> None:
+    first = desk.say(STORY)
+    desk.press("clear")
+    assert desk.say(STORY) == first
+    desk.press("again")
+    assert (desk.replies(), desk.sent()["seed"]) == ([first], 7)
+    desk.press("new-seed")
+    other = desk.account()["seed"]
+    assert other != 7
+    again = desk.replies()
+    desk.press("again")
+    assert (desk.replies(), desk.account()["seed"]) == (again, other), "again means the seed of the reply that is shown"
+    assert desk.knob("seed") == 7
+    desk.press("clear").turn(temperature=2)
+    assert desk.say(STORY) != first
+
+
+def test_stop_and_escape_stop_within_a_second_and_free_the_place(desk: Desk, server: Server) -> None:
+    desk.endless()
+    for stop in (lambda: desk.page.locator("#stop").click(), lambda: desk.page.keyboard.press("Escape")):
+        desk.begin("Count from one to ten thousand.")
+        desk.until(lambda: any(len(reply) > 20 for reply in desk.replies()))
+        stop()
+        desk.until(desk.accounts, seconds=1.0)
+        text = desk.replies()
+        assert "cancelled" in desk.accounts()[0] or "stopped" in desk.accounts()[0]
+        assert busy(server, 0.5) < IDLE, "nothing is computed any more"
+        assert desk.quiet().replies() == text
+        desk.press("clear")
+    assert desk.turn(max_tokens=8).say("Hello.")
+
+
+def test_closing_the_page_in_mid_reply_frees_its_place(desk: Desk, server: Server) -> None:
+    desk.endless()
+    desk.begin("Count from one to ten thousand.")
+    desk.until(lambda: any(len(reply) > 20 for reply in desk.replies()))
+    desk.page.close()
+    until = time.monotonic() + 5
+    while busy(server, 0.5) > IDLE:
+        assert time.monotonic() < until, "the server goes on for a page that is gone"
+
+
+def test_clearing_or_taking_back_in_mid_reply_ends_it_for_good(desk: Desk) -> None:
+    desk.endless()
+    for button in ("clear", "undo"):
+        desk.begin("Count from one to ten thousand.")
+        desk.until(lambda: any(len(reply) > 20 for reply in desk.replies()))
+        desk.press(button)
+        assert (desk.said(), desk.replies()) == ([], []), "the reply does not come back"
+        desk.reload()
+        assert desk.said() == []
+        desk.endless()
+
+
+def test_a_draft_outlives_everything_but_sending(desk: Desk) -> None:
+    desk.say("Hello.")
+    desk.message.fill("a draft")
+    for button in ("again", "new-seed", "go-on", "clear"):
+        desk.press(button)
+        assert desk.message.input_value() == "a draft", button
+
+
+# --- changing what was said
+
+
+def test_editing_a_message_drops_what_followed_and_answers_it(desk: Desk) -> None:
+    desk.say("Name a colour.")
+    desk.say("Name an animal.")
+    desk.edit(0, "Name a fruit.")
+    assert desk.said() == ["Name a fruit."]
+    assert len(desk.replies()) == 1
+    assert "Name a fruit." in desk.account()["prompt"]
+    assert "colour" not in desk.account()["prompt"]
+
+
+def test_a_reply_is_continued_and_an_exchange_taken_back(desk: Desk) -> None:
+    first = desk.say(STORY)
+    desk.press("go-on")
+    longer = desk.replies()[-1]
+    assert longer.startswith(first)
+    assert len(longer) > len(first)
+    desk.say("Why?")
+    assert len(desk.said()) == 2
+    desk.press("undo")
+    assert (desk.said(), desk.replies(), desk.message.input_value()) == ([STORY], [longer], "Why?")
+    desk.press("undo").press("undo")
+    assert desk.said() == []
+
+
+def test_clear_clears_and_stays_cleared(desk: Desk) -> None:
+    desk.say("Hello.")
+    desk.press("clear")
+    assert (desk.said(), desk.replies(), desk.context()) == ([], [], "")
+    desk.reload()
+    assert desk.said() == []
+
+
+def test_the_bin_of_the_chat_clears_as_well(desk: Desk) -> None:
+    desk.say("Hello.")
+    bin_button = desk.page.locator("#chat button[title=Clear]")
+    if not bin_button.count():
+        return  # there is one way to clear, and it is tested above
+    bin_button.click()
+    desk.quiet().reload()
+    assert desk.said() == []
+
+
+def test_buttons_say_that_there_is_nothing_to_do(desk: Desk) -> None:
+    for button in ("again", "new-seed", "go-on", "receipt"):
+        desk.page.locator(f"#{button}").click()
+        assert desk.notice(), button
+    desk.press("stop").press("undo").press("clear")
+    desk.message.fill("   \n ")
+    desk.message.press("Enter")
+    assert "empty" in desk.notice()
+    assert desk.quiet().said() == []
+
+
+# --- what outlives the page
+
+
+def test_reload_and_language_switch_keep_the_conversation(desk: Desk) -> None:
+    reply = desk.say("Hello.")
+    desk.reload()
+    assert (desk.said(), desk.replies()) == (["Hello."], [reply])
+    desk.page.locator("#language").click()
+    desk.page.wait_for_url("**/ja/")
+    ready(desk.page)
+    assert (desk.quiet().said(), desk.replies()) == (["Hello."], [reply])
+    assert "シード 7" in desk.page.locator("#chat .thought .title").inner_text()
+    desk.turn(max_tokens=24).press("again")
+    assert desk.replies() == [reply], "the Japanese page goes on with it"
+
+
+def test_a_restart_of_the_server_keeps_the_conversation(page_of: Pages, another_server: Callable[..., Server]) -> None:
+    page_of.expected += [r"ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|Failed to fetch|NetworkError|Connection"]
+    first = another_server()
+    desk = Desk(page_of("en-US", url=first.url)).turn(max_tokens=12, seed=7)
+    reply = desk.say("Hello.")
+    first.stop()
+    another_server(port=first.port)
+    desk.reload()
+    assert (desk.said(), desk.replies()) == (["Hello."], [reply])
+    desk.turn(max_tokens=12).press("again")
+    assert desk.replies() == [reply]
+
+
+def test_two_tabs_keep_out_of_each_others_way(desk: Desk, page_of: Pages) -> None:
+    other = Desk(page_of.tab(page_of.contexts[0])).quiet()
+    assert other.said() == []
+    reply = desk.say("Hello.")
+    assert other.quiet().said() in ([], ["Hello."])
+    mine = other.turn(max_tokens=8).say("Name a colour.")
+    assert (desk.said(), desk.replies()) == (["Hello."], [reply])
+    assert desk.say("Name an animal.")
+    assert desk.said() == ["Hello.", "Name an animal."], "the other tab's message does not appear in this one"
+    assert other.replies()[-1] == mine
+
+
+# --- knobs
+
+
+def test_presets_turn_the_knobs_and_leave_the_task_alone(desk: Desk) -> None:
+    desk.preset("Greedy")
+    assert (desk.knob("temperature"), desk.knob("repeat_penalty")) == (0, 1)
+    assert (desk.knob("max_tokens"), desk.knob("seed")) == (24, 7)
+    desk.preset("Mirostat")
+    assert (desk.knob("temperature"), desk.knob("mirostat_mode")) == (1, 2)
+    desk.page.locator("#neutral").click()
+    desk.until(lambda: desk.knob("top_k") == 0)
+    assert (desk.knob("mirostat_mode"), desk.knob("top_p"), desk.knob("repeat_penalty")) == (0, 1, 1)
+    desk.press("defaults")
+    for name in ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "mirostat_mode"):
+        assert desk.knob(name) == KNOBS[name].default, name
+
+
+def test_settings_are_saved_and_loaded(desk: Desk, tmp_path: Path) -> None:
+    desk.turn(temperature=1.3, mirostat_mode=1).unfold("Length and stopping").turn(stop="END\n\\n\\n")
+    with desk.page.expect_download() as download:
+        desk.page.locator("#save-settings").click()
+    path = tmp_path / "mine.json"
+    download.value.save_as(path)
+    saved = json.loads(path.read_text("utf-8"))
+    assert (saved["temperature"], saved["mirostat_mode"], saved["stop"]) == (1.3, 1, ["END", "\n\n"])
+    desk.turn(temperature=0.2, mirostat_mode=0, stop="")
+    load(desk, path)
+    assert (desk.knob("temperature"), desk.knob("mirostat_mode")) == (1.3, 1)
+    desk.say("Hello.")
+    assert desk.sent() == saved
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"temperature": -1}', '{"no_such_knob": 1}', '{"temperature": null}'])
+def test_a_bad_settings_file_is_a_message_and_turns_nothing(desk: Desk, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content, "utf-8")
+    desk.turn(temperature=1.3)
+    load(desk, path)
+    assert desk.notice()
+    assert desk.knob("temperature") == 1.3
+
+
+def test_a_knob_that_does_nothing_is_greyed_and_says_why(desk: Desk) -> None:
+    line = desk.info("top_p")
+    assert not desk.idle("top_p")
+    desk.turn(temperature=0)
+    assert desk.idle("top_p")
+    assert "⏸" in desk.info("top_p")
+    assert "temperature" in desk.info("top_p")
+    desk.turn(temperature=0.8)
+    assert (desk.idle("top_p"), desk.info("top_p")) == (False, line)
+    assert desk.idle("mirostat_tau")
+    desk.turn(mirostat_mode=2)
+    assert (desk.idle("top_p"), desk.idle("top_k"), desk.idle("mirostat_tau")) == (True, True, False)
+    assert "mirostat" in desk.info("top_k")
+    desk.turn(mirostat_mode=0)
+    assert (desk.idle("top_p"), desk.idle("mirostat_tau")) == (False, True)
+
+
+def test_a_value_that_cannot_work_is_named_and_keeps_the_message(desk: Desk) -> None:
+    desk.unfold("Constraints").turn(grammar="root ::= (")
+    desk.begin("Hello.")
+    assert desk.notice()
+    assert (desk.quiet().said(), desk.message.input_value()) == ([], "Hello.")
+    desk.turn(grammar="", logit_bias="nonsense")
+    assert "nonsense" in desk.page.locator("#settings-problem").inner_text()
+    desk.turn(logit_bias="", seed="")
+    assert desk.page.locator("#settings-problem").inner_text()
+    desk.turn(seed=3)
+    assert not desk.page.locator("#settings-problem").is_visible()
+    assert desk.say("Hello.")
+
+
+def test_the_chain_is_reordered_by_keyboard(desk: Desk) -> None:
+    desk.turn(temperature=1.2)  # an update before the accordion is opened for the first time
+    desk.unfold("Order of the stages")
+    before = desk.chain()
+    chip = desk.page.locator("#chain [data-name=min_p]")
+    chip.focus()
+    desk.page.keyboard.press("ArrowLeft")
+    desk.page.keyboard.press("ArrowLeft")
+    at = before.index("min_p")
+    expected = [*before[: at - 2], "min_p", before[at - 2], before[at - 1], *before[at + 1 :]]
+    assert desk.quiet().chain() == expected
+    desk.say("Hello.")
+    assert desk.sent()["samplers"] == expected
+    while "min_p" in desk.chain():
+        desk.page.locator("#chain [data-name=min_p]").press("ArrowRight")
+    desk.quiet()
+    desk.say("Hello again.")
+    assert desk.sent()["samplers"] == [name for name in before if name != "min_p"]
+    desk.press("defaults")
+    assert desk.chain() == before
+
+
+def test_max_tokens_reaches_to_256_tokens_below_the_context(desk: Desk) -> None:
+    slider = desk.page.locator("#knob-max_tokens input[type=range]")
+    assert int(slider.get_attribute("max") or 0) == n_ctx(desk) - 256
+    load_model(desk, n_ctx=1024)
+    assert int(slider.get_attribute("max") or 0) == 768
+    assert desk.say("Hello.")
+    assert "of 1024)" in desk.accounts()[-1]
+
+
+# --- what was sent and rolled
+
+
+def test_the_account_is_folded_and_holds_what_was_sent(desk: Desk) -> None:
+    desk.say("Hello.")
+    content = desk.page.locator("#chat .thought .prose")
+    assert not content.nth(1).is_visible(), "folded"
+    desk.page.locator("#chat .thought .title").click()
+    desk.page.locator("#chat .thought pre").first.wait_for(state="visible")
+    shown = desk.page.locator("#chat .thought").inner_text()
+    assert "<|im_start|>user\nHello.<|im_end|>\n<|im_start|>assistant\n" in shown
+    assert "(seed that was used: 7)" in shown
+    assert "Why it stopped:" in shown
+    assert f"of a context of {n_ctx(desk)}" in shown
+    assert '"max_tokens": 24' in shown
+
+
+def test_the_receipt_gives_the_same_text_again(desk: Desk, tmp_path: Path, model: tsumami.Model) -> None:
+    reply = desk.say(STORY)
+    with desk.page.expect_download() as download:
+        desk.page.locator("#receipt").click()
+    path = tmp_path / "receipt.json"
+    download.value.save_as(path)
+    receipt = json.loads(path.read_text("utf-8"))
+    settings = tsumami.Settings.from_mapping(receipt["settings"]).replace(seed=receipt["seed"])
+    run = model.run(receipt["prompt_tokens"], settings)
+    assert (run.text, list(run.tokens)) == (reply, receipt["reply_tokens"])
+    assert receipt["model"]["fingerprint"] == model.model_card.fingerprint
+
+
+def test_the_context_is_counted_before_sending_and_what_is_dropped_is_marked(desk: Desk) -> None:
+    assert desk.context() == ""
+    desk.message.fill("Hello.")
+    desk.quiet()
+    before = desk.context()
+    assert f"of {n_ctx(desk)} tokens" in before
+    desk.message.press("Enter")
+    desk.quiet()
+    desk.say("Name a colour.")
+    desk.unfold("Model and conversation")
+    for memory, dropped in ((1, 1), (0, 2)):
+        desk.page.locator("#memory input[type=number]").fill(str(memory))
+        desk.page.keyboard.press("Tab")
+        desk.message.fill("And an animal.")
+        desk.quiet()
+        assert f"the first {dropped} exchange" in desk.context()
+        faint = desk.page.locator("#chat .message-row").evaluate_all(
+            "rows => rows.map(row => getComputedStyle(row).opacity < 1)"
+        )
+        assert faint == [True] * 2 * dropped + [False] * (4 - 2 * dropped)
+    desk.message.press("Enter")
+    desk.quiet()
+    assert "colour" not in desk.account()["prompt"]
+    assert "And an animal." in desk.account()["prompt"]
+
+
+# --- bad input
+
+
+def test_a_model_that_fails_to_load_leaves_the_old_one(desk: Desk, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\0" * 100)
+    reply = desk.say("Hello.")
+    for name in ("/no/such/file.gguf", str(broken), "no such model", ""):
+        load_model(desk, name)
+        assert desk.notice(), name
+        assert "The model from before stays." in desk.page.locator("#model-state").inner_text()
+        assert desk.replies() == [reply]
+    desk.press("again")
+    assert desk.replies() == [reply]
+
+
+def test_a_message_longer_than_the_context_is_refused_and_kept(desk: Desk) -> None:
+    reply = desk.say("Hello.")
+    long = "cat " * (n_ctx(desk) + 100)
+    desk.message.fill(long)
+    desk.quiet()
+    assert "does not fit" in desk.context()
+    desk.message.press("Enter")
+    assert "does not fit" in desk.notice()
+    desk.quiet()
+    assert (desk.said(), desk.replies(), desk.message.input_value()) == (["Hello."], [reply], long.strip())
+    desk.reload()
+    assert desk.said() == ["Hello."]
+
+
+# --- keys
+
+
+def test_enter_sends_and_shift_enter_breaks_the_line(desk: Desk) -> None:
+    desk.message.press_sequentially("one")
+    desk.message.press("Shift+Enter")
+    desk.message.press_sequentially("two")
+    assert (desk.message.input_value(), desk.said()) == ("one\ntwo", [])
+    desk.message.press("Enter")
+    desk.quiet()
+    assert (desk.said(), desk.message.input_value()) == (["one\ntwo"], "")
+
+
+def test_the_enter_that_ends_a_composition_does_not_send(desk: Desk) -> None:
+    desk.message.click()
+    protocol = desk.page.context.new_cdp_session(desk.page)
+    protocol.send("Input.imeSetComposition", {"text": "こんにち", "selectionStart": 4, "selectionEnd": 4})
+    for event in ({"isComposing": True}, {"keyCode": 229}):
+        desk.message.evaluate(
+            """(box, more) => box.dispatchEvent(new KeyboardEvent('keydown',
+            {key: 'Enter', code: 'Enter', bubbles: true, cancelable: true, ...more}))""",
+            event,
+        )
+    # what Chromium really sends: the key that ends a composition has the code 229
+    protocol.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "windowsVirtualKeyCode": 229, "key": "Process"})
+    protocol.send("Input.insertText", {"text": "こんにちは"})
+    protocol.send("Input.dispatchKeyEvent", {"type": "keyUp", "windowsVirtualKeyCode": 13, "key": "Enter"})
+    desk.quiet()
+    assert (desk.said(), desk.message.input_value()) == ([], "こんにちは")
+    desk.message.press("Enter")
+    desk.quiet()
+    assert desk.said() == ["こんにちは"]
+
+
+# --- looks
+
+
+@pytest.mark.parametrize("locale", ["ja-JP", "en-US"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("dark", [False, True])
+def test_chat_and_input_are_visible_without_scrolling(
+    page_of: Pages, locale: str, width: int, height: int, dark: bool
+) -> None:
+    page = page_of(locale, dark=dark, width=width, height=height)
+    assert page.url.endswith("/ja/" if locale == "ja-JP" else "/en/")
+    assert page.evaluate("document.body.classList.contains('dark')") is dark
+    for part, least in (("#chat", 200), ("#message textarea", 20), ("#stop", 15)):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["height"] >= least
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height, part
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs out to the side"
+
+
+def test_html_in_what_is_said_is_shown_and_not_run(desk: Desk) -> None:
+    attack = "<img src=x onerror='window.hit=1'><script>window.hit=1</script><b id=bold>hi</b>"
+    desk.unfold("Model and conversation")
+    desk.page.locator("#system textarea").fill(attack)
+    # a grammar makes the model say it, too
+    desk.unfold("Constraints").turn(max_tokens=60, grammar=f'root ::= "{attack}"')
+    assert desk.say(attack) == attack
+    desk.page.locator("#chat .thought .title").click()
+    desk.page.locator("#chat .thought pre").first.wait_for(state="visible")
+    assert desk.page.evaluate("window.hit") is None
+    assert desk.page.locator("#chat img, #chat script, #context img").count() == 0
+    assert "<b id=bold>" in desk.page.locator("#chat .user-row").inner_text(), "what was typed is shown as it was typed"
+
+
+# --- helpers
+
+
+def busy(server: Server, seconds: float) -> float:
+    """How many cores the server has used, on average, in the next `seconds`."""
+    stat = Path(f"/proc/{server.process.pid}/stat")
+    if not stat.exists():
+        pytest.skip("this system has no /proc to read processor times from")
+
+    def ticks() -> int:
+        return sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))
+
+    before = ticks()
+    time.sleep(seconds)
+    return (ticks() - before) / 100 / seconds
+
+
+def load(desk: Desk, path: Path) -> None:
+    """Load a settings file."""
+    with desk.page.expect_file_chooser() as chooser:
+        desk.page.locator("#load-settings").click()
+    chooser.value.set_files(path)
+    desk.quiet()
+
+
+def load_model(desk: Desk, name: str | None = None, *, n_ctx: int | None = None) -> None:
+    """Pick a model and load it."""
+    desk.unfold("Model and conversation")
+    if name is not None:
+        desk.page.locator("#model-name input").fill(name)
+        desk.page.keyboard.press("Tab")
+    if n_ctx is not None:
+        desk.page.get_by_label("n_ctx").fill(str(n_ctx))
+        desk.page.keyboard.press("Tab")
+    desk.press("model-load")
+
+
+def n_ctx(desk: Desk) -> int:
+    """The context of the model that the page opened with."""
+    return int(desk.page.locator("#knob-max_tokens input[type=range]").get_attribute("max") or 0) + 256
