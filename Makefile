@@ -24,7 +24,7 @@ help:
 	@echo 'make clean      remove what make made          / 作ったものを消す'
 
 run: $(READY)
-	@$(BIN)/tsumami chat
+	@$(BIN)/tsumami app
 
 test: lint
 	@scripts/ensure-system

@@ -225,17 +225,24 @@ class NativeModel:
         params.n_gpu_layers = n_gpu_layers
         params.use_extra_bufts = repack
         params.vocab_only = vocab_only
+        broken_off: list[BaseException] = []
 
         @_c.llama_progress_callback  # type: ignore[untyped-decorator]  # ctypes' callback factory has no types
         def report(share: float, _user_data: object) -> bool:
-            if progress is not None:
-                progress(share)
-            return True
+            try:
+                if progress is not None:
+                    progress(share)
+            except BaseException as error:  # noqa: BLE001  (C code calls this: whatever it is, it is raised after the load)
+                broken_off.append(error)
+            return not broken_off
 
         params.progress_callback = report
         self.pointer: Any = None
         with _captured_log() as log:
             self.pointer = _c.llama_model_load_from_file(os.fsencode(path), params)
+            if broken_off:
+                self.close()
+                raise broken_off[0]
             if not self.pointer:
                 raise _load_error(path, log())
         self.vocab: Final = Vocab(self)

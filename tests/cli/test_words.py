@@ -18,7 +18,7 @@ from tsumami.cli.help import wrapped
 from tsumami.knobs import GROUPS, KNOBS
 
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
-COMMANDS = ("run", "chat", "models", "doctor", "verify")
+COMMANDS = ("app", "run", "chat", "models", "doctor", "verify")
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,8 @@ def test_no_line_begins_with_a_closing_mark() -> None:
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
 def test_the_front_door_names_every_command(invoke: Any, language: words.Language) -> None:
-    alone, asked = invoke(lang=language), invoke("--help", lang=language)
-    assert alone == asked
-    assert all(re.search(rf"│ {command} ", alone.out) for command in COMMANDS)
+    asked = invoke("--help", lang=language)
+    assert all(re.search(rf"│ {command} ", asked.out) for command in COMMANDS)
 
 
 def test_the_version_is_the_packages(invoke: Any) -> None:

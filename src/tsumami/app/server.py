@@ -6,9 +6,10 @@ same named endpoints. Nothing listens beyond loopback unless `host` says so.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import fastapi
@@ -17,11 +18,13 @@ import uvicorn
 
 from tsumami.app import page
 from tsumami.app.replying import Sessions
-from tsumami.app.shelf import Choice, Shelf
+from tsumami.app.shelf import Choice, Report, Shelf
 from tsumami.app.texts import LANGUAGES, Texts, preferred
+from tsumami.errors import SettingsError
 
 _Scope = MutableMapping[str, Any]
 _Asgi = Callable[[_Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
+_LAST_WORDS: Final = 2  # seconds that open connections get when the server is told to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,10 @@ class _Front:
         return fastapi.responses.RedirectResponse(f"{self._root}/{language}/{'?' if query else ''}{query}")
 
 
-def make_app(shelf: Shelf, options: ServerOptions) -> _Asgi:
+def make_app(shelf: Shelf, options: ServerOptions, report: Report | None = None) -> _Asgi:
     """The ASGI application. The default model is loaded here, so that the page is ready when it opens."""
     sessions = Sessions()
-    with shelf.lend() as model:
+    with shelf.lend(report=report) as model:
         n_ctx = model.n_ctx
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     auth = tuple(options.auth.split(":", 1)) if options.auth else None
@@ -94,17 +97,51 @@ def make_app(shelf: Shelf, options: ServerOptions) -> _Asgi:
     return _Front(app, options.root_path)
 
 
-def serve(choice: Choice | None = None, options: ServerOptions | None = None) -> None:
-    """Serve the page until it is interrupted."""
+def serve(
+    choice: Choice | None = None,
+    options: ServerOptions | None = None,
+    *,
+    report: Report | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Load the model and serve the page until it is interrupted.
+
+    Args:
+        choice: the model that a new session begins with.
+        options: where to listen (port 0: a free one).
+        report: receives how far loading is.
+        ready: receives the page's address once it can be opened.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+        ModelError: the model cannot be loaded.
+    """
     options = options or ServerOptions()
     shelf = Shelf(choice)
+    with _listen(options) as listening:
+        try:
+            config = uvicorn.Config(
+                make_app(shelf, options, report), log_level="warning", timeout_graceful_shutdown=_LAST_WORDS
+            )
+            if ready is not None:
+                host, port = listening.getsockname()[:2]
+                ready(f"http://{host}:{port}{options.root_path}")
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            shelf.close()
+
+
+def _listen(options: ServerOptions) -> socket.socket:
+    """The socket, taken before anything takes long, so that a port in use is known at once."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        uvicorn.run(
-            make_app(shelf, options),
-            host=options.host,
-            port=options.port,
-            log_level="warning",
-            timeout_graceful_shutdown=2,
-        )
-    finally:
-        shelf.close()
+        listening.bind((options.host, options.port))
+        listening.listen()  # from here on the port is taken; who connects while the model loads waits
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"{options.host}:{options.port} cannot be listened on ({error.strerror or error}); choose another --port"
+        ) from error
+    return listening

@@ -1,4 +1,4 @@
-"""The command line: `tsumami run`, `chat`, `models`, `doctor`, `verify`. One file a command.
+"""The command line: `tsumami` (the page), `run`, `chat`, `models`, `doctor`, `verify`. One file a command.
 
 Guarantee: help and completion load neither an engine nor a page; stdout holds only what was asked for (the text or
 JSON) and everything about it goes to stderr; whatever a user can get wrong is one line and exit code 2.

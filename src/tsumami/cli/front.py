@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tsumami.cli import chat, doctor, models, run, verify, words
+from tsumami.cli import app, chat, doctor, models, run, verify, words
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
 from tsumami.cli.words import Language, UsageProblem, say
@@ -24,7 +24,7 @@ from tsumami.errors import TsumamiError
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 #: The commands by name, in the order of the help.
-COMMANDS: Final = {"run": run, "chat": chat, "models": models, "doctor": doctor, "verify": verify}
+COMMANDS: Final = {"app": app, "run": run, "chat": chat, "models": models, "doctor": doctor, "verify": verify}
 
 
 def start(arguments: Sequence[str]) -> None:
@@ -41,11 +41,11 @@ def start(arguments: Sequence[str]) -> None:
 def build(language: Language) -> typer.Typer:
     """The whole command line in a language."""
     words.use(language)
-    app = typer.Typer(cls=_Front, rich_markup_mode=None, pretty_exceptions_enable=False, help=_about())
-    app.callback(invoke_without_command=True)(_front)
+    made = typer.Typer(cls=_Front, rich_markup_mode=None, pretty_exceptions_enable=False, help=_about())
+    made.callback(invoke_without_command=True)(_front)
     for name, module in COMMANDS.items():
-        app.command(name, cls=_Command, help=module.about())(expand(getattr(module, name)))
-    return app
+        made.command(name, cls=_Command, help=module.about())(expand(getattr(module, name)))
+    return made
 
 
 def _about() -> str:
@@ -77,12 +77,7 @@ def _front(
 
         write(f"tsumami {__version__}\n")
     elif context.invoked_subcommand is None:
-        without_command(context)
-
-
-def without_command(context: typer.Context) -> None:
-    """What `tsumami` alone does."""
-    write(context.get_help() + "\n")
+        app.with_defaults()
 
 
 def _as_it_is(param: Any, context: Any, value: Any) -> Any:
