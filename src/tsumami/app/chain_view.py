@@ -25,7 +25,8 @@ _TEMPLATE: Final = '<div class="chain" role="list" aria-label="@label"></div><p 
 _SCRIPT: Final = """
 const box = () => element.querySelector('.chain');
 const order = () => (props.value || '').split(',').filter(Boolean);
-function draw(focus) {
+let held = null;  // the chip that is being moved: drawing again takes the keyboard's focus from it
+function draw() {
   const inside = order(), all = '@stages'.split(',');
   const chips = [...inside, '|', ...all.filter(name => !inside.includes(name))];
   box().replaceChildren(...chips.map(name => {
@@ -41,15 +42,16 @@ function draw(focus) {
     else if (props.idle.split(',').includes(name)) chip.classList.add('idle');
     return chip;
   }));
-  if (focus) { const chip = box().querySelector(`[data-name="${focus}"]`); if (chip) chip.focus(); }
+  if (held && document.activeElement === document.body) box().querySelector(`[data-name="${held}"]`)?.focus();
 }
 function move(name, to) {
   const chips = [...box().children].map(chip => chip.dataset.name);
   const from = chips.indexOf(name);
   if (to < 0 || to >= chips.length || to === from) return;
   chips.splice(to, 0, chips.splice(from, 1)[0]);
+  held = name;
   props.value = chips.slice(0, chips.indexOf('|')).join(',');
-  setTimeout(() => { draw(name); trigger('input'); }, 0);
+  setTimeout(() => { draw(); trigger('input'); }, 0);
 }
 element.addEventListener('keydown', event => {
   const name = event.target.dataset && event.target.dataset.name;
@@ -66,6 +68,8 @@ element.addEventListener('drop', event => {
   const name = event.dataTransfer.getData('text/plain');
   if (target && name) move(name, [...box().children].indexOf(target));
 });
+for (const leaving of ['focusin', 'pointerdown'])
+  document.addEventListener(leaving, event => { if (!element.contains(event.target)) held = null; });
 watch(['value', 'idle'], () => draw());
 draw();
 """

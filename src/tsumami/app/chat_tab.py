@@ -31,6 +31,9 @@ _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser'
 # The browser keeps the conversation under this key. The "secret" only has to stay the same: nothing is hidden from the
 # person whose browser it is.
 _STORAGE_KEY: Final = "tsumami-conversation"
+# A download button gives out the file that it had before the click. So a plain button has the file made, and then this
+# presses the download button that stands hidden beside it.
+_DOWNLOAD: Final = "() => setTimeout(() => document.querySelector('{0}, {0} a, {0} button').click(), 100)"
 
 
 @dataclass(slots=True)
@@ -51,7 +54,8 @@ class ChatTab:
     go_on: gr.Button = field(init=False)
     undo: gr.Button = field(init=False)
     clear: gr.Button = field(init=False)
-    receipt: gr.DownloadButton = field(init=False)
+    receipt: gr.Button = field(init=False)
+    receipt_file: gr.DownloadButton = field(init=False)
     bar: model_bar.ModelBar = field(init=False)
     panel: knob_panel.KnobPanel = field(init=False)
     voice: VoiceRow = field(init=False)
@@ -102,7 +106,8 @@ class ChatTab:
             self.go_on = gr.Button(texts("chat.go_on"), size="sm", min_width=70, elem_id="go-on")
             self.undo = gr.Button(texts("chat.undo"), size="sm", min_width=70, elem_id="undo")
             self.clear = gr.Button(texts("chat.clear"), size="sm", min_width=70, elem_id="clear")
-            self.receipt = gr.DownloadButton(texts("chat.receipt"), size="sm", min_width=70, elem_id="receipt")
+            self.receipt = gr.Button(texts("chat.receipt"), size="sm", min_width=70, elem_id="receipt")
+            self.receipt_file = gr.DownloadButton(visible="hidden", elem_id="receipt-file")
 
     # --- wiring
     # --------------------------------------------------------------------------------------------------------
@@ -124,7 +129,8 @@ class ChatTab:
         self.stop.click(self.on_stop, None, None, queue=False, **private)
         self.undo.click(self.on_undo, [self.store], out, **private)
         gr.on([self.clear.click, self.chat.clear], self.on_clear, None, out, **private)
-        self.receipt.click(self.on_receipt, [self.store], [self.receipt], **private)
+        made = self.receipt.click(self.on_receipt, [self.store], [self.receipt_file], **private)
+        made.success(None, js=_DOWNLOAD.format("#receipt-file"), **private)
         blocks.load(self.on_load, [self.store], [self.chat], **private)
         blocks.unload(self.on_unload)
         ahead: dict[str, Any] = {**private, "trigger_mode": "always_last"}
@@ -152,7 +158,8 @@ class ChatTab:
         panel.preset.input(self.on_preset, [self.bar.choice, panel.preset, *panel.inputs], panel.inputs, **private)
         panel.neutral.click(self.on_neutral, [self.bar.choice, *panel.inputs], panel.inputs, **private)
         panel.defaults.click(self.on_defaults, [self.bar.choice], panel.inputs, **private)
-        panel.save.click(self.on_save_settings, panel.inputs, [panel.save], **private)
+        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **private)
+        made.success(None, js=_DOWNLOAD.format("#saved-settings"), **private)
         panel.load.upload(self.on_load_settings, [self.bar.choice, panel.load], panel.inputs, **private)
 
     # --- handlers: talking
@@ -305,7 +312,7 @@ class ChatTab:
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         if facts is None:
             gr.Info(self.texts("chat.no_receipt"))
-            return gr.skip()
+            return None
         path = Path(tempfile.mkdtemp(prefix="tsumami-")) / "receipt.json"
         path.write_text(json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return str(path)
@@ -357,7 +364,7 @@ class ChatTab:
             return knob_panel.to_file(knob_panel.read_panel(values))
         except TsumamiError as error:
             gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            return gr.skip()
+            return None
 
     def on_load_settings(self, choice: Any, path: str) -> list[Any]:
         """Turn the knobs to the settings of a file."""

@@ -30,13 +30,16 @@ _LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": 
 
 @dataclass(frozen=True, slots=True)
 class KnobPanel:
-    """The components: one per knob in the table's order, presets, files, and where a problem is shown."""
+    """The components: one per knob in the table's order, presets, files, and where a problem is shown. `saved` is the
+    file behind `save`.
+    """
 
     knobs: dict[str, Any]
     preset: gr.Dropdown
     neutral: gr.Button
     defaults: gr.Button
-    save: gr.DownloadButton
+    save: gr.Button
+    saved: gr.DownloadButton
     load: gr.UploadButton
     problem: gr.Markdown
 
@@ -61,7 +64,8 @@ def build(texts: Texts, n_ctx: int) -> KnobPanel:
         )
         defaults = gr.Button(texts("knobs.defaults"), size="sm", min_width=70, elem_id="defaults")
         neutral = gr.Button(texts("knobs.neutral"), size="sm", min_width=70, elem_id="neutral")
-        save = gr.DownloadButton(texts("knobs.save"), size="sm", min_width=70, elem_id="save-settings")
+        save = gr.Button(texts("knobs.save"), size="sm", min_width=70, elem_id="save-settings")
+        saved = gr.DownloadButton(visible="hidden", elem_id="saved-settings")
         load = gr.UploadButton(
             texts("knobs.load"), size="sm", min_width=70, file_types=[".json"], elem_id="load-settings"
         )
@@ -79,7 +83,7 @@ def build(texts: Texts, n_ctx: int) -> KnobPanel:
                 for knob in members:
                     knobs[knob.name] = _component(texts, knob, n_ctx)
     ordered = {name: knobs[name] for name in KNOBS}
-    return KnobPanel(ordered, preset, neutral, defaults, save, load, problem)
+    return KnobPanel(ordered, preset, neutral, defaults, save, saved, load, problem)
 
 
 def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
