@@ -179,7 +179,7 @@ class Desk:
             match value:
                 case bool():
                     knob.locator("input[type=checkbox]").set_checked(value)
-                case str():
+                case str() if knob.locator("textarea").count():
                     knob.locator("textarea").fill(value)
                 case int() | float() if knob.locator("input[type=radio]").count():
                     knob.locator(f"input[type=radio][value='{value}']").check()
