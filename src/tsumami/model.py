@@ -39,8 +39,7 @@ class Model:
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
 
-    # --- generating
-    # ------------------------------------------------------------------------------------------------------
+    # --- generating ---
 
     def run(self, prompt: PromptLike, settings: Settings | None = None, *, ledger: bool = False, **knobs: Any) -> Run:
         """Generate from `prompt` and wait for the run.
@@ -131,8 +130,7 @@ class Model:
         """Run it again and say whether tokens and numbers are the same, bit for bit, or what differs."""
         return verify_run(self, run)
 
-    # --- tokens
-    # ------------------------------------------------------------------------------------------------------------
+    # --- tokens ---
 
     def tokenize(self, text: str, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
         """Token ids of a text. `add_special`: put BOS where the model wants it; `parse_special`: read `<s>` and the
@@ -151,8 +149,7 @@ class Model:
         """The text of token ids; bytes that are no character come out as U+FFFD."""
         return b"".join(map(self.tokenizer.piece, tokens)).decode("utf-8", "replace")
 
-    # --- facts (the seam of runs/backend.py)
-    # ---------------------------------------------------------------------------------
+    # --- facts (the seam of runs/backend.py) ---
 
     @property
     def _native(self) -> NativeModel:
@@ -237,8 +234,7 @@ class Model:
         """Computes ledgers for runs of this model."""
         return functools.partial(replay, self)
 
-    # --- life
-    # --------------------------------------------------------------------------------------------------------------
+    # --- life ---
 
     def close(self) -> None:
         """End the engine, cancelling what runs, and free the memory."""

@@ -64,8 +64,7 @@ def token_data_pointer(memory: npt.NDArray[np.void]) -> Any:
     return ctypes.cast(memory.ctypes.data, ctypes.POINTER(_c.llama_token_data))
 
 
-# --- the log
-# -----------------------------------------------------------------------------------------------------------
+# --- the log ---
 
 _LOG_WARN = 3
 _recent_log: collections.deque[str] = collections.deque(maxlen=200)
@@ -97,8 +96,7 @@ def _captured_log() -> Iterator[Callable[[], str]]:
     yield text
 
 
-# --- facts about the build
-# ---------------------------------------------------------------------------------------------
+# --- facts about the build ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +129,7 @@ def supports_gpu() -> bool:
     return bool(_c.llama_supports_gpu_offload())
 
 
-# --- model and vocabulary
-# ----------------------------------------------------------------------------------------------
+# --- model and vocabulary ---
 
 
 class Vocab:
@@ -326,8 +323,7 @@ def _load_error(path: Path, log: str) -> Exception:
     return ModelFormatError(f"{path.name}: llama.cpp cannot load this file: {log or 'it gave no reason'}")
 
 
-# --- context
-# -----------------------------------------------------------------------------------------------------------
+# --- context ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,11 +413,10 @@ class NativeContext:
         """Run the model over `rows` (at most `n_batch`)."""
         count = len(rows)
         assert 0 < count <= self.n_batch, count
-        for i, row in enumerate(rows):
-            self._tokens[i] = row.token
-            self._positions[i] = row.position
-            self._slots[i] = row.slot
-            self._outputs[i] = row.output
+        self._tokens[:count] = [row.token for row in rows]
+        self._positions[:count] = [row.position for row in rows]
+        self._slots[:count] = [row.slot for row in rows]
+        self._outputs[:count] = [row.output for row in rows]
         self._batch.n_tokens = count
         with _captured_log() as log:
             code = _c.llama_decode(self.pointer, self._batch)
@@ -465,8 +460,7 @@ class NativeContext:
         _c.llama_memory_clear(self._memory, False)
 
 
-# --- samplers
-# ----------------------------------------------------------------------------------------------------------
+# --- samplers ---
 
 
 class NativeSampler:
@@ -635,8 +629,7 @@ def json_schema_to_gbnf(schema: str) -> str:
         raise GrammarError(f"this JSON schema cannot be turned into a grammar: {error}") from error
 
 
-# --- quantiser
-# ---------------------------------------------------------------------------------------------------------
+# --- quantiser ---
 
 FTYPES: Final = {"F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q4_K_M": 15, "Q6_K": 18, "F32": 0, "BF16": 32}
 

@@ -174,8 +174,7 @@ def freed(client: Client, seconds: float = 10) -> bool:
     return True
 
 
-# --- what there is
-# -----------------------------------------------------------------------------------------------------
+# --- what there is ---
 
 
 def test_the_endpoints_are_documented_and_nothing_else_is_public(server: Server) -> None:
@@ -204,8 +203,7 @@ def test_an_error_is_in_the_language_of_the_address(server: Server, connect: Cal
         connect(server.url + "ja/").predict(PROMPT, {"top_p": 2}, api_name="/run")
 
 
-# --- generating
-# --------------------------------------------------------------------------------------------------------
+# --- generating ---
 
 
 def test_the_library_gives_the_same_run(client: Client, model: tsumami.Model) -> None:
@@ -263,8 +261,7 @@ def test_verify_says_that_a_run_is_the_same(client: Client) -> None:
     assert (found["same"], found["same_tokens"], found["first_difference"]) == (False, True, 2)
 
 
-# --- the format of ELYZA, through the page's own path and through the endpoint
-# --------------------------------------------
+# --- the format of ELYZA, through the page's own path and through the endpoint ---
 
 ELYZA: Final = [
     (0, 0, NOTHING, 0),
@@ -319,8 +316,7 @@ def test_the_endpoint_sends_elyzas_prompt_character_for_character(
     assert answer["facts"]["template"] == "llama2"
 
 
-# --- looking
-# -----------------------------------------------------------------------------------------------------------
+# --- looking ---
 
 
 def test_tokens_add_up_to_the_text(client: Client) -> None:
@@ -379,8 +375,7 @@ def test_what_cannot_work_is_an_error_that_says_why(
     assert says in str(caught.value)
 
 
-# --- many, and gone
-# ----------------------------------------------------------------------------------------------------
+# --- many, and gone ---
 
 
 def test_eight_clients_at_once_get_what_each_gets_alone(
@@ -450,8 +445,7 @@ def test_a_client_that_goes_away_frees_the_engine(client: Client, server: Server
     assert freed(client)
 
 
-# --- voice
-# -------------------------------------------------------------------------------------------------------------
+# --- voice ---
 
 
 def test_what_is_spoken_is_a_wav_file_and_is_heard_again(client: Client) -> None:
@@ -477,8 +471,7 @@ def test_silence_is_heard_as_silence(client: Client, tmp_path: Path) -> None:
     assert heard["reason"]
 
 
-# --- password and proxy
-# ------------------------------------------------------------------------------------------------
+# --- password and proxy ---
 
 
 def test_a_password_is_asked_for_and_let_in(tmp_path: Path, connect: Callable[..., Client]) -> None:

@@ -155,8 +155,7 @@ def test_a_value_from_a_file_is_read_as_utf8(tmp_path: Path) -> None:
         parse(KNOBS["grammar"], f"@{path}")
 
 
-# --- precedence and files
-# -------------------------------------------------------------------------------------------
+# --- precedence and files ---
 
 
 def test_later_words_win_over_earlier_ones(tmp_path: Path) -> None:

@@ -145,8 +145,7 @@ def test_an_inexact_run_says_why(invoke: Any) -> None:
     assert "not exact · fast mode" in invoke("run", PROMPT, "--fast", *SHORT).err
 
 
-# --- real processes
-# -------------------------------------------------------------------------------------------------
+# --- real processes ---
 
 
 def test_ctrl_c_stops_and_prints_what_there_is(tmp_path: Path) -> None:

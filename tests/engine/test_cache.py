@@ -104,8 +104,7 @@ class Desk:
         assert sorted([*slots, *self.cache._free_numbers]) == list(range(self.n_slots))
 
 
-# --- any order of doings
-# ---------------------------------------------------------------------------------------------
+# --- any order of doings ---
 
 TOKENS = st.lists(st.integers(0, 1), min_size=1, max_size=7)
 WHICH = st.integers(0, 7)
@@ -171,6 +170,12 @@ class AnyOrder(RuleBasedStateMachine):
         assert all(slot.rank != rank for slot in self.desk.cache._slots.values())
 
     @rule()
+    def make_ready(self) -> None:
+        open_ones = [slot for slot in self.desk.cache._slots.values() if slot.live]
+        self.desk.cache.make_ready()
+        assert all(self.desk.cache._slots.get(slot.number) is slot for slot in open_ones)
+
+    @rule()
     def forget(self) -> None:
         self.desk.cache.forget()
         assert self.desk.cache.free_cells == self.desk.cache.n_cells
@@ -212,8 +217,7 @@ TestWithoutReuse = WithoutReuse.TestCase
 TestWithoutGoingBack = WithoutGoingBack.TestCase
 
 
-# --- one by one
-# ------------------------------------------------------------------------------------------------------
+# --- one by one ---
 
 
 def test_a_fork_costs_no_cells_until_it_goes_its_own_way() -> None:
@@ -323,6 +327,26 @@ def test_a_collection_frees_a_quarter_at_once() -> None:
     desk.feed(Sequence(), [50])
     assert desk.cache.free_cells == 24 // 4 - 1
     desk.check()
+
+
+def test_between_crowds_half_of_the_cells_are_made_free_the_oldest_going_first() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    for i in range(7):
+        with Sequence() as sequence:
+            desk.feed(sequence, [i, 1, 2])
+    desk.cache.make_ready()
+    assert desk.cache.free_cells == 24 // 2
+    assert sorted(slot.tokens[0] for slot in desk.cache._slots.values()) == [3, 4, 5, 6]
+    desk.check()
+
+
+def test_while_a_quarter_of_the_cells_is_free_every_cache_is_kept() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    for i in range(6):
+        with Sequence() as sequence:
+            desk.feed(sequence, [i, 1, 2])
+    desk.cache.make_ready()
+    assert [desk.feed(Sequence(), [i, 1, 2]) for i in (0, 5)] == [2, 2]
 
 
 def test_a_collection_cuts_what_could_not_be_continued_and_it_is_computed_again() -> None:

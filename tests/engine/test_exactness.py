@@ -27,8 +27,7 @@ from .reference import Reference, digest
 
 PATIENCE = 300.0
 
-# --- real weights, every type that is promised
-# ---------------------------------------------------------------------------
+# --- real weights, every type that is promised ---
 
 KINDS = ["Q4_1", "Q8_0", "Q4_K_M", "Q6_K", "gemma"]
 LENGTH = 640  # beyond 512 cells
@@ -160,8 +159,7 @@ def _cached(tokens: list[int]) -> Program[dict[int, bytes]]:
     return got
 
 
-# --- random schedules, on the tiny model
-# ---------------------------------------------------------------------------------
+# --- random schedules, on the tiny model ---
 
 N_LINES, LINE = 6, 150
 
@@ -311,8 +309,7 @@ class _Digest:
     __hash__ = None  # type: ignore[assignment]
 
 
-# --- why cells ascend (cells.py)
-# ---------------------------------------------------------------------------------------------
+# --- why cells ascend (cells.py) ---
 
 
 def test_a_tail_in_a_hole_below_its_head_would_differ(tiny: NativeModel, tiny_reference: Reference) -> None:
@@ -393,8 +390,7 @@ def _without_keepers(self: NativeContext, source: int, target: int, start: int, 
         _copy(self, source, target, start, end)
 
 
-# --- the self-check
-# ------------------------------------------------------------------------------------------------------
+# --- the self-check ---
 
 
 @pytest.mark.parametrize("kind", ["Q8_0", "Q4_1"])

@@ -65,8 +65,7 @@ def logits_by_id(candidates: Candidates) -> dict[int, float]:
     return dict(zip(candidates.ids.tolist(), candidates.logits.tolist(), strict=True))
 
 
-# --- what a stage does, worked out by hand
-# ------------------------------------------------------------------------------
+# --- what a stage does, worked out by hand ---
 
 FIVE = (0.1, 0.3, 0.05, 0.4, 0.15)  # ids 0..4; descending: 3, 1, 4, 0, 2
 
@@ -185,8 +184,7 @@ def test_dynamic_temperature_can_turn_itself_off() -> None:
     assert after.probs().tolist() == [1.0, 0.0]
 
 
-# --- the same on random candidates, against plain.py
-# ------------------------------------------------------------------------
+# --- the same on random candidates, against plain.py ---
 
 LOGITS = st.lists(st.integers(-800, 800).map(lambda n: n / 64), min_size=1, max_size=40, unique=True)
 SHARES = st.integers(0, 100).map(lambda n: n / 100)
@@ -251,8 +249,7 @@ def expect(stage: str, knobs: Settings, before: Candidates, history: list[int]) 
         raise
 
 
-# --- promises of every stage
-# --------------------------------------------------------------------------------------------------
+# --- promises of every stage ---
 
 
 @pytest.mark.parametrize("stage", STAGES)

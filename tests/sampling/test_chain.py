@@ -53,8 +53,7 @@ def play(chain: Chain, rows: Sequence[Row]) -> list[Pick | None]:
     return picks
 
 
-# --- which stages there are
-# ---------------------------------------------------------------------------------------------------
+# --- which stages there are ---
 
 
 @pytest.mark.parametrize("order", ["classic", "llama.cpp", ("top_p", "temperature"), ()])
@@ -120,8 +119,7 @@ def test_a_chain_is_its_stages_one_after_another(drawn: Settings, model: Model, 
     assert candidates.logits.tobytes() == whole.logits.tobytes()
 
 
-# --- state
-# ------------------------------------------------------------------------------------------------------------------
+# --- state ---
 
 
 @pytest.mark.parametrize("name", BUSY)
@@ -172,8 +170,7 @@ def test_the_prompt_is_seen_by_penalties_and_dry_and_not_by_a_grammar(model: Mod
     assert b"zebra".startswith(model.vocab.piece(constrained.choose(rows[0]).pick.token))
 
 
-# --- law 1: looking changes nothing
-# ------------------------------------------------------------------------------------------
+# --- law 1: looking changes nothing ---
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -195,8 +192,7 @@ def test_watched_a_chain_chooses_the_same_from_the_same_bytes(drawn: Settings, m
         unwatched.accept(expected.pick.token)
 
 
-# --- idle knobs
-# -------------------------------------------------------------------------------------------------------------
+# --- idle knobs ---
 
 
 @settings(max_examples=250, deadline=None, derandomize=True)
@@ -242,8 +238,7 @@ def outcome(drawn: Settings, model: Model, rows: list[Row]) -> list[Any]:
     return left
 
 
-# --- ways to choose
-# --------------------------------------------------------------------------------------------------------------
+# --- ways to choose ---
 
 
 def test_greedy_takes_the_first_of_the_best_and_names_the_roll_of_its_step() -> None:
@@ -304,8 +299,7 @@ def test_effective_seed_is_the_given_one_or_a_fresh_one_that_can_be_given() -> N
     assert all(Settings(seed=seed).seed == seed for seed in fresh)
 
 
-# --- where there is nothing to choose, and what is refused
-# ------------------------------------------------------------------------
+# --- where there is nothing to choose, and what is refused ---
 
 
 def test_where_everything_is_forbidden_the_chain_says_so() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.sampling.bare import Row
 
 from tsumami.sampling import Candidates, Draw
-from tsumami.sampling.measure import final_probabilities, measure_raw
+from tsumami.sampling.measure import final_probabilities, likeliest, measure_raw
 
 ROWS = st.lists(st.floats(-60, 60, width=32), min_size=1, max_size=60)
 
@@ -20,6 +20,21 @@ def precisely(row: Row) -> tuple[np.ndarray, float]:
     p /= p.sum()
     known = p[p > 0]
     return p, float(-(known * np.log2(known)).sum())
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    size=st.sampled_from([1, 9, 63, 64, 65, 127, 640, 5000]),
+    count=st.integers(1, 80),
+    levels=st.sampled_from([1, 2, 9, 10_000]),
+    banned=st.sampled_from([0.0, 0.5, 0.99]),
+    seed=st.integers(0, 99),
+)
+def test_the_likeliest_are_a_full_sorts_first(size: int, count: int, levels: int, banned: float, seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    row = dice.integers(0, levels, size).astype(np.float32)
+    row[dice.random(size) < banned] = -np.inf
+    assert likeliest(row, count).tolist() == np.lexsort((np.arange(size), -row))[:count].tolist()
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

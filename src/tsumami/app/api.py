@@ -159,8 +159,7 @@ class Endpoints:
     # one thread a call: the pool of Gradio would let forty long runs keep everybody else waiting
     _threads: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, math.inf))
 
-    # --- generating
-    # ----------------------------------------------------------------------------------------------------
+    # --- generating ---
 
     @endpoint
     async def run(
@@ -231,8 +230,7 @@ class Endpoints:
             for growing in self._reply(request, conversation, made, sending, model):
                 yield _answer(growing)
 
-    # --- looking
-    # -------------------------------------------------------------------------------------------------------
+    # --- looking ---
 
     @endpoint
     async def tokenize(
@@ -289,8 +287,7 @@ class Endpoints:
         """Run it again and say whether every token and every probability is the same, bit for bit, or what differs."""
         return await self._with_call(request, functools.partial(self._verify, run, model))
 
-    # --- listening and speaking
-    # ----------------------------------------------------------------------------------------
+    # --- listening and speaking ---
 
     @endpoint
     async def transcribe(
@@ -323,8 +320,7 @@ class Endpoints:
         """A client has closed its connection: end what it has under way."""
         self.calls.give_up(request)
 
-    # --- the work, in a thread
-    # -----------------------------------------------------------------------------------------
+    # --- the work, in a thread ---
 
     async def _with_call(self, request: gr.Request, work: Callable[[Call], _T]) -> _T:
         """Do the work in a thread of its own, and give it up if the call is cancelled."""
@@ -440,8 +436,7 @@ class Endpoints:
         }
 
 
-# --- values
-# ------------------------------------------------------------------------------------------------------------
+# --- values ---
 
 
 def conversation_of(messages: Sequence[Message]) -> Conversation:
@@ -515,8 +510,7 @@ def _check_settings(settings: dict[str, Any], _: Call) -> dict[str, Any]:
     }
 
 
-# --- sound
-# -------------------------------------------------------------------------------------------------------------
+# --- sound ---
 
 
 @functools.lru_cache(maxsize=2)

@@ -60,8 +60,7 @@ class ChatTab:
     panel: knob_panel.KnobPanel = field(init=False)
     voice: VoiceRow = field(init=False)
 
-    # --- layout
-    # --------------------------------------------------------------------------------------------------------
+    # --- layout ---
 
     def build(self) -> None:
         """Lay out the tab; call inside a `gr.Blocks`."""
@@ -109,8 +108,7 @@ class ChatTab:
             self.receipt = gr.Button(texts("chat.receipt"), size="sm", min_width=70, elem_id="receipt")
             self.receipt_file = gr.DownloadButton(visible="hidden", elem_id="receipt-file")
 
-    # --- wiring
-    # --------------------------------------------------------------------------------------------------------
+    # --- wiring ---
 
     def wire(self, blocks: gr.Blocks) -> None:
         """Connect events. Handlers of the page are private; scripts use the named endpoints of api.py."""
@@ -162,8 +160,7 @@ class ChatTab:
         made.success(None, js=_DOWNLOAD.format("#saved-settings"), **private)
         panel.load.upload(self.on_load_settings, [self.bar.choice, panel.load], panel.inputs, **private)
 
-    # --- handlers: talking
-    # -----------------------------------------------------------------------------------------------
+    # --- handlers: talking ---
 
     def on_send(self, request: gr.Request, message: str | None, stored: Any, *how: Any) -> Iterator[Any]:
         """Ask what was typed."""
@@ -287,8 +284,7 @@ class ChatTab:
     def _skip(self) -> tuple[Any, ...]:
         return (gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
-    # --- handlers: around the talk
-    # -----------------------------------------------------------------------------------------
+    # --- handlers: around the talk ---
 
     def on_load(self, stored: Any) -> Any:
         """Show the conversation that the browser has kept."""
@@ -334,8 +330,7 @@ class ChatTab:
         except TsumamiError as error:
             return f'<div class="context full"><span>{escape(self.texts.error(error))}</span></div>'
 
-    # --- handlers: knobs
-    # -----------------------------------------------------------------------------------------------------
+    # --- handlers: knobs ---
 
     def on_knobs(self, *values: Any) -> list[Any]:
         """Grey what does nothing."""

@@ -61,8 +61,7 @@ _PATIENCE: Final = 10.0  # seconds that one question for a clip may wait
 _logger = logging.getLogger(__name__)
 
 
-# --- listening
-# -----------------------------------------------------------------------------------------------------------
+# --- listening ---
 
 
 class Ears:
@@ -163,8 +162,7 @@ def _stand_back(niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
-# --- speaking
-# ------------------------------------------------------------------------------------------------------------
+# --- speaking ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +317,7 @@ def _everybodys_mouth() -> Mouth:
     return Mouth()
 
 
-# --- the page
-# ------------------------------------------------------------------------------------------------------------
+# --- the page ---
 
 
 @dataclass(slots=True)

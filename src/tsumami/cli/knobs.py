@@ -41,8 +41,7 @@ _ESCAPE: Final = re.compile(r"\\(n|r|t|\\|u[0-9a-fA-F]{4})")
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 
 
-# --- a text as a value
-# ----------------------------------------------------------------------------------------------
+# --- a text as a value ---
 
 
 def parse(knob: Knob, text: str | list[str]) -> Any:
@@ -123,8 +122,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 
 
-# --- the options
-# ----------------------------------------------------------------------------------------------------
+# --- the options ---
 
 
 def flag(name: str) -> str:

@@ -80,8 +80,7 @@ class Session:
         prompt = self.model.prompt([*system, *self.said], template=self.template, memory=self.memory)
         return self.model.stream(prompt, self.settings)
 
-    # --- commands: each takes the rest of its line and gives what to say
-    # ------------------------------------------------
+    # --- commands: each takes the rest of its line and gives what to say ---
 
     def set(self, rest: str) -> str:
         """Change a knob, or show one, or what differs from the defaults."""

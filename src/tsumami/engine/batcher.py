@@ -87,9 +87,14 @@ class _Job:
         return min(self.progress(), len(self.target) - 1)
 
     def result(self, n_vocab: int) -> Rows:
-        logits = np.stack(self.logits) if self.logits else np.empty((0, n_vocab), np.float32)
-        hidden = np.stack(self.hidden) if self.hidden else None
-        return Rows(logits, hidden, self.reused or 0)
+        return Rows(_stacked(self.logits, n_vocab), _stacked(self.hidden, 0) if self.hidden else None, self.reused or 0)
+
+
+def _stacked(rows: list[Float32Array], width: int) -> Float32Array:
+    """Rows as one array (n, width); a single one, the case of every generated token, without another copy."""
+    if len(rows) == 1:
+        return rows[0][np.newaxis]
+    return np.stack(rows) if rows else np.empty((0, width), np.float32)
 
 
 class Ticket(Generic[T]):
@@ -152,8 +157,7 @@ class Engine:
             partial=not self.model.recurrent,
         )
 
-    # --- asked from any thread
-    # -----------------------------------------------------------------------------------------
+    # --- asked from any thread ---
 
     @property
     def n_cells(self) -> int:
@@ -242,8 +246,7 @@ class Engine:
         with self._condition:
             self._condition.notify()
 
-    # --- the engine's thread
-    # ---------------------------------------------------------------------------------------------
+    # --- the engine's thread ---
 
     def _loop(self) -> None:
         try:
@@ -269,6 +272,8 @@ class Engine:
                 self._condition.wait()
             if self._closing:
                 return False
+            if not self._running:
+                self._cache.make_ready()
             arrived = list(self._incoming)
             self._incoming.clear()
             self._running += arrived

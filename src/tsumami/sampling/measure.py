@@ -6,11 +6,15 @@ Guarantee: the same row gives the same numbers, whoever asks; looking changes no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
+
+_BLOCKS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,7 @@ def measure_raw(row: Float32Array, token: int, n_top: int) -> RawMeasure:
     total = float(weights.sum(dtype=np.float64))
     # H = ln Z - sum p·(l - max); products in float32 are exact enough, their sum is not, hence the double accumulator
     entropy = (np.log(total) - float(np.dot(weights, np.maximum(shifted, np.float32(-200)))) / total) / np.log(2)
-    n_top = min(n_top, len(row))
-    top = np.argpartition(row, len(row) - n_top)[len(row) - n_top :]
-    top = top[np.lexsort((top, -row[top]))]
+    top = likeliest(row, n_top)
     return RawMeasure(
         p=float(weights[token]) / total,
         rank=1 + int(np.count_nonzero(row > row[token])),
@@ -44,6 +46,22 @@ def measure_raw(row: Float32Array, token: int, n_top: int) -> RawMeasure:
         top_ids=tuple(top.tolist()),
         top_p=tuple((weights[top].astype(np.float64) / total).tolist()),
     )
+
+
+def likeliest(row: Float32Array, count: int) -> npt.NDArray[np.intp]:
+    """The ids of the `count` largest logits, largest first, the smaller id first among equals: shape (count,).
+
+    The maxima of 64 interleaved blocks hold at least `count` entries that reach the block maxima's own `count`-th
+    largest, so only what reaches that threshold has to be sorted.
+    """
+    count = min(count, len(row))
+    width = len(row) // _BLOCKS
+    if width == 0 or count > _BLOCKS:
+        near = np.arange(len(row))
+    else:
+        blocks = row[: width * _BLOCKS].reshape(width, _BLOCKS).max(axis=0)
+        near = np.flatnonzero(row >= np.partition(blocks, _BLOCKS - count)[_BLOCKS - count])
+    return near[np.lexsort((near, -row[near]))][:count]
 
 
 def final_probabilities(candidates: Candidates, ids: tuple[int, ...]) -> tuple[float, ...]:
