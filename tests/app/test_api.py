@@ -186,6 +186,7 @@ def test_the_endpoints_are_documented_and_nothing_else_is_public(server: Server)
         for parameter in endpoint["parameters"]:
             assert parameter["parameter_name"] not in ("self", "request")
             assert parameter["type"], (name, parameter)
+            assert parameter["python_type"]["description"], (name, parameter)
         assert all(returned["type"] for returned in endpoint["returns"]), name
 
 

@@ -43,24 +43,24 @@ from tsumami.runs import Run, Stream
 from tsumami.settings import Settings
 from tsumami.speech import Audio, Listener, Sentences, WhisperListener, speakable, speaker_for
 
-_MODEL: Final = "name of a model as `models` lists them, a path, or owner/repo:file.gguf; default: the server's own"
+_MODEL: Final = "Name of a model as `models` lists them, a path, or owner/repo:file.gguf; default: the server's own"
 _PARAMETERS: Final = {
-    "prompt": "the text to complete, sent to the model as it is",
-    "settings": 'knob names and values, such as {"temperature": 0.3, "seed": 1}; the rest have their defaults',
+    "prompt": "The text to complete, sent to the model as it is",
+    "settings": 'Knob names and values, such as {"temperature": 0.3, "seed": 1}; the rest have their defaults',
     "model": _MODEL,
     "name": _MODEL,
-    "messages": "objects with `role` (user and assistant in turn; the first may be system) and `content`",
-    "template": "how messages become a prompt: model (its own template), llama2 or raw; default: model, else raw",
-    "system": "system prompt; default: the system message, if any",
-    "memory": "past exchanges to remember; -1 for all; default: all, and 2 in the llama2 format",
-    "text": "any text",
-    "add_special": "put the beginning-of-text token in front where the model wants one",
-    "parse_special": "read the names of special tokens, such as <s>, as these tokens",
-    "run": "what `run` gave, or a saved run",
-    "audio": "a WAV file of any sample rate; in Python handle_file(path)",
-    "language": "code such as ja or en; null: recognise it (transcribe), or choose it by the text (speak)",
+    "messages": "Objects with `role` (user and assistant in turn; the first may be system) and `content`",
+    "template": "How messages become a prompt: model (its own template), llama2 or raw; default: model, else raw",
+    "system": "System prompt; default: the system message, if any",
+    "memory": "Past exchanges to remember; -1 for all; default: all, and 2 in the llama2 format",
+    "text": "Any text",
+    "add_special": "Put the beginning-of-text token in front where the model wants one",
+    "parse_special": "Read the names of special tokens, such as <s>, as these tokens",
+    "run": "What `run` gave, or a saved run",
+    "audio": "A WAV file of any sample rate; in Python handle_file(path)",
+    "language": "Code such as ja or en; null: recognise it (transcribe), or choose it by the text (speak)",
     "size": "Whisper's size: tiny, base, small, medium, large-v3, large-v3-turbo",
-    "voice": "openjtalk, kokoro:jf_alpha, espeak:en-us …; default: chosen by text and language",
+    "voice": "One of openjtalk, kokoro:jf_alpha, espeak:en-us …; default: chosen by text and language",
     "speed": "0.5 to 2",
 }
 """What each parameter is, whichever endpoint has it."""
@@ -76,17 +76,13 @@ def endpoint(method: _F) -> _F:
     """Make a method of `Endpoints` one that `register` declares.
 
     Gradio takes a return annotation as it stands, so it gets the type instead of its name, and of a stream the type of
-    what comes; and it reads what the parameters are from the docstring.
+    what comes.
     """
     function: Any = method
-    signature = inspect.signature(function)
     returned = typing.get_type_hints(function)["return"]
     if typing.get_origin(returned) is Iterator:
         (returned,) = typing.get_args(returned)
-    function.__signature__ = signature.replace(return_annotation=returned)
-    about, _, answer = (inspect.getdoc(function) or "").partition("\n\nReturns:")
-    lines = [about, "", "Args:", *(f"    {n}: {_PARAMETERS[n]}" for n in signature.parameters if n in _PARAMETERS)]
-    function.__doc__ = "\n".join([*lines, f"Returns:{answer}"] if answer else lines)
+    function.__signature__ = inspect.signature(function).replace(return_annotation=returned)
     _ENDPOINTS.append(function.__name__)
     return method
 
@@ -95,9 +91,29 @@ def register(blocks: gr.Blocks, texts: Texts, shelf: Shelf) -> Endpoints:
     """Give the page its endpoints; call inside `blocks`. Their errors are in the language of `texts`."""
     endpoints = Endpoints(texts, shelf)
     for name in _ENDPOINTS:
-        declare_api(getattr(endpoints, name), api_name=name, concurrency_limit=None, concurrency_id="api")
+        _declare(blocks, name, getattr(endpoints, name))
     blocks.unload(endpoints.on_gone)
     return endpoints
+
+
+def _declare(blocks: gr.Blocks, name: str, method: Callable[..., Any]) -> None:
+    """Declare an endpoint, and say for Gradio's documentation page what it does, takes and gives."""
+    about, _, answer = " ".join((inspect.getdoc(method) or "").split()).partition(" Returns: ")
+    declared = declare_api(
+        method,
+        api_name=name,
+        api_description=f"{about} Returns {answer}." if answer else about,
+        concurrency_limit=None,
+        concurrency_id="api",
+    )
+    function: Any = blocks.fns[declared["id"]]
+    parameters = [parameter for parameter in inspect.signature(method).parameters if parameter in _PARAMETERS]
+    for parameter, part in zip(parameters, function.inputs, strict=True):
+        part.label = parameter
+        part.api_info()["additional_description"] = f"{_PARAMETERS[parameter]}."
+    (part,) = function.outputs
+    part.label = "answer"
+    part.api_info()["description"] = answer
 
 
 class Call(Sessions):
