@@ -42,6 +42,8 @@ def facts(**changes: Any) -> ReplyFacts:
     return dataclasses.replace(ReplyFacts.of(run), **changes)
 
 
+patient = settings(deadline=None)  # for examples on a machine that is busy with other tests
+
 # --- conversations
 
 exchanges = st.builds(
@@ -55,11 +57,13 @@ json_values = st.recursive(
 )
 
 
+@patient
 @given(conversations)
 def test_a_conversation_comes_back_from_json(conversation: Conversation) -> None:
     assert Conversation.from_json(json.loads(json.dumps(conversation.to_json()))) == conversation
 
 
+@patient
 @given(json_values)
 def test_garbage_in_the_storage_is_an_empty_conversation(garbage: Any) -> None:
     assert Conversation.from_json(garbage) == Conversation()
@@ -67,6 +71,7 @@ def test_garbage_in_the_storage_is_an_empty_conversation(garbage: Any) -> None:
     assert Conversation.from_json(wrapped) == Conversation()
 
 
+@patient
 @given(st.sampled_from([field.name for field in dataclasses.fields(ReplyFacts)]), json_values)
 def test_broken_facts_in_the_storage_never_break_the_page(name: str, garbage: Any) -> None:
     stored = Conversation((Exchange("a", "b", facts()),)).to_json()
@@ -77,6 +82,7 @@ def test_broken_facts_in_the_storage_never_break_the_page(name: str, garbage: An
     assert Conversation.from_json(stored) == Conversation()
 
 
+@patient
 @given(conversations, st.text(), st.data())
 def test_edits_make_new_conversations(conversation: Conversation, text: str, data: st.DataObject) -> None:
     before = conversation.to_json()
@@ -110,6 +116,7 @@ def test_what_the_panel_shows_reads_back_to_the_same_settings(made: Settings) ->
     assert knob_panel.read_panel([contents[name] for name in KNOBS]) == made
 
 
+@patient
 @given(st.lists(st.text(min_size=1)))
 def test_typed_lists_read_back(values: list[str]) -> None:
     assert read(KNOBS["stop"], shown(KNOBS["stop"], values)) == values
@@ -144,6 +151,7 @@ def test_every_preset_fills_greys_and_reads_back(texts: Texts, name: str) -> Non
     assert idle == set(made.idle_knobs()) - {"samplers"}
 
 
+@patient
 @given(st.lists(st.sampled_from(STAGES), unique=True).map(tuple) | st.sampled_from([("classic"), ("llama.cpp")]))
 def test_the_chain_reads_back(order: str | tuple[str, ...]) -> None:
     made = Settings.from_mapping({"samplers": order})
@@ -223,6 +231,7 @@ def test_the_browsers_language_is_taken(header: str, language: str) -> None:
     assert preferred(header) == language
 
 
+@patient
 @given(st.text())
 def test_no_language_header_breaks(header: str) -> None:
     assert preferred(header) in LANGUAGES
@@ -448,6 +457,7 @@ def test_a_second_reply_of_a_session_ends_the_first_and_no_other() -> None:
 # --- what is shown
 
 
+@patient
 @given(st.text() | st.sampled_from(["```", "\n```\n", "````\n```", "~~~", "``` ", "\r```"]))
 def test_no_prompt_ends_its_code_block(prompt: str) -> None:
     shown_text = view.account(EN, facts(prompt=prompt, receipt={"prompt": prompt}))
@@ -457,6 +467,31 @@ def test_no_prompt_ends_its_code_block(prompt: str) -> None:
     fence = fences[0].removesuffix("text")
     inside = re.split(r"\r\n|\r|\n", prompt)
     assert not any(re.match(rf"^ {{0,3}}{fence}`*\s*$", line) for line in inside)
+
+
+@patient
+@given(
+    st.lists(st.sampled_from(["<b>", "&lt;", "&amp;", "`", "``", "```", "\n", "~~~", " ", "x", "<", "&", "</p>"])).map(
+        "".join
+    )
+)
+def test_what_is_shown_as_text_reads_back(said: str) -> None:
+    assert view.as_said(view.as_text(said)) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("<b>hi</b> & <3", "&lt;b>hi&lt;/b> & <3"),
+        ("&lt; is <", "&amp;lt; is <"),
+        ("`<b>` <b>", "`<b>` &lt;b>"),
+        ("```\n<b>\n```\n<b>", "```\n<b>\n```\n&lt;b>"),
+        ("so:\n```html\n<b>\n", "so:\n```html\n<b>\n"),
+        ("<!-- x --><?php", "&lt;!-- x -->&lt;?php"),
+    ],
+)
+def test_tags_are_shown_and_code_is_left_alone(said: str, text: str) -> None:
+    assert view.as_text(said) == text
 
 
 def test_the_context_line_holds_no_words_but_ours() -> None:

@@ -203,7 +203,9 @@ class ChatTab:
         conversation = Conversation.from_json(stored)
         place = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
         index = _exchange_at(self.texts, conversation, int(place))
-        yield from self._talk(conversation.edited(index, str(event.value)), how, request, before=conversation)
+        yield from self._talk(
+            conversation.edited(index, view.as_said(str(event.value))), how, request, before=conversation
+        )
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop the reply that is being written."""

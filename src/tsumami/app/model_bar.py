@@ -66,7 +66,14 @@ def build(texts: Texts, default: Choice) -> ModelBar:
                 scale=3,
                 elem_id="model-name",
             )
-            n_ctx = gr.Number(default.options.n_ctx, label="n_ctx", precision=0, minimum=512, min_width=90, scale=1)
+            n_ctx = gr.Number(
+                default.options.n_ctx,
+                label="n_ctx",
+                placeholder=texts("model.template_auto"),  # without one, Gradio makes an empty box a 0
+                precision=0,
+                min_width=90,
+                scale=1,
+            )
             fast = gr.Checkbox(not default.options.exact, label="fast", info=texts("model.fast_info"), min_width=90)
             load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
         state = gr.Markdown(elem_id="model-state")

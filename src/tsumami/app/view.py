@@ -6,11 +6,21 @@ Guarantee: plain functions from values to what is shown; no event, no state. Wha
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, Final
 
 from tsumami.app.conversation import Conversation, Outlook, ReplyFacts
 from tsumami.app.texts import Texts
 from tsumami.runs import STOP_REASONS
+
+#: A code block from its fence to the fence that ends it, or to the end; a code span, which ends within its paragraph.
+_CODE: Final = re.compile(
+    r"""^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n (?: .*?^[ ]{0,3}(?P=fence)[`~]*[ \t]*$ | .* )
+      | (?<!`)(?P<ticks>`+)(?!`) (?: (?!\n[ \t]*\n). )+? (?<!`)(?P=ticks)(?!`)""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+_MARKUP: Final = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 
 
 def chat_messages(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
@@ -18,9 +28,9 @@ def chat_messages(texts: Texts, conversation: Conversation, *, growing: bool = F
     shown: list[dict[str, Any]] = []
     last = len(conversation) - 1
     for index, exchange in enumerate(conversation.exchanges):
-        shown.append({"role": "user", "content": exchange.user})
+        shown.append({"role": "user", "content": as_text(exchange.user)})
         if exchange.reply or (growing and index == last):
-            shown.append({"role": "assistant", "content": exchange.reply or "…"})
+            shown.append({"role": "assistant", "content": as_text(exchange.reply) or "…"})
         if exchange.facts is not None:
             shown.append(
                 {
@@ -30,6 +40,25 @@ def chat_messages(texts: Texts, conversation: Conversation, *, growing: bool = F
                 }
             )
     return shown
+
+
+def as_text(said: str) -> str:
+    """Markdown that shows the tags and entities in `said` as they were written, instead of obeying them."""
+    return _outside_code(said, lambda text: _MARKUP.sub(lambda mark: "&lt;" if mark[0] == "<" else "&amp;", text))
+
+
+def as_said(text: str) -> str:
+    """What `as_text` was given."""
+    return _outside_code(text, lambda part: part.replace("&lt;", "<").replace("&amp;", "&"))
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
+    """Change all but code blocks, also one that is still being written, and code spans: they show all as it is."""
+    made, at = [], 0
+    for code in _CODE.finditer(text):
+        made += [change(text[at : code.start()]), code[0]]
+        at = code.end()
+    return "".join([*made, change(text[at:])])
 
 
 def account_title(texts: Texts, facts: ReplyFacts) -> str:
@@ -91,7 +120,8 @@ def context_line(texts: Texts, ahead: Outlook, n_ctx: int) -> str:
         words = texts("context.full", used=used, n_ctx=n_ctx)
     dropped = f" · {texts('context.dropped', count=ahead.dropped)}" if ahead.dropped else ""
     # the chat component has no class per message, so the forgotten ones are dimmed by their place
-    rule = f".bubble-wrap .message-row:nth-of-type(-n+{_rows(ahead.dropped)}){{opacity:.4}}" if ahead.dropped else ""
+    place = f":nth-child(-n+{_rows(ahead.dropped)} of .message-row)"
+    rule = f".message-wrap > {place}{{opacity:.4}}" if ahead.dropped else ""
     style = f"<style>#chat {rule}</style>" if rule else ""
     return f'<div class="context {state}"><i style="width:{share:.1f}%"></i><span>{words}{dropped}</span></div>{style}'
 

@@ -462,12 +462,19 @@ def test_html_in_what_is_said_is_shown_and_not_run(desk: Desk) -> None:
     desk.page.locator("#system textarea").fill(attack)
     # a grammar makes the model say it, too
     desk.unfold("Constraints").turn(max_tokens=60, grammar=f'root ::= "{attack}"')
-    assert desk.say(attack) == attack
+    desk.say(attack)
+    assert desk.page.locator("#chat .bot-row .message-content").first.inner_text() == attack
     desk.page.locator("#chat .thought .title").click()
     desk.page.locator("#chat .thought pre").first.wait_for(state="visible")
     assert desk.page.evaluate("window.hit") is None
     assert desk.page.locator("#chat img, #chat script, #context img").count() == 0
-    assert "<b id=bold>" in desk.page.locator("#chat .user-row").inner_text(), "what was typed is shown as it was typed"
+    assert desk.page.locator("#chat .user-row").inner_text() == attack, "what was typed is shown as it was typed"
+    desk.page.locator("#chat button[title=Edit]").click()
+    edited = desk.page.locator("#chat textarea.edit-textarea")
+    edited.press("End")
+    edited.press_sequentially("!")
+    desk.page.locator("#chat button[title=Submit]").click()
+    assert desk.quiet().account()["prompt"].count(f"{attack}!<|im_end|>") == 1
 
 
 # --- helpers
