@@ -14,34 +14,29 @@ import functools
 import inspect
 import json
 import math
-import threading
 import typing
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import anyio
 import gradio as gr
-import pydantic
 from gradio.data_classes import FileData
 from gradio.events import api as declare_api
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
-from tsumami.app.conversation import Conversation, Exchange
-from tsumami.app.replying import Growing, Sending, Sessions, reply
+from tsumami.app import answers
+from tsumami.app.calls import ONLY, Call, Calls
+from tsumami.app.conversation import Conversation
+from tsumami.app.replying import Growing, Sending, reply
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.engine.catalogue import catalogue
-from tsumami.errors import EmptyPromptError, PromptError, SpeechError, TsumamiError
-from tsumami.knobs import KNOBS, Knob
+from tsumami.app.voice import _everybodys_ears
+from tsumami.errors import EmptyPromptError, TsumamiError
 from tsumami.model import Model
-from tsumami.presets import PRESETS
-from tsumami.prompts import Message, messages_from
-from tsumami.runs import Run, Stream
+from tsumami.prompts import messages_from
+from tsumami.runs import Run
 from tsumami.settings import Settings
-from tsumami.speech import Audio, Listener, Sentences, WhisperListener, speakable, speaker_for
+from tsumami.speech import Heard
 
 _MODEL: Final = "Name of a model as `models` lists them, a path, or owner/repo:file.gguf; default: the server's own"
 _PARAMETERS: Final = {
@@ -57,7 +52,7 @@ _PARAMETERS: Final = {
     "add_special": "Put the beginning-of-text token in front where the model wants one",
     "parse_special": "Read the names of special tokens, such as <s>, as these tokens",
     "run": "What `run` gave, or a saved run",
-    "audio": "A WAV file of any sample rate; in Python handle_file(path)",
+    "audio": "A file of sound, such as WAV or MP3; in Python handle_file(path)",
     "language": "Code such as ja or en; null: recognise it (transcribe), or choose it by the text (speak)",
     "size": "Whisper's size: tiny, base, small, medium, large-v3, large-v3-turbo",
     "voice": "One of openjtalk, kokoro:jf_alpha, espeak:en-us …; default: chosen by text and language",
@@ -65,8 +60,6 @@ _PARAMETERS: Final = {
 }
 """What each parameter is, whichever endpoint has it."""
 
-_PAUSE: Final = 0.2  # seconds of silence between two sentences
-_ONLY: Final = "the only stream of a call"
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 _ENDPOINTS: list[str] = []
@@ -114,55 +107,6 @@ def _declare(blocks: gr.Blocks, name: str, method: Callable[..., Any]) -> None:
     (part,) = function.outputs
     part.label = "answer"
     part.api_info()["description"] = answer
-
-
-class Call(Sessions):
-    """One call of an endpoint: it knows the stream that it waits for, and ends it once nobody wants the result."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._unwanted = False
-
-    def begin(self, session: str, stream: Stream) -> None:
-        """Note the stream; it is cancelled at once if the caller has already gone."""
-        super().begin(session, stream)
-        if self._unwanted:
-            stream.cancel()
-
-    def give_up(self) -> None:
-        """The caller has gone."""
-        self._unwanted = True
-        self.stop(_ONLY)
-
-
-class Calls:
-    """What every client has under way."""
-
-    def __init__(self) -> None:
-        self._under_way: dict[str, set[Call]] = {}
-        self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def of(self, request: gr.Request) -> Iterator[Call]:
-        """A call of this client, for as long as the block lasts."""
-        client, call = str(request.session_hash), Call()
-        with self._lock:
-            self._under_way.setdefault(client, set()).add(call)
-        try:
-            yield call
-        finally:
-            with self._lock:
-                calls = self._under_way[client]
-                calls.discard(call)
-                if not calls:
-                    del self._under_way[client]
-
-    def give_up(self, request: gr.Request) -> None:
-        """The client has gone, and wants nothing any more."""
-        with self._lock:
-            calls = tuple(self._under_way.get(str(request.session_hash), ()))
-        for call in calls:
-            call.give_up()
 
 
 @dataclass(slots=True)
@@ -244,7 +188,7 @@ class Endpoints:
         with self._telling():
             conversation, made, sending = self._conversation(messages, settings, template, system, memory)
             for growing in self._reply(request, conversation, made, sending, model):
-                yield _answer(growing)
+                yield answers.answer(growing)
 
     # --- looking ---
 
@@ -268,7 +212,7 @@ class Endpoints:
     @endpoint
     async def models(self, request: gr.Request) -> list[dict[str, Any]]:
         """The models that have a name: what they are, their licence and size in bytes, and whether they are here."""
-        return await self._with_call(request, _models)
+        return await self._with_call(request, answers.models)
 
     @endpoint
     async def model(self, request: gr.Request, name: str | None = None) -> dict[str, Any]:
@@ -282,12 +226,12 @@ class Endpoints:
         """Every knob: its default, valid range, slider, meaning in Japanese and English, formula, paper, stage, and its
         names in other engines.
         """
-        return await self._with_call(request, _knobs)
+        return await self._with_call(request, answers.knobs)
 
     @endpoint
     async def presets(self, request: gr.Request) -> list[dict[str, Any]]:
         """The named settings, each with its words and with all of its knobs."""
-        return await self._with_call(request, _presets)
+        return await self._with_call(request, answers.presets)
 
     @endpoint
     async def check_settings(self, request: gr.Request, settings: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +240,7 @@ class Endpoints:
         Returns:
             all knobs, those that differ from their defaults, how tokens are chosen, and which knobs do nothing and why
         """
-        return await self._with_call(request, functools.partial(_check_settings, settings))
+        return await self._with_call(request, functools.partial(answers.check_settings, settings))
 
     @endpoint
     async def verify(self, request: gr.Request, run: dict[str, Any], model: str | None = None) -> dict[str, Any]:
@@ -330,7 +274,7 @@ class Endpoints:
         Returns:
             a WAV file
         """
-        return await self._with_call(request, functools.partial(_speak, text, language, voice, speed))
+        return await self._with_call(request, functools.partial(answers.speak, text, language, voice, speed))
 
     def on_gone(self, request: gr.Request) -> None:
         """A client has closed its connection: end what it has under way."""
@@ -364,8 +308,8 @@ class Endpoints:
     def _run(self, prompt: str, settings: dict[str, Any] | None, name: str | None, call: Call) -> dict[str, Any]:
         made = Settings.from_mapping(settings or {})
         with self._lend(name) as model, model.stream(prompt, made) as stream:
-            call.begin(_ONLY, stream)
-            return _json(stream.run)
+            call.begin(ONLY, stream)
+            return answers.run_json(stream.run)
 
     def _reply(
         self,
@@ -377,7 +321,7 @@ class Endpoints:
         call: Call | None = None,
     ) -> Iterator[Growing]:
         with self.calls.of(request) as own, self._lend(name) as model:
-            yield from reply(model, conversation, settings, sending, sessions=call or own, session=_ONLY)
+            yield from reply(model, conversation, settings, sending, sessions=call or own, session=ONLY)
 
     def _conversation(
         self,
@@ -390,7 +334,7 @@ class Endpoints:
         said = messages_from(messages)
         own_system = said[0].content if said[0].role == "system" else ""
         sending = Sending(template, own_system if system is None else system, memory)
-        return conversation_of(said), Settings.from_mapping(settings or {}), sending
+        return answers.conversation_of(said), Settings.from_mapping(settings or {}), sending
 
     def _chat(
         self,
@@ -401,7 +345,7 @@ class Endpoints:
     ) -> dict[str, Any]:
         conversation, settings, sending = made()
         *_, last = self._reply(request, conversation, settings, sending, name, call)
-        return _answer(last)
+        return answers.answer(last)
 
     def _tokenize(
         self, text: str, add_special: bool, parse_special: bool, name: str | None, _: Call
@@ -440,8 +384,8 @@ class Endpoints:
         }
 
     def _transcribe(self, audio: FileData, language: str | None, size: str, _: Call) -> dict[str, Any]:
-        path = _uploaded(audio)
-        heard = _listener(size, language or None).listen(Audio.from_wav(path.read_bytes()))
+        news = _everybodys_ears().hear(answers.uploaded(audio), size, language or "auto")
+        heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is
         reason = heard.reason.text(self.texts.language) if heard.reason else None
         return {
             "text": heard.text,
@@ -450,104 +394,3 @@ class Endpoints:
             "confidence": heard.confidence,
             "seconds": heard.seconds,
         }
-
-
-# --- values ---
-
-
-def conversation_of(messages: Sequence[Message]) -> Conversation:
-    """Messages as the page's conversation; a system message at the start is left to the caller.
-
-    Raises:
-        PromptError: user and assistant do not take turns.
-    """
-    offset = 1 if messages and messages[0].role == "system" else 0
-    said = messages[offset:]
-    if not said:
-        raise PromptError("there is no user message; add one after the system message")
-    for at, message in enumerate(said):
-        expected = "assistant" if at % 2 else "user"
-        if message.role != expected:
-            raise PromptError(
-                f"message {at + offset + 1} is from {message.role!r}, and {expected!r} is expected there: one system "
-                "message at most, at the start, then user and assistant in turn"
-            )
-    replies = [message.content for message in said[1::2]]
-    replies += [""] * (len(said) % 2)
-    return Conversation(tuple(Exchange(user.content, text) for user, text in zip(said[::2], replies, strict=True)))
-
-
-def _answer(growing: Growing) -> dict[str, Any]:
-    exchange = growing.conversation.exchanges[-1]
-    return {"reply": exchange.reply, "facts": asdict(exchange.facts) if exchange.facts else None}
-
-
-def _json(run: Run) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(run.to_json())
-    return values
-
-
-def _models(_: Call) -> list[dict[str, Any]]:
-    return [asdict(entry) for entry in catalogue()]
-
-
-def _knobs(_: Call) -> list[dict[str, Any]]:
-    return [_row(knob) for knob in KNOBS.values()]
-
-
-def _row(knob: Knob) -> dict[str, Any]:
-    row = {part.name: getattr(knob, part.name) for part in fields(knob)}
-    slider = knob.slider._asdict() if knob.slider else None
-    return row | {"aliases": dict(knob.aliases), "slider": slider, "allowed": knob.allowed}
-
-
-def _presets(_: Call) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": preset.name,
-            "label_ja": preset.label_ja,
-            "label_en": preset.label_en,
-            "line_ja": preset.line_ja,
-            "line_en": preset.line_en,
-            "settings": preset.apply().to_dict(),
-        }
-        for preset in PRESETS.values()
-    ]
-
-
-def _check_settings(settings: dict[str, Any], _: Call) -> dict[str, Any]:
-    made = Settings.from_mapping(settings)
-    return {
-        "settings": made.to_dict(),
-        "changed": made.changed(),
-        "mode": made.mode,
-        "order": list(made.chain_order),
-        "idle": {name: asdict(reason) for name, reason in made.idle_knobs().items()},
-    }
-
-
-# --- sound ---
-
-
-@functools.lru_cache(maxsize=2)
-def _listener(size: str, language: str | None) -> Listener:
-    return WhisperListener(size, language)
-
-
-def _uploaded(audio: FileData) -> Path:
-    """Where an upload lies. Gradio has checked that it is one, if it says that it is."""
-    try:
-        return Path(FileData.model_validate(audio, context={"validate_meta": True}).path)
-    except pydantic.ValidationError as error:
-        raise SpeechError("audio is not an uploaded file; in Python give handle_file(path)") from error
-
-
-def _speak(text: str, language: str | None, voice: str | None, speed: float, _: Call) -> FileData:
-    sentences = Sentences()
-    said = [speakable(sentence) for sentence in (*sentences.feed(text), sentences.flush())]
-    speaker = speaker_for(language, voice, text=text, speed=speed)
-    parts = [speaker.speak(sentence) for sentence in said if sentence.strip()]
-    if not parts:
-        raise SpeechError("there is nothing to say: the text has no words")
-    wav = Audio.joined(parts, pause=_PAUSE).to_wav()
-    return FileData(path=save_bytes_to_cache(wav, "speech.wav", get_upload_folder()), mime_type="audio/wav")
