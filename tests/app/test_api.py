@@ -12,6 +12,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -534,3 +535,18 @@ def test_behind_a_proxy_with_a_path_everything_answers(tmp_path: Path, connect: 
             assert grown[-1] == run["text"]
             assert Path(client.predict("はい。", api_name="/speak")).stat().st_size > 1000
         assert "Traceback" not in hidden.log.read_text()
+
+
+# --- the example of the documentation
+# ----------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_documentation_runs_and_prints_such_lines(server: Server) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    example, shown = re.search(r"```python\n(.*?)```.*?```text\n(.*?)```", page, re.DOTALL).groups()  # type: ignore[union-attr]
+    code = example.replace("http://127.0.0.1:7860/", server.url)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    printed, lines = ran.stdout.splitlines(), shown.splitlines()
+    assert len(printed) == len(lines)
+    assert printed[-2:] == lines[-2:]  # these depend on no processor

@@ -62,7 +62,8 @@ _PARAMETERS: Final = {
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
-_ENDPOINTS: list[str] = []
+NAMES: list[str] = []
+"""The endpoints' names, in the order in which the documentation shows them."""
 
 
 def endpoint(method: _F) -> _F:
@@ -76,14 +77,14 @@ def endpoint(method: _F) -> _F:
     if typing.get_origin(returned) is Iterator:
         (returned,) = typing.get_args(returned)
     function.__signature__ = inspect.signature(function).replace(return_annotation=returned)
-    _ENDPOINTS.append(function.__name__)
+    NAMES.append(function.__name__)
     return method
 
 
 def register(blocks: gr.Blocks, texts: Texts, shelf: Shelf) -> Endpoints:
     """Give the page its endpoints; call inside `blocks`. Their errors are in the language of `texts`."""
     endpoints = Endpoints(texts, shelf)
-    for name in _ENDPOINTS:
+    for name in NAMES:
         _declare(blocks, name, getattr(endpoints, name))
     blocks.unload(endpoints.on_gone)
     return endpoints

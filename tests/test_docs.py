@@ -1,0 +1,52 @@
+"""The pages in docs say what the program does: made from the tables, or run as they stand."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tsumami.app import api
+from tsumami.knobs import KNOBS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+def test_the_pages_of_the_knobs_are_what_the_table_gives() -> None:
+    script = ROOT / "scripts" / "make-knob-docs"
+    checked = subprocess.run([sys.executable, script, "--check"], capture_output=True, encoding="utf-8", check=False)
+    assert checked.returncode == 0, f"run scripts/make-knob-docs; it would change:\n{checked.stdout}{checked.stderr}"
+
+
+@pytest.mark.parametrize("name", ["knobs.md", "knobs.ja.md"])
+def test_every_knob_has_its_heading(name: str) -> None:
+    headings = re.findall(r"^### `(\w+)`", (DOCS / name).read_text("utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted(KNOBS)
+
+
+def test_the_page_of_the_api_names_every_endpoint_in_order() -> None:
+    page = (DOCS / "api.md").read_text("utf-8")
+    assert re.findall(r"^\| `/(\w+)` \|", page, re.MULTILINE) == api.NAMES
+
+
+def test_the_examples_of_the_api_call_endpoints_that_are_there() -> None:
+    page = (DOCS / "api.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = [
+        node.value.value
+        for node in ast.walk(ast.parse(example))
+        if isinstance(node, ast.keyword) and node.arg == "api_name" and isinstance(node.value, ast.Constant)
+    ]
+    assert len(names) >= 5
+    assert {str(name).removeprefix("/") for name in names} <= set(api.NAMES)
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in DOCS.glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
