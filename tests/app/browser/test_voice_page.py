@@ -293,6 +293,11 @@ def test_chat_message_and_voice_are_visible_without_scrolling(
     assert inside["x"] >= 0
     assert inside["x"] + inside["width"] <= width
     assert inside["y"] >= 0
+    page.locator("#voice-settings > button").click()
+    page.locator("#voice-in .source-selection button").first.click()
+    page.locator("#voice-in input[type=file]").wait_for(state="attached")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#voice").bounding_box() == before["#voice"]
 
 
 def test_the_page_stays_free_while_it_listens(page_of: Pages, tmp_path: Path) -> None:
