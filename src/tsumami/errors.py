@@ -21,6 +21,7 @@ message in the page. Anything else that escapes is a bug of ours.
     │   ├── OutOfCellsError      a sequence needs more KV cells than the cache has
     │   ├── EngineClosedError    the model was closed
     │   └── CancelledError       the work was cancelled
+    ├── DeadEndError             a grammar or a bias forbids every token (a run stops on it)
     ├── RunFileError             a saved run that cannot be read
     ├── SpeechError              audio that cannot be heard or spoken
     └── MissingDependencyError   an optional package is missing; the message says the install command
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 __all__ = [
     "CancelledError",
+    "DeadEndError",
     "EmptyPromptError",
     "EngineClosedError",
     "EngineError",
@@ -118,6 +120,10 @@ class EngineClosedError(EngineError):
 
 class CancelledError(EngineError):
     """The work was cancelled before it was done."""
+
+
+class DeadEndError(TsumamiError):
+    """No candidate is left to choose: a grammar or a bias forbids every token. A run stops on it."""
 
 
 class RunFileError(TsumamiError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, SupportsIndex
@@ -38,6 +39,7 @@ class Model:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
+        self._closing = weakref.finalize(self, loaded.close)  # a model that is dropped without close() is freed, too
 
     # --- generating ---
 
@@ -237,8 +239,8 @@ class Model:
     # --- life ---
 
     def close(self) -> None:
-        """End the engine, cancelling what runs, and free the memory."""
-        self._loaded.close()
+        """End the engine and free the memory; whoever still waits for a run gets an EngineClosedError."""
+        self._closing()
 
     def __enter__(self) -> Self:
         return self

@@ -67,16 +67,23 @@ def token_data_pointer(memory: npt.NDArray[np.void]) -> Any:
 # --- the log ---
 
 _LOG_WARN = 3
-_recent_log: collections.deque[str] = collections.deque(maxlen=200)
-_log_lock = threading.Lock()
+
+
+class _Log(threading.local):
+    """What llama.cpp has logged in this thread; it logs in the thread that called it."""
+
+    def __init__(self) -> None:
+        self.lines: collections.deque[str] = collections.deque(maxlen=200)
+
+
+_recent_log = _Log()
 
 
 @_c.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes' callback factory has no types
 def _collect_log(level: int, text: bytes, _user_data: object) -> None:
     """Keep warnings and errors for the messages of our exceptions instead of printing them into the user's terminal."""
     if level >= _LOG_WARN:
-        with _log_lock:
-            _recent_log.append(text.decode("utf-8", "replace").rstrip())
+        _recent_log.lines.append(text.decode("utf-8", "replace").rstrip())
 
 
 _c.llama_log_set(_collect_log, ctypes.c_void_p(0))
@@ -85,15 +92,9 @@ _c.llama_backend_init()
 
 @contextlib.contextmanager
 def _captured_log() -> Iterator[Callable[[], str]]:
-    """Yield a function that returns what llama.cpp has logged (warnings and errors) since the block began."""
-    with _log_lock:
-        _recent_log.clear()
-
-    def text() -> str:
-        with _log_lock:
-            return "; ".join(line for line in _recent_log if line.strip(". "))
-
-    yield text
+    """Yield a function that returns what this thread has logged (warnings and errors) since the block began."""
+    _recent_log.lines.clear()
+    yield lambda: "; ".join(line for line in _recent_log.lines if line.strip(". "))
 
 
 # --- facts about the build ---

@@ -90,11 +90,16 @@ def test_the_cache_has_whole_rows_of_256_cells_and_room_for_one_context(tiny_fil
         (EngineOptions(), 8192, 4096),
         (EngineOptions(n_ctx=600), 1280, 600),
         (EngineOptions(n_ctx=600, n_cells=600), 768, 600),
-        (EngineOptions(n_ctx=1000, n_cells=512), 1024, 1000),
+        (EngineOptions(n_ctx=1000, n_cells=1000), 1024, 1000),
     ):
         loaded = load(tiny_files("Q8_0"), options)
         assert (loaded.engine.n_cells, loaded.n_ctx, loaded.options) == (n_cells, n_ctx, options)
         loaded.close()
+
+
+def test_a_cache_that_could_not_hold_one_run_is_refused_with_both_numbers(tiny_files: TinyFiles) -> None:
+    with pytest.raises(SettingsError, match=r"n_cells = 512.*n_ctx = 1000"):
+        load(tiny_files("Q8_0"), EngineOptions(n_ctx=1000, n_cells=512))
 
 
 # --- files

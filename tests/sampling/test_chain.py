@@ -207,6 +207,8 @@ def test_a_knob_that_is_called_idle_changes_no_token(
         moved = drawn.replace(**{name: data.draw(knob_values(name))})
     except SettingsError:
         return  # it cannot be moved at all: a second way to do what another knob does
+    if "temperature" not in drawn.chain_order and moved.temperature == 0:
+        return  # left out of the order, temperature still says greedy at 0, as the table's words on it tell
     assert moved.mode == drawn.mode
     assert outcome(moved, model, rows) == outcome(drawn, model, rows), (name, drawn.idle_knobs()[name].en)
 

@@ -142,6 +142,8 @@ class Engine:
         self._alone: Ticket[Any] | None = None
         self._condition = threading.Condition()
         self._closing = False
+        self._between_crowds = False
+        self._at_end: Callable[[], None] | None = None
         self._seconds_per_token = 0.005
         self._threads = options.threads
         self._thread = threading.Thread(target=self._loop, name="tsumami-engine", daemon=True)
@@ -231,9 +233,16 @@ class Engine:
 
         return self.run(program())
 
-    def close(self) -> None:
-        """End the thread, cancelling what runs, and free the context. Safe to call twice."""
+    def close(self, then: Callable[[], None] | None = None) -> None:
+        """End the thread and free the context; who waits gets an EngineClosedError. Safe to call twice.
+
+        `then` is called when the context is gone, by whichever thread that is: an engine may be closed from its own.
+        """
+        with self._condition:
+            self._at_end = then
         self._end_thread(None)
+        if then is not None and not self._thread.is_alive():
+            then()
 
     def _end_thread(self, patience: float | None) -> None:
         with self._condition:
@@ -264,6 +273,8 @@ class Engine:
             for ticket in [*self._running, *self._incoming]:
                 self._throw(ticket, EngineClosedError("this model was closed"))
             self._context.close()
+            if self._at_end is not None:
+                self._at_end()
 
     def _gather(self) -> bool:
         """Wait for work, start what came in, end what was cancelled; False when the engine closes."""
@@ -272,10 +283,9 @@ class Engine:
                 self._condition.wait()
             if self._closing:
                 return False
-            if not self._running:
-                self._cache.make_ready()
             arrived = list(self._incoming)
             self._incoming.clear()
+            self._between_crowds = not self._running
             self._running += arrived
         for ticket in arrived:
             self._advance(ticket, None)
@@ -354,6 +364,10 @@ class Engine:
         """One batch of plain feeds and one of feeds that want hidden states: they are never mixed, because a context
         that gives hidden states makes every token an output.
         """
+        if not self._running:
+            return
+        if self._between_crowds and self._policy.reuse:
+            self._cache.make_ready()
         tickets = self._running if self._policy.together else self._running[:1]
         if not self._policy.together and self._alone is not tickets[0]:
             self._alone = tickets[0]

@@ -17,6 +17,7 @@ from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.fingerprint import Progress
+from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.memory import check_room
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
@@ -73,8 +74,7 @@ class LoadedModel:
 
     def close(self) -> None:
         """End the engine and free everything."""
-        self.engine.close()
-        self.native.close()
+        self.engine.close(self.native.close)
 
 
 def load(
@@ -105,7 +105,9 @@ def load(
         undo.callback(native.close)
         n_ctx = _n_ctx(file, native, options)
         fingerprint = file.fingerprint()
-        engine = Engine(native, _context_options(native, options, n_ctx), policy=EXACT if options.exact else FAST)
+        engine = Engine(
+            native, _context_options(native, file.header, options, n_ctx), policy=EXACT if options.exact else FAST
+        )
         undo.callback(engine.close)
         exactness = FAST_VERDICT
         if options.exact:
@@ -135,11 +137,22 @@ def _not_a_generator(file: ModelFile) -> ModelFormatError:
     )
 
 
-def _context_options(native: NativeModel, options: EngineOptions, n_ctx: int) -> ContextOptions:
-    bytes_per_cell = 4 * native.n_layer * native.n_embd * native.n_head_kv // max(1, native.n_head)
+def _bytes_per_cell(native: NativeModel, header: GGUFHeader) -> int:
+    """What one token's keys and values take in all layers: two bytes a number."""
+    usual = native.n_embd // max(1, native.n_head)
+    widths = [header.whole(f"{header.architecture}.attention.{part}_length") or usual for part in ("key", "value")]
+    return 2 * native.n_layer * native.n_head_kv * sum(widths)
+
+
+def _context_options(native: NativeModel, header: GGUFHeader, options: EngineOptions, n_ctx: int) -> ContextOptions:
+    bytes_per_cell = _bytes_per_cell(native, header)
     cheap = _CACHE_BYTES // max(1, bytes_per_cell)
+    if options.n_cells is not None and options.n_cells < n_ctx:
+        raise SettingsError(
+            f"n_cells = {options.n_cells}: a single run may have n_ctx = {n_ctx} tokens, so it needs as many"
+        )
     n_cells = options.n_cells or max(n_ctx, min(2 * n_ctx, cheap))
-    n_cells = -(-max(n_cells, n_ctx) // 256) * 256  # llama.cpp pads to this anyway
+    n_cells = -(-n_cells // 256) * 256  # llama.cpp pads to this anyway
     if options.n_gpu_layers == 0:
         check_room(n_cells, n_cells * bytes_per_cell)
     return ContextOptions(

@@ -33,17 +33,28 @@ def recall(name: str) -> dict[str, Any]:
 def remember(name: str, key: str, value: Any) -> None:
     """Keep `value`, which JSON must be able to hold, under `key`."""
     target = _path(name)
-    temporary: str | None = None
-    try:
+    # no place to keep it, or a path that UTF-8 cannot hold: find it out again next time
+    with contextlib.suppress(OSError, ValueError):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f"{name}-", suffix=".tmp", dir=target.parent)
+        replace_file(target, json.dumps(recall(name) | {key: value}, indent=1))
+
+
+def replace_file(target: Path, text: str) -> None:
+    """Write a file in one step: a reader sees the old one or the new one, and a full disk leaves the old one.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: the text cannot be written as UTF-8.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f"{target.stem}-", suffix=".tmp", dir=target.parent)
+    try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(recall(name) | {key: value}, file, indent=1)
+            file.write(text)
         Path(temporary).replace(target)
-    except (OSError, ValueError):  # no place to keep it, or a path that UTF-8 cannot hold: find it out again next time
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
 
 
 def _path(name: str) -> Path:

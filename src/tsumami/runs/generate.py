@@ -5,7 +5,7 @@ cancellation or a dead end finds held back (a stop string or a character may hav
 last step after that was emitted. Whatever ends a run (the model, a stop string, max_tokens, the context, a grammar, a
 cancellation), the run holds every step until then and says why it stopped.
 
-The three ways to get a token differ only in `_Plain` and `_Contrastive`; the loop does not know which it has.
+The three ways to get a token differ only in `Plain` and `_Contrastive`; the loop does not know which it has.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Decision:
     contrast: tuple[ContrastiveTerm, ...] = ()
 
 
-class _Plain:
+class Plain:
     """Chain and draw on one sequence."""
 
     def __init__(self, chain: Chain) -> None:
@@ -147,7 +147,7 @@ def _one_candidate(token: int) -> Candidates:
 def make_decider(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
     chain = make_chain(backend, prompt_tokens, settings, seed)
-    return _Contrastive(chain, settings, seed) if settings.mode == "contrastive" else _Plain(chain)
+    return _Contrastive(chain, settings, seed) if settings.mode == "contrastive" else Plain(chain)
 
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
@@ -292,7 +292,7 @@ def _check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
             "answer. Shorten it, or load the model with a larger n_ctx"
         )
     for index, token in enumerate(prompt.tokens):
-        # one bad id would fail the batch that everybody shares
+        # the chain looks at the prompt before the engine does
         if not 0 <= token < n_vocab:
             raise PromptError(f"token {index} of the prompt has id {token}; this vocabulary has 0..{n_vocab - 1}")
 
@@ -314,7 +314,7 @@ class Stream:
         try:
             while (step := self._queue.get()) is not None:
                 yield step
-        except GeneratorExit:
+        except BaseException:  # broken off, by whoever iterates or by Ctrl-C
             self.cancel()
             raise
         self._queue.put(None)  # whoever iterates again finds the end, too
@@ -326,8 +326,12 @@ class Stream:
 
     @property
     def run(self) -> Run:
-        """The finished run; waits for it."""
-        return self._ticket.result()
+        """The finished run; waits for it. Ctrl-C while waiting cancels it."""
+        try:
+            return self._ticket.result()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
 
     def __enter__(self) -> Stream:
         return self

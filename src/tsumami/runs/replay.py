@@ -7,30 +7,38 @@ file.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
+from typing import Final
 
 from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine.sequence import Feed, Rows
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_chain, make_decider
+from tsumami.runs.generate import Decider, Plain, make_chain, make_decider
 from tsumami.runs.run import Run
-from tsumami.sampling import DeadEndError, Ledger, LedgerWriter
+from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
 
-_PIECE = 64  # rows of logits that are in memory at once
+_PIECE: Final = 64  # rows of logits that are in memory at once
 
 
-def rows_of(prompt: tuple[int, ...], reply: tuple[int, ...]) -> Generator[list[Feed], list[Rows], list[Float32Array]]:
-    """Part of a program: the row of logits before each token of `reply`."""
-    rows: list[Float32Array] = []
-    with Sequence() as sequence:
-        (first,) = yield [Feed(sequence, prompt)]
-        rows.append(first.last)
-        for begin in range(0, len(reply) - 1, _PIECE):
-            (got,) = yield [Feed(sequence, reply[begin : min(begin + _PIECE, len(reply) - 1)], rows="all")]
-            rows.extend(got.logits)
-    return rows[: len(reply)]
+class _FromRows(Plain):
+    """The plain decider on a reply that is known: its rows come from one pass, a piece at a time."""
+
+    def __init__(self, chain: Chain, reply: tuple[int, ...]) -> None:
+        super().__init__(chain)
+        self._reply = reply
+        self._fed = 0
+        self._rows: deque[Float32Array] = deque()
+
+    def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
+        if not self._rows:
+            piece = self._reply[self._fed : self._fed + _PIECE]
+            (got,) = yield [Feed(self._sequence, piece, rows="all")]
+            self._fed += len(piece)
+            self._rows.extend(got.logits)
+        self._row = self._rows.popleft()
 
 
 def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
@@ -41,9 +49,13 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
     """
     _check_model(backend, run)
     _check_tokens(run, backend.engine.n_vocab)
-    if run.settings.mode == "contrastive":
-        return backend.engine.run(_replay_contrastive(backend, run, start, stop))
-    return backend.engine.run(_replay_chain(backend, run, start, stop))
+    receipt = run.receipt
+    if run.settings.mode == "contrastive":  # the candidates' hidden states are needed again, so the search runs again
+        decider = make_decider(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+    else:
+        chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+        decider = _FromRows(chain, run.tokens[: stop - 1])
+    return backend.engine.run(_replay(decider, run, start, stop))
 
 
 def _check_model(backend: Backend, run: Run) -> None:
@@ -56,48 +68,31 @@ def _check_model(backend: Backend, run: Run) -> None:
 
 
 def _check_tokens(run: Run, n_vocab: int) -> None:
-    """The whole run is fed before a choice is compared, and one id that does not exist would fail the shared batch."""
+    """The chain looks at the prompt before the engine does, so ids that do not exist must be found here."""
     for name, tokens in (("prompt_tokens", run.receipt.prompt_tokens), ("steps", run.tokens)):
         for index, token in enumerate(tokens):
             if not 0 <= token < n_vocab:
                 raise RunFileError(f"{name}.{index}: token {token} is not in this vocabulary (0..{n_vocab - 1})")
 
 
-def _replay_chain(backend: Backend, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
-    receipt = run.receipt
-    chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
-    rows = yield from rows_of(receipt.prompt_tokens, run.tokens[:stop])
-    ledgers = []
-    for index, (row, token) in enumerate(zip(rows, run.tokens, strict=False)):
-        writer = LedgerWriter()
-        try:
-            pick = chain.choose(row, writer.watch if index >= start else None).pick
-        except DeadEndError as error:
-            raise _mismatch(index) from error
-        if pick.token != token:
-            raise _mismatch(index)
-        chain.accept(token)
-        if index >= start:
-            ledgers.append(writer.close(index, pick))
-    return ledgers
-
-
-def _replay_contrastive(backend: Backend, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
-    """The candidates' hidden states are needed again, so the search itself runs again."""
-    decider = make_decider(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
-    ledgers = []
+def _replay(decider: Decider, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
+    """Choose every token again; each must be the run's."""
+    ledgers: list[Ledger] = []
     try:
         yield from decider.start(run.receipt.prompt_tokens)
         for index, token in enumerate(run.tokens[:stop]):
+            if index:
+                yield from decider.advance(run.tokens[index - 1])
             writer = LedgerWriter()
             try:
                 decision = yield from decider.choose(writer.watch if index >= start else None)
             except DeadEndError as error:
                 raise _mismatch(index) from error
-            if decision.choice.pick.token != token:
+            pick = decision.choice.pick
+            if pick.token != token:
                 raise _mismatch(index)
             if index >= start:
-                ledgers.append(writer.close(index, decision.choice.pick, decision.contrast))
+                ledgers.append(writer.close(index, pick, decision.contrast))
     finally:
         decider.close()
     return ledgers

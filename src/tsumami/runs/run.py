@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
+from tsumami.engine.remembered import replace_file
 from tsumami.errors import RunFileError
 from tsumami.sampling import Ledger
 from tsumami.settings import Settings
@@ -222,8 +223,15 @@ class Run:
         return parse(text)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the run to a file."""
-        Path(path).write_text(self.to_json(indent=1) + "\n", "utf-8")
+        """Write the run to a file, in one step: a disk that is full leaves what was there before.
+
+        Raises:
+            RunFileError: it cannot be written.
+        """
+        try:
+            replace_file(Path(path), self.to_json(indent=1) + "\n")
+        except OSError as error:
+            raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Run:

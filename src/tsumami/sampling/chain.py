@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from tsumami import native
-from tsumami.errors import SettingsError
+from tsumami.errors import DeadEndError, SettingsError
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
@@ -112,10 +112,6 @@ class Choice:
     candidates: Candidates
 
 
-class DeadEndError(Exception):
-    """No candidate is left to choose: a grammar or a bias forbids every token. The generation loop stops on it."""
-
-
 class Chain:
     """Stages with their state, and the choice at the end. One chain serves one run; `clone()` it for a fork."""
 
@@ -151,7 +147,7 @@ class Chain:
             watch("model", None, candidates)
         self.apply(candidates, watch)
         if candidates.data["logit"].max() == -np.inf:
-            raise DeadEndError
+            raise DeadEndError("the grammar or logit_bias forbids every token")
         return candidates
 
     def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:

@@ -1,0 +1,129 @@
+"""The page: how much of the library's speed reaches it, and how soon it is ready.
+
+Speed: a chat message with a fixed seed, from pressing Enter in a real Chromium to the moment the page shows the account
+of the reply (so with the browser's drawing, Gradio's queue and the prompt), against the same prompt and settings
+through `Model.stream` in a process of its own, from the call to the last Step. Both give the same tokens; that is
+asserted.
+
+Ready: from the start of `tsumami app` to a page whose message box can be used, less what loading the same model takes
+in a process of its own: the time that is the page's alone.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from bench.measuring import in_turns, ratio
+from bench.options import Options
+from bench.report import Row, Table
+from bench.workers import Worker
+
+_MESSAGE = "Write a long story about a lighthouse keeper, with many details."
+_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+_LOAD = """
+import time
+import tsumami.model
+
+begin = time.perf_counter()
+tsumami.model.load({name!r}).close()
+print(time.perf_counter() - begin)
+"""
+
+
+def measure(options: Options) -> list[Table]:
+    """Tokens per second in the page against the library's stream, and the time until the page can be used."""
+    loads = [_load_seconds(options.model) for _ in range(3)]
+    with ExitStack() as stack:
+        ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
+        begin = time.perf_counter()
+        url = stack.enter_context(_server(options))
+        chromium = stack.enter_context(sync_playwright()).chromium.launch(
+            executable_path="/usr/bin/chromium", args=_CHROMIUM
+        )
+        page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
+        page.goto(f"{url}/en/")
+        page.wait_for_selector("#message textarea")
+        ready = time.perf_counter() - begin - statistics.median(loads)
+        desk = _Desk(page, options.tokens)
+        messages = [{"role": "user", "content": _MESSAGE}]
+
+        def library() -> float:
+            start = time.perf_counter()
+            run = ours.ask("turn", messages=messages, count=options.tokens)
+            seconds = time.perf_counter() - start
+            desk.expected = run["text"]
+            return len(run["tokens"]) / seconds
+
+        library()
+        desk.talk()
+        found = in_turns({"library": library, "page": desk.talk}, options.rounds)
+        chromium.close()
+    speeds = {name: statistics.median(values) for name, values in found.items()}
+    rows = [
+        Row("page / library stream", ">= 0.9", ratio(found["page"], found["library"]), {
+            "page tok/s": speeds["page"],
+            "library tok/s": speeds["library"],
+        }),
+        Row("ready after the model is loaded", "<= 3 s", None, {"seconds": f"{ready:.1f} s"}),
+    ]  # fmt: skip
+    return [Table("page", "the chat page", rows)]
+
+
+class _Desk:
+    """The open page."""
+
+    def __init__(self, page: Page, tokens: int) -> None:
+        self._page, self._tokens = page, tokens
+        self.expected = ""
+        page.fill("#knob-seed input", "1")
+        page.fill("#knob-max_tokens input", str(tokens))
+        page.press("#knob-max_tokens input", "Tab")
+        page.wait_for_timeout(1000)
+
+    def talk(self) -> float:
+        """Clear, send the message, wait for the account: tokens per second as the reader sees them."""
+        page = self._page
+        page.click("#clear")
+        page.wait_for_function("() => document.querySelectorAll('#chat .message').length === 0")
+        page.wait_for_timeout(500)
+        page.fill("#message textarea", _MESSAGE)
+        begin = time.perf_counter()
+        page.press("#message textarea", "Enter")
+        title = page.get_by_text(re.compile(r"What was sent and rolled — \d+ tokens"))
+        title.wait_for(timeout=120_000)
+        seconds = time.perf_counter() - begin
+        shown = re.sub(r"\s+", " ", page.inner_text("#chat"))
+        head = re.sub(r"\s+", " ", self.expected).strip()[:60]
+        assert head in shown, f"the page shows another text than the library gives: {shown[:200]!r}"
+        count = re.search(r"(\d+) tokens", title.inner_text())
+        assert count is not None
+        return int(count[1]) / seconds
+
+
+@contextmanager
+def _server(options: Options) -> Iterator[str]:
+    """`tsumami app` on a free port; gives its address when it says that it is ready."""
+    command = [str(Path(sys.executable).with_name("tsumami")), "app", "--port", "0", "--lang", "en"]
+    command += ["--model", options.model, "--threads", str(options.n_threads)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            while not (found := re.search(r"ready at (\S+)", process.stderr.readline())):
+                assert process.poll() is None, "the server ended before it was ready"
+            yield found[1]
+        finally:
+            process.terminate()
+
+
+def _load_seconds(name: str) -> float:
+    done = subprocess.run([sys.executable, "-c", _LOAD.format(name=name)], capture_output=True, text=True, check=True)
+    return float(done.stdout)
