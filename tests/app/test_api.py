@@ -381,7 +381,7 @@ def test_what_cannot_work_is_an_error_that_says_why(
 
 
 def test_eight_clients_at_once_get_what_each_gets_alone(
-    connect: Callable[..., Client], record_property: Callable[[str, object], None]
+    connect: Callable[..., Client], record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     clients = [connect() for _ in range(8)]
     together = threading.Barrier(8)
@@ -399,8 +399,8 @@ def test_eight_clients_at_once_get_what_each_gets_alone(
     alone = [talk(index, wait=False) for index in range(8)]
     with ThreadPoolExecutor(8) as pool:
         crowd = list(pool.map(lambda index: talk(index, wait=True), range(8)))
-    record_property("first text alone, s", [round(first, 3) for _, first in alone])
-    record_property("first text together, s", [round(first, 3) for _, first in crowd])
+    for name, talks in (("alone", alone), ("together", crowd)):
+        record_testsuite_property(f"first text {name}, s", [round(first, 3) for _, first in talks])
     assert [text for text, _ in crowd] == [text for text, _ in alone]
     assert len({text for text, _ in alone}) == 8
 
