@@ -113,6 +113,9 @@ class ChatTab:
     def wire(self, blocks: gr.Blocks) -> None:
         """Connect events. Handlers of the page are private; scripts use the named endpoints of api.py."""
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        # What answers at once needs no queue. It must not use one, either: Gradio's browser side can lose an event that
+        # is sent in the moment in which the stream of the event before it closes, and typing then made a message hang.
+        at_once: dict[str, Any] = {**private, "queue": False}
         talking: dict[str, Any] = {**private, "concurrency_limit": None, "concurrency_id": "talk"}
         how = [*self.bar.inputs, *self.panel.inputs, *self.voice.inputs]
         out: list[Component] = [self.chat, self.store, self.message, self.context, self.voice.player]
@@ -124,14 +127,14 @@ class ChatTab:
         self.new_seed.click(self.on_new_seed, [self.store, *how], out, **talking)
         self.go_on.click(self.on_go_on, [self.store, *how], out, **talking)
         self.chat.edit(self.on_edit, [self.store, *how], out, **talking)
-        self.stop.click(self.on_stop, None, None, queue=False, **private)
+        self.stop.click(self.on_stop, None, None, **at_once)
         self.undo.click(self.on_undo, [self.store], out, **private)
         gr.on([self.clear.click, self.chat.clear], self.on_clear, None, out, **private)
         made = self.receipt.click(self.on_receipt, [self.store], [self.receipt_file], **private)
         made.success(None, js=_DOWNLOAD.format("#receipt-file"), **private)
-        blocks.load(self.on_load, [self.store], [self.chat], **private)
+        blocks.load(self.on_load, [self.store], [self.chat], **at_once)
         blocks.unload(self.on_unload)
-        ahead: dict[str, Any] = {**private, "trigger_mode": "always_last"}
+        ahead: dict[str, Any] = {**at_once, "trigger_mode": "always_last"}
         watched = [self.message, *self.bar.prompt_inputs]
         gr.on(
             [blocks.load, self.store.change, *(part.change for part in watched)],
@@ -140,9 +143,9 @@ class ChatTab:
             [self.context],
             **ahead,
         )
-        self._wire_panel(private)
+        self._wire_panel(private, at_once)
 
-    def _wire_panel(self, private: dict[str, Any]) -> None:
+    def _wire_panel(self, private: dict[str, Any], at_once: dict[str, Any]) -> None:
         panel = self.panel
         greyed = [*panel.inputs, panel.problem]
         gr.on(
@@ -151,11 +154,11 @@ class ChatTab:
             panel.inputs,
             greyed,
             trigger_mode="always_last",
-            **private,
+            **at_once,
         )
-        panel.preset.input(self.on_preset, [self.bar.choice, panel.preset, *panel.inputs], panel.inputs, **private)
-        panel.neutral.click(self.on_neutral, [self.bar.choice, *panel.inputs], panel.inputs, **private)
-        panel.defaults.click(self.on_defaults, [self.bar.choice], panel.inputs, **private)
+        panel.preset.input(self.on_preset, [self.bar.choice, panel.preset, *panel.inputs], panel.inputs, **at_once)
+        panel.neutral.click(self.on_neutral, [self.bar.choice, *panel.inputs], panel.inputs, **at_once)
+        panel.defaults.click(self.on_defaults, [self.bar.choice], panel.inputs, **at_once)
         made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **private)
         made.success(None, js=_DOWNLOAD.format("#saved-settings"), **private)
         panel.load.upload(self.on_load_settings, [self.bar.choice, panel.load], panel.inputs, **private)

@@ -73,7 +73,7 @@ def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
         [bar.choice, bar.state, length],
         api_visibility="private",
     )
-    blocks.load(on_open, [bar.choice], [bar.state], api_visibility="private", show_progress="hidden")
+    blocks.load(on_open, [bar.choice], [bar.state], api_visibility="private", show_progress="hidden", queue=False)
 
 
 def theme() -> gr.themes.Base:
