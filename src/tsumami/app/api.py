@@ -30,7 +30,7 @@ from tsumami.app.conversation import Conversation
 from tsumami.app.replying import Growing, Sending, reply
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.app.voice import _everybodys_ears
+from tsumami.app.voice import everybodys_ears
 from tsumami.errors import EmptyPromptError, TsumamiError
 from tsumami.model import Model
 from tsumami.prompts import messages_from
@@ -385,7 +385,7 @@ class Endpoints:
         }
 
     def _transcribe(self, audio: FileData, language: str | None, size: str, _: Call) -> dict[str, Any]:
-        news = _everybodys_ears().hear(answers.uploaded(audio), size, language or "auto")
+        news = everybodys_ears().hear(answers.uploaded(audio), size, language or "auto")
         heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is
         reason = heard.reason.text(self.texts.language) if heard.reason else None
         return {

@@ -19,6 +19,7 @@ from gradio.components import Component
 
 from tsumami.app import chain_view
 from tsumami.app.knob_values import contents_of, settings_of
+from tsumami.app.knob_words import allowed
 from tsumami.app.texts import Texts
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob
@@ -116,7 +117,9 @@ def explanation(texts: Texts, knob: Knob) -> str:
     parts = [texts.pick(knob.paragraph_ja, knob.paragraph_en)]
     if knob.formula:
         parts.append(f"$${knob.formula}$$")
-    parts.append(texts("knobs.range", allowed=knob.allowed, default=json.dumps(knob.default, ensure_ascii=False)))
+    parts.append(
+        texts("knobs.range", allowed=allowed(texts, knob), default=json.dumps(knob.default, ensure_ascii=False))
+    )
     if knob.paper:
         parts.append(texts("knobs.paper", paper=knob.paper))
     body = "\n\n".join(parts)

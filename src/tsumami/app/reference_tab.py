@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import gradio as gr
 
+from tsumami.app.knob_words import allowed
 from tsumami.app.texts import Texts
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.settings import Settings
@@ -57,19 +58,6 @@ def source(paper: str) -> Source:
     if match is None:
         return Source(paper, "", "")
     return Source(paper[: match.start()].strip(), match[0], paper[match.end() :].strip())
-
-
-def allowed(texts: Texts, knob: Knob) -> str:
-    """A knob's valid range in words; in English those of `Knob.allowed`."""
-    if knob.choices:
-        return texts("reference.range.choices", choices=", ".join(map(str, knob.choices)))
-    if knob.kind not in ("int", "float"):
-        return texts(f"reference.range.{knob.kind}")
-    low, high, smallest = ("" if bound is None else f"{bound:.10g}" for bound in (knob.low, knob.high, knob.smallest))
-    if smallest:
-        part = texts("reference.range.from", low=smallest)
-        return part if knob.low_open else texts("reference.range.or", first=low, rest=part)
-    return texts("reference.range.between", low=low, high=high) if high else texts("reference.range.from", low=low)
 
 
 def default(texts: Texts, knob: Knob) -> str:

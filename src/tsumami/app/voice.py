@@ -307,13 +307,13 @@ def chosen_speaker(voice: str, speed: float) -> Callable[[str, str], Speaker]:
 
 
 @functools.cache
-def _everybodys_ears() -> Ears:
+def everybodys_ears() -> Ears:
     """The pages of both languages share them: a Whisper fills memory once."""
     return Ears()
 
 
 @functools.cache
-def _everybodys_mouth() -> Mouth:
+def everybodys_mouth() -> Mouth:
     return Mouth()
 
 
@@ -325,8 +325,8 @@ class VoiceRow:
     """The components of the row under the message box, and their handlers."""
 
     texts: Texts
-    ears: Ears = field(default_factory=_everybodys_ears)
-    mouth: Mouth = field(default_factory=_everybodys_mouth)
+    ears: Ears = field(default_factory=everybodys_ears)
+    mouth: Mouth = field(default_factory=everybodys_mouth)
     player: gr.HTML = field(init=False)
     recording: gr.Audio = field(init=False)
     speak: gr.Checkbox = field(init=False)
