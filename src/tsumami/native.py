@@ -31,7 +31,7 @@ DEFAULT_ENVIRONMENT: Final = {
     "GGML_CPU_TILED_MM": "0",
     # How long an OpenMP thread spins at a barrier before it sleeps. The library's own default is for a machine that
     # does nothing else; ours runs speech, a browser and a page beside the model (bench/busy.py measures both).
-    "GOMP_SPINCOUNT": "10000",
+    "GOMP_SPINCOUNT": "1000",
 }
 USER_ENVIRONMENT: Final = {name: os.environ[name] for name in DEFAULT_ENVIRONMENT if name in os.environ}
 if "OMP_WAIT_POLICY" in os.environ:
