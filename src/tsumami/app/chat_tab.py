@@ -154,6 +154,7 @@ class ChatTab:
             panel.inputs,
             greyed,
             trigger_mode="always_last",
+            preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
             **at_once,
         )
         panel.preset.input(self.on_preset, [self.bar.choice, panel.preset, *panel.inputs], panel.inputs, **at_once)
