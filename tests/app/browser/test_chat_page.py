@@ -240,6 +240,19 @@ def test_settings_are_saved_and_loaded(desk: Desk, tmp_path: Path) -> None:
     assert desk.sent() == saved
 
 
+def test_values_beyond_the_sliders_are_loaded_and_work(desk: Desk, tmp_path: Path) -> None:
+    beyond = {"temperature": 5.0, "top_k": 500, "frequency_penalty": 3.0, "max_tokens": 9000, "seed": -7}
+    path = tmp_path / "beyond.json"
+    path.write_text(json.dumps(beyond | {"stop": ["e", " ", "\n"]}), "utf-8")
+    load(desk, path)
+    assert {name: desk.knob(name) for name in beyond} == beyond
+    assert desk.say("Hello.") is not None
+    assert {name: desk.sent()[name] for name in beyond} == beyond
+    assert desk.notices() == ""
+    desk.press("defaults").turn(max_tokens=8)
+    assert desk.say("Hello.")
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"temperature": -1}', '{"no_such_knob": 1}', '{"temperature": null}'])
 def test_a_bad_settings_file_is_a_message_and_turns_nothing(desk: Desk, tmp_path: Path, content: str) -> None:
     path = tmp_path / "bad.json"
