@@ -333,8 +333,11 @@ def test_the_account_is_folded_and_holds_what_was_sent(desk: Desk) -> None:
     desk.say("Hello.")
     content = desk.page.locator("#chat .thought .prose")
     assert not content.nth(1).is_visible(), "folded"
+    width = desk.page.locator("#chat").bounding_box()["width"]
     desk.page.locator("#chat .thought .title").click()
     desk.page.locator("#chat .thought pre").first.wait_for(state="visible")
+    assert desk.page.locator("#chat").bounding_box()["width"] == width, "long lines push nothing aside"
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 1280
     shown = desk.page.locator("#chat .thought").inner_text()
     assert "<|im_start|>user\nHello.<|im_end|>\n<|im_start|>assistant\n" in shown
     assert "(seed that was used: 7)" in shown
