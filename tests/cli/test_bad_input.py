@@ -87,7 +87,7 @@ def test_a_hub_name_that_cannot_be_reached(refused: Refused, monkeypatch: pytest
         (["--n-ctx", "10"], ["n_ctx = 10", "512"]),
         (["--n-ctx", "many"], ["--n-ctx", "integer"]),
         (["--n-ctx", "100000000000"], ["n_ctx = 100000000000"]),
-        (["--n-ctx", "1000000000"], ["cells", "GiB", "smaller n_ctx"]),
+        (["--n-ctx", "1000000000"], ["n_ctx = 1000000000", "trained for 8192 tokens"]),
         (["--threads", "0"], ["threads = 0", "1 to 512"]),
         (["--out", "nowhere/run.json"], ["nowhere/run.json", "cannot be written"]),
         (["--save-settings", "nowhere/s.json"], ["nowhere/s.json", "cannot be written"]),

@@ -261,9 +261,11 @@ def test_any_schedule_in_a_small_cache_is_exact(
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(schedule=SCHEDULES, slots=st.integers(2, 12), cells=st.sampled_from([256, 512]))
-def test_hundreds_of_schedules_are_exact(
+def test_many_more_schedules_are_exact(
     make_engine: MakeEngine, tiny_reference: Reference, schedule: list[list[Op]], slots: int, cells: int
 ) -> None:
     engine = make_engine(n_cells=cells, slots=slots)
