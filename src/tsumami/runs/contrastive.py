@@ -32,7 +32,6 @@ class ContrastiveState:
     sequence: Sequence
     hidden: Float32Array
     row: Float32Array
-    reused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
