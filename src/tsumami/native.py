@@ -14,6 +14,7 @@ import collections
 import contextlib
 import ctypes
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -86,8 +87,28 @@ def _collect_log(level: int, text: bytes, _user_data: object) -> None:
         _recent_log.lines.append(text.decode("utf-8", "replace").rstrip())
 
 
-_c.llama_log_set(_collect_log, ctypes.c_void_p(0))
-_c.llama_backend_init()
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[threading.Event]:
+    """Let Ctrl-C wait until the block is left, and set the event meanwhile.
+
+    Python would raise it inside whatever callback C happens to call, where ctypes can only print and drop it.
+    """
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # signals come to the main thread alone
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        if pressed.is_set():
+            signal.raise_signal(signal.SIGINT)
+
+
+with _interrupts_wait():
+    _c.llama_log_set(_collect_log, ctypes.c_void_p(0))
+    _c.llama_backend_init()
 
 
 @contextlib.contextmanager
@@ -232,12 +253,15 @@ class NativeModel:
                     progress(share)
             except BaseException as error:  # noqa: BLE001  (C code calls this: whatever it is, it is raised after the load)
                 broken_off.append(error)
-            return not broken_off
+            return not broken_off and not pressed.is_set()
 
         params.progress_callback = report
         self.pointer: Any = None
-        with _captured_log() as log:
+        with _captured_log() as log, _interrupts_wait() as pressed:
             self.pointer = _c.llama_model_load_from_file(os.fsencode(path), params)
+            if pressed.is_set():
+                self.close()
+                raise KeyboardInterrupt
             if broken_off:
                 self.close()
                 raise broken_off[0]
@@ -374,7 +398,7 @@ class NativeContext:
         self._n_embd = model.n_embd
         self.n_batch: Final = options.n_batch
         self.pointer: Any = None
-        with _captured_log() as log:
+        with _captured_log() as log, _interrupts_wait():
             self.pointer = _c.llama_init_from_model(model.pointer, params)
             if not self.pointer:
                 raise OutOfMemoryError(

@@ -164,9 +164,10 @@ def test_ctrl_c_stops_and_prints_what_there_is(tmp_path: Path) -> None:
     assert b"Traceback" not in facts
 
 
-def test_ctrl_c_while_starting_is_quiet() -> None:
+@pytest.mark.parametrize("seconds", [0.3, 0.5, 0.6, 0.7, 0.9])
+def test_ctrl_c_while_starting_is_quiet(seconds: float) -> None:
     with subprocess.Popen((*TSUMAMI, "chat"), stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(0.6)
+        time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     # -SIGINT: Python itself was still starting; 0: it was ready already, and the end of its input ended it

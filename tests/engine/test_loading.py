@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from tsumami.engine.loading import EngineOptions, LoadedModel, load
 from tsumami.engine.remembered import cache_directory
 from tsumami.engine.sequence import Sequence
 from tsumami.errors import EngineClosedError, ModelFormatError, OutOfMemoryError, SettingsError
+from tsumami.native import NativeModel
 
 from . import tiny_model
 from .gguf_writer import BOOL, F32, gguf, pair, text
@@ -296,3 +298,17 @@ def test_what_was_loaded_is_known(tiny_files: TinyFiles) -> None:
     assert loaded.native.vocab.n_tokens == tiny_model.N_VOCAB
     assert loaded.fingerprint == loaded.file.fingerprint()
     loaded.close()
+
+
+def test_ctrl_c_while_loading_is_not_lost_in_a_callback() -> None:
+    """C calls our log and progress functions; what Python raises inside them, ctypes would print and drop."""
+    shares: list[float] = []
+
+    def press(share: float) -> None:
+        shares.append(share)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        NativeModel(resolve("smollm2").path, progress=press)
+    assert max(shares) < 1, "loading went on to the end"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -33,15 +33,21 @@ class RawMeasure:
 
 def measure_raw(row: Float32Array, token: int, n_top: int) -> RawMeasure:
     """Measure `token` in a row of logits, shape (n_vocab,)."""
-    shifted = row - row.max()
+    top = likeliest(row, n_top)
+    shifted = row - row[top[0]]
     weights = np.exp(shifted)
     total = float(weights.sum(dtype=np.float64))
-    # H = ln Z - sum p·(l - max); products in float32 are exact enough, their sum is not, hence the double accumulator
-    entropy = (np.log(total) - float(np.dot(weights, np.maximum(shifted, np.float32(-200)))) / total) / np.log(2)
-    top = likeliest(row, n_top)
+    with np.errstate(invalid="ignore"):
+        expected = float(np.dot(weights, shifted))
+    if np.isnan(expected):  # 0 times -inf, where a token cannot come
+        expected = float(np.dot(weights, np.maximum(shifted, np.float32(-200))))
+    # H = ln Z - sum p·(l - max)
+    entropy = (np.log(total) - expected / total) / np.log(2)
+    # a token among the likeliest has all that beat it there, too
+    rivals = row[top] if row[token] >= row[top[-1]] else row
     return RawMeasure(
         p=float(weights[token]) / total,
-        rank=1 + int(np.count_nonzero(row > row[token])),
+        rank=1 + int(np.count_nonzero(rivals > row[token])),
         entropy=max(0.0, float(entropy)),
         top_ids=tuple(top.tolist()),
         top_p=tuple((weights[top].astype(np.float64) / total).tolist()),

@@ -9,6 +9,7 @@ The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -97,6 +98,40 @@ class GrammarStage(NativeStage):
         return GrammarStage(self.name, self._sampler.clone())
 
 
+class PenaltiesStage(NativeStage):
+    """The native penalties, shown only the tokens that they can change: those in the window.
+
+    The sampler treats each candidate by itself (`llama_sampler_penalties_apply`: look its id up in the window's counts,
+    change its logit), so giving it some of the candidates changes those as giving it all would. Where the candidates
+    are still in id order, the window's tokens are found without a search.
+    """
+
+    def __init__(self, sampler: native.NativeSampler, window: deque[int]) -> None:
+        super().__init__("penalties", sampler)
+        self._window = window
+
+    def apply(self, candidates: Candidates) -> None:
+        if self.idle is not None or not self._window:
+            super().apply(candidates)
+            return
+        data = candidates.data
+        tokens = np.unique(np.fromiter(self._window, np.int32, len(self._window)))
+        if len(tokens) >= len(data) or tokens[-1] >= len(data) or not np.array_equal(data["id"][tokens], tokens):
+            super().apply(candidates)
+            return
+        seen = Candidates(data[tokens], is_sorted=candidates.sorted)
+        super().apply(seen)
+        data["logit"][tokens] = seen.data["logit"]
+        candidates.array.sorted = seen.array.sorted
+
+    def accept(self, token: int) -> None:
+        super().accept(token)
+        self._window.append(token)
+
+    def clone(self) -> PenaltiesStage:
+        return PenaltiesStage(self._sampler.clone(), self._window.copy())
+
+
 class TailFreeStage:
     """Tail-free sampling with llama.cpp's arithmetic before it was removed (PR #10071).
 
@@ -145,7 +180,7 @@ def _penalties(settings: Settings, around: Surroundings) -> Stage:
         settings.frequency_penalty,
         settings.presence_penalty,
     )
-    return NativeStage("penalties", sampler)
+    return PenaltiesStage(sampler, deque(maxlen=settings.repeat_last_n))
 
 
 def _dry(settings: Settings, around: Surroundings) -> Stage:
