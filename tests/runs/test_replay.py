@@ -15,6 +15,7 @@ from tests.strategies import settings_strategy
 import tsumami
 from tsumami.errors import EngineError, RunFileError
 from tsumami.runs import Run
+from tsumami.runs.replay import rows
 from tsumami.sampling import Ledger
 from tsumami.settings import Settings
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
@@ -55,6 +56,17 @@ def test_replayed_ledgers_are_the_kept_ones(model: tsumami.Model, knobs: dict[st
 @given(settings_strategy(grammar=True, contrastive=True, max_tokens=6), st.integers(0, 2**32 - 2))
 def test_replay_of_random_settings(model: tsumami.Model, made: Settings, seed: int) -> None:
     assert_replays(model, made.replace(seed=seed), "1, 2, 3, 1, 2, 3, 1, 2,")
+
+
+@pytest.mark.parametrize("part", [(0, None), (0, 1), (3, 7), (60, 70), (69, 200), (5, 5)])
+def test_rows_are_what_the_tokens_were_chosen_from(model: tsumami.Model, part: tuple[int, int | None]) -> None:
+    run = model.run(PROMPT, seed=5, temperature=2.0, min_p=0.0, max_tokens=70, ledger=True)
+    assert len(run.steps) == 70
+    found = list(rows(model, run, *part))
+    kept = run.ledgers[slice(*part)]
+    assert len(found) == len(kept)
+    for row, ledger in zip(found, kept, strict=True):
+        assert np.array_equal(row.view(np.uint32), ledger.records[0].logits.view(np.uint32))
 
 
 def test_more_tokens_than_one_feed_holds(model: tsumami.Model) -> None:

@@ -1,18 +1,21 @@
-"""Replay: the ledgers of a run, computed again from its tokens in one batched pass.
+"""Replay: the logits and ledgers of a run, computed again from its tokens in one batched pass.
 
 Guarantee: on an exact engine the logits come back bit for bit, so every ledger is the one that generation would have
 written. A replayed token that is not the run's token is a RunFileError: another model, another build, or an edited
 file.
+
+    rows     what the model said before each token; for those who ask what another chain would have made of it
+    replay   the ledgers of the run's own chain
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Rows
+from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
@@ -39,6 +42,34 @@ class _FromRows(Plain):
             self._fed += len(piece)
             self._rows.extend(got.logits)
         self._row = self._rows.popleft()
+
+
+def rows(backend: Backend, run: Run, start: int = 0, stop: int | None = None) -> Iterator[Float32Array]:
+    """The logits that tokens start .. stop of `run` (as in a slice) were chosen from: one row (n_vocab,) each.
+
+    They are computed as they are asked for, `_PIECE` at a time.
+
+    Raises:
+        RunFileError: the run was made by another model, or holds tokens that this one does not have.
+    """
+    _check_model(backend, run)
+    _check_tokens(run, backend.engine.n_vocab)
+    start, stop, _ = slice(start, stop).indices(len(run.steps))
+    tokens = (*run.receipt.prompt_tokens, *run.tokens)
+    before = len(run.receipt.prompt_tokens) - 1  # the row of token i comes after this token and i more
+    with Sequence() as sequence:
+        for begin in range(start, stop, _PIECE):
+            end = min(begin + _PIECE, stop)
+            yield from backend.engine.run(_piece(sequence, tokens, before + begin, before + end))
+
+
+def _piece(sequence: Sequence, tokens: tuple[int, ...], begin: int, end: int) -> Program[Float32Array]:
+    """Rows after tokens begin .. end, on a sequence that already holds some of those before."""
+    feeds = [Feed(sequence, tokens[begin:end], rows="all")]
+    if len(sequence) < begin:
+        yield [Feed(sequence, tokens[len(sequence) : begin], rows="none")]
+    (got,) = yield feeds
+    return got.logits
 
 
 def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
