@@ -53,6 +53,7 @@ class _ReceiptForm:
     settings: _SettingsField
     seed: int
     tsumami: str
+    begun: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

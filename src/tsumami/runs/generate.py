@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -32,6 +33,7 @@ from tsumami.sampling.chain import Watch
 from tsumami.sampling.draw import Rolls
 from tsumami.sampling.ledger import ContrastiveTerm
 from tsumami.sampling.measure import final_probabilities, measure_raw
+from tsumami.sampling.stages import GrammarStage
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
@@ -39,11 +41,16 @@ N_ALTERNATIVES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt as the model gets it: the text, its tokens, and the name of the format that made it."""
+    """A prompt as the model gets it: the text, its tokens, and the name of the format that made it.
+
+    `begun`: tokens that the reply is made to begin with, whatever the chain would choose (a branch, say). They are
+    steps of the run like all others: stages take note of them, and each lets its roll pass.
+    """
 
     text: str
     tokens: tuple[int, ...]
     template: str = "raw"
+    begun: tuple[int, ...] = ()
 
 
 class Decider(Protocol):
@@ -72,10 +79,11 @@ class Decision:
 
 
 class Plain:
-    """Chain and draw on one sequence."""
+    """Chain and draw on one sequence; the tokens in `begun` come first, whatever the chain would choose."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, begun: tuple[int, ...] = ()) -> None:
         self._chain = chain
+        self._begun = deque(begun)
         self._sequence = Sequence()
         self._row = np.empty(0, np.float32)
 
@@ -87,6 +95,8 @@ class Plain:
     def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
         yield from ()  # nothing to decode
         choice = self._chain.choose(self._row, watch)
+        if self._begun:
+            choice = _led(self._chain, choice, self._begun.popleft())
         self._chain.accept(choice.pick.token)
         return Decision(choice, self._row)
 
@@ -101,8 +111,9 @@ class Plain:
 class _Contrastive:
     """Contrastive search: choosing appends the token as well, because the winner's fork already holds it."""
 
-    def __init__(self, chain: Chain, settings: Settings, seed: int) -> None:
+    def __init__(self, chain: Chain, settings: Settings, seed: int, begun: tuple[int, ...] = ()) -> None:
         self._chain = chain
+        self._begun = deque(begun)
         self._settings = settings
         self._rolls = Rolls(seed)
         self._step = 0
@@ -116,6 +127,8 @@ class _Contrastive:
         assert self._state is not None
         row = self._state.row
         candidates = self._chain.process(row, watch)
+        if self._begun:
+            candidates = _one_candidate(_permitted(self._chain, self._begun.popleft()))
         made = yield from contrastive.choose(
             self._state, candidates, self._settings.top_k, self._settings.penalty_alpha
         )
@@ -137,6 +150,23 @@ class _Contrastive:
             self._state.sequence.close()
 
 
+def _led(chain: Chain, choice: Choice, token: int) -> Choice:
+    """The same roll, but another token; index -1 if a stage has cut it."""
+    found = np.flatnonzero(choice.candidates.data["id"] == _permitted(chain, token))
+    return Choice(Pick(token, int(found[0]) if len(found) else -1, choice.pick.u), choice.candidates)
+
+
+def _permitted(chain: Chain, token: int) -> int:
+    """The token; a grammar that does not allow it could not go on (llama.cpp would end the process)."""
+    for stage in chain.stages:
+        if isinstance(stage, GrammarStage):
+            alone = _one_candidate(token)
+            stage.apply(alone)
+            if alone.data["logit"][0] == -np.inf:
+                raise DeadEndError(f"the grammar forbids token {token}, which the reply was made to begin with")
+    return token
+
+
 def _one_candidate(token: int) -> Candidates:
     candidates = Candidates.from_row(np.zeros(1, np.float32))
     candidates.data["id"] = token
@@ -144,10 +174,12 @@ def _one_candidate(token: int) -> Candidates:
     return candidates
 
 
-def make_decider(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Decider:
+def make_decider(
+    backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
+) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
     chain = make_chain(backend, prompt_tokens, settings, seed)
-    return _Contrastive(chain, settings, seed) if settings.mode == "contrastive" else Plain(chain)
+    return _Contrastive(chain, settings, seed, begun) if settings.mode == "contrastive" else Plain(chain, begun)
 
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
@@ -181,8 +213,9 @@ class Generation:
             settings=settings,
             seed=seed,
             tsumami=version("tsumami"),
+            begun=prompt.begun,
         )
-        self._decider = make_decider(backend, prompt.tokens, settings, seed)
+        self._decider = make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._text = TextStream(settings.stop)
         room = backend.n_ctx - len(prompt.tokens)
         wanted = settings.max_tokens
@@ -271,7 +304,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
         piece=data,
         text=text,
         p_raw=raw.p,
-        p_final=float(candidates.data["p"][pick.index]),
+        p_final=float(candidates.data["p"][pick.index]) if pick.index >= 0 else 0.0,
         entropy=raw.entropy,
         rank=raw.rank,
         u=pick.u,
@@ -291,10 +324,11 @@ def _check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
             f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
             "answer. Shorten it, or load the model with a larger n_ctx"
         )
-    for index, token in enumerate(prompt.tokens):
-        # the chain looks at the prompt before the engine does
-        if not 0 <= token < n_vocab:
-            raise PromptError(f"token {index} of the prompt has id {token}; this vocabulary has 0..{n_vocab - 1}")
+    for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
+        for index, token in enumerate(tokens):
+            # the chain looks at the prompt before the engine does
+            if not 0 <= token < n_vocab:
+                raise PromptError(f"token {index} of the {place} has id {token}; this vocabulary has 0..{n_vocab - 1}")
 
 
 class Stream:

@@ -29,8 +29,8 @@ _PIECE: Final = 64  # rows of logits that are in memory at once
 class _FromRows(Plain):
     """The plain decider on a reply that is known: its rows come from one pass, a piece at a time."""
 
-    def __init__(self, chain: Chain, reply: tuple[int, ...]) -> None:
-        super().__init__(chain)
+    def __init__(self, chain: Chain, reply: tuple[int, ...], begun: tuple[int, ...] = ()) -> None:
+        super().__init__(chain, begun)
         self._reply = reply
         self._fed = 0
         self._rows: deque[Float32Array] = deque()
@@ -82,10 +82,10 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
     _check_tokens(run, backend.engine.n_vocab)
     receipt = run.receipt
     if run.settings.mode == "contrastive":  # the candidates' hidden states are needed again, so the search runs again
-        decider = make_decider(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+        decider = make_decider(backend, receipt.prompt_tokens, receipt.settings, receipt.seed, receipt.begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
-        decider = _FromRows(chain, run.tokens[: stop - 1])
+        decider = _FromRows(chain, run.tokens[: stop - 1], receipt.begun)
     return backend.engine.run(_replay(decider, run, start, stop))
 
 
@@ -100,7 +100,12 @@ def _check_model(backend: Backend, run: Run) -> None:
 
 def _check_tokens(run: Run, n_vocab: int) -> None:
     """The chain looks at the prompt before the engine does, so ids that do not exist must be found here."""
-    for name, tokens in (("prompt_tokens", run.receipt.prompt_tokens), ("steps", run.tokens)):
+    receipt = run.receipt
+    for name, tokens in (
+        ("prompt_tokens", receipt.prompt_tokens),
+        ("begun", receipt.begun),
+        ("steps", run.tokens),
+    ):
         for index, token in enumerate(tokens):
             if not 0 <= token < n_vocab:
                 raise RunFileError(f"{name}.{index}: token {token} is not in this vocabulary (0..{n_vocab - 1})")

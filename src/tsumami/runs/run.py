@@ -68,7 +68,7 @@ class EngineCard:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
-    name.
+    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them.
     """
 
     model: ModelCard
@@ -79,6 +79,7 @@ class Receipt:
     settings: Settings
     seed: int
     tsumami: str
+    begun: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The receipt as plain values, as in a run file."""

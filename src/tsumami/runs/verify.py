@@ -37,7 +37,7 @@ class Verification:
 def verify(backend: Backend, run: Run) -> Verification:
     """Generate the run again from its receipt (prompt tokens, settings, effective seed) and compare."""
     receipt = run.receipt
-    prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template)
+    prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, receipt.begun)
     settings = receipt.settings.replace(seed=receipt.seed, max_tokens=max(len(run.steps), 1))
     with Stream(backend, prompt, settings) as stream:
         again = stream.run
