@@ -10,6 +10,7 @@ import functools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, SupportsIndex
 
@@ -32,6 +33,21 @@ EVERYTHING: Final = Memory(None)
 
 #: What a run can start from: text, a prompt made by `Model.prompt`, or token ids.
 PromptLike = str | Prompt | PromptText | Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """The sizes of a model: transformer blocks, attention heads (and those that keys and values have), length of a
+    hidden state, size of the vocabulary, tokens of context in training, and number of weights.
+    """
+
+    n_layer: int
+    n_head: int
+    n_head_kv: int
+    n_embd: int
+    n_vocab: int
+    n_ctx_train: int
+    n_params: int
 
 
 class Model:
@@ -199,6 +215,20 @@ class Model:
     def options(self) -> EngineOptions:
         """How it was loaded."""
         return self._loaded.options
+
+    @property
+    def shape(self) -> ModelShape:
+        """How large its parts are."""
+        native = self._native
+        return ModelShape(
+            n_layer=native.n_layer,
+            n_head=native.n_head,
+            n_head_kv=native.n_head_kv,
+            n_embd=native.n_embd,
+            n_vocab=native.vocab.n_tokens,
+            n_ctx_train=native.n_ctx_train,
+            n_params=native.n_params,
+        )
 
     @functools.cached_property
     def model_card(self) -> ModelCard:

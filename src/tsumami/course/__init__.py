@@ -1,11 +1,61 @@
 """The course: how a language model generates, shown on the loaded model. The notebook and the page both stand on it.
 
 Guarantee: every number and every picture comes from a model that really runs; nothing is written down beforehand but
-the words, which live in texts/ja.json and texts/en.json.
+the words, which live in texts/{ja,en}.json.
 
-    tokens       a text as the model reads it
+    loop         what stands in each box of the diagram at one step
+    tokens       a text as the model reads it, and how long texts are
+    strategies   one prompt, eight ways to choose; variants of a prompt
+    timing       time against tokens
+    inside       the parts of the model and their shapes
+    words        the lesson's words, in Japanese and English
 """
 
+from tsumami.course.inside import CausalTrial, Part, parts, sees, try_causality
+from tsumami.course.loop import Turn, turn
+from tsumami.course.strategies import (
+    STRATEGIES,
+    contrast_table,
+    run_strategy,
+    run_variants,
+    strategy_settings,
+)
+from tsumami.course.timing import (
+    NEW_TOKENS,
+    PROMPT_LENGTHS,
+    Fit,
+    Timing,
+    fit,
+    time_new_tokens,
+    time_prompts,
+    timing_table,
+)
 from tsumami.course.tokens import TokenRow, length_table, token_rows, token_table, visible
 
-__all__ = ["TokenRow", "length_table", "token_rows", "token_table", "visible"]
+__all__ = [
+    "NEW_TOKENS",
+    "PROMPT_LENGTHS",
+    "STRATEGIES",
+    "CausalTrial",
+    "Fit",
+    "Part",
+    "Timing",
+    "TokenRow",
+    "Turn",
+    "contrast_table",
+    "fit",
+    "length_table",
+    "parts",
+    "run_strategy",
+    "run_variants",
+    "sees",
+    "strategy_settings",
+    "time_new_tokens",
+    "time_prompts",
+    "timing_table",
+    "token_rows",
+    "token_table",
+    "try_causality",
+    "turn",
+    "visible",
+]

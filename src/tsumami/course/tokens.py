@@ -16,8 +16,8 @@ import pandas as pd
 
 from tsumami.model import Model
 
-#: `text`: whole characters; `part`: some bytes of a character; `mark`: a special token that stands in the text; `added`:
-#: a special token that the model puts in front by itself; `lost`: bytes of the text that no token stands for.
+#: `text`: whole characters; `part`: some bytes of a character; `mark`: a special token that stands in the text;
+#: `added`: a special token that the model puts in front by itself; `lost`: bytes of the text that no token stands for.
 Kind = Literal["text", "part", "mark", "added", "lost"]
 
 

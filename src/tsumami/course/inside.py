@@ -1,0 +1,86 @@
+"""Inside the model: what its parts are and how large, and that a position sees only what stands before it.
+
+Guarantee: the sizes are those of the loaded model, and that attention is causal is not claimed but tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tsumami.engine.batcher import Program
+from tsumami.engine.sequence import Feed, Sequence
+from tsumami.errors import EmptyPromptError
+from tsumami.model import Model
+from tsumami.native import Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A station on the way of a prompt through the model: its name (a key of the texts), the shape of what comes out of
+    it, and how often it is passed.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    times: int = 1
+
+
+def parts(model: Model, text: str) -> tuple[Part, ...]:
+    """The stations that the tokens of `text` pass, with the shapes that they have in this model."""
+    shape = model.shape
+    n = len(model.tokenize(text))
+    return (
+        Part("ids", (n,)),
+        Part("embeddings", (n, shape.n_embd)),
+        Part("attention", (shape.n_head, n, n), shape.n_layer),
+        Part("hidden", (n, shape.n_embd), shape.n_layer),
+        Part("last", (shape.n_embd,)),
+        Part("logits", (shape.n_vocab,)),
+        Part("probabilities", (shape.n_vocab,)),
+    )
+
+
+def sees(model: Model, text: str) -> pd.DataFrame:
+    """Which position sees which: columns row, column (positions), row_piece, column_piece, seen (column <= row)."""
+    pieces = [model.detokenize([token]) for token in model.tokenize(text)]
+    rows: Iterator[tuple[int, int]] = ((i, j) for i in range(len(pieces)) for j in range(len(pieces)))
+    return pd.DataFrame(
+        [{"row": i, "column": j, "row_piece": pieces[i], "column_piece": pieces[j], "seen": j <= i} for i, j in rows],
+        columns=["row", "column", "row_piece", "column_piece", "seen"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CausalTrial:
+    """What became of the logits at the positions of a text when more text was put behind it: the number of positions
+    and of logits compared, and the largest change of any of them (0.0: not one bit moved).
+    """
+
+    n_positions: int
+    n_logits: int
+    largest_change: float
+
+
+def try_causality(model: Model, text: str, more: str) -> CausalTrial:
+    """Compute all logits of `text`, then those of the same tokens with `more` behind them, and compare.
+
+    Raises:
+        EmptyPromptError: `text` has no tokens.
+    """
+    ids = model.tokenize(text)
+    if not ids:
+        raise EmptyPromptError("the text is empty: there is no position to look at")
+    alone = model.engine.run(_all_rows(ids))
+    longer = model.engine.run(_all_rows([*ids, *model.tokenize(more, add_special=False)]))[: len(ids)]
+    return CausalTrial(len(ids), alone.size, float(np.abs(alone - longer).max()))
+
+
+def _all_rows(ids: list[int]) -> Program[Float32Array]:
+    """The logits after every token, shape (n, n_vocab)."""
+    with Sequence() as sequence:
+        (rows,) = yield [Feed(sequence, ids, rows="all")]
+    return rows.logits
