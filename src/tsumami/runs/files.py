@@ -76,6 +76,11 @@ def _adapter() -> pydantic.TypeAdapter[_Form]:
     return pydantic.TypeAdapter(_Form)
 
 
+@functools.cache
+def _receipt_adapter() -> pydantic.TypeAdapter[_ReceiptForm]:
+    return pydantic.TypeAdapter(_ReceiptForm)
+
+
 def dump(run: Run, indent: int | None = None) -> str:
     """The JSON text of a run."""
     form = {
@@ -106,6 +111,23 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def receipt_from(values: dict[str, Any]) -> Receipt:
+    """The receipt that `Receipt.to_dict` gave as plain values.
+
+    Raises:
+        RunFileError: a field is missing or does not fit; the message names it.
+    """
+    try:
+        form = _receipt_adapter().validate_json(json.dumps(values))
+    except (pydantic.ValidationError, SettingsError, TypeError, ValueError) as error:
+        raise RunFileError(f"this receipt does not fit: {_first_problem(error)}") from error
+    return _receipt_of(form)
+
+
+def _receipt_of(form: _ReceiptForm) -> Receipt:
+    return Receipt(**{name: getattr(form, name) for name in Receipt.__dataclass_fields__})
+
+
 def parse(text: str | bytes) -> Run:
     """The run of a JSON text; see `Run.from_json`."""
     try:
@@ -122,7 +144,7 @@ def parse(text: str | bytes) -> Run:
         form = _adapter().validate_json(text)
     except (pydantic.ValidationError, SettingsError) as error:
         raise RunFileError(f"this run file does not fit: {_first_problem(error)}") from error
-    receipt = Receipt(**{name: getattr(form.receipt, name) for name in Receipt.__dataclass_fields__})
+    receipt = _receipt_of(form.receipt)
     run = Run(receipt, form.steps, form.stop_reason, form.timings, form.stop_string)
     if run.text != form.text:
         raise RunFileError("this run file was edited: its `text` is not what its steps say")

@@ -197,7 +197,14 @@ class Generation:
     """
 
     def __init__(
-        self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool, emit: Callable[[Step], None]
+        self,
+        backend: Backend,
+        prompt: Prompt,
+        settings: Settings,
+        *,
+        ledgers: bool,
+        emit: Callable[[Step], None],
+        decider: Decider | None = None,
     ) -> None:
         _check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
@@ -215,7 +222,7 @@ class Generation:
             tsumami=version("tsumami"),
             begun=prompt.begun,
         )
-        self._decider = make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
+        self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._text = TextStream(settings.stop)
         room = backend.n_ctx - len(prompt.tokens)
         wanted = settings.max_tokens

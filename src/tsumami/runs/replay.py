@@ -20,13 +20,13 @@ from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Decider, Plain, make_chain, make_decider
-from tsumami.runs.run import Run
+from tsumami.runs.run import Receipt, Run
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
 
 _PIECE: Final = 64  # rows of logits that are in memory at once
 
 
-class _FromRows(Plain):
+class FromRows(Plain):
     """The plain decider on a reply that is known: its rows come from one pass, a piece at a time."""
 
     def __init__(self, chain: Chain, reply: tuple[int, ...], begun: tuple[int, ...] = ()) -> None:
@@ -52,8 +52,7 @@ def rows(backend: Backend, run: Run, start: int = 0, stop: int | None = None) ->
     Raises:
         RunFileError: the run was made by another model, or holds tokens that this one does not have.
     """
-    _check_model(backend, run)
-    _check_tokens(run, backend.engine.n_vocab)
+    check_run(backend, run.receipt, run.tokens)
     start, stop, _ = slice(start, stop).indices(len(run.steps))
     tokens = (*run.receipt.prompt_tokens, *run.tokens)
     before = len(run.receipt.prompt_tokens) - 1  # the row of token i comes after this token and i more
@@ -78,35 +77,36 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
     Raises:
         RunFileError: this model's tokens are not the run's.
     """
-    _check_model(backend, run)
-    _check_tokens(run, backend.engine.n_vocab)
+    check_run(backend, run.receipt, run.tokens)
     receipt = run.receipt
     if run.settings.mode == "contrastive":  # the candidates' hidden states are needed again, so the search runs again
         decider = make_decider(backend, receipt.prompt_tokens, receipt.settings, receipt.seed, receipt.begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
-        decider = _FromRows(chain, run.tokens[: stop - 1], receipt.begun)
+        decider = FromRows(chain, run.tokens[: stop - 1], receipt.begun)
     return backend.engine.run(_replay(decider, run, start, stop))
 
 
-def _check_model(backend: Backend, run: Run) -> None:
-    theirs, ours = run.receipt.model, backend.model_card
+def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> None:
+    """Whether this model can have made that run.
+
+    The chain looks at the prompt before the engine does, so ids that do not exist must be found here.
+
+    Raises:
+        RunFileError: other weights, or tokens that they do not have.
+    """
+    theirs, ours, n_vocab = receipt.model, backend.model_card, backend.engine.n_vocab
     if theirs.fingerprint != ours.fingerprint:
         raise RunFileError(
             f"this run was made with {theirs.name} (sha256 {theirs.fingerprint[:12]}…), not with {ours.name} "
             f"({ours.fingerprint[:12]}…)"
         )
-
-
-def _check_tokens(run: Run, n_vocab: int) -> None:
-    """The chain looks at the prompt before the engine does, so ids that do not exist must be found here."""
-    receipt = run.receipt
-    for name, tokens in (
+    for name, ids in (
         ("prompt_tokens", receipt.prompt_tokens),
         ("begun", receipt.begun),
-        ("steps", run.tokens),
+        ("steps", tokens),
     ):
-        for index, token in enumerate(tokens):
+        for index, token in enumerate(ids):
             if not 0 <= token < n_vocab:
                 raise RunFileError(f"{name}.{index}: token {token} is not in this vocabulary (0..{n_vocab - 1})")
 
@@ -123,10 +123,10 @@ def _replay(decider: Decider, run: Run, start: int, stop: int) -> Program[list[L
             try:
                 decision = yield from decider.choose(writer.watch if index >= start else None)
             except DeadEndError as error:
-                raise _mismatch(index) from error
+                raise mismatch(index) from error
             pick = decision.choice.pick
             if pick.token != token:
-                raise _mismatch(index)
+                raise mismatch(index)
             if index >= start:
                 ledgers.append(writer.close(index, pick, decision.contrast))
     finally:
@@ -134,7 +134,8 @@ def _replay(decider: Decider, run: Run, start: int, stop: int) -> Program[list[L
     return ledgers
 
 
-def _mismatch(index: int) -> RunFileError:
+def mismatch(index: int) -> RunFileError:
+    """What to say when token number `index` is not the run's."""
     return RunFileError(
         f"token {index} does not come out again: the run was made by another build or without exactness, or the file "
         "was edited; `tsumami verify` says which"

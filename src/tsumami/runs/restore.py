@@ -1,0 +1,83 @@
+"""Restore: a run from its receipt and its tokens, as a chat keeps them.
+
+Guarantee: on an exact engine the run is the one that was generated, step for step and bit for bit (only its timings are
+those of the restoring), from one batched pass over the tokens. A token that does not come out again is a RunFileError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tsumami.engine.sequence import Feed, Rows
+from tsumami.errors import CancelledError, RunFileError
+from tsumami.runs.backend import Backend
+from tsumami.runs.files import receipt_from
+from tsumami.runs.generate import Decider, Decision, Generation, Prompt, make_chain, make_decider
+from tsumami.runs.replay import FromRows, check_run, mismatch
+from tsumami.runs.run import Receipt, Run
+from tsumami.sampling.chain import Watch
+
+
+def restore(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> Run:
+    """The run with this receipt that chose these tokens; if nothing else ended it there, it was cancelled.
+
+    Raises:
+        RunFileError: another model, or a token that does not come out again.
+    """
+    check_run(backend, receipt, tokens)
+    settings = receipt.settings.replace(seed=receipt.seed)
+    if settings.mode == "contrastive":
+        inner = make_decider(backend, receipt.prompt_tokens, settings, receipt.seed, receipt.begun)
+    else:
+        chain = make_chain(backend, receipt.prompt_tokens, settings, receipt.seed)
+        inner = FromRows(chain, tokens, receipt.begun)
+    prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, receipt.begun)
+    made = Generation(backend, prompt, settings, ledgers=False, emit=_nobody_waits, decider=_Following(inner, tokens))
+    return replace(backend.engine.run(made.program()), receipt=receipt)
+
+
+def restore_json(backend: Backend, values: Mapping[str, Any]) -> Run:
+    """As `restore`, from a receipt as plain values with the tokens as `reply_tokens`: what the chat page saves.
+
+    Raises:
+        RunFileError: a field is missing or does not fit, or as `restore`.
+    """
+    receipt = dict(values)
+    tokens = receipt.pop("reply_tokens", None)
+    if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+        raise RunFileError("this is not a receipt with its reply: a list of token ids `reply_tokens` is expected")
+    return restore(backend, receipt_from(receipt), tuple(tokens))
+
+
+def _nobody_waits(_: object) -> None:
+    """The steps are wanted all at once."""
+
+
+class _Following:
+    """A decider whose choices are known: it ends where they end, and each must come out again."""
+
+    def __init__(self, inner: Decider, tokens: tuple[int, ...]) -> None:
+        self._inner = inner
+        self._tokens = tokens
+        self._done = 0
+
+    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
+        return (yield from self._inner.start(tokens))
+
+    def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
+        if self._done == len(self._tokens):
+            raise CancelledError
+        decision = yield from self._inner.choose(watch)
+        if decision.choice.pick.token != self._tokens[self._done]:
+            raise mismatch(self._done)
+        self._done += 1
+        return decision
+
+    def advance(self, token: int, /) -> Generator[list[Feed], list[Rows], None]:
+        if self._done < len(self._tokens):
+            yield from self._inner.advance(token)
+
+    def close(self) -> None:
+        self._inner.close()
