@@ -31,17 +31,35 @@ from tsumami.course.timing import (
     timing_table,
 )
 from tsumami.course.tokens import TokenRow, length_table, token_rows, token_table, visible
+from tsumami.course.words import (
+    LANGUAGES,
+    N_QUESTIONS,
+    PARTS,
+    PROMPT,
+    PROMPTS,
+    VARIANTS,
+    Words,
+    table,
+    variants,
+)
 
 __all__ = [
+    "LANGUAGES",
     "NEW_TOKENS",
+    "N_QUESTIONS",
+    "PARTS",
+    "PROMPT",
+    "PROMPTS",
     "PROMPT_LENGTHS",
     "STRATEGIES",
+    "VARIANTS",
     "CausalTrial",
     "Fit",
     "Part",
     "Timing",
     "TokenRow",
     "Turn",
+    "Words",
     "contrast_table",
     "fit",
     "length_table",
@@ -50,6 +68,7 @@ __all__ = [
     "run_variants",
     "sees",
     "strategy_settings",
+    "table",
     "time_new_tokens",
     "time_prompts",
     "timing_table",
@@ -57,5 +76,6 @@ __all__ = [
     "token_table",
     "try_causality",
     "turn",
+    "variants",
     "visible",
 ]
