@@ -183,11 +183,9 @@ def make_decider(
 
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
-    """The chain of `settings` in the state in which a run begins; of the prompt it needs what its windows can hold."""
+    """The chain of `settings` in the state in which a run begins."""
     chain = Chain.from_settings(settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab)
-    if settings.penalize_prompt:
-        window = max(settings.repeat_last_n, settings.dry_penalty_last_n)
-        chain.accept_prompt(prompt_tokens[-window:] if window else ())
+    chain.accept_prompt(prompt_tokens)
     return chain
 
 

@@ -13,19 +13,21 @@ draw.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
 
 from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
+from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.gbnf import grammar_sampler
-from tsumami.sampling.stages import BUILDERS, GrammarStage, IdleStage, NativeStage, Stage, Surroundings
+from tsumami.sampling.head import Head
+from tsumami.sampling.stages import BUILDERS, BiasStage, GrammarStage, IdleStage, Stage, Surroundings, XtcStage
 from tsumami.settings import Settings
 
 #: Called after each stage with its name, why it is idle (or None), and the candidates it left.
@@ -49,6 +51,9 @@ class Chooser(Protocol):
     def pick(self, candidates: Candidates) -> Pick:
         """Choose, and leave the final probabilities in the candidates' `p` field."""
 
+    def skip(self, count: int) -> None:
+        """Let `count` rolls pass unused."""
+
     def clone(self) -> Chooser:
         """A copy at the same roll."""
 
@@ -69,6 +74,9 @@ class GreedyChooser:
         u = self._rolls[self.step]
         self.step += 1
         return Pick(int(data["id"][index]), index, u)
+
+    def skip(self, count: int) -> None:
+        self.step += count
 
     def clone(self) -> GreedyChooser:
         made = GreedyChooser.__new__(GreedyChooser)
@@ -98,6 +106,14 @@ class MirostatChooser:
             self._used += 1
         return Pick(int(candidates.data["id"][candidates.selected]), candidates.selected, u)
 
+    def skip(self, count: int) -> None:
+        """Not possible after the start: what mu would be there depends on the logits of every token before."""
+        if count:
+            raise SettingsError(
+                "mirostat can be gone on with only where it has chosen all along: its target mu follows every choice; "
+                "run it from the prompt"
+            )
+
     def clone(self) -> MirostatChooser:
         made = MirostatChooser.__new__(MirostatChooser)
         made._sampler, made._rolls, made._used = self._sampler.clone(), self._rolls, self._used
@@ -112,22 +128,91 @@ class Choice:
     candidates: Candidates
 
 
-class Chain:
-    """Stages with their state, and the choice at the end. One chain serves one run; `clone()` it for a fork."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from."""
 
-    def __init__(self, stages: Sequence[Stage], chooser: Chooser) -> None:
+    settings: Settings
+    seed: int
+    n_vocab: int
+    vocab: native.Vocab | None = None
+    prompt: tuple[int, ...] = ()
+
+    @property
+    def around(self) -> Surroundings:
+        """What a stage needs besides the settings."""
+        return Surroundings(self.seed, self.n_vocab, self.vocab)
+
+
+class Chain:
+    """Stages with their state, and the choice at the end. One chain serves one run; `clone()` it for a fork.
+
+    `origin` and `reply` (the tokens accepted since the prompt) say how it got there, so that `carried` can make the
+    chain that other settings would have in the same place.
+    """
+
+    def __init__(self, stages: Sequence[Stage], chooser: Chooser, origin: Origin, reply: Iterable[int] = ()) -> None:
         self.stages = tuple(stages)
+        self.origin = origin
+        self.reply = list(reply)
         self._chooser = chooser
+        self._head = Head.of(self.stages)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, seed: int, n_vocab: int, vocab: native.Vocab | None = None) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0)."""
-        around = Surroundings(seed, n_vocab, vocab)
-        mode = settings.mode
-        stages = [*_constraints(settings, around), *_ordered(settings, around, mode)]
-        if mode == "mirostat":
-            return cls(stages, MirostatChooser(settings, around))
-        return cls(stages, Draw(seed) if mode == "sample" else GreedyChooser(seed))
+        origin = Origin(settings, seed, n_vocab, vocab)
+        return cls([_build(name, origin) for name in _names(settings)], _chooser(origin), origin)
+
+    @classmethod
+    def carried(cls, origin: Origin, *sources: Chain) -> Chain:
+        """The chain of `origin` in the place that `sources` have reached, which is the same reply for all of them.
+
+        Each stage, and the choice, comes with its memory from the first source that has the very same. What none has is
+        built anew, is shown the same tokens, and rolls on from where the first source stands.
+
+        Raises:
+            SettingsError: the memory cannot be had: mirostat, or a grammar, that no source has had from the start.
+        """
+        reply = sources[0].reply
+        stages = [
+            next((found for source in sources if (found := source._carry(name, origin))), None)
+            or _anew(name, origin, sources[0])
+            for name in _names(origin.settings)
+        ]
+        chooser = next((s._chooser for s in sources if _chooser_reads(s.origin) == _chooser_reads(origin)), None)
+        if chooser is not None:
+            return cls(stages, chooser.clone(), origin, reply)
+        chooser = _chooser(origin)
+        chooser.skip(len(reply))
+        return cls(stages, chooser, origin, reply)
+
+    def variant(self, settings: Settings) -> Chain:
+        """The chain that other settings would have in this place: same history, same roll (see `carried`)."""
+        return Chain.carried(replace(self.origin, settings=settings), self)
+
+    def _carry(self, name: str, origin: Origin) -> Stage | None:
+        """A copy of this chain's stage of that name, if a chain of `origin` would have the same in this place."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage.clone() if stage_reads(name, self.origin) == stage_reads(name, origin) else None
+        return None
+
+    @property
+    def remembers_rows(self) -> bool:
+        """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll."""
+        xtc = any(stage.name == "xtc" and stage.idle is None for stage in self.stages)
+        return xtc or isinstance(self._chooser, MirostatChooser)
+
+    def follow(self, tokens: Iterable[int]) -> None:
+        """Go on past tokens that were chosen before: every stage takes note, and one roll passes for each.
+
+        It leaves the state in which choosing them would have left it, unless the chain `remembers_rows`.
+        """
+        before = len(self.reply)
+        for token in tokens:
+            self.accept(token)
+        self._chooser.skip(len(self.reply) - before)
 
     def apply(self, candidates: Candidates, watch: Watch | None = None) -> None:
         """Run every stage on `candidates`, in place."""
@@ -142,12 +227,22 @@ class Chain:
         Raises:
             DeadEndError: every candidate is forbidden.
         """
-        candidates = Candidates.from_row(row)
-        if watch is not None:
-            watch("model", None, candidates)
-        self.apply(candidates, watch)
+        candidates = self._from_head(row) if watch is None else None
+        if candidates is None:
+            candidates = Candidates.from_row(row)
+            if watch is not None:
+                watch("model", None, candidates)
+            self.apply(candidates, watch)
         if candidates.data["logit"].max() == -np.inf:
             raise DeadEndError("the grammar or logit_bias forbids every token")
+        return candidates
+
+    def _from_head(self, row: Float32Array) -> Candidates | None:
+        """The same by way of the row's head (head.py), where there is one."""
+        candidates = self._head.take(row) if self._head is not None else None
+        if self._head is not None and candidates is not None:
+            for stage in self._head.rest:
+                stage.apply(candidates)
         return candidates
 
     def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:
@@ -166,35 +261,123 @@ class Chain:
         """Tell every stage which token came next."""
         for stage in self.stages:
             stage.accept(token)
+        self.reply.append(token)
 
     def accept_prompt(self, tokens: Iterable[int]) -> None:
-        """Let the stages that look back (penalties, DRY) see the prompt; a grammar governs the reply only."""
-        looking_back = [stage for stage in self.stages if stage.name in ("penalties", "dry")]
-        for token in tokens:
-            for stage in looking_back:
+        """Tell the chain what the reply goes on from. The stages that look back (penalties, DRY) see it, unless
+        `penalize_prompt` is off; a grammar governs the reply only.
+        """
+        self.origin = replace(self.origin, prompt=tuple(tokens))
+        for stage in self.stages:
+            for token in _seen(stage.name, self.origin):
                 stage.accept(token)
 
     def clone(self) -> Chain:
         """An independent chain in the same state, for a fork."""
-        return Chain([stage.clone() for stage in self.stages], self._chooser.clone())
+        return Chain([stage.clone() for stage in self.stages], self._chooser.clone(), self.origin, self.reply)
 
 
-def _constraints(settings: Settings, around: Surroundings) -> list[Stage]:
-    """Bias and grammar: before everything else, and only if asked for, as they have no neutral form to show."""
-    stages: list[Stage] = []
-    if settings.logit_bias:
-        outside = [token for token, _ in settings.logit_bias if token >= around.n_vocab]
-        if outside:
-            raise SettingsError(
-                f"logit_bias names token {outside[0]}, but this vocabulary ends at {around.n_vocab - 1}"
-            )
-        stages.append(NativeStage("logit_bias", native.logit_bias(around.n_vocab, settings.logit_bias)))
-    gbnf = grammar_text(settings)
-    if gbnf is not None:
-        if around.vocab is None:
-            raise SettingsError("a grammar needs a model's vocabulary; none is at hand here")
-        stages.append(GrammarStage("grammar", grammar_sampler(around.vocab, gbnf)))
-    return stages
+#: How far each stage that looks back does so, and what else a stage reads besides its own knobs.
+_WINDOWS: Final = {"penalties": "repeat_last_n", "dry": "dry_penalty_last_n"}
+_HEED_MIN_KEEP: Final = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
+_KNOBS_OF: Final = {
+    stage: tuple(name for name, knob in KNOBS.items() if knob.stage == stage)
+    for stage in ("logit_bias", "grammar", *BUILDERS)
+}
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """The stages that a chain has. Bias and grammar come before everything else, and only if asked for, as they have no
+    neutral form to show; mirostat has an order of its own: penalties, temperature, mirostat.
+    """
+    wishes = {"logit_bias": settings.logit_bias, "grammar": settings.json_schema or settings.grammar}
+    asked = [name for name, wish in wishes.items() if wish]
+    names = settings.chain_order
+    if settings.mode == "mirostat":
+        names = ("penalties", *(name for name in names if name not in ("penalties", "temperature")), "temperature")
+    return (*asked, *names)
+
+
+def _build(name: str, origin: Origin) -> Stage:
+    """A stage that has seen nothing yet; one that the mode leaves out is there as a no-op."""
+    settings, mode = origin.settings, origin.settings.mode
+    if name == "logit_bias":
+        return _bias(origin)
+    if name == "grammar":
+        return _grammar(origin)
+    if name not in _ACTIVE_STAGES.get(mode, BUILDERS):
+        return IdleStage(name, mode)
+    return BUILDERS[name](settings.replace(dynatemp_range=0.0) if mode == "mirostat" else settings, origin.around)
+
+
+def _bias(origin: Origin) -> Stage:
+    biases = origin.settings.logit_bias
+    outside = [token for token, _ in biases if token >= origin.n_vocab]
+    if outside:
+        raise SettingsError(f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}")
+    tokens = np.array([token for token, _ in biases], np.int32)
+    return BiasStage(tokens, native.logit_bias(origin.n_vocab, biases))
+
+
+def _grammar(origin: Origin) -> Stage:
+    if origin.vocab is None:
+        raise SettingsError("a grammar needs a model's vocabulary; none is at hand here")
+    gbnf = grammar_text(origin.settings)
+    assert gbnf is not None
+    return GrammarStage("grammar", grammar_sampler(origin.vocab, gbnf))
+
+
+def _chooser(origin: Origin) -> Chooser:
+    mode = origin.settings.mode
+    if mode == "mirostat":
+        return MirostatChooser(origin.settings, origin.around)
+    return Draw(origin.seed) if mode == "sample" else GreedyChooser(origin.seed)
+
+
+def _anew(name: str, origin: Origin, source: Chain) -> Stage:
+    """A stage in the place that `source` has reached."""
+    stage = _build(name, origin)
+    if name == "grammar" and source.reply:
+        raise SettingsError("a grammar governs a reply from its first token on; run it from the prompt")
+    if isinstance(stage, XtcStage) and stage.idle is None:
+        theirs = [one for one in source.stages if isinstance(one, XtcStage) and one.idle is None]
+        stage.skip(theirs[0].taken if theirs else len(source.reply))
+    for token in (*_seen(name, origin), *source.reply):
+        stage.accept(token)
+    return stage
+
+
+def _seen(name: str, origin: Origin) -> tuple[int, ...]:
+    """The prompt's tokens that a stage gets to see; of a long prompt it needs what its window can hold."""
+    window = getattr(origin.settings, _WINDOWS[name]) if name in _WINDOWS and origin.settings.penalize_prompt else 0
+    return origin.prompt[-window:] if window else ()
+
+
+def stage_reads(name: str, origin: Origin) -> Hashable:
+    """All that a stage is built from. Two chains in the same place whose stages read the same have the same stage, but
+    for what it remembers of logits (XTC's generator).
+    """
+    settings, mode = origin.settings, origin.settings.mode
+    if name in BUILDERS and name not in _ACTIVE_STAGES.get(mode, BUILDERS):
+        return (name, mode)
+    own = [getattr(settings, knob) for knob in _KNOBS_OF[name]]
+    more: tuple[object, ...] = (settings.min_keep,) if name in _HEED_MIN_KEEP else ()
+    match name:
+        case "xtc":
+            more += (origin.seed,)
+        case "temperature" if mode == "mirostat":
+            own = [settings.temperature]
+        case "penalties" | "dry" | "grammar" | "logit_bias":
+            more += (origin.n_vocab, origin.vocab, _seen(name, origin))
+    return (name, *own, *more)
+
+
+def _chooser_reads(origin: Origin) -> Hashable:
+    settings = origin.settings
+    own: tuple[object, ...] = ()
+    if settings.mode == "mirostat":
+        own = (settings.mirostat_mode, settings.mirostat_tau, settings.mirostat_eta, origin.n_vocab)
+    return (settings.mode, origin.seed, *own)
 
 
 def grammar_text(settings: Settings) -> str | None:
@@ -202,22 +385,6 @@ def grammar_text(settings: Settings) -> str | None:
     if settings.json_schema:
         return native.json_schema_to_gbnf(settings.json_schema)
     return settings.grammar or None
-
-
-def _ordered(settings: Settings, around: Surroundings, mode: str) -> list[Stage]:
-    """The stages of the `samplers` order; those that `mode` leaves out are there as no-ops.
-
-    Mirostat has an order of its own: penalties, temperature, mirostat.
-    """
-    active = _ACTIVE_STAGES.get(mode)
-    names = settings.chain_order
-    if mode == "mirostat":
-        names = ("penalties", *(name for name in names if name not in ("penalties", "temperature")), "temperature")
-        settings = settings.replace(dynatemp_range=0.0)
-    return [
-        BUILDERS[name](settings, around) if active is None or name in active else IdleStage(name, mode)
-        for name in names
-    ]
 
 
 def apply(
@@ -254,5 +421,6 @@ def apply(
 
 def idle_stages(settings: Settings) -> dict[str, str]:
     """The stages that do nothing under these settings, and why: `neutral`, or the mode that leaves them out."""
-    around = Surroundings(seed=0, n_vocab=1)
-    return {stage.name: stage.idle for stage in _ordered(settings, around, settings.mode) if stage.idle is not None}
+    origin = Origin(settings, seed=0, n_vocab=1)
+    made = [_build(name, origin) for name in _names(settings) if name in BUILDERS]
+    return {stage.name: stage.idle for stage in made if stage.idle is not None}

@@ -132,6 +132,28 @@ class PenaltiesStage(NativeStage):
         return PenaltiesStage(self._sampler.clone(), self._window.copy())
 
 
+class XtcStage(NativeStage):
+    """The native XTC. `taken` counts the numbers that its own generator has given: one where two or more candidates
+    are left (`llama_sampler_xtc_apply`), so that an XTC with another value can go on from the same place.
+    """
+
+    def __init__(self, sampler: native.NativeSampler, taken: int = 0) -> None:
+        super().__init__("xtc", sampler)
+        self.taken = taken
+
+    def apply(self, candidates: Candidates) -> None:
+        self.taken += self.idle is None and len(candidates) > 1
+        super().apply(candidates)
+
+    def skip(self, count: int) -> None:
+        """Let `count` numbers of the generator pass unused."""
+        for _ in range(count):
+            self.apply(Candidates.from_row(np.zeros(2, np.float32)))
+
+    def clone(self) -> XtcStage:
+        return XtcStage(self._sampler.clone(), self.taken)
+
+
 class TailFreeStage:
     """Tail-free sampling with llama.cpp's arithmetic before it was removed (PR #10071).
 
@@ -202,7 +224,7 @@ def _temperature(settings: Settings, _around: Surroundings) -> Stage:
 
 def _xtc(settings: Settings, around: Surroundings) -> Stage:
     sampler = native.xtc(settings.xtc_probability, settings.xtc_threshold, settings.min_keep, around.seed)
-    return NativeStage("xtc", sampler)
+    return XtcStage(sampler)
 
 
 #: How each stage of the `samplers` order is made; the keys are its names.
