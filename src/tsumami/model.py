@@ -25,7 +25,7 @@ from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
-from tsumami.runs.replay import replay
+from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.settings import Settings
 
@@ -263,8 +263,8 @@ class Model:
 
     @property
     def replayer(self) -> Replayer:
-        """Computes ledgers for runs of this model."""
-        return functools.partial(replay, self)
+        """Computes again what this model's runs were made of."""
+        return Replay(self)
 
     # --- life ---
 

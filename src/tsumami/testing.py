@@ -10,7 +10,6 @@ function of the tokens so far, and like a real engine it works in another thread
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ from tsumami.engine.sequence import Feed, Rows
 from tsumami.errors import CancelledError, EngineClosedError
 from tsumami.native import Float32Array
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream
-from tsumami.runs.replay import replay
+from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.settings import Settings
 from tsumami.speech import ScriptedListener, SilentSpeaker
@@ -236,8 +235,8 @@ class ScriptedModel:
 
     @property
     def replayer(self) -> Replayer:
-        """Computes ledgers for runs of this model."""
-        return functools.partial(replay, self)
+        """Computes again what this model's runs were made of."""
+        return Replay(self)
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text, the names of marks read as marks."""

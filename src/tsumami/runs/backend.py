@@ -78,4 +78,4 @@ class Backend(Protocol):
 
     @property
     def replayer(self) -> Replayer:
-        """Computes the ledgers of this model's runs."""
+        """Computes again what this model's runs were made of."""

@@ -150,6 +150,17 @@ class _Contrastive:
             self._state.sequence.close()
 
 
+def search(chain: Chain, before: tuple[int, ...], row: Float32Array, watch: Watch | None = None) -> Program[Decision]:
+    """One choice of contrastive search by itself: from `row`, after the tokens `before` (prompt and reply)."""
+    state = yield from contrastive.start(before)
+    decider = _Contrastive(chain, chain.origin.settings, chain.origin.seed)
+    decider._state, decider._step = replace(state, row=row), len(chain.reply)
+    try:
+        return (yield from decider.choose(watch))
+    finally:
+        decider.close()
+
+
 def _led(chain: Chain, choice: Choice, token: int) -> Choice:
     """The same roll, but another token; index -1 if a stage has cut it."""
     found = np.flatnonzero(choice.candidates.data["id"] == _permitted(chain, token))

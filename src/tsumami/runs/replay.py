@@ -6,6 +6,7 @@ file.
 
     rows     what the model said before each token; for those who ask what another chain would have made of it
     replay   the ledgers of the run's own chain
+    Replay   both, and the chains, as a model gives them to its runs
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Decider, Plain, make_chain, make_decider
+from tsumami.runs.generate import Decider, Decision, Plain, make_chain, make_decider, search
 from tsumami.runs.run import Receipt, Run
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
+from tsumami.sampling.chain import Watch
 
 _PIECE: Final = 64  # rows of logits that are in memory at once
 
@@ -85,6 +87,42 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
         chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
         decider = FromRows(chain, run.tokens[: stop - 1], receipt.begun)
     return backend.engine.run(_replay(decider, run, start, stop))
+
+
+class Replay:
+    """What a model gives to its runs (`runs.run.Replayer`)."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def ledgers(self, run: Run, start: int, stop: int) -> list[Ledger]:
+        return replay(self._backend, run, start, stop)
+
+    def rows(self, run: Run, start: int = 0, stop: int | None = None) -> Iterator[Float32Array]:
+        return rows(self._backend, run, start, stop)
+
+    def chain(self, run: Run, index: int = 0) -> Chain:
+        """The run's own chain, ready to choose token `index`. One that remembers logits chooses everything before."""
+        check_run(self._backend, run.receipt, run.tokens)
+        receipt = run.receipt
+        chain = make_chain(self._backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+        if not chain.remembers_rows:
+            chain.follow(run.tokens[:index])
+            return chain
+        for place, (row, token) in enumerate(zip(self.rows(run, 0, index), run.tokens, strict=False)):
+            if chain.choose(row).pick.token != token and place >= len(receipt.begun):
+                raise mismatch(place)
+            chain.accept(token)
+        return chain
+
+    def choose(self, run: Run, index: int, chain: Chain, row: Float32Array, watch: Watch | None = None) -> Decision:
+        if chain.origin.settings.mode != "contrastive":
+            return Decision(chain.choose(row, watch), row)
+        before = (*run.receipt.prompt_tokens, *run.tokens[:index])
+        return self._backend.engine.run(search(chain.clone(), before, row, watch))
+
+    def piece(self, token: int) -> bytes:
+        return self._backend.tokenizer.piece(token)
 
 
 def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> None:

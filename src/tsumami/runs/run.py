@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from tsumami.engine.remembered import replace_file
 from tsumami.errors import RunFileError
-from tsumami.sampling import Ledger
+from tsumami.native import Float32Array
+from tsumami.sampling import Chain, Ledger
+from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
+
+if TYPE_CHECKING:
+    from tsumami.runs.generate import Decision
 
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
@@ -143,8 +148,30 @@ class Timings:
         return max(self.generated - 1, 0) / max(self.generation_seconds, 1e-9)
 
 
-#: Computes the ledgers of a run from `start` to `stop`; a model gives one to its runs.
-Replayer = Callable[["Run", int, int], list[Ledger]]
+class Replayer(Protocol):
+    """Computes again what a run was made of; a model gives one to its runs.
+
+    Every method raises RunFileError for a run that this model cannot have made.
+    """
+
+    def ledgers(self, run: Run, start: int, stop: int) -> list[Ledger]:
+        """The ledgers of tokens start .. stop (0 <= start <= stop <= length)."""
+
+    def rows(self, run: Run, start: int = 0, stop: int | None = None) -> Iterator[Float32Array]:
+        """The logits that tokens start .. stop (as in a slice) were chosen from: one row (n_vocab,) each."""
+
+    def chain(self, run: Run, index: int = 0) -> Chain:
+        """The run's own chain, ready to choose token number `index`."""
+
+    def choose(self, run: Run, index: int, chain: Chain, row: Float32Array, watch: Watch | None = None) -> Decision:
+        """What a chain would choose from `row` after the first `index` tokens of the run; a search runs anew.
+
+        Raises:
+            DeadEndError: every candidate is forbidden.
+        """
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +223,10 @@ class Run:
         start, stop, _ = slice(start, stop).indices(len(self.steps))
         if start >= stop:
             return []
-        if self.replayer is None:
-            raise RunFileError("this run was read from a file; attach its model first: run.attach(tsumami.load(...))")
-        return self.replayer(self, start, stop)
+        return attached(self).ledgers(self, start, stop)
 
     def attach(self, model: HasReplayer) -> Run:
-        """The same run with a model that can compute its ledgers again."""
+        """The same run with a model that can compute again what it was made of: logits, chains, ledgers."""
         return replace(self, replayer=model.replayer)
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -258,11 +283,22 @@ class Run:
 
 
 class HasReplayer(Protocol):
-    """Anything that runs can be attached to: it knows how to compute their ledgers."""
+    """Anything that runs can be attached to: it knows how to compute again what they were made of."""
 
     @property
     def replayer(self) -> Replayer:
-        """Computes the ledgers of runs."""
+        """Computes again what runs were made of."""
+
+
+def attached(run: Run) -> Replayer:
+    """What computes the run again.
+
+    Raises:
+        RunFileError: the run was loaded from a file and no model is attached.
+    """
+    if run.replayer is None:
+        raise RunFileError("this run was read from a file; attach its model first: run.attach(tsumami.load(...))")
+    return run.replayer
 
 
 def _hover(step: Step) -> str:
