@@ -19,18 +19,16 @@ _LONGEST_LABEL: Final = 40
 def length_bars(table: pd.DataFrame, *, title: str, tokens: str, characters: str) -> alt.LayerChart:
     """A bar of tokens for each text, its characters as a mark on the same scale.
 
-    Args:
-        table: columns text, tokens, characters.
-        title, tokens, characters: words of the reader's language.
+    `table` has the columns text, tokens, characters; the other arguments are words of the reader's language.
     """
     shown = table.assign(label=[_label(text) for text in table["text"]])
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=320))
-    tips = ["text:N", alt.Tooltip("tokens:Q", title=tokens), alt.Tooltip("characters:Q", title=characters)]
+    tips = [alt.Tooltip("text:N"), alt.Tooltip("tokens:Q", title=tokens), alt.Tooltip("characters:Q", title=characters)]
     base = alt.Chart(shown, title=title).encode(y=y, tooltip=tips)
     bars = base.mark_bar(color=_BLUE).encode(x=alt.X("tokens:Q", title=f"{tokens}  │ {characters}"))
     marks = base.mark_tick(color=_GREY, thickness=3, size=16).encode(x="characters:Q")
     numbers = base.mark_text(align="left", dx=4, color=_GREY).encode(x="tokens:Q", text="tokens:Q")
-    return alt.layer(bars, marks, numbers).properties(width=420, height=alt.Step(26))
+    return alt.LayerChart(layer=[bars, marks, numbers], width=420, height=alt.Step(26))
 
 
 def _label(text: str) -> str:
@@ -43,10 +41,8 @@ def time_line(
 ) -> alt.LayerChart:
     """Measured times as points and, if there is one, their straight line.
 
-    Args:
-        table: one measurement a row, with the columns `x` (tokens) and `y` (seconds).
-        line: start and slope in seconds and seconds per token.
-        title, x_title, y_title: words of the reader's language.
+    `table` has a measurement in each row, with the columns `x` (tokens) and `y` (seconds); `line` is start and slope in
+    seconds and seconds per token; the titles are words of the reader's language.
     """
     points = (
         alt.Chart(table, title=title)
@@ -58,7 +54,7 @@ def time_line(
         ends = [0.0, float(table[x].max())]
         path = pd.DataFrame({x: ends, y: [line[0] + line[1] * end for end in ends]})
         layers.insert(0, alt.Chart(path).mark_line(color=_GREY).encode(x=f"{x}:Q", y=f"{y}:Q"))
-    return alt.layer(*layers).properties(width=420, height=260)
+    return alt.LayerChart(layer=layers, width=420, height=260)
 
 
 def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
@@ -70,7 +66,7 @@ def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
     """
     rows, columns = (_named(table, side) for side in ("row", "column"))
     shown = table.assign(row_label=rows, column_label=columns)
-    return (
+    drawn: alt.Chart = (
         alt.Chart(shown, title=title)
         .mark_rect(stroke="#ffffff", strokeWidth=1)
         .encode(
@@ -81,6 +77,7 @@ def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
         )
         .properties(width=alt.Step(24), height=alt.Step(24))
     )
+    return drawn
 
 
 def _named(table: pd.DataFrame, side: str) -> Sequence[str]:

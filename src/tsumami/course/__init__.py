@@ -6,6 +6,7 @@ the words, which live in texts/{ja,en}.json.
     loop         what stands in each box of the diagram at one step
     tokens       a text as the model reads it, and how long texts are
     strategies   one prompt, eight ways to choose; variants of a prompt
+    pictures     the loop as boxes, a text as coloured pieces
     timing       time against tokens
     inside       the parts of the model and their shapes
     words        the lesson's words, in Japanese and English
@@ -13,6 +14,7 @@ the words, which live in texts/{ja,en}.json.
 
 from tsumami.course.inside import CausalTrial, Part, parts, sees, try_causality
 from tsumami.course.loop import Turn, turn
+from tsumami.course.pictures import loop_boxes, loop_diagram, stations, token_pieces
 from tsumami.course.strategies import (
     STRATEGIES,
     contrast_table,
@@ -63,15 +65,19 @@ __all__ = [
     "contrast_table",
     "fit",
     "length_table",
+    "loop_boxes",
+    "loop_diagram",
     "parts",
     "run_strategy",
     "run_variants",
     "sees",
+    "stations",
     "strategy_settings",
     "table",
     "time_new_tokens",
     "time_prompts",
     "timing_table",
+    "token_pieces",
     "token_rows",
     "token_table",
     "try_causality",
