@@ -1,0 +1,26 @@
+"""Runs in, reasons out.
+
+Guarantee: what is said here is computed from the run's own logits, chain and rolls, and looking changes nothing. A run
+that came from a model knows it; one that was loaded from a file is attached first: `run.attach(tsumami.load(...))`.
+"""
+
+from tsumami.explain.alignment import Alignment, Block, align
+from tsumami.explain.divergence import Change, Divergence, Moved, parting
+from tsumami.explain.metrics import Metrics, Series, metrics, shared_prefix
+from tsumami.explain.outcome import Outcome, Span
+
+__all__ = [
+    "Alignment",
+    "Block",
+    "Change",
+    "Divergence",
+    "Metrics",
+    "Moved",
+    "Outcome",
+    "Series",
+    "Span",
+    "align",
+    "metrics",
+    "parting",
+    "shared_prefix",
+]
