@@ -11,8 +11,8 @@ from typing import Final
 import altair as alt
 import pandas as pd
 
-_BLUE: Final = "#2b7a78"  # the page's teal, dark enough on white and light enough on black
-_GREY: Final = "#94a3b8"
+from tsumami.charts.look import COLOURS, QUIET, styled
+
 _LONGEST_LABEL: Final = 40
 
 
@@ -24,11 +24,12 @@ def length_bars(table: pd.DataFrame, *, title: str, tokens: str, characters: str
     shown = table.assign(label=[_label(text) for text in table["text"]])
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=320))
     tips = [alt.Tooltip("text:N"), alt.Tooltip("tokens:Q", title=tokens), alt.Tooltip("characters:Q", title=characters)]
-    base = alt.Chart(shown, title=title).encode(y=y, tooltip=tips)
-    bars = base.mark_bar(color=_BLUE).encode(x=alt.X("tokens:Q", title=f"{tokens}  │ {characters}"))
-    marks = base.mark_tick(color=_GREY, thickness=3, size=16).encode(x="characters:Q")
-    numbers = base.mark_text(align="left", dx=4, color=_GREY).encode(x="tokens:Q", text="tokens:Q")
-    return alt.LayerChart(layer=[bars, marks, numbers], width=420, height=alt.Step(26))
+    base = alt.Chart(shown).encode(y=y, tooltip=tips)
+    bars = base.mark_bar(color=COLOURS[0]).encode(x=alt.X("tokens:Q", title=f"{tokens}  │ {characters}"))
+    marks = base.mark_tick(color=QUIET, thickness=3, size=16).encode(x="characters:Q")
+    numbers = base.mark_text(align="left", dx=4, color=QUIET).encode(x="tokens:Q", text="tokens:Q")
+    drawn: alt.LayerChart = styled(alt.LayerChart(layer=[bars, marks, numbers], width=420, height=alt.Step(26)), title)
+    return drawn
 
 
 def _label(text: str) -> str:
@@ -45,16 +46,17 @@ def time_line(
     seconds and seconds per token; the titles are words of the reader's language.
     """
     points = (
-        alt.Chart(table, title=title)
-        .mark_circle(size=60, color=_BLUE, opacity=0.7)
+        alt.Chart(table)
+        .mark_circle(size=60, color=COLOURS[0], opacity=0.7)
         .encode(x=alt.X(f"{x}:Q", title=x_title), y=alt.Y(f"{y}:Q", title=y_title), tooltip=[x, y])
     )
     layers = [points]
     if line is not None and len(table):
         ends = [0.0, float(table[x].max())]
         path = pd.DataFrame({x: ends, y: [line[0] + line[1] * end for end in ends]})
-        layers.insert(0, alt.Chart(path).mark_line(color=_GREY).encode(x=f"{x}:Q", y=f"{y}:Q"))
-    return alt.LayerChart(layer=layers, width=420, height=260)
+        layers.insert(0, alt.Chart(path).mark_line(color=QUIET).encode(x=f"{x}:Q", y=f"{y}:Q"))
+    drawn: alt.LayerChart = styled(alt.LayerChart(layer=layers, width=420, height=260), title)
+    return drawn
 
 
 def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
@@ -66,18 +68,21 @@ def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
     """
     rows, columns = (_named(table, side) for side in ("row", "column"))
     shown = table.assign(row_label=rows, column_label=columns)
-    drawn: alt.Chart = (
-        alt.Chart(shown, title=title)
+    drawn = (
+        alt.Chart(shown)
         .mark_rect(stroke="#ffffff", strokeWidth=1)
         .encode(
             x=alt.X("column_label:N", sort=None, title=None, axis=alt.Axis(orient="top", labelAngle=-45)),
             y=alt.Y("row_label:N", sort=None, title=None),
-            color=alt.Color("seen:N", scale=alt.Scale(domain=[True, False], range=[_BLUE, "#e2e8f0"]), legend=None),
+            color=alt.Color(
+                "seen:N", scale=alt.Scale(domain=[True, False], range=[COLOURS[0], "#e2e8f0"]), legend=None
+            ),
             tooltip=["row_piece:N", "column_piece:N", "seen:N"],
         )
         .properties(width=alt.Step(24), height=alt.Step(24))
     )
-    return drawn
+    picture: alt.Chart = styled(drawn, title)
+    return picture
 
 
 def _named(table: pd.DataFrame, side: str) -> Sequence[str]:

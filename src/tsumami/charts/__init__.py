@@ -1,0 +1,40 @@
+"""Charts: data in, picture out.
+
+Guarantee: nothing is computed here beyond layout; a picture shows the numbers that it was given, in Japanese or
+English. Altair charts (`…_picture`, `measure_lines`) save as PNG and SVG without a browser; HTML (the rest) needs
+`style()` on its page, follows light and dark, and holds no script.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from tsumami.charts.measures import measure_lines
+from tsumami.charts.microscope import ledger_picture, ledger_table
+from tsumami.charts.next_token import next_token_bars, next_token_picture, rolls_picture
+from tsumami.charts.rolls import Line, how, roll_picture, roll_strip
+from tsumami.charts.token_strip import MODES, Mode, token_strip
+from tsumami.charts.words import Language
+
+__all__ = [
+    "MODES",
+    "Language",
+    "Line",
+    "Mode",
+    "how",
+    "ledger_picture",
+    "ledger_table",
+    "measure_lines",
+    "next_token_bars",
+    "next_token_picture",
+    "roll_picture",
+    "roll_strip",
+    "rolls_picture",
+    "style",
+    "token_strip",
+]
+
+
+def style() -> str:
+    """The style sheet of the HTML charts."""
+    return (resources.files("tsumami.charts") / "charts.css").read_text("utf-8")

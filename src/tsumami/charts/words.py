@@ -1,0 +1,77 @@
+"""What stands on the charts, in Japanese and English.
+
+Guarantee: every text has both languages; a key that does not exist is an error of ours, never an empty label.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Language = Literal["ja", "en"]
+
+_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "token": ("トークン", "token"),
+    "step": ("トークンの番号", "token number"),
+    "stage": ("ステージ", "stage"),
+    "candidate": ("候補", "candidate"),
+    "probability": ("確率", "probability"),
+    "raw": ("素の確率", "raw"),
+    "raw_about": ("モデルだけの確率(つまみの前)", "under the model alone, before any knob"),
+    "final": ("最終の確率", "final"),
+    "final_about": ("すべてのステージの後、サイコロが振られた確率", "after all stages: what the roll was held against"),
+    "entropy": ("エントロピー(ビット)", "entropy (bits)"),
+    "rank": ("順位", "rank"),
+    "surprise": ("驚き(ビット)", "surprise (bits)"),
+    "sure": ("予想どおり", "expected"),
+    "unsure": ("意外", "surprising"),
+    "few": ("迷いなし", "certain"),
+    "many": ("迷っている", "undecided"),
+    "first": ("1 位", "1st"),
+    "last": ("1000 位以下", "1000th or lower"),
+    "bytes": ("バイト", "bytes"),
+    "parts": ("{count} つのトークンでできた文字", "one character, made of {count} tokens"),
+    "end": ("終わりの印", "end mark"),
+    "chosen": ("選ばれた", "chosen"),
+    "left": ("残り", "left"),
+    "kept": ("通した確率", "mass kept"),
+    "cut": ("ここで切られた", "cut here"),
+    "gone": ("すでに切られている", "already cut"),
+    "hidden": ("ほかに {count} の候補", "{count} more candidates"),
+    "others": ("そのほかの候補", "the other candidates"),
+    "roll": ("サイコロ u", "roll u"),
+    "roll_line": ("0 から 1 の線。サイコロ u の落ちた所が選ばれたトークン", "the line from 0 to 1: the token that the roll u fell on is chosen"),  # noqa: E501
+    "exact": ("正確な確率", "exact probability"),
+    "rolled": ("{count} 回振った割合", "share of {count} rolls"),
+    "microscope": ("ステージを通る候補", "candidates through the stages"),
+    "next": ("次のトークンの確率", "probabilities of the next token"),
+    "histogram": ("{count} 回のサイコロと正確な確率", "{count} rolls beside the exact probabilities"),
+    "divergence": ("同じサイコロ、二つの線", "one roll, two lines"),
+    "measures": ("トークンごとの値", "token by token"),
+    "idle.neutral": ("休み: 無効になる値", "idle: at its neutral value"),
+    "idle.greedy": ("休み: 温度 0 では使わない", "idle: not used at temperature 0"),
+    "idle.mirostat": ("休み: Mirostat では使わない", "idle: not used with mirostat"),
+    "idle.contrastive": ("休み: コントラスティブサーチでは使わない", "idle: not used in contrastive search"),
+    "how.sample": ("サイコロで選ぶ", "chosen by the roll"),
+    "how.greedy": ("温度 0: いちばん確率の高い候補を選ぶ。サイコロは使わない", "temperature 0: the likeliest is chosen; the roll does not matter"),  # noqa: E501
+    "how.mirostat": ("Mirostat がサイコロで選ぶ", "mirostat chooses by the roll"),
+    "how.contrastive": ("コントラスティブサーチ: 点のいちばん高い候補を選ぶ。サイコロは使わない", "contrastive search: the best score is chosen; nothing is rolled"),  # noqa: E501
+    "how.alone": ("候補が一つなのでサイコロは使わない", "one candidate was left: nothing was rolled"),
+    "how.led": ("このトークンは指定された。サイコロでは選ばれていない", "this token was given, not chosen by the roll"),
+}  # fmt: skip
+
+
+def word(language: Language, key: str, **values: object) -> str:
+    """The text of `key` in a language, its {places} filled in."""
+    text = _WORDS[key][language == "en"]
+    return text.format(**values) if values else text
+
+
+def percent(share: float) -> str:
+    """A share in 0..1 as people read it: three figures, and a word for what is not zero but nearly."""
+    if share >= 0.9995:
+        return "100%" if share >= 0.99995 else "99.9%"
+    if share >= 0.1:
+        return f"{100 * share:.1f}%"
+    if share >= 0.0001:
+        return f"{100 * share:.2f}%"
+    return "<0.01%" if share > 0 else "0%"

@@ -1,0 +1,182 @@
+"""The account of a token: its ledger, cut down to the candidates that a reader wants to see.
+
+Guarantee: every number is the ledger's own. Candidates that stayed come first, by their final probability; then those
+that were cut, the longest-lived first. What is left out is counted, never dropped in silence. One pass over each
+record, so it also follows a knob that is being turned over a vocabulary of hundreds of thousands.
+
+Probabilities are shares in 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tsumami.sampling import Ledger, StageRecord
+
+_SHARES: Final = 40  # the most shares of the final strip that are told apart
+
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stage: why it was idle (or None), how many candidates it left, and which share of the incoming probability
+    they had (1 for the model itself).
+    """
+
+    name: str
+    idle: str | None
+    left: int
+    kept: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One token: its probability after each column, None from the stage on that cut it."""
+
+    token: int
+    probs: tuple[float | None, ...]
+    chosen: bool
+
+    @property
+    def raw(self) -> float:
+        """Under the model alone."""
+        return self.probs[0] or 0.0
+
+    @property
+    def final(self) -> float | None:
+        """After all stages; None if one of them cut it."""
+        return self.probs[-1]
+
+    @property
+    def cut_at(self) -> int | None:
+        """Index of the column that cut it; None if it stayed to the end."""
+        return next((i for i, p in enumerate(self.probs) if p is None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a final candidate has of the line from 0 to 1: rolls in low..high fall on it."""
+
+    token: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A ledger for the eye. `mode` is how the token was chosen (`Settings.mode`), `u` its roll; `hidden` counts the
+    candidates that are not in `rows`. `shares` are the largest of the final ones, in the order in which the roll meets
+    them; between them lie the others.
+    """
+
+    step: int
+    token: int
+    mode: str
+    u: float | None
+    columns: tuple[Column, ...]
+    rows: tuple[Candidate, ...]
+    hidden: int
+    shares: tuple[Share, ...]
+
+    @property
+    def chosen(self) -> Candidate:
+        """The row of the token that was chosen."""
+        return next(row for row in self.rows if row.chosen)
+
+
+def account(ledger: Ledger, mode: str = "sample", *, count: int = 16, also: Iterable[int] = ()) -> Account:
+    """The account of a ledger.
+
+    Args:
+        ledger: of one token.
+        mode: `Settings.mode` of the run.
+        count: how many of the likeliest candidates to show, of the model's own and of the final ones each.
+        also: tokens to show in any case.
+    """
+    raw, last = ledger.records[0], ledger.records[-1]
+    # rows of float64 (n,), one a record; an idle stage has changed nothing
+    probs: list[Probabilities] = []
+    for record in ledger.records:
+        probs.append(probs[-1] if record.idle is not None else record.probs)
+    wanted = dict.fromkeys(
+        (ledger.token, *also, *_likeliest(last, probs[-1], count), *_likeliest(raw, probs[0], count))
+    )
+    tokens = np.fromiter((token for token in wanted if _is_known(raw, token)), np.int64)
+    table = [_probabilities(record, p, tokens) for record, p in zip(ledger.records, probs, strict=True)]
+    rows = [_candidate(int(token), values, ledger.token) for token, *values in zip(tokens, *table, strict=True)]
+    rows.sort(key=_place)
+    return Account(
+        step=ledger.step,
+        token=ledger.token,
+        mode=mode,
+        u=ledger.pick.u,
+        columns=tuple(_columns(ledger, probs)),
+        rows=tuple(rows),
+        hidden=raw.n_kept - len(rows),
+        shares=_shares(last, probs[-1], ledger.token),
+    )
+
+
+def _is_known(record: StageRecord, token: int) -> bool:
+    return 0 <= token < len(record.ids)
+
+
+def _likeliest(record: StageRecord, probs: Probabilities, count: int) -> list[int]:
+    """The ids of the `count` likeliest candidates that can still be chosen, likeliest first."""
+    near = np.argpartition(-probs, count - 1)[:count] if len(probs) > count else np.arange(len(probs))
+    near = near[probs[near] > 0]
+    return [int(record.ids[i]) for i in near[np.lexsort((record.ids[near], -probs[near]))]]
+
+
+def _probabilities(record: StageRecord, probs: Probabilities, tokens: npt.NDArray[np.int64]) -> list[float | None]:
+    """The probability of each token after a record; None where it has been cut or masked."""
+    place = np.full(max(int(record.ids.max()), int(tokens.max())) + 1, -1)
+    place[record.ids] = np.arange(len(record.ids))
+    return [float(probs[at]) if at >= 0 and record.logits[at] > -np.inf else None for at in place[tokens].tolist()]
+
+
+def _candidate(token: int, values: list[float | None], chosen: int) -> Candidate:
+    return Candidate(token, tuple(values), token == chosen)
+
+
+def _place(row: Candidate) -> tuple[int, float, int]:
+    """Those that stayed by their final probability, then the cut ones by how far they came and how likely they were."""
+    lived = [p for p in row.probs if p is not None]
+    return -len(lived), -(lived[-1] if lived else 0.0), row.token
+
+
+def _columns(ledger: Ledger, probs: list[Probabilities]) -> list[Column]:
+    columns: list[Column] = []
+    before: StageRecord | None = None
+    for at, record in enumerate(ledger.records):
+        if before is not None and record.idle is not None:
+            columns.append(Column(record.name, record.idle, columns[-1].left, 1.0))
+        else:
+            kept = 1.0 if before is None else _kept(before, probs[at - 1], record)
+            columns.append(Column(record.name, None, record.n_kept, kept))
+        before = record
+    return columns
+
+
+def _kept(before: StageRecord, probs: Probabilities, after: StageRecord) -> float:
+    """The share of the incoming probability whose candidates can still be chosen."""
+    alive = after.ids[after.logits > -np.inf]
+    if len(alive) == len(before.ids):
+        return 1.0
+    stays = np.zeros(int(before.ids.max()) + 1, bool)
+    stays[alive[alive < len(stays)]] = True
+    return float(probs[stays[before.ids]].sum())
+
+
+def _shares(record: StageRecord, probs: Probabilities, chosen: int) -> tuple[Share, ...]:
+    """The largest shares of the line, and the chosen token's however small it is."""
+    ends = np.cumsum(probs)
+    largest = np.argpartition(-probs, _SHARES)[:_SHARES] if len(probs) > _SHARES else np.arange(len(probs))
+    shown = np.union1d(largest[probs[largest] > 0], np.flatnonzero((record.ids == chosen) & (probs > 0)))
+    return tuple(Share(int(record.ids[i]), float(ends[i] - probs[i]), float(ends[i])) for i in shown)
