@@ -110,8 +110,9 @@ def ledger_picture(account: Account, piece: Piece, language: Language) -> alt.La
     height: Any = alt.Step(21)
     cell = base.mark_rect(stroke="white", strokeWidth=1).encode(color=look.heat("probability", language))
     number = base.mark_text(fontSize=11).encode(text="label:N", color=look.on_heat("probability"))
-    layered: alt.LayerChart = alt.layer(cell, number, width=width, height=height)
-    return look.styled(layered, title)
+    layered: Any = alt.layer(cell, number, width=width, height=height)
+    made: alt.LayerChart = look.styled(layered, title)
+    return made
 
 
 def _stage_label(column: Column, at: int, language: Language) -> str:

@@ -123,5 +123,6 @@ def roll_picture(
         ]
     heading = title or word(language, "divergence" if len(lines) > 1 else "roll")
     height: Any = alt.Step(48)
-    layered: alt.LayerChart = alt.layer(*layers, width=640, height=height)
-    return look.styled(layered, heading)
+    layered: Any = alt.layer(*layers, width=640, height=height)
+    made: alt.LayerChart = look.styled(layered, heading)
+    return made
