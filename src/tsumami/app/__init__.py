@@ -1,1 +1,1 @@
-"""The chat app: a Gradio page on a loaded model. Gradio is loaded with `tsumami.app.server`, not with this package."""
+"""The chat app: a Gradio page on a loaded model. Neither this package nor `tsumami.app.server` imports Gradio."""

@@ -9,7 +9,7 @@ import typer
 
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import bars, note
-from tsumami.cli.words import say
+from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 
 _MODEL = ModelOptions()
@@ -76,7 +76,13 @@ def app(
             stack.close()
             note(say(f"{url} で使えます。Ctrl-C で終わります。", f"ready at {url} — Ctrl-C ends it"))
 
-        serve(Choice(name, options), ServerOptions(host, port, auth, root_path), report=report, ready=ready)
+        serve(
+            Choice(name, options),
+            ServerOptions(host, port, auth, root_path),
+            language=language(),
+            report=report,
+            ready=ready,
+        )
 
 
 def with_defaults() -> None:
