@@ -60,9 +60,15 @@ RANDOM_SEED: Final = 0xFFFFFFFF
 MAX_SEQUENCES: Final = int(_c.llama_max_parallel_sequences())
 
 
-def token_data_pointer(memory: npt.NDArray[np.void]) -> Any:
-    """A pointer to the first entry of an array of dtype `TOKEN_DATA`, for `TokenDataArray.data`."""
-    return ctypes.cast(memory.ctypes.data, ctypes.POINTER(_c.llama_token_data))
+def data_address(array: TokenDataArray) -> ctypes.c_void_p:
+    """The field `data` of an array as a plain address: its `value` is read and set without a cast."""
+    return ctypes.c_void_p.from_buffer(array, TokenDataArray.data.offset)
+
+
+def _floats(pointer: Any, count: int) -> Float32Array:
+    """A copy of `count` floats of C."""
+    address = ctypes.c_void_p.from_buffer(pointer).value or 0  # ctypeslib.as_array would go by way of a cast
+    return np.frombuffer((ctypes.c_float * count).from_address(address), np.float32).copy()
 
 
 # --- the log ---
@@ -115,7 +121,11 @@ with _interrupts_wait():
 def _captured_log() -> Iterator[Callable[[], str]]:
     """Yield a function that returns what this thread has logged (warnings and errors) since the block began."""
     _recent_log.lines.clear()
-    yield lambda: "; ".join(line for line in _recent_log.lines if line.strip(". "))
+    yield _logged
+
+
+def _logged() -> str:
+    return "; ".join(line for line in _recent_log.lines if line.strip(". "))
 
 
 # --- facts about the build ---
@@ -438,30 +448,31 @@ class NativeContext:
         """Run the model over `rows` (at most `n_batch`)."""
         count = len(rows)
         assert 0 < count <= self.n_batch, count
-        self._tokens[:count] = [row.token for row in rows]
-        self._positions[:count] = [row.position for row in rows]
-        self._slots[:count] = [row.slot for row in rows]
-        self._outputs[:count] = [row.output for row in rows]
+        for index, row in enumerate(rows):
+            self._tokens[index] = row.token
+            self._positions[index] = row.position
+            self._slots[index] = row.slot
+            self._outputs[index] = row.output
         self._batch.n_tokens = count
-        with _captured_log() as log:
-            code = _c.llama_decode(self.pointer, self._batch)
-            if code != 0:
-                reason = {1: "no free cells", -1: "an invalid batch", -2: "out of memory", -3: "the computation failed"}
-                raise EngineError(f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {log()}")
+        _recent_log.lines.clear()
+        code = _c.llama_decode(self.pointer, self._batch)
+        if code != 0:
+            reason = {1: "no free cells", -1: "an invalid batch", -2: "out of memory", -3: "the computation failed"}
+            raise EngineError(f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {_logged()}")
 
     def logits(self, row: int) -> Float32Array:
         """A copy of the logits of batch row `row`, which must have asked for output: shape (n_vocab,)."""
         pointer = _c.llama_get_logits_ith(self.pointer, row)
         if not pointer:
             raise EngineError(f"row {row} of the last batch has no logits")
-        return np.ctypeslib.as_array(pointer, (self._n_vocab,)).copy()
+        return _floats(pointer, self._n_vocab)
 
     def hidden(self, row: int) -> Float32Array:
         """A copy of the hidden state after the final norm of batch row `row`: shape (n_embd,)."""
         pointer = _c.llama_get_embeddings_ith(self.pointer, row)
         if not pointer:
             raise EngineError(f"row {row} of the last batch has no hidden state; this model does not hand it out")
-        return np.ctypeslib.as_array(pointer, (self._n_embd,)).copy()
+        return _floats(pointer, self._n_embd)
 
     def want_hidden(self, wanted: bool) -> None:
         """Let the following calls give hidden states as well; every token of a batch is then an output."""
@@ -479,10 +490,6 @@ class NativeContext:
         """Forget the positions of `slot` from `start` on."""
         if not _c.llama_memory_seq_rm(self._memory, slot, start, -1):
             raise EngineError(f"this model cannot roll back to position {start}; its memory is not made of cells")
-
-    def clear(self) -> None:
-        """Forget everything."""
-        _c.llama_memory_clear(self._memory, False)
 
 
 # --- samplers ---

@@ -36,7 +36,7 @@ class Reference:
 
     def _decode(self, tokens: Sequence[int], at: Iterable[int]) -> None:
         wanted = set(at)
-        self._context.clear()
+        self._context.remove(0)
         self._context.decode([DecodeRow(token, i, 0, i in wanted) for i, token in enumerate(tokens)])
 
 

@@ -7,7 +7,6 @@ stage before it, so `probs()` is computed from the logits.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from typing import Final
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.errors import SettingsError
-from tsumami.native import TOKEN_DATA, Float32Array, Int32Array, TokenDataArray, token_data_pointer
+from tsumami.native import TOKEN_DATA, Float32Array, Int32Array, TokenDataArray, data_address
 
 _ITEM: Final = TOKEN_DATA.itemsize
 
@@ -35,13 +34,15 @@ class Candidates:
     `sorted` is llama.cpp's trust flag "descending by logit", not a check.
     """
 
-    __slots__ = ("_memory", "array")
+    __slots__ = ("_address", "_base", "_memory", "array")
 
     def __init__(self, memory: npt.NDArray[np.void], *, is_sorted: bool = False) -> None:
         """Take ownership of `memory`, a contiguous array of dtype `TOKEN_DATA`, shape (n,)."""
         self._memory = memory
+        self._base: int = memory.ctypes.data
         self.array = TokenDataArray(selected=-1, size=len(memory), sorted=is_sorted)
-        self.array.data = token_data_pointer(memory)
+        self._address = data_address(self.array)
+        self._address.value = self._base
 
     @classmethod
     def from_logits(cls, logits: npt.ArrayLike) -> Candidates:
@@ -73,11 +74,17 @@ class Candidates:
         """`from_logits` for a row that the engine made itself: float32 and known to be well-formed."""
         return cls._fill(row)
 
+    @classmethod
+    def of(cls, ids: npt.NDArray[np.integer], logits: Float32Array, *, is_sorted: bool = False) -> Candidates:
+        """These tokens with these logits, in this order: both of shape (n,)."""
+        memory = np.empty(len(ids), TOKEN_DATA)
+        memory["id"], memory["logit"], memory["p"] = ids, logits, 0
+        return cls(memory, is_sorted=is_sorted)
+
     @property
     def data(self) -> npt.NDArray[np.void]:
         """The live entries (ids `id`, logits `logit`, `p`), shape (len(self),): a view, valid until the next stage."""
-        start = (ctypes.cast(self.array.data, ctypes.c_void_p).value or 0) - self._memory.ctypes.data
-        first = start // _ITEM
+        first = ((self._address.value or self._base) - self._base) // _ITEM
         return self._memory[first : first + self.array.size]
 
     @property
@@ -111,7 +118,7 @@ class Candidates:
         """Replace the entries by a selection or a new order of themselves; for stages written in Python."""
         kept = self.data[mask_or_order]
         self._memory[: len(kept)] = kept
-        self.array.data = token_data_pointer(self._memory)
+        self._address.value = self._base
         self.array.size = len(kept)
         self.array.sorted = is_sorted
         self.array.selected = -1

@@ -257,6 +257,10 @@ class Chain:
             watch("mirostat", None, candidates)
         return Choice(pick, candidates)
 
+    def peek(self, candidates: Candidates) -> Pick:
+        """What the choice would make of these final candidates here; its roll stays unused."""
+        return self._chooser.clone().pick(candidates)
+
     def accept(self, token: int) -> None:
         """Tell every stage which token came next."""
         for stage in self.stages:
@@ -315,8 +319,7 @@ def _bias(origin: Origin) -> Stage:
     outside = [token for token, _ in biases if token >= origin.n_vocab]
     if outside:
         raise SettingsError(f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}")
-    tokens = np.array([token for token, _ in biases], np.int32)
-    return BiasStage(tokens, native.logit_bias(origin.n_vocab, biases))
+    return BiasStage(tuple(token for token, _ in biases), native.logit_bias(origin.n_vocab, biases))
 
 
 def _grammar(origin: Origin) -> Stage:

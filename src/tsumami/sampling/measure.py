@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 
-_BLOCKS: Final = 64
+_BLOCKS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,35 @@ def measure_raw(row: Float32Array, token: int, n_top: int) -> RawMeasure:
 
 
 def likeliest(row: Float32Array, count: int) -> npt.NDArray[np.intp]:
-    """The ids of the `count` largest logits, largest first, the smaller id first among equals: shape (count,).
-
-    The maxima of 64 interleaved blocks hold at least `count` entries that reach the block maxima's own `count`-th
-    largest, so only what reaches that threshold has to be sorted.
-    """
-    count = min(count, len(row))
-    width = len(row) // _BLOCKS
-    if width == 0 or count > _BLOCKS:
-        near = np.arange(len(row))
-    else:
-        blocks = row[: width * _BLOCKS].reshape(width, _BLOCKS).max(axis=0)
-        near = np.flatnonzero(row >= np.partition(blocks, _BLOCKS - count)[_BLOCKS - count])
+    """The ids of the `count` largest logits, largest first, the smaller id first among equals: shape (count,)."""
+    near = summit(row, count).ids
     return near[np.lexsort((near, -row[near]))][:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Summit:
+    """The `ids` of all logits that reach `floor`, in no order."""
+
+    ids: npt.NDArray[np.intp]
+    floor: np.float32
+
+
+def summit(row: Float32Array, count: int) -> Summit:
+    """The `count` largest logits and not many more: a short list in which the largest can be looked for.
+
+    The maxima of 1024 interleaved blocks hold at least `count` entries that reach the block maxima's own `count`-th
+    largest. So all that is wanted reaches that floor, and lies in the few blocks whose maximum reaches it.
+    """
+    depth = len(row) // _BLOCKS
+    if depth < 2 or count > _BLOCKS:
+        return Summit(np.arange(len(row)), np.float32(-np.inf))
+    body = row[: depth * _BLOCKS].reshape(depth, _BLOCKS)
+    highest = np.maximum.reduce(body, axis=0)
+    floor = np.partition(highest, _BLOCKS - count)[_BLOCKS - count]
+    blocks = (highest >= floor).nonzero()[0]
+    layer, block = (body.take(blocks, axis=1) >= floor).nonzero()
+    rest = (row[depth * _BLOCKS :] >= floor).nonzero()[0]
+    return Summit(np.concatenate([layer * _BLOCKS + blocks[block], rest + depth * _BLOCKS]), floor)
 
 
 def final_probabilities(candidates: Candidates, ids: tuple[int, ...]) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -48,7 +48,10 @@ class Surroundings:
 
 
 class NativeStage:
-    """A llama.cpp sampler under its name in the `samplers` order."""
+    """A llama.cpp sampler under its name in the `samplers` order.
+
+    A neutral one is llama.cpp's empty sampler (`llama_sampler_init_empty`), so it need not be called to do nothing.
+    """
 
     def __init__(self, name: str, sampler: native.NativeSampler) -> None:
         self.name = name
@@ -56,13 +59,50 @@ class NativeStage:
         self._sampler = sampler
 
     def apply(self, candidates: Candidates) -> None:
-        self._sampler.apply(candidates.array)
+        if self.idle is None:
+            self._sampler.apply(candidates.array)
 
     def accept(self, token: int) -> None:
-        self._sampler.accept(token)
+        if self.idle is None:
+            self._sampler.accept(token)
 
     def clone(self) -> NativeStage:
         return NativeStage(self.name, self._sampler.clone())
+
+
+class TopKStage(NativeStage):
+    """The native top-k, which says its k."""
+
+    def __init__(self, k: int, sampler: native.NativeSampler) -> None:
+        super().__init__("top_k", sampler)
+        self.k = k
+
+    def clone(self) -> TopKStage:
+        return TopKStage(self.k, self._sampler.clone())
+
+
+class LocalStage(NativeStage):
+    """A native stage that treats each candidate by itself and changes only those of a few known tokens.
+
+    So giving the sampler these few changes them as giving it all would; where the candidates are still in id order,
+    they are found without a search.
+    """
+
+    def tokens(self) -> Iterable[int]:
+        """Ids of all tokens that the stage can change."""
+        raise NotImplementedError
+
+    def apply(self, candidates: Candidates) -> None:
+        data, distinct = candidates.data, set(self.tokens())
+        tokens = np.fromiter(distinct, np.int32, len(distinct))
+        n = len(data)
+        if not 0 < len(tokens) < n or tokens.max() >= n or not np.array_equal(data["id"][tokens], tokens):
+            super().apply(candidates)
+            return
+        seen = Candidates.of(tokens, data["logit"][tokens], is_sorted=candidates.sorted)
+        super().apply(seen)
+        data["logit"][tokens] = seen.data["logit"]
+        candidates.array.sorted = seen.array.sorted
 
 
 class IdleStage:
@@ -98,31 +138,31 @@ class GrammarStage(NativeStage):
         return GrammarStage(self.name, self._sampler.clone())
 
 
-class PenaltiesStage(NativeStage):
-    """The native penalties, shown only the tokens that they can change: those in the window.
+class BiasStage(LocalStage):
+    """The native logit bias (`llama_sampler_logit_bias_apply`: look the biased tokens up, add to their logits)."""
 
-    The sampler treats each candidate by itself (`llama_sampler_penalties_apply`: look its id up in the window's counts,
-    change its logit), so giving it some of the candidates changes those as giving it all would. Where the candidates
-    are still in id order, the window's tokens are found without a search.
+    def __init__(self, tokens: tuple[int, ...], sampler: native.NativeSampler) -> None:
+        super().__init__("logit_bias", sampler)
+        self._tokens = tokens
+
+    def tokens(self) -> Iterable[int]:
+        return self._tokens
+
+    def clone(self) -> BiasStage:
+        return BiasStage(self._tokens, self._sampler.clone())
+
+
+class PenaltiesStage(LocalStage):
+    """The native penalties, which can change only the tokens in the window (`llama_sampler_penalties_apply`: look each
+    candidate's id up in the window's counts, change its logit).
     """
 
     def __init__(self, sampler: native.NativeSampler, window: deque[int]) -> None:
         super().__init__("penalties", sampler)
         self._window = window
 
-    def apply(self, candidates: Candidates) -> None:
-        if self.idle is not None or not self._window:
-            super().apply(candidates)
-            return
-        data = candidates.data
-        tokens = np.unique(np.fromiter(self._window, np.int32, len(self._window)))
-        if len(tokens) >= len(data) or tokens[-1] >= len(data) or not np.array_equal(data["id"][tokens], tokens):
-            super().apply(candidates)
-            return
-        seen = Candidates(data[tokens], is_sorted=candidates.sorted)
-        super().apply(seen)
-        data["logit"][tokens] = seen.data["logit"]
-        candidates.array.sorted = seen.array.sorted
+    def tokens(self) -> Iterable[int]:
+        return self._window
 
     def accept(self, token: int) -> None:
         super().accept(token)
@@ -232,7 +272,7 @@ BUILDERS: Final[dict[str, Callable[[Settings, Surroundings], Stage]]] = {
     "penalties": _penalties,
     "dry": _dry,
     "top_n_sigma": lambda s, _: NativeStage("top_n_sigma", native.top_n_sigma(s.top_n_sigma)),
-    "top_k": lambda s, _: NativeStage("top_k", native.top_k(s.top_k)),
+    "top_k": lambda s, _: TopKStage(s.top_k, native.top_k(s.top_k)),
     "tfs_z": lambda s, _: TailFreeStage(s.tfs_z, s.min_keep),
     "typ_p": lambda s, _: NativeStage("typ_p", native.typical(s.typical_p, s.min_keep)),
     "top_p": lambda s, _: NativeStage("top_p", native.top_p(s.top_p, s.min_keep)),

@@ -1,0 +1,71 @@
+"""The head of a row: what top-k leaves of a vocabulary, without making candidates of all of it.
+
+Guarantee: the head is, to the last bit, what the stages up to top-k would leave.
+
+Before top-k only idle stages and `LocalStage`s may stand. Those change at most w known tokens and each by itself, so
+what is among the k largest afterwards was among the k + w largest before, or is one of the w. These few candidates go
+through the stages; the k largest of them, in descending order, are what `llama_sampler_top_k_apply` leaves. If they and
+the next one are all different, there is only one such order. Among equals the order is that of llama.cpp's own partial
+sort, so a row that has equals there goes the whole way, and so does a chain that is watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tsumami.native import Float32Array
+from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.measure import summit
+from tsumami.sampling.stages import LocalStage, NativeStage, Stage, TopKStage
+
+_LARGEST: Final = 512  # k + w; with more, equal logits are nearly always among them
+
+
+class Head:
+    """The stages of a chain up to its top-k, and the `rest` behind it."""
+
+    __slots__ = ("_k", "_local", "rest")
+
+    def __init__(self, local: Sequence[LocalStage], k: int, rest: Sequence[Stage]) -> None:
+        self._local = tuple(local)
+        self._k = k
+        self.rest = tuple(rest)
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage]) -> Head | None:
+        """The head of a chain, if it has one."""
+        local: list[LocalStage] = []
+        for index, stage in enumerate(stages):
+            if stage.idle is not None:
+                continue
+            if isinstance(stage, TopKStage):
+                return cls(local, stage.k, stages[index + 1 :])
+            if not isinstance(stage, LocalStage):
+                return None
+            local.append(stage)
+        return None
+
+    def take(self, row: Float32Array) -> Candidates | None:
+        """What top-k leaves of a row of logits, shape (n_vocab,); None if equal logits leave that open."""
+        changed = {token for stage in self._local for token in stage.tokens()}
+        count = self._k + 1 + len(changed)
+        if count > min(_LARGEST, len(row)):
+            return None
+        found = summit(row, count)
+        ids = found.ids
+        if changed:
+            tokens = np.fromiter(changed, np.intp, len(changed))
+            ids = np.concatenate([ids, tokens[row[tokens] < found.floor]])
+        candidates = Candidates.of(ids, row[ids])
+        for stage in self._local:
+            NativeStage.apply(stage, candidates)
+        logits = candidates.logits
+        order = np.lexsort((-logits,))[: self._k + 1]
+        highest = logits[order]
+        if np.count_nonzero(highest[1:] == highest[:-1]):
+            return None
+        candidates.keep(order[:-1], is_sorted=True)
+        return candidates

@@ -1,0 +1,117 @@
+"""The head of a row is what the whole way leaves, and it is really taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.sampling.bare import Row
+from tests.strategies import settings_strategy
+
+from tsumami.sampling import Candidates, Chain, DeadEndError
+from tsumami.sampling.head import Head
+from tsumami.settings import Settings
+
+N_VOCAB = 3000
+PROMPT = (5, 17, 5, 2999, 1024, 40)
+
+
+def a_row(seed: int, levels: int = 0) -> Row:
+    """Random logits; with `levels`, so few different ones that there are equals everywhere."""
+    dice = np.random.default_rng(seed)
+    return (dice.integers(0, levels, N_VOCAB) if levels else dice.normal(0, 4, N_VOCAB)).astype(np.float32)
+
+
+def a_chain(drawn: Settings) -> Chain:
+    chain = Chain.from_settings(drawn, seed=3, n_vocab=N_VOCAB)
+    chain.accept_prompt(PROMPT)
+    return chain
+
+
+def entries(candidates: Candidates) -> tuple[bytes, bool]:
+    return candidates.data.tobytes(), candidates.sorted
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    drawn=settings_strategy(seed=0, stop=()),
+    biases=st.dictionaries(st.integers(0, N_VOCAB - 1), st.floats(-20, 20, width=32), max_size=9),
+    levels=st.sampled_from([0, 0, 2, 50, 3000]),
+    seed=st.integers(0, 99),
+)
+def test_the_head_leaves_what_the_whole_way_leaves(
+    drawn: Settings, biases: dict[int, float], levels: int, seed: int
+) -> None:
+    """A chain that is watched goes the whole way, so this is law 1, too."""
+    drawn = drawn.replace(logit_bias=tuple(biases.items()))
+    seen, unseen = a_chain(drawn), a_chain(drawn)
+    for step in range(3):
+        row = a_row(seed + step, levels)
+        try:
+            whole = seen.choose(row, lambda *_: None)
+        except DeadEndError:
+            with pytest.raises(DeadEndError):
+                unseen.choose(row)
+            return
+        quick = unseen.choose(row)
+        assert quick.pick == whole.pick
+        assert entries(quick.candidates) == entries(whole.candidates)
+        seen.accept(whole.pick.token)
+        unseen.accept(quick.pick.token)
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"repeat_penalty": 1.0}, {"presence_penalty": -2.0}, {"logit_bias": {7: 3.0, 8: float("-inf")}}, {"top_k": 1}],
+)
+def test_usual_settings_take_it(knobs: dict[str, Any]) -> None:
+    head = Head.of(a_chain(Settings.from_mapping(knobs)).stages)
+    assert head is not None
+    assert head.take(a_row(1)) is not None
+
+
+def test_a_token_that_a_stage_raises_comes_into_the_head_from_far_below() -> None:
+    """A repeat penalty below 1 and a bias lift tokens that the row has in its middle and at its very end."""
+    row = a_row(2)
+    row[17], row[600] = 0.5, -40
+    knobs = {"presence_penalty": -2.0, "repeat_penalty": 0.01, "logit_bias": {600: 100.0}}
+    chain = a_chain(Settings.from_mapping({**knobs, "top_p": 1.0, "min_p": 0.0}))
+    kept = chain.process(row).ids.tolist()
+    assert {17, 600} <= set(kept)
+    assert kept == chain.process(row, lambda *_: None).ids.tolist()
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"top_k": 0},
+        {"temperature": 0},
+        {"mirostat_mode": 2},
+        {"dry_multiplier": 0.8},
+        {"top_n_sigma": 1.0},
+        {"samplers": ("min_p", "top_k")},
+        {"samplers": ("temperature",)},
+    ],
+)
+def test_what_needs_every_candidate_goes_the_whole_way(knobs: dict[str, Any]) -> None:
+    assert Head.of(a_chain(Settings.from_mapping(knobs)).stages) is None
+
+
+def test_equals_go_the_whole_way_because_llama_cpps_sort_decides_among_them() -> None:
+    head = Head.of(a_chain(Settings(top_k=3)).stages)
+    assert head is not None
+    row = a_row(4)
+    best = np.argsort(-row)
+    row[best[3]] = row[best[2]]
+    assert head.take(row) is None
+    row[best[3]] = row[best[4]]
+    assert head.take(row) is not None, "equals that top-k cuts do no harm"
+
+
+def test_a_vocabulary_that_top_k_keeps_whole_goes_the_whole_way() -> None:
+    head = Head.of(a_chain(Settings(top_k=40, repeat_penalty=1.0)).stages)
+    assert head is not None
+    assert head.take(a_row(5)[:40]) is None
