@@ -252,7 +252,7 @@ class Chain:
             DeadEndError: every candidate is forbidden.
         """
         candidates = self.process(row, watch)
-        pick = self._chooser.pick(candidates)
+        pick = self.pick(candidates)
         if watch is not None and isinstance(self._chooser, MirostatChooser):
             watch("mirostat", None, candidates)
         return Choice(pick, candidates)
@@ -260,6 +260,14 @@ class Chain:
     def peek(self, candidates: Candidates) -> Pick:
         """What the choice would make of these final candidates here; its roll stays unused."""
         return self._chooser.clone().pick(candidates)
+
+    def pick(self, candidates: Candidates) -> Pick:
+        """Choose one of the candidates that the stages left; the roll is used."""
+        return self._chooser.pick(candidates)
+
+    def chooses_like(self, other: Chain) -> bool:
+        """Whether both choose in the same way with the same roll, if they have come to the same place."""
+        return _chooser_reads(self.origin) == _chooser_reads(other.origin)
 
     def accept(self, token: int) -> None:
         """Tell every stage which token came next."""
