@@ -85,7 +85,15 @@ def _serve(
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
     config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=_LAST_WORDS)
-    uvicorn.Server(config).run(sockets=[listening])
+
+    class Server(uvicorn.Server):
+        """Says farewell to open pages before it waits for them to go."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            site.farewell.say()
+            await super().shutdown(sockets)
+
+    Server(config).run(sockets=[listening])
 
 
 def _listen(options: ServerOptions) -> socket.socket:

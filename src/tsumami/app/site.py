@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import fastapi
@@ -21,13 +20,11 @@ from starlette.routing import Mount
 
 from tsumami.app import page
 from tsumami.app.assets import asset
+from tsumami.app.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.replying import Sessions
 from tsumami.app.shelf import Shelf
 from tsumami.app.texts import LANGUAGES, Language, Texts, preferred
 
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Scope]]
-_Send = Callable[[_Scope], Awaitable[None]]
 _ASSETS: Final = "/assets/"
 
 
@@ -58,6 +55,7 @@ class Site:
         self._shelf, self._n_ctx = shelf, n_ctx
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
+        self.farewell = Farewell()
         self._sessions = Sessions()
         self._logins = _Logins()
         self._pages: dict[Language, fastapi.FastAPI] = {}
@@ -85,7 +83,7 @@ class Site:
         self._logins.hold_for(app)
         self._pages[language] = app
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
@@ -104,7 +102,7 @@ class Site:
             return
         path = f"{self._root}/{language}{below}"
         inner = {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": self._root}
-        await (await self._page(language))(inner, receive, send)
+        await self.farewell.run(await self._page(language), inner, receive, send)
 
     async def _page(self, language: Language) -> fastapi.FastAPI:
         """The page, built and begun."""
@@ -117,14 +115,14 @@ class Site:
                 self._begun.add(language)
         return app
 
-    async def _live(self, receive: _Receive, send: _Send) -> None:
+    async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._open.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _redirect(self, scope: _Scope, headers: dict[bytes, str]) -> fastapi.Response:
+    def _redirect(self, scope: Scope, headers: dict[bytes, str]) -> fastapi.Response:
         language = preferred(headers.get(b"accept-language", ""))
         query = scope["query_string"].decode("latin-1")
         return fastapi.responses.RedirectResponse(f"{self._root}/{language}/{'?' if query else ''}{query}")
