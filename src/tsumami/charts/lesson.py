@@ -67,7 +67,8 @@ def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
         title: in the reader's language.
     """
     rows, columns = (_named(table, side) for side in ("row", "column"))
-    shown = table.assign(row_label=rows, column_label=columns)
+    sees = ["yes" if seen else "no" for seen in table["seen"]]
+    shown = table.assign(row_label=rows, column_label=columns, sees=sees)
     drawn = (
         alt.Chart(shown)
         .mark_rect(stroke="#ffffff", strokeWidth=1)
@@ -77,7 +78,7 @@ def sight(table: pd.DataFrame, *, title: str) -> alt.Chart:
             color=alt.Color(
                 "seen:N", scale=alt.Scale(domain=[True, False], range=[COLOURS[0], "#e2e8f0"]), legend=None
             ),
-            tooltip=["row_piece:N", "column_piece:N", "seen:N"],
+            tooltip=["row_piece:N", "column_piece:N", "sees:N"],
         )
         .properties(width=alt.Step(24), height=alt.Step(24))
     )

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tsumami.cli import app, chat, doctor, models, run, verify, words
+from tsumami.cli import app, chat, doctor, lesson, models, run, verify, words
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
 from tsumami.cli.words import Language, UsageProblem, say
@@ -24,7 +24,15 @@ from tsumami.errors import TsumamiError
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 #: The commands by name, in the order of the help.
-COMMANDS: Final = {"app": app, "run": run, "chat": chat, "models": models, "doctor": doctor, "verify": verify}
+COMMANDS: Final = {
+    "app": app,
+    "run": run,
+    "chat": chat,
+    "verify": verify,
+    "lesson": lesson,
+    "models": models,
+    "doctor": doctor,
+}
 
 
 def start(arguments: Sequence[str]) -> None:

@@ -7,14 +7,16 @@ the words, which live in texts/{ja,en}.json.
     tokens       a text as the model reads it, and how long texts are
     strategies   one prompt, eight ways to choose; variants of a prompt
     pictures     the loop as boxes, a text as coloured pieces
+    sentences    what the numbers say, in words
     timing       time against tokens
     inside       the parts of the model and their shapes
     words        the lesson's words, in Japanese and English
 """
 
 from tsumami.course.inside import CausalTrial, Part, parts, sees, try_causality
-from tsumami.course.loop import Turn, turn
+from tsumami.course.loop import Turn, turn, up_to
 from tsumami.course.pictures import loop_boxes, loop_diagram, stations, token_pieces
+from tsumami.course.sentences import facts, fit_sentence, models_here, trial_sentence, where_they_part
 from tsumami.course.strategies import (
     STRATEGIES,
     contrast_table,
@@ -31,6 +33,7 @@ from tsumami.course.timing import (
     time_new_tokens,
     time_prompts,
     timing_table,
+    until_stopped,
 )
 from tsumami.course.tokens import TokenRow, length_table, token_rows, token_table, visible
 from tsumami.course.words import (
@@ -63,10 +66,13 @@ __all__ = [
     "Turn",
     "Words",
     "contrast_table",
+    "facts",
     "fit",
+    "fit_sentence",
     "length_table",
     "loop_boxes",
     "loop_diagram",
+    "models_here",
     "parts",
     "run_strategy",
     "run_variants",
@@ -80,8 +86,12 @@ __all__ = [
     "token_pieces",
     "token_rows",
     "token_table",
+    "trial_sentence",
     "try_causality",
     "turn",
+    "until_stopped",
+    "up_to",
     "variants",
     "visible",
+    "where_they_part",
 ]

@@ -5,7 +5,7 @@ Guarantee: a `Turn` only reads a run and its ledger, so what it shows is what ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -34,6 +34,11 @@ class Turn:
     id: int
     piece: bytes
     text_after: str
+
+
+def up_to(run: Run, count: int) -> Run:
+    """The run as it was after its first `count` tokens, for showing; its ledgers stay those of the whole run."""
+    return replace(run, steps=run.steps[:count])
 
 
 def turn(run: Run, step: int, count: int = _SHOWN_LOGITS) -> Turn:

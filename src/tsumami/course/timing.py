@@ -100,6 +100,14 @@ def _unseen(model: Model, length: int) -> list[int]:
     return model.tokenize(text)[:length]
 
 
+def until_stopped(timings: Iterator[Timing]) -> Iterator[Timing]:
+    """The same measurements, ending quietly where somebody interrupts: what has been measured stays."""
+    try:
+        yield from timings
+    except KeyboardInterrupt:
+        return
+
+
 def timing_table(timings: Iterable[Timing]) -> pd.DataFrame:
     """Measurements as a table: columns n_prompt, n_new, repeat, prompt_seconds, generation_seconds, seconds,
     tokens_per_second (of the whole).
