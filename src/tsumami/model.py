@@ -20,6 +20,7 @@ from tsumami.engine.exactness import Exactness, processor
 from tsumami.engine.fingerprint import Progress
 from tsumami.engine.loading import EngineOptions, LoadedModel
 from tsumami.engine.loading import load as load_engine
+from tsumami.engine.sequence import first_outside
 from tsumami.errors import EngineClosedError, PromptError
 from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
@@ -296,10 +297,17 @@ def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
         raise PromptError(f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}")
     tokens = []
     for index, token in enumerate(given):
-        if isinstance(token, bool) or not isinstance(token, SupportsIndex) or not 0 <= token.__index__() < n_vocab:
-            raise PromptError(f"token {index} of the prompt is {token!r}; this vocabulary has 0..{n_vocab - 1}")
+        if isinstance(token, bool) or not isinstance(token, SupportsIndex):
+            raise _no_token(index, token, n_vocab)
         tokens.append(token.__index__())
+    bad = first_outside(tokens, n_vocab)
+    if bad is not None:
+        raise _no_token(bad, tokens[bad], n_vocab)
     return tuple(tokens)
+
+
+def _no_token(index: int, given: object, n_vocab: int) -> PromptError:
+    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}")
 
 
 def load(

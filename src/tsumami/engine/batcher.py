@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from tsumami.engine.cache import N_KEEPERS, Cache, Slot
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.engine.threads import ThreadGovernor
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
@@ -326,9 +326,9 @@ class Engine:
         if sequence._under_way:
             raise EngineError("this sequence is being fed already; yield its next feed when the rows are there")
         target = [*sequence._tokens, *tokens]
-        if min(target) < 0 or max(target) >= self.n_vocab:
-            bad = next(token for token in target if not 0 <= token < self.n_vocab)
-            raise EngineError(f"token id {bad} is outside the vocabulary (0..{self.n_vocab - 1})")
+        bad = first_outside(target, self.n_vocab)
+        if bad is not None:
+            raise EngineError(f"token id {target[bad]} is outside the vocabulary (0..{self.n_vocab - 1})")
         if len(target) > self.n_cells:
             raise OutOfCellsError(
                 f"this sequence needs {len(target)} cells, but the whole cache has {self.n_cells}; "
@@ -422,7 +422,8 @@ class Engine:
             if slot is None:
                 return None
             have = len(slot.tokens)
-            if self._policy.reuse and any(piece.serves(job, have) for piece in pieces):
+            wants_more = self._policy.reuse and have < job.reusable()
+            if wants_more and any(piece.serves(job, have) for piece in pieces):
                 return None
             remaining, free = len(job.target) - have, self._cache.free_cells - planned
             count = min(1 if remaining == 1 else min(remaining, room), free)

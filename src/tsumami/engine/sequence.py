@@ -102,3 +102,10 @@ class Rows:
     def last(self) -> Float32Array:
         """Logits after the last fed token, shape (n_vocab,)."""
         return np.asarray(self.logits[-1])
+
+
+def first_outside(tokens: Tokens[int], n_vocab: int) -> int | None:
+    """Index of the first token that is not in a vocabulary of `n_vocab`; None if all are."""
+    if not tokens or (min(tokens) >= 0 and max(tokens) < n_vocab):
+        return None
+    return next(index for index, token in enumerate(tokens) if not 0 <= token < n_vocab)

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from tsumami.engine.batcher import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.errors import CancelledError, EmptyPromptError, PromptError, PromptTooLongError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
@@ -341,10 +341,9 @@ def _check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
             "answer. Shorten it, or load the model with a larger n_ctx"
         )
     for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
-        for index, token in enumerate(tokens):
-            # the chain looks at the prompt before the engine does
-            if not 0 <= token < n_vocab:
-                raise PromptError(f"token {index} of the {place} has id {token}; this vocabulary has 0..{n_vocab - 1}")
+        bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does
+        if bad is not None:
+            raise PromptError(f"token {bad} of the {place} has id {tokens[bad]}; this vocabulary has 0..{n_vocab - 1}")
 
 
 class Stream:

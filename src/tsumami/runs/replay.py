@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator
 from typing import Final
 
 from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
@@ -144,9 +144,9 @@ def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> No
         ("begun", receipt.begun),
         ("steps", tokens),
     ):
-        for index, token in enumerate(ids):
-            if not 0 <= token < n_vocab:
-                raise RunFileError(f"{name}.{index}: token {token} is not in this vocabulary (0..{n_vocab - 1})")
+        bad = first_outside(ids, n_vocab)
+        if bad is not None:
+            raise RunFileError(f"{name}.{bad}: token {ids[bad]} is not in this vocabulary (0..{n_vocab - 1})")
 
 
 def _replay(decider: Decider, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
