@@ -12,7 +12,15 @@ from typing import Final
 from tsumami.errors import OutOfMemoryError
 
 _MEMINFO: Final = Path("/proc/meminfo")
-_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+#: Of a container (cgroup version 2, then 1): its limit, what it uses, and what of that is files that may be dropped.
+_CONTAINERS: Final = (
+    tuple(Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current", "memory.stat")),
+    tuple(
+        Path("/sys/fs/cgroup/memory") / name
+        for name in ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat")
+    ),
+)
+_DROPPABLE: Final = ("active_file", "inactive_file")
 
 
 def check_room(n_cells: int, size: int) -> None:
@@ -31,10 +39,10 @@ def check_room(n_cells: int, size: int) -> None:
 
 
 def available_memory() -> int | None:
-    """Bytes that this process could still take: what the system has left, at most the container's limit; None if
-    unknown.
+    """Bytes that this process could still take: what the system has left, at most what the container has;
+    None if unknown.
     """
-    found = [value for value in (_system(), *map(_limit, _LIMITS)) if value is not None]
+    found = [value for value in (_system(), *(_container(*files) for files in _CONTAINERS)) if value is not None]
     return min(found, default=None)
 
 
@@ -48,8 +56,24 @@ def _system() -> int | None:
     return None
 
 
-def _limit(path: Path) -> int | None:
+def _container(limit: Path, used: Path, stat: Path) -> int | None:
+    """What a container may still take. Files that it holds in memory give way, the model's own weights among them."""
+    most = _number(limit)
+    if most is None:
+        return None
+    return max(0, most - max(0, (_number(used) or 0) - _droppable(stat)))
+
+
+def _droppable(stat: Path) -> int:
+    try:
+        facts = dict(line.split() for line in stat.read_text().splitlines())
+        return sum(int(facts.get(name, 0)) for name in _DROPPABLE)
+    except (OSError, ValueError):
+        return 0
+
+
+def _number(path: Path) -> int | None:
     try:
         return int(path.read_text())
-    except (OSError, ValueError):  # no such limit, or "max"
+    except (OSError, ValueError):  # no such file, or "max"
         return None
