@@ -64,9 +64,9 @@ def check(engine: Engine, header: GGUFHeader, *, gpu_layers: int, length: int = 
 
 def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gpu_layers: int) -> Exactness:
     """`check`, unless the same weights were checked before by the same build on the same processor."""
-    several_threads, batch = engine.options.threads > 1, engine.options.n_ubatch
+    several_threads, shape = engine.options.threads > 1, (engine.options.n_ubatch, engine.options.n_cells)
     build = (str(engine_build()), processor(), USER_ENVIRONMENT.get("GGML_CPU_TILED_MM"))
-    key = "|".join(map(str, (_VERSION, fingerprint, *build, batch, several_threads, gpu_layers)))
+    key = "|".join(map(str, (_VERSION, fingerprint, *build, *shape, several_threads, gpu_layers)))
     known = recall(_MEMORY).get(key)
     if isinstance(known, list) and all(isinstance(name, str) for name in known):
         return EXACT_VERDICT if not known else _not_exact(tuple(known), header, gpu_layers)
