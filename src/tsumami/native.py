@@ -223,11 +223,6 @@ class Vocab:
         """End-of-sequence token, if the model has one."""
         return _token_or_none(_c.llama_vocab_eos(self.pointer))
 
-    @property
-    def adds_bos(self) -> bool:
-        """Whether the model wants BOS in front of every prompt."""
-        return bool(_c.llama_vocab_get_add_bos(self.pointer))
-
 
 def _token_or_none(token: int) -> int | None:
     return token if token >= 0 else None

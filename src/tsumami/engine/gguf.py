@@ -136,24 +136,9 @@ class GGUFHeader:
         return self.text("general.type") or "model"
 
     @property
-    def title(self) -> str | None:
-        """`general.name`, the model's name for people."""
-        return self.text("general.name")
-
-    @property
     def license(self) -> str | None:
         """`general.license`, mostly an SPDX name."""
         return self.text("general.license")
-
-    @property
-    def context_length(self) -> int | None:
-        """Tokens the model was trained for, `{architecture}.context_length`."""
-        return self.whole(f"{self.architecture}.context_length")
-
-    @property
-    def n_params(self) -> int:
-        """Number of weights: the sum of all tensors' elements."""
-        return sum(math.prod(tensor.shape) for tensor in self.tensors)
 
     @property
     def quantization(self) -> str | None:

@@ -1,7 +1,7 @@
 """Model files from the Hugging Face hub, through huggingface_hub and its cache.
 
 Guarantee: a file that is in the cache is used as it is, without asking the network, so a name keeps meaning the same
-weights until the user asks for a refresh. Everything that can go wrong ends in a `HubError` that names the file and the
+weights. Everything that can go wrong ends in a `HubError` that names the file and the
 remedy; Ctrl-C and whatever `progress` raises pass through, and a half-downloaded file is never left under a model's
 name. HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are huggingface_hub's own and mean what they mean there; that
 library reads them when it is first imported, which happens here on first use and not earlier.
@@ -66,7 +66,6 @@ def download(
     filename: str,
     *,
     progress: Callable[[int, int | None], object] | None = None,
-    refresh: bool = False,
 ) -> Path:
     """The path of `filename` of the hub repository `repository`, downloaded unless it is in the cache.
 
@@ -74,12 +73,11 @@ def download(
         repository: "owner/name".
         filename: the file's name in the repository, folders included.
         progress: called with the bytes done and the bytes in all (None while unknown), first with 0.
-        refresh: ask the hub for a newer version even if the file is in the cache.
 
     Raises:
         HubError: the file could not be had; the message says why and what to do.
     """
-    if not refresh and (path := cached(repository, filename)) is not None:
+    if (path := cached(repository, filename)) is not None:
         return path
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 

@@ -34,9 +34,6 @@ class RadixTree:
         self._root = _Node([], None)
         self._ends: dict[int, _Node] = {}
 
-    def __contains__(self, slot: int) -> bool:
-        return slot in self._ends
-
     def extend(self, slot: int, tokens: Sequence[int]) -> None:
         """Append `tokens` to the list of `slot`, which begins empty."""
         node = self._ends.setdefault(slot, self._root)

@@ -9,7 +9,6 @@ tried at any time: most turns use the best known number, now and then one turn t
 from __future__ import annotations
 
 import os
-import statistics
 from collections import deque
 
 _WINDOW = 8
@@ -56,7 +55,7 @@ class ThreadGovernor:
         """Take note of how long that turn took, in seconds per token."""
         kind, threads = self._now
         times = self._times.setdefault((kind, threads), deque(maxlen=_WINDOW))
-        known = statistics.median(times) if times else None
+        known = sorted(times)[len(times) // 2] if times else None
         times.append(seconds_per_token)
         if self.less == self.most:
             return
