@@ -83,12 +83,11 @@ def test_one_login_opens_both_languages_and_one_logout_closes_both() -> None:
 
 
 def test_ctrl_c_with_a_page_open_says_nothing() -> None:
-    with serving() as (url, process), httpx.Client(base_url=url, timeout=30) as browser:
-        with browser.stream("GET", "/en/gradio_api/heartbeat/open") as heartbeat:
-            lines = heartbeat.iter_lines()  # kept: a reader that is let go of closes the connection
-            assert next(lines) is not None
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=30)
-            list(lines)  # comes to its end; a stream that is torn off raises
+    with serving() as (url, process), httpx.stream("GET", f"{url}/en/gradio_api/heartbeat/open") as heartbeat:
+        lines = heartbeat.iter_lines()  # kept: a reader that is let go of closes the connection
+        assert next(lines) is not None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        list(lines)  # comes to its end; a stream that is torn off raises
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert said.strip() == ""

@@ -20,6 +20,7 @@ from gradio.components import Component
 
 from tsumami.app import knob_panel, model_bar, view
 from tsumami.app.conversation import Conversation, outlook
+from tsumami.app.positions import Positions
 from tsumami.app.replying import Sessions, reply
 from tsumami.app.shelf import Shelf
 from tsumami.app.texts import Texts
@@ -144,6 +145,8 @@ class ChatTab:
             **ahead,
         )
         self._wire_panel(private, at_once)
+        others = {**self.bar.positions, **self.voice.positions}
+        Positions(self.panel.knobs, others, self.n_ctx).wire(blocks)
 
     def _wire_panel(self, private: dict[str, Any], at_once: dict[str, Any]) -> None:
         panel = self.panel

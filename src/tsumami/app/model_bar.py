@@ -39,6 +39,11 @@ class ModelBar:
         return [self.choice, self.template, self.system, self.memory]
 
     @property
+    def positions(self) -> dict[str, Component]:
+        """What outlives the page. The model does not: a server that was restarted would have to load it first."""
+        return {"template": self.template, "system": self.system, "memory": self.memory}
+
+    @property
     def prompt_inputs(self) -> list[Any]:
         """What changes the prompt while typing."""
         return [self.choice, self.template, self.system, self.memory]

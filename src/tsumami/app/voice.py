@@ -343,6 +343,18 @@ class VoiceRow:
         """What `begin` takes, in its order."""
         return [self.speak, self.voice, self.speed]
 
+    @property
+    def positions(self) -> dict[str, Component]:
+        """What outlives the page."""
+        return {
+            "voice.speak": self.speak,
+            "voice.voice": self.voice,
+            "voice.speed": self.speed,
+            "voice.size": self.size,
+            "voice.language": self.language,
+            "voice.at_once": self.at_once,
+        }
+
     def build(self) -> None:
         """Lay out the row."""
         texts = self.texts

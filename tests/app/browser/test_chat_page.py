@@ -183,6 +183,30 @@ def test_reload_and_language_switch_keep_the_conversation(desk: Desk) -> None:
     assert desk.replies() == [reply], "the Japanese page goes on with it"
 
 
+def test_reload_and_language_switch_keep_all_positions(desk: Desk) -> None:
+    desk.preset("Mirostat").turn(temperature=1.3)
+    desk.unfold("Length and stopping").turn(stop="END\n\\n\\n")
+    desk.unfold("Order of the stages").page.locator("#chain [data-name=min_p]").press("ArrowRight")
+    desk.unfold("Model and conversation").page.locator("#template label", has_text="Llama-2").click()
+    desk.page.locator("#system textarea").fill("Be brief.")
+    desk.page.locator("#memory input[type=number]").fill("3")
+    desk.page.keyboard.press("Tab")
+    desk.page.locator("#voice-speak input").check()
+    order = desk.quiet().chain()
+    for leave in (desk.reload, lambda: switch_language(desk)):
+        leave()
+        assert (desk.knob("temperature"), desk.knob("mirostat_mode")) == (1.3, 2)
+        assert (desk.knob("seed"), desk.knob("max_tokens")) == (7, 24)
+        assert desk.idle("top_k"), "what does nothing is greyed again"
+        assert desk.page.locator("#voice-speak input").is_checked()
+    desk.say("Hello.")
+    sent, prompt = desk.sent(), desk.account()["prompt"]
+    assert (sent["stop"], sent["samplers"]) == (["END", "\n\n"], order)
+    assert "<<SYS>>\nBe brief." in prompt
+    desk.press("defaults").reload()
+    assert (desk.knob("temperature"), desk.knob("mirostat_mode")) == (0.8, 0)
+
+
 def test_a_restart_of_the_server_keeps_the_conversation(page_of: Pages, another_server: Callable[..., Server]) -> None:
     page_of.expected += [r"ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|Failed to fetch|NetworkError|Connection"]
     first = another_server()
@@ -515,6 +539,14 @@ def load(desk: Desk, path: Path) -> None:
     with desk.page.expect_file_chooser() as chooser:
         desk.page.locator("#load-settings").click()
     chooser.value.set_files(path)
+    desk.quiet()
+
+
+def switch_language(desk: Desk) -> None:
+    """Go to the Japanese page."""
+    desk.page.locator("#language").click()
+    desk.page.wait_for_url("**/ja/")
+    ready(desk.page)
     desk.quiet()
 
 
