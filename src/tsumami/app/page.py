@@ -8,8 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from tsumami import charts
 from tsumami.app import api, model_bar, reference_tab
 from tsumami.app.chat_tab import ChatTab
+from tsumami.app.next_token_tab import NextTokenTab
 from tsumami.app.replying import Sessions
 from tsumami.app.shelf import Shelf
 from tsumami.app.texts import Texts
@@ -25,6 +27,8 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
             with gr.Tab(texts("tab.chat"), id="chat"):
                 tab = ChatTab(texts, shelf, sessions, n_ctx)
                 tab.build()
+            with gr.Tab(texts("tab.next"), id="next") as next_tab:
+                NextTokenTab(texts, shelf, n_ctx).build(blocks, next_tab, tab.bar.choice, tab.panel)
             with gr.Tab(texts("reference.tab"), id="reference"):
                 reference_tab.build(texts)
         tab.wire(blocks)
@@ -91,7 +95,8 @@ def theme() -> gr.themes.Base:
 
 def style() -> str:
     """The page's style sheet."""
-    return (resources.files("tsumami.app") / "page.css").read_text("utf-8")
+    ours = (resources.files("tsumami.app") / name for name in ("page.css", "looking.css"))
+    return "\n".join((*(sheet.read_text("utf-8") for sheet in ours), charts.style()))
 
 
 def script() -> str:

@@ -12,6 +12,7 @@ from importlib import resources
 from tsumami.charts.measures import measure_lines
 from tsumami.charts.microscope import ledger_picture, ledger_table
 from tsumami.charts.next_token import next_token_bars, next_token_picture, rolls_picture
+from tsumami.charts.pieces import visible
 from tsumami.charts.rolls import Line, how, roll_picture, roll_strip
 from tsumami.charts.token_strip import MODES, Mode, token_strip
 from tsumami.charts.words import Language
@@ -32,6 +33,7 @@ __all__ = [
     "rolls_picture",
     "style",
     "token_strip",
+    "visible",
 ]
 
 
