@@ -5,21 +5,26 @@ that came from a model knows it; one that was loaded from a file is attached fir
 """
 
 from tsumami.explain.alignment import Alignment, Block, align
-from tsumami.explain.divergence import Change, Divergence, Moved, parting
+from tsumami.explain.audit import Audit, KnobAudit, audit
+from tsumami.explain.divergence import Change, Divergence, Moved, divergence, parting
 from tsumami.explain.metrics import Metrics, Series, metrics, shared_prefix
 from tsumami.explain.outcome import Outcome, Span
 
 __all__ = [
     "Alignment",
+    "Audit",
     "Block",
     "Change",
     "Divergence",
+    "KnobAudit",
     "Metrics",
     "Moved",
     "Outcome",
     "Series",
     "Span",
     "align",
+    "audit",
+    "divergence",
     "metrics",
     "parting",
     "shared_prefix",

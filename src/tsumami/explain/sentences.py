@@ -16,6 +16,11 @@ from tsumami.runs import STOP_REASONS, Run, Step
 if TYPE_CHECKING:
     from tsumami.explain.divergence import Change, Divergence, Moved
 
+_LATE_ROLL: Final = (
+    "Mirostat は候補が 1 つのとき乱数を使わないので、同じシードでも何番目の乱数かがずれています。",
+    "Mirostat takes no roll where one candidate is left, so with the same seed the runs are at different rolls.",
+)
+
 Words = tuple[str, str]
 """The same in ja and en."""
 
@@ -128,6 +133,11 @@ def name_of(change: Change) -> Words:
     return special.get(change.name, (change.name, change.name))
 
 
+def _spaced(name: str) -> str:
+    """A name before a Japanese particle: Latin letters want a space there."""
+    return f"{name} " if name[-1].isascii() else name
+
+
 def value_text(name: str, value: Any) -> str:
     """A value as a person would type it, shortened where it is long."""
     if isinstance(value, bool):
@@ -153,7 +163,7 @@ def _difference(changes: tuple[Change, ...]) -> Words:
             en.append("What mirostat (its mu) or XTC (its roll) took along from earlier tokens differs.")
             continue
         a, b = value_text(change.name, change.a), value_text(change.name, change.b)
-        ja.append(f"{name[0]}は A が {a}、B が {b} です。")
+        ja.append(f"{_spaced(name[0])}は A が {a}、B が {b} です。")
         en.append(f"{name[1][0].upper() + name[1][1:] if ' ' in name[1] else name[1]} is {a} in A and {b} in B.")
     return "".join(ja), " ".join(en)
 
@@ -259,11 +269,16 @@ def _rolls(found: Divergence, step_a: Step, step_b: Step) -> Words:
     assert found.at_b is not None
     a, b = _fell("A", found.at_a, step_a), _fell("B", found.at_b, step_b)
     alike = found.at_a.u is not None and found.at_a.u == found.at_b.u
-    lead = ("乱数は同じでも、", "The roll is the same, but: ") if alike else ("", "")
-    return f"{lead[0]}{a[0]}、{b[0]}。", f"{lead[1]}{a[1]}; {b[1]}."
+    lead = ("乱数は同じでも、", "The roll is the same, but ") if alike else ("", "")
+    told = f"{lead[0]}{a[0]}、{b[0]}ました。", f"{lead[1]}{a[1]}; {b[1]}."
+    rolled = found.at_a.u is not None and found.at_b.u is not None
+    if rolled and not alike and found.a.receipt.seed == found.b.receipt.seed:
+        return joined([told, _LATE_ROLL])
+    return told
 
 
 def _fell(name: str, outcome: Outcome, step: Step) -> Words:
+    """Without the end of the Japanese sentence, as two of these make one."""
     token = quoted(step.piece)
     if outcome.mode == "greedy":
         return f"{name} はいちばん確率の高い{token[0]}を選び", f"{name} takes the likeliest, {token[1]}"
@@ -274,24 +289,23 @@ def _fell(name: str, outcome: Outcome, step: Step) -> Words:
         return f"{name} は 1 つだけ残った{token[0]}を選び", f"{name} takes the only one left, {token[1]}"
     return (
         f"{name} では u = {outcome.u:.4f} が{token[0]}（{span.low:.4f}〜{span.high:.4f}）に当たり",
-        f"in {name} u = {outcome.u:.4f} falls on {token[1]} ({span.low:.4f} to {span.high:.4f})",
+        f"{name}'s u = {outcome.u:.4f} falls on {token[1]} ({span.low:.4f} to {span.high:.4f})",
     )
 
 
 def _checked(found: Divergence, step_a: Step) -> Words:
     token = quoted(step_a.piece)
-    ja = "と".join(f"{name_of(c)[0]}" for c in found.changes)
-    en = " and ".join(name_of(c)[1] for c in found.changes)
+    ja, en = _named(found.changes)
     alone = len(found.changes) == 1
-    if found.cause == "other_logits":
-        what = "同じ設定と乱数で A のロジットから選ぶと", "Checked: from A's logits, with its own settings and roll,"
-        if not alone:
-            what = f"この位置で {ja} を A のものにすると", f"Checked: with {en} as in A at this place,"
-        return f"確かめました: {what[0]}、B も{token[0]}を選びます。", f"{what[1]} B chooses {token[1]}, too."
-    together = ("", "") if alone else ("をあわせて", " together")
+    if found.cause == "other_logits" and alone:
+        return (
+            f"確かめました: B の設定と乱数のまま A のロジットから選ぶと、B も{token[0]}を選びます。",
+            f"Checked: from A's logits, with B's settings and roll, B chooses {token[1]}, too.",
+        )
+    together = ("", "") if alone else ("あわせて ", " together")
     parts = [
         (
-            f"確かめました: この位置で {ja}{together[0] or 'を'} A のものに戻すと、B も{token[0]}を選びます。",
+            f"確かめました: この位置で{ja}を{together[0]}A のものに戻すと、B も{token[0]}を選びます。",
             f"Checked: with {en} put back{together[1]} as in A at this place, B chooses {token[1]}, too.",
         )
     ]
@@ -307,6 +321,48 @@ def _checked(found: Divergence, step_a: Step) -> Words:
 def _others(found: Divergence) -> Words:
     if not found.others:
         return "", ""
-    ja = "、".join("と".join(name_of(c)[0] for c in one) for one in found.others[:_NAMED])
-    en = ", or ".join(" with ".join(name_of(c)[1] for c in one) for one in found.others[:_NAMED])
-    return f"{ja} を戻すだけでも、同じ結果になります。", f"Putting back {en} would have done, too."
+    named = [_named(one) for one in found.others[:_NAMED]]
+    ja, en = "を、または".join(one for one, _ in named), ", or ".join(one for _, one in named)
+    return f"代わりに{ja}を戻しても、同じ結果になります。", f"Putting back {en} instead would have done, too."
+
+
+def _named(changes: Sequence[Change]) -> Words:
+    """The names of what was put back."""
+    ja = "と".join(_spaced(f" {name}" if name[0].isascii() else name) for name, _ in map(name_of, changes))
+    return ja, " and ".join(name for _, name in map(name_of, changes))
+
+
+# --- the audit ---
+
+
+def audited(
+    run: Run, knob: str, changed: int, decided: int, first: int | None, instead: bytes | None, count: int
+) -> Words:
+    """What one knob did in a run of `count` chosen tokens."""
+    value, name = value_text(knob, getattr(run.settings, knob)), f"{knob}"
+    if not count:
+        return f"{name} {value}: トークンがありません。", f"{name} {value}: there is no token."
+    if not changed and not decided:
+        return (
+            f"{name} {value} は何もしませんでした（{count} 個のうち 0 個）。",
+            f"{name} {value} did nothing: it changed 0 of {count} tokens.",
+        )
+    told = (
+        f"{name} {value} は {count} 個のうち {changed} 個で候補か確率を変えました。",
+        f"{name} {value} changed the candidates or their probabilities at {changed} of {count} tokens.",
+    )
+    if first is None:
+        return joined([told, ("選ばれるトークンは 1 つも変わりません。", "It decided none of them.")])
+    was = quoted(run.steps[first].piece)
+    other = ("どの候補も残らず", "nothing could have been chosen") if instead is None else quoted(instead)
+    return joined(
+        [
+            told,
+            (
+                f"中立だったら {decided} 個は別のトークンでした。最初は {first + 1} 番目で、"
+                f"{was[0]}ではなく{other[0]}でした。",
+                f"Neutral, {decided} would have been other tokens, first number {first + 1}: {other[1]} instead of "
+                f"{was[1]}.",
+            ),
+        ]
+    )
