@@ -144,6 +144,12 @@ class Ours:
         self._listening.join()
         return self._times
 
+    def between(self, prompt: list[int], settings: list[dict[str, Any]], rounds: int) -> float:
+        """Microseconds between two decodes, with one run per settings at once (`bench/contenders/_account.py`)."""
+        from bench.contenders._account import between
+
+        return between(lambda: self.crowd(prompt, settings), rounds)
+
     def account(self, prompt: list[int], count: int) -> dict[str, Any]:
         """Where the time of one token goes (`bench/contenders/_account.py`)."""
         from bench.contenders._account import account
