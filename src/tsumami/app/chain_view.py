@@ -25,11 +25,16 @@ _TEMPLATE: Final = '<div class="chain" role="list" aria-label="@label"></div><p 
 _SCRIPT: Final = """
 const box = () => element.querySelector('.chain');
 const order = () => (props.value || '').split(',').filter(Boolean);
+let chips = [];  // the names as they stand: what is drawn may be one key press behind
 let held = null;  // the chip that is being moved: drawing again takes the keyboard's focus from it
+function read() {
+  const inside = order();
+  chips = [...inside, '|', ...'@stages'.split(',').filter(name => !inside.includes(name))];
+  draw();
+}
 function draw() {
-  const inside = order(), all = '@stages'.split(',');
-  const chips = [...inside, '|', ...all.filter(name => !inside.includes(name))];
-  box().replaceChildren(...chips.map(name => {
+  const bar = chips.indexOf('|');
+  box().replaceChildren(...chips.map((name, at) => {
     const chip = document.createElement(name === '|' ? 'span' : 'button');
     chip.textContent = name === '|' ? '┊' : name;
     chip.dataset.name = name;
@@ -38,27 +43,26 @@ function draw() {
     chip.type = 'button';
     chip.draggable = true;
     chip.setAttribute('role', 'listitem');
-    if (!inside.includes(name)) chip.classList.add('out');
+    if (at > bar) chip.classList.add('out');
     else if (props.idle.split(',').includes(name)) chip.classList.add('idle');
     return chip;
   }));
   if (held && document.activeElement === document.body) box().querySelector(`[data-name="${held}"]`)?.focus();
 }
 function move(name, to) {
-  const chips = [...box().children].map(chip => chip.dataset.name);
   const from = chips.indexOf(name);
   if (to < 0 || to >= chips.length || to === from) return;
   chips.splice(to, 0, chips.splice(from, 1)[0]);
   held = name;
   props.value = chips.slice(0, chips.indexOf('|')).join(',');
-  setTimeout(() => { draw(); trigger('input'); }, 0);
+  draw();
+  setTimeout(() => trigger('input'), 0);
 }
 element.addEventListener('keydown', event => {
   const name = event.target.dataset && event.target.dataset.name;
   if (!name || !['ArrowLeft', 'ArrowRight'].includes(event.key)) return;
   event.preventDefault();
-  const at = [...box().children].indexOf(event.target);
-  move(name, at + (event.key === 'ArrowRight' ? 1 : -1));
+  move(name, chips.indexOf(name) + (event.key === 'ArrowRight' ? 1 : -1));
 });
 element.addEventListener('dragstart', event => event.dataTransfer.setData('text/plain', event.target.dataset.name));
 element.addEventListener('dragover', event => event.preventDefault());
@@ -66,12 +70,12 @@ element.addEventListener('drop', event => {
   event.preventDefault();
   const target = event.target.closest('[data-name]');
   const name = event.dataTransfer.getData('text/plain');
-  if (target && name) move(name, [...box().children].indexOf(target));
+  if (target && chips.includes(name)) move(name, chips.indexOf(target.dataset.name));
 });
 for (const leaving of ['focusin', 'pointerdown'])
   document.addEventListener(leaving, event => { if (!element.contains(event.target)) held = null; });
-watch(['value', 'idle'], () => draw());
-draw();
+watch(['value', 'idle'], read);
+read();
 """
 
 
