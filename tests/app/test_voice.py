@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from tsumami.app.conversation import Conversation
+from tsumami.app.listening import Ears
 from tsumami.app.replying import Growing
+from tsumami.app.speaking import Clip, Mouth, Speech, chosen_speaker, speaking
 from tsumami.app.texts import Texts
-from tsumami.app.voice import Clip, Ears, Mouth, Speech, VoiceRow, _answer, chosen_speaker, speaking
+from tsumami.app.voice_row import VoiceRow, _answer
 from tsumami.errors import MissingDependencyError, SpeechError
 from tsumami.speech import Audio, ESpeakSpeaker, Heard, Loading, OpenJTalkSpeaker, ScriptedListener, SilentSpeaker
 

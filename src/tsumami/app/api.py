@@ -27,10 +27,10 @@ from gradio.events import api as declare_api
 from tsumami.app import answers
 from tsumami.app.calls import ONLY, Call, Calls
 from tsumami.app.conversation import Conversation
+from tsumami.app.listening import everybodys_ears
 from tsumami.app.replying import Growing, Sending, reply
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.app.voice import everybodys_ears
 from tsumami.errors import EmptyPromptError, TsumamiError
 from tsumami.model import Model
 from tsumami.prompts import messages_from

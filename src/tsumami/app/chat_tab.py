@@ -23,8 +23,9 @@ from tsumami.app.conversation import Conversation, outlook
 from tsumami.app.positions import Positions
 from tsumami.app.replying import Sessions, reply
 from tsumami.app.shelf import Shelf
+from tsumami.app.speaking import speaking
 from tsumami.app.texts import Texts
-from tsumami.app.voice import VoiceRow, speaking
+from tsumami.app.voice_row import VoiceRow
 from tsumami.errors import TsumamiError
 from tsumami.settings import Settings
 

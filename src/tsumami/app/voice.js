@@ -1,6 +1,6 @@
 // Plays a speech: `props.value` is its name; its clips are asked for one by one and scheduled end to end, so that there
 // is neither a gap nor an overlap. Another name, Stop, Esc, Clear or a recording that begins end it at once. Shows, too,
-// what there is to say about voice: `props.note` from the server, and why the microphone cannot be used. voice.py puts
+// what there is to say about voice: `props.note` from the server, and why the microphone cannot be used. voice_row.py puts
 // `words`, the sentences in the page's language, before this script.
 const AHEAD = 30; // seconds of sound that are fetched before they are needed
 const note = () => element.querySelector('.voice-note');
