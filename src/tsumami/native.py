@@ -62,13 +62,14 @@ MAX_SEQUENCES: Final = int(_c.llama_max_parallel_sequences())
 
 def data_address(array: TokenDataArray) -> ctypes.c_void_p:
     """The field `data` of an array as a plain address: its `value` is read and set without a cast."""
-    return ctypes.c_void_p.from_buffer(array, TokenDataArray.data.offset)
+    return ctypes.c_void_p.from_buffer(array)  # `data` is the first field of the struct
 
 
 def _floats(pointer: Any, count: int) -> Float32Array:
     """A copy of `count` floats of C."""
     address = ctypes.c_void_p.from_buffer(pointer).value or 0  # ctypeslib.as_array would go by way of a cast
-    return np.frombuffer((ctypes.c_float * count).from_address(address), np.float32).copy()
+    memory = memoryview((ctypes.c_float * count).from_address(address))
+    return np.frombuffer(memory, np.float32).copy()
 
 
 # --- the log ---
