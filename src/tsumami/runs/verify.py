@@ -7,7 +7,8 @@ for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Prompt, Stream
@@ -48,6 +49,12 @@ def verify(backend: Backend, run: Run) -> Verification:
     if first is None and not same_tokens:
         first = len(pairs)
     return Verification(run, again, same_tokens, not different, first, tuple(_circumstances(receipt, again.receipt)))
+
+
+def circumstances(backend: Backend, receipt: Receipt) -> tuple[tuple[str, str], ...]:
+    """What a receipt and this model disagree on, in ja and en."""
+    now = replace(receipt, model=backend.model_card, engine=backend.engine_card, tsumami=version("tsumami"))
+    return tuple(_circumstances(receipt, now))
 
 
 def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
