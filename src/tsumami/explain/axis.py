@@ -1,0 +1,147 @@
+"""An axis: the values of one knob that its stage can tell apart, in order.
+
+Guarantee: between two neighbours on an axis there is no value that llama.cpp could see, because it keeps numbers as
+32-bit floats or integers. Every value has a place, a whole number (`place`, `value`), so an interval is a pair of
+places, and "exactly" has a meaning. An axis consists of spans: at a span's ends the chain itself changes (a neutral
+stage is not built at all, a temperature of 0 is another way to choose), within a span only numbers do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tsumami.errors import SettingsError
+from tsumami.knobs import Knob, get
+
+__all__ = ["Axis", "Span", "check_mappable"]
+
+_NOT_A_MAP: Final = {
+    "seed": "each seed rolls anew, so its neighbours have nothing in common; make it an axis of a grid",
+    "max_tokens": "it only says where the text is cut off; read any map from the top",
+    "mirostat_mode": "it names a way to choose and has no values between; make it an axis of a grid",
+    "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
+    "penalize_prompt": "it is either on or off; make it an axis of a grid",
+}
+#: Values at which a stage switches itself off beside the knob's neutral one (llama-sampler.cpp's `_init` functions).
+_SWITCHES: Final[dict[str, tuple[float, ...]]] = {"top_k": (0,), "temperature": (0.0,), "dry_base": (1.0,)}
+_LAST_THAT_ACTS: Final = {"xtc_threshold": 0.5}
+
+
+class Span(NamedTuple):
+    """Places first .. last, both included."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+def check_mappable(name: str) -> Knob:
+    """The knob of that name, if it has values between values.
+
+    Raises:
+        UnknownKnobError: no such knob.
+        SettingsError: it cannot be mapped; the message says why and what to do instead.
+    """
+    knob = get(name)
+    if knob.kind in ("int", "float") and name not in _NOT_A_MAP:
+        return knob
+    why = _NOT_A_MAP.get(name, f"its values ({knob.allowed}) have no order; make it an axis of a grid")
+    raise SettingsError(f"{name} cannot be mapped: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The values low .. high of one knob, both included."""
+
+    knob: Knob
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, name: str, low: float, high: float) -> Axis:
+        """The axis of a knob over a range.
+
+        Raises:
+            SettingsError: not a knob with an order, an end outside its range, or no value between the ends.
+        """
+        knob = check_mappable(name)
+        ends = [knob.validate(end) for end in (low, high)]
+        if ends[0] >= ends[1]:
+            what = "is reversed" if ends[0] > ends[1] else "is empty"
+            raise SettingsError(f"{name} from {low!r} to {high!r} {what}: give the smaller value first, low < high")
+        axis = cls(knob, *ends)
+        return cls(knob, axis.value(axis.place(ends[0])), axis.value(axis.place(ends[1])))
+
+    @classmethod
+    def handy(cls, name: str, *also: float) -> Axis:
+        """The knob's slider, widened so that it holds `also`."""
+        knob = check_mappable(name)
+        assert knob.slider is not None
+        low, high = knob.slider.low, knob.slider.high or 2048
+        return cls.of(name, min(low, *also), max(high, *also))
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are integers."""
+        return self.knob.kind == "int"
+
+    def place(self, value: float) -> int:
+        """The place of the value that llama.cpp sees for `value`."""
+        if self.whole:
+            return int(value)
+        bits = int(np.float32(value).view(np.int32))
+        return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
+
+    def value(self, place: int) -> float:
+        """The value at a place; a 32-bit float with as few digits as name it."""
+        if self.whole:
+            return place
+        return float(str(self.values(np.array([place]))[0].astype(np.float32)))
+
+    def values(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The values at places, shape (n,), exactly as llama.cpp sees them."""
+        if self.whole:
+            return places.astype(np.float64)
+        bits = np.where(places >= 0, places, -places | 0x80000000).astype(np.uint32)
+        return bits.view(np.float32).astype(np.float64)
+
+    def spans(self) -> list[Span]:
+        """The parts within which the chain stays the same but for numbers; together they are the whole axis."""
+        first, last = self.place(self.low), self.place(self.high)
+        name, neutral = self.knob.name, self.knob.neutral
+        alone = {self.place(value) for value in (*_SWITCHES.get(name, ()), *([] if neutral is None else [neutral]))}
+        starts = {first} | {place for one in alone for place in (one, one + 1)}
+        if self.knob.smallest is not None and self.low < self.knob.smallest < self.high:
+            starts.add(self.place(self.knob.smallest))
+        if name in _LAST_THAT_ACTS:
+            starts.add(self.place(_LAST_THAT_ACTS[name]) + 1)
+        inside = sorted(place for place in starts if first <= place <= last)
+        spans = [Span(begin, end - 1) for begin, end in zip(inside, [*inside[1:], last + 1], strict=True)]
+        return [span for span in spans if self._exists(span)]
+
+    def _exists(self, span: Span) -> bool:
+        """Whether the knob accepts the values of a span; between 0 and its smallest working value it does not."""
+        smallest = self.knob.smallest
+        return smallest is None or not 0 < self.value(span.first) < smallest
+
+    def width(self, span: Span) -> float:
+        """How much of the axis a span covers: the distance of its ends, or the number of integers."""
+        if self.whole:
+            return float(len(span))
+        return float(np.diff(self.values(np.array([span.first, span.last + 1])))[0])
+
+    def cut(self, span: Span, parts: int) -> list[Span]:
+        """A span in at most `parts` pieces of about equal width."""
+        ends = self.values(np.array([span.first, span.last]))
+        inner = np.linspace(ends[0], ends[1], parts + 1)[1:-1]
+        places = sorted({self.place(value) for value in inner.tolist()})
+        starts = [span.first, *(place for place in places if span.first < place <= span.last)]
+        if len(starts) == 1 and len(span) > 1:
+            starts.append(span.first + len(span) // 2)
+        return [Span(begin, end - 1) for begin, end in zip(starts, [*starts[1:], span.last + 1], strict=True)]
