@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
@@ -77,7 +77,10 @@ def lesson(
         how += ["--port", str(port)] if port is not None else []
         how += ["--headless"] if headless else []
     command = [sys.executable, "-m", "marimo", *how, "--", "--lang", language(), "--model", model]
-    raise typer.Exit(subprocess.call(command))  # noqa: S603  (our own notebook, with arguments that are no shell's)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # marimo takes this process over: what ends us ends it, and its exit code is ours
+    os.execv(sys.executable, command)  # noqa: S606  (our own notebook, with arguments that are no shell's)
 
 
 def _copied(source: Path) -> Path:
