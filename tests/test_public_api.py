@@ -39,6 +39,8 @@ MEMBERS = {
         "chat",
         "chat_template",
         "close",
+        "compare",
+        "comparing",
         "detokenize",
         "engine",
         "engine_card",
@@ -51,6 +53,7 @@ MEMBERS = {
         "prompt",
         "replayer",
         "run",
+        "shape",
         "stream",
         "tokenize",
         "tokenizer",
@@ -78,7 +81,7 @@ MEMBERS = {
     ],
     "Stream": ["cancel", "run"],
 }
-ROOMS = ["errors", "knobs", "presets", "prompts", "runs", "sampling", "settings", "testing"]
+ROOMS = ["errors", "explain", "knobs", "presets", "prompts", "runs", "sampling", "settings", "testing"]
 
 
 def test_the_names_are_the_agreed_ones() -> None:

@@ -22,6 +22,7 @@ from tsumami.engine.loading import EngineOptions, LoadedModel
 from tsumami.engine.loading import load as load_engine
 from tsumami.engine.sequence import first_outside
 from tsumami.errors import EngineClosedError, PromptError
+from tsumami.explain.comparison import Comparing, Comparison, plan
 from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
@@ -116,6 +117,48 @@ class Model:
         made = self.format(template)
         kept = Memory(memory) if isinstance(memory, int) else memory
         return self.as_prompt(made.render(messages_from(messages), kept))
+
+    def compare(
+        self,
+        prompt: PromptLike | Sequence[PromptLike],
+        settings: Sequence[Settings | Mapping[str, Any]] | None = None,
+        *,
+        base: Settings | None = None,
+        vary: Mapping[str, Sequence[Any]] | None = None,
+        seeds: Sequence[int] | None = None,
+        **knobs: Any,
+    ) -> Comparison:
+        """Two to eight runs side by side, from the same prompt and rolls, and why they part.
+
+        Args:
+            prompt: a prompt as in `run`, or several texts or prompts.
+            settings: the settings of the lanes, or the knobs in which they differ from `base`.
+            base: what holds where nothing else is said (default: the defaults).
+            vary: instead of `settings`: values by knob, such as `{"top_k": [40, 100]}`; several give every combination.
+            seeds: seeds to take (default: one for all lanes).
+            knobs: values that replace those of `base`.
+
+        Raises:
+            SettingsError: not 2 to 8 lanes, or a value that a knob cannot have.
+            PromptError: something that is no prompt.
+        """
+        with self.comparing(prompt, settings, base=base, vary=vary, seeds=seeds, **knobs) as lanes:
+            return lanes.comparison
+
+    def comparing(
+        self,
+        prompt: PromptLike | Sequence[PromptLike],
+        settings: Sequence[Settings | Mapping[str, Any]] | None = None,
+        *,
+        base: Settings | None = None,
+        vary: Mapping[str, Sequence[Any]] | None = None,
+        seeds: Sequence[int] | None = None,
+        **knobs: Any,
+    ) -> Comparing:
+        """As `compare`, but gives the steps as they come: iterate for (lane, step), then read `.comparison`."""
+        prompts = [self.as_prompt(one) for one in _several(prompt)]
+        made = (base or Settings()).replace(**knobs)
+        return Comparing(self, plan(prompts, made, vary=vary, settings=settings, seeds=seeds))
 
     def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
@@ -289,6 +332,14 @@ class Model:
 
 def _piece(vocab: Vocab, token: int | None) -> str:
     return "" if token is None else vocab.piece(token).decode("utf-8", "replace")
+
+
+def _several(given: PromptLike | Sequence[PromptLike]) -> Sequence[PromptLike]:
+    """A list of texts or prompts is several; a text, a prompt, or token ids are one."""
+    if isinstance(given, str | Prompt | PromptText) or not isinstance(given, Sequence):
+        return [given]
+    parts = [one for one in given if not isinstance(one, SupportsIndex)]
+    return parts if parts and len(parts) == len(given) else [given]  # type: ignore[list-item]  # token ids
 
 
 def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:

@@ -171,7 +171,7 @@ def _knobs(place: Place, exclude: Iterable[str]) -> list[str]:
     if "mirostat" in left_out:
         left_out |= set(_MIROSTAT)
     differ = [name for name in KNOBS if name not in left_out and getattr(a, name) != getattr(b, name)]
-    order = [stage.name for stage in place.b.chain.stages]
+    order: list[str | None] = [stage.name for stage in place.b.chain.stages]
     differ.sort(key=lambda name: order.index(KNOBS[name].stage) if KNOBS[name].stage in order else -1)
     return list(dict.fromkeys("mirostat" if name in _MIROSTAT else name for name in differ))
 

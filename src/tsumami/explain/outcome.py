@@ -88,3 +88,8 @@ def row_at(run: Run, index: int) -> Float32Array:
     """The logits that token number `index` was chosen from."""
     (row,) = attached(run).rows(run, index, index + 1)
     return row
+
+
+def ledger(run: Run, index: int) -> Ledger:
+    """The account of token number `index` (negative counts from the end); see `Run.ledger`."""
+    return run.ledger(index)
