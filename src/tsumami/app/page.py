@@ -1,4 +1,19 @@
-"""The page, as a table of contents: what stands on it, in one language."""
+"""The page, as a table of contents: what stands on it, in one language.
+
+Guarantee: the chat can be used as soon as the page is open; a tab costs next to nothing until somebody opens it.
+
+How a tab is added: a file of its own with a class or a function that lays it out inside its `gr.Tab` and connects its
+events; a line in `build`; its words in both locales. What keeps it cheap:
+
+- The browser makes a tab's parts when it is opened for the first time (Gradio's `render_children=False`). Until then a
+  part costs 1 to 2 ms of building on the server and about 1.5 kB of page. So one `gr.HTML` with a script, as the chain
+  (chain_view.py) or the reference's table, is better than fifty components.
+- Nothing of a tab hangs on `blocks.load`: that runs for everybody who opens the page. What a tab shows first is asked
+  for by `tab.select`.
+- What is heavy to import is imported where it is used, not at the top.
+- An event that answers at once has `queue=False`; a parameter that scripts need is an endpoint of api.py, and events
+  are `api_visibility="private"`.
+"""
 
 from __future__ import annotations
 
