@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Final
 
-_QUICK: Final = "from tsumami.app.gradio_import import import_gradio; import_gradio()"
+_QUICK: Final = "from tsumami.app.gradio_import import import_quickly; import_quickly()"
 _TIMED: Final = "import time; begun = time.process_time()\n{}\nprint(time.process_time() - begun)"
 
 

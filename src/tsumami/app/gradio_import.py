@@ -24,24 +24,23 @@ _STUB_MODULE: Final = "gradio.component_meta"
 _STUB_WRITER: Final = "create_or_modify_pyi"
 
 
-def import_gradio() -> None:
-    """Import Gradio, if nobody has yet."""
-    if "gradio" in sys.modules:
-        return
+def import_quickly(*modules: str) -> None:
+    """Import Gradio, if nobody has yet, and then these modules."""
     finder, collecting = _StubFinder(), gc.isenabled()
     gc.disable()
     sys.meta_path.insert(0, finder)
     try:
-        importlib.import_module("gradio")
+        for module in ("gradio", *modules):
+            importlib.import_module(module)
     finally:
         sys.meta_path.remove(finder)
         if collecting:
             gc.enable()
 
 
-def import_in_background() -> threading.Thread:
-    """Import Gradio beside something else, such as the loading of a model; join the thread before using it."""
-    thread = threading.Thread(target=import_gradio, name="importing", daemon=True)
+def import_in_background(*modules: str) -> threading.Thread:
+    """The same beside something else, such as the loading of a model; join the thread before using them."""
+    thread = threading.Thread(target=import_quickly, args=modules, name="importing", daemon=True)
     thread.start()
     return thread
 

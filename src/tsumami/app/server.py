@@ -56,7 +56,7 @@ def serve(
     options = options or ServerOptions()
     shelf = Shelf(choice)
     with _listen(options) as listening:
-        importing = import_in_background()
+        importing = import_in_background("uvicorn", "tsumami.app.site")
         try:
             with shelf.lend(report=report) as model:
                 n_ctx = model.n_ctx
