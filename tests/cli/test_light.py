@@ -33,7 +33,8 @@ sys.stderr.write(" ".join(loaded))
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"], ["app", "--help"], ["run", "--help"], ["chat", "--help", "--lang", "ja"],
-     ["doctor", "--help"], ["verify", "--help"], ["models", "--help"]],
+     ["doctor", "--help"], ["verify", "--help"], ["models", "--help"], ["compare", "--help"], ["explain", "--help"],
+     ["audit", "--help"]],
     ids=" ".join,
 )  # fmt: skip
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ from tsumami.cli.help import wrapped
 from tsumami.knobs import GROUPS, KNOBS
 
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
-COMMANDS = ("app", "run", "chat", "models", "doctor", "verify")
+COMMANDS = ("app", "run", "chat", "compare", "explain", "audit", "models", "doctor", "verify")
 
 
 @pytest.mark.parametrize(

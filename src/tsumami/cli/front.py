@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tsumami.cli import app, chat, doctor, lesson, models, run, verify, words
+from tsumami.cli import app, audit, chat, compare, doctor, explain, lesson, models, run, verify, words
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
 from tsumami.cli.words import Language, UsageProblem, say
@@ -28,6 +28,9 @@ COMMANDS: Final = {
     "app": app,
     "run": run,
     "chat": chat,
+    "compare": compare,
+    "explain": explain,
+    "audit": audit,
     "verify": verify,
     "lesson": lesson,
     "models": models,

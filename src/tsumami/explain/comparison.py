@@ -187,22 +187,28 @@ class Comparing:
 
 def compared(lanes: Sequence[Lane]) -> Comparison:
     """What is to be said about finished lanes."""
-    runs = tuple(lane.run for lane in lanes if lane.run is not None)
+    done = [(letter(index), lane.run) for index, lane in enumerate(lanes) if lane.run is not None]
+    runs = tuple(run for _, run in done)
     return Comparison(
         lanes=tuple(lanes),
         runs=runs,
-        divergences=tuple(_divergence(runs[0], run) for run in runs[1:]),
-        metrics=tuple(metrics(run, runs[0]) for run in runs),
+        divergences=tuple(_divergence(runs[0], run, (done[0][0], name)) for name, run in done[1:]),
+        metrics=tuple(metrics(run, runs[0] if index else None) for index, run in enumerate(runs)),
         alignment=align(runs) if len(runs) > 1 else None,
     )
 
 
-def _divergence(a: Run, b: Run) -> Divergence:
+def letter(index: int) -> str:
+    """What the lane at `index` is called: A, B, …"""
+    return chr(ord("A") + index)
+
+
+def _divergence(a: Run, b: Run, names: tuple[str, str]) -> Divergence:
     """Where and why; where an engine that is not exact cannot replay the runs, where."""
     try:
-        return divergence(a, b)
+        return divergence(a, b, names)
     except RunFileError as error:
-        found = parting(a, b)
+        found = parting(a, b, names)
         return replace(found, ja=f"{found.ja}原因は計算できません: {error}", en=f"{found.en} No cause: {error}")
 
 

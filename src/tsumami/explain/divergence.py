@@ -94,37 +94,38 @@ class Divergence:
     back: Outcome | None = None
 
 
-def parting(a: Run, b: Run) -> Divergence:
-    """Where two runs part, from their steps alone: without the cause, and without a model."""
+def parting(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergence:
+    """Where two runs part, from their steps alone: without the cause, and without a model. `names`: what the sentences
+    call them.
+    """
     step = shared_prefix([a, b])
     if step == len(a.steps) == len(b.steps):
         return Divergence(a, b, "identical", None, *sentences.same(a))
     if step in (len(a.steps), len(b.steps)):
-        return Divergence(a, b, "ended", step, *sentences.ended(a, b, step))
+        return Divergence(a, b, "ended", step, *sentences.called(sentences.ended(a, b, step), names))
     words = sentences.where(a.steps[step], b.steps[step], step)
-    hands = [name for name, run in (("A", a), ("B", b)) if step < len(run.receipt.begun)]
+    hands = [name for name, run in zip(names, (a, b), strict=True) if step < len(run.receipt.begun)]
     if hands:
-        return Divergence(a, b, "by_hand", step, *sentences.joined([words, sentences.by_hand(hands)]))
-    return Divergence(a, b, "parted", step, *words)
+        words = sentences.joined([words, sentences.by_hand(hands)])
+    return Divergence(a, b, "by_hand" if hands else "parted", step, *sentences.called(words, names))
 
 
-def divergence(a: Run, b: Run) -> Divergence:
+def divergence(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergence:
     """Where two runs part, and why; for runs that did not part at a choice, what `parting` says.
 
     Raises:
         RunFileError: the runs must be replayed for the cause, and cannot be: no model is attached, or another one, or a
             token does not come out again.
     """
-    found = parting(a, b)
+    found = parting(a, b, names)
     if found.kind != "parted" or found.step is None:
         return found
     place = Place(a, b, found.step)
     enough = causes.find(place)
     back = place.outcome(enough.levers)
-    cause = _cause(enough.levers, back, place.b.outcome)
     made = replace(
         found,
-        cause=cause,
+        cause=_cause(enough.levers, back, place.b.outcome),
         changes=_changes(place, enough.levers),
         smallest=enough.smallest,
         others=tuple(_changes(place, levers) for levers in enough.others),
@@ -134,7 +135,7 @@ def divergence(a: Run, b: Run) -> Divergence:
     )
     made = replace(made, tokens=_moved(made, place))
     made = replace(made, stage=_stage(made))
-    ja, en = sentences.account(made, a.steps[found.step], b.steps[found.step])
+    ja, en = sentences.called(sentences.account(made, a.steps[found.step], b.steps[found.step]), names)
     return replace(made, ja=ja, en=en)
 
 

@@ -22,6 +22,10 @@ _LATE_ROLL: Final = (
     "Mirostat takes no roll where one candidate is left, so with the same seed the runs are at different rolls.",
 )
 
+#: Stand for the names of the two runs until `called` puts them in. They are private characters, which `shown` escapes.
+A: Final = "\ue000"
+B: Final = "\ue001"
+
 Words = tuple[str, str]
 """The same in ja and en."""
 
@@ -42,6 +46,12 @@ def shown(piece: bytes) -> str:
 def percent(share: float | None) -> str:
     """A probability with three significant digits."""
     return "0%" if not share else f"{100 * share:.3g}%"
+
+
+def called(words: Words, names: tuple[str, str]) -> Words:
+    """The sentences with the names of the two runs."""
+    ja, en = (text.replace(A, names[0]).replace(B, names[1]) for text in words)
+    return ja, en
 
 
 def joined(parts: Iterable[Words]) -> Words:
@@ -65,8 +75,8 @@ def same(a: Run) -> Words:
 
 def ended(a: Run, b: Run, step: int) -> Words:
     """One run was over where the other went on."""
-    name, short = ("A", a) if len(a.steps) == step else ("B", b)
-    other = "B" if name == "A" else "A"
+    name, short = (f"{A}", a) if len(a.steps) == step else (f"{B}", b)
+    other = f"{B}" if name == f"{A}" else f"{A}"
     why_ja, why_en = STOP_REASONS[short.stop_reason]
     if not step:
         return (
@@ -89,7 +99,7 @@ def where(a: Step, b: Step, step: int) -> Words:
         )
     else:
         begin = "最初のトークンから分かれます。", "They part at the first token"
-    return f"{begin[0]}A は{a_ja}、B は{b_ja}です。", f"{begin[1]}: A has {a_en}, B has {b_en}."
+    return f"{begin[0]}{A} は{a_ja}、{B} は{b_ja}です。", f"{begin[1]}: {A} has {a_en}, {B} has {b_en}."
 
 
 def by_hand(names: Sequence[str]) -> Words:
@@ -164,8 +174,8 @@ def _difference(changes: tuple[Change, ...]) -> Words:
             en.append("What mirostat (its mu) or XTC (its roll) took along from earlier tokens differs.")
             continue
         a, b = value_text(change.name, change.a), value_text(change.name, change.b)
-        ja.append(f"{_spaced(name[0])}は A が {a}、B が {b} です。")
-        en.append(f"{name[1][0].upper() + name[1][1:] if ' ' in name[1] else name[1]} is {a} in A and {b} in B.")
+        ja.append(f"{_spaced(name[0])}は {A} が {a}、{B} が {b} です。")
+        en.append(f"{name[1][0].upper() + name[1][1:] if ' ' in name[1] else name[1]} is {a} in {A} and {b} in {B}.")
     return "".join(ja), " ".join(en)
 
 
@@ -178,12 +188,15 @@ def _survivors(found: Divergence) -> Words:
     n_a, n_b = len(found.back.final), len(found.at_b.final)
     parts = [
         (
-            f"そのため、最後まで残った候補は A の値なら {n_a:,} 個、B の値なら {n_b:,} 個です。",
-            f"So {n_a:,} {_were(n_a)} left at the end with A's value, {n_b:,} with B's.",
+            f"そのため、最後まで残った候補は {A} の値なら {n_a:,} 個、{B} の値なら {n_b:,} 個です。",
+            f"So {n_a:,} {_were(n_a)} left at the end with {A}'s value, {n_b:,} with {B}'s.",
         )
     ]
     stage = found.stage
-    for ours, ja, en in (("p_a", "A の値でだけ", "only with A's"), ("p_b", "B の値でだけ", "only with B's")):
+    for ours, ja, en in (
+        ("p_a", f"{A} の値でだけ", f"only with {A}'s"),
+        ("p_b", f"{B} の値でだけ", f"only with {B}'s"),
+    ):
         theirs = "p_b" if ours == "p_a" else "p_a"
         only = [one for one in found.tokens if getattr(one, ours) is not None and getattr(one, theirs) is None]
         if only:
@@ -226,8 +239,8 @@ def _mass(found: Divergence) -> Words:
 
 
 def _moves(tokens: Sequence[Moved]) -> Words:
-    ja = "、".join(f"{quoted(one.piece)[0]} A {percent(one.p_a)} → B {percent(one.p_b)}" for one in tokens)
-    en = ", ".join(f"{quoted(one.piece)[1]} A {percent(one.p_a)} → B {percent(one.p_b)}" for one in tokens)
+    ja = "、".join(f"{quoted(one.piece)[0]} {A} {percent(one.p_a)} → {B} {percent(one.p_b)}" for one in tokens)
+    en = ", ".join(f"{quoted(one.piece)[1]} {A} {percent(one.p_a)} → {B} {percent(one.p_b)}" for one in tokens)
     return ja, en
 
 
@@ -268,7 +281,7 @@ def _logits(found: Divergence) -> Words:
 def _rolls(found: Divergence, step_a: Step, step_b: Step) -> Words:
     assert found.at_a is not None
     assert found.at_b is not None
-    a, b = _fell("A", found.at_a, step_a), _fell("B", found.at_b, step_b)
+    a, b = _fell(f"{A}", found.at_a, step_a), _fell(f"{B}", found.at_b, step_b)
     alike = found.at_a.u is not None and found.at_a.u == found.at_b.u
     lead = ("乱数は同じでも、", "The roll is the same, but ") if alike else ("", "")
     told = f"{lead[0]}{a[0]}、{b[0]}ました。", f"{lead[1]}{a[1]}; {b[1]}."
@@ -300,14 +313,14 @@ def _checked(found: Divergence, step_a: Step) -> Words:
     alone = len(found.changes) == 1
     if found.cause == "other_logits" and alone:
         return (
-            f"確かめました: B の設定と乱数のまま A のロジットから選ぶと、B も{token[0]}を選びます。",
-            f"Checked: from A's logits, with B's settings and roll, B chooses {token[1]}, too.",
+            f"確かめました: {B} の設定と乱数のまま {A} のロジットから選ぶと、{B} も{token[0]}を選びます。",
+            f"Checked: from {A}'s logits, with {B}'s settings and roll, {B} chooses {token[1]}, too.",
         )
-    together = ("", "") if alone else ("あわせて ", " together")
+    together = ("", "") if alone else ("あわせて", " together")
     parts = [
         (
-            f"確かめました: この位置で{ja}を{together[0]}A のものに戻すと、B も{token[0]}を選びます。",
-            f"Checked: with {en} put back{together[1]} as in A at this place, B chooses {token[1]}, too.",
+            f"確かめました: この位置で{ja}を{together[0]} {A} のものに戻すと、{B} も{token[0]}を選びます。",
+            f"Checked: with {en} put back{together[1]} as in {A} at this place, {B} chooses {token[1]}, too.",
         )
     ]
     if not alone:

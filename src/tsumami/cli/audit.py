@@ -1,0 +1,69 @@
+"""`tsumami audit`: what each knob did in a saved run, token by token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import console, write_json
+from tsumami.cli.reasons import paragraph
+from tsumami.cli.verify import as_the_receipt_says
+from tsumami.cli.words import say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tsumami.explain import Audit
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "保存した実行で、つまみがそれぞれ何個のトークンで働いたか、どれが何もしなかったかを数える。",
+        "What each knob did in a saved run: at how many tokens it acted, how many it decided, and which did nothing.",
+    )
+
+
+def audit(
+    model: ModelOptions,
+    file: Annotated[
+        Path, typer.Argument(metavar="RUN.JSON", show_default=False, help=say("保存した実行", "the saved run"))
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+) -> None:
+    """Load what the receipt names, run each knob's neutral twin beside the chain, count."""
+    from tsumami.explain import audit as count
+    from tsumami.runs import Run
+
+    saved = Run.load(file)
+    with as_the_receipt_says(model, saved.receipt).load() as loaded:
+        found = count(saved.attach(loaded))
+    if as_json:
+        from tsumami.explain.plain import audit_values
+
+        write_json(audit_values(found))
+        return
+    screen = console()
+    screen.print(_table(found), "", sep="\n")
+    for one in found.knobs:
+        screen.print(paragraph("· " + say(one.ja, one.en), screen.width))
+
+
+def _table(found: Audit) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    from tsumami.explain.sentences import value_text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(say("つまみ", "knob"), overflow="fold")
+    table.add_column(say("値", "value"), overflow="fold")
+    table.add_column(say("候補を変えた", "changed candidates"), justify="right")
+    table.add_column(say("トークンを決めた", "decided the token"), justify="right")
+    for one in found.knobs:
+        counts = (f"{one.changed} / {found.tokens}", f"{one.decided} / {found.tokens}")
+        table.add_row(one.knob, value_text(one.knob, one.value), *counts, style="dim" if one.dead else "")
+    return table

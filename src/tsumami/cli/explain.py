@@ -1,0 +1,76 @@
+"""`tsumami explain`: where two saved runs part, and why."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import console, write_json
+from tsumami.cli.reasons import paragraph
+from tsumami.cli.verify import as_the_receipt_says
+from tsumami.cli.words import say
+from tsumami.errors import TsumamiError
+
+if TYPE_CHECKING:
+    from tsumami.explain import Divergence
+    from tsumami.runs import Run
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "保存した 2 つの実行がどこで、なぜ分かれたかを、確かめたうえで 1 段落で説明する。",
+        "Where two saved runs part, and why: one paragraph, and checked.",
+    )
+
+
+def explain(
+    model: ModelOptions,
+    first: Annotated[
+        Path, typer.Argument(metavar="A.JSON", show_default=False, help=say("1 つ目の実行", "the first saved run"))
+    ],
+    second: Annotated[
+        Path, typer.Argument(metavar="B.JSON", show_default=False, help=say("2 つ目の実行", "the second saved run"))
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+) -> None:
+    """Read both, load what their receipts name, explain."""
+    from tsumami.explain import parting
+    from tsumami.runs import Run
+
+    a, b = Run.load(first), Run.load(second)
+    found, problem = parting(a, b), None
+    if found.kind == "parted":
+        try:
+            found = _explained(model, a, b)
+        except TsumamiError as error:
+            problem = error  # what the steps alone say can still be shown
+    _show(found, as_json=as_json)
+    if problem is not None:
+        raise problem
+
+
+def _explained(options: ModelOptions, a: Run, b: Run) -> Divergence:
+    from tsumami.explain import divergence
+
+    with ExitStack() as stack:
+        size = max(a.receipt.engine.n_ctx, b.receipt.engine.n_ctx)
+        loaded = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), a.receipt).load())
+        other = loaded
+        if a.receipt.model.fingerprint != b.receipt.model.fingerprint:
+            other = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), b.receipt).load())
+        return divergence(a.attach(loaded), b.attach(other))
+
+
+def _show(found: Divergence, *, as_json: bool) -> None:
+    if as_json:
+        from tsumami.explain.plain import divergence_values
+
+        write_json({"divergence": divergence_values(found)})
+        return
+    screen = console()
+    screen.print(paragraph(say(found.ja, found.en), screen.width))

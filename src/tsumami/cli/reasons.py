@@ -1,0 +1,72 @@
+"""What several commands say about runs: names of lanes, the table of measures, sentences in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from tsumami.cli.help import wrapped
+from tsumami.cli.words import say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from tsumami.explain import Comparison, Lane, Metrics
+
+
+def lane_name(index: int, lane: Lane) -> str:
+    """`A  top_k=40`."""
+    from tsumami.explain.comparison import letter
+    from tsumami.explain.sentences import value_text
+
+    return "  ".join([letter(index), *(f"{name}={value_text(name, value)}" for name, value in lane.differs.items())])
+
+
+def paragraph(text: str, width: int) -> Text:
+    """Sentences in lines of at most `width` columns, the Japanese ones, too."""
+    from rich.text import Text
+
+    return Text(wrapped(text, width))
+
+
+#: The measures: how they are called in ja and en, and how they are taken from `Metrics`.
+_ROWS: Final = (
+    ("トークン数", "tokens", "tokens", "{:d}"),
+    ("A と共通の先頭", "shared with A", "shared_prefix", "{:d}"),
+    ("平均対数確率", "mean log-prob.", "mean_logprob", "{:.3f}"),
+    ("パープレキシティ", "perplexity", "perplexity", "{:.3g}"),
+    ("エントロピー（bit）", "entropy (bits)", "entropy", "{:.2f}"),
+    ("distinct-1", "distinct-1", "distinct_1", "{:.3f}"),
+    ("distinct-2", "distinct-2", "distinct_2", "{:.3f}"),
+    ("distinct-3", "distinct-3", "distinct_3", "{:.3f}"),
+    ("くり返し（4-gram）", "repeated 4-grams", "repeated_ngrams", "{:.1%}"),
+    ("最長のくり返し", "longest repeat", "longest_repeat", "{:d}"),
+)
+
+
+def measure_rows(measured: Iterable[Metrics]) -> list[tuple[str, list[str]]]:
+    """The measures as texts: a row for each measure, a cell for each run."""
+    found = list(measured)
+    rows = []
+    for ja, en, name, form in _ROWS:
+        values = [getattr(one, name) for one in found]
+        rows.append((say(ja, en), ["–" if value is None else form.format(value) for value in values]))
+    return rows
+
+
+def measures(found: Comparison) -> Table:
+    """The table of measures."""
+    from rich import box
+    from rich.table import Table
+
+    from tsumami.explain.comparison import letter
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("")
+    for index, lane in enumerate(found.lanes):
+        if lane.run is not None:
+            table.add_column(letter(index), justify="right")
+    for name, cells in measure_rows(found.metrics):
+        table.add_row(name, *cells)
+    return table

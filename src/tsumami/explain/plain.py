@@ -1,0 +1,111 @@
+"""Reasons as plain values, for JSON: what the command line prints and programs read.
+
+Guarantee: strictly JSON (no NaN, no infinity, no bytes); every divergence has `step`, `cause`, `stage`, `tokens` and
+the sentence in `ja` and `en`, null where there is nothing to say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tsumami.explain.audit import Audit, KnobAudit
+from tsumami.explain.comparison import Comparison, Lane
+from tsumami.explain.divergence import Change, Divergence
+from tsumami.explain.metrics import Metrics
+from tsumami.explain.outcome import Outcome
+from tsumami.runs import Run
+
+
+def divergence_values(found: Divergence) -> dict[str, Any]:
+    """A divergence; `changes` is the cause as what was put back, `at_a` and `at_b` how either run chose there."""
+    return {
+        "kind": found.kind,
+        "step": found.step,
+        "cause": found.cause,
+        "stage": found.stage,
+        "changes": [_change(change) for change in found.changes],
+        "others": [[_change(change) for change in one] for one in found.others],
+        "smallest": found.smallest,
+        "tokens": [
+            {"id": one.id, "text": _text(one.piece), "bytes": one.piece.hex(), "p_a": one.p_a, "p_b": one.p_b}
+            for one in found.tokens
+        ],
+        "at_a": _outcome(found.at_a, found.a, found.step),
+        "at_b": _outcome(found.at_b, found.b, found.step),
+        "ja": found.ja,
+        "en": found.en,
+    }
+
+
+def comparison_values(found: Comparison) -> dict[str, Any]:
+    """A comparison: the lanes, `runs` as in run files, and for each run after the first its divergence from it."""
+    runs = iter(zip(found.runs, (None, *found.divergences), found.metrics, strict=True))
+    return {
+        "lanes": [_lane(lane) for lane in found.lanes],
+        "runs": [
+            {
+                **json.loads(run.to_json()),
+                "metrics": metrics_values(measured),
+                "divergence": None if parted is None else divergence_values(parted),
+            }
+            for run, parted, measured in runs
+        ],
+        "alignment": None if found.alignment is None else dataclasses.asdict(found.alignment),
+    }
+
+
+def audit_values(found: Audit) -> dict[str, Any]:
+    """An audit: per knob the counts, the first places, and the sentence in ja and en."""
+    return {"tokens": found.tokens, "knobs": [_knob(one) for one in found.knobs], "dead": list(found.dead)}
+
+
+def metrics_values(found: Metrics) -> dict[str, Any]:
+    """The measures of a run, with the series over its tokens."""
+    return dataclasses.asdict(found)
+
+
+def _knob(found: KnobAudit) -> dict[str, Any]:
+    values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    piece = values.pop("instead_piece")
+    values.update(value=plain(found.value), neutral=plain(found.neutral), dead=found.dead)
+    return values | {"instead_text": None if piece is None else _text(piece)}
+
+
+def _lane(lane: Lane) -> dict[str, Any]:
+    differs = {name: plain(value) for name, value in lane.differs.items()}
+    return {"differs": differs, "error": None if lane.error is None else str(lane.error)}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {"name": change.name, "a": plain(change.a), "b": plain(change.b)}
+
+
+def _outcome(found: Outcome | None, run: Run, step: int | None) -> dict[str, Any] | None:
+    if found is None or step is None:
+        return None
+    span = found.span(found.token)
+    return {
+        "token": found.token,
+        "text": _text(run.steps[step].piece),
+        "u": found.u,
+        "span": None if span is None else list(span),
+        "left": len(found.final),
+    }
+
+
+def _text(piece: bytes) -> str:
+    return piece.decode("utf-8", "backslashreplace")
+
+
+def plain(value: Any) -> Any:
+    """A knob's value in JSON's types; infinity becomes text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return str(value)
+    return value
