@@ -77,6 +77,15 @@ def test_a_long_crowd_costs_little_in_trials() -> None:
     assert drive(governor, jammed, 4000).count(2) <= 12
 
 
+def test_a_wrong_choice_does_not_last_in_a_crowd() -> None:
+    """Turns of 32 tokens are long: what a passing disturbance made it choose must not stay for tens of turns."""
+    governor = ThreadGovernor(2)
+    drive(governor, idle, 20, rows=32)
+    drive(governor, crowded, 6, rows=32)
+    chosen = drive(governor, idle, 60, rows=32)
+    assert chosen[30:].count(1) <= 4
+
+
 @pytest.mark.parametrize("most", [1, 2, 3, 8])
 def test_never_more_than_the_limit_nor_fewer_than_one_less(most: int) -> None:
     governor, dice = ThreadGovernor(most), random.Random(most)

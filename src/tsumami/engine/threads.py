@@ -12,9 +12,9 @@ import os
 from collections import deque
 
 _WINDOW = 8
-_FIRST_TRIAL = 6
-_PATIENCE = 64
-_MOST_PATIENCE = 1024
+_FIRST_TRIAL = 6  # turns
+_PATIENCE = 0.5  # seconds of decoding between two trials; in turns, a wrong choice would last long in a crowd
+_MOST_PATIENCE = 16.0
 _SUSPICIOUS = 1.6
 
 
@@ -35,25 +35,29 @@ class ThreadGovernor:
         self._times: dict[tuple[int, int], deque[float]] = {}
         self._current = most
         self._turns = 0
-        self._next_trial = _FIRST_TRIAL
+        self._spent = 0.0
+        self._next_trial: float | None = None  # at how many seconds spent; None until the first one
         self._patience = _PATIENCE
-        self._now = (0, most)
+        self._now = (1, most)
 
     def choose(self, rows: int) -> int:
         """Threads for the coming turn of `rows` tokens."""
-        kind = min(rows, 33).bit_length()  # turns of about the same size are comparable
         threads = self._current
-        if self.less != self.most:
-            self._turns += 1
-            if self._turns >= self._next_trial:
-                threads = self._other()
-                self._next_trial = self._turns + self._patience
-        self._now = (kind, threads)
+        self._turns += 1
+        if self.less != self.most and self._is_time():
+            threads = self._other()
+            self._next_trial = self._spent + self._patience
+        self._now = (rows, threads)
         return threads
+
+    def _is_time(self) -> bool:
+        return self._turns >= _FIRST_TRIAL if self._next_trial is None else self._spent >= self._next_trial
 
     def observe(self, seconds_per_token: float) -> None:
         """Take note of how long that turn took, in seconds per token."""
-        kind, threads = self._now
+        rows, threads = self._now
+        self._spent += rows * seconds_per_token
+        kind = min(rows, 33).bit_length()  # turns of about the same size are comparable
         times = self._times.setdefault((kind, threads), deque(maxlen=_WINDOW))
         known = sorted(times)[len(times) // 2] if times else None
         times.append(seconds_per_token)
@@ -61,19 +65,20 @@ class ThreadGovernor:
             return
         if threads == self._current:
             if known is not None and seconds_per_token > _SUSPICIOUS * known:
-                self._next_trial = min(self._next_trial, self._turns + 1)  # something has changed: look at once
+                self._next_trial = self._spent  # something has changed: look at once
             return
-        self._judge(kind, seconds_per_token)
+        self._judge(kind, seconds_per_token, rows * seconds_per_token)
 
-    def _judge(self, kind: int, trial: float) -> None:
+    def _judge(self, kind: int, trial: float, cost: float) -> None:
         """After a trial of the other number: take it if it was faster than what the present one does lately."""
         recent = list(self._times.get((kind, self._current), ()))[-2:]
         if recent and trial < min(recent):
             self._current = self._other()
             self._patience = _PATIENCE
-            self._next_trial = self._turns + _PATIENCE
+            self._next_trial = self._spent + _PATIENCE
         else:
             self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            self._next_trial = self._spent + max(self._patience, 10 * cost)  # trials may take a tenth of the time
 
     def _other(self) -> int:
         return self.less if self._current == self.most else self.most
