@@ -18,7 +18,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app import knob_panel, model_bar, view
+from tsumami.app import inside_link, knob_panel, model_bar, view
 from tsumami.app.conversation import Conversation, outlook
 from tsumami.app.positions import Positions
 from tsumami.app.replying import Sessions, reply
@@ -49,6 +49,7 @@ class ChatTab:
     store: gr.BrowserState = field(init=False)
     chat: gr.Chatbot = field(init=False)
     message: gr.Textbox = field(init=False)
+    inside: gr.HTML = field(init=False)
     context: gr.HTML = field(init=False)
     stop: gr.Button = field(init=False)
     again: gr.Button = field(init=False)
@@ -81,6 +82,7 @@ class ChatTab:
                     allow_tags=True,
                     height=None,
                 )
+                self.inside = inside_link.listener()
                 self.context = gr.HTML(elem_id="context")
                 self.message = gr.Textbox(
                     elem_id="message",

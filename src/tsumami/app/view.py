@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from tsumami.app import inside_link
 from tsumami.app.conversation import Conversation, Outlook, ReplyFacts
 from tsumami.app.texts import Texts
 from tsumami.runs import STOP_REASONS
@@ -35,7 +36,7 @@ def chat_messages(texts: Texts, conversation: Conversation, *, growing: bool = F
             shown.append(
                 {
                     "role": "assistant",
-                    "content": account(texts, exchange.facts),
+                    "content": f"{inside_link.link(texts, index)}\n\n{account(texts, exchange.facts)}",
                     "metadata": {"title": account_title(texts, exchange.facts), "status": "done"},
                 }
             )

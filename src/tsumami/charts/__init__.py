@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from importlib import resources
 
+from tsumami.charts.look import COLOURS
 from tsumami.charts.measures import measure_lines
-from tsumami.charts.microscope import ledger_picture, ledger_table
+from tsumami.charts.microscope import Piece, ledger_picture, ledger_table
 from tsumami.charts.next_token import next_token_bars, next_token_picture, rolls_picture
 from tsumami.charts.pieces import visible
 from tsumami.charts.rolls import Line, how, roll_picture, roll_strip
+from tsumami.charts.side_by_side import Column, side_by_side
 from tsumami.charts.token_strip import MODES, Mode, token_strip
 from tsumami.charts.words import Language
 
 __all__ = [
+    "COLOURS",
     "MODES",
+    "Column",
     "Language",
     "Line",
     "Mode",
+    "Piece",
     "how",
     "ledger_picture",
     "ledger_table",
@@ -31,6 +36,7 @@ __all__ = [
     "roll_picture",
     "roll_strip",
     "rolls_picture",
+    "side_by_side",
     "style",
     "token_strip",
     "visible",

@@ -47,6 +47,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "histogram": ("{count} 回のサイコロと正確な確率", "{count} rolls beside the exact probabilities"),
     "divergence": ("同じサイコロ、二つの線", "one roll, two lines"),
     "measures": ("トークンごとの値", "token by token"),
+    "common": ("はじめの {count} トークンは同じ", "the first {count} tokens are the same"),
     "idle.neutral": ("休み: 無効になる値", "idle: at its neutral value"),
     "idle.greedy": ("休み: 温度 0 では使わない", "idle: not used at temperature 0"),
     "idle.mirostat": ("休み: Mirostat では使わない", "idle: not used with mirostat"),
