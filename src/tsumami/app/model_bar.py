@@ -72,9 +72,9 @@ def build(texts: Texts, default: Choice) -> ModelBar:
                 elem_id="model-name",
             )
             n_ctx = gr.Number(
-                default.options.n_ctx,
+                default.options.n_ctx or 0,
                 label="n_ctx",
-                placeholder=texts("model.template_auto"),  # without one, Gradio makes an empty box a 0
+                info=texts("model.n_ctx_info"),  # Gradio makes an empty box a 0, so that is what 0 means
                 precision=0,
                 min_width=90,
                 scale=1,
