@@ -9,6 +9,7 @@ stubs are left out, and nobody looks for garbage meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import importlib.abc
@@ -16,7 +17,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final
 
@@ -26,14 +27,24 @@ _STUB_WRITER: Final = "create_or_modify_pyi"
 
 def import_quickly(*modules: str) -> None:
     """Import Gradio, if nobody has yet, and then these modules."""
-    finder, collecting = _StubFinder(), gc.isenabled()
-    gc.disable()
+    finder = _StubFinder()
     sys.meta_path.insert(0, finder)
     try:
-        for module in ("gradio", *modules):
-            importlib.import_module(module)
+        with not_collecting():
+            for module in ("gradio", *modules):
+                importlib.import_module(module)
     finally:
         sys.meta_path.remove(finder)
+
+
+@contextlib.contextmanager
+def not_collecting() -> Iterator[None]:
+    """Nobody looks for garbage in this block, which makes much that stays."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
         if collecting:
             gc.enable()
 

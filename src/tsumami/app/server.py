@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tsumami.app.gradio_import import import_in_background
+from tsumami.app.gradio_import import import_in_background, not_collecting
 from tsumami.app.shelf import Choice, Report, Shelf
 from tsumami.app.texts import Language
 from tsumami.errors import SettingsError
@@ -79,7 +79,8 @@ def _serve(
     from tsumami.app.site import Site
 
     site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path)
-    site.build(language)
+    with not_collecting():
+        site.build(language)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here, and no token waits for it
     if ready is not None:
         host, port = listening.getsockname()[:2]
