@@ -6,7 +6,7 @@ import pytest
 
 import tsumami
 from tsumami.course import parts, sees, try_causality
-from tsumami.errors import EmptyPromptError
+from tsumami.errors import EmptyPromptError, PromptTooLongError
 
 PROMPT = "The sky above the city looked calm, but"
 
@@ -37,3 +37,15 @@ def test_text_behind_a_position_does_not_move_one_bit(model: tsumami.Model) -> N
 def test_an_empty_text_has_no_position(model: tsumami.Model) -> None:
     with pytest.raises(EmptyPromptError):
         try_causality(model, "", "more")
+
+
+def test_of_a_long_text_the_first_24_positions_are_looked_at(model: tsumami.Model) -> None:
+    text = "The lamp was lit. " * 100
+    assert len(sees(model, text)) == 24 * 24
+    assert try_causality(model, text, " and out").n_positions == 24
+    assert parts(model, text)[0].shape == (len(model.tokenize(text)),)
+
+
+def test_a_text_beyond_the_context_is_refused(model: tsumami.Model) -> None:
+    with pytest.raises(PromptTooLongError, match=str(model.n_ctx)):
+        parts(model, "lamp " * (model.n_ctx + 1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tsumami
-from tsumami.course import turn
+from tsumami.course import candidates, turn, up_to
 
 PROMPT = "The sky above the city looked calm, but"
 
@@ -51,3 +51,29 @@ def test_a_token_that_does_not_exist_is_an_error(model: tsumami.Model) -> None:
     run = model.run(PROMPT, max_tokens=2)
     with pytest.raises(IndexError):
         turn(run, 2)
+
+
+@pytest.mark.parametrize("piece", ["夢", " lamp"])
+def test_the_roll_lies_in_the_chosen_candidates_part_of_the_strip(model: tsumami.Model, piece: str) -> None:
+    run = model.run(piece, seed=5, max_tokens=4, top_k=6, temperature=1.3)
+    for index, step in enumerate(run.steps):
+        table = candidates(turn(run, index))
+        (chosen,) = table[table["chosen"]].to_dict("records")
+        assert chosen["id"] == step.id
+        low, high = map(float, chosen["share"].split(" – "))
+        assert low - 1e-4 <= step.u <= high + 1e-4
+        assert (table["share"] == "").tolist() == (table["p_final"] == 0).tolist()
+
+
+def test_blanks_of_candidates_can_be_seen(model: tsumami.Model) -> None:
+    table = candidates(turn(model.run(PROMPT, seed=3, max_tokens=1), 0))
+    assert any(piece.startswith("␣") for piece in table["piece"])
+    assert not any(" " in piece for piece in table["piece"])
+
+
+def test_a_run_cut_short_for_showing_keeps_its_accounts(model: tsumami.Model) -> None:
+    run = model.run(PROMPT, seed=3, max_tokens=5)
+    short = up_to(run, 2)
+    assert short.tokens == run.tokens[:2]
+    assert short.ledger(1).token == run.tokens[1]
+    assert up_to(run, 5) == run

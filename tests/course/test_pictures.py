@@ -34,6 +34,8 @@ def test_the_boxes_hold_the_step(model: tsumami.Model, language: str) -> None:
     assert "49,152" in shown
     assert str(run.tokens[1]) in shown
     assert run.text in shown
+    for option in step.alternatives[:3]:
+        assert f"{option.p_raw:.1%}" in shown
 
 
 def test_the_diagram_goes_round(model: tsumami.Model) -> None:
@@ -49,6 +51,13 @@ def test_pieces_show_every_token(model: tsumami.Model) -> None:
     assert "<b>" not in drawn
     assert plain(drawn) == "".join(row.shown for row in rows)
     assert drawn.count("「夢」の一部") == len([row for row in rows if row.whole == "夢"]) > 1
+
+
+def test_of_a_long_text_500_pieces_are_shown_and_the_rest_is_counted(model: tsumami.Model) -> None:
+    rows = token_rows(model, "a b c d e " * 120)
+    drawn = token_pieces(rows, Words("en"))
+    assert drawn.count("<span") == 500 < len(rows)
+    assert f"{len(rows) - 500} more" in drawn
 
 
 def test_stations_show_the_models_sizes(model: tsumami.Model) -> None:

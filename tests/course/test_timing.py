@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import tsumami
-from tsumami.course import fit, time_new_tokens, time_prompts, timing_table
-from tsumami.course.timing import _unseen
+from tsumami.course import fit, read_counts, time_new_tokens, time_prompts, timing_table, until_stopped
+from tsumami.course.timing import Timing, _unseen
 from tsumami.errors import PromptTooLongError, SettingsError
 
 
@@ -37,6 +38,34 @@ def test_prompts_are_as_long_as_asked(model: tsumami.Model) -> None:
 def test_a_stopped_measurement_keeps_what_it_has(model: tsumami.Model) -> None:
     begun = time_new_tokens(model, (2, 3, 4), repeats=100)
     assert timing_table(itertools.islice(begun, 4))["n_new"].tolist() == [2, 3, 4, 2]
+
+
+def test_an_interrupt_ends_the_measuring_and_nothing_else(model: tsumami.Model) -> None:
+    def interrupted() -> Iterator[Timing]:
+        yield from itertools.islice(time_new_tokens(model, (2, 3), repeats=5), 3)
+        raise KeyboardInterrupt
+
+    assert timing_table(until_stopped(interrupted()))["n_new"].tolist() == [2, 3, 2]
+
+    def broken() -> Iterator[Timing]:
+        yield from time_new_tokens(model, (2,), repeats=1)
+        raise RuntimeError("not an interrupt")
+
+    with pytest.raises(RuntimeError, match="not an interrupt"):
+        list(until_stopped(broken()))
+
+
+@pytest.mark.parametrize(("text", "counts"), [("10, 20,40", (10, 20, 40)), ("5、6，7", (5, 6, 7)), ("1000", (1000,))])
+def test_numbers_of_tokens_are_read_as_people_write_them(text: str, counts: tuple[int, ...]) -> None:
+    assert read_counts(text) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [("", "''"), ("1, x", "'x'"), ("0", "'0'"), ("1001", "'1001'"), ("-3", "'-3'")]
+)
+def test_what_is_no_number_of_tokens_is_named(text: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=f"{named} is no number of tokens.*1 to 1000"):
+        read_counts(text)
 
 
 @pytest.mark.parametrize(("counts", "repeats"), [((), 1), ((0,), 1), ((3,), 0)])

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import tsumami
-from tsumami.course import length_table, token_rows, token_table
+from tsumami.course import length_table, lines, token_rows, token_table
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 QUICK = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -86,3 +86,8 @@ def test_lengths_count_the_text_alone(model: tsumami.Model, gemma: tsumami.Model
         assert table["bytes"].tolist() == [0, 39, 12]
         assert table["tokens_per_character"].iloc[1] == pytest.approx(table["tokens"].iloc[1] / 39)
         assert table["share"].iloc[1] == pytest.approx(table["tokens"].iloc[1] / each.n_ctx)
+
+
+def test_each_line_is_a_text_and_blank_ones_are_none() -> None:
+    assert lines("夢を\n\n  \n see \n") == ["夢を", " see "]
+    assert len(lines("a\n" * 100)) == 40

@@ -14,10 +14,11 @@ the words, which live in texts/{ja,en}.json.
 """
 
 from tsumami.course.inside import CausalTrial, Part, parts, sees, try_causality
-from tsumami.course.loop import Turn, turn, up_to
+from tsumami.course.loop import Turn, candidates, turn, up_to
 from tsumami.course.pictures import loop_boxes, loop_diagram, stations, token_pieces
 from tsumami.course.sentences import facts, fit_sentence, models_here, trial_sentence, where_they_part
 from tsumami.course.strategies import (
+    N_TOKENS,
     STRATEGIES,
     contrast_table,
     run_strategy,
@@ -30,12 +31,13 @@ from tsumami.course.timing import (
     Fit,
     Timing,
     fit,
+    read_counts,
     time_new_tokens,
     time_prompts,
     timing_table,
     until_stopped,
 )
-from tsumami.course.tokens import TokenRow, length_table, token_rows, token_table, visible
+from tsumami.course.tokens import TokenRow, length_table, lines, token_rows, token_table, visible
 from tsumami.course.words import (
     LANGUAGES,
     N_QUESTIONS,
@@ -52,6 +54,7 @@ __all__ = [
     "LANGUAGES",
     "NEW_TOKENS",
     "N_QUESTIONS",
+    "N_TOKENS",
     "PARTS",
     "PROMPT",
     "PROMPTS",
@@ -65,15 +68,18 @@ __all__ = [
     "TokenRow",
     "Turn",
     "Words",
+    "candidates",
     "contrast_table",
     "facts",
     "fit",
     "fit_sentence",
     "length_table",
+    "lines",
     "loop_boxes",
     "loop_diagram",
     "models_here",
     "parts",
+    "read_counts",
     "run_strategy",
     "run_variants",
     "sees",

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from tsumami.engine.batcher import Program
 from tsumami.engine.sequence import Feed, Sequence
-from tsumami.errors import EmptyPromptError
+from tsumami.errors import EmptyPromptError, PromptTooLongError
 from tsumami.model import Model
 from tsumami.native import Float32Array
+
+#: How many positions are looked at: all pairs of a long text would be a picture of millions of squares.
+_POSITIONS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,15 @@ class Part:
 
 
 def parts(model: Model, text: str) -> tuple[Part, ...]:
-    """The stations that the tokens of `text` pass, with the shapes that they have in this model."""
+    """The stations that the tokens of `text` pass, with the shapes that they have in this model.
+
+    Raises:
+        PromptTooLongError: the model's context does not hold them.
+    """
     shape = model.shape
     n = len(model.tokenize(text))
+    if n > model.n_ctx:
+        raise PromptTooLongError(f"the text has {n} tokens; the context holds {model.n_ctx}. Shorten the text")
     return (
         Part("ids", (n,)),
         Part("embeddings", (n, shape.n_embd)),
@@ -45,8 +55,10 @@ def parts(model: Model, text: str) -> tuple[Part, ...]:
 
 
 def sees(model: Model, text: str) -> pd.DataFrame:
-    """Which position sees which: columns row, column (positions), row_piece, column_piece, seen (column <= row)."""
-    pieces = [model.detokenize([token]) for token in model.tokenize(text)]
+    """Which of the first 24 positions sees which: columns row, column (positions), row_piece, column_piece, seen
+    (column <= row).
+    """
+    pieces = [model.detokenize([token]) for token in model.tokenize(text)[:_POSITIONS]]
     rows: Iterator[tuple[int, int]] = ((i, j) for i in range(len(pieces)) for j in range(len(pieces)))
     return pd.DataFrame(
         [{"row": i, "column": j, "row_piece": pieces[i], "column_piece": pieces[j], "seen": j <= i} for i, j in rows],
@@ -66,12 +78,13 @@ class CausalTrial:
 
 
 def try_causality(model: Model, text: str, more: str) -> CausalTrial:
-    """Compute all logits of `text`, then those of the same tokens with `more` behind them, and compare.
+    """Compute all logits of the first 24 positions of `text`, then those of the same tokens with `more` behind them,
+    and compare.
 
     Raises:
         EmptyPromptError: `text` has no tokens.
     """
-    ids = model.tokenize(text)
+    ids = model.tokenize(text)[:_POSITIONS]
     if not ids:
         raise EmptyPromptError("the text is empty: there is no position to look at")
     alone = model.engine.run(_all_rows(ids))

@@ -10,6 +10,7 @@ from typing import Final
 
 import pandas as pd
 
+from tsumami.course.tokens import visible
 from tsumami.runs import Run
 
 _SHOWN_LOGITS: Final = 10
@@ -34,6 +35,27 @@ class Turn:
     id: int
     piece: bytes
     text_after: str
+
+
+def candidates(turn: Turn) -> pd.DataFrame:
+    """The table of a turn for human eyes: columns rank, id, piece, logit, p_raw, p_final, share (the part of the strip
+    0..1 that the roll is held against; "" for what was cut), chosen.
+    """
+    table = turn.table
+    ends = zip(table["low"], table["high"], strict=True)
+    shares = ["" if pd.isna(low) else f"{low:.4f} – {high:.4f}" for low, high in ends]
+    return pd.DataFrame(
+        {
+            "rank": table["rank"],
+            "id": table["id"],
+            "piece": [visible(piece) for piece in table["piece"]],
+            "logit": table["logit"].round(2),
+            "p_raw": table["p_raw"].round(4),
+            "p_final": table["p_final"].round(4),
+            "share": shares,
+            "chosen": table["id"] == turn.id,
+        }
+    )
 
 
 def up_to(run: Run, count: int) -> Run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from tsumami.course.inside import Part
@@ -22,7 +22,9 @@ _BOX: Final = (
     "flex:1 1 9rem;min-width:8rem;border:1px solid #94a3b8;border-radius:8px;padding:.5rem .7rem;overflow-wrap:anywhere"
 )
 _SHOWN_IDS: Final = 8
+_SHOWN_TOP: Final = 3
 _SHOWN_TEXT: Final = 60
+_SHOWN_PIECES: Final = 500
 
 
 def loop_diagram(words: Words) -> str:
@@ -35,7 +37,7 @@ def loop_diagram(words: Words) -> str:
 
 def loop_boxes(turn: Turn, words: Words) -> str:
     """The boxes of the loop with what was really computed at this step."""
-    best = turn.table.iloc[0]
+    best = turn.table.head(_SHOWN_TOP).to_dict("records")
     piece = visible(turn.piece.decode("utf-8", "backslashreplace"))
     if turn.u is None:
         chosen = words("loop.taken", piece=piece)
@@ -47,7 +49,9 @@ def loop_boxes(turn: Turn, words: Words) -> str:
         "prompt": _tail(turn.text_before),
         "tokenise": words("loop.ids", n=len(turn.ids), ids=ids),
         "model": words("loop.logits", n=f"{turn.n_vocab:,}"),
-        "probabilities": words("loop.top", piece=visible(best["piece"]), percent=f"{best['p_raw']:.1%}"),
+        "probabilities": " · ".join(
+            words("loop.top", piece=visible(row["piece"]), percent=f"{row['p_raw']:.1%}") for row in best
+        ),
         "choose": chosen,
         "append": words("loop.grown", text=_tail(turn.text_after)),
     }
@@ -64,16 +68,20 @@ def _tail(text: str) -> str:
     return text if len(text) <= _SHOWN_TEXT else "…" + text[-_SHOWN_TEXT:]
 
 
-def token_pieces(rows: Iterable[TokenRow], words: Words) -> str:
-    """A text as coloured pieces: the parts of a character share a colour, marks are outlined; hovering tells more."""
+def token_pieces(rows: Sequence[TokenRow], words: Words) -> str:
+    """A text as coloured pieces: the parts of a character share a colour, marks are outlined; hovering tells more. Of a
+    long text the first 500 pieces are shown, and how many more there are.
+    """
     spans: list[str] = []
     colour = -1
     open_whole = ""
-    for row in rows:
+    for row in rows[:_SHOWN_PIECES]:
         if row.whole != open_whole or not row.whole:
             colour += 1
         open_whole = row.whole
         spans.append(_piece(row, _COLOURS[colour % len(_COLOURS)], words))
+    if len(rows) > _SHOWN_PIECES:
+        spans.append(f"<small> {html.escape(words('more', n=len(rows) - _SHOWN_PIECES))}</small>")
     return f'<div style="line-height:2.2;overflow-wrap:anywhere">{"".join(spans)}</div>'
 
 

@@ -51,7 +51,8 @@ def where_they_part(runs: Sequence[Run], words: Words) -> str:
         first = min(len(run.steps) for run in runs)
     if first is None:
         return words("prompts.same")
-    roll = next((run.steps[first].u for run in runs if first < len(run.steps)), None)
+    here = [run.steps[first] for run in runs if first < len(run.steps)]
+    roll = next((step.u for step in here if step.n_candidates > 1), None)  # one candidate leaves nothing to a roll
     if roll is None:
         return words("prompts.part_without_roll", step=first + 1)
     return words("prompts.part", step=first + 1, u=f"{roll:.4f}")

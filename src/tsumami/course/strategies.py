@@ -54,19 +54,24 @@ def run_strategy(model: Model, prompt: str, name: str, *, seed: int = 0, max_tok
         PromptError: an empty or too long prompt.
         EngineError: contrastive search on a model that hands out no hidden states.
     """
-    settings = strategy_settings(name, seed=seed, max_tokens=max_tokens)
-    return model.run(prompt, settings, ledger=settings.mode == "contrastive")
+    return model.run(prompt, strategy_settings(name, seed=seed, max_tokens=max_tokens))
 
 
 def contrast_table(model: Model, run: Run, step: int) -> pd.DataFrame:
-    """The two terms of contrastive search at a step: columns id, piece, confidence, penalty, score, chosen; best first.
+    """The two terms of contrastive search at step number `step`, from searching there once more: columns id, piece,
+    confidence, penalty, score, chosen; best first.
 
     Raises:
         SettingsError: the run was made in another way.
+        IndexError: no such token.
     """
     if run.settings.mode != "contrastive":
         raise SettingsError("only contrastive search has these terms; set penalty_alpha above 0 and top_k above 1")
-    ledger = run.ledger(step)
+    if not 0 <= step < len(run.steps):
+        raise IndexError(f"token {step} of a run of {len(run.steps)}")
+    replayer = model.replayer
+    (row,) = replayer.rows(run, step, step + 1)
+    found = replayer.choose(run, step, replayer.chain(run, step), row)
     rows = [
         {
             "id": term.id,
@@ -74,9 +79,9 @@ def contrast_table(model: Model, run: Run, step: int) -> pd.DataFrame:
             "confidence": term.confidence,
             "penalty": term.penalty,
             "score": term.score,
-            "chosen": term.id == ledger.token,
+            "chosen": term.id == run.steps[step].id,
         }
-        for term in ledger.contrast
+        for term in found.contrast
     ]
     return pd.DataFrame(rows).sort_values("score", ascending=False, ignore_index=True)
 

@@ -24,6 +24,7 @@ NEW_TOKENS: Final = (10, 20, 40, 60)
 PROMPT_LENGTHS: Final = (16, 64, 128, 256)
 
 _PROMPT_LENGTH: Final = 32
+_MOST_TOKENS: Final = 1000
 _NUMBERS = itertools.count(1)
 
 
@@ -106,6 +107,21 @@ def until_stopped(timings: Iterator[Timing]) -> Iterator[Timing]:
         yield from timings
     except KeyboardInterrupt:
         return
+
+
+def read_counts(text: str) -> tuple[int, ...]:
+    """The numbers of tokens that a text such as `10, 20, 40` asks for.
+
+    Raises:
+        SettingsError: it holds something else, or a number that is not between 1 and 1000.
+    """
+    parts = [part.strip() for part in text.replace("、", ",").replace("，", ",").split(",") if part.strip()]
+    wrong = next((part for part in parts if not part.isdecimal() or not 1 <= int(part) <= _MOST_TOKENS), None)
+    if wrong is not None or not parts:
+        raise SettingsError(
+            f"{wrong or text!r} is no number of tokens; give whole numbers from 1 to {_MOST_TOKENS}, such as 10, 20, 40"
+        )
+    return tuple(int(part) for part in parts)
 
 
 def timing_table(timings: Iterable[Timing]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 import pandas as pd
 
@@ -19,6 +19,8 @@ from tsumami.model import Model
 #: `text`: whole characters; `part`: some bytes of a character; `mark`: a special token that stands in the text;
 #: `added`: a special token that the model puts in front by itself; `lost`: bytes of the text that no token stands for.
 Kind = Literal["text", "part", "mark", "added", "lost"]
+
+_LINES: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,11 @@ def token_table(model: Model, text: str) -> pd.DataFrame:
             "whole": [row.whole for row in rows],
         }
     )
+
+
+def lines(text: str) -> list[str]:
+    """The texts that stand in the lines of `text`: those that are not blank, at most 40."""
+    return [line for line in text.splitlines() if line.strip()][:_LINES]
 
 
 def length_table(model: Model, texts: Iterable[str]) -> pd.DataFrame:
