@@ -69,6 +69,12 @@ ENDPOINTS: Final = {
     "/presets",
     "/check_settings",
     "/verify",
+    "/next_token",
+    "/ledger",
+    "/why_not",
+    "/audit",
+    "/divergence",
+    "/compare",
     "/transcribe",
     "/speak",
 }

@@ -24,7 +24,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 from gradio.events import api as declare_api
 
-from tsumami.app import answers
+from tsumami.app import answers, looking_answers
 from tsumami.app.calls import ONLY, Call, Calls
 from tsumami.app.conversation import Conversation
 from tsumami.app.listening import everybodys_ears
@@ -32,6 +32,7 @@ from tsumami.app.replying import Growing, Sending, reply
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
 from tsumami.errors import EmptyPromptError, TsumamiError
+from tsumami.explain.comparison import Comparing
 from tsumami.model import Model
 from tsumami.prompts import messages_from
 from tsumami.runs import Run
@@ -52,6 +53,12 @@ _PARAMETERS: Final = {
     "add_special": "Put the beginning-of-text token in front where the model wants one",
     "parse_special": "Read the names of special tokens, such as <s>, as these tokens",
     "run": "What `run` gave, or a saved run",
+    "a": "A run, as `run`",
+    "b": "Another run",
+    "index": "Number of the token in the run, from 0",
+    "token": "Id of a token",
+    "step": "Number of the roll, from 0",
+    "lanes": 'The knobs in which each lane differs, such as [{"top_k": 40}, {"top_k": 100}]',
     "audio": "A file of sound, such as WAV or MP3; in Python handle_file(path)",
     "language": "Code such as ja or en; null: recognise it (transcribe), or choose it by the text (speak)",
     "size": "Whisper's size: tiny, base, small, medium, large-v3, large-v3-turbo",
@@ -248,6 +255,84 @@ class Endpoints:
         """Run it again and say whether every token and every probability is the same, bit for bit, or what differs."""
         return await self._with_call(request, functools.partial(self._verify, run, model))
 
+    # --- looking inside ---
+
+    @endpoint
+    async def next_token(
+        self,
+        request: gr.Request,
+        prompt: str,
+        settings: dict[str, Any] | None = None,
+        step: int = 0,
+        model: str | None = None,
+    ) -> dict[str, Any]:
+        """What could come after a text: the likeliest candidates after every stage, and the token that roll number
+        `step` of the seed picks.
+
+        Returns:
+            `token`, `u`, `stages`, and `candidates` with a probability after each stage (null once it is cut)
+        """
+        return await self._looked(request, model, looking_answers.next_token, prompt, settings, step)
+
+    @endpoint
+    async def ledger(
+        self, request: gr.Request, run: dict[str, Any], index: int, model: str | None = None
+    ) -> dict[str, Any]:
+        """A token's way through the stages, computed again from the run, bit for bit.
+
+        Returns:
+            as `next_token`, for token number `index` (from 0)
+        """
+        return await self._looked(request, model, looking_answers.ledger, run, index)
+
+    @endpoint
+    async def why_not(
+        self, request: gr.Request, run: dict[str, Any], index: int, token: int, model: str | None = None
+    ) -> dict[str, Any]:
+        """What became of a token that was not chosen: the stage that cut it and the value that would have kept it, or
+        where the roll fell instead.
+
+        Returns:
+            the facts, and `ja` and `en` in sentences
+        """
+        return await self._looked(request, model, looking_answers.why_not, run, index, token)
+
+    @endpoint
+    async def audit(self, request: gr.Request, run: dict[str, Any], model: str | None = None) -> dict[str, Any]:
+        """What each knob did in a run: at how many tokens it changed the candidates, and at how many it decided.
+
+        Returns:
+            `tokens`, the `dead` knobs, and `knobs` with numbers and sentences
+        """
+        return await self._looked(request, model, looking_answers.audit, run)
+
+    @endpoint
+    async def divergence(
+        self, request: gr.Request, a: dict[str, Any], b: dict[str, Any], model: str | None = None
+    ) -> dict[str, Any]:
+        """Where two runs part, and why; the cause is checked by putting it back.
+
+        Returns:
+            `step`, `cause`, `stage`, `tokens`, and `ja` and `en` in sentences
+        """
+        return await self._looked(request, model, looking_answers.divergence, a, b)
+
+    @endpoint
+    async def compare(
+        self,
+        request: gr.Request,
+        prompt: str,
+        lanes: list[dict[str, Any]],
+        settings: dict[str, Any] | None = None,
+        model: str | None = None,
+    ) -> dict[str, Any]:
+        """Two to eight runs from one prompt and one roll, generated together, and why they part.
+
+        Returns:
+            `lanes` with their runs, and for each but the first its `divergences` from the first, and the `metrics`
+        """
+        return await self._with_call(request, functools.partial(self._compare, prompt, lanes, settings, model))
+
     # --- listening and speaking ---
 
     @endpoint
@@ -370,6 +455,24 @@ class Endpoints:
                 "chat_template": model.chat_template,
                 "usage": asdict(model.engine.usage()),
             }
+
+    async def _looked(self, request: gr.Request, name: str | None, work: Callable[..., _T], *given: Any) -> _T:
+        """A function of looking_answers, with the model."""
+        return await self._with_call(request, functools.partial(self._look, name, work, given))
+
+    def _look(self, name: str | None, work: Callable[..., _T], given: tuple[Any, ...], _: Call) -> _T:
+        with self._lend(name) as model:
+            return work(model, *given)
+
+    def _compare(
+        self, prompt: str, lanes: list[dict[str, Any]], settings: dict[str, Any] | None, name: str | None, call: Call
+    ) -> dict[str, Any]:
+        with (
+            self._lend(name) as model,
+            Comparing(model, looking_answers.plans(model, prompt, lanes, settings)) as comparing,
+        ):
+            call.begin(ONLY, comparing)
+            return looking_answers.comparison(comparing)
 
     def _verify(self, run: dict[str, Any], name: str | None, _: Call) -> dict[str, Any]:
         original = Run.from_json(json.dumps(run))

@@ -12,8 +12,7 @@ from typing import Final
 
 import gradio as gr
 
-from tsumami.app.replying import Sessions
-from tsumami.runs import Stream
+from tsumami.app.replying import Sessions, UnderWay
 
 ONLY: Final = "the only stream of a call"
 """The session under which a call keeps its stream."""
@@ -26,7 +25,7 @@ class Call(Sessions):
         super().__init__()
         self._unwanted = False
 
-    def begin(self, session: str, stream: Stream) -> None:
+    def begin(self, session: str, stream: UnderWay) -> None:
         """Note the stream; it is cancelled at once if the caller has already gone."""
         super().begin(session, stream)
         if self._unwanted:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from string import ascii_uppercase
 from typing import Any, Final
 
 import gradio as gr
@@ -85,7 +86,7 @@ class CompareTab:
                 go = gr.Button(texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
                 stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
             view = gr.HTML(elem_id="compare-view", apply_default_css=False)
-            plot = gr.Plot(show_label=False, visible=False, elem_id="compare-measures")
+            plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         make.click(self.on_make, [knob, values], [written], queue=False, **quick)
         how = [chat.bar.choice, prompt, as_chat, own, seed, most, written, *chat.panel.inputs]
@@ -129,7 +130,9 @@ class CompareTab:
             with self.shelf.lend(choice) as model:
                 with Comparing(model, _plans(model, asked, prompt or "", base, as_chat=as_chat)) as comparing:
                     self._under_way.put(request, comparing)
-                    names = lanes.names(asked)
+                    names = [
+                        f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(asked), strict=False)
+                    ]
                     yield from self._growing(comparing, names)
                     found = comparing.comparison
                 yield self._drawn(model, found, names), self._measured(found, names)
@@ -162,11 +165,12 @@ class CompareTab:
             f"<h4>{escape(texts('compare.measures'))}</h4>{measures(texts, shown, found.metrics)}"
         )
 
-    def _measured(self, found: Comparison, names: Sequence[str]) -> Any:
+    def _measured(self, found: Comparison, names: Sequence[str]) -> str:
         runs = {name: lane.run for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None}
         if not any(run.steps for run in runs.values()):
-            return gr.update(visible=False)
-        return gr.update(value=charts.measure_lines(runs, self.texts.language), visible=True)
+            return ""
+        made = (charts.measure_line(runs, measure, self.texts.language) for measure in charts.MEASURES)
+        return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
 
 
 def _plans(

@@ -88,7 +88,7 @@ def inside(texts: Texts, seen: Seen, piece: charts.Piece) -> str:
     return (
         f"{_head(texts, seen, step)}"
         f'<p class="how">{escape(charts.how(made, texts.language))}</p>'
-        f"{charts.roll_strip([charts.Line.of(made)], made.u, piece, texts.language)}"
+        f"{charts.roll_strip([charts.Line.of(made)], made.roll, piece, texts.language)}"
         f"{charts.ledger_table(made, piece, texts.language)}"
     )
 

@@ -65,7 +65,7 @@ class NextTokenTab:
                     step = gr.Slider(0, 127, 0, step=1, label=texts("next.step"), min_width=220, elem_id="next-step")
                 view = gr.HTML(elem_id="next-view", js_on_load=_CLICK, apply_default_css=False)
                 roll = gr.Button(texts("next.roll", count=f"{_ROLLS:,}"), size="sm", elem_id="next-roll")
-                histogram = gr.Plot(show_label=False, visible=False, elem_id="next-histogram")
+                histogram = gr.HTML(elem_id="next-histogram", apply_default_css=False)
             with gr.Column(scale=2, min_width=300):
                 take = gr.Button(texts("board.take"), size="sm", elem_id="next-take")
                 board = knob_board.build(texts, self.n_ctx, _BOARD, without=_WITHOUT)
@@ -134,7 +134,7 @@ class NextTokenTab:
         except TsumamiError as error:
             gr.Warning(self.texts.error(error), title=self.texts("error.title"))
             return gr.skip()
-        return gr.update(value=picture, visible=True)
+        return charts.inline(picture)
 
     def _look(self, request: gr.Request, model: Model, choice: Choice, text: str, chat: bool) -> Look:
         """The logits after a prompt: those that are kept, or decoded."""
@@ -157,6 +157,6 @@ class NextTokenTab:
             f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" '
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
-            f"{charts.roll_strip([charts.Line.of(seen)], seen.u, piece, language)}"
+            f"{charts.roll_strip([charts.Line.of(seen)], seen.roll, piece, language)}"
             f"<h4>{escape(texts('next.stages'))}</h4>{charts.ledger_table(seen, piece, language)}</div>"
         )

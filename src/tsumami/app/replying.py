@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from tsumami.app.conversation import Conversation, ReplyFacts, outlook
 from tsumami.model import Model
@@ -41,15 +42,22 @@ class Growing:
     done: bool
 
 
+class UnderWay(Protocol):
+    """What can be stopped: a stream, or the lanes of a comparison."""
+
+    def cancel(self) -> None:
+        """Stop as soon as the present batch is done."""
+
+
 class Sessions:
     """Which stream belongs to which session, so that it can be stopped from another event."""
 
     def __init__(self) -> None:
-        self._streams: dict[str, Stream] = {}
-        self._dropped: set[Stream] = set()
+        self._streams: dict[str, UnderWay] = {}
+        self._dropped: set[UnderWay] = set()
         self._lock = threading.Condition()
 
-    def begin(self, session: str, stream: Stream) -> None:
+    def begin(self, session: str, stream: UnderWay) -> None:
         """Note the stream of a session; an older one is cancelled."""
         with self._lock:
             old, self._streams[session] = self._streams.get(session), stream
@@ -76,12 +84,12 @@ class Sessions:
             stream.cancel()
             self._lock.wait_for(lambda: self._streams.get(session) is not stream, _PATIENCE_SECONDS)
 
-    def dropped(self, stream: Stream) -> bool:
+    def dropped(self, stream: UnderWay) -> bool:
         """Whether nobody wants to see this stream any more."""
         with self._lock:
             return stream in self._dropped
 
-    def end(self, session: str, stream: Stream) -> None:
+    def end(self, session: str, stream: UnderWay) -> None:
         """Forget a stream that is over."""
         with self._lock:
             self._dropped.discard(stream)

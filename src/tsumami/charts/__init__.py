@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from importlib import resources
 
-from tsumami.charts.look import COLOURS
-from tsumami.charts.measures import measure_lines
+from tsumami.charts.look import COLOURS, inline
+from tsumami.charts.measures import MEASURES, measure_line, measure_lines
 from tsumami.charts.microscope import Piece, ledger_picture, ledger_table
 from tsumami.charts.next_token import next_token_bars, next_token_picture, rolls_picture
 from tsumami.charts.pieces import visible
@@ -21,6 +21,7 @@ from tsumami.charts.words import Language
 
 __all__ = [
     "COLOURS",
+    "MEASURES",
     "MODES",
     "Column",
     "Language",
@@ -28,8 +29,10 @@ __all__ = [
     "Mode",
     "Piece",
     "how",
+    "inline",
     "ledger_picture",
     "ledger_table",
+    "measure_line",
     "measure_lines",
     "next_token_bars",
     "next_token_picture",

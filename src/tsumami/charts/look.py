@@ -6,6 +6,7 @@ the fonts of the system; Noto Sans CJK has the Japanese).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -56,6 +57,16 @@ def on_heat(field: str) -> Any:
         .when(f"datum.{field} > 0.3").then(alt.value("#1b1b1b"))
         .otherwise(alt.value("white"))
     )  # fmt: skip
+
+
+def inline(chart: Any) -> str:
+    """An Altair chart as SVG for an HTML page: text in the page's colour, and never wider than its place."""
+    drawn = io.StringIO()
+    chart.save(drawn, format="svg")
+    svg = drawn.getvalue()
+    for black in ('fill="#000"', 'fill="black"'):
+        svg = svg.replace(black, 'fill="currentColor"')
+    return f'<div class="tsu tsu-picture">{svg}</div>'
 
 
 def styled(chart: _C, title: str) -> _C:

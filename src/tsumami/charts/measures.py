@@ -40,6 +40,20 @@ MEASURES: Final[dict[str, tuple[Callable[[Step], float], str]]] = {
 
 def measure_lines(runs: Mapping[str, Run], language: Language, *, width: int = 260) -> alt.ConcatChart:
     """Small charts of every measure over the tokens of 1 to 8 runs, by name. `width` of each in pixels."""
+    names = list(runs)
+    legend = None if len(names) == 1 else alt.Legend(orient="top", title=None, labelLimit=260, columns=2)
+    charts = [_one(_base(runs, legend), measure, language, width) for measure in MEASURES]
+    return look.styled(alt.concat(*charts, columns=2, spacing=18), word(language, "measures"))
+
+
+def measure_line(runs: Mapping[str, Run], measure: str, language: Language, *, width: int = 260) -> alt.Chart:
+    """One of `MEASURES` as a chart of its own, without a legend: a lane has its colour wherever it is shown."""
+    made: alt.Chart = _one(_base(runs, None), measure, language, width)
+    return look.styled(made, word(language, measure))
+
+
+def _base(runs: Mapping[str, Run], legend: alt.Legend | None) -> alt.Chart:
+    """All tokens of all runs, a colour a run."""
     rows = [
         {
             "run": name,
@@ -51,19 +65,17 @@ def measure_lines(runs: Mapping[str, Run], language: Language, *, width: int = 2
         for number, step in enumerate(run.steps, 1)
     ]
     names = list(runs)
-    legend = None if len(names) == 1 else alt.Legend(orient="top", title=None, labelLimit=260, columns=2)
     colour = alt.Color("run:N", sort=names, legend=legend, scale=alt.Scale(domain=names, range=list(look.COLOURS)))
-    base = alt.Chart(look.data(rows)).encode(color=colour)
-    charts = [_one(base, measure, scale, language, width) for measure, (_, scale) in MEASURES.items()]
-    return look.styled(alt.concat(*charts, columns=2, spacing=18), word(language, "measures"))
+    made: alt.Chart = alt.Chart(look.data(rows)).encode(color=colour)
+    return made
 
 
-def _one(base: Any, measure: str, scale: str, language: Language, width: int) -> Any:
+def _one(base: Any, measure: str, language: Language, width: int) -> Any:
     form = ".0%" if measure == "final" else "~s"
     y = alt.Y(
         f"{measure}:Q",
         title=word(language, measure),
-        scale=alt.Scale(type="log") if scale == "log" else alt.Scale(domainMin=0),
+        scale=alt.Scale(type="log") if MEASURES[measure][1] == "log" else alt.Scale(domainMin=0),
         axis=alt.Axis(format=form, tickCount=4),
     )
     tips = ["run:N", "step:Q", "token:N", alt.Tooltip(f"{measure}:Q", format=".3~r", title=word(language, measure))]

@@ -72,7 +72,7 @@ class Share:
 class Account:
     """A ledger for the eye. `mode` is how the token was chosen (`Settings.mode`), `u` its roll; `hidden` counts the
     candidates that are not in `rows`. `shares` are the largest of the final ones, in the order in which the roll meets
-    them; between them lie the others.
+    them; between them lie the others. Greedy choice leaves one.
     """
 
     step: int
@@ -83,6 +83,11 @@ class Account:
     rows: tuple[Candidate, ...]
     hidden: int
     shares: tuple[Share, ...]
+
+    @property
+    def roll(self) -> float | None:
+        """The roll, where it decided."""
+        return self.u if self.mode in ("sample", "mirostat") else None
 
     @property
     def chosen(self) -> Candidate:
@@ -119,7 +124,7 @@ def account(ledger: Ledger, mode: str = "sample", *, count: int = 16, also: Iter
         columns=tuple(_columns(ledger, probs)),
         rows=tuple(rows),
         hidden=raw.n_kept - len(rows),
-        shares=_shares(last, probs[-1], ledger.token),
+        shares=(Share(ledger.token, 0.0, 1.0),) if mode == "greedy" else _shares(last, probs[-1], ledger.token),
     )
 
 

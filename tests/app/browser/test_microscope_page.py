@@ -1,0 +1,153 @@
+"""The microscope in a real page: from a reply to its tokens, their ledgers, and branches."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+import tsumami
+from tsumami.charts.words import percent
+
+from .conftest import Pages
+from .desk import Desk
+from .looking import open_tab, text, token
+
+MESSAGE = "Tell me about the sea."
+
+
+def looking(page: Page, **knobs: object) -> Desk:
+    """A chat with one reply that is open in the microscope."""
+    desk = Desk(page)
+    desk.turn(seed=1, max_tokens=24, **knobs)
+    desk.say(MESSAGE)
+    page.locator("#chat .thought button, #chat .thought [role=button]").first.click()
+    page.locator('#chat a[href*="#inside-"]').first.click()
+    page.locator("#microscope-strip .tsu-token").first.wait_for()
+    return desk.quiet()
+
+
+@pytest.mark.parametrize("locale", ["ja", "en"])
+def test_a_click_on_a_token_shows_its_ledger(page_of: Pages, locale: str) -> None:
+    page = page_of(locale)
+    desk = looking(page)
+    sound = "ビット単位で計算し直しました" if locale == "ja" else "recomputed bit for bit"
+    assert sound in text(page, "#microscope-about")
+    assert page.locator("#microscope-strip .tsu-token").count() == 24
+    token(page, 5).click()
+    desk.quiet()
+    assert text(page, "#microscope-inside .token-head").startswith("6 / 24")
+    table = text(page, "#microscope-inside table")
+    for stage in ("penalties", "top_k", "top_p", "min_p", "temperature"):
+        assert stage in table
+    chosen = page.locator("#microscope-inside tr.chosen")
+    assert chosen.count() == 1
+    title = token(page, 5).get_attribute("title") or ""
+    final = chosen.locator("td").last.inner_text()
+    assert f"{'最終の確率' if locale == 'ja' else 'final'} {final}" in title
+    assert page.locator("#microscope-inside .tsu-mark").inner_text().startswith("u = 0.")
+
+
+def test_arrow_keys_step_and_colours_change_without_the_server(page_of: Pages) -> None:
+    page = page_of("en")
+    desk = looking(page)
+    token(page, 3).click()
+    desk.quiet()
+    page.keyboard.press("ArrowRight")
+    desk.quiet()
+    assert text(page, "#microscope-inside .token-head").startswith("5 / 24")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    desk.quiet()
+    assert text(page, "#microscope-inside .token-head").startswith("3 / 24")
+    before = token(page, 2).evaluate("e => getComputedStyle(e).backgroundPosition")
+    page.locator("#microscope-mode input[value=rank]").check()
+    desk.until(lambda: page.locator("#microscope-strip .tsu[data-mode=rank]").count())
+    assert token(page, 2).evaluate("e => getComputedStyle(e).backgroundPosition") != before
+
+
+def test_why_not_names_the_stage_and_the_value(page_of: Pages) -> None:
+    page = page_of("en")
+    desk = looking(page)
+    token(page, 5).click()
+    desk.quiet()
+    cut = page.locator("#microscope-inside tr[data-candidate]:has(.cut)").first
+    stage = (cut.locator(".cut").get_attribute("title") or "").split(":")[0]
+    cut.click()
+    desk.quiet()
+    assert f"{stage} cut it" in text(page, "#microscope-answer")
+    page.locator("#microscope-asked textarea, #microscope-asked input").fill("two words")
+    desk.press("microscope-why")
+    assert "not one token" in desk.notice()
+
+
+def test_a_branch_goes_on_from_an_alternative_and_the_tree_is_walked_and_closed(page_of: Pages) -> None:
+    page = page_of("en")
+    desk = looking(page)
+    first = text(page, "#microscope-strip .tsu-strip")
+    token(page, 5).click()
+    desk.quiet()
+    row = page.locator("#microscope-inside tr[data-candidate]:not(.chosen)").first
+    name = row.locator("th").inner_text()
+    row.click()
+    desk.quiet()
+    desk.press("microscope-branch")
+    desk.until(lambda: page.locator("#microscope-tree .branch").count() == 2)
+    second = text(page, "#microscope-strip .tsu-strip")
+    assert second != first
+    assert f" {name} " in text(page, "#microscope-inside .token-head").replace("\n", " ")
+    page.locator("#microscope-tree .branch").first.click()
+    desk.quiet()
+    assert text(page, "#microscope-strip .tsu-strip") == first
+    page.locator("#microscope-tree [data-close]").click()
+    desk.quiet()
+    assert page.locator("#microscope-tree .branch").count() == 0
+
+
+def test_the_audit_names_every_knob_and_says_what_it_did(page_of: Pages) -> None:
+    page = page_of("ja")
+    desk = looking(page, top_k=0)
+    desk.press("microscope-audit")
+    desk.until(lambda: page.locator("#microscope-audited tbody tr").count())
+    said = text(page, "#microscope-audited")
+    assert "temperature=0.8" in said
+    assert "top_k" not in said
+    assert "個のうち" in said
+
+
+def test_run_files_open_also_edited_ones(page_of: Pages, tmp_path: Path, model: tsumami.Model) -> None:
+    run = model.run("The sea is", seed=3, max_tokens=12)
+    path = tmp_path / "run.json"
+    run.save(path)
+    page = page_of("en")
+    desk = Desk(page)
+    open_tab(desk, "microscope")
+    page.locator("#microscope-open input[type=file], input#microscope-open").set_input_files(path)
+    page.locator("#microscope-strip .tsu-token").first.wait_for()
+    desk.quiet()
+    assert "recomputed bit for bit" in text(page, "#microscope-about")
+    token(page, 7).click()
+    desk.quiet()
+    assert percent(run.steps[7].p_raw) in text(page, "#microscope-inside .token-head")
+
+    values = json.loads(path.read_text("utf-8"))
+    values["receipt"]["model"]["fingerprint"] = "0" * 64
+    path.write_text(json.dumps(values), "utf-8")
+    page.locator("#microscope-open input[type=file], input#microscope-open").set_input_files(path)
+    desk.until(lambda: "another model" in text(page, "#microscope-about"))
+    desk.quiet()
+    assert page.locator("#microscope-strip .tsu-token").count() == 12
+    assert page.locator("#microscope-inside .tsu-bar").count() >= 10
+
+    path.write_text("{}", "utf-8")
+    page.locator("#microscope-open input[type=file], input#microscope-open").set_input_files(path)
+    assert re.search("not a run file", desk.notice())
+
+
+def test_nothing_widens_a_phones_page(page_of: Pages) -> None:
+    page = page_of("ja", width=390, height=844, dark=True)
+    looking(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
