@@ -26,6 +26,8 @@ import gradio as gr
 from tsumami import charts
 from tsumami.app import api, model_bar, reference_tab
 from tsumami.app.chat_tab import ChatTab
+from tsumami.app.compare_tab import CompareTab
+from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.next_token_tab import NextTokenTab
 from tsumami.app.replying import Sessions
 from tsumami.app.shelf import Shelf
@@ -38,10 +40,14 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(texts("tab.chat"), id="chat"):
                 tab = ChatTab(texts, shelf, sessions, n_ctx)
                 tab.build()
+            with gr.Tab(texts("tab.microscope"), id="microscope"):
+                MicroscopeTab(texts, shelf).build(blocks, tabs, tab)
+            with gr.Tab(texts("tab.compare"), id="compare"):
+                CompareTab(texts, shelf).build(blocks, tab)
             with gr.Tab(texts("tab.next"), id="next") as next_tab:
                 NextTokenTab(texts, shelf, n_ctx).build(blocks, next_tab, tab.bar.choice, tab.panel)
             with gr.Tab(texts("reference.tab"), id="reference"):
