@@ -42,13 +42,13 @@ def measure_lines(runs: Mapping[str, Run], language: Language, *, width: int = 2
     """Small charts of every measure over the tokens of 1 to 8 runs, by name. `width` of each in pixels."""
     names = list(runs)
     legend = None if len(names) == 1 else alt.Legend(orient="top", title=None, labelLimit=260, columns=2)
-    charts = [_one(_base(runs, legend), measure, language, width) for measure in MEASURES]
+    charts = [_one(_base(runs, legend), measure, word(language, measure), language, width) for measure in MEASURES]
     return look.styled(alt.concat(*charts, columns=2, spacing=18), word(language, "measures"))
 
 
 def measure_line(runs: Mapping[str, Run], measure: str, language: Language, *, width: int = 260) -> alt.Chart:
     """One of `MEASURES` as a chart of its own, without a legend: a lane has its colour wherever it is shown."""
-    made: alt.Chart = _one(_base(runs, None), measure, language, width)
+    made: alt.Chart = _one(_base(runs, None), measure, None, language, width)
     return look.styled(made, word(language, measure))
 
 
@@ -70,11 +70,11 @@ def _base(runs: Mapping[str, Run], legend: alt.Legend | None) -> alt.Chart:
     return made
 
 
-def _one(base: Any, measure: str, language: Language, width: int) -> Any:
+def _one(base: Any, measure: str, title: str | None, language: Language, width: int) -> Any:
     form = ".0%" if measure == "final" else "~s"
     y = alt.Y(
         f"{measure}:Q",
-        title=word(language, measure),
+        title=title,
         scale=alt.Scale(type="log") if MEASURES[measure][1] == "log" else alt.Scale(domainMin=0),
         axis=alt.Axis(format=form, tickCount=4),
     )
