@@ -96,7 +96,7 @@ def temperature(bounds: Bounds, low: Reals, high: Reals) -> None:
 def dynamic_temperature(
     bounds: Bounds, value: tuple[Reals, Reals], spread: tuple[Reals, Reals], exponent: tuple[Reals, Reals]
 ) -> None:
-    """l / T' with T' = T_min + (T_max - T_min) · (H / ln n)^exponent, T_min = max(0, T - spread), T_max = T + spread."""
+    """l / T', T' = T_min + (T_max - T_min) · (H / ln n)^exponent, T_min = max(0, T - spread), T_max = T + spread."""
     fewest, most = bounds.count()
     bounds.lose((fewest <= 1) & (most > 1))
     bounds.sort()

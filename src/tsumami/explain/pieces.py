@@ -136,7 +136,7 @@ def _probe(problem: Problem, box: Span) -> list[Piece]:
         while known[low] != known[high]:
             start = _first_other(problem, low, high, known)
             starts.append(start)
-            low = start  # noqa: PLW2901  (between low and high there may be more than two outcomes)
+            low = start
     ends = [*(start - 1 for start in starts[1:]), box.last]
     return [Piece(Span(a, b), known[a], certain=False) for a, b in zip(starts, ends, strict=True)]
 
@@ -172,7 +172,7 @@ def _joined(boxes: list[Span]) -> list[Span]:
     made: list[Span] = []
     for box in sorted(boxes):
         if made and made[-1].last + 1 == box.first:
-            box = Span(made.pop().first, box.last)  # noqa: PLW2901
+            box = Span(made.pop().first, box.last)
         made.append(box)
     return made
 
