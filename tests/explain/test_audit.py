@@ -117,6 +117,11 @@ def test_the_first_token_that_it_decided_is_named_with_what_it_would_have_been()
     assert f"{one.first_decided + 1} 番目で、「a」ではなく「b」" in one.ja
 
 
+def test_a_knob_without_which_mirostat_would_begin_in_the_middle_is_left_out() -> None:
+    run = WORLD.run("x", seed=0, temperature=0, mirostat_mode=1, max_tokens=3)
+    assert "temperature" not in [one.knob for one in explain.audit(run).knobs]
+
+
 def test_tokens_set_by_hand_are_not_counted() -> None:
     model = fixed_world({"a": 0.6, "b": 0.4})
     made = Settings.from_mapping({**PLAIN, "min_p": 0.7})

@@ -12,7 +12,7 @@ from tests.strategies import settings_strategy
 
 from tsumami.errors import SettingsError
 from tsumami.sampling import Chain
-from tsumami.sampling.chain import Origin
+from tsumami.sampling.building import Origin
 from tsumami.settings import Settings
 
 N = 60

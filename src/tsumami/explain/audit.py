@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tsumami.errors import DeadEndError, SettingsError
-from tsumami.explain import sentences
+from tsumami.explain import answers
 from tsumami.explain.outcome import token_at
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array, Int32Array
@@ -23,7 +23,8 @@ from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
 from tsumami.sampling import Candidates, Chain
-from tsumami.sampling.chain import idle_stages, stage_reads
+from tsumami.sampling.building import stage_reads
+from tsumami.sampling.chain import idle_stages
 from tsumami.settings import Settings
 
 
@@ -121,11 +122,14 @@ def audited(settings: Settings) -> dict[str, Settings]:
         removable = knob.stage == "grammar"
         if knob.stage == "loop" or knob.stage in off or (knob.neutral is None and not removable):
             continue
-        if getattr(settings, name) != knob.neutral:
-            try:
-                found[name] = settings.replace(**{name: knob.neutral})
-            except SettingsError:
-                continue  # contrastive search without its top_k is no search: see penalty_alpha instead
+        if getattr(settings, name) == knob.neutral:
+            continue
+        try:
+            made = settings.replace(**{name: knob.neutral})
+        except SettingsError:
+            continue  # contrastive search without its top_k is no search: see penalty_alpha instead
+        if made.mode != "mirostat" or settings.mode == "mirostat":  # it cannot begin in the middle of a run
+            found[name] = made
     return found
 
 
@@ -255,7 +259,7 @@ def _search(run: Run, index: int, chain: Chain, variant: Chain, row: Float32Arra
 def _named(run: Run, name: str, tally: _Tally, count: int) -> KnobAudit:
     piece = None if tally.instead is None else attached(run).piece(tally.instead)
     value, knob = getattr(run.settings, name), KNOBS[name]
-    ja, en = sentences.audited(run, name, tally.changed, tally.decided, tally.first_decided, piece, count)
+    ja, en = answers.audited(run, name, tally.changed, tally.decided, tally.first_decided, piece, count)
     return KnobAudit(
         knob=name,
         value=value,

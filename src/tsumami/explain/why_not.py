@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 
 from tsumami.errors import SettingsError
-from tsumami.explain import sentences
+from tsumami.explain import answers
 from tsumami.explain.outcome import Span, choose_at, row_at
 from tsumami.native import Float32Array
 from tsumami.runs import Run
@@ -112,7 +112,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
         span=None if stage else outcome.span(token),
         u=outcome.u,
     )
-    ja, en = sentences.why_not(made, run.steps[index], run.settings.mode)
+    ja, en = answers.why_not(made, run.steps[index], run.settings.mode)
     return replace(made, ja=ja, en=en)
 
 

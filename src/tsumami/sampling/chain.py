@@ -1,8 +1,8 @@
 """The chain: ordered stages, then a choice.
 
 Guarantee: same settings, same seed, same logits, same token as a llama.cpp chain built from the same samplers, and one
-roll per token (draw.py). Running the whole chain is two lines (`Chain.choose`); the rest of this module decides which
-stages there are.
+roll per token (draw.py). Running the whole chain is two lines (`Chain.choose`); which stages there are is decided in
+building.py.
 
 Four ways to choose (`Settings.mode`): `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
 `mirostat` (penalties, temperature, mirostat, which also chooses), `contrastive` (bias, grammar and penalties only; the
@@ -15,29 +15,22 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
-from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
+from tsumami.sampling.building import Origin, build, seen, stage_names, stage_reads
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
-from tsumami.sampling.gbnf import grammar_sampler
 from tsumami.sampling.head import Head
-from tsumami.sampling.stages import BUILDERS, BiasStage, GrammarStage, IdleStage, Stage, Surroundings, XtcStage
+from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
 from tsumami.settings import Settings
 
 #: Called after each stage with its name, why it is idle (or None), and the candidates it left.
 Watch = Callable[[str, str | None, Candidates], None]
-
-_ACTIVE_STAGES: Final = {
-    "greedy": {"penalties", "dry"},
-    "contrastive": {"penalties", "dry"},
-    "mirostat": {"penalties", "temperature"},
-}
 
 
 def effective_seed(settings: Settings) -> int:
@@ -128,22 +121,6 @@ class Choice:
     candidates: Candidates
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from."""
-
-    settings: Settings
-    seed: int
-    n_vocab: int
-    vocab: native.Vocab | None = None
-    prompt: tuple[int, ...] = ()
-
-    @property
-    def around(self) -> Surroundings:
-        """What a stage needs besides the settings."""
-        return Surroundings(self.seed, self.n_vocab, self.vocab)
-
-
 class Chain:
     """Stages with their state, and the choice at the end. One chain serves one run; `clone()` it for a fork.
 
@@ -162,7 +139,7 @@ class Chain:
     def from_settings(cls, settings: Settings, *, seed: int, n_vocab: int, vocab: native.Vocab | None = None) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0)."""
         origin = Origin(settings, seed, n_vocab, vocab)
-        return cls([_build(name, origin) for name in _names(settings)], _chooser(origin), origin)
+        return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
 
     @classmethod
     def carried(cls, origin: Origin, *sources: Chain) -> Chain:
@@ -178,7 +155,7 @@ class Chain:
         stages = [
             next((found for source in sources if (found := source._carry(name, origin))), None)
             or _anew(name, origin, sources[0])
-            for name in _names(origin.settings)
+            for name in stage_names(origin.settings)
         ]
         chooser = next((s._chooser for s in sources if _chooser_reads(s.origin) == _chooser_reads(origin)), None)
         if chooser is not None:
@@ -281,61 +258,12 @@ class Chain:
         """
         self.origin = replace(self.origin, prompt=tuple(tokens))
         for stage in self.stages:
-            for token in _seen(stage.name, self.origin):
+            for token in seen(stage.name, self.origin):
                 stage.accept(token)
 
     def clone(self) -> Chain:
         """An independent chain in the same state, for a fork."""
         return Chain([stage.clone() for stage in self.stages], self._chooser.clone(), self.origin, self.reply)
-
-
-#: How far each stage that looks back does so, and what else a stage reads besides its own knobs.
-_WINDOWS: Final = {"penalties": "repeat_last_n", "dry": "dry_penalty_last_n"}
-_HEED_MIN_KEEP: Final = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-_KNOBS_OF: Final = {
-    stage: tuple(name for name, knob in KNOBS.items() if knob.stage == stage)
-    for stage in ("logit_bias", "grammar", *BUILDERS)
-}
-
-
-def _names(settings: Settings) -> tuple[str, ...]:
-    """The stages that a chain has. Bias and grammar come before everything else, and only if asked for, as they have no
-    neutral form to show; mirostat has an order of its own: penalties, temperature, mirostat.
-    """
-    wishes = {"logit_bias": settings.logit_bias, "grammar": settings.json_schema or settings.grammar}
-    asked = [name for name, wish in wishes.items() if wish]
-    names = settings.chain_order
-    if settings.mode == "mirostat":
-        names = ("penalties", *(name for name in names if name not in ("penalties", "temperature")), "temperature")
-    return (*asked, *names)
-
-
-def _build(name: str, origin: Origin) -> Stage:
-    """A stage that has seen nothing yet; one that the mode leaves out is there as a no-op."""
-    settings, mode = origin.settings, origin.settings.mode
-    if name == "logit_bias":
-        return _bias(origin)
-    if name == "grammar":
-        return _grammar(origin)
-    if name not in _ACTIVE_STAGES.get(mode, BUILDERS):
-        return IdleStage(name, mode)
-    return BUILDERS[name](settings.replace(dynatemp_range=0.0) if mode == "mirostat" else settings, origin.around)
-
-
-def _bias(origin: Origin) -> Stage:
-    biases = origin.settings.logit_bias
-    outside = [token for token, _ in biases if token >= origin.n_vocab]
-    if outside:
-        raise SettingsError(f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}")
-    return BiasStage(tuple(token for token, _ in biases), native.logit_bias(origin.n_vocab, biases))
-
-
-def _grammar(origin: Origin) -> Stage:
-    if origin.vocab is None:
-        raise SettingsError("a grammar needs a model's vocabulary; none is at hand here")
-    gbnf = grammar_text(origin.settings)
-    assert gbnf is not None
-    return GrammarStage("grammar", grammar_sampler(origin.vocab, gbnf))
 
 
 def _chooser(origin: Origin) -> Chooser:
@@ -347,40 +275,15 @@ def _chooser(origin: Origin) -> Chooser:
 
 def _anew(name: str, origin: Origin, source: Chain) -> Stage:
     """A stage in the place that `source` has reached."""
-    stage = _build(name, origin)
+    stage = build(name, origin)
     if name == "grammar" and source.reply:
         raise SettingsError("a grammar governs a reply from its first token on; run it from the prompt")
     if isinstance(stage, XtcStage) and stage.idle is None:
         theirs = [one for one in source.stages if isinstance(one, XtcStage) and one.idle is None]
         stage.skip(theirs[0].taken if theirs else len(source.reply))
-    for token in (*_seen(name, origin), *source.reply):
+    for token in (*seen(name, origin), *source.reply):
         stage.accept(token)
     return stage
-
-
-def _seen(name: str, origin: Origin) -> tuple[int, ...]:
-    """The prompt's tokens that a stage gets to see; of a long prompt it needs what its window can hold."""
-    window = getattr(origin.settings, _WINDOWS[name]) if name in _WINDOWS and origin.settings.penalize_prompt else 0
-    return origin.prompt[-window:] if window else ()
-
-
-def stage_reads(name: str, origin: Origin) -> Hashable:
-    """All that a stage is built from. Two chains in the same place whose stages read the same have the same stage, but
-    for what it remembers of logits (XTC's generator).
-    """
-    settings, mode = origin.settings, origin.settings.mode
-    if name in BUILDERS and name not in _ACTIVE_STAGES.get(mode, BUILDERS):
-        return (name, mode)
-    own = [getattr(settings, knob) for knob in _KNOBS_OF[name]]
-    more: tuple[object, ...] = (settings.min_keep,) if name in _HEED_MIN_KEEP else ()
-    match name:
-        case "xtc":
-            more += (origin.seed,)
-        case "temperature" if mode == "mirostat":
-            own = [settings.temperature]
-        case "penalties" | "dry" | "grammar" | "logit_bias":
-            more += (origin.n_vocab, origin.vocab, _seen(name, origin))
-    return (name, *own, *more)
 
 
 def _chooser_reads(origin: Origin) -> Hashable:
@@ -389,13 +292,6 @@ def _chooser_reads(origin: Origin) -> Hashable:
     if settings.mode == "mirostat":
         own = (settings.mirostat_mode, settings.mirostat_tau, settings.mirostat_eta, origin.n_vocab)
     return (settings.mode, origin.seed, *own)
-
-
-def grammar_text(settings: Settings) -> str | None:
-    """The GBNF grammar of the settings, made from the JSON schema if that is what was given."""
-    if settings.json_schema:
-        return native.json_schema_to_gbnf(settings.json_schema)
-    return settings.grammar or None
 
 
 def apply(
@@ -433,5 +329,5 @@ def apply(
 def idle_stages(settings: Settings) -> dict[str, str]:
     """The stages that do nothing under these settings, and why: `neutral`, or the mode that leaves them out."""
     origin = Origin(settings, seed=0, n_vocab=1)
-    made = [_build(name, origin) for name in _names(settings) if name in BUILDERS]
+    made = [build(name, origin) for name in stage_names(settings) if name in BUILDERS]
     return {stage.name: stage.idle for stage in made if stage.idle is not None}
