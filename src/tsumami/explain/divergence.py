@@ -36,7 +36,7 @@ Cause = Literal["other_survivors", "shifted_mass", "penalty", "other_draw", "oth
 """
 _LOOK_BACK: Final = ("penalties", "dry")
 _CHOOSERS: Final = {"greedy": "temperature", "mirostat": "mirostat", "contrastive": "contrastive"}
-_TOKENS: Final = 12
+_TOKENS: Final = 12  # of those that went out, came in, or moved; `Outcome.final` has all of them
 
 Kind = Literal["parted", "ended", "by_hand", "identical"]
 """`parted`: at `step` each chose another token. `ended`: there one of them was over. `by_hand`: there a token was set
@@ -190,20 +190,26 @@ def _first_difference(back: Ledger, b: Ledger) -> str | None:
 
 
 def _moved(found: Divergence, place: Place) -> tuple[Moved, ...]:
-    """What the cause moves: first the two tokens of the runs, then by how much it moves them."""
+    """What the cause moves: first the two tokens of the runs, then those that only A's value leaves, those that only
+    B's does, and those that both do; of each the ones that it moves most.
+    """
     assert found.back is not None
     assert found.at_b is not None
     if found.cause == "other_logits":
         return _raw(place)
     back, b = found.back.final, found.at_b.final
     chosen = (place.a.outcome.token, place.b.outcome.token)
-    ids = {*back, *b} & _affected(found) if found.cause == "penalty" else {*back, *b}
+    ids = {*back, *b}
+    if found.cause == "penalty":
+        ids = ids & _affected(found) or ids
     listed = sorted(ids, key=lambda one: -abs(back.get(one, 0.0) - b.get(one, 0.0)))
-    only = [one for one in listed if (one in back) != (one in b)]
-    both = [one for one in listed if (one in back) == (one in b)]
-    head = [one for one in dict.fromkeys(chosen) if one in ids]
-    # tokens that came in or went out all count; of those that only moved, the first few do
-    order = dict.fromkeys([*head, *only, *both[:_TOKENS]])
+    kinds = (
+        [one for one in listed if one in back and one not in b],
+        [one for one in listed if one in b and one not in back],
+        [one for one in listed if one in b and one in back],
+    )
+    order = dict.fromkeys([one for one in chosen if one in ids])
+    order |= dict.fromkeys(one for kind in kinds for one in kind[:_TOKENS])
     piece = attached(place.b.run).piece
     return tuple(Moved(one, piece(one), back.get(one), b.get(one)) for one in order)
 

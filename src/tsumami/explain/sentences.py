@@ -191,23 +191,24 @@ def _survivors(found: Divergence) -> Words:
             f"So {n_a:,} {_were(n_a)} left at the end with {A}'s value, {n_b:,} with {B}'s.",
         )
     ]
-    stage = found.stage
-    for ours, ja, en in (
-        ("p_a", f"{A} の値でだけ", f"only with {A}'s"),
-        ("p_b", f"{B} の値でだけ", f"only with {B}'s"),
-    ):
-        theirs = "p_b" if ours == "p_a" else "p_a"
-        only = [one for one in found.tokens if getattr(one, ours) is not None and getattr(one, theirs) is None]
-        if only:
-            names = _list([(one, getattr(one, ours)) for one in only[:_NAMED]])
-            more = len(only) - _NAMED
-            parts.append(
-                (
-                    f"{ja}残ったのは {names[0]}{f' など {len(only):,} 個' if more > 0 else ''}（分けたのは {stage}）。",
-                    f"Left {en}: {names[1]}{f' and {more:,} more' if more > 0 else ''} ({stage} decides it).",
-                )
-            )
-    return joined(parts)
+    sides = (
+        (found.back.final, found.at_b.final, f"{A} の値でだけ", f"only with {A}'s"),
+        (found.at_b.final, found.back.final, f"{B} の値でだけ", f"only with {B}'s"),
+    )
+    return joined([*parts, *(_only(found, *side) for side in sides)])
+
+
+def _only(found: Divergence, these: dict[int, float], others: dict[int, float], ja: str, en: str) -> Words:
+    """The tokens that are left on one side alone."""
+    count = len(these.keys() - others.keys())
+    if not count:
+        return "", ""
+    named = [one for one in found.tokens if one.id in these and one.id not in others][:_NAMED]
+    names, more = _list([(one, these[one.id]) for one in named]), count - len(named)
+    return (
+        f"{ja}残ったのは {names[0]}{f' など {count:,} 個' if more else ''}（分けたのは {found.stage}）。",
+        f"Left {en}: {names[1]}{f' and {more:,} more' if more else ''} ({found.stage} decides it).",
+    )
 
 
 def _were(count: int) -> str:
