@@ -14,8 +14,11 @@ from typing import Any, Final, Self
 
 from playwright.sync_api import Locator, Page
 
-#: After this time without a request the page is taken to be quiet; Gradio sends what an event sets off within a frame.
-QUIET_SECONDS: Final = 0.25
+#: After so many looks without a request the page is taken to be quiet. Each waits for a frame of the browser: Gradio sends
+#: within a frame what an event sets off, and on a busy machine frames are slow.
+QUIET_LOOKS: Final = 8
+_LOOK: Final = """() => new Promise(done => requestAnimationFrame(() =>
+  setTimeout(() => done([...window.underWay]), 20)))"""
 PATIENCE: Final = 60.0
 
 #: Runs before the page's own scripts and notes in `window.underWay` the events that were sent and have not ended. (That
@@ -71,13 +74,11 @@ class Desk:
 
     def quiet(self) -> Self:
         """Wait until nothing is under way: no event, no reply that is still being written."""
-        until, since = time.monotonic() + PATIENCE, time.monotonic()
-        while time.monotonic() - since < QUIET_SECONDS:
-            under_way = self.page.evaluate("[...window.underWay]")
-            if under_way:
-                since = time.monotonic()
+        until, looks = time.monotonic() + PATIENCE, 0
+        while looks < QUIET_LOOKS:
+            under_way = self.page.evaluate(_LOOK)
+            looks = 0 if under_way else looks + 1
             assert time.monotonic() < until, f"still under way: {under_way}"
-            self.page.wait_for_timeout(30)
         return self
 
     def reload(self) -> Self:
