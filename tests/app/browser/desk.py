@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 
 from playwright.sync_api import Locator, Page
 
-#: After so many looks without a request the page is taken to be quiet. Each waits for a frame of the browser: Gradio sends
-#: within a frame what an event sets off, and on a busy machine frames are slow.
+#: After so many looks without a request the page is taken to be quiet. Each waits for a frame of the browser: within a
+#: frame Gradio sends what an event sets off, and on a busy machine frames are slow.
 QUIET_LOOKS: Final = 8
 _LOOK: Final = """() => new Promise(done => requestAnimationFrame(() =>
   setTimeout(() => done([...window.underWay]), 20)))"""
