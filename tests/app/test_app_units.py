@@ -179,7 +179,7 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
 
 
 def test_japanese_is_japanese() -> None:
-    names = {"model.template_llama2"}
+    names = {"model.template_llama2", "next.example", "compare.example"}  # the bundled model writes English
     plain = [key for key, text in table("ja").items() if key not in names and not re.search(r"[ぁ-んァ-ヶ一-龥]", text)]
     assert plain == []
 
