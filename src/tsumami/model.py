@@ -23,6 +23,8 @@ from tsumami.engine.loading import load as load_engine
 from tsumami.engine.sequence import first_outside
 from tsumami.errors import EngineClosedError, PromptError
 from tsumami.explain.comparison import Comparing, Comparison, plan
+from tsumami.explain.knob_map import KnobMap
+from tsumami.explain.mapping import Mapping as Mapper
 from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
@@ -159,6 +161,40 @@ class Model:
         prompts = [self.as_prompt(one) for one in _several(prompt)]
         made = (base or Settings()).replace(**knobs)
         return Comparing(self, plan(prompts, made, vary=vary, settings=settings, seeds=seeds))
+
+    def knob_map(
+        self,
+        prompt: PromptLike,
+        knob: str,
+        low: float,
+        high: float,
+        settings: Settings | None = None,
+        *,
+        max_tokens: int = 64,
+        leaves: int = 64,
+        seconds: float | None = None,
+        **knobs: Any,
+    ) -> KnobMap:
+        """Every text that `knob` gives from `low` to `high`, with the exact values where it changes.
+
+        Args:
+            prompt: as in `run`.
+            knob: the knob that moves.
+            low: where the range begins.
+            high: where it ends; both belong to it.
+            settings: what the other knobs are (default: the defaults).
+            max_tokens: how long the texts become at most.
+            leaves: how many texts are followed at once; the widest first.
+            seconds: stop after about so many.
+            knobs: values that replace those of `settings`.
+
+        Raises:
+            SettingsError: a knob, a range or a budget of which there is no map.
+            PromptError: an empty prompt.
+        """
+        made = (settings or Settings()).replace(**knobs)
+        mapping = Mapper(self, self.as_prompt(prompt), knob, low, high, made)
+        return mapping.map(max_tokens=max_tokens, leaves=leaves, seconds=seconds)
 
     def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""

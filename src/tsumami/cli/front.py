@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tsumami.cli import app, audit, chat, compare, doctor, explain, lesson, models, run, verify, words
+from tsumami.cli import map as map_command
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
 from tsumami.cli.words import Language, UsageProblem, say
@@ -31,6 +32,7 @@ COMMANDS: Final = {
     "compare": compare,
     "explain": explain,
     "audit": audit,
+    "map": map_command,
     "verify": verify,
     "lesson": lesson,
     "models": models,

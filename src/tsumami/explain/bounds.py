@@ -168,9 +168,7 @@ class Bounds:
     def ranks(self) -> tuple[Whole, Whole]:
         """Per candidate: how many others are certainly, and at most, before it."""
         if self.in_order:
-            certain = np.cumsum(self.must, axis=1) - self.must
-            possible = np.cumsum(self.may, axis=1) - self.may
-            return certain, possible
+            return _before(self.must), _before(self.may)
         low, high = _full(self.key_low, self.may), _full(self.key_high, self.may)
         boxes, n = np.broadcast_shapes(low.shape, self.may.shape, self.must.shape)
         if boxes * n * n <= _SMALL:
@@ -190,7 +188,7 @@ class Bounds:
         """Keep candidates: those of `surely` for sure, those outside `perhaps` not."""
         self.must = self.must & surely
         self.may = self.may & perhaps
-        alive = self.may.any(axis=0)
+        alive = np.asarray(self.may.any(axis=0))
         if len(alive) > 64 and alive.sum() * 2 < len(alive):
             self._take(np.flatnonzero(alive))
 
@@ -259,6 +257,11 @@ class Bounds:
         return Choice(self.ids[at[:, 0]], ((gap > pad) & ~self.lost)[:, 0])
 
 
+def _before(flags: Flags) -> Whole:
+    """Per candidate how many flags are set before it."""
+    return np.asarray(np.cumsum(flags, axis=1) - flags, np.int64)
+
+
 def _finite(values: Reals) -> Reals:
     return np.where(np.isfinite(values), values, 0.0)
 
@@ -269,21 +272,21 @@ def _full(array: Reals, like: npt.NDArray[Any]) -> Reals:
 
 def _at(array: Reals, at: Whole) -> Reals:
     """The entries of one column per box, shape (boxes, 1)."""
-    if array.shape[0] == at.shape[0]:
-        return np.take_along_axis(array, at, 1)
-    if array.shape[0] == 1:
-        return array[0][at]
-    return np.take_along_axis(array, np.broadcast_to(at, (array.shape[0], 1)), 1)
+    rows = max(array.shape[0], at.shape[0])
+    spread = np.broadcast_to(array, (rows, array.shape[1]))
+    return np.asarray(np.take_along_axis(spread, np.broadcast_to(at, (rows, 1)), 1))
 
 
 def _first(reached: Flags) -> Whole:
     """Per row the first column that is True (the last one where none is), shape (boxes, 1)."""
-    return np.where(reached.any(axis=1), reached.argmax(axis=1), reached.shape[1] - 1)[:, None]
+    found = np.where(reached.any(axis=1), reached.argmax(axis=1), reached.shape[1] - 1)
+    return np.asarray(found[:, None], np.int64)
 
 
 def _ranks_by_row(low: Reals, high: Reals, must: Flags, may: Flags, boxes: int) -> tuple[Whole, Whole]:
     n = low.shape[1]
-    low, high, must, may = (np.broadcast_to(a, (boxes, n)) for a in (low, high, must, may))
+    low, high = np.broadcast_to(low, (boxes, n)), np.broadcast_to(high, (boxes, n))
+    must, may = np.broadcast_to(must, (boxes, n)), np.broadcast_to(may, (boxes, n))
     certain, possible = np.empty((boxes, n), np.int64), np.empty((boxes, n), np.int64)
     for row in range(boxes):
         lows, highs = np.sort(low[row][must[row]]), np.sort(high[row][may[row]])

@@ -58,7 +58,7 @@ class Penalties:
         single = logits.astype(np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
             moved = np.where(single <= 0, single * repeat, single / repeat)
-            return (moved - (counts * frequency + presence)).astype(np.float64)
+            return np.asarray(moved - (counts * frequency + presence), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ def _entropy(bounds: Bounds, *, zero_is_fine: bool) -> tuple[Reals, Reals]:
     low, high = _shares(bounds)
     if not zero_is_fine:
         relative, _ = bounds.relative()
-        bounds.lose((bounds.may & (relative < _NOTHING)).any(axis=1, keepdims=True))
+        bounds.lose(np.asarray((bounds.may & (relative < _NOTHING)).any(axis=1, keepdims=True)))
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = [np.nan_to_num(-share * np.log(share), nan=0.0) for share in (low, high)]
     peak = (low <= 1 / np.e) & (high >= 1 / np.e)

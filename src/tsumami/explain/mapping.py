@@ -9,6 +9,7 @@ one go.
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
@@ -220,7 +221,7 @@ class Mapping:
             for node in nodes:
                 node.sequence = sequence
             feeds[sequence] = Feed(sequence, tokens)
-        _close(node for node in self._open if node.sequence not in feeds)
+        _close(self._open, but=feeds)
         self._open = [node for nodes in groups.values() for node in nodes]
         rows = yield list(feeds.values())
         self._nodes += len(feeds)
@@ -334,7 +335,7 @@ class Mapping:
         for index, (span, certain, node) in enumerate(found):
             high = self.axis.high if index == last else self.axis.value(found[index + 1][0].first)
             _join(made, self._piece(span, high, node, certain=certain))
-        finished = sum(node.width for node in self._ends() if node.stop is not None)
+        finished = math.fsum(node.width for node in self._ends() if node.stop is not None)
         return KnobMap(
             knob=self.axis.knob.name,
             low=self.axis.low,
@@ -376,10 +377,10 @@ class Mapping:
         )
 
 
-def _close(nodes: Iterable[_Node]) -> None:
-    """Give the places of nodes in the cache back; their children have forks."""
+def _close(nodes: Iterable[_Node], but: Container[Sequence | None] = ()) -> None:
+    """Let go of the places of nodes in the cache; those of `but` have a new owner."""
     for node in nodes:
-        if node.sequence is not None:
+        if node.sequence is not None and node.sequence not in but:
             node.sequence.close()
         node.sequence = None
 

@@ -454,7 +454,7 @@ def _alike(bounds: Bounds, boxes: Sequence[Span]) -> list[bool]:
     """For each box whether all its values leave the very same candidates, as float32 is coarse: then one is enough."""
     same = np.array([len(box) == 1 for box in boxes])
     if bounds.roundings or np.any(bounds.scale_low != bounds.scale_high):
-        return same.tolist()
+        return [bool(flag) for flag in same]
     equal = (bounds.low == bounds.high).all(axis=1) & ~bounds.lost[:, 0]
     return [bool(flag) for flag in same | np.broadcast_to(equal, len(boxes))]
 

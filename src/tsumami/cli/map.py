@@ -1,0 +1,174 @@
+"""`tsumami map`: every text that one knob gives over a range.
+
+Guarantee: stdout holds the table of pieces (or what was asked for with --json or --csv and no file) and nothing else.
+Ctrl-C keeps what there is: the map as far as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tsumami.cli.files import read_prompt
+from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import check_writable, console, note, save_text, write
+from tsumami.cli.run import make_prompt
+from tsumami.cli.words import say
+from tsumami.errors import SettingsError
+from tsumami.knobs import default
+
+if TYPE_CHECKING:
+    from tsumami.explain.knob_map import KnobMap
+    from tsumami.explain.mapping import Mapping
+    from tsumami.explain.mapping import Progress as At
+
+_TOKENS: Final = 64
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "1 つのつまみの範囲から出るすべての文章を、境目の値まで正確に調べる。",
+        "Every text that one knob gives over a range, with the exact values where it changes.",
+    )
+
+
+def map(  # noqa: A001  (the command's name)
+    model: ModelOptions,
+    knobs: KnobOptions,
+    knob: Annotated[str, typer.Option("--knob", metavar="<KNOB>", help=say("調べるつまみ", "the knob to map"))],
+    span: Annotated[
+        str,
+        typer.Option("--range", metavar="<LOW:HIGH>", help=say("範囲（0.05:2 など）", "the range, such as 0.05:2")),
+    ],
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PROMPT", show_default=False, help=say("プロンプト（- は標準入力）", "the prompt (- for stdin)")
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="<TEXT>", help=say("プロンプト（引数と同じ）", "the prompt, as an option")),
+    ] = None,
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template", "-t", metavar="<raw|model|llama2>", help=say("プロンプトの形式", "the prompt's format")
+        ),
+    ] = "raw",
+    leaves: Annotated[
+        int,
+        typer.Option("--leaves", metavar="<N>", help=say("同時にたどる文章の数", "texts that are followed at once")),
+    ] = 64,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", metavar="<S>", help=say("かけてよい時間", "stop after about so many seconds")),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="<FILE>", help=say("JSON を書く（- は標準出力）", "write JSON (-: stdout)")),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="<FILE>", help=say("CSV を書く（- は標準出力）", "write CSV (-: stdout)")),
+    ] = None,
+) -> None:
+    """Read, load, map, report."""
+    from tsumami.explain.mapping import Mapping
+
+    settings = knobs.settings()
+    low, high = _range(span)
+    asked = read_prompt(text if text is not None else prompt, None)
+    for path in (json, csv):
+        if path is not None and str(path) != "-":
+            check_writable(path)
+    tokens = _TOKENS if settings.max_tokens == default("max_tokens") else settings.max_tokens
+    with model.load() as loaded:
+        mapping = Mapping(loaded, make_prompt(loaded, asked, template, None), knob, low, high, settings)
+        found = _follow(mapping, tokens, leaves, seconds)
+        for path, made in ((json, found.to_json(indent=1) + "\n"), (csv, found.to_csv())):
+            if path is not None:
+                _put(path, made)
+        if json is None and csv is None:
+            _print(found)
+        note(_facts(found))
+
+
+def _put(path: Path, text: str) -> None:
+    if str(path) == "-":
+        write(text)
+    else:
+        save_text(path, text)
+
+
+def _range(text: str) -> tuple[float, float]:
+    """`0.05:2` as two numbers.
+
+    Raises:
+        SettingsError: it is not two numbers with a colon between them.
+    """
+    low, colon, high = text.partition(":")
+    try:
+        ends = float(low), float(high)
+    except ValueError:
+        colon = ""
+        ends = 0.0, 0.0
+    if not colon:
+        raise SettingsError(f"--range {text}: needs LOW:HIGH, two numbers such as 0.05:2")
+    return ends
+
+
+def _follow(mapping: Mapping, tokens: int, leaves: int, seconds: float | None) -> KnobMap:
+    """Make the map, with a line of progress on a terminal."""
+    if not sys.stderr.isatty():
+        return mapping.map(max_tokens=tokens, leaves=leaves, seconds=seconds)
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=tokens)
+
+        def watch(at: At) -> None:
+            bar.update(task, completed=at.depth, description=_line(at))
+
+        return mapping.map(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
+
+
+def _line(at: At) -> str:
+    return say(
+        f"{at.texts} 文章、範囲の {at.coverage:.0%}、{at.nodes} トークン、追跡中 {at.followed}",
+        f"{at.texts} texts, {at.coverage:.0%} of the range, {at.nodes} tokens, following {at.followed}",
+    )
+
+
+def _print(found: KnobMap) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for title in (found.knob, say("まで（含む）", "up to (included)"), say("文章", "text")):
+        table.add_column(title)
+    for piece in found.pieces:
+        shown = " ".join(piece.text.split())
+        if not piece.finished:
+            shown += say(" …（追っていない）", " … (not followed)")
+        table.add_row(f"{piece.low:.9g}", f"{piece.last:.9g}", Text(shown, overflow="ellipsis", no_wrap=True))
+    console().print(table)
+
+
+def _facts(found: KnobMap) -> str:
+    count, share = len(found.texts), f"{found.coverage:.1%}"
+    parts = [
+        say(f"{count} 文章", f"{count} texts"),
+        say(f"範囲の {share}", f"{share} of the range"),
+        say(f"{found.nodes} トークン", f"{found.nodes} tokens"),
+        say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
+    ]
+    if not found.exact:
+        parts.append(say("exact ではない", "not exact"))
+    return " · ".join(parts)

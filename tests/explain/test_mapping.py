@@ -1,0 +1,135 @@
+"""A knob map against lone runs, and that stopping, going on and saving lose nothing."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tsumami
+from tsumami.errors import RunFileError, SettingsError
+from tsumami.explain.axis import Axis
+from tsumami.explain.intervals import intervals
+from tsumami.explain.knob_map import KnobMap
+from tsumami.explain.mapping import Mapping, Progress
+from tsumami.knobs import get
+from tsumami.settings import Settings
+
+PROMPT = "Once upon a time, in the town of lights,"
+
+
+def maker(model: tsumami.Model, knob: str, low: float, high: float, **knobs: object) -> Mapping:
+    settings = Settings.from_mapping({"seed": 0, **knobs})
+    return Mapping(model, model.as_prompt(PROMPT), knob, low, high, settings)
+
+
+def assert_whole(found: KnobMap) -> None:
+    axis = Axis(get(found.knob), found.low, found.high)
+    assert (found.pieces[0].low, found.pieces[-1].high) == (found.low, found.high)
+    assert found.pieces[-1].last == found.high
+    for left, right in itertools.pairwise(found.pieces):
+        assert left.high == right.low
+        assert axis.place(left.last) + 1 == axis.place(right.low)
+        assert (left.tokens, left.stop_reason) != (right.tokens, right.stop_reason)
+
+
+def same(one: KnobMap, other: KnobMap) -> bool:
+    """But for what it cost."""
+    return replace(one, seconds=0.0, nodes=0) == replace(other, seconds=0.0, nodes=0)
+
+
+@pytest.mark.parametrize("order", ["classic", "llama.cpp"])
+@pytest.mark.parametrize(
+    ("knob", "low", "high"),
+    [("top_k", 1, 60), ("temperature", 0.5, 1.2), ("top_p", 0.5, 1.0), ("repeat_penalty", 0.95, 1.2)],
+)
+def test_each_boundary_and_many_values_are_what_lone_runs_give(
+    model: tsumami.Model, knob: str, low: float, high: float, order: str
+) -> None:
+    found = model.knob_map(PROMPT, knob, low, high, seed=0, samplers=order, max_tokens=5)
+    assert_whole(found)
+    assert found.coverage == pytest.approx(1)
+    axis = Axis(get(knob), found.low, found.high)
+    dice = np.random.default_rng(0)
+    some = dice.choice(len(found.pieces), 8).tolist()
+    for index in some:
+        piece = found.pieces[index]
+        inside = int(dice.integers(axis.place(piece.low), axis.place(piece.last) + 1))
+        for value in (piece.low, piece.last, axis.value(inside)):
+            run = model.run(PROMPT, seed=0, samplers=order, max_tokens=5, **{knob: value})
+            assert (run.text, run.tokens) == (piece.text, piece.tokens)
+            assert found.at(value) == piece
+
+
+def test_more_tokens_and_more_leaves_later_are_one_go(model: tsumami.Model) -> None:
+    at_once = maker(model, "temperature", 0.3, 1.5).map(max_tokens=7, leaves=6)
+    mapping = maker(model, "temperature", 0.3, 1.5)
+    assert mapping.map(max_tokens=3, leaves=2).coverage < 1
+    assert not same(mapping.map(max_tokens=7, leaves=3), at_once)
+    assert same(mapping.map(max_tokens=7, leaves=6), at_once)
+    assert_whole(at_once)
+
+
+def test_a_cancelled_map_keeps_what_there_is_and_can_go_on(model: tsumami.Model) -> None:
+    mapping = maker(model, "top_k", 1, 40)
+    seen: list[Progress] = []
+    for progress, grown in mapping.stream(max_tokens=6, leaves=8):
+        seen.append(progress)
+        assert_whole(grown)
+        if progress.depth == 3:
+            break
+    kept = mapping.result
+    assert_whole(kept)
+    assert any(len(piece.tokens) >= 3 for piece in kept.pieces)
+    assert same(mapping.map(max_tokens=6, leaves=8), maker(model, "top_k", 1, 40).map(max_tokens=6, leaves=8))
+
+
+def test_saved_and_reopened_it_is_equal_and_its_runs_verify(model: tsumami.Model, tmp_path: object) -> None:
+    found = model.knob_map(PROMPT, "top_k", 1, 20, seed=0, max_tokens=4)
+    again = KnobMap.from_json(found.to_json())
+    assert again == found
+    assert list(again.to_pandas()["text"]) == [piece.text for piece in found.pieces]
+    assert again.to_csv().splitlines()[0].startswith("low,high,last")
+    run = again.run(model, 7)
+    assert model.verify(run).same
+    assert run.text == found.at(7).text
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"kind": "knob_map", "version": 9}', '{"kind": "knob_map", "version": 1}'])
+def test_what_is_no_map_is_refused(text: str) -> None:
+    with pytest.raises(RunFileError, match="map"):
+        KnobMap.from_json(text)
+
+
+def test_a_stop_string_and_the_end_of_a_text_end_a_leaf(model: tsumami.Model) -> None:
+    found = model.knob_map(PROMPT, "top_k", 1, 10, seed=0, max_tokens=8, stop=[" a"])
+    for piece in found.pieces:
+        run = model.run(PROMPT, seed=0, max_tokens=8, stop=[" a"], top_k=piece.low)
+        assert (run.text, run.tokens, run.stop_reason) == (piece.text, piece.tokens, piece.stop_reason)
+
+
+@pytest.mark.parametrize("budget", [{"leaves": 0}, {"max_tokens": 0}, {"seconds": 0}])
+def test_a_budget_of_nothing_is_refused(model: tsumami.Model, budget: dict[str, int]) -> None:
+    with pytest.raises(SettingsError, match="a map needs"):
+        model.knob_map(PROMPT, "top_k", 1, 10, **budget)
+
+
+@pytest.mark.parametrize("knobs", [{"penalty_alpha": 0.5}, {"mirostat_mode": 2}])
+def test_ways_to_choose_that_have_no_map_say_so(model: tsumami.Model, knobs: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match="top_k cannot be mapped"):
+        model.knob_map(PROMPT, "top_k", 2, 10, **knobs)
+
+
+@pytest.mark.parametrize("knob", ["temperature", "top_k", "top_p", "repeat_penalty"])
+def test_a_run_keeps_its_text_within_its_interval_and_not_one_value_beyond(model: tsumami.Model, knob: str) -> None:
+    run = model.run(PROMPT, seed=0, max_tokens=8)
+    interval = intervals(model, run, [knob])[knob]
+    for value in (interval.low, interval.high):
+        assert model.run(PROMPT, run.settings.replace(**{knob: value})).tokens == run.tokens
+    for bend in (interval.below, interval.above):
+        if bend is not None:
+            other = model.run(PROMPT, run.settings.replace(**{knob: bend.value}))
+            assert other.tokens[: bend.step] == run.tokens[: bend.step]
+            assert other.tokens[bend.step] == bend.token
