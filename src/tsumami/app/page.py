@@ -27,6 +27,7 @@ from tsumami import charts
 from tsumami.app import api, model_bar, reference_tab
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.compare_tab import CompareTab
+from tsumami.app.learn_tab import LearnTab
 from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.next_token_tab import NextTokenTab
 from tsumami.app.replying import Sessions
@@ -50,6 +51,8 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
                 CompareTab(texts, shelf).build(blocks, tab)
             with gr.Tab(texts("tab.next"), id="next") as next_tab:
                 NextTokenTab(texts, shelf, n_ctx).build(blocks, next_tab, tab.bar.choice, tab.panel)
+            with gr.Tab(texts("tab.learn"), id="learn") as learn_tab:
+                LearnTab(texts, shelf).build(blocks, learn_tab, tab.bar.choice)
             with gr.Tab(texts("reference.tab"), id="reference"):
                 reference_tab.build(texts)
         tab.wire(blocks)
@@ -116,7 +119,7 @@ def theme() -> gr.themes.Base:
 
 def style() -> str:
     """The page's style sheet."""
-    ours = (resources.files("tsumami.app") / name for name in ("page.css", "looking.css"))
+    ours = (resources.files("tsumami.app") / name for name in ("page.css", "looking.css", "learn.css"))
     return "\n".join((*(sheet.read_text("utf-8") for sheet in ours), charts.style()))
 
 

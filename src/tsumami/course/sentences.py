@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from tsumami.course.inside import CausalTrial
 from tsumami.course.timing import Fit
@@ -10,6 +11,8 @@ from tsumami.course.words import Words
 from tsumami.engine.catalogue import catalogue
 from tsumami.model import Model
 from tsumami.runs import Run
+
+_ROLLING: Final = ("sample", "mirostat")  # the modes in which the roll decides
 
 
 def fit_sentence(line: Fit, words: Words) -> str:
@@ -51,8 +54,8 @@ def where_they_part(runs: Sequence[Run], words: Words) -> str:
         first = min(len(run.steps) for run in runs)
     if first is None:
         return words("prompts.same")
-    here = [run.steps[first] for run in runs if first < len(run.steps)]
-    roll = next((step.u for step in here if step.n_candidates > 1), None)  # one candidate leaves nothing to a roll
+    rolled = (run.steps[first].u for run in runs if first < len(run.steps) and run.settings.mode in _ROLLING)
+    roll = next(rolled, None)
     if roll is None:
         return words("prompts.part_without_roll", step=first + 1)
     return words("prompts.part", step=first + 1, u=f"{roll:.4f}")

@@ -30,8 +30,8 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One measurement: tokens of the prompt and of the reply (fewer than asked for if the model ended it), and the
-    seconds until the first token and after it.
+    """One measurement: tokens of the prompt and of the reply (fewer than asked for if the model ended it), the round
+    it belongs to (from 1), and the seconds until the first token and after it.
     """
 
     n_prompt: int
@@ -69,7 +69,7 @@ def time_new_tokens(model: Model, counts: Sequence[int] = NEW_TOKENS, repeats: i
         SettingsError: a count below 1, or no repeats.
     """
     _check(counts, repeats)
-    return (_measure(model, _PROMPT_LENGTH, count, repeat) for repeat in range(repeats) for count in counts)
+    return (_measure(model, _PROMPT_LENGTH, count, repeat) for repeat in range(1, repeats + 1) for count in counts)
 
 
 def time_prompts(model: Model, lengths: Sequence[int] = PROMPT_LENGTHS, repeats: int = 3) -> Iterator[Timing]:
@@ -80,7 +80,7 @@ def time_prompts(model: Model, lengths: Sequence[int] = PROMPT_LENGTHS, repeats:
         PromptTooLongError: a length that the context cannot hold.
     """
     _check(lengths, repeats)
-    return (_measure(model, length, 1, repeat) for repeat in range(repeats) for length in lengths)
+    return (_measure(model, length, 1, repeat) for repeat in range(1, repeats + 1) for length in lengths)
 
 
 def _check(counts: Sequence[int], repeats: int) -> None:

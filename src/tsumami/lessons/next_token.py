@@ -227,7 +227,7 @@ def _(course, explain, mo, model, strip, variants_prompt, words):
 @app.cell(hide_code=True)
 def _(course, heading, mo, words):
     time_counts = mo.ui.text(value=", ".join(map(str, course.NEW_TOKENS)), label=words("time.new_tokens"))
-    time_repeats = mo.ui.number(1, 10, value=2, label=words("time.column.repeat"))
+    time_repeats = mo.ui.number(1, 10, value=2, label=words("time.repeats"))
     time_again = mo.ui.button(label=words("time.measure"))
     mo.vstack([heading("time"), mo.hstack([time_counts, time_repeats, time_again], justify="start")])
     return time_again, time_counts, time_repeats
