@@ -32,22 +32,38 @@ from tsumami.model import Model
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
 # A click on a token, or the arrow keys, move the eye; a click on a candidate asks about it.
+# One look is under way at a time: the marked token is where the eye wants to be, and the last wish is sent when the
+# answer to the one before is there (or does not come).
 _STRIP: Final = """
 element.tabIndex = 0;
+const tokens = () => [...element.querySelectorAll('[data-token]')];
+const at = () => tokens().findIndex(token => token.classList.contains('on'));
+let wish = null, waiting = null;
+function send() {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { waiting = null; }, 3000);
+  trigger('select', {to: wish});
+}
+function look(to) {
+  tokens().forEach((token, number) => token.classList.toggle('on', number === to));
+  wish = to;
+  if (waiting === null) send();
+}
+watch(['value'], () => {
+  clearTimeout(waiting);
+  waiting = null;
+  if (wish !== null && wish !== at() && wish < tokens().length) look(wish);
+  else wish = null;
+});
 element.addEventListener('click', event => {
   const token = event.target.closest('[data-token]');
-  if (token) { element.focus({preventScroll: true}); trigger('select', {to: +token.dataset.token}); }
+  if (token) { element.focus({preventScroll: true}); look(+token.dataset.token); }
 });
 element.addEventListener('keydown', event => {
-  const by = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-  const all = [...element.querySelectorAll('[data-token]')];
-  const at = all.findIndex(token => token.classList.contains('on'));
-  const next = all[at + by];
-  if (!by || !next) return;
+  const to = at() + ({ArrowRight: 1, ArrowLeft: -1}[event.key] ?? NaN);
+  if (!(to >= 0 && to < tokens().length)) return;
   event.preventDefault();
-  all[at].classList.remove('on');
-  next.classList.add('on');
-  trigger('select', {to: +next.dataset.token});
+  look(to);
 });
 """
 _CLICKS: Final = """
@@ -113,7 +129,7 @@ class MicroscopeTab:
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         last.click(self.on_last, [choice, store, self._mode], [*self._shown, audited], **quick)
         file.upload(self.on_file, [choice, file, self._mode], [*self._shown, audited], **quick)
-        moving: dict[str, Any] = {**quick, "queue": False, "trigger_mode": "always_last"}
+        moving: dict[str, Any] = {**quick, "queue": False, "trigger_mode": "multiple"}
         gr.on([strip.select, audited.select], self.on_token, [choice, self._mode], self._shown, **moving)
         inside.select(self.on_candidate, [choice], [asked, inside, answer], **moving)
         gr.on([why.click, asked.submit], self.on_why, [choice, asked], [inside, answer], **quick)

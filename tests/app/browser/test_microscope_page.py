@@ -30,6 +30,13 @@ def looking(page: Page, **knobs: object) -> Desk:
     return desk.quiet()
 
 
+def upload(page: Page, path: Path) -> None:
+    """Open a file of this disk."""
+    with page.expect_file_chooser() as chooser:
+        page.locator("#microscope-open").click()
+    chooser.value.set_files(path)
+
+
 @pytest.mark.parametrize("locale", ["ja", "en"])
 def test_a_click_on_a_token_shows_its_ledger(page_of: Pages, locale: str) -> None:
     page = page_of(locale)
@@ -125,7 +132,7 @@ def test_run_files_open_also_edited_ones(page_of: Pages, tmp_path: Path, model: 
     page = page_of("en")
     desk = Desk(page)
     open_tab(desk, "microscope")
-    page.locator("#microscope-open input[type=file], input#microscope-open").set_input_files(path)
+    upload(page, path)
     page.locator("#microscope-strip .tsu-token").first.wait_for()
     desk.quiet()
     assert "recomputed bit for bit" in text(page, "#microscope-about")
@@ -136,14 +143,14 @@ def test_run_files_open_also_edited_ones(page_of: Pages, tmp_path: Path, model: 
     values = json.loads(path.read_text("utf-8"))
     values["receipt"]["model"]["fingerprint"] = "0" * 64
     path.write_text(json.dumps(values), "utf-8")
-    page.locator("#microscope-open input[type=file], input#microscope-open").set_input_files(path)
+    upload(page, path)
     desk.until(lambda: "another model" in text(page, "#microscope-about"))
     desk.quiet()
     assert page.locator("#microscope-strip .tsu-token").count() == 12
     assert page.locator("#microscope-inside .tsu-bar").count() >= 10
 
     path.write_text("{}", "utf-8")
-    page.locator("#microscope-open input[type=file], input#microscope-open").set_input_files(path)
+    upload(page, path)
     assert re.search("not a run file", desk.notice())
 
 
