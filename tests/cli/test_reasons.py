@@ -88,7 +88,7 @@ def test_what_a_prompt_holds_is_text_on_the_page(invoke: Any, tmp_path: Path) ->
 
 
 def test_a_prompt_that_is_too_long_does_not_take_the_other_with_it(invoke: Any) -> None:
-    called = invoke("compare", "--prompt", "word " * 400, "--prompt", PROMPT, *COMMON, "--n-ctx", "128")
+    called = invoke("compare", "--prompt", "word " * 600, "--prompt", PROMPT, *COMMON, "--n-ctx", "512")
     assert called.code == 2
     assert "the prompt has" in called.err
     assert "B  prompt=Once upon a time" in called.out
