@@ -46,6 +46,7 @@ MEMBERS = {
         "engine_card",
         "exactness",
         "format",
+        "knob_map",
         "model_card",
         "n_ctx",
         "name",

@@ -23,7 +23,7 @@ from tsumami.knobs import default
 
 if TYPE_CHECKING:
     from tsumami.explain.knob_map import KnobMap
-    from tsumami.explain.mapping import Mapping
+    from tsumami.explain.mapping import Mapping as Mapper
     from tsumami.explain.mapping import Progress as At
 
 _TOKENS: Final = 64
@@ -77,26 +77,52 @@ def map(  # noqa: A001  (the command's name)
         Path | None,
         typer.Option("--csv", metavar="<FILE>", help=say("CSV を書く（- は標準出力）", "write CSV (-: stdout)")),
     ] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="<FILE>", help=say("図を PNG で書く", "draw the map as PNG"))
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="<FILE>", help=say("図を SVG で書く", "draw the map as SVG"))
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="<FILE>", help=say("動かせる図を HTML で書く", "draw the map as one HTML page")),
+    ] = None,
 ) -> None:
     """Read, load, map, report."""
-    from tsumami.explain.mapping import Mapping
+    from tsumami.explain.mapping import Mapping as Mapper
 
     settings = knobs.settings()
     low, high = _range(span)
     asked = read_prompt(text if text is not None else prompt, None)
-    for path in (json, csv):
+    for path in (json, csv, png, svg, html):
         if path is not None and str(path) != "-":
             check_writable(path)
     tokens = _TOKENS if settings.max_tokens == default("max_tokens") else settings.max_tokens
     with model.load() as loaded:
-        mapping = Mapping(loaded, make_prompt(loaded, asked, template, None), knob, low, high, settings)
+        mapping = Mapper(loaded, make_prompt(loaded, asked, template, None), knob, low, high, settings)
         found = _follow(mapping, tokens, leaves, seconds)
         for path, made in ((json, found.to_json(indent=1) + "\n"), (csv, found.to_csv())):
             if path is not None:
                 _put(path, made)
+        _draw(found, png, svg, html)
         if json is None and csv is None:
             _print(found)
         note(_facts(found))
+
+
+def _draw(found: KnobMap, png: Path | None, svg: Path | None, html: Path | None) -> None:
+    """The icicle in each format that was asked for."""
+    if png is None and svg is None and html is None:
+        return
+    from tsumami.charts.icicle import icicle
+
+    chart = icicle(found)
+    if png is not None:
+        chart.save(str(png), format="png")
+    if svg is not None:
+        chart.save(str(svg), format="svg")
+    if html is not None:
+        chart.save(str(html), format="html", inline=True)
 
 
 def _put(path: Path, text: str) -> None:
@@ -123,7 +149,7 @@ def _range(text: str) -> tuple[float, float]:
     return ends
 
 
-def _follow(mapping: Mapping, tokens: int, leaves: int, seconds: float | None) -> KnobMap:
+def _follow(mapping: Mapper, tokens: int, leaves: int, seconds: float | None) -> KnobMap:
     """Make the map, with a line of progress on a terminal."""
     if not sys.stderr.isatty():
         return mapping.map(max_tokens=tokens, leaves=leaves, seconds=seconds)
