@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import altair as alt
 
@@ -63,9 +63,8 @@ def icicle(found: KnobMap, *, width: int = 1100, row_height: int = 22, title: st
         .mark_text(font=FONT, fontSize=min(12, row_height - 6), color="#1b1b1b")
         .encode(x="middle:Q", y="centre:Q", x2=alt.Undefined, y2=alt.Undefined, text="text:N")
     )
-    chart: alt.LayerChart = alt.layer(boxes, labels).properties(width=width, height=row_height * deep, title=heading)
-    made: alt.LayerChart = chart.configure(font=FONT).configure_axis(grid=False)
-    return made
+    chart = alt.layer(boxes, labels).properties(width=width, height=row_height * deep, title=heading)
+    return cast(alt.LayerChart, chart.configure(font=FONT).configure_axis(grid=False))
 
 
 def _row(cell: _Cell, share: float) -> dict[str, Any]:
