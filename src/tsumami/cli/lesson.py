@@ -65,9 +65,7 @@ def lesson(
 ) -> None:
     """Start marimo on the notebook, or let it export it."""
     if edit and html is not None:
-        raise SettingsError(
-            "--edit and --html exclude each other; give one of them"
-        )
+        raise SettingsError("--edit and --html exclude each other; give one of them")
     source = Path(str(resources.files("tsumami.lessons") / _NOTEBOOK))
     if html is not None:
         note(say("モデルで実行しています。1、2 分かかります…", "running it on the model; this takes a minute or two …"))
