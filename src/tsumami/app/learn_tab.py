@@ -30,6 +30,7 @@ _STEPS: Final = 20
 _REPEATS: Final = 2
 _LEAST_SECONDS: Final = 0.2  # between two looks at a reply that is being written
 _SUMMARY: Final = "summary"
+_TO_THE_TOP: Final = "() => { document.getElementById('learn').scrollIntoView(); return []; }"
 _QUICK: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 _LONG: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "minimal", "trigger_mode": "multiple"}
 
@@ -63,7 +64,7 @@ class LearnTab:
     def build(self, blocks: gr.Blocks, tab: gr.Tab, choice: gr.State) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`. `choice` is the session's model."""
         words = self._words
-        lay_out = {
+        lay_out: dict[str, Callable[[gr.Tab, gr.State], None]] = {
             "loop": partial(self._loop, tab),
             "tokens": self._tokens,
             "lengths": self._lengths,
@@ -72,18 +73,19 @@ class LearnTab:
             "time": self._time,
             "inside": self._inside,
         }
-        gr.Markdown(words("intro"), elem_id="learn-intro")
         with gr.Tabs(elem_id="learn") as parts:
             for part, following in zip(course.PARTS, (*course.PARTS[1:], _SUMMARY), strict=True):
                 with (
                     gr.Tab(words(f"{part}.title"), id=part, elem_id=f"learn-{part}") as opened,
                     gr.Column(elem_classes="lesson"),
                 ):
+                    if part == course.PARTS[0]:
+                        gr.Markdown(words("intro"))
                     gr.HTML(view.opening(words, part))
                     lay_out[part](opened, choice)
                     gr.HTML(view.closing(words, part))
                     on = gr.Button(f"{words(f'{following}.title')} →", size="sm", elem_classes="on")
-                    on.click(partial(gr.Tabs, selected=following), None, [parts], **_QUICK)
+                    on.click(partial(gr.Tabs, selected=following), None, [parts], js=_TO_THE_TOP, **_QUICK)
             with gr.Tab(words("summary.title"), id=_SUMMARY), gr.Column(elem_classes="lesson"):
                 gr.HTML(view.summary(words))
         blocks.unload(self.on_unload)

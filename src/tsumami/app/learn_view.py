@@ -132,7 +132,7 @@ def strategy(name: str, run: Run, words: Words) -> str:
 def terms(model: Model, run: Run, step: int, words: Words) -> str:
     """The two terms of contrastive search for the best candidates at a step."""
     best = course.contrast_table(model, run, step).head(_TERMS).round(4)
-    best["piece"] = [charts.visible(piece) for piece in best["piece"]]
+    best["piece"] = [course.visible(piece) for piece in best["piece"]]
     return f"<h4>{escape(words('strategies.terms', step=step + 1))}</h4>{table(best, 'strategies', words)}"
 
 

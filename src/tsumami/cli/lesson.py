@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from tsumami.cli.output import note
+from tsumami.cli.output import bars, note
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 
@@ -64,8 +64,14 @@ def lesson(
     ] = None,
 ) -> None:
     """Start marimo on the notebook, or let it export it."""
+    from tsumami.engine.catalogue import resolve
+
     if edit and html is not None:
         raise SettingsError("--edit and --html exclude each other; give one of them")
+    if html is not None and (html.is_dir() or not html.parent.is_dir()):
+        raise SettingsError(f"--html {html}: a file in a folder that exists is needed")
+    with bars(model) as shown:  # an unknown name is known now, and what has to be fetched is fetched with a bar
+        resolve(model, progress=shown.download)
     source = Path(str(resources.files("tsumami.lessons") / _NOTEBOOK))
     if html is not None:
         note(say("モデルで実行しています。1、2 分かかります…", "running it on the model; this takes a minute or two …"))

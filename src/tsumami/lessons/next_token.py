@@ -13,12 +13,13 @@ def _():
     import tsumami
     from tsumami import charts, course
     from tsumami.charts import lesson as pictures
+    from tsumami.errors import TsumamiError
 
-    return charts, course, mo, pictures, tsumami
+    return TsumamiError, charts, course, mo, pictures, tsumami
 
 
 @app.cell(hide_code=True)
-def _(charts, course, mo):
+def _(TsumamiError, charts, course, mo):
     _arguments = mo.cli_args()
     words = course.Words("en" if _arguments.get("lang") == "en" else "ja")
     model_name = str(_arguments.get("model") or "smollm2")
@@ -48,12 +49,19 @@ def _(charts, course, mo):
             show_data_types=False,
         )
 
-    def strip(run, selected=None):
+    def strip(run, selected=None, mode="final"):
         """A reply as coloured tokens; the style goes along, since a tab's content does not see the page's."""
-        drawn = charts.token_strip(run, words.language, selected=selected)
+        drawn = charts.token_strip(run, words.language, selected=selected, mode=mode)
         return mo.Html(f"<style>{charts.style()}</style>{drawn}")
 
-    return explain, heading, model_name, shown, strip, words
+    def attempt(make, *arguments, **named):
+        """What a function gives; where it cannot, the cell ends with the reason."""
+        try:
+            return make(*arguments, **named)
+        except TsumamiError as error:
+            return mo.stop(True, mo.callout(words("error", why=error), kind="warn"))
+
+    return attempt, explain, heading, model_name, shown, strip, words
 
 
 @app.cell(hide_code=True)
@@ -63,8 +71,8 @@ def _(mo, words):
 
 
 @app.cell(hide_code=True)
-def _(mo, model_name, tsumami, words):
-    model = tsumami.load(model_name)
+def _(attempt, mo, model_name, tsumami, words):
+    model = attempt(tsumami.load, model_name)
     mo.md(f"{words('model')}: **{model.name}**")
     return (model,)
 
@@ -77,21 +85,24 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(loop_prompt, mo, model, words):
+def _(attempt, loop_prompt, mo, model, words):
     mo.stop(not loop_prompt.value, mo.callout(words("tokens.empty"), kind="warn"))
-    loop_run = model.run(loop_prompt.value, seed=0, max_tokens=20)
+    loop_run = attempt(model.run, loop_prompt.value, seed=0, max_tokens=20)
+    mo.stop(not loop_run.steps, mo.callout(words("loop.no_steps"), kind="warn"))
     loop_step = mo.ui.slider(1, len(loop_run.steps), value=1, label=words("loop.step"), show_value=True)
     loop_step
     return loop_run, loop_step
 
 
 @app.cell(hide_code=True)
-def _(course, explain, loop_run, loop_step, mo, strip, words):
+def _(course, explain, loop_run, loop_step, mo, shown, strip, words):
     _turn = course.turn(loop_run, loop_step.value - 1)
     mo.vstack(
         [
             mo.Html(course.loop_boxes(_turn, words)),
             strip(course.up_to(loop_run, loop_step.value), _turn.step),
+            mo.md(f"**{words('loop.candidates')}**"),
+            shown(course.candidates(_turn), "loop"),
             explain("loop"),
         ]
     )
@@ -122,11 +133,11 @@ def _(course, model, model_name, tsumami):
 
 
 @app.cell(hide_code=True)
-def _(course, explain, mo, named, shown, tokens_models, tokens_text, words):
+def _(attempt, course, explain, mo, named, shown, tokens_models, tokens_text, words):
     mo.stop(not tokens_text.value, mo.callout(words("tokens.empty"), kind="warn"))
 
     def _one(name):
-        rows = course.token_rows(named(name), tokens_text.value)
+        rows = attempt(course.token_rows, attempt(named, name), tokens_text.value)
         table = course.token_table(named(name), tokens_text.value)
         table["kind"] = [words(f"tokens.kind.{kind}") for kind in table["kind"]]
         count = words("tokens.count", characters=len(tokens_text.value), tokens=table["id"].notna().sum())
@@ -149,7 +160,8 @@ def _(course, heading, mo, words):
 
 @app.cell(hide_code=True)
 def _(course, explain, lengths_texts, mo, model, pictures, shown, words):
-    _table = course.length_table(model, [line for line in lengths_texts.value.splitlines() if line.strip()])
+    _table = course.length_table(model, course.lines(lengths_texts.value))
+    mo.stop(_table.empty, mo.callout(words("tokens.empty"), kind="warn"))
     mo.vstack(
         [
             mo.ui.altair_chart(
@@ -178,19 +190,49 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(course, explain, mo, model, shown, strategies_prompt, strategies_seed, strip, words):
+def _(attempt, course, mo, model, strategies_prompt, strategies_seed, words):
     mo.stop(not strategies_prompt.value, mo.callout(words("tokens.empty"), kind="warn"))
+    _names = mo.status.progress_bar(list(course.STRATEGIES), title=words("strategies.title"), remove_on_exit=True)
+    strategies_runs = {
+        name: attempt(course.run_strategy, model, strategies_prompt.value, name, seed=int(strategies_seed.value or 0))
+        for name in _names
+    }
+    return (strategies_runs,)
 
-    def _one(name):
-        run = course.run_strategy(model, strategies_prompt.value, name, seed=strategies_seed.value)
-        parts = [mo.md(words(f"strategies.about.{name}")), strip(run)]
-        if run.settings.mode == "contrastive":
-            terms = course.contrast_table(model, run, 0).head(10).round(4)
-            parts += [mo.md(words("strategies.terms", step=1)), shown(terms, "strategies")]
-        return mo.vstack(parts)
 
-    _tabs = {words(f"strategies.name.{name}"): _one(name) for name in course.STRATEGIES}
-    mo.vstack([mo.ui.tabs(_tabs), explain("strategies")])
+@app.cell(hide_code=True)
+def _(mo, strategies_runs, strip, words):
+    mo.ui.tabs(
+        {
+            words(f"strategies.name.{name}"): mo.vstack(
+                [mo.md(words(f"strategies.about.{name}")), strip(run, mode="surprise")]
+            )
+            for name, run in strategies_runs.items()
+        }
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo, strategies_runs, words):
+    _run = strategies_runs["contrastive"]
+    mo.stop(not _run.steps)
+    terms_token = mo.ui.slider(1, len(_run.steps), value=1, label=words("strategies.token"), show_value=True)
+    mo.vstack([mo.md(f"**{words('strategies.name.contrastive')}**"), terms_token])
+    return (terms_token,)
+
+
+@app.cell(hide_code=True)
+def _(course, explain, mo, model, shown, strategies_runs, terms_token, words):
+    _terms = course.contrast_table(model, strategies_runs["contrastive"], terms_token.value - 1).head(10).round(4)
+    _terms["piece"] = [course.visible(piece) for piece in _terms["piece"]]
+    mo.vstack(
+        [
+            mo.md(words("strategies.terms", step=terms_token.value)),
+            shown(_terms, "strategies"),
+            explain("strategies"),
+        ]
+    )
     return
 
 
@@ -202,10 +244,10 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(course, explain, mo, model, strip, variants_prompt, words):
+def _(attempt, course, explain, mo, model, strip, variants_prompt, words):
     mo.stop(not variants_prompt.value, mo.callout(words("tokens.empty"), kind="warn"))
     _prompts = course.variants(words, variants_prompt.value)
-    _runs = course.run_variants(model, _prompts.values(), course.strategy_settings("low_temperature"))
+    _runs = attempt(course.run_variants, model, _prompts.values(), course.strategy_settings("low_temperature"))
     mo.vstack(
         [
             *(
@@ -234,10 +276,9 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(course, explain, mo, model, pictures, shown, time_again, time_counts, time_repeats, words):
+def _(attempt, course, explain, mo, model, pictures, shown, time_again, time_counts, time_repeats, words):
     time_again.value
-    _counts = [int(part) for part in time_counts.value.replace("、", ",").split(",") if part.strip().isdecimal()]
-    mo.stop(not _counts or min(_counts) < 1, mo.callout(words("time.none"), kind="warn"))
+    _counts = attempt(course.read_counts, time_counts.value)
 
     def _measured(measuring, total):
         with mo.status.progress_bar(total=total, title=words("time.measure"), remove_on_exit=True) as bar:
@@ -263,11 +304,10 @@ def _(course, explain, mo, model, pictures, shown, time_again, time_counts, time
             ]
         )
 
-    _repeats = int(time_repeats.value)
+    _repeats = int(time_repeats.value or 1)
+    _lengths = [length for length in course.PROMPT_LENGTHS if length < model.n_ctx]
     _new = course.timing_table(_measured(course.time_new_tokens(model, _counts, _repeats), len(_counts) * _repeats))
-    _prompts = course.timing_table(
-        _measured(course.time_prompts(model, repeats=_repeats), len(course.PROMPT_LENGTHS) * _repeats)
-    )
+    _prompts = course.timing_table(_measured(course.time_prompts(model, _lengths, _repeats), len(_lengths) * _repeats))
     mo.vstack(
         [
             mo.hstack(
@@ -292,12 +332,12 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(course, explain, inside_text, mo, model, pictures, words):
+def _(attempt, course, explain, inside_text, mo, model, pictures, words):
     mo.stop(not inside_text.value, mo.callout(words("tokens.empty"), kind="warn"))
     mo.vstack(
         [
             mo.md(course.facts(model, words)),
-            mo.Html(course.stations(course.parts(model, inside_text.value), words)),
+            mo.Html(course.stations(attempt(course.parts, model, inside_text.value), words)),
             mo.ui.altair_chart(
                 pictures.sight(course.sees(model, inside_text.value), title=words("inside.sees")),
                 chart_selection=False,
