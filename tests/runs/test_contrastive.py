@@ -11,11 +11,12 @@ from tsumami.errors import EngineError, SettingsError
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying
 
-N_TOKENS = 20
+N_TOKENS = 40
 PROMPTS = [
     ("DeepMind Company is", {"penalty_alpha": 0.6, "top_k": 4}),
     ("Once upon a time there was a lamp that", {"penalty_alpha": 0.3, "top_k": 6}),
     ("発光ダイオードは", {"penalty_alpha": 0.8, "top_k": 2}),
+    ("The sky above the city looked calm, but", {"penalty_alpha": 0.6, "top_k": 8}),
     ("The lamp, the lamp, the lamp and", {"penalty_alpha": 0.5, "top_k": 5, "repeat_penalty": 1.2}),
 ]
 
@@ -81,6 +82,14 @@ def test_a_long_prompt_is_fed_in_pieces_with_every_hidden_state(model: tsumami.M
 def test_nothing_is_rolled_so_the_seed_does_not_matter(model: tsumami.Model) -> None:
     one, two = (model.run("A lamp", penalty_alpha=0.6, top_k=4, max_tokens=8, seed=seed) for seed in (1, 2))
     assert one.tokens == two.tokens
+
+
+@pytest.mark.parametrize("prompt", [prompt for prompt, _ in PROMPTS])
+def test_alpha_0_equals_greedy(model: tsumami.Model, prompt: str) -> None:
+    greedy = model.run(prompt, temperature=0, max_tokens=N_TOKENS)
+    off = model.run(prompt, temperature=0, max_tokens=N_TOKENS, penalty_alpha=0, top_k=4)
+    almost_off = model.run(prompt, max_tokens=N_TOKENS, penalty_alpha=1e-12, top_k=4)  # the search itself, at its limit
+    assert greedy.tokens == off.tokens == almost_off.tokens
 
 
 def test_alpha_0_is_not_contrastive() -> None:
