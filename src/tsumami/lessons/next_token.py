@@ -41,12 +41,19 @@ def _(TsumamiError, charts, course, mo):
         )
 
     def shown(table, part):
-        """A table with headings in the reader's language."""
+        """A table with headings in the reader's language; ids are names, not quantities."""
+        seen = table.copy()
+        if "id" in table:
+            seen["id"] = table["id"].astype("string").fillna("")
+        if "chosen" in table:
+            seen["chosen"] = table["chosen"].map({True: "●", False: ""})
         return mo.ui.table(
-            table.rename(columns=words.columns(part, list(table.columns))),
+            seen.rename(columns=words.columns(part, list(table.columns))),
             selection=None,
             show_column_summaries=False,
             show_data_types=False,
+            show_search=False,
+            show_download=False,
         )
 
     def strip(run, selected=None, mode="final"):

@@ -22,11 +22,16 @@ from .conftest import free_port
 TSUMAMI = str(Path(sys.executable).with_name("tsumami"))
 PATIENCE = 120_000  # the notebook computes all seven parts as it opens
 WORDS = Words("en")
+#: The colour behind the page, and the one that a token strip reckons with.
+GROUNDS = """() => [
+  getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number),
+  getComputedStyle(document.querySelector('.tsu')).getPropertyValue('--paper').trim(),
+]"""
 
 
 @pytest.fixture
 def lesson(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """The lesson in English, in a page."""
+    """The lesson in English, in a page of somebody who likes it dark."""
     port = free_port()
     log = (tmp_path / "lesson.log").open("wb")
     process = subprocess.Popen(
@@ -35,7 +40,7 @@ def lesson(browser: Browser, tmp_path: Path) -> Iterator[Page]:
         stderr=log,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    profile = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
+    profile = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900}, color_scheme="dark")
     try:
         _wait(f"http://127.0.0.1:{port}/", process)
         page = profile.new_page()
@@ -69,6 +74,9 @@ def box(page: Page, name: str):  # type: ignore[no-untyped-def]  # a locator of 
 def test_another_step_and_another_prompt_show_other_boxes(lesson: Page, model: Model) -> None:
     run = model.run(PROMPT, seed=0, max_tokens=20)
     expect(box(lesson, "Append")).to_contain_text(run.steps[0].text.strip())
+    ground, strip = lesson.evaluate(GROUNDS)
+    assert sum(ground) > 3 * 128, "marimo stays light until its own settings say otherwise"
+    assert strip == "#ffffff"
     slider = lesson.get_by_role("slider").first
     slider.focus()
     slider.press("ArrowRight")
