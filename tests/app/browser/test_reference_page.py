@@ -9,11 +9,12 @@ from playwright.sync_api import Page, expect
 
 from tsumami.knobs import KNOBS
 
-TAB = {"ja": "つまみ事典", "en": "Knob reference"}
+from .desk import Desk
+from .looking import open_tab
 
 
-def opened(page: Page, language: str) -> Page:
-    page.get_by_role("tab", name=TAB[language]).click()
+def opened(page: Page) -> Page:
+    open_tab(Desk(page), "reference")
     expect(page.locator("#reference .entry .katex").first).to_be_visible()
     return page
 
@@ -31,7 +32,7 @@ def found(page: Page) -> list[str]:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_knob_has_its_formula_drawn_and_nothing_is_cut_off(page_of: Any, language: str, width: int) -> None:
-    page = opened(page_of(language, width=width, dark=width == 390), language)
+    page = opened(page_of(language, width=width, dark=width == 390))
     assert found(page) == list(KNOBS)
     drawn = page.locator("#reference .katex-display")
     expect(drawn).to_have_count(sum(bool(knob.formula) for knob in KNOBS.values()))
@@ -53,7 +54,7 @@ def test_every_knob_has_its_formula_drawn_and_nothing_is_cut_off(page_of: Any, l
 def test_the_search_finds_names_words_and_other_engines(
     page_of: Any, language: str, typed: str, first: str, others: int
 ) -> None:
-    page = opened(page_of(language), language)
+    page = opened(page_of(language))
     page.locator("#reference-search textarea, #reference-search input").first.focus()
     page.keyboard.insert_text(typed)  # as an input method does: no key is pressed
     expect(page.locator("#reference .found")).not_to_contain_text(str(len(KNOBS)))
@@ -67,7 +68,7 @@ def test_the_search_finds_names_words_and_other_engines(
 
 
 def test_a_click_unfolds_the_paragraph(page_of: Any) -> None:
-    page = opened(page_of("en"), "en")
+    page = opened(page_of("en"))
     words = page.locator("#reference-tfs_z").get_by_text(KNOBS["tfs_z"].paragraph_en[:40])
     expect(words).to_be_hidden()
     page.locator("#reference-tfs_z summary").click()
