@@ -13,19 +13,17 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tsumami.engine.remembered import replace_file
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.explain.axis import Axis
 from tsumami.knobs import get
 from tsumami.runs.backend import Backend
 from tsumami.runs.files import receipt_from
 from tsumami.runs.restore import restore
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.run import Receipt, Run, read_file, write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,10 +173,7 @@ class KnobMap:
         Raises:
             RunFileError: it cannot be written.
         """
-        try:
-            replace_file(Path(path), self.to_json(indent=1) + "\n")
-        except OSError as error:
-            raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
+        write_file(path, self.to_json(indent=1))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KnobMap:
@@ -187,10 +182,7 @@ class KnobMap:
         Raises:
             RunFileError: as `from_json`, or the file cannot be read.
         """
-        try:
-            return cls.from_json(Path(path).read_bytes())
-        except OSError as error:
-            raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
+        return cls.from_json(read_file(path))
 
 
 def _plain(piece: MapPiece) -> dict[str, Any]:

@@ -254,10 +254,7 @@ class Run:
         Raises:
             RunFileError: it cannot be written.
         """
-        try:
-            replace_file(Path(path), self.to_json(indent=1) + "\n")
-        except OSError as error:
-            raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
+        write_file(path, self.to_json(indent=1))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Run:
@@ -266,10 +263,7 @@ class Run:
         Raises:
             RunFileError: as `from_json`, or the file cannot be read.
         """
-        try:
-            return cls.from_json(Path(path).read_bytes())
-        except OSError as error:
-            raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
+        return cls.from_json(read_file(path))
 
     def _repr_html_(self) -> str:
         """For notebooks: the text, each token with its probabilities on hover."""
@@ -280,6 +274,30 @@ class Run:
         )
         facts = f"seed {self.receipt.seed} · {len(self.steps)} tokens · {self.stop_reason} · {self.receipt.model.name}"
         return f'<div style="white-space:pre-wrap">{spans}</div><small>{html.escape(facts)}</small>'
+
+
+def write_file(path: str | os.PathLike[str], text: str) -> None:
+    """Write a result's JSON and a line end, in one step.
+
+    Raises:
+        RunFileError: it cannot be written.
+    """
+    try:
+        replace_file(Path(path), text + "\n")
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a result's file.
+
+    Raises:
+        RunFileError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 class HasReplayer(Protocol):
