@@ -36,7 +36,8 @@ def measure(options: Options) -> list[Table]:
     with ExitStack() as stack:
         shipped = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
         facts = shipped.facts
-        other = stack.enter_context(Worker("bare", path=facts["path"], options=facts["options"], parameters="default"))
+        alone = facts["options"] | {"n_sequences": 1}  # by default each sequence has a share of the cells to itself
+        other = stack.enter_context(Worker("bare", path=facts["path"], options=alone, parameters="default"))
         prompt = shipped.ask("tokenize", text=PROMPT)
         neighbour = Neighbour(other, prompt)
         kept = compare({"as shipped": shipped}, neighbour, options.rounds)

@@ -15,14 +15,12 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app import knob_panel, lanes
+from tsumami.app import compare_view, knob_panel, lanes
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.kept import Kept
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
 from tsumami.errors import TsumamiError
-from tsumami.explain import Divergence, Metrics
-from tsumami.explain.account import account
 from tsumami.explain.comparison import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
@@ -30,10 +28,6 @@ from tsumami.settings import Settings
 
 _LEAST_SECONDS: Final = 0.15
 _EXAMPLE: Final = "temperature=0.8\ntemperature=0\ntemperature=3"
-_MEASURES: Final = (
-    "tokens", "mean_logprob", "perplexity", "entropy", "distinct_1", "distinct_2", "distinct_3", "repeated_ngrams",
-    "longest_repeat", "shared_prefix",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -156,13 +150,15 @@ class CompareTab:
             for name, lane in zip(names, found.lanes, strict=True)
         ]
         shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]
+        piece = model.tokenizer.piece
         partings = "".join(
-            parting(texts, model, one, (shown[0], name)) for one, name in zip(found.divergences, shown[1:], strict=True)
+            compare_view.parting(texts, piece, one, (shown[0], name))
+            for one, name in zip(found.divergences, shown[1:], strict=True)
         )
         return (
             f"{charts.side_by_side(columns, found.alignment, language)}"
             f"<h4>{escape(texts('compare.why'))}</h4>{partings}"
-            f"<h4>{escape(texts('compare.measures'))}</h4>{measures(texts, shown, found.metrics)}"
+            f"<h4>{escape(texts('compare.measures'))}</h4>{compare_view.measures(texts, shown, found.metrics)}"
         )
 
     def _measured(self, found: Comparison, names: Sequence[str]) -> str:
@@ -183,44 +179,3 @@ def _plans(
         tokens = model.prompt(text) if as_chat and text else model.as_prompt(text)
         made.append(LanePlan(tokens, base.replace(**lane.knobs)))
     return made
-
-
-def parting(texts: Texts, model: Model, found: Divergence, names: tuple[str, str]) -> str:
-    """Why two lanes part: the sentence, and both final lines under the roll."""
-    said = (
-        f'<p class="why"><b>{escape(names[0])} ↔ {escape(names[1])}</b>\n{escape(texts.pick(found.ja, found.en))}</p>'
-    )
-    if found.at_a is None or found.at_b is None:
-        return said
-    piece, language = model.tokenizer.piece, texts.language
-    lines = [
-        charts.Line.of(account(outcome.ledger, outcome.mode, count=1), name)
-        for outcome, name in zip((found.at_a, found.at_b), names, strict=True)
-    ]
-    if found.at_a.u == found.at_b.u:
-        return said + charts.roll_strip(lines, found.at_a.u, piece, language)
-    rolls = zip(lines, (found.at_a.u, found.at_b.u), strict=True)
-    return said + "".join(charts.roll_strip([line], u, piece, language) for line, u in rolls)
-
-
-def measures(texts: Texts, names: Sequence[str], found: Sequence[Metrics]) -> str:
-    """The measures of each lane as a table."""
-    heads = "".join(
-        f'<th style="--lane:{charts.COLOURS[at % len(charts.COLOURS)]}">{escape(name)}</th>'
-        for at, name in enumerate(names)
-    )
-    rows = "".join(
-        f"<tr><th>{escape(texts(f'compare.{name}'))}</th>"
-        f"{''.join(f'<td>{_number(getattr(one, name))}</td>' for one in found)}</tr>"
-        for name in _MEASURES
-    )
-    return (
-        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-measures"><thead><tr><th></th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></div>"
-    )
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

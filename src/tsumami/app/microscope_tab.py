@@ -16,7 +16,7 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app import knob_panel, microscope_view
+from tsumami.app import compare_view, knob_panel, microscope_view
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.conversation import Conversation
 from tsumami.app.kept import Kept
@@ -68,8 +68,8 @@ element.addEventListener('keydown', event => {
 """
 _CLICKS: Final = """
 const go = event => {
-  const close = event.target.closest('[data-close]'), row = event.target.closest('[data-@name]');
-  if (close) trigger('select', {close: +close.dataset.close});
+  const button = event.target.closest('[data-close], [data-beside]'), row = event.target.closest('[data-@name]');
+  if (button) trigger('select', {...button.dataset});
   else if (row) trigger('select', {to: +row.dataset.@name});
 };
 element.addEventListener('click', go);
@@ -86,6 +86,7 @@ class MicroscopeTab:
     shelf: Shelf
     _seen: Kept[Seen] = field(default_factory=Kept)
     _shown: list[Any] = field(init=False, default_factory=list)
+    _whole: list[Any] = field(init=False, default_factory=list)
     _mode: gr.Radio = field(init=False)
 
     def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
@@ -120,35 +121,35 @@ class MicroscopeTab:
             tree = gr.HTML(
                 elem_id="microscope-tree", js_on_load=_CLICKS.replace("@name", "branch"), apply_default_css=False
             )
+            beside = gr.HTML(elem_id="microscope-beside", apply_default_css=False)
             check = gr.Button(texts("microscope.audit"), size="sm", elem_id="microscope-audit")
             audited = gr.HTML(
                 elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
             )
         self._shown = [about, strip, inside, asked, answer, tree]
+        self._whole = [*self._shown, beside, audited]
         choice, store = chat.bar.choice, chat.store
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        last.click(self.on_last, [choice, store, self._mode], [*self._shown, audited], **quick)
-        file.upload(self.on_file, [choice, file, self._mode], [*self._shown, audited], **quick)
+        last.click(self.on_last, [choice, store, self._mode], self._whole, **quick)
+        file.upload(self.on_file, [choice, file, self._mode], self._whole, **quick)
         moving: dict[str, Any] = {**quick, "queue": False, "trigger_mode": "multiple"}
         gr.on([strip.select, audited.select], self.on_token, [choice, self._mode], self._shown, **moving)
         inside.select(self.on_candidate, [choice], [asked, inside, answer], **moving)
         gr.on([why.click, asked.submit], self.on_why, [choice, asked], [inside, answer], **quick)
-        grow.click(
-            self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], [*self._shown, audited], **quick
-        )
-        tree.select(self.on_tree, [choice, self._mode], [*self._shown, audited], **quick)
+        grow.click(self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], self._whole, **quick)
+        tree.select(self.on_tree, [choice, self._mode], self._whole, **quick)
         check.click(self.on_audit, [choice], [audited], **quick)
         self._mode.change(None, [self._mode], None, js=_SHOW_MODE, **quick)
-        self._door(blocks, tabs, chat, audited)
+        self._door(blocks, tabs, chat)
 
-    def _door(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab, audited: gr.HTML) -> None:
+    def _door(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
         """From the account of a reply to here."""
         ear = chat.inside
         opened = ear.select(
             self.on_inside, [chat.bar.choice, chat.store], [tabs], api_visibility="private", show_progress="hidden"
         )
         opened.success(
-            self.on_show, [chat.bar.choice, self._mode], [*self._shown, audited],
+            self.on_show, [chat.bar.choice, self._mode], self._whole,
             api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         blocks.unload(self._seen.forget)
@@ -263,10 +264,12 @@ class MicroscopeTab:
         yield self._skip()
 
     def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
-        """Walk to a branch, or close one."""
+        """Walk to a branch, close one, or put one beside the run that is shown."""
         seen, data = self._seen.get(request), event._data
         if seen is None:
             return self._skip()
+        if "beside" in data:
+            return [*(gr.skip() for _ in self._shown), self._beside(seen, choice, int(data["beside"])), gr.skip()]
         if "close" in data:
             tree = seen.tree.closed(int(data["close"]))
             kept = any(one.number == seen.current for one in tree.branches)
@@ -278,11 +281,21 @@ class MicroscopeTab:
         self._seen.put(request, seen)
         return self._all(request, choice, mode)
 
+    def _beside(self, seen: Seen, choice: Choice, number: int) -> Any:
+        """The run that is shown and another branch, side by side."""
+        one, other = seen.tree[seen.current], seen.tree[number]
+        names = tuple(microscope_view.branch_name(self.texts, branch) for branch in (one, other))
+        with self._telling(), self.shelf.lend(choice) as model:
+            return compare_view.pair(
+                self.texts, model.tokenizer.piece, (one.run, other.run), (f"A · {names[0]}", f"B · {names[1]}")
+            )
+        return gr.skip()
+
     # --- showing ---
 
     def _all(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
-        """Everything, and no audit of another run."""
-        return [*self._drawn(request, choice, mode), ""]
+        """Everything, and no comparison or audit of another run."""
+        return [*self._drawn(request, choice, mode), "", ""]
 
     def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
         """About, strip, inside, asked, answer, tree."""
@@ -297,7 +310,7 @@ class MicroscopeTab:
         return [gr.skip() for _ in self._shown]
 
     def _skip(self) -> list[Any]:
-        return [gr.skip() for _ in range(len(self._shown) + 1)]
+        return [gr.skip() for _ in self._whole]
 
     def _hint(self) -> str:
         return f'<p class="facts">{escape(self.texts("microscope.hint"))}</p>'

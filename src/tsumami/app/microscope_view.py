@@ -127,18 +127,25 @@ def _branch(texts: Texts, seen: Seen, one: Branch, depth: int) -> str:
     steps = one.run.steps[one.at : one.at + _AFTER]
     said = escape(b"".join(step.piece for step in steps).decode("utf-8", "replace"))
     more = "…" if len(one.run.steps) > one.at + _AFTER else ""
-    place = texts("microscope.first") if one.parent is None else texts("microscope.from", token=one.at + 1)
+    place = branch_name(texts, one)
     knobs = "" if one.parent is None else _turned(seen.tree[one.parent].run, one.run)
     on = " on" if one.number == seen.current else ""
-    close = (
-        ""
-        if one.parent is None
-        else f'<button data-close="{one.number}" title="{escape(texts("microscope.close"))}">×</button>'
-    )
+    beside = "" if on else _button(texts, "beside", one.number, "⇆")
+    close = "" if one.parent is None else _button(texts, "close", one.number, "×")
     return (
         f'<div class="branch{on}" role="treeitem" style="--depth:{depth}" data-branch="{one.number}" tabindex="0">'
-        f"<small>{escape(place)} {escape(knobs)}</small><span>{said}{more}</span>{close}</div>"
+        f"<small>{escape(place)} {escape(knobs)}</small><span>{said}{more}</span>{beside}{close}</div>"
     )
+
+
+def _button(texts: Texts, act: str, number: int, sign: str) -> str:
+    title = escape(texts(f"microscope.{act}"))
+    return f'<button data-{act}="{number}" title="{title}" aria-label="{title}">{sign}</button>'
+
+
+def branch_name(texts: Texts, one: Branch) -> str:
+    """What a branch is called: where it parts."""
+    return texts("microscope.first") if one.parent is None else texts("microscope.from", token=one.at + 1)
 
 
 def _turned(parent: Run, run: Run) -> str:

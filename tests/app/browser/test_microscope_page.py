@@ -114,6 +114,29 @@ def test_a_branch_goes_on_from_an_alternative_and_the_tree_is_walked_and_closed(
     assert page.locator("#microscope-tree .branch").count() == 0
 
 
+def test_two_branches_are_put_side_by_side_with_the_reason_why_they_part(page_of: Pages) -> None:
+    page = page_of("en")
+    desk = looking(page)
+    token(page, 5).click()
+    desk.quiet()
+    page.locator("#microscope-inside tr[data-candidate]:not(.chosen)").first.click()
+    desk.quiet()
+    desk.press("microscope-branch")
+    desk.until(lambda: page.locator("#microscope-tree .branch").count() == 2)
+    branch = text(page, "#microscope-strip .tsu-strip")
+    page.locator("#microscope-tree [data-beside]").click()
+    desk.until(lambda: page.locator("#microscope-beside .tsu-lane").count() == 2)
+    said = text(page, "#microscope-beside")
+    assert "A · from token 6" in said
+    assert "B · the first" in said
+    assert "5 tokens" in text(page, "#microscope-beside .tsu-lane summary")
+    assert "by hand" in text(page, "#microscope-beside .why")
+    assert text(page, "#microscope-strip .tsu-strip") == branch, "looking beside must not leave the run"
+    page.locator("#microscope-tree .branch").first.click()
+    desk.quiet()
+    assert page.locator("#microscope-beside .tsu-lane").count() == 0, "another run is shown now"
+
+
 def test_the_audit_names_every_knob_and_says_what_it_did(page_of: Pages) -> None:
     page = page_of("ja")
     desk = looking(page, top_k=0)

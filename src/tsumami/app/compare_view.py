@@ -1,0 +1,69 @@
+"""How a comparison looks: why two runs part, and their measures.
+
+Guarantee: plain functions from values to HTML; the sentence is the library's. What a model wrote is never
+taken as HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from tsumami import charts
+from tsumami.app.texts import Texts
+from tsumami.explain import Divergence, Metrics, align, divergence
+from tsumami.explain.account import account
+from tsumami.runs import Run
+
+_MEASURES: Final = (
+    "tokens", "mean_logprob", "perplexity", "entropy", "distinct_1", "distinct_2", "distinct_3", "repeated_ngrams",
+    "longest_repeat", "shared_prefix",
+)  # fmt: skip
+
+
+def pair(texts: Texts, piece: charts.Piece, runs: tuple[Run, Run], names: tuple[str, str]) -> str:
+    """Two runs side by side, and why they part."""
+    columns = [charts.Column(name, run) for name, run in zip(names, runs, strict=True)]
+    beside = charts.side_by_side(columns, align(runs), texts.language)
+    return f"{beside}{parting(texts, piece, divergence(*runs), names)}"
+
+
+def parting(texts: Texts, piece: charts.Piece, found: Divergence, names: tuple[str, str]) -> str:
+    """Why two lanes part: the sentence, and both final lines under the roll."""
+    said = (
+        f'<p class="why"><b>{escape(names[0])} ↔ {escape(names[1])}</b>\n{escape(texts.pick(found.ja, found.en))}</p>'
+    )
+    if found.at_a is None or found.at_b is None:
+        return said
+    lines = [
+        charts.Line.of(account(outcome.ledger, outcome.mode, count=1), name)
+        for outcome, name in zip((found.at_a, found.at_b), names, strict=True)
+    ]
+    if found.at_a.u == found.at_b.u:
+        return said + charts.roll_strip(lines, found.at_a.u, piece, texts.language)
+    rolls = zip(lines, (found.at_a.u, found.at_b.u), strict=True)
+    return said + "".join(charts.roll_strip([line], u, piece, texts.language) for line, u in rolls)
+
+
+def measures(texts: Texts, names: Sequence[str], found: Sequence[Metrics]) -> str:
+    """The measures of each lane as a table."""
+    heads = "".join(
+        f'<th style="--lane:{charts.COLOURS[at % len(charts.COLOURS)]}">{escape(name)}</th>'
+        for at, name in enumerate(names)
+    )
+    rows = "".join(
+        f"<tr><th>{escape(texts(f'compare.{name}'))}</th>"
+        f"{''.join(f'<td>{_number(getattr(one, name))}</td>' for one in found)}</tr>"
+        for name in _MEASURES
+    )
+    return (
+        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-measures"><thead><tr><th></th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
