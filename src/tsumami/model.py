@@ -23,6 +23,10 @@ from tsumami.engine.loading import load as load_engine
 from tsumami.engine.sequence import first_outside
 from tsumami.errors import EngineClosedError, PromptError
 from tsumami.explain.comparison import Comparing, Comparison, plan
+from tsumami.explain.grid import Grid
+from tsumami.explain.grid_plan import plan_grid
+from tsumami.explain.gridding import Gridding
+from tsumami.explain.gridding import Progress as GridProgress
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping as Mapper
 from tsumami.native import NativeModel, Vocab, engine_build
@@ -195,6 +199,55 @@ class Model:
         made = (settings or Settings()).replace(**knobs)
         mapping = Mapper(self, self.as_prompt(prompt), knob, low, high, made)
         return mapping.map(max_tokens=max_tokens, leaves=leaves, seconds=seconds)
+
+    def grid(
+        self,
+        prompt: PromptLike | Sequence[PromptLike],
+        settings: Sequence[Settings | Mapping[str, Any]] | None = None,
+        *,
+        base: Settings | None = None,
+        vary: Mapping[str, Sequence[Any]] | None = None,
+        seeds: int | Sequence[int] | None = None,
+        max_tokens: int = 64,
+        **knobs: Any,
+    ) -> Grid:
+        """The texts of every prompt with every settings and every seed, shared beginnings decoded once.
+
+        Args:
+            prompt: a prompt as in `run`, or several texts or prompts.
+            settings: the settings, or the knobs in which they differ from `base`.
+            base: what holds where nothing else is said (default: the defaults).
+            vary: instead of `settings`: values by knob, such as `{"temperature": [0.5, 1.0], "top_p": [0.8, 0.95]}`;
+                several give every combination.
+            seeds: how many, from the seed of `base` on (from 0 if it has none), or which (default: one).
+            max_tokens: how long the texts become at most; settings that are given whole keep their own.
+            knobs: values that replace those of `base`.
+
+        Raises:
+            SettingsError: an empty list, too many cells, or a value that a knob cannot have.
+            PromptError: something that is no prompt.
+        """
+        with self.gridding(
+            prompt, settings, base=base, vary=vary, seeds=seeds, max_tokens=max_tokens, **knobs
+        ) as cells:
+            return cells.grid
+
+    def gridding(
+        self,
+        prompt: PromptLike | Sequence[PromptLike],
+        settings: Sequence[Settings | Mapping[str, Any]] | None = None,
+        *,
+        base: Settings | None = None,
+        vary: Mapping[str, Sequence[Any]] | None = None,
+        seeds: int | Sequence[int] | None = None,
+        max_tokens: int = 64,
+        watch: Callable[[GridProgress], None] | None = None,
+        **knobs: Any,
+    ) -> Gridding:
+        """As `grid`, but gives the cells as they are finished: iterate, then read `.grid`."""
+        prompts = [self.as_prompt(one) for one in _several(prompt)]
+        made = (base or Settings()).replace(**{"max_tokens": max_tokens, **knobs})
+        return Gridding(self, plan_grid(prompts, made, vary=vary, settings=settings, seeds=seeds), watch=watch)
 
     def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""

@@ -8,7 +8,6 @@ that they stay comparable roll by roll.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import queue
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +17,12 @@ from types import TracebackType
 from typing import Any
 
 from tsumami.engine.batcher import Ticket
-from tsumami.errors import RunFileError, SettingsError, TsumamiError
+from tsumami.errors import RunFileError, TsumamiError
 from tsumami.explain.alignment import Alignment, align, check_lanes
 from tsumami.explain.divergence import Divergence, divergence, parting
 from tsumami.explain.metrics import Metrics, metrics
-from tsumami.knobs import KNOBS, get
+from tsumami.explain.points import check_given, settings_of
+from tsumami.knobs import KNOBS
 from tsumami.runs import Prompt, Run, Step
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Generation
@@ -83,28 +83,14 @@ def plan(
     Raises:
         SettingsError: not 2 to 8 lanes, both `vary` and `settings`, an empty list, or a value that a knob cannot have.
     """
-    if vary and settings:
-        raise SettingsError("vary and settings were both given; give one of them")
-    for name, values in {"vary": vary, "settings": settings, "seeds": seeds, **(vary or {})}.items():
-        if values is not None and (isinstance(values, str) or not len(values)):
-            raise SettingsError(f"{name} = {values!r}: needs a list with at least one value")
+    check_given(vary, settings, seeds=seeds)
     sizes = [len(values) for values in (prompts, settings, seeds, *(vary or {}).values()) if values is not None]
     check_lanes(math.prod(sizes))
     base = base.replace(seed=effective_seed(base))
-    made = [_with(base, one) for one in settings or _combinations(vary or {})]
+    made = settings_of(base, vary, settings)
     if seeds is not None:
         made = [one.replace(seed=seed) for one in made for seed in seeds]
     return tuple(LanePlan(prompt, one) for prompt in prompts for one in made)
-
-
-def _combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    names = [get(name).name for name in vary]
-    return [dict(zip(names, values, strict=True)) for values in itertools.product(*vary.values())]
-
-
-def _with(base: Settings, given: Settings | Mapping[str, Any]) -> Settings:
-    made = given if isinstance(given, Settings) else base.replace(**given)
-    return made.replace(seed=base.seed) if made.seed < 0 else made
 
 
 class Comparing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -66,7 +66,13 @@ def metrics(run: Run, other: Run | None = None) -> Metrics:
 
     distinct-n: Li et al. 2016, A Diversity-Promoting Objective Function, https://arxiv.org/abs/1510.03055
     """
-    tokens, series = run.tokens, _series(run)
+    found = measured(run.tokens, [step.p_raw for step in run.steps], [step.entropy for step in run.steps])
+    return found if other is None else replace(found, shared_prefix=shared_prefix([run, other]))
+
+
+def measured(tokens: tuple[int, ...], p_raw: Sequence[float], entropy: Sequence[float]) -> Metrics:
+    """The same from each token's id, its probability under the model, and the entropy there in bits."""
+    series = _series(tokens, p_raw, entropy)
     mean = math.fsum(series.logprob) / len(tokens) if tokens else None
     return Metrics(
         tokens=len(tokens),
@@ -78,7 +84,7 @@ def metrics(run: Run, other: Run | None = None) -> Metrics:
         distinct_3=_distinct(tokens, 3),
         repeated_ngrams=sum(series.repeated) / (len(tokens) - _REPEAT + 1) if len(tokens) >= _REPEAT else None,
         longest_repeat=_longest_repeat(tokens),
-        shared_prefix=None if other is None else shared_prefix([run, other]),
+        shared_prefix=None,
         series=series,
     )
 
@@ -98,10 +104,9 @@ def identities(run: Run) -> list[tuple[int, bytes]]:
     return [(step.id, step.piece) for step in run.steps]
 
 
-def _series(run: Run) -> Series:
-    logprob = tuple(math.log(max(step.p_raw, SMALLEST)) for step in run.steps)
+def _series(tokens: tuple[int, ...], p_raw: Sequence[float], entropy: Sequence[float]) -> Series:
+    logprob = tuple(math.log(max(p, SMALLEST)) for p in p_raw)
     places = np.arange(1, len(logprob) + 1)
-    tokens = run.tokens
     seen: set[tuple[int, ...]] = set()
     repeated = []
     for end in range(1, len(tokens) + 1):
@@ -111,7 +116,7 @@ def _series(run: Run) -> Series:
     different = [len(set(tokens[:end])) for end in range(1, len(tokens) + 1)]
     return Series(
         logprob=logprob,
-        entropy=tuple(step.entropy for step in run.steps),
+        entropy=tuple(entropy),
         perplexity=tuple(np.exp(-np.cumsum(logprob) / places).tolist()),
         distinct_1=tuple((np.asarray(different) / places).tolist()),
         repeated=tuple(repeated),

@@ -26,8 +26,8 @@ from tsumami.errors import CancelledError, EmptyPromptError, PromptError, Prompt
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
+from tsumami.runs.ending import Ending
 from tsumami.runs.run import Alternative, Receipt, Run, Step, StopReason, Timings
-from tsumami.runs.text import TextStream
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.draw import Rolls
@@ -215,7 +215,7 @@ class Generation:
         emit: Callable[[Step], None],
         decider: Decider | None = None,
     ) -> None:
-        _check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
+        check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
         self._emit = emit
         self._keep_ledgers = ledgers
@@ -232,11 +232,7 @@ class Generation:
             begun=prompt.begun,
         )
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
-        self._text = TextStream(settings.stop)
-        room = backend.n_ctx - len(prompt.tokens)
-        wanted = settings.max_tokens
-        self._limit = min(wanted, room) if wanted else room
-        self._limit_reason: StopReason = "length" if wanted and wanted <= room else "context"
+        self._ending = Ending(backend, prompt.tokens, settings)
         self._steps: list[Step] = []
         self._ledgers: list[Ledger] = []
         self._stop_string: str | None = None
@@ -273,23 +269,15 @@ class Generation:
     def _take(self, decision: Decision) -> StopReason | None:
         """Make the step of a decision and emit it; the reason to stop, if there is one."""
         tokenizer, token = self._backend.tokenizer, decision.choice.pick.token
-        data = tokenizer.piece(token)
-        reason: StopReason | None = None
-        if tokenizer.is_eog(token):
-            reason = "eog"
-        elif len(self._steps) + 1 >= self._limit:
-            reason = self._limit_reason
-        shown = b"" if tokenizer.is_control(token) or reason == "eog" else data
-        released = self._text.feed(shown, final=reason is not None)
-        if released.stop is not None:
-            self._stop_string, reason = released.stop, "stop"
-        step = _step(decision, data, released.text, tokenizer.piece)
+        taken = self._ending.take(token)
+        self._stop_string = taken.stop_string
+        step = _step(decision, tokenizer.piece(token), taken.text, tokenizer.piece)
         self._steps.append(step)
         self._emit(step)
-        return reason
+        return taken.reason
 
     def _finish(self, reason: StopReason) -> Run:
-        left = self._text.feed(b"", final=True).text if reason in ("cancelled", "dead_end") else ""
+        left = self._ending.rest() if reason in ("cancelled", "dead_end") else ""
         if left and self._steps:
             self._steps[-1] = replace(self._steps[-1], text=self._steps[-1].text + left)
         end = time.perf_counter()
@@ -332,7 +320,12 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
     )
 
 
-def _check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
+def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
+    """Refuse a prompt that no run can start from.
+
+    Raises:
+        PromptError: it is empty, too long for the context, or holds a token that the model does not have.
+    """
     if not prompt.tokens:
         raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
     if len(prompt.tokens) >= n_ctx:
