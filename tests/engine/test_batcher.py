@@ -189,6 +189,19 @@ def test_programs_that_together_need_more_than_is_free_all_get_on(
         assert np.array_equal(ticket.result(PATIENCE).last, tiny_reference.rows(text(i, 10))[-1])
 
 
+def test_a_second_crowd_that_fills_the_cache_computes_nothing_twice(make_engine: MakeEngine) -> None:
+    engine = make_engine(n_cells=256)
+    watched = Watched(engine)
+    for crowd in (1, 2):
+        watched.batches.clear()
+        watched.gate.clear()
+        tickets = [engine.submit(greedy(text(10 * crowd + i, 4), 21)) for i in range(8)]
+        watched.gate.set()
+        for ticket in tickets:
+            ticket.result(PATIENCE)
+        assert watched.tokens == 8 * (4 + 20)
+
+
 def test_a_hundred_feeds_in_one_yield_share_64_slots(make_engine: MakeEngine, tiny_reference: Reference) -> None:
     engine = make_engine(n_cells=1024, slots=64)
 

@@ -59,7 +59,15 @@ class Desk:
         self.n_slots = n_slots
         self.cache = Cache(self.memory, n_cells=n_cells, n_slots=n_slots, reuse=reuse, partial=partial)
 
-    def feed(self, sequence: Sequence, tokens: list[int], rank: int = 0, busy: frozenset[int] = frozenset()) -> int:
+    def feed(
+        self,
+        sequence: Sequence,
+        tokens: list[int],
+        rank: int = 0,
+        busy: frozenset[int] = frozenset(),
+        *,
+        beside: bool = False,
+    ) -> int:
         """Compute `tokens` after `sequence`; returns how many of all came from the cache, or -1: not now."""
         target = [*sequence.tokens, *tokens]
         while True:
@@ -73,7 +81,7 @@ class Desk:
                 break
             if busy or not self.cache.make_room(len(target) - have, rank, {slot.number}):
                 return -1
-        self.cache.append(slot, target[have:])
+        self.cache.append(slot, target[have:], beside=beside)
         self.memory.decode(slot.number, have, target[have:])
         self.cache.keep(slot, have)
         sequence._tokens[:] = target
@@ -347,6 +355,21 @@ def test_while_a_quarter_of_the_cells_is_free_every_cache_is_kept() -> None:
             desk.feed(sequence, [i, 1, 2])
     desk.cache.make_ready()
     assert [desk.feed(Sequence(), [i, 1, 2]) for i in (0, 5)] == [2, 2]
+
+
+def test_after_a_crowd_as_many_cells_are_made_free_as_it_took() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    for i in range(6):
+        with Sequence() as sequence:
+            desk.feed(sequence, [i, 1, 2], beside=i > 0)
+    desk.cache.make_ready()
+    assert desk.cache.free_cells == 15
+    assert [slot.tokens[0] for slot in desk.cache._slots.values()] == [3, 4, 5]
+    desk.check()
+    with Sequence() as alone:
+        desk.feed(alone, [9, 1, 2])
+    desk.cache.make_ready()
+    assert len(desk.cache._slots) == 4, "one alone needs no such room"
 
 
 def test_a_collection_cuts_what_could_not_be_continued_and_it_is_computed_again() -> None:

@@ -447,7 +447,7 @@ class Engine:
                 if output:
                     outputs.append((piece.job, len(batch)))
                 batch.append(DecodeRow(token, position, piece.slot.number, output))
-            self._cache.append(piece.slot, tokens)
+            self._cache.append(piece.slot, tokens, beside=len(pieces) > 1)
         self._compute(batch, hidden)
         for piece in pieces:
             self._cache.keep(piece.slot, piece.start)

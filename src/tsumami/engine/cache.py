@@ -75,6 +75,7 @@ class Cache:
         self._free_numbers = list(range(n_slots - 1, -1, -1))
         self._by_sequence: weakref.WeakKeyDictionary[Sequence, Slot] = weakref.WeakKeyDictionary()
         self._clock = itertools.count(1)
+        self._crowd = 0  # cells that sequences side by side have taken since `make_ready`, and half of those before
 
     @property
     def n_cells(self) -> int:
@@ -188,9 +189,12 @@ class Cache:
         self._by_sequence[sequence] = slot
         return slot
 
-    def append(self, slot: Slot, tokens: Tokens[int]) -> None:
-        """Note that `tokens` are about to be decoded into `slot`; there must be `free_cells` for them."""
+    def append(self, slot: Slot, tokens: Tokens[int], *, beside: bool = False) -> None:
+        """Note that `tokens` are about to be decoded into `slot`, `beside` others or alone; there must be `free_cells`
+        for them.
+        """
         cells = self._pool.take(len(tokens))
+        self._crowd += len(cells) if beside else 0
         assert not slot.cells or slot.cells[-1] < cells[0], "cells of a sequence must ascend"
         slot.tokens.extend(tokens)
         slot.cells.extend(cells)
@@ -218,15 +222,18 @@ class Cache:
         return self._pool.free > before
 
     def make_ready(self) -> None:
-        """While nobody is at work and less than a quarter of the cells is free: make it half, the oldest caches first.
+        """While nobody is at work: if less than a quarter of the cells is free, make it half, the oldest caches first;
+        after a crowd as many as it took, because the next may be as large.
 
-        A collection now cuts no open sequence that is about to be continued; one in the middle of a crowd would. What
-        it costs is that a cache above the new frontier serves again only when the frontier has passed it.
+        A collection now cuts no open sequence that is about to be continued. In the middle of a crowd it would cut all
+        of them, and computing them again would take as long as the crowd itself. What it costs is that a cache above
+        the new frontier serves again only when the frontier has passed it.
         """
-        half = self._pool.size // 2
-        if self._pool.free >= self._pool.size // _WORTHWHILE:
+        crowd, self._crowd = min(self._crowd, self._pool.size), self._crowd // 2
+        if self._pool.free >= max(self._pool.size // _WORTHWHILE, crowd):
             return
-        while self._pool.free + self._pool.dead < half and self._evict_one(0, set(), closed_only=True):
+        wanted = max(self._pool.size // 2, crowd)
+        while self._pool.free + self._pool.dead < wanted and self._evict_one(0, set(), closed_only=True):
             pass
         self._collect()
 
