@@ -1,9 +1,11 @@
 """A crowd: 32 runs with different settings from one prompt, generated side by side.
 
 Ours: 32 `Model.stream`s handed in one after another by one thread, every Step made; timed from the first hand-in until
-the last run is finished. No two have the same settings, all modes but contrastive search (which decodes top_k tokens
-per token) are among them, and the end-of-generation tokens are biased away so that each run has its full length. The
-cache is as large as the crowd needs, so every round has to throw out what the one before left there.
+the last run is finished. Two crowds: a *grid* of eight temperatures and four top_p, all else by default, as people
+sweep; and a *mixed* one of all modes but contrastive search (which decodes top_k tokens per token), a quarter of which
+has no top_k, so that llama.cpp sorts the whole vocabulary for eight of the 32. The end-of-generation tokens are biased
+away so that each run has its full length. The cache is as large as a crowd needs, so every round has to throw out what
+the one before left there.
 
 A bare loop: `llama_decode` over the very tokens that ours chose, 32 to a call, same context parameters, threads and
 environment; the prompt lies in the cache of both and each sequence decodes its last token itself. `default` is the same
@@ -17,10 +19,12 @@ the bare loop with default parameters, shows how much that alone is worth.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -47,25 +51,31 @@ def measure(options: Options) -> list[Table]:
         facts = ours.facts
         prompt = ours.ask("tokenize", text=PROMPT)
         assert len(prompt) <= _MOST_PROMPT, f"the prompt has {len(prompt)} tokens"
-        settings = crowd_settings(options.tokens, facts["eog"])
-        tokens = ours.ask("crowd", prompt=prompt, settings=settings)["tokens"]
-        count = sum(map(len, tokens))
+        crowds = {
+            "mixed": mixed_settings(options.tokens, facts["eog"]),
+            "grid": grid_settings(options.tokens, facts["eog"]),
+        }
+        tokens = {name: ours.ask("crowd", prompt=prompt, settings=crowd)["tokens"] for name, crowd in crowds.items()}
+        count = CROWD * options.tokens
         sizes = facts["options"]
         bare = stack.enter_context(Worker("bare", environment=facts["environment"], path=facts["path"], options=sizes))
         per_sequence = -(-(len(prompt) + options.tokens + 1) // 256) * 256
         roomy = sizes | {"n_sequences": CROWD, "n_cells": CROWD * per_sequence}
         default = stack.enter_context(Worker("bare", path=facts["path"], options=roomy, parameters="default"))
 
-        def ours_turn() -> float:
-            made = ours.ask("crowd", prompt=prompt, settings=settings)
-            assert made["tokens"] == tokens, "the same runs gave other tokens"
-            return count / made["seconds"]
+        def ours_turn(crowd: str) -> float:
+            made = ours.ask("crowd", prompt=prompt, settings=crowds[crowd])
+            assert made["tokens"] == tokens[crowd], "the same runs gave other tokens"
+            return count / float(made["seconds"])
 
-        contenders = {
-            "ours": ours_turn,
-            "bare": lambda: count / bare.ask("crowd", prompt=prompt, tokens=tokens),
-            "default": lambda: count / default.ask("crowd", prompt=prompt, tokens=tokens),
-        }
+        def bare_turn(worker: Worker, crowd: str) -> float:
+            return count / float(worker.ask("crowd", prompt=prompt, tokens=tokens[crowd]))
+
+        contenders: dict[str, Callable[[], float]] = {}
+        for crowd in crowds:
+            contenders[f"ours, {crowd}"] = functools.partial(ours_turn, crowd)
+            contenders[f"bare, {crowd}"] = functools.partial(bare_turn, bare, crowd)
+        contenders["default"] = functools.partial(bare_turn, default, "grid")
         alone: dict[str, list[float]] = {}
         server_facts: dict[str, Any] = {}
         if SERVER_PYTHON.exists():
@@ -82,11 +92,12 @@ def measure(options: Options) -> list[Table]:
             server_facts = server.facts
             drive = Driver(server_facts["address"], prompt)
             drive.fill_slots()
-            contenders["server"] = lambda: drive.crowd(settings)
-            own = tokens[0]
+            for crowd, settings in crowds.items():
+                contenders[f"server, {crowd}"] = functools.partial(drive.crowd, settings)
+            own, first = tokens["grid"][0], crowds["grid"][0]
             alone = in_turns(
                 {
-                    "server": lambda: drive.one(settings[0]),
+                    "server": lambda: drive.one(first),
                     "default": lambda: len(own) / default.ask("crowd", prompt=prompt, tokens=[own]),
                 },
                 max(2, options.rounds // 2),
@@ -97,7 +108,20 @@ def measure(options: Options) -> list[Table]:
     return [_table(found, alone, server_facts)]
 
 
-def crowd_settings(count: int, eog: list[int]) -> list[dict[str, Any]]:
+def grid_settings(count: int, eog: list[int]) -> list[dict[str, Any]]:
+    """32 settings: eight temperatures by four top_p."""
+    return [
+        {"max_tokens": count, "seed": 0, "temperature": temperature, "top_p": top_p, "logit_bias": _away(eog)}
+        for temperature in (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0)
+        for top_p in (0.7, 0.8, 0.9, 0.95)
+    ]
+
+
+def _away(eog: list[int]) -> dict[str, str]:
+    return {str(token): "-inf" for token in eog}
+
+
+def mixed_settings(count: int, eog: list[int]) -> list[dict[str, Any]]:
     """32 settings, all different: warm and cold, wide and narrow, with and without penalties, greedy, mirostat."""
     made = []
     for number in range(CROWD):
@@ -110,7 +134,7 @@ def crowd_settings(count: int, eog: list[int]) -> list[dict[str, Any]]:
             "min_p": (0.05, 0.0, 0.1)[number % 3],
             "repeat_penalty": (1.1, 1.0, 1.2)[number % 3],
             "typical_p": (1.0, 0.95)[number % 2],
-            "logit_bias": {str(token): "-inf" for token in eog},
+            "logit_bias": _away(eog),
         }
         if number % 8 == 6:
             one["mirostat_mode"] = 1 + number // 8 % 2
@@ -170,16 +194,19 @@ class Driver:
 def _table(found: dict[str, list[float]], alone: dict[str, list[float]], server: dict[str, Any]) -> Table:
     speed = {name: statistics.median(values) for name, values in found.items()}
     rows = [
-        Row(
-            "ours / bare batched loop, same parameters",
-            ">= 0.9",
-            ratio(found["ours"], found["bare"]),
-            {"ours tok/s in sum": speed["ours"], "bare": speed["bare"]},
+        *(
+            Row(
+                f"ours / bare batched loop, {crowd}",
+                ">= 0.9",
+                ratio(found[f"ours, {crowd}"], found[f"bare, {crowd}"]),
+                {"ours tok/s in sum": speed[f"ours, {crowd}"], "bare": speed[f"bare, {crowd}"]},
+            )
+            for crowd in ("grid", "mixed")
         ),
         Row(
-            "ours / bare batched loop, the library's default parameters",
+            "ours / bare batched loop, the library's default parameters, grid",
             None,
-            ratio(found["ours"], found["default"]),
+            ratio(found["ours, grid"], found["default"]),
             {"bare": speed["default"]},
         ),
     ]
@@ -187,11 +214,17 @@ def _table(found: dict[str, list[float]], alone: dict[str, list[float]], server:
         note = f"llama-server was not measured: {SERVER_PYTHON} is not there; `make bench` sets it up."
         return Table("batch", f"{CROWD} runs at once, tokens per second in sum as a ratio", rows, note)
     rows += [
-        Row(
-            f"ours / llama-server with {CROWD} slots",
-            "> 1",
-            ratio(found["ours"], found["server"]),
-            {"llama-server": speed["server"], "prompt tokens it computed per request": server["prompt_computed"]},
+        *(
+            Row(
+                f"ours / llama-server with {CROWD} slots, {crowd}",
+                "> 1",
+                ratio(found[f"ours, {crowd}"], found[f"server, {crowd}"]),
+                {
+                    "llama-server": speed[f"server, {crowd}"],
+                    "prompt tokens it computed per request": server["prompt_computed"],
+                },
+            )
+            for crowd in ("grid", "mixed")
         ),
         Row(
             "llama-server with one request / bare loop alone, default parameters",

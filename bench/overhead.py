@@ -11,7 +11,7 @@ whose vocabulary of 262,144 makes every pass over a row five times as long, wher
 
 from __future__ import annotations
 
-from bench.batch import CROWD, crowd_settings
+from bench.batch import CROWD, mixed_settings
 from bench.options import PROMPT, Options
 from bench.report import Row, Table
 from bench.workers import ContenderError, Worker
@@ -38,7 +38,7 @@ def _account(options: Options, model: str) -> Table:
         one = [{"max_tokens": options.tokens, "seed": 1, "logit_bias": {str(token): "-inf" for token in facts["eog"]}}]
         alone = ours.ask("between", prompt=prompt, settings=one, rounds=options.rounds)
         crowd = ours.ask(
-            "between", prompt=prompt, settings=crowd_settings(_CROWD_TOKENS, facts["eog"]), rounds=_CROWD_ROUNDS
+            "between", prompt=prompt, settings=mixed_settings(_CROWD_TOKENS, facts["eog"]), rounds=_CROWD_ROUNDS
         )
         found = ours.ask("account", prompt=prompt, count=options.tokens)
     parts = {name: spent for name, spent in found["parts"].items() if spent >= _SMALLEST}
