@@ -1,41 +1,34 @@
-"""The icicle of a knob map: the knob's value across, tokens downward, a column for each text.
+"""The icicle of a knob map as a chart: the knob's value across, tokens downward, a column for each text.
 
 Guarantee: every cell that is at least a fifth of a pixel wide is drawn, from its first to its last value; a label
-appears where it fits, whole. Tokens that only together make a character are one cell. What was not followed is empty
-and says so on hover.
+appears where it fits, whole. What was not followed is grey and says so. Where cells stand is icicle_cells.py's, as on
+the interactive page.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 import altair as alt
 
+from tsumami.charts.icicle_cells import PALETTE, Cell, Extent, cells, colour, extents, label
+from tsumami.charts.icicle_page import icicle_facts
 from tsumami.charts.look import FONT, data
-from tsumami.explain.knob_map import KnobMap, MapPiece
+from tsumami.charts.words import Language, word
+from tsumami.explain.knob_map import KnobMap
+from tsumami.knobs import get
 
 __all__ = ["icicle"]
 
-_COLOURS: Final = 20
 _WIDE: Final = 0x2E80  # from here on characters are as wide as high
+_OPEN: Final = "#e7e9ec"
+_SHORTEST: Final = 4  # rows under a text that was not followed at all
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """Tokens first .. last of all texts that begin with `tokens`, from `low` to `high`."""
-
-    tokens: tuple[int, ...]
-    first: int
-    last: int
-    text: str
-    low: float
-    high: float
-
-
-def icicle(found: KnobMap, *, width: int = 1100, row_height: int = 22, title: str = "") -> alt.LayerChart:
+def icicle(
+    found: KnobMap, *, width: int = 1100, row_height: int = 22, title: str = "", language: Language = "en"
+) -> alt.LayerChart:
     """The chart of a map.
 
     Args:
@@ -43,71 +36,90 @@ def icicle(found: KnobMap, *, width: int = 1100, row_height: int = 22, title: st
         width: of the drawing, in pixels.
         row_height: of a token, in pixels.
         title: above it (default: the knob, its range, and how much of it is covered).
+        language: of the title and the axes.
     """
-    share = (found.high - found.low) / width
-    cells = [cell for cell in _cells(found) if cell.high - cell.low >= share / 5]
-    deep = max((cell.last + 1 for cell in cells), default=1)
-    heading = title or f"{found.knob} {found.low:g} – {found.high:g} · {len(found.texts)} · {found.coverage:.1%}"
-    base = alt.Chart(data(_row(cell, share) for cell in cells)).encode(
-        x=alt.X("low:Q", title=found.knob, scale=alt.Scale(domain=[found.low, found.high], nice=False)),
-        x2="high:Q",
-        y=alt.Y("first:Q", title="token", scale=alt.Scale(domain=[0, deep], reverse=True, nice=False)),
-        y2="after:Q",
-        tooltip=["text:N", "low:Q", "high:Q", "first:Q"],
+    places = extents(found)
+    low, high = places[0].left, places[-1].right
+    share = (high - low) / width
+    deep = max((len(piece.tokens) for piece in found.pieces), default=0)
+    rest = [index for index, piece in enumerate(found.pieces) if not piece.finished]
+    deep = max(1, min(found.max_tokens, deep + _SHORTEST) if rest else deep)
+    rows = [_row(found, cell, places, share) for cell in cells(found) if _width(cell, places) >= share / 5]
+    heading = title or f"{found.knob} {found.low:g} – {found.high:g} · {icicle_facts(found, language)}"
+    grey = f"{word(language, 'icicle.grey')}" if rest else ""
+    x = alt.X("left:Q", title=found.knob, scale=alt.Scale(domain=[low, high], nice=False), axis=_axis(found, places))
+    y = alt.Y(
+        "first:Q", title=word(language, "token"), scale=alt.Scale(domain=[0, deep], reverse=True, nice=False),
+        axis=alt.Axis(format="d", tickMinStep=1),
+    )  # fmt: skip
+    layers = [
+        alt.Chart(data(_unfollowed(found, places, rest, deep))).mark_rect(color=_OPEN).encode(
+            x=x, x2="right:Q", y=y, y2="after:Q", tooltip=["text:N", "values:N"]
+        ),
+        *_cells_and_labels(rows, x, y, row_height),
+    ]  # fmt: skip
+    chart = alt.layer(*layers).properties(
+        width=width, height=row_height * deep, title=alt.TitleParams(heading, subtitle=grey, anchor="start")
     )
+    return cast(alt.LayerChart, chart.configure(font=FONT).configure_axis(grid=False).configure_view(stroke=None))
+
+
+def _axis(found: KnobMap, places: list[Extent]) -> alt.Axis:
+    if get(found.knob).kind != "int":
+        return alt.Axis()
+    few = places[-1].right - places[0].left <= 40
+    return alt.Axis(format="d", tickMinStep=1, tickCount=int(found.high - found.low) + 1 if few else 20)
+
+
+def _cells_and_labels(rows: list[dict[str, Any]], x: alt.X, y: alt.Y, row_height: int) -> list[alt.Chart]:
+    base = alt.Chart(data(rows))
     boxes = base.mark_rect(stroke="white", strokeWidth=0.5).encode(
-        color=alt.Color("colour:N", legend=None, scale=alt.Scale(scheme="tableau20", domain=list(range(_COLOURS))))
-    )
+        x=x, x2="right:Q", y=y, y2="after:Q", tooltip=["text:N", "values:N", "number:Q"],
+        color=alt.Color(
+            "colour:O", legend=None, scale=alt.Scale(domain=list(range(len(PALETTE))), range=list(PALETTE))
+        ),
+    )  # fmt: skip
     labels = (
         base.transform_filter("datum.fits")
         .mark_text(font=FONT, fontSize=min(12, row_height - 6), color="#1b1b1b")
-        .encode(x="middle:Q", y="centre:Q", x2=alt.Undefined, y2=alt.Undefined, text="text:N")
+        .encode(x="middle:Q", y="centre:Q", text="text:N")
     )
-    chart = alt.layer(boxes, labels).properties(width=width, height=row_height * deep, title=heading)
-    return cast(alt.LayerChart, chart.configure(font=FONT).configure_axis(grid=False))
+    return [boxes, labels]
 
 
-def _row(cell: _Cell, share: float) -> dict[str, Any]:
-    room = (cell.high - cell.low) / share
-    needs = sum(13 if ord(character) >= _WIDE else 7 for character in cell.text) + 4
+def _width(cell: Cell, places: list[Extent]) -> float:
+    return places[cell.end].right - places[cell.begin].left
+
+
+def _row(found: KnobMap, cell: Cell, places: list[Extent], share: float) -> dict[str, Any]:
+    text = label(cell.text)
+    needs = sum(13 if ord(character) >= _WIDE else 7 for character in text) + 4
+    left, right = places[cell.begin].left, places[cell.end].right
     return {
-        "text": cell.text,
-        "low": cell.low,
-        "high": cell.high,
+        "text": text,
+        "left": left,
+        "right": right,
+        "values": f"{found.pieces[cell.begin].low} – {found.pieces[cell.end].last}",
         "first": cell.first,
         "after": cell.last + 1,
-        "middle": (cell.low + cell.high) / 2,
+        "number": cell.first + 1,
+        "middle": (left + right) / 2,
         "centre": (cell.first + cell.last + 1) / 2,
-        "colour": zlib.crc32(cell.text.encode()) % _COLOURS,
-        "fits": room >= needs,
+        "colour": colour(cell.text),
+        "fits": (right - left) / share >= needs,
     }
 
 
-def _cells(found: KnobMap) -> Iterator[_Cell]:
-    """Cells, neighbours with the same beginning as one."""
-    open_cells: list[_Cell] = []
-    for piece in found.pieces:
-        made = [_Cell(piece.tokens[: b + 1], a, b, text, piece.low, piece.high) for a, b, text in _units(piece)]
-        for index, cell in enumerate(made):
-            if index < len(open_cells) and open_cells[index].tokens == cell.tokens:
-                before = open_cells[index]
-                made[index] = _Cell(cell.tokens, cell.first, cell.last, cell.text, before.low, cell.high)
-        kept = {(cell.tokens, cell.low) for cell in made}
-        yield from (cell for cell in open_cells if (cell.tokens, cell.low) not in kept)
-        open_cells = made
-    yield from open_cells
-
-
-def _units(piece: MapPiece) -> Iterator[tuple[int, int, str]]:
-    """First and last token of each part that is whole characters, and its text with spaces and line ends visible."""
-    first, held = 0, b""
-    for index, part in enumerate(piece.pieces):
-        held += part
-        try:
-            text = held.decode()
-        except UnicodeDecodeError as error:
-            if error.reason == "unexpected end of data" and index + 1 < len(piece.pieces):
-                continue
-            text = held.decode("utf-8", "replace")
-        yield first, index, text.strip(" ").replace("\n", "⏎") or "␣"
-        first, held = index + 1, b""
+def _unfollowed(found: KnobMap, places: list[Extent], rest: Iterable[int], deep: int) -> list[dict[str, Any]]:
+    """What lies below the pieces that were not followed to their end."""
+    return [
+        {
+            "text": "…",
+            "left": places[index].left,
+            "right": places[index].right,
+            "values": f"{found.pieces[index].low} – {found.pieces[index].last}",
+            "first": len(found.pieces[index].tokens),
+            "after": deep,
+        }
+        for index in rest
+    ]

@@ -1,0 +1,103 @@
+"""The layout of an icicle, for whoever draws it: which token stands where.
+
+Guarantee: cells are whole characters (tokens that only together make one are one cell); neighbouring texts share the
+cells of their common beginning; a cell reaches from the left end of its first piece to the right end of its last one,
+and pieces leave no gap. An integer knob's value is as wide as the distance to the next: it reaches half way to either
+side. One token has one colour, wherever it stands and whoever draws it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from tsumami.charts.pieces import Group, groups
+from tsumami.explain.knob_map import KnobMap, MapPiece
+from tsumami.knobs import get
+
+__all__ = ["PALETTE", "Cell", "Extent", "cells", "colour", "extents", "handy", "label"]
+
+#: Twenty calm colours under dark letters: ten hues, each light and less light.
+PALETTE: Final = (
+    "#aecbea", "#f6cfa4", "#b5dcb1", "#f3b8b4", "#d2c3e6", "#d9c3b5", "#f3c9e0", "#cfd3d8", "#e6e2a3", "#aadfe3",
+    "#86b0dc", "#eab06d", "#8fc58a", "#e68f89", "#b49cd6", "#bf9f8b", "#e3a0c8", "#aab1ba", "#cfc866", "#7ac5cc",
+)  # fmt: skip
+
+
+class Extent(NamedTuple):
+    """From where to where something is drawn, in values of the knob."""
+
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Tokens first .. last of the pieces begin .. end of a map, all included, and their text."""
+
+    begin: int
+    end: int
+    first: int
+    last: int
+    text: str
+
+
+def cells(found: KnobMap) -> Iterator[Cell]:
+    """All cells of a map; those of neighbours with the same beginning as one."""
+    open_cells: list[Cell] = []
+    before: MapPiece | None = None
+    for index, piece in enumerate(found.pieces):
+        common = _common(before, piece)
+        kept = [cell for cell in open_cells if cell.last < common]
+        made = groups(piece.pieces)
+        while kept and not _same(kept[-1], made[len(kept) - 1]):
+            kept.pop()
+        yield from open_cells[len(kept) :]
+        grown = [Cell(cell.begin, index, cell.first, cell.last, cell.text) for cell in kept]
+        new = [Cell(index, index, group.start, group.stop - 1, group.text) for group in made[len(kept) :]]
+        open_cells, before = grown + new, piece
+    yield from open_cells
+
+
+def _same(cell: Cell, group: Group) -> bool:
+    return (cell.first, cell.last, cell.text) == (group.start, group.stop - 1, group.text)
+
+
+def _common(before: MapPiece | None, piece: MapPiece) -> int:
+    """How many tokens two pieces begin with in common."""
+    if before is None:
+        return 0
+    pairs = zip(before.tokens, piece.tokens, strict=False)
+    shorter = min(len(before.tokens), len(piece.tokens))
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), shorter)
+
+
+def extents(found: KnobMap) -> list[Extent]:
+    """Where each piece is drawn."""
+    if get(found.knob).kind == "int":
+        return [Extent(piece.low - 0.5, piece.last + 0.5) for piece in found.pieces]
+    return [Extent(piece.low, piece.high) for piece in found.pieces]
+
+
+def label(text: str) -> str:
+    """A cell's text as it is written into it: line ends visible, spaces at its ends left out."""
+    return text.strip(" ").replace("\n", "⏎").replace("\t", "⇥") or "␣"
+
+
+def colour(text: str) -> int:
+    """The number of a text's colour in `PALETTE`."""
+    return zlib.crc32(text.encode()) % len(PALETTE)
+
+
+def handy(piece: MapPiece) -> float:
+    """The value of a piece that is quickest to type: the fewest digits, and of these the nearest to the middle."""
+    middle = (piece.low + piece.last) / 2
+    if isinstance(piece.low, int) and isinstance(piece.last, int):
+        return round(middle) if piece.low <= round(middle) <= piece.last else piece.low
+    for digits in range(10):
+        value = round(middle, digits)
+        if piece.low <= value <= piece.last:
+            return value
+    return piece.low
