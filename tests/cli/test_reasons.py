@@ -75,8 +75,12 @@ def test_compare_shows_texts_measures_and_sentences_in_80_columns(
     written = page.read_text("utf-8")
     assert f'<html lang="{lang}">' in written
     assert "temperature=0.8" in written
-    assert "<mark>" in written
-    assert not re.search(r"https?://|<script|src=|@import", written)
+    assert 'class="other"' in written, "what differs is marked"
+    assert written.count("<svg") == 4, "each measure over the tokens"
+    assert "u = 0." in written, "the roll at which they part"
+    for word in ("トークン" if lang == "ja" else "token", "パープレキシティ" if lang == "ja" else "perplexity"):
+        assert word in written
+    assert not re.search(r"<script|src=|@import|url\(|href=", written)
 
 
 def test_what_a_prompt_holds_is_text_on_the_page(invoke: Any, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ class CompareTab:
         shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]
         piece = model.tokenizer.piece
         partings = "".join(
-            compare_view.parting(texts, piece, one, (shown[0], name))
+            charts.parting(piece, one, (shown[0], name), language)
             for one, name in zip(found.divergences, shown[1:], strict=True)
         )
         return (

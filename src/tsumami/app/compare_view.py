@@ -12,8 +12,7 @@ from typing import Final
 
 from tsumami import charts
 from tsumami.app.texts import Texts
-from tsumami.explain import Divergence, Metrics, align, divergence
-from tsumami.explain.account import account
+from tsumami.explain import Metrics, align, divergence
 from tsumami.runs import Run
 
 _MEASURES: Final = (
@@ -26,24 +25,7 @@ def pair(texts: Texts, piece: charts.Piece, runs: tuple[Run, Run], names: tuple[
     """Two runs side by side, and why they part."""
     columns = [charts.Column(name, run) for name, run in zip(names, runs, strict=True)]
     beside = charts.side_by_side(columns, align(runs), texts.language)
-    return f"{beside}{parting(texts, piece, divergence(*runs), names)}"
-
-
-def parting(texts: Texts, piece: charts.Piece, found: Divergence, names: tuple[str, str]) -> str:
-    """Why two lanes part: the sentence, and both final lines under the roll."""
-    said = (
-        f'<p class="why"><b>{escape(names[0])} ↔ {escape(names[1])}</b>\n{escape(texts.pick(found.ja, found.en))}</p>'
-    )
-    if found.at_a is None or found.at_b is None:
-        return said
-    lines = [
-        charts.Line.of(account(outcome.ledger, outcome.mode, count=1), name)
-        for outcome, name in zip((found.at_a, found.at_b), names, strict=True)
-    ]
-    if found.at_a.u == found.at_b.u:
-        return said + charts.roll_strip(lines, found.at_a.u, piece, texts.language)
-    rolls = zip(lines, (found.at_a.u, found.at_b.u), strict=True)
-    return said + "".join(charts.roll_strip([line], u, piece, texts.language) for line, u in rolls)
+    return f"{beside}{charts.parting(piece, divergence(*runs), names, texts.language)}"
 
 
 def measures(texts: Texts, names: Sequence[str], found: Sequence[Metrics]) -> str:

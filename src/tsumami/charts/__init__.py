@@ -13,6 +13,7 @@ from tsumami.charts.look import COLOURS, inline
 from tsumami.charts.measures import MEASURES, measure_line, measure_lines
 from tsumami.charts.microscope import Piece, ledger_picture, ledger_table
 from tsumami.charts.next_token import next_token_bars, next_token_picture, rolls_picture
+from tsumami.charts.parting import parting
 from tsumami.charts.pieces import visible
 from tsumami.charts.rolls import Line, how, roll_picture, roll_strip
 from tsumami.charts.side_by_side import Column, side_by_side
@@ -36,6 +37,7 @@ __all__ = [
     "measure_lines",
     "next_token_bars",
     "next_token_picture",
+    "parting",
     "roll_picture",
     "roll_strip",
     "rolls_picture",

@@ -94,10 +94,10 @@ def compare(
         with loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
             _follow(lanes)
             found = lanes.comparison
-    if html is not None:
-        from tsumami.cli.compare_page import page
+        if html is not None:
+            from tsumami.cli.compare_page import page
 
-        save_text(html, page(found))
+            save_text(html, page(found, loaded.tokenizer.piece))
     if as_json:
         from tsumami.explain.plain import comparison_values
 
