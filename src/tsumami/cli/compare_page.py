@@ -22,7 +22,7 @@ body { font: 16px/1.6 "Noto Sans CJK JP", "Noto Sans JP", system-ui, sans-serif;
   padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .text, .why { white-space: pre-wrap; overflow-wrap: anywhere; }
-.pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); }
+.pictures { display: grid; gap: 1rem; margin-top: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); }
 footer { color: var(--soft); font-size: .85rem; margin-top: 2rem; }
 """
 
