@@ -12,7 +12,19 @@ from typing import Final
 from bench.options import Options
 from bench.report import Table, as_json, machine, show
 
-MEASURES: Final = ("startup", "steps", "batch", "turn", "busy", "speech", "page", "next_token", "explain", "overhead")
+MEASURES: Final = (
+    "startup",
+    "steps",
+    "batch",
+    "turn",
+    "busy",
+    "speech",
+    "page",
+    "next_token",
+    "explain",
+    "overhead",
+    "grid",
+)
 
 
 def main() -> None:

@@ -159,10 +159,13 @@ class Driver:
         self.prompt_computed = 0
 
     def crowd(self, settings: list[dict[str, Any]]) -> float:
-        """All requests at once; tokens per second in sum, from the first request to the last answer."""
+        """All requests at once, a slot for each (if there are more, the server chooses one that is free); tokens per
+        second in sum, from the first request to the last answer.
+        """
+        slots = range(len(settings)) if len(settings) <= CROWD else [-1] * len(settings)
         with ThreadPoolExecutor(CROWD) as pool:
             begin = time.perf_counter()
-            counts = list(pool.map(self._complete, range(CROWD), settings))
+            counts = list(pool.map(self._complete, slots, settings))
             return sum(counts) / (time.perf_counter() - begin)
 
     def one(self, settings: dict[str, Any]) -> float:

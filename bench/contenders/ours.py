@@ -83,6 +83,25 @@ class Ours:
         seconds = time.perf_counter() - begin
         return {"tokens": [list(run.tokens) for run in runs], "seconds": seconds}
 
+    def grid(self, prompt: list[int], vary: dict[str, list[float]], base: dict[str, Any]) -> dict[str, Any]:
+        """A grid; seconds from handing it in until the last cell is finished, and what was decoded for it."""
+        settings = tsumami.Settings.from_mapping(base)
+        begin = time.perf_counter()
+        found = self.model.grid(prompt, base=settings, vary=vary, max_tokens=settings.max_tokens)
+        seconds = time.perf_counter() - begin
+        return {
+            "seconds": seconds,
+            "tokens": [list(cell.tokens) for cell in found.cells],
+            "decoded": found.nodes,
+            "texts": len(found.texts),
+        }
+
+    def one_by_one(self, prompt: list[int], settings: list[dict[str, Any]]) -> dict[str, Any]:
+        """Lone runs, one after another; seconds in all."""
+        begin = time.perf_counter()
+        runs = [self.model.run(prompt, tsumami.Settings.from_mapping(one)) for one in settings]
+        return {"seconds": time.perf_counter() - begin, "tokens": [list(run.tokens) for run in runs]}
+
     def speed(self, prompt: list[int], seconds: float) -> float:
         """Tokens per second over about so many seconds, whatever happens around it."""
         begin = end = time.perf_counter()
