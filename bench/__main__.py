@@ -24,6 +24,7 @@ MEASURES: Final = (
     "explain",
     "overhead",
     "grid",
+    "map",
 )
 
 

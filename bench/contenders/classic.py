@@ -1,7 +1,7 @@
 """llama-cpp-python's own way to get probabilities with a stream: `create_completion(stream=True, logprobs=10)`.
 
 It needs `logits_all`, which keeps a row of logits for every position; the context is only as large as the run needs,
-so that these rows cost as little as they can.
+so that these rows cost as little as they can. `complete` is the plain call, for which `logits_all` is off.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from llama_cpp import Llama
 
 
-def make(path: str, threads: int, n_ctx: int) -> Classic:
+def make(path: str, threads: int, n_ctx: int, *, logits_all: bool = True) -> Classic:
     """Load a model file."""
-    return Classic(path, threads, n_ctx)
+    return Classic(path, threads, n_ctx, logits_all=logits_all)
 
 
 class Classic:
     """One `Llama`."""
 
-    def __init__(self, path: str, threads: int, n_ctx: int) -> None:
+    def __init__(self, path: str, threads: int, n_ctx: int, *, logits_all: bool) -> None:
         self._llama = Llama(
-            path, n_ctx=n_ctx, n_threads=threads, n_threads_batch=threads, logits_all=True, verbose=False
+            path, n_ctx=n_ctx, n_threads=threads, n_threads_batch=threads, logits_all=logits_all, verbose=False
         )
 
     def facts(self) -> dict[str, Any]:
@@ -45,3 +45,10 @@ class Classic:
                 after += len(found["tokens"])
             tokens += len(found["tokens"])
         return {"tokens": after, "seconds": last - first}
+
+    def complete(self, prompt: list[int], count: int, settings: list[dict[str, Any]]) -> float:
+        """Seconds for one completion after another; the prompt stays in its cache from one to the next."""
+        begin = time.perf_counter()
+        for one in settings:
+            self._llama.create_completion(prompt, max_tokens=count, **one)
+        return time.perf_counter() - begin

@@ -102,6 +102,23 @@ class Ours:
         runs = [self.model.run(prompt, tsumami.Settings.from_mapping(one)) for one in settings]
         return {"seconds": time.perf_counter() - begin, "tokens": [list(run.tokens) for run in runs]}
 
+    def knob_map(
+        self, prompt: list[int], knob: str, low: float, high: float, base: dict[str, Any], leaves: int
+    ) -> dict[str, Any]:
+        """A map; seconds from the call until it is finished, and a value and the tokens of each text it finished."""
+        settings = tsumami.Settings.from_mapping(base)
+        begin = time.perf_counter()
+        found = self.model.knob_map(prompt, knob, low, high, settings, max_tokens=settings.max_tokens, leaves=leaves)
+        seconds = time.perf_counter() - begin
+        texts = {piece.tokens: piece.low for piece in found.pieces if piece.finished}
+        return {
+            "seconds": seconds,
+            "values": list(texts.values()),
+            "tokens": [list(tokens) for tokens in texts],
+            "decoded": found.nodes,
+            "coverage": found.coverage,
+        }
+
     def speed(self, prompt: list[int], seconds: float) -> float:
         """Tokens per second over about so many seconds, whatever happens around it."""
         begin = end = time.perf_counter()
