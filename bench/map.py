@@ -1,8 +1,8 @@
 """Knob maps against generating the texts one by one.
 
-`top_k`: the map from 1 to 100, against llama-cpp-python's `create_completion` called for each of the hundred values, all
-else by default, `logits_all` off; it keeps the prompt in its cache, too. Every fourth value is called, and the seconds
-taken times four.
+`top_k`: the map from 1 to 100, against llama-cpp-python's `create_completion` called for each of the hundred values,
+all else by default, `logits_all` off; it keeps the prompt in its cache, too. Every fourth value is called, and the
+seconds taken times four.
 
 `temperature`: the map from 0.05 to 2 with 64 leaves, against one `Model.run` for each text that it finished: every
 fourth one is run, at the first value of its piece, and the seconds scaled by the tokens; each must come out as the map
