@@ -18,6 +18,8 @@ from tsumami.app.shelf import Choice
 from tsumami.engine.batcher import Ticket
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping, Progress
+from tsumami.model import Model
+from tsumami.runs.generate import Prompt
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
 _SHARE: Final = 10  # a look that takes so long is followed by so many times that without one
@@ -38,6 +40,7 @@ class MapWork:
     """One making of a map, or one going on with it. `parent` is the map that it was zoomed out of."""
 
     mapping: Mapping
+    model: Model
     choice: Choice
     parent: MapWork | None = None
     found: KnobMap | None = None
@@ -50,9 +53,21 @@ class MapWork:
         """How many maps it was zoomed out of."""
         return 0 if self.parent is None else 1 + self.parent.parents
 
-    def further(self) -> MapWork:
-        """The work of going on with the same map."""
-        return MapWork(self.mapping, self.choice, self.parent, self.found)
+    def further(self, model: Model, span: tuple[float, float] | None = None) -> MapWork:
+        """The work of going on with the same map, or of mapping a part of its range alone. A model that was loaded anew
+        since knows nothing of it, and begins again.
+
+        Raises:
+            SettingsError: no value within `span`.
+        """
+        assert self.found is not None
+        if span is None and model is self.model:
+            return MapWork(self.mapping, model, self.choice, self.parent, self.found)
+        receipt = self.found.receipt
+        prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template)
+        ends = span or (self.found.low, self.found.high)
+        mapping = Mapping(model, prompt, self.found.knob, *ends, receipt.settings)
+        return MapWork(mapping, model, self.choice, self.parent if span is None else self)
 
     def grow(self, *, max_tokens: int, leaves: int) -> Iterator[Sight]:
         """Make the map, or go on with it; the last sight is the finished one. Leaving the iteration cancels it."""

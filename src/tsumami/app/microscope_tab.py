@@ -26,8 +26,9 @@ from tsumami.app.texts import Texts
 from tsumami.errors import RunFileError, SettingsError, TsumamiError
 from tsumami.explain import audit, why_not
 from tsumami.explain.branches import branch
-from tsumami.explain.opening import open_bytes, open_receipt
+from tsumami.explain.opening import Opened, open_bytes, open_receipt
 from tsumami.model import Model
+from tsumami.runs import Run
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
@@ -80,13 +81,16 @@ _SHOW_MODE: Final = """mode => document.querySelector('#microscope-strip .tsu')?
 
 @dataclass(slots=True)
 class MicroscopeTab:
-    """The tab, and the door to it from the chat."""
+    """The tab, and the door to it from the chat. Other tabs `open` a run and then have `on_show` draw it, from `seeing`
+    into `outputs`.
+    """
 
     texts: Texts
     shelf: Shelf
     _seen: Kept[Seen] = field(default_factory=Kept)
+    seeing: list[Any] = field(init=False, default_factory=list)
     _shown: list[Any] = field(init=False, default_factory=list)
-    _whole: list[Any] = field(init=False, default_factory=list)
+    outputs: list[Any] = field(init=False, default_factory=list)
     _mode: gr.Radio = field(init=False)
 
     def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
@@ -127,17 +131,18 @@ class MicroscopeTab:
                 elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
             )
         self._shown = [about, strip, inside, asked, answer, tree]
-        self._whole = [*self._shown, beside, audited]
+        self.outputs = [*self._shown, beside, audited]
         choice, store = chat.bar.choice, chat.store
+        self.seeing = [choice, self._mode]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        last.click(self.on_last, [choice, store, self._mode], self._whole, **quick)
-        file.upload(self.on_file, [choice, file, self._mode], self._whole, **quick)
+        last.click(self.on_last, [choice, store, self._mode], self.outputs, **quick)
+        file.upload(self.on_file, [choice, file, self._mode], self.outputs, **quick)
         moving: dict[str, Any] = {**quick, "queue": False, "trigger_mode": "multiple"}
         gr.on([strip.select, audited.select], self.on_token, [choice, self._mode], self._shown, **moving)
         inside.select(self.on_candidate, [choice], [asked, inside, answer], **moving)
         gr.on([why.click, asked.submit], self.on_why, [choice, asked], [inside, answer], **quick)
-        grow.click(self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], self._whole, **quick)
-        tree.select(self.on_tree, [choice, self._mode], self._whole, **quick)
+        grow.click(self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], self.outputs, **quick)
+        tree.select(self.on_tree, [choice, self._mode], self.outputs, **quick)
         check.click(self.on_audit, [choice], [audited], **quick)
         self._mode.change(None, [self._mode], None, js=_SHOW_MODE, **quick)
         self._door(blocks, tabs, chat)
@@ -149,7 +154,7 @@ class MicroscopeTab:
             self.on_inside, [chat.bar.choice, chat.store], [tabs], api_visibility="private", show_progress="hidden"
         )
         opened.success(
-            self.on_show, [chat.bar.choice, self._mode], self._whole,
+            self.on_show, [chat.bar.choice, self._mode], self.outputs,
             api_visibility="private", show_progress="hidden",
         )  # fmt: skip
         blocks.unload(self._seen.forget)
@@ -159,6 +164,10 @@ class MicroscopeTab:
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice, stored: Any) -> Any:
         """Open a reply of the chat and turn to this tab."""
         return gr.Tabs(selected="microscope") if self._open(request, choice, stored, int(event.to)) else gr.skip()
+
+    def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
+        """Take a run of this session's model, just computed, and look at token number `token`."""
+        self._seen.put(request, Seen.of(Opened(run, None)).at(token))
 
     def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> list[Any]:
         """Open the chat's last reply."""
@@ -310,7 +319,7 @@ class MicroscopeTab:
         return [gr.skip() for _ in self._shown]
 
     def _skip(self) -> list[Any]:
-        return [gr.skip() for _ in self._whole]
+        return [gr.skip() for _ in self.outputs]
 
     def _hint(self) -> str:
         return f'<p class="facts">{escape(self.texts("microscope.hint"))}</p>'

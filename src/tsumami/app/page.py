@@ -28,6 +28,7 @@ from tsumami.app import api, model_bar, reference_tab
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.compare_tab import CompareTab
 from tsumami.app.learn_tab import LearnTab
+from tsumami.app.map_tab import MapTab
 from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.next_token_tab import NextTokenTab
 from tsumami.app.replying import Sessions
@@ -46,9 +47,12 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
                 tab = ChatTab(texts, shelf, sessions, n_ctx)
                 tab.build()
             with gr.Tab(texts("tab.microscope"), id="microscope"):
-                MicroscopeTab(texts, shelf).build(blocks, tabs, tab)
+                microscope = MicroscopeTab(texts, shelf)
+                microscope.build(blocks, tabs, tab)
             with gr.Tab(texts("tab.compare"), id="compare"):
                 CompareTab(texts, shelf).build(blocks, tab)
+            with gr.Tab(texts("tab.map"), id="map"):
+                MapTab(texts, shelf, microscope).build(blocks, tabs, tab)
             with gr.Tab(texts("tab.next"), id="next") as next_tab:
                 NextTokenTab(texts, shelf, n_ctx).build(blocks, next_tab, tab.bar.choice, tab.panel)
             with gr.Tab(texts("tab.learn"), id="learn") as learn_tab:

@@ -11,6 +11,7 @@ from .desk import Desk
 TABS: Final = {
     "microscope": ("顕微鏡", "Microscope"),
     "compare": ("比べる", "Compare"),
+    "map": ("つまみの地図", "Knob map"),
     "next": ("次のトークン", "Next token"),
     "reference": ("つまみ事典", "Knob reference"),
 }
