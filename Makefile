@@ -11,6 +11,10 @@ READY := $(VENV)/.ready
 BENCH_VENV := .cache/bench
 BENCH_READY := $(BENCH_VENV)/.ready
 
+# The tests' models use one thread each, so files of tests run side by side. The page is tested by itself: what a person
+# waits for should not wait for other tests.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: help run test test-fast lint format bench lock setup clean
 
 help:
@@ -28,10 +32,11 @@ run: $(READY)
 
 test: lint
 	@scripts/ensure-system
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not browser'
+	@$(BIN)/python -m pytest -m browser
 
 test-fast: $(READY)
-	@$(BIN)/python -m pytest -m 'not slow and not browser'
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not slow and not browser'
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .
