@@ -164,7 +164,8 @@ def search(chain: Chain, before: tuple[int, ...], row: Float32Array, watch: Watc
 def _led(chain: Chain, choice: Choice, token: int) -> Choice:
     """The same roll, but another token; index -1 if a stage has cut it."""
     found = np.flatnonzero(choice.candidates.data["id"] == _permitted(chain, token))
-    return Choice(Pick(token, int(found[0]) if len(found) else -1, choice.pick.u), choice.candidates)
+    pick = Pick(token, int(found[0]) if len(found) else -1, choice.pick.u)
+    return replace(choice, pick=pick)
 
 
 def _permitted(chain: Chain, token: int) -> int:
@@ -301,7 +302,7 @@ class Generation:
 
 def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], bytes]) -> Step:
     pick, candidates = decision.choice.pick, decision.choice.candidates
-    raw = measure_raw(decision.row, pick.token, N_ALTERNATIVES)
+    raw = measure_raw(decision.row, pick.token, N_ALTERNATIVES, decision.choice.near)
     final = final_probabilities(candidates, raw.top_ids)
     return Step(
         id=pick.token,

@@ -26,6 +26,7 @@ from tsumami.sampling.building import Origin, build, seen, stage_names, stage_re
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
+from tsumami.sampling.measure import Summit
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
 from tsumami.settings import Settings
 
@@ -115,10 +116,13 @@ class MirostatChooser:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a chain chose, and the final candidates with their probabilities in the `p` field."""
+    """What a chain chose, the final candidates with their probabilities in the `p` field, and the summit of the raw row
+    if the chain has looked for it.
+    """
 
     pick: Pick
     candidates: Candidates
+    near: Summit | None = None
 
 
 class Chain:
@@ -204,8 +208,18 @@ class Chain:
         Raises:
             DeadEndError: every candidate is forbidden.
         """
-        candidates = self._from_head(row) if watch is None else None
-        if candidates is None:
+        return self._left(row, self._look(row) if watch is None else None, watch)
+
+    def _look(self, row: Float32Array) -> Summit | None:
+        return self._head.look(row) if self._head is not None else None
+
+    def _left(self, row: Float32Array, near: Summit | None, watch: Watch | None) -> Candidates:
+        """What all stages leave, by way of the row's head (head.py) where its summit was found and tells."""
+        candidates = self._head.cut(row, near) if self._head is not None and near is not None else None
+        if self._head is not None and candidates is not None:
+            for stage in self._head.rest:
+                stage.apply(candidates)
+        else:
             candidates = Candidates.from_row(row)
             if watch is not None:
                 watch("model", None, candidates)
@@ -214,25 +228,18 @@ class Chain:
             raise DeadEndError("the grammar or logit_bias forbids every token")
         return candidates
 
-    def _from_head(self, row: Float32Array) -> Candidates | None:
-        """The same by way of the row's head (head.py), where there is one."""
-        candidates = self._head.take(row) if self._head is not None else None
-        if self._head is not None and candidates is not None:
-            for stage in self._head.rest:
-                stage.apply(candidates)
-        return candidates
-
     def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:
         """The next token for a row of logits, shape (n_vocab,). Call `accept` with the token afterwards.
 
         Raises:
             DeadEndError: every candidate is forbidden.
         """
-        candidates = self.process(row, watch)
+        near = self._look(row) if watch is None else None
+        candidates = self._left(row, near, watch)
         pick = self.pick(candidates)
         if watch is not None and isinstance(self._chooser, MirostatChooser):
             watch("mirostat", None, candidates)
-        return Choice(pick, candidates)
+        return Choice(pick, candidates, near)
 
     def peek(self, candidates: Candidates) -> Pick:
         """What the choice would make of these final candidates here; its roll stays unused."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
-from tsumami.sampling.measure import summit
+from tsumami.sampling.measure import Summit, summit
 from tsumami.sampling.stages import LocalStage, NativeStage, Stage, TopKStage
 
 _LARGEST: Final = 512  # k + w; with more, equal logits are nearly always among them
@@ -50,12 +50,20 @@ class Head:
 
     def take(self, row: Float32Array) -> Candidates | None:
         """What top-k leaves of a row of logits, shape (n_vocab,); None if equal logits leave that open."""
-        changed = {token for stage in self._local for token in stage.tokens()}
-        count = self._k + 1 + len(changed)
-        if count > min(_LARGEST, len(row)):
-            return None
-        found = summit(row, count)
-        ids = found.ids
+        near = self.look(row)
+        return None if near is None else self.cut(row, near)
+
+    def look(self, row: Float32Array) -> Summit | None:
+        """The part of the row in which all that can be left is to be looked for; None if that is too much of it."""
+        count = self._k + 1 + len(self._changed())
+        return summit(row, count) if count <= min(_LARGEST, len(row)) else None
+
+    def _changed(self) -> set[int]:
+        return {token for stage in self._local for token in stage.tokens()}
+
+    def cut(self, row: Float32Array, found: Summit) -> Candidates | None:
+        """`take`, once `look` has found it."""
+        changed, ids = self._changed(), found.ids
         if changed:
             tokens = np.fromiter(changed, np.intp, len(changed))
             ids = np.concatenate([ids, tokens[row[tokens] < found.floor]])

@@ -31,9 +31,9 @@ class RawMeasure:
     top_p: tuple[float, ...]
 
 
-def measure_raw(row: Float32Array, token: int, n_top: int) -> RawMeasure:
-    """Measure `token` in a row of logits, shape (n_vocab,)."""
-    top = likeliest(row, n_top)
+def measure_raw(row: Float32Array, token: int, n_top: int, near: Summit | None = None) -> RawMeasure:
+    """Measure `token` in a row of logits, shape (n_vocab,); `near` if its summit is at hand."""
+    top = likeliest(row, n_top, near)
     shifted = row - row[top[0]]
     weights = np.exp(shifted)
     total = float(weights.sum(dtype=np.float64))
@@ -54,10 +54,13 @@ def measure_raw(row: Float32Array, token: int, n_top: int) -> RawMeasure:
     )
 
 
-def likeliest(row: Float32Array, count: int) -> npt.NDArray[np.intp]:
-    """The ids of the `count` largest logits, largest first, the smaller id first among equals: shape (count,)."""
-    near = summit(row, count).ids
-    return near[np.lexsort((near, -row[near]))][:count]
+def likeliest(row: Float32Array, count: int, near: Summit | None = None) -> npt.NDArray[np.intp]:
+    """The ids of the `count` largest logits, largest first, the smaller id first among equals: shape (count,).
+
+    Any summit of the row that has so many ids has these.
+    """
+    ids = near.ids if near is not None and len(near.ids) >= count else summit(row, count).ids
+    return ids[np.lexsort((ids, -row[ids]))][:count]
 
 
 @dataclass(frozen=True, slots=True)
