@@ -34,7 +34,7 @@ sys.stderr.write(" ".join(loaded))
     "arguments",
     [["--help"], ["--version"], ["app", "--help"], ["run", "--help"], ["chat", "--help", "--lang", "ja"],
      ["doctor", "--help"], ["verify", "--help"], ["models", "--help"], ["compare", "--help"], ["explain", "--help"],
-     ["audit", "--help"]],
+     ["audit", "--help"], ["map", "--help"], ["grid", "--help"]],
     ids=" ".join,
 )  # fmt: skip
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

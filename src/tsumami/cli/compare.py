@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.files import read_prompt
-from tsumami.cli.knobs import KnobOptions, parse
-from tsumami.cli.options import ModelOptions
+from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, save_text, warn, write_json
 from tsumami.cli.reasons import lane_name, measures, paragraph
-from tsumami.cli.run import make_prompt
+from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import say
-from tsumami.errors import PromptError, SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,47 +34,15 @@ def about() -> str:
 
 
 def compare(
+    prompt: PromptOptions,
     model: ModelOptions,
     knobs: KnobOptions,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PROMPT", show_default=False, help=say("プロンプト（- は標準入力）", "the prompt (- for stdin)")
-        ),
-    ] = None,
-    prompt: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--prompt",
-            metavar="<TEXT>",
-            help=say("プロンプト。何度も書くと、プロンプトどうしを比べる", "the prompt; several compare prompts"),
-        ),
-    ] = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vary",
-            metavar="<KNOB=A,B>",
-            help=say(
-                "比べるつまみと値（top_k=40,100）。何度も書くと、すべての組み合わせ",
-                "a knob and its values, such as top_k=40,100; several give every combination",
-            ),
-        ),
-    ] = None,
+    vary: Annotated[list[str] | None, typer.Option("--vary", metavar="<KNOB=A,B>", help=vary_help())] = None,
     seeds: Annotated[
         str | None,
         typer.Option("--seeds", metavar="<A,B>", help=say("比べるシード（0,1,2）", "seeds to compare, such as 0,1,2")),
     ] = None,
-    template: Annotated[
-        str,
-        typer.Option(
-            "--template",
-            "-t",
-            metavar="<raw|model|llama2>",
-            help=say("プロンプトの形式（既定 raw）", "the prompt's format (default raw)"),
-        ),
-    ] = "raw",
-    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+    as_json: Annotated[bool, json_flag()] = False,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -86,11 +52,11 @@ def compare(
 ) -> None:
     """Read, load, generate together, explain."""
     settings, varied = knobs.settings(), varied_values(vary or [])
-    texts = _prompts(text, prompt)
+    texts = prompt.read()
     numbers = None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
     check_writable(html)
     with model.load() as loaded:
-        prompts = [make_prompt(loaded, one, template, None) for one in texts]
+        prompts = [prompt.made(loaded, one) for one in texts]
         with loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
             _follow(lanes)
             found = lanes.comparison
@@ -108,39 +74,6 @@ def compare(
         note(say(f"{html} に書き出しました。", f"Written to {html}."))
     if len(found.runs) < len(found.lanes):
         raise typer.Exit(2)
-
-
-def varied_values(given: list[str]) -> dict[str, list[Any]]:
-    """`top_k=40,100` as a knob and its values.
-
-    Raises:
-        SettingsError: no `=`, no knob of that name, the same knob twice, or a value that it cannot have.
-    """
-    from tsumami.knobs import get
-
-    found: dict[str, list[Any]] = {}
-    for one in given:
-        name, equals, values = one.partition("=")
-        if not equals or not values:
-            raise SettingsError(f"--vary {one!r}: needs KNOB=A,B, such as top_k=40,100")
-        knob = get(name.strip().removeprefix("--").replace("-", "_"))
-        if knob.name in found:
-            raise SettingsError(f"--vary {knob.name} was given twice; give all its values in one: {knob.name}=A,B")
-        found[knob.name] = [parse(knob, value.strip()) for value in values.split(",")]
-    return found
-
-
-def parse_seed(text: str) -> int:
-    """A seed as typed; SettingsError if it cannot be one."""
-    from tsumami.knobs import get
-
-    return int(parse(get("seed"), text.strip()))
-
-
-def _prompts(text: str | None, prompts: list[str] | None) -> list[str]:
-    if text is not None and prompts:
-        raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once")
-    return prompts or [read_prompt(text, None)]
 
 
 def _follow(lanes: Comparing) -> None:

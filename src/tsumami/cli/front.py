@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tsumami.cli import app, audit, chat, compare, doctor, explain, lesson, models, run, verify, words
+from tsumami.cli import app, audit, chat, compare, doctor, explain, grid, lesson, models, run, verify, words
 from tsumami.cli import map as map_command
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "explain": explain,
     "audit": audit,
     "map": map_command,
+    "grid": grid,
     "verify": verify,
     "lesson": lesson,
     "models": models,

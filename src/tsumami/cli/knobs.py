@@ -20,7 +20,7 @@ from tsumami.cli.options import option
 from tsumami.cli.output import save_text
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
-from tsumami.knobs import GROUPS, KNOBS, Knob
+from tsumami.knobs import GROUPS, KNOBS, Knob, default
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
 from tsumami.settings import Settings
@@ -35,6 +35,7 @@ _METAVARS: Final = {
     "schema": "<TEXT|@FILE>",
     "order": "<ORDER>",
 }
+_SHORT: Final = 64  # tokens of each text of a map or a grid
 _TRUE: Final = ("true", "on", "yes", "1")
 _FALSE: Final = ("false", "off", "no", "0")
 _ESCAPE: Final = re.compile(r"\\(n|r|t|\\|u[0-9a-fA-F]{4})")
@@ -221,6 +222,11 @@ class KnobOptions:
         if self.save_to is not None:
             save_text(self.save_to, json.dumps(made.to_dict(), ensure_ascii=False, indent=1) + "\n")
         return made
+
+    def short(self, settings: Settings) -> Settings:
+        """The settings with few tokens where nobody said how many: for commands that generate many texts."""
+        said = "max_tokens" in self.knobs or settings.max_tokens != default("max_tokens")
+        return settings if said else settings.replace(max_tokens=_SHORT)
 
 
 def read_settings(path: str) -> dict[str, Any]:

@@ -6,27 +6,22 @@ Ctrl-C keeps what there is: the map as far as it is.
 
 from __future__ import annotations
 
+import functools
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsumami.cli.files import read_prompt
 from tsumami.cli.knobs import KnobOptions
-from tsumami.cli.options import ModelOptions
-from tsumami.cli.output import check_writable, console, note, save_text, write
-from tsumami.cli.run import make_prompt
+from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
+from tsumami.cli.output import console, note
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
-from tsumami.knobs import default
 
 if TYPE_CHECKING:
     from tsumami.explain.knob_map import KnobMap
     from tsumami.explain.mapping import Mapping as Mapper
     from tsumami.explain.mapping import Progress as At
-
-_TOKENS: Final = 64
 
 
 def about() -> str:
@@ -38,6 +33,8 @@ def about() -> str:
 
 
 def map(  # noqa: A001  (the command's name)
+    prompt: PromptOptions,
+    files: FileOptions,
     model: ModelOptions,
     knobs: KnobOptions,
     knob: Annotated[str, typer.Option("--knob", metavar="<KNOB>", help=say("調べるつまみ", "the knob to map"))],
@@ -45,22 +42,6 @@ def map(  # noqa: A001  (the command's name)
         str,
         typer.Option("--range", metavar="<LOW:HIGH>", help=say("範囲（0.05:2 など）", "the range, such as 0.05:2")),
     ],
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PROMPT", show_default=False, help=say("プロンプト（- は標準入力）", "the prompt (- for stdin)")
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option("--prompt", metavar="<TEXT>", help=say("プロンプト（引数と同じ）", "the prompt, as an option")),
-    ] = None,
-    template: Annotated[
-        str,
-        typer.Option(
-            "--template", "-t", metavar="<raw|model|llama2>", help=say("プロンプトの形式", "the prompt's format")
-        ),
-    ] = "raw",
     leaves: Annotated[
         int,
         typer.Option("--leaves", metavar="<N>", help=say("同時にたどる文章の数", "texts that are followed at once")),
@@ -69,67 +50,32 @@ def map(  # noqa: A001  (the command's name)
         float | None,
         typer.Option("--seconds", metavar="<S>", help=say("かけてよい時間", "stop after about so many seconds")),
     ] = None,
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="<FILE>", help=say("JSON を書く（- は標準出力）", "write JSON (-: stdout)")),
-    ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option("--csv", metavar="<FILE>", help=say("CSV を書く（- は標準出力）", "write CSV (-: stdout)")),
-    ] = None,
-    png: Annotated[
-        Path | None, typer.Option("--png", metavar="<FILE>", help=say("図を PNG で書く", "draw the map as PNG"))
-    ] = None,
-    svg: Annotated[
-        Path | None, typer.Option("--svg", metavar="<FILE>", help=say("図を SVG で書く", "draw the map as SVG"))
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="<FILE>", help=say("動かせる図を HTML で書く", "draw the map as one HTML page")),
-    ] = None,
 ) -> None:
     """Read, load, map, report."""
     from tsumami.explain.mapping import Mapping as Mapper
 
     settings = knobs.settings()
     low, high = _range(span)
-    asked = read_prompt(text if text is not None else prompt, None)
-    for path in (json, csv, png, svg, html):
-        if path is not None and str(path) != "-":
-            check_writable(path)
-    tokens = _TOKENS if settings.max_tokens == default("max_tokens") else settings.max_tokens
+    asked = prompt.read_one()
+    files.check()
+    tokens = knobs.short(settings).max_tokens
     with model.load() as loaded:
-        mapping = Mapper(loaded, make_prompt(loaded, asked, template, None), knob, low, high, settings)
+        mapping = Mapper(loaded, prompt.made(loaded, asked), knob, low, high, settings)
         found = _follow(mapping, tokens, leaves, seconds)
-        for path, made in ((json, found.to_json(indent=1) + "\n"), (csv, found.to_csv())):
-            if path is not None:
-                _put(path, made)
-        _draw(found, png, svg, html)
-        if json is None and csv is None:
+        files.draw(functools.partial(_chart, found))
+        if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
         note(_facts(found))
 
 
-def _draw(found: KnobMap, png: Path | None, svg: Path | None, html: Path | None) -> None:
-    """The icicle in each format that was asked for."""
-    if png is None and svg is None and html is None:
-        return
+def _json(found: KnobMap) -> str:
+    return found.to_json(indent=1) + "\n"
+
+
+def _chart(found: KnobMap) -> Any:
     from tsumami.charts.icicle import icicle
 
-    chart = icicle(found)
-    if png is not None:
-        chart.save(str(png), format="png")
-    if svg is not None:
-        chart.save(str(svg), format="svg")
-    if html is not None:
-        chart.save(str(html), format="html", inline=True)
-
-
-def _put(path: Path, text: str) -> None:
-    if str(path) == "-":
-        write(text)
-    else:
-        save_text(path, text)
+    return icicle(found)
 
 
 def _range(text: str) -> tuple[float, float]:

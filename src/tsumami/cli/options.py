@@ -12,21 +12,34 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tsumami.cli.output import bars
+from tsumami.cli.files import read_prompt
+from tsumami.cli.output import bars, check_writable, save_text, write
 from tsumami.cli.words import say
+from tsumami.errors import EmptyPromptError, PromptError
 
 if TYPE_CHECKING:
     from tsumami.model import Model
+    from tsumami.runs import Prompt
+
+
+#: A page holds its scripts; a picture is sharp on a phone, too.
+_SAVING: Final[dict[str, dict[str, Any]]] = {"html": {"inline": True}, "png": {"scale_factor": 2}}
 
 
 def option(name: str, kind: Any, *flags: str, default: Any = None, **details: Any) -> inspect.Parameter:
     """A parameter that Typer reads as an option."""
     annotation = Annotated[kind, typer.Option(*flags, show_default=False, **details)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def json_flag(ja: str = "JSON で出す", en: str = "print JSON") -> Any:
+    """The option `--json` of a command that prints one thing."""
+    return typer.Option("--json", help=say(ja, en))
 
 
 def expand(command: Callable[..., None]) -> Callable[..., None]:
@@ -121,3 +134,136 @@ class ModelOptions:
             )
         with model:
             yield model
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOptions:
+    """What to generate from: texts (the argument, or --prompt once or several times) or a file, and their format."""
+
+    argument: str | None = None
+    texts: tuple[str, ...] = ()
+    file: str | None = None
+    template: str = "raw"
+    system: str | None = None
+
+    @classmethod
+    def parameters(cls) -> list[inspect.Parameter]:
+        """The argument and the options."""
+        argument = say("プロンプト（- は標準入力）", "the prompt (- for stdin)")
+        prompt = say(
+            "プロンプト（引数と同じ）。compare と grid では何度でも書ける",
+            "the prompt, as an option; compare and grid take several",
+        )
+        file = say(
+            "プロンプトのファイル（UTF-8、末尾の改行 1 つは除く）",
+            "file with the prompt (UTF-8; one newline at its end is dropped)",
+        )
+        template = say(
+            "raw: そのまま続ける（既定）、model: モデルのチャットテンプレート、llama2: ELYZA の形式",
+            "raw: continue the text (default), model: the model's chat template, llama2: ELYZA's format",
+        )
+        system = say("システムプロンプト", "system prompt")
+        place = Annotated[str | None, typer.Argument(metavar="PROMPT", show_default=False, help=argument)]
+        return [
+            inspect.Parameter("text", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=place),
+            option("prompt", list[str] | None, "--prompt", metavar="<TEXT>", help=prompt),
+            option("file", str | None, "--file", "-f", metavar="<FILE>", help=file),
+            option("template", str, "--template", "-t", default="raw", metavar="<raw|model|llama2>", help=template),
+            option("system", str | None, "--system", metavar="<TEXT>", help=system),
+        ]
+
+    @classmethod
+    def from_options(cls, values: dict[str, Any]) -> PromptOptions:
+        """The group from the values that Typer parsed."""
+        return cls(values["text"], tuple(values["prompt"] or ()), values["file"], values["template"], values["system"])
+
+    def read(self) -> list[str]:
+        """The prompts as they were typed, or the file's, or stdin's.
+
+        Raises:
+            PromptError: it was given in two ways, or in none, or cannot be read.
+        """
+        if self.argument is not None and self.texts:
+            raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once")
+        if len(self.texts) > 1:
+            if self.file is not None:
+                raise PromptError("a prompt and --file were both given; give one of them")
+            return list(self.texts)
+        return [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
+
+    def read_one(self) -> str:
+        """As `read`, of a command that takes one prompt."""
+        found = self.read()
+        if len(found) > 1:
+            raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
+        return found[0]
+
+    def made(self, model: Model, text: str) -> Prompt:
+        """A prompt as the model gets it.
+
+        Raises:
+            PromptError: empty, an unknown template, or one that refuses the messages.
+        """
+        if not text:
+            raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from; give a text")
+        messages = [{"role": "user", "content": text}]
+        if self.system is not None:
+            messages.insert(0, {"role": "system", "content": self.system})
+        return model.prompt(messages, template=self.template)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """The files that a result is written to: JSON and CSV (`-` is stdout), and its picture."""
+
+    json: Path | None = None
+    csv: Path | None = None
+    png: Path | None = None
+    svg: Path | None = None
+    html: Path | None = None
+
+    @classmethod
+    def parameters(cls) -> list[inspect.Parameter]:
+        """The options."""
+        texts = {
+            "json": say("JSON を書く（- は標準出力）", "write JSON (-: stdout)"),
+            "csv": say("CSV を書く（- は標準出力）", "write CSV (-: stdout)"),
+            "png": say("図を PNG で書く", "draw it as PNG"),
+            "svg": say("図を SVG で書く", "draw it as SVG"),
+            "html": say("動かせる図を HTML で書く", "draw it as one HTML page"),
+        }
+        return [option(name, Path | None, f"--{name}", metavar="<FILE>", help=text) for name, text in texts.items()]
+
+    @classmethod
+    def from_options(cls, values: dict[str, Any]) -> FileOptions:
+        """The group from the values that Typer parsed."""
+        return cls(**values)
+
+    def check(self) -> None:
+        """Find out before the work whether all of them can be written.
+
+        Raises:
+            RunFileError: one cannot.
+        """
+        for path in (self.json, self.csv, self.png, self.svg, self.html):
+            if path is not None and str(path) != "-":
+                check_writable(path)
+
+    def put(self, as_json: Callable[[], str], as_csv: Callable[[], str]) -> bool:
+        """Write the texts that were asked for; whether there were any, so that nothing else goes to stdout."""
+        for path, made in ((self.json, as_json), (self.csv, as_csv)):
+            if path is not None and str(path) == "-":
+                write(made())
+            elif path is not None:
+                save_text(path, made())
+        return self.json is not None or self.csv is not None
+
+    def draw(self, make: Callable[[], Any]) -> None:
+        """Save the Altair chart that `make` gives in each format that was asked for."""
+        asked = {"png": self.png, "svg": self.svg, "html": self.html}
+        if not any(asked.values()):
+            return
+        chart = make()
+        for form, path in asked.items():
+            if path is not None:
+                chart.save(str(path), format=form, **_SAVING.get(form, {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tsumami.cli.help import wrapped
 from tsumami.cli.words import say
@@ -30,28 +30,15 @@ def paragraph(text: str, width: int) -> Text:
     return Text(wrapped(text, width))
 
 
-#: The measures: how they are called in ja and en, and how they are taken from `Metrics`.
-_ROWS: Final = (
-    ("トークン数", "tokens", "tokens", "{:d}"),
-    ("A と共通の先頭", "shared with A", "shared_prefix", "{:d}"),
-    ("平均対数確率", "mean log-prob.", "mean_logprob", "{:.3f}"),
-    ("パープレキシティ", "perplexity", "perplexity", "{:.3g}"),
-    ("エントロピー（bit）", "entropy (bits)", "entropy", "{:.2f}"),
-    ("distinct-1", "distinct-1", "distinct_1", "{:.3f}"),
-    ("distinct-2", "distinct-2", "distinct_2", "{:.3f}"),
-    ("distinct-3", "distinct-3", "distinct_3", "{:.3f}"),
-    ("くり返し（4-gram）", "repeated 4-grams", "repeated_ngrams", "{:.1%}"),
-    ("最長のくり返し", "longest repeat", "longest_repeat", "{:d}"),
-)
-
-
 def measure_rows(measured: Iterable[Metrics]) -> list[tuple[str, list[str]]]:
     """The measures as texts: a row for each measure, a cell for each run."""
+    from tsumami.explain.metrics import MEASURE_WORDS
+
     found = list(measured)
     rows = []
-    for ja, en, name, form in _ROWS:
+    for name, (ja, en, form) in MEASURE_WORDS.items():
         values = [getattr(one, name) for one in found]
-        rows.append((say(ja, en), ["–" if value is None else form.format(value) for value in values]))
+        rows.append((say(ja, en), ["–" if value is None else format(value, form) for value in values]))
     return rows
 
 

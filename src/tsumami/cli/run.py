@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.files import read_prompt
 from tsumami.cli.knobs import KnobOptions
-from tsumami.cli.options import ModelOptions
+from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
 from tsumami.cli.words import say
-from tsumami.errors import EmptyPromptError, PromptError
 
 if TYPE_CHECKING:
     from tsumami.model import Model
@@ -36,45 +34,9 @@ def about() -> str:
 
 
 def run(
+    prompt: PromptOptions,
     model: ModelOptions,
     knobs: KnobOptions,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="PROMPT", show_default=False, help=say("プロンプト（- は標準入力）", "the prompt (- for stdin)")
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option("--prompt", metavar="<TEXT>", help=say("プロンプト（引数と同じ）", "the prompt, as an option")),
-    ] = None,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            "--file",
-            "-f",
-            metavar="<FILE>",
-            help=say(
-                "プロンプトのファイル（UTF-8、末尾の改行 1 つは除く）",
-                "file with the prompt (UTF-8; one newline at its end is dropped)",
-            ),
-        ),
-    ] = None,
-    template: Annotated[
-        str,
-        typer.Option(
-            "--template",
-            "-t",
-            metavar="<raw|model|llama2>",
-            help=say(
-                "raw: そのまま続ける（既定）、model: モデルのチャットテンプレート、llama2: ELYZA の形式",
-                "raw: continue the text (default), model: the model's chat template, llama2: ELYZA's format",
-            ),
-        ),
-    ] = "raw",
-    system: Annotated[
-        str | None, typer.Option("--system", metavar="<TEXT>", help=say("システムプロンプト", "system prompt"))
-    ] = None,
     show_prompt: Annotated[
         bool,
         typer.Option(
@@ -94,7 +56,7 @@ def run(
         ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help=say("本文の代わりに実行結果の JSON を出す", "print the run as JSON instead"))
+        bool, json_flag("本文の代わりに実行結果の JSON を出す", "print the run as JSON instead")
     ] = False,
     out: Annotated[
         Path | None,
@@ -110,13 +72,11 @@ def run(
     ] = False,
 ) -> None:
     """Read, load, generate, report."""
-    if text is not None and prompt is not None:
-        raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once")
     settings = knobs.settings()
-    asked = read_prompt(text if text is not None else prompt, file)
+    asked = prompt.read_one()
     check_writable(out)
     with model.load() as loaded:
-        made = make_prompt(loaded, asked, template, system)
+        made = prompt.made(loaded, asked)
         if show_prompt:
             print_prompt(loaded, made)
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
@@ -135,24 +95,10 @@ def run(
         raise typer.Exit(130)
 
 
-def make_prompt(model: Model, text: str, template: str, system: str | None) -> Prompt:
-    """The prompt as the model gets it.
-
-    Raises:
-        PromptError: empty, an unknown template, or one that refuses the messages.
-    """
-    if not text:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from; give a text")
-    messages = [{"role": "user", "content": text}]
-    if system is not None:
-        messages.insert(0, {"role": "system", "content": system})
-    return model.prompt(messages, template=template)
-
-
 def follow(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:
     """Write the text as it comes; gives the run, and whether Ctrl-C ended it."""
     shown = 0
-    with _ctrl_c(stream.cancel) as pressed:
+    with ctrl_c(stream.cancel) as pressed:
         for step in stream:
             if step.text and not silent:
                 write(step.text)
@@ -164,7 +110,7 @@ def follow(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:
 
 
 @contextmanager
-def _ctrl_c(stop: Callable[[], None]) -> Iterator[threading.Event]:
+def ctrl_c(stop: Callable[[], None]) -> Iterator[threading.Event]:
     """Let Ctrl-C call `stop` instead of breaking off whatever line is being run, so that nothing is lost or written
     twice; a second Ctrl-C breaks off.
     """

@@ -1,0 +1,247 @@
+"""`tsumami grid`: the texts of many settings, seeds and prompts, and what they have in common.
+
+Guarantee: stdout holds the tables (or what was asked for with --json or --csv and no file) and nothing else. Ctrl-C
+keeps what there is: the cells that are finished, and the others as far as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
+from tsumami.cli.output import console, note
+from tsumami.cli.run import ctrl_c
+from tsumami.cli.varying import parse_seed, varied_values, vary_help
+from tsumami.cli.words import language, say
+from tsumami.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tsumami.explain.grid import Grid
+    from tsumami.explain.grid_seeds import Count, Spread
+    from tsumami.explain.gridding import Gridding, Progress
+
+_SHOWN: Final = ("tokens", "perplexity", "entropy", "distinct_2")
+_WIDE: Final = 120  # columns where there is no terminal
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "つまみの値、シード、プロンプトのすべての組み合わせから文章を生成し、並べて測る。共通の先頭は一度だけ計算する。",
+        "The texts of every combination of knob values, seeds and prompts, measured side by side; what texts share is"
+        " computed once.",
+    )
+
+
+def grid(
+    prompt: PromptOptions,
+    files: FileOptions,
+    model: ModelOptions,
+    knobs: KnobOptions,
+    vary: Annotated[list[str] | None, typer.Option("--vary", metavar="<KNOB=A,B>", help=vary_help())] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds",
+            metavar="<N|A,B>",
+            help=say("シードの数、またはシード（0,1,2）", "how many seeds, or which, such as 0,1,2"),
+        ),
+    ] = None,
+) -> None:
+    """Read, load, generate together, report."""
+    settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), _seeds(seeds)
+    texts = prompt.read()
+    files.check()
+    with model.load() as loaded, _progress() as watch:
+        prompts = [prompt.made(loaded, text) for text in texts]
+        wishes: dict[str, Any] = {"base": settings, "vary": varied or None, "seeds": chosen, "watch": watch}
+        with loaded.gridding(prompts, max_tokens=settings.max_tokens, **wishes) as cells:
+            found, interrupted = _follow(cells)
+    report(found, files)
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def _seeds(text: str | None) -> int | list[int] | None:
+    """`5` is how many, `0,1,2` (or `7,`) is which.
+
+    Raises:
+        SettingsError: neither.
+    """
+    if text is None:
+        return None
+    if "," in text:
+        return [parse_seed(one) for one in text.split(",") if one.strip()]
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"--seeds {text}: needs how many, such as 5, or which, such as 0,1,2") from None
+
+
+# --- while it is made ---
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None] | None]:
+    """What to call with the progress, where there is a terminal to show it on."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None)
+
+        def watch(at: Progress) -> None:
+            bars.update(task, total=at.cells, completed=at.done, description=_line(at))
+
+        yield watch
+
+
+def _line(at: Progress) -> str:
+    return say(
+        f"{at.done} / {at.cells} セル、{at.texts} 文章、{at.nodes} トークン、追跡中 {at.followed}、待ち {at.waiting}",
+        f"{at.done} of {at.cells} cells, {at.texts} texts, {at.nodes} tokens, following {at.followed}, waiting"
+        f" {at.waiting}",
+    )
+
+
+def _follow(cells: Gridding) -> tuple[Grid, bool]:
+    """The grid, and whether Ctrl-C ended it."""
+    with ctrl_c(cells.cancel) as pressed:
+        for _ in cells:
+            pass
+        return cells.grid, pressed.is_set()
+
+
+# --- what it says ---
+
+
+def report(found: Grid, files: FileOptions) -> None:
+    """The files that were asked for, the tables, and the facts."""
+    files.draw(functools.partial(_chart, found))
+    if not files.put(functools.partial(_json, found), found.to_csv):
+        screen = console()
+        if not screen.is_terminal:
+            screen.width = max(screen.width, _WIDE)
+        screen.print(_settings_table(found))
+        held = _held_table(found)
+        if held.row_count:
+            screen.print("", held, sep="\n")
+    note(_facts(found))
+
+
+def _json(found: Grid) -> str:
+    return found.to_json(indent=1) + "\n"
+
+
+def _chart(found: Grid) -> Any:
+    from tsumami.charts.heat import heat_pictures
+
+    return heat_pictures(found, language())
+
+
+def _settings_table(found: Grid) -> Table:
+    """A row for each prompt and settings: its knobs, its measures, and its text or how many there are."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from tsumami.explain.grid_plan import Point
+    from tsumami.explain.grid_seeds import spread
+
+    several, prompts = len(found.plan.seeds) > 1, len(found.plan.prompts) > 1
+    table = Table(box=None, pad_edge=False)
+    heads = [say("プロンプト", "prompt")] * prompts + list(found.knobs)
+    for head in [*heads, *map(_measure_name, _SHOWN), say("文章の数", "texts") if several else "#"]:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column(say("最初のシードの文章", "the first seed's text") if several else say("文章", "text"))
+    numbers: dict[str, int] = {}
+    for rows in zip(*(spread(found, measure) for measure in _SHOWN), strict=True):
+        settings = found.plan.settings[rows[0].settings]
+        cell = found.cells[found.plan.number(Point(rows[0].prompt, rows[0].settings, found.plan.seeds[0]))]
+        number = numbers.setdefault(cell.text, len(numbers) + 1)
+        table.add_row(
+            *[str(rows[0].prompt + 1)] * prompts,
+            *(_value(getattr(settings, name)) for name in found.knobs),
+            *map(_spread_text, rows),
+            str(rows[0].texts if several else number),
+            Text(" ".join(cell.text.split()), overflow="ellipsis", no_wrap=True),
+        )
+    return table
+
+
+def _held_table(found: Grid) -> Table:
+    """On how many prompts, seeds and values of the other knobs a measure is larger at a knob's largest value."""
+    from rich.table import Table
+
+    from tsumami.explain.grid_seeds import between_values
+
+    title = say(
+        "大きいほうの値で測った値が大きくなった数（ほかの条件は同じ）",
+        "how often the larger value has the larger measure, all else equal",
+    )
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="dim")
+    for head in ("", *map(_measure_name, _SHOWN)):
+        table.add_column(head, justify="right" if head else "left", no_wrap=True)
+    for name, values in found.plan.axes.items():
+        numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+        if len(numbers) < 2 or len(numbers) < len(values):
+            continue
+        counts = [between_values(found, measure, name) for measure in _SHOWN]
+        texts = [_count_text(one) for one in counts]
+        table.add_row(f"{name} {_value(min(numbers))} → {_value(max(numbers))}", *texts)
+    return table
+
+
+def _count_text(one: Count) -> str:
+    equal = say(f"（同じ {one.equal}）", f" ({one.equal} equal)") if one.equal else ""
+    return f"{one.larger} / {one.of}{equal}"
+
+
+def _measure_name(measure: str) -> str:
+    from tsumami.explain.metrics import MEASURE_WORDS
+
+    ja, en, _ = MEASURE_WORDS[measure]
+    return say(ja, en)
+
+
+def _spread_text(one: Spread) -> str:
+    """The mean, and the ends where they differ."""
+    from tsumami.explain.metrics import MEASURE_WORDS
+
+    if one.mean is None or one.low is None or one.high is None:
+        return "–"
+    form = MEASURE_WORDS[one.measure][2].replace("d", ".3g")
+    mean = format(one.mean, form)
+    return mean if one.low == one.high else f"{mean} ({format(one.low, form)}–{format(one.high, form)})"
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _facts(found: Grid) -> str:
+    done = sum(cell.finished for cell in found.cells)
+    tokens = sum(len(cell.tokens) for cell in found.cells)
+    parts = [
+        say(f"{done} / {len(found.cells)} セル", f"{done} of {len(found.cells)} cells"),
+        say(f"{len(found.texts)} 文章", f"{len(found.texts)} texts"),
+        say(f"{tokens} トークン中 {found.nodes} を計算", f"{found.nodes} of {tokens} tokens decoded"),
+        say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
+        say("シード", "seeds")
+        + f" {found.plan.seeds[0]}"
+        + (f"–{found.plan.seeds[-1]}" if len(found.plan.seeds) > 1 else ""),
+        "exact" if found.exact else say("exact ではない", "not exact"),
+    ]
+    return " · ".join(parts)

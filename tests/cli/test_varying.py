@@ -1,0 +1,55 @@
+"""Values after --vary: lists and ranges as they would be typed, and what is none says how it should be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tsumami.cli.varying import varied_values
+from tsumami.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("temperature=0:2:0.5", [0.0, 0.5, 1.0, 1.5, 2.0]),
+        ("temperature=0:0.9:0.3", [0.0, 0.3, 0.6, 0.9]),
+        ("temperature=0:1:0.4", [0.0, 0.4, 0.8]),
+        ("temperature=1:0:-0.5", [1.0, 0.5, 0.0]),
+        ("temperature=1:1:0.5", [1.0]),
+        ("top_k=10:30:10,100", [10, 20, 30, 100]),
+        ("--top-k=5,40", [5, 40]),
+        ("samplers=classic,top_k;temperature", ["classic", ("top_k", "temperature")]),
+    ],
+)
+def test_lists_and_ranges_are_the_values_as_typed(text: str, values: list[object]) -> None:
+    assert list(varied_values([text]).values()) == [values]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("temperature", "KNOB=A,B"),
+        ("temperature=", "KNOB=A,B"),
+        ("temprature=1", "temperature"),
+        ("temperature=0:2", "FIRST:LAST:STEP"),
+        ("temperature=0:2:x", "FIRST:LAST:STEP"),
+        ("temperature=0:2:nan", "FIRST:LAST:STEP"),
+        ("temperature=0:inf:1", "FIRST:LAST:STEP"),
+        ("temperature=0:2:0", "step of 0"),
+        ("temperature=0:2:-0.2", "a positive"),
+        ("temperature=2:0:0.2", "a negative"),
+        ("temperature=0:2:0.0001", "20,001 values"),
+        ("temperature=0:4:-0", "step of"),
+        ("top_k=1:3:0.5", "top_k"),
+        ("top_p=0.5:1.5:0.5", "top_p = 1.5"),
+        ("top_k=5,,6", "top_k"),
+    ],
+)
+def test_what_leads_nowhere_is_refused(text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        varied_values([text])
+
+
+def test_a_knob_is_varied_once() -> None:
+    with pytest.raises(SettingsError, match="twice"):
+        varied_values(["top_k=1,2", "top-k=3"])
