@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from tsumami.charts.pieces import Group, groups
 from tsumami.explain.knob_map import KnobMap, MapPiece
 from tsumami.knobs import get
+from tsumami.runs.signs import SPACE, signed
 
 __all__ = ["PALETTE", "Cell", "Extent", "cells", "colour", "extents", "handy", "label"]
 
@@ -83,7 +84,7 @@ def extents(found: KnobMap) -> list[Extent]:
 
 def label(text: str) -> str:
     """A cell's text as it is written into it: line ends visible, spaces at its ends left out."""
-    return text.strip(" ").replace("\n", "⏎").replace("\t", "⇥") or "␣"
+    return signed(text.strip(" ")) or SPACE
 
 
 def colour(text: str) -> int:

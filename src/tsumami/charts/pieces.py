@@ -9,9 +9,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
-_VISIBLE: Final = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\u3000": "□", "\u00a0": "⍽"}
+from tsumami.runs.signs import SPACE, signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,9 @@ def groups(pieces: Iterable[bytes]) -> list[Group]:
 
 def visible(piece: bytes) -> str:
     r"""One token's bytes as a label: spaces at its ends as ␣, line breaks as ⏎, bytes that are no character as \xNN."""
-    text = piece.decode("utf-8", "backslashreplace")
-    for character, sign in _VISIBLE.items():
-        text = text.replace(character, sign)
+    text = signed(piece)
     if text.startswith(" ") or text.endswith(" "):
-        text = text.replace(" ", "␣")
+        text = text.replace(" ", SPACE)
     return text or "∅"
 
 

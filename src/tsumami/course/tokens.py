@@ -15,6 +15,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from tsumami.model import Model
+from tsumami.runs.signs import SPACE, signed
 
 #: `text`: whole characters; `part`: some bytes of a character; `mark`: a special token that stands in the text;
 #: `added`: a special token that the model puts in front by itself; `lost`: bytes of the text that no token stands for.
@@ -50,8 +51,7 @@ class TokenRow:
 
 def visible(text: str) -> str:
     """Blanks, tabs and line ends as signs that can be seen; other control characters by their code."""
-    signs = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍", "\N{IDEOGRAPHIC SPACE}": "□"}
-    return "".join(signs.get(sign) or (sign if sign.isprintable() else f"\\x{ord(sign):02x}") for sign in text)
+    return signed(text).replace(" ", SPACE)
 
 
 def token_rows(model: Model, text: str) -> tuple[TokenRow, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tsumami.explain.outcome import Outcome
 from tsumami.knobs import KNOBS
 from tsumami.runs import STOP_REASONS, Run, Step
+from tsumami.runs.signs import signed
 
 if TYPE_CHECKING:
     from tsumami.explain.divergence import Change, Divergence, Moved
@@ -21,7 +22,7 @@ _LATE_ROLL: Final = (
     "Mirostat takes no roll where one candidate is left, so with the same seed the runs are at different rolls.",
 )
 
-#: Stand for the names of the two runs until `called` puts them in. They are private characters, which `shown` escapes.
+#: Stand for the names of the two runs until `called` puts them in. They are private characters, which `signed` escapes.
 A: Final = "\ue000"
 B: Final = "\ue001"
 
@@ -34,12 +35,6 @@ _AFTER: Final = (
     "ここから先は文脈が違うので、後に続く違いはつまみの違いとしては比べられません。",
     "From here on the contexts differ, so what comes later cannot be compared knob by knob.",
 )
-
-
-def shown(piece: bytes) -> str:
-    """A token's bytes for people: line breaks as ↵, other control characters and broken bytes escaped."""
-    text = piece.decode("utf-8", "backslashreplace").replace("\n", "↵")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def percent(share: float | None) -> str:
@@ -61,7 +56,7 @@ def joined(parts: Iterable[Words]) -> Words:
 
 def quoted(piece: bytes) -> Words:
     """A token in quotation marks."""
-    return f"「{shown(piece)}」", f"“{shown(piece)}”"
+    return f"「{signed(piece)}」", f"“{signed(piece)}”"
 
 
 def same(a: Run) -> Words:

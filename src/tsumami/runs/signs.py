@@ -1,0 +1,19 @@
+"""Signs for what cannot be seen: line ends, tabs, wide blanks, control characters.
+
+Guarantee: the same sign wherever a token is shown; every character of the text that comes out can be seen or is a plain
+space.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_SIGNS: Final = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\N{IDEOGRAPHIC SPACE}": "□", "\N{NO-BREAK SPACE}": "⍽"}
+#: A plain space, where whoever shows a text wants it to be seen as well.
+SPACE: Final = "␣"
+
+
+def signed(piece: bytes | str) -> str:
+    r"""A text, or a token's bytes, with signs; other control characters, and bytes that are no character, as `\x..`."""
+    text = piece if isinstance(piece, str) else piece.decode("utf-8", "backslashreplace")
+    return "".join(_SIGNS.get(c) or (c if c.isprintable() else c.encode("unicode_escape").decode()) for c in text)

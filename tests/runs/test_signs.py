@@ -1,0 +1,24 @@
+"""Signs: whatever a token holds, what is shown of it can be seen, and different texts stay different."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsumami.runs.signs import signed
+
+
+@given(st.binary(max_size=12))
+def test_whatever_the_bytes_every_character_can_be_seen(piece: bytes) -> None:
+    assert signed(piece).isprintable()
+
+
+@given(st.text(st.sampled_from("ab 夢\n\t\r\u3000\u00a0\x07"), max_size=8), st.text("ab\n\t\u3000", max_size=8))
+def test_different_texts_stay_different(one: str, other: str) -> None:
+    assert (signed(one) == signed(other)) == (one == other)
+
+
+def test_japanese_and_bytes_that_are_no_character() -> None:
+    assert signed("夢\n".encode()) == "夢⏎"
+    assert signed(b"\xe5\xa4") == r"\xe5\xa4"
+    assert signed("\u200b") == r"\u200b"
