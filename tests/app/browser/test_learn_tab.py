@@ -149,5 +149,10 @@ def test_every_part_opens_on_a_phone_and_nothing_is_cut_off(page_of: Pages, lang
         expect(page.locator(f"#learn-{part}-view")).not_to_be_empty()
         expect(page.locator(f"#learn-{part}-view .problem")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if part == "lengths":
+            numbers = page.locator("#learn-lengths-view tbody tr").first.locator("td").nth(3)
+            place = numbers.bounding_box()
+            assert place is not None
+            assert place["x"] + place["width"] <= 390, "the count of tokens is what the table is about"
     page.locator(".lesson > button.on:visible").first.click()
     expect(page.locator(".lesson details:visible")).to_have_count(5)
