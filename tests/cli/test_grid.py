@@ -18,6 +18,7 @@ from tests.cli.conftest import Invoke
 
 import tsumami
 from tsumami.explain.grid import Grid
+from tsumami.sweep.cluster import cluster
 
 PROMPT = "The sky above the city looked calm, but"
 VARY = ("--vary", "temperature=0.5:1.5:0.5", "--vary", "top_p=0.8,0.95", "--max-tokens", "6")
@@ -88,6 +89,8 @@ def test_the_pictures_are_drawn(invoke: Invoke, tmp_path: Path) -> None:
         (("--vary", "top_k=1:1000:1", "--seeds", "20"), "20,000 cells"),
         (("--json", "nowhere/at/all.json"), "nowhere/at/all.json"),
         (("--prompt", "another"), "twice"),
+        (("--workers", "2"), "--ray"),
+        (("--ray", "nowhere"), "no Ray cluster answers at nowhere"),
     ],
 )
 def test_bad_input_is_one_line(refused: Callable[..., str], arguments: tuple[str, ...], words: str) -> None:
@@ -98,6 +101,12 @@ def test_bad_input_is_one_line(refused: Callable[..., str], arguments: tuple[str
 def test_commands_of_one_prompt_refuse_two(refused: Callable[..., str], command: str) -> None:
     more = ("--knob", "top_k", "--range", "1:2") if command == "map" else ()
     assert "takes one prompt" in refused(command, "--prompt", "a", "--prompt", "b", *more)
+
+
+def test_over_ray_it_is_the_same_table(invoke: Invoke) -> None:
+    arguments = ("grid", PROMPT, *VARY, "--seeds", "2", "--csv", "-")
+    with cluster("local", 2):
+        assert invoke(*arguments, "--ray", "auto", "--workers", "2").out == invoke(*arguments).out
 
 
 def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ keeps what there is: the cells that are finished, and the others as far as they 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tsumami.explain.grid import Grid
     from tsumami.explain.grid_seeds import Count, Spread
     from tsumami.explain.gridding import Gridding, Progress
+    from tsumami.sweep import Sweep
 
 _SHOWN: Final = ("tokens", "perplexity", "entropy", "distinct_2")
 _WIDE: Final = 120  # columns where there is no terminal
@@ -56,19 +57,56 @@ def grid(
             help=say("シードの数、またはシード（0,1,2）", "how many seeds, or which, such as 0,1,2"),
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="<auto|local|HOST:PORT>",
+            help=say(
+                "Ray で複数のマシンに分ける。auto: 動いているクラスタ、なければこのマシンで始める",
+                "spread it over machines with Ray; auto: the cluster that runs, or else one on this machine",
+            ),
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="<N>",
+            help=say("--ray のワーカー数（既定: マシンごとに 1）", "workers of --ray (default: one for each machine)"),
+        ),
+    ] = None,
 ) -> None:
     """Read, load, generate together, report."""
+    if workers is not None and ray is None:
+        raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are")
     settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), _seeds(seeds)
     texts = prompt.read()
     files.check()
-    with model.load() as loaded, _progress() as watch:
-        prompts = [prompt.made(loaded, text) for text in texts]
-        wishes: dict[str, Any] = {"base": settings, "vary": varied or None, "seeds": chosen, "watch": watch}
-        with loaded.gridding(prompts, max_tokens=settings.max_tokens, **wishes) as cells:
-            found, interrupted = _follow(cells)
+    wishes: dict[str, Any] = {"base": settings, "vary": varied or None, "seeds": chosen}
+    with _progress() as watch, contextlib.ExitStack() as stack:
+        cells: Gridding | Sweep
+        if ray is None:
+            loaded = stack.enter_context(model.load())
+            prompts = [prompt.made(loaded, text) for text in texts]
+            cells = loaded.gridding(prompts, max_tokens=settings.max_tokens, watch=watch, **wishes)
+        else:
+            asked = [prompt.messages(text) for text in texts]
+            where: dict[str, Any] = {"address": ray, "workers": workers, "template": prompt.template}
+            cells = _sweep(asked, model, watch=watch, **where, **wishes)
+        stack.push(cells)
+        found, interrupted = _follow(cells)
     report(found, files)
     if interrupted:
         raise typer.Exit(130)
+
+
+def _sweep(asked: list[list[dict[str, str]]], model: ModelOptions, **wishes: Any) -> Sweep:
+    """The same over Ray: the workers load the model."""
+    from tsumami.engine.catalogue import DEFAULT_MODEL
+    from tsumami.sweep import Sweep
+
+    return Sweep(asked, model=model.model or DEFAULT_MODEL, options=model.loading, **wishes)
 
 
 def _seeds(text: str | None) -> int | list[int] | None:
@@ -90,7 +128,7 @@ def _seeds(text: str | None) -> int | list[int] | None:
 # --- while it is made ---
 
 
-@contextmanager
+@contextlib.contextmanager
 def _progress() -> Iterator[Callable[[Progress], None] | None]:
     """What to call with the progress, where there is a terminal to show it on."""
     if not sys.stderr.isatty():
@@ -117,7 +155,7 @@ def _line(at: Progress) -> str:
     )
 
 
-def _follow(cells: Gridding) -> tuple[Grid, bool]:
+def _follow(cells: Gridding | Sweep) -> tuple[Grid, bool]:
     """The grid, and whether Ctrl-C ended it."""
     with ctrl_c(cells.cancel) as pressed:
         for _ in cells:

@@ -115,6 +115,16 @@ class ModelOptions:
         """These options, with `values` where nothing was said."""
         return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
 
+    @property
+    def loading(self) -> dict[str, Any]:
+        """How it is loaded, as `tsumami.load` takes it."""
+        return {
+            "n_ctx": self.n_ctx,
+            "n_gpu_layers": self.n_gpu_layers or 0,
+            "threads": self.threads,
+            "exact": not self.fast,
+        }
+
     @contextmanager
     def load(self) -> Iterator[Model]:
         """The model that was asked for, loaded with bars and closed at the end."""
@@ -125,10 +135,7 @@ class ModelOptions:
         with bars(name) as shown:
             model = load(
                 name,
-                n_ctx=self.n_ctx,
-                n_gpu_layers=self.n_gpu_layers or 0,
-                threads=self.threads,
-                exact=not self.fast,
+                **self.loading,
                 download_progress=shown.download,
                 load_progress=shown.loading,
             )
@@ -204,12 +211,18 @@ class PromptOptions:
         Raises:
             PromptError: empty, an unknown template, or one that refuses the messages.
         """
+        return model.prompt(self.messages(text), template=self.template)
+
+    def messages(self, text: str) -> list[dict[str, str]]:
+        """A prompt as messages.
+
+        Raises:
+            PromptError: it is empty.
+        """
         if not text:
             raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from; give a text")
-        messages = [{"role": "user", "content": text}]
-        if self.system is not None:
-            messages.insert(0, {"role": "system", "content": self.system})
-        return model.prompt(messages, template=self.template)
+        system = [] if self.system is None else [{"role": "system", "content": self.system}]
+        return [*system, {"role": "user", "content": text}]
 
 
 @dataclass(frozen=True, slots=True)
