@@ -129,7 +129,7 @@ def test_two_branches_are_put_side_by_side_with_the_reason_why_they_part(page_of
     said = text(page, "#microscope-beside")
     assert "A · from token 6" in said
     assert "B · the first" in said
-    assert "5 tokens" in text(page, "#microscope-beside .tsu-lane summary")
+    assert "5 tokens" in text(page, "#microscope-beside .tsu-lane:first-child summary")
     assert "by hand" in text(page, "#microscope-beside .why")
     assert text(page, "#microscope-strip .tsu-strip") == branch, "looking beside must not leave the run"
     page.locator("#microscope-tree .branch").first.click()
