@@ -20,6 +20,7 @@ the bare loop with default parameters, shows how much that alone is worth.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import statistics
@@ -159,13 +160,12 @@ class Driver:
         self.prompt_computed = 0
 
     def crowd(self, settings: list[dict[str, Any]]) -> float:
-        """All requests at once, a slot for each (if there are more, the server chooses one that is free); tokens per
-        second in sum, from the first request to the last answer.
+        """All requests, as many at once as there are slots, which they take in turns; tokens per second in sum, from
+        the first request to the last answer.
         """
-        slots = range(len(settings)) if len(settings) <= CROWD else [-1] * len(settings)
         with ThreadPoolExecutor(CROWD) as pool:
             begin = time.perf_counter()
-            counts = list(pool.map(self._complete, slots, settings))
+            counts = list(pool.map(self._complete, itertools.cycle(range(CROWD)), settings))
             return sum(counts) / (time.perf_counter() - begin)
 
     def one(self, settings: dict[str, Any]) -> float:

@@ -165,11 +165,12 @@ class Gridding:
     def _grow(self, group: _Group, rows: Rows) -> list[_Group]:
         """The groups that go on: each cell chooses by itself; the first group goes on with the branch."""
         chosen: dict[int, list[_Walk]] = {}
+        row = rows.last
         for walk in group.walks:
-            token = self._choose(walk, rows.last)
+            token = self._choose(walk, row)
             if token is not None:
                 chosen.setdefault(token, []).append(walk)
-        children = [_Group(left) for token, walks in chosen.items() if (left := self._take(walks, token, rows.last))]
+        children = [_Group(left) for token, walks in chosen.items() if (left := self._take(walks, token, row))]
         if children:
             children[0].branch = group.branch
         else:
