@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def cluster(address: str, workers: int | None = None) -> Iterator[Cluster]:
-    """Connect, and disconnect at the end.
+    """Connect, and disconnect at the end; a program that is connected already stays where it is.
 
     Args:
         address: `auto` (one that runs on this machine or that RAY_ADDRESS names, else a new one here), `local` (a new
@@ -54,14 +55,15 @@ def cluster(address: str, workers: int | None = None) -> Iterator[Cluster]:
         raise SettingsError(f"workers = {workers}: a sweep needs 1 or more")
     if importlib.util.find_spec("ray") is None:
         raise MissingDependencyError("a sweep over several machines needs Ray: pip install 'tsumami[ray]'")
+    known = sys.modules.get("ray")
+    if known is not None and known.is_initialized():
+        yield _sized(known, workers)
+        return
     place = _running() if address == "auto" else address
     here = place in (None, "local")
     if not here:
         _knock(str(place))
     ray = _module(here=here)
-    if ray.is_initialized():
-        yield _sized(ray, workers)
-        return
     wishes: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     if here:
         wishes |= {"num_cpus": max(usable_cores(), workers or 2), "object_store_memory": _STORE}
