@@ -101,7 +101,7 @@ def test_what_is_no_grid_is_refused(found: Grid) -> None:
         broken(found, settings=[{"temperature": -3}] * 4),
         broken(found, axes={"temprature": [1]}),
     ):
-        with pytest.raises(RunFileError, match="grid|receipt"):
+        with pytest.raises(RunFileError, match=r"grid|receipt"):
             Grid.from_json(text)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.options import ModelOptions
+from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
 from tsumami.cli.verify import as_the_receipt_says
@@ -32,7 +32,7 @@ def audit(
     file: Annotated[
         Path, typer.Argument(metavar="RUN.JSON", show_default=False, help=say("保存した実行", "the saved run"))
     ],
-    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load what the receipt names, run each knob's neutral twin beside the chain, count."""
     from tsumami.explain import audit as count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.models import size_text
-from tsumami.cli.options import ModelOptions
+from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import bars, console, note, write_json
 from tsumami.cli.words import say
 
@@ -86,7 +86,7 @@ def doctor(
             help=say("自己検査で比べるトークン数", "tokens that the self-check compares"),
         ),
     ] = 160,
-    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load, check, measure, print."""
     found = examine(model, length)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.options import ModelOptions
+from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
 from tsumami.cli.verify import as_the_receipt_says
@@ -36,7 +36,7 @@ def explain(
     second: Annotated[
         Path, typer.Argument(metavar="B.JSON", show_default=False, help=say("2 つ目の実行", "the second saved run"))
     ],
-    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Read both, load what their receipts name, explain."""
     from tsumami.explain import parting

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from tsumami.cli.options import json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.words import say
 
@@ -23,7 +22,7 @@ def about() -> str:
 
 
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Print the catalogue; reads this machine only, never the network."""
     from tsumami.engine.catalogue import catalogue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.options import ModelOptions
+from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import note, percent, piece, write, write_json
 from tsumami.cli.words import say
 from tsumami.errors import RunFileError
@@ -32,7 +32,7 @@ def verify(
             metavar="RUN.JSON", show_default=False, help=say("保存した実行", "a run saved with tsumami run --out")
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help=say("JSON で出す", "print JSON"))] = False,
+    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load what the receipt names, run it again, compare."""
     from tsumami.runs import Run
