@@ -25,6 +25,7 @@ MEASURES: Final = (
     "overhead",
     "grid",
     "map",
+    "intervals",
 )
 
 

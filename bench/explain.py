@@ -27,8 +27,8 @@ _LANES = 8
 def measure(options: Options) -> list[Table]:
     """Seconds of each, in turns."""
     with tsumami.load(options.model, threads=options.n_threads) as model:
-        run = _long(model, options.tokens)
-        longer = _long(model, 2 * options.tokens)
+        run = long_run(model, options.tokens)
+        longer = long_run(model, 2 * options.tokens)
         seeds = list(range(_LANES))
         turns: dict[str, Callable[[], float]] = {
             "goal": lambda: _GOAL,
@@ -59,7 +59,7 @@ def measure(options: Options) -> list[Table]:
     return [Table("explain", "looking back, and lanes side by side", rows)]
 
 
-def _long(model: tsumami.Model, count: int) -> Run:
+def long_run(model: tsumami.Model, count: int) -> Run:
     """A run that is not ended early by the model."""
     for seed in range(50):
         run = model.run(PROMPT, seed=seed, max_tokens=count)

@@ -27,6 +27,7 @@ from tsumami.explain.grid import Grid
 from tsumami.explain.grid_plan import plan_grid
 from tsumami.explain.gridding import Gridding
 from tsumami.explain.gridding import Progress as GridProgress
+from tsumami.explain.intervals import Interval, intervals
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping as Mapper
 from tsumami.native import NativeModel, Vocab, engine_build
@@ -276,6 +277,19 @@ class Model:
             return Prompt(prompt, tuple(self.tokenize(prompt)) if prompt else ())
         ids = _token_ids(prompt, self.tokenizer.n_tokens)
         return Prompt(self.detokenize(ids), ids, "tokens")
+
+    def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
+        """How far each knob could have been turned without changing the text of a run, and what gives way first.
+
+        Args:
+            run: one of this model's.
+            knobs: names (default: all that have values between values).
+
+        Raises:
+            SettingsError: a knob or a way to choose of which there are no intervals.
+            RunFileError: another model's run, or a token that does not come out again.
+        """
+        return intervals(self, run, knobs)
 
     def verify(self, run: Run) -> Verification:
         """Run it again and say whether tokens and numbers are the same, bit for bit, or what differs."""

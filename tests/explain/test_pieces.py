@@ -32,8 +32,21 @@ RANGES: dict[str, tuple[float, float]] = {
     "top_n_sigma": (0.0, 5.0),
     "repeat_last_n": (0, 100),
     "min_keep": (0, 20),
+    "dynatemp_range": (0.0, 3.0),
+    "dynatemp_exponent": (0.0, 5.0),
+    "dry_multiplier": (0.0, 5.0),
+    "dry_base": (1.0, 4.0),
+    "dry_allowed_length": (0, 20),
+    "dry_penalty_last_n": (0, 100),
 }
-HISTORY = (5, 9, 3, 5, 40, 9, 5)
+#: What lets a knob act that does nothing by default.
+TOGETHER: dict[str, dict[str, Any]] = {
+    "dynatemp_exponent": {"dynatemp_range": 0.6},
+    "dry_base": {"dry_multiplier": 1.1},
+    "dry_allowed_length": {"dry_multiplier": 1.1},
+    "dry_penalty_last_n": {"dry_multiplier": 1.1},
+}
+HISTORY = (5, 9, 3, 5, 9, 3, 8, 5, 9, 5, 9, 3, 5)
 N_VOCAB = 300
 
 
@@ -66,7 +79,7 @@ def some_row(seed: int) -> Float32Array:
 @pytest.mark.parametrize("seed", range(3))
 def test_pieces_cover_the_range_and_are_the_real_chains(name: str, order: str, seed: int) -> None:
     axis = Axis.of(name, *RANGES[name])
-    settings = Settings(samplers=order, xtc_probability=0.7 * (seed % 2), repeat_penalty=1.2)
+    settings = Settings(samplers=order, xtc_probability=0.7 * (seed % 2), repeat_penalty=1.2, **TOGETHER.get(name, {}))
     row = some_row(seed)
     found = all_pieces(settings, axis, row)
     assert (found[0].span.first, found[-1].span.last) == (axis.place(axis.low), axis.place(axis.high))

@@ -17,8 +17,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tsumami.native import Int32Array
-
 __all__ = ["Bounds", "Choice"]
 
 Reals = npt.NDArray[np.float64]
@@ -32,22 +30,23 @@ _SMALL: Final = 4_000_000  # entries that a comparison of all pairs may have
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """Per box: the token that is chosen, and whether that is certain."""
+    """Per box: the id of the candidate that is chosen, and whether that is certain."""
 
-    tokens: Int32Array
+    ids: Whole
     certain: Flags
 
 
 @dataclass(slots=True, eq=False)
 class Bounds:
-    """The candidates of many boxes at once.
+    """The candidates of many boxes at once. `ids`, shape (candidates,), name them; boxes may be of several tokens of a
+    run, and then an id is a place in each one's own list.
 
     `exact`: low and high are the same and, to the last bit, the logits that llama.cpp has (then scale is 1).
     `in_order`: the columns stand in the candidates' order; otherwise `key_low..key_high` say it, larger first.
     `is_sorted`: llama.cpp's trust flag. `lost`: boxes of which nothing is known any more.
     """
 
-    ids: Int32Array
+    ids: Whole
     low: Reals
     high: Reals
     must: Flags
@@ -110,14 +109,15 @@ class Bounds:
                 rivals = (self.may & ~self.must & (self.high > top_low)).any(axis=1, keepdims=True)
                 pad = np.where(rivals, 4 * _HALF_ULP * (np.abs(_finite(low)) + 1), 0.0)
                 return low - pad, high + pad
-            low, high = self.low - top_high, self.high - top_low
+            size = np.maximum(np.abs(_finite(self.low)), np.abs(_finite(self.high))) + np.abs(_finite(top_high))
+            pad = 1.01 * _HALF_ULP * self.roundings * size  # as large a part of a logit at every scale
+            low, high = self.low - top_high - pad, self.high - top_low + pad
             own = np.arange(low.shape[1])[None, :] == top
             low, high = np.where(own, 0.0, low), np.where(own, 0.0, high)
             x_low = np.minimum(low * self.scale_low, low * self.scale_high)
             x_high = np.maximum(high * self.scale_low, high * self.scale_high)
-            size = np.maximum(np.abs(_finite(self.low)), np.abs(_finite(self.high))) + np.abs(_finite(top_high))
-            pad = 1.01 * _HALF_ULP * (self.roundings * size * self.scale_high + np.abs(_finite(x_low)))
-        return x_low - pad, x_high + pad
+        part = 1.01 * _HALF_ULP
+        return x_low - part * np.abs(_finite(x_low)), x_high + part * np.abs(_finite(x_high))
 
     def weights(self) -> tuple[Reals, Reals]:
         """Bounds of expf(logit - that candidate's): 0 at the bottom for what may be missing."""
@@ -181,15 +181,21 @@ class Bounds:
 
     def keep_top(self, fewest: Whole, most: Whole) -> None:
         """Cut to the first `fewest`..`most` candidates, shapes (boxes, 1)."""
-        certain, possible = self.ranks()
-        self.keep(possible < fewest, certain < most)
+        if self.in_order:
+            certain, possible = self.ranks()
+            self.keep(possible < fewest, certain < most)
+            return
+        # at most `fewest`, with itself, may be before it; less than `most` are before it for sure
+        rival = _nth_largest(np.where(self.may, self.key_high, -np.inf), fewest)
+        line = _nth_largest(np.where(self.must, self.key_low, -np.inf), most - 1)
+        self.keep((self.key_low > rival) | (self.may.sum(axis=1, keepdims=True) <= fewest), self.key_high >= line)
 
     def keep(self, surely: Flags, perhaps: Flags) -> None:
         """Keep candidates: those of `surely` for sure, those outside `perhaps` not."""
         self.must = self.must & surely
         self.may = self.may & perhaps
         alive = np.asarray(self.may.any(axis=0))
-        if len(alive) > 64 and alive.sum() * 2 < len(alive):
+        if len(alive) > 64 and 0 < alive.sum() * 2 < len(alive):
             self._take(np.flatnonzero(alive))
 
     def count(self) -> tuple[Whole, Whole]:
@@ -198,8 +204,9 @@ class Bounds:
 
     # --- the choice ---
 
-    def roll(self, u: float) -> Choice:
-        """What `dist` draws with the roll u: the first candidate whose running sum reaches u times the total.
+    def roll(self, u: Reals) -> Choice:
+        """What `dist` draws with the rolls u, shape (boxes, 1): the first candidate whose running sum reaches u times
+        the total.
 
         With t's own weight w and the sums before and after it, that is t where (1 - u) · before < u · (w + after) and
         (1 - u) · (before + w) >= u · after.
@@ -221,7 +228,7 @@ class Bounds:
         sure = not_earlier & not_later & (own > 0) & ~self.lost
         return Choice(self.ids[at[:, 0]], sure[:, 0])
 
-    def _nominal(self, middle: Reals, u: float) -> Whole:
+    def _nominal(self, middle: Reals, u: Reals) -> Whole:
         """The column of the candidate that would be chosen in the middle of each box, shape (boxes, 1)."""
         if self.in_order:
             running = np.cumsum(middle, axis=1)
@@ -255,6 +262,14 @@ class Bounds:
         gap = _at(low, at) - others
         pad = 0.0 if self.exact else 8 * _HALF_ULP * self.roundings * np.abs(_finite(others))
         return Choice(self.ids[at[:, 0]], ((gap > pad) & ~self.lost)[:, 0])
+
+
+def _nth_largest(keys: Reals, n: Whole) -> Reals:
+    """Per row the n-th largest key, from 0, n of shape (boxes, 1): -inf beyond the last, +inf before the first."""
+    falling = -np.sort(-keys, axis=1)
+    last = keys.shape[1] - 1
+    found = _at(falling, np.clip(n, 0, last))
+    return np.where(n > last, -np.inf, np.where(n < 0, np.inf, found))
 
 
 def _before(flags: Flags) -> Whole:

@@ -7,7 +7,6 @@ is at least what float32 can lose there: half a unit in the last place for an op
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +15,20 @@ import numpy as np
 from tsumami.explain.bounds import Bounds, Flags, Reals, Whole
 from tsumami.native import Float32Array
 
-__all__ = ["Dry", "Penalties", "dynamic_temperature", "keep_by", "min_p", "temperature", "tfs_z", "top_k"]
+__all__ = ["Dry", "Keep", "Penalties", "dynamic_temperature", "keep_by", "min_p", "temperature", "tfs_z", "top_k"]
 __all__ += ["top_n_sigma", "top_p", "typ_p", "xtc"]
 
 _HALF_ULP: Final = 2.0**-24
+_POWF: Final = 2.0**-22  # glibc's powf is better than that
 _NOTHING: Final = -100.0  # expf of less may be 0, and then an entropy is not a number
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How many candidates a cut must leave (min_keep), within fewest..most, shapes (boxes, 1)."""
+
+    fewest: Whole
+    most: Whole
 
 
 # --- stages that move logits ---
@@ -28,27 +36,33 @@ _NOTHING: Final = -100.0  # expf of less may be 0, and then an entropy is not a 
 
 @dataclass(frozen=True, slots=True)
 class Penalties:
-    """The three penalties, each within low..high, shapes (boxes, 1), and how often each token was seen."""
+    """The three penalties, each within low..high, shapes (boxes, 1), and how often each candidate was seen, within
+    fewest..most, shapes (boxes, candidates).
+    """
 
-    counts: Mapping[int, int]
+    fewest: Float32Array
+    most: Float32Array
     repeat: tuple[Reals, Reals]
     frequency: tuple[Reals, Reals]
     presence: tuple[Reals, Reals]
 
     def apply(self, bounds: Bounds) -> None:
-        """l · r where l <= 0, else l / r; then minus c · frequency + presence. It falls in every penalty, and float32
-        keeps it so; where both products count, the compiler may leave out a rounding.
+        """l · r where l <= 0, else l / r; then minus c · frequency + presence, if it was seen c > 0 times. It falls in
+        every penalty and is monotonous in c from 1 on, and float32 keeps it so; where both products count, the compiler
+        may leave out a rounding.
         """
         bounds.collapse()
         bounds.is_sorted = False
-        seen = np.array([self.counts.get(token, 0) for token in bounds.ids.tolist()], np.float32)
-        columns = np.flatnonzero(seen)
+        columns = np.flatnonzero(self.most.any(axis=0))
         if not len(columns):
             return
         plain = not np.any(self.frequency[1]) or not np.any(self.presence[1])
-        low = self._move(bounds.low[:, columns], seen[columns], 1)
-        high = self._move(bounds.high[:, columns], seen[columns], 0)
-        _put(bounds, columns, low, high, exact=plain)
+        fewest, most = self.fewest[:, columns], self.most[:, columns]
+        once = np.minimum(np.maximum(fewest, np.float32(1)), most)
+        options = [most] if np.array_equal(fewest, most) else [fewest, once, most]
+        lows = [self._move(bounds.low[:, columns], counts, 1) for counts in options]
+        highs = [self._move(bounds.high[:, columns], counts, 0) for counts in options]
+        _put(bounds, columns, np.minimum.reduce(lows), np.maximum.reduce(highs), exact=plain)
 
     def _move(self, logits: Reals, counts: Float32Array, end: int) -> Reals:
         """The logits, shape (boxes, n), after the penalties at one end of their ranges, with float32's arithmetic."""
@@ -57,27 +71,27 @@ class Penalties:
         )
         single = logits.astype(np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
-            moved = np.where(single <= 0, single * repeat, single / repeat)
-            return np.asarray(moved - (counts * frequency + presence), np.float64)
+            moved = np.where(single <= 0, single * repeat, single / repeat) - (counts * frequency + presence)
+        return np.where(counts > 0, moved, single).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Dry:
-    """What DRY takes from each token: `amounts` by id, 32-bit floats, each within low..high, shapes (boxes, 1)."""
+    """What DRY takes from each candidate: 32-bit floats within low..high, shapes (boxes, candidates)."""
 
-    amounts: Mapping[int, tuple[Reals, Reals]]
+    low: Float32Array
+    high: Float32Array
 
     def apply(self, bounds: Bounds) -> None:
         """l minus the amount."""
         bounds.collapse()
         bounds.is_sorted = False
-        columns = np.array([i for i, token in enumerate(bounds.ids.tolist()) if token in self.amounts], np.intp)
+        columns = np.flatnonzero(self.high.any(axis=0))
         if not len(columns):
             return
-        pairs = [self.amounts[int(token)] for token in bounds.ids[columns]]
-        small, large = (np.concatenate([pair[end] for pair in pairs], axis=1).astype(np.float32) for end in (0, 1))
         low, high = (side[:, columns].astype(np.float32) for side in (bounds.low, bounds.high))
-        _put(bounds, columns, (low - large).astype(np.float64), (high - small).astype(np.float64), exact=True)
+        lows, highs = low - self.high[:, columns], high - self.low[:, columns]
+        _put(bounds, columns, lows.astype(np.float64), highs.astype(np.float64), exact=True)
 
 
 def _put(bounds: Bounds, columns: Whole, low: Reals, high: Reals, *, exact: bool) -> None:
@@ -94,27 +108,54 @@ def temperature(bounds: Bounds, low: Reals, high: Reals) -> None:
 
 
 def dynamic_temperature(
-    bounds: Bounds, value: tuple[Reals, Reals], spread: tuple[Reals, Reals], exponent: tuple[Reals, Reals]
+    bounds: Bounds,
+    value: tuple[Reals, Reals],
+    spread: tuple[Reals, Reals],
+    exponent: tuple[Reals, Reals],
+    share: tuple[Reals, Reals] | None = None,
 ) -> None:
-    """l / T', T' = T_min + (T_max - T_min) · (H / ln n)^exponent, T_min = max(0, T - spread), T_max = T + spread."""
+    """l / T', T' = T_min + (T_max - T_min) · share^exponent, T_min = max(0, T - spread), T_max = T + spread.
+
+    `share` is H / ln n, if more is known of it than these bounds say. T' is computed as llama.cpp does, in 32-bit
+    floats; that it rises in T_min is lost in the rounding, which matters where T_min is not a single number.
+    """
     fewest, most = bounds.count()
     bounds.lose((fewest <= 1) & (most > 1))
     bounds.sort()
+    share_low, share_high = _entropy_share(bounds, fewest, most) if share is None else share
+    powers = share_low ** exponent[1] * (1 - _POWF), np.minimum(share_high ** exponent[0] * (1 + _POWF), 1 + _POWF)
+    coldest = (_float32(value[0] - spread[1]), _float32(value[1] - spread[0]))
+    hottest = (_float32(value[0] + spread[0]), _float32(value[1] + spread[1]))
+    single = (coldest[0] == coldest[1]) & (hottest[0] == hottest[1])
+    margin = np.where(single, 0.0, 8 * _HALF_ULP)
+    low, high = (_heats(coldest[end], hottest[end], _float32(powers[end])) for end in (0, 1))
+    cold, hot = np.minimum(*low) * (1 - margin), np.maximum(*high) * (1 + margin)
+    usable = (cold > 1e-30) & (hot < 1e9) & (cold <= hot)
+    one = most == 1  # llama.cpp leaves a single candidate alone
+    bounds.lose(~usable & ~one)
+    cold, hot = (np.where(usable & ~one, value_, 1.0) for value_ in (cold, hot))
+    bounds.divide(cold, hot)
+
+
+def _heats(coldest: Float32Array, hottest: Float32Array, power: Float32Array) -> tuple[Reals, Reals]:
+    """T' with a rounding after each operation, and without the one that a compiler may leave out (a fused multiply)."""
+    start = np.maximum(np.float32(0), coldest)
+    width = hottest - start
+    rounded = start + width * power
+    fused = (start.astype(np.float64) + width.astype(np.float64) * power).astype(np.float32)
+    return rounded.astype(np.float64), fused.astype(np.float64)
+
+
+def _entropy_share(bounds: Bounds, fewest: Whole, most: Whole) -> tuple[Reals, Reals]:
+    """Bounds of H / ln n."""
     low, high = _entropy(bounds, zero_is_fine=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share_low = np.clip(low / np.log(np.maximum(most, 2)), 0, 1) ** exponent[1] * (1 - 1e-5)
-        share_high = np.clip(high / np.log(np.maximum(fewest, 2)), 0, 1) ** exponent[0] * (1 + 1e-5)
-    coldest = (np.maximum(0, value[0] - spread[1]), np.maximum(0, value[1] - spread[0]))
-    hottest = (value[0] + spread[0], value[1] + spread[1])
-    cold = coldest[0] * (1 - share_low) + hottest[0] * share_low
-    hot = coldest[1] * np.maximum(0, 1 - share_high) + hottest[1] * share_high
-    cold, hot = cold * (1 - 1e-6), hot * (1 + 1e-6)
-    usable = (cold > 1e-6) & (hot < 1e9) & (cold <= hot)
-    bounds.lose(~usable)
-    one = most == 1  # llama.cpp leaves a single candidate alone
-    cold, hot = (np.where(usable & ~one, value_, 1.0) for value_ in (cold, hot))
-    bounds.exact = False
-    bounds.divide(cold, hot)
+        ends = low / np.log(np.maximum(most, 2)), high / np.log(np.maximum(fewest, 2))
+    return np.clip(ends[0] * (1 - 8 * _HALF_ULP), 0, 1), np.clip(ends[1] * (1 + 8 * _HALF_ULP), 0, 1)
+
+
+def _float32(values: Reals) -> Float32Array:
+    return values.astype(np.float32)
 
 
 # --- stages that cut ---
@@ -132,25 +173,23 @@ def keep_by(bounds: Bounds, rank: Whole, fewest: Whole, most: Whole) -> None:
     bounds.keep(rank[None, :] < fewest, rank[None, :] < most)
 
 
-def top_p(bounds: Bounds, p: float, min_keep: int) -> None:
+def top_p(bounds: Bounds, p: float, keep: Keep) -> None:
     """The shortest sorted prefix whose running sum reaches p."""
     bounds.sort()
     low, high, slack = _running(bounds)
     place = np.arange(1, low.shape[1] + 1)[None, :]
     fewest, most = bounds.count()
-    enough = place >= min_keep
-    small = _first_or((high + slack >= p) & enough, fewest - 1) + 1
-    large = _first_or((low - slack >= p) & enough, most - 1) + 1
+    small = _first_or((high + slack >= p) & (place >= keep.fewest), fewest - 1) + 1
+    large = _first_or((low - slack >= p) & (place >= keep.most), most - 1) + 1
     bounds.keep_top(np.minimum(small, fewest), np.minimum(large, most))
 
 
-def tfs_z(bounds: Bounds, z: float, min_keep: int) -> None:
+def tfs_z(bounds: Bounds, z: float, keep: Keep) -> None:
     """The sorted prefix before the place where the normalised curvature's running sum exceeds z."""
     bounds.sort()
     fewest, most = bounds.count()
     low, high = _rank_shares(bounds)
     n = low.shape[1]
-    least = max(1, min_keep)
     if n <= 2:
         return
     pad = (n + 8) * _HALF_ULP * high
@@ -165,9 +204,9 @@ def tfs_z(bounds: Bounds, z: float, min_keep: int) -> None:
         share_low = head_low / (head_low + head_high[:, -1:] - head_high)
         share_high = head_high / (head_high + head_low[:, -1:] - head_low)
     slack = (n + 8) * 2 * _HALF_ULP
-    at = (np.arange(n - 2)[None, :] >= least) & valid
-    small = _first_or((np.nan_to_num(share_high, nan=1.0) + slack > z) & at, most)
-    large = _first_or((np.nan_to_num(share_low, nan=0.0) - slack > z) & at, most)
+    place, least, enough = np.arange(n - 2)[None, :], np.maximum(1, keep.fewest), np.maximum(1, keep.most)
+    small = _first_or((np.nan_to_num(share_high, nan=1.0) + slack > z) & (place >= least) & valid, most)
+    large = _first_or((np.nan_to_num(share_low, nan=0.0) - slack > z) & (place >= enough) & valid, most)
     known = (fewest == most) & (most > 2) & (head_low[:, -1:] > 1.1e-6)
     small = np.where(known, small, np.minimum(least, fewest))
     large = np.where(known, large, most)
@@ -175,7 +214,7 @@ def tfs_z(bounds: Bounds, z: float, min_keep: int) -> None:
     bounds.keep_top(np.where(two, fewest, small), np.where(two, most, large))
 
 
-def typ_p(bounds: Bounds, p: float, min_keep: int) -> None:
+def typ_p(bounds: Bounds, p: float, keep: Keep) -> None:
     """In the order of |-ln p_i - H|, the shortest prefix whose running sum exceeds p; it stays in that order."""
     bounds.sort()
     entropy_low, entropy_high = _entropy(bounds, zero_is_fine=False)
@@ -192,12 +231,12 @@ def typ_p(bounds: Bounds, p: float, min_keep: int) -> None:
     certain, possible = bounds.ranks()
     before_low, before_high = _sums_before(bounds, np.where(bounds.must, low, 0), np.where(bounds.may, high, 0))
     slack = (2 * n + 8) * _HALF_ULP
-    surely = (before_high + slack <= p) | (possible < max(1, min_keep))
-    perhaps = (before_low - slack <= p) | (certain < max(1, min_keep))
+    surely = (before_high + slack <= p) | (possible < np.maximum(1, keep.fewest))
+    perhaps = (before_low - slack <= p) | (certain < np.maximum(1, keep.most))
     bounds.keep(surely, perhaps)
 
 
-def min_p(bounds: Bounds, p: float, min_keep: int) -> None:
+def min_p(bounds: Bounds, p: float, keep: Keep) -> None:
     """l >= max + ln p; below min_keep candidates llama.cpp sorts and cuts another way."""
     low, high = bounds.relative()
     size = np.abs(np.where(np.isfinite(bounds.high), bounds.high, 0)).max() * bounds.scale_high
@@ -209,15 +248,15 @@ def min_p(bounds: Bounds, p: float, min_keep: int) -> None:
         perhaps = high - top_low >= np.log(p) - pad
     best = np.where(bounds.must, low, -np.inf) >= top_high  # the largest always stays
     surely = surely | (best & (bounds.may.sum(axis=1, keepdims=True) > 0))
-    if min_keep > 1 and bounds.is_sorted:
+    if np.any(keep.most > 1) and bounds.is_sorted:
         certain, possible = bounds.ranks()
-        surely, perhaps = surely | (possible < min_keep), perhaps | (certain < min_keep)
-    elif min_keep > 1:
-        bounds.lose((bounds.must & surely).sum(axis=1, keepdims=True) < min_keep)
+        surely, perhaps = surely | (possible < keep.fewest), perhaps | (certain < keep.most)
+    elif np.any(keep.most > 1):
+        bounds.lose((bounds.must & surely).sum(axis=1, keepdims=True) < keep.most)
     bounds.keep(surely, perhaps)
 
 
-def xtc(bounds: Bounds, threshold: float, min_keep: int, *, fires: bool) -> None:
+def xtc(bounds: Bounds, threshold: float, keep: Keep, *, fires: bool) -> None:
     """If it fires: drop every candidate of at least the threshold but the last of them."""
     fewest, most = bounds.count()
     bounds.lose((fewest < 2) & (most >= 2))  # whether a number is drawn is part of what must be certain
@@ -228,8 +267,8 @@ def xtc(bounds: Bounds, threshold: float, min_keep: int, *, fires: bool) -> None
     slack = (low.shape[1] + 8) * _HALF_ULP
     fewest_above = (low * (1 - slack) >= threshold).sum(axis=1, keepdims=True)
     most_above = (high * (1 + slack) >= threshold).sum(axis=1, keepdims=True)
-    drop_low, drop_high = np.maximum(fewest_above - 1, 0), np.maximum(most_above - 1, 0)
-    bounds.lose((drop_high > 0) & (fewest - drop_high < max(1, min_keep)) & (most > 1))
+    drop_low, drop_high = (np.maximum(above - 1, 0) for above in (fewest_above, most_above))
+    bounds.lose((drop_high > 0) & (fewest - drop_high < np.maximum(1, keep.most)) & (most > 1))
     certain, possible = bounds.ranks()
     bounds.keep(certain >= drop_high, possible >= drop_low)
 

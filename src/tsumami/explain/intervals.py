@@ -3,44 +3,45 @@
 Guarantee: within low .. high the whole text stays as it is; one step beyond, to the nearest value that the stage can
 tell apart, it does not, and the token named is the first that differs. All from the run's own logits: nothing is
 generated. An interval ends where the knob's slider ends, too; then no token gives way there.
+
+Only two boundaries are asked for, not all that the values in between would give. So the values that are left are looked
+at as a whole, for many tokens together, and the tokens whose roll fell the closest to a neighbour's come first: after
+them little is left, and all others keep it (reach.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from tsumami.errors import SettingsError
-from tsumami.explain.axis import Axis, Span, check_mappable
-from tsumami.explain.pieces import DEAD_END, Piece, find
-from tsumami.explain.trial import Trial
+from tsumami.explain.axis import check_mappable
+from tsumami.explain.turning import Bend, Chunk, Turning
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import make_chain
-from tsumami.runs.replay import rows
+from tsumami.runs.replay import mismatch, rows
 from tsumami.runs.run import Run
-from tsumami.sampling import Chain
-from tsumami.sampling.stages import XtcStage
+from tsumami.sampling import Chain, DeadEndError
+from tsumami.sampling.chain import Choice
 
-__all__ = ["Bend", "Interval", "intervals"]
+__all__ = ["Bend", "Interval", "chunks", "intervals", "mappable_knobs"]
 
-
-@dataclass(frozen=True, slots=True)
-class Bend:
-    """Where the text gives way: at `value`, the nearest one outside, token number `step` becomes `token` (None: every
-    token is forbidden there).
-    """
-
-    value: float
-    step: int
-    token: int | None
+_MOST_LOGITS: Final = 6_400_000  # of the rows that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """The values low .. high of `knob`, both included, that leave the whole text as it is. `below` and `above` say what
     gives way on either side; None where the range that was looked at ends.
+
+    `idle`: the knob does nothing under the run's other knobs (see `Settings.idle_knobs`), so all values leave the text.
+    `certain` is False where the work became too much and values inside were only probed.
     """
 
     knob: str
@@ -49,6 +50,7 @@ class Interval:
     below: Bend | None
     above: Bend | None
     certain: bool = True
+    idle: bool = False
 
 
 def mappable_knobs() -> tuple[str, ...]:
@@ -74,72 +76,67 @@ def intervals(backend: Backend, run: Run, knobs: Iterable[str] | None = None) ->
 
     Raises:
         SettingsError: a knob that cannot be mapped, or a run whose way to choose cannot.
-        RunFileError: another model.
+        RunFileError: another model, or a token that does not come out again.
     """
     if run.settings.mode not in ("sample", "greedy"):
         raise SettingsError(
             f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
             " token's logits; turn it off and run again"
         )
-    searches = [_Search(backend, run, name) for name in (knobs or mappable_knobs())]
-    for step, row in enumerate(rows(backend, run)):
-        for search in searches:
-            search.look(step, row, run.tokens[step])
-    return {search.axis.knob.name: search.interval() for search in searches}
+    names = tuple(mappable_knobs() if knobs is None else knobs)
+    searches = {name: Turning(run.settings, name) for name in names}
+    idle = set(run.settings.idle_knobs()) - {"temperature"}  # at 0 it is another way to choose, whatever the others
+    for chunk in chunks(backend, run):
+        for name, search in searches.items():
+            if name not in idle:
+                search.look(chunk)
+    return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
 
 
-class _Search:
-    """One knob: a range that shrinks from token to token, in the span of the axis that the run's value lies in, and its
-    neighbours.
-    """
-
-    def __init__(self, backend: Backend, run: Run, name: str) -> None:
-        value = getattr(run.settings, name)
-        self.axis = Axis.handy(name, value)
-        self._place = self.axis.place(value)
-        self._spans = self.axis.spans()
-        self._chains = [self._chain(backend, run, span) for span in self._spans]
-        self._low, self._high = self._spans[0].first, self._spans[-1].last
-        self._below: Bend | None = None
-        self._above: Bend | None = None
-        self._certain = True
-
-    def _chain(self, backend: Backend, run: Run, span: Span) -> Chain:
-        settings = run.settings.replace(**{self.axis.knob.name: self.axis.value(span.first)})
-        return make_chain(backend, run.receipt.prompt_tokens, settings, run.receipt.seed)
-
-    def look(self, step: int, row: Float32Array, token: int) -> None:
-        """Shrink the range to the values that choose `token` here, too."""
-        pieces: list[Piece] = []
-        for span, chain in zip(self._spans, self._chains, strict=True):
-            inside = Span(max(span.first, self._low), min(span.last, self._high))
-            if inside.first <= inside.last:
-                pieces += find(Trial(chain, self.axis, row), inside)
-                _accept(chain, token, pieces[-1])
-        at = next(i for i, piece in enumerate(pieces) if piece.span.first <= self._place <= piece.span.last)
-        first, last = at, at
-        while first > 0 and pieces[first - 1].outcome.token == token:
-            first -= 1
-        while last + 1 < len(pieces) and pieces[last + 1].outcome.token == token:
-            last += 1
-        self._certain = self._certain and all(piece.certain for piece in pieces[first : last + 1])
-        if first > 0:
-            self._low, self._below = pieces[first].span.first, self._bend(step, pieces[first - 1], -1)
-        if last + 1 < len(pieces):
-            self._high, self._above = pieces[last].span.last, self._bend(step, pieces[last + 1], 0)
-
-    def _bend(self, step: int, piece: Piece, end: int) -> Bend:
-        token = piece.outcome.token
-        return Bend(self.axis.value(piece.span[end]), step, None if token == DEAD_END else token)
-
-    def interval(self) -> Interval:
-        """What is left."""
-        low, high = self.axis.value(self._low), self.axis.value(self._high)
-        return Interval(self.axis.knob.name, low, high, self._below, self._above, self._certain)
+def _interval(search: Turning, *, idle: bool) -> Interval:
+    low, high = search.ends
+    name = search.axis.knob.name
+    if idle:
+        return Interval(name, search.axis.low, search.axis.high, None, None, idle=True)
+    return Interval(name, low, high, search.below.bend, search.above.bend, search.certain)
 
 
-def _accept(chain: Chain, token: int, piece: Piece) -> None:
-    chain.follow([token])
-    for stage in chain.stages:
-        if isinstance(stage, XtcStage) and stage.idle is None and piece.outcome.drew:
-            stage.skip(1)
+def chunks(backend: Backend, run: Run) -> Iterator[Chunk]:
+    """The run's tokens, some at a time: the chain before each, chosen again."""
+    chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
+    at_once = max(1, _MOST_LOGITS // backend.engine.n_vocab)
+    numbered = enumerate(rows(backend, run))
+    while some := list(itertools.islice(numbered, at_once)):
+        yield _chunk(chain, run, some[0][0], [row for _, row in some])
+
+
+def _chunk(chain: Chain, run: Run, first: int, some: Sequence[Float32Array]) -> Chunk:
+    begun = len(run.receipt.begun)
+    tokens = run.tokens[first : first + len(some)]
+    chains, margins = [], []
+    for step, (row, token) in enumerate(zip(some, tokens, strict=True), first):
+        chains.append(chain.clone())
+        try:
+            choice = chain.choose(row)
+        except DeadEndError as error:
+            raise mismatch(step) from error
+        if step >= begun and choice.pick.token != token:
+            raise mismatch(step)
+        margins.append(_margin(choice))
+        chain.accept(token)
+    forced = [step < begun for step in range(first, first + len(some))]
+    order = np.argsort(margins, kind="stable").tolist()
+    return Chunk(first, tuple(some), tokens, tuple(forced), tuple(chains), tuple(order))
+
+
+def _margin(choice: Choice) -> float:
+    """How little would have made another token: of the roll, or of the largest logit's lead over the next."""
+    data, index, u = choice.candidates.data, choice.pick.index, choice.pick.u
+    if len(data) == 1:
+        return np.inf
+    if data["p"][index] == 1:
+        best, second = np.partition(data["logit"], len(data) - 2)[:-3:-1]
+        return float(best - second)
+    before = float(data["p"][:index].sum(dtype=np.float64))
+    assert u is not None
+    return min(u - before, before + float(data["p"][index]) - u)

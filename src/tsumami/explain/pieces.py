@@ -20,6 +20,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from tsumami.explain.axis import Axis, Span
+from tsumami.explain.together import Cuts, Moves
 from tsumami.explain.trial import DEAD_END, Nested, Outcome, Trial
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain
@@ -32,6 +33,7 @@ _MOST_BOXES: Final = 2048  # more open boxes than that: bounds do not help
 _MOST_ENTRIES: Final = 30_000_000  # nor more candidates in boxes
 _MOST_POINTS: Final = 4096  # beyond that, what bounds leave open is only probed
 _PROBES: Final = 33
+_MOST_WAYS: Final = 8  # in which a stage may cut, from one end of a span to the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +196,10 @@ class _Move:
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
+        self._moves = Moves([trial])
 
     def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
-        return self._trial.settle_values(boxes)
+        return self._moves.settle([0] * len(boxes), boxes)
 
     def run(self, number: int) -> Outcome:
         return self._trial.run(number)
@@ -205,7 +208,7 @@ class _Move:
         return self._trial.axis.cut(box, parts)
 
     def weight(self) -> int:
-        return self._trial.columns
+        return self._moves.columns
 
 
 class _Sizes:
@@ -214,9 +217,10 @@ class _Sizes:
     def __init__(self, trial: Trial, nested: Nested) -> None:
         self._trial = trial
         self._nested = nested
+        self._cuts = Cuts([trial], [nested])
 
     def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
-        return self._trial.settle_sizes(self._nested, boxes)
+        return self._cuts.settle([0] * len(boxes), boxes)
 
     def run(self, number: int) -> Outcome:
         return self._trial.run_size(self._nested, number)
@@ -229,13 +233,13 @@ class _Sizes:
         return len(self._nested.ids)
 
 
-def _cut_pieces(trial: Trial, span: Span) -> list[Piece]:
+def _cut_pieces(trial: Trial, span: Span, ways: int = 0) -> list[Piece]:
     """Pieces over sizes, and for each boundary between sizes the values where the real stage goes from one to the
     other.
     """
     nested = trial.nested(span)
     if nested is None:
-        return _two_ways(trial, span)
+        return _two_ways(trial, span, ways + 1) if ways < _MOST_WAYS else _probe(_Move(trial), span)
     if nested.smallest == nested.largest:
         return [Piece(span, trial.run(span.first))]
     found = solve(_Sizes(trial, nested), Span(nested.smallest, nested.largest))
@@ -264,7 +268,7 @@ def _last_of(trial: Trial, nested: Nested, sizes: Span, places: Span) -> int:
     return low
 
 
-def _two_ways(trial: Trial, span: Span) -> list[Piece]:
+def _two_ways(trial: Trial, span: Span, ways: int) -> list[Piece]:
     """The stage cuts in one way up to some value and in another beyond it (XTC fires or not, min_p falls back to
     min_keep): the values that leave the very list of the smaller end are one piece, the others are looked at by
     themselves.
@@ -278,5 +282,5 @@ def _two_ways(trial: Trial, span: Span) -> list[Piece]:
         same = np.array_equal(trial.left_at(middle).ids, fixed)
         low, high = (middle, high) if same == small_first else (low, middle)
     if small_first:
-        return joined([Piece(Span(span.first, low), trial.run(low)), *_cut_pieces(trial, Span(high, span.last))])
-    return joined([*_cut_pieces(trial, Span(span.first, low)), Piece(Span(high, span.last), trial.run(high))])
+        return joined([Piece(Span(span.first, low), trial.run(low)), *_cut_pieces(trial, Span(high, span.last), ways)])
+    return joined([*_cut_pieces(trial, Span(span.first, low), ways), Piece(Span(high, span.last), trial.run(high))])
