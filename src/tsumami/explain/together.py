@@ -27,6 +27,7 @@ from tsumami.sampling import Stage
 __all__ = ["Cuts", "Moves"]
 
 _MOST_ENTRIES: Final = 600_000  # of an array
+_MOST_COMPARED: Final = 1024  # candidates whose logits are remembered
 _MOST_KEPT: Final = 2_000_000  # entries of lists that are laid out once and for all
 
 
@@ -102,6 +103,7 @@ class _Together:
         stages = [first.own, *first.after] if self._name == "min_keep" else first.after
         self._stages = [stage for stage in stages if stage.idle is None]
         self._kept: _Table | None = None
+        self._all_facts: tuple[Flags, Reals] | None = None
 
     def _list(self, owner: int) -> Listed:
         raise NotImplementedError
@@ -147,17 +149,26 @@ class _Together:
 
     def _finish(self, bounds: Bounds, rows: _Rows, keep: Keep) -> list[Outcome | None]:
         count = len(rows.which)
-        drew = np.array([trial.drew_before for trial in rows.trials])[rows.which]
+        drawn, rolls = self._facts(rows.trials)
+        drew = drawn[rows.which]
         for stage in self._stages:
             if stage.name == "xtc":
                 drew = np.broadcast_to(bounds.count()[0][:, 0] >= 2, count)
             self._through(stage, bounds, rows, keep)
-        u = np.array([[trial.u] for trial in rows.trials])[rows.which]
-        choice = bounds.largest() if self.settings.mode == "greedy" else bounds.roll(u)
+        choice = bounds.largest() if self.settings.mode == "greedy" else bounds.roll(rolls[rows.which])
         tokens = rows.tokens_at(np.asarray(np.broadcast_to(choice.ids, count)))
         certain, lost, drawn = (np.broadcast_to(a, count).tolist() for a in (choice.certain, bounds.lost[:, 0], drew))
         rest = zip(rows.which.tolist(), tokens.tolist(), certain, lost, drawn, strict=True)
         return [_outcome(rows.trials[row].forced, *found) for row, *found in rest]
+
+    def _facts(self, trials: Sequence[Trial]) -> tuple[Flags, Reals]:
+        """Whether XTC took a number before, shape (trials,), and the rolls, shape (trials, 1)."""
+        if trials is self.trials and self._all_facts is not None:
+            return self._all_facts
+        found = np.array([trial.drew_before for trial in trials]), np.array([[trial.u] for trial in trials])
+        if trials is self.trials:
+            self._all_facts = found
+        return found
 
     def _through(self, stage: Stage, bounds: Bounds, rows: _Rows, keep: Keep) -> None:
         """A stage whose knobs stay, on bounds."""
@@ -197,23 +208,38 @@ class _Together:
 class Moves(_Together):
     """Boxes of values of a knob that moves logits, or of min_keep."""
 
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        super().__init__(trials)
+        self._known: dict[tuple[int, bytes], Outcome] = {}
+
     def _list(self, owner: int) -> Listed:
         return self.trials[owner].listed
 
     def _settle(self, rows: _Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
         bounds, keep = rows.bounds(), self._keep
-        same = np.array([len(box) == 1 for box in boxes])
+        alike = np.zeros(len(boxes), bool)
         ends = np.array([[box.first, box.last] for box in boxes])
         if self._name == "min_keep":
             keep = Keep(ends[:, :1], ends[:, 1:])
         else:
             self._move(bounds, rows, ends)
-            same |= _alike(bounds, len(boxes))
+            alike = _alike(bounds, len(boxes))
+        moved = bounds.low
         found = self._finish(bounds, rows, keep)
-        for index in np.flatnonzero(same).tolist():
-            if found[index] is None:
-                found[index] = rows.trials[int(rows.which[index])].run(boxes[index].first)
+        for index, box in enumerate(boxes):
+            if found[index] is None and (alike[index] or len(box) == 1):
+                trial = rows.trials[int(rows.which[index])]
+                found[index] = self._run(trial, box.first, moved[index] if alike[index] else None)
         return found
+
+    def _run(self, trial: Trial, place: int, logits: Reals | None) -> Outcome:
+        """Run a value; one that leaves the very `logits` that another has left chooses the same."""
+        if logits is None or len(logits) > _MOST_COMPARED:
+            return trial.run(place)
+        key = id(trial), logits.tobytes()
+        if key not in self._known:
+            self._known[key] = trial.run(place)
+        return self._known[key]
 
     def _move(self, bounds: Bounds, rows: _Rows, ends: Whole) -> None:
         """The knob's own stage over each box, from place to place, shape (boxes, 2)."""
