@@ -20,6 +20,7 @@ from gradio.components import Component
 
 from tsumami.app import inside_link, knob_panel, model_bar, view
 from tsumami.app.conversation import Conversation, outlook
+from tsumami.app.interval_bars import IntervalBars
 from tsumami.app.positions import Positions
 from tsumami.app.replying import Sessions, reply
 from tsumami.app.shelf import Shelf
@@ -61,6 +62,7 @@ class ChatTab:
     receipt_file: gr.DownloadButton = field(init=False)
     bar: model_bar.ModelBar = field(init=False)
     panel: knob_panel.KnobPanel = field(init=False)
+    bars: IntervalBars = field(init=False)
     voice: VoiceRow = field(init=False)
 
     # --- layout ---
@@ -99,6 +101,8 @@ class ChatTab:
                 self.voice.build()
             with gr.Column(scale=2, min_width=320, elem_id="knobs"):
                 self.panel = knob_panel.build(texts, self.n_ctx)
+                self.bars = IntervalBars(texts, self.shelf)
+                self.bars.build()
 
     def _buttons(self) -> None:
         texts = self.texts
@@ -123,14 +127,19 @@ class ChatTab:
         talking: dict[str, Any] = {**private, "concurrency_limit": None, "concurrency_id": "talk"}
         how = [*self.bar.inputs, *self.panel.inputs, *self.voice.inputs]
         out: list[Component] = [self.chat, self.store, self.message, self.context, self.voice.player]
-        self.message.submit(self.on_send, [self.message, self.store, *how], out, **talking)
         heard = self.voice.wire(self.message)
-        heard.then(self.on_send_heard, [self.voice.go, self.message, self.store, *how], out, **talking)
-        self.again.click(self.on_again, [self.store, *how], out, **talking)
-        self.chat.retry(self.on_again, [self.store, *how], out, **talking)
-        self.new_seed.click(self.on_new_seed, [self.store, *how], out, **talking)
-        self.go_on.click(self.on_go_on, [self.store, *how], out, **talking)
-        self.chat.edit(self.on_edit, [self.store, *how], out, **talking)
+        talks: list[tuple[Any, Any, list[Any]]] = [
+            (self.message.submit, self.on_send, [self.message]),
+            (heard.then, self.on_send_heard, [self.voice.go, self.message]),
+            (self.again.click, self.on_again, []),
+            (self.chat.retry, self.on_again, []),
+            (self.new_seed.click, self.on_new_seed, []),
+            (self.go_on.click, self.on_go_on, []),
+            (self.chat.edit, self.on_edit, []),
+        ]
+        self.bars.before([*(begin for begin, *_ in talks if begin != heard.then), self.undo.click, self.clear.click])
+        for begin, talk, first in talks:
+            self.bars.after(begin(talk, [*first, self.store, *how], out, **talking), self.bar.choice, self.store)
         self.stop.click(self.on_stop, None, None, **at_once)
         self.undo.click(self.on_undo, [self.store], out, **private)
         gr.on([self.clear.click, self.chat.clear], self.on_clear, None, out, **private)
@@ -224,6 +233,7 @@ class ChatTab:
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed or the connection lost: give the place in the engine back."""
         self.sessions.stop(_session(request))
+        self.bars.stop(request)
         self.voice.mouth.stop(_session(request))
 
     def _talk(
@@ -242,6 +252,7 @@ class ChatTab:
             yield self._skip()
             return
         self.sessions.drop(_session(request))
+        self.bars.stop(request)
         bar_values, rest = how[: len(self.bar.inputs)], how[len(self.bar.inputs) :]
         knob_values, voice_values = rest[: len(self.panel.inputs)], rest[len(self.panel.inputs) :]
         try:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app import compare_view, knob_panel, microscope_view
+from tsumami.app import compare_view, interval_view, knob_panel, microscope_view
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.conversation import Conversation
 from tsumami.app.kept import Kept
@@ -26,6 +26,7 @@ from tsumami.app.texts import Texts
 from tsumami.errors import RunFileError, SettingsError, TsumamiError
 from tsumami.explain import audit, why_not
 from tsumami.explain.branches import branch
+from tsumami.explain.intervals import intervals
 from tsumami.explain.opening import Opened, open_bytes, open_receipt
 from tsumami.model import Model
 from tsumami.runs import Run
@@ -126,7 +127,9 @@ class MicroscopeTab:
                 elem_id="microscope-tree", js_on_load=_CLICKS.replace("@name", "branch"), apply_default_css=False
             )
             beside = gr.HTML(elem_id="microscope-beside", apply_default_css=False)
-            check = gr.Button(texts("microscope.audit"), size="sm", elem_id="microscope-audit")
+            with gr.Row(elem_classes="tight"):
+                check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
+                far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
             audited = gr.HTML(
                 elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
             )
@@ -144,6 +147,7 @@ class MicroscopeTab:
         grow.click(self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], self.outputs, **quick)
         tree.select(self.on_tree, [choice, self._mode], self.outputs, **quick)
         check.click(self.on_audit, [choice], [audited], **quick)
+        far.click(self.on_far, [choice], [audited], **quick)
         self._mode.change(None, [self._mode], None, js=_SHOW_MODE, **quick)
         self._door(blocks, tabs, chat)
 
@@ -243,6 +247,16 @@ class MicroscopeTab:
                 raise RunFileError(self.texts("microscope.cannot"))
             with self.shelf.lend(choice):
                 return microscope_view.audit_table(self.texts, audit(seen.run))
+        return gr.skip()
+
+    def on_far(self, request: gr.Request, choice: Choice) -> Any:
+        """How far each knob can be turned before the text changes."""
+        seen = self._seen.get(request)
+        with self._telling():
+            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
+                raise RunFileError(self.texts("microscope.cannot"))
+            with self.shelf.lend(choice) as model:
+                return interval_view.table(self.texts, intervals(model, seen.run), seen.run, model.tokenizer.piece)
         return gr.skip()
 
     # --- branches ---
