@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import functools
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
-from tsumami.cli.output import console, note
-from tsumami.cli.words import say
+from tsumami.cli.output import console, note, save_text
+from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def map(  # noqa: A001  (the command's name)
     with model.load() as loaded:
         mapping = Mapper(loaded, prompt.made(loaded, asked), knob, low, high, settings)
         found = _follow(mapping, tokens, leaves, seconds)
-        files.draw(functools.partial(_chart, found))
+        files.draw(functools.partial(_Picture, found))
         if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
         note(_facts(found))
@@ -72,10 +73,21 @@ def _json(found: KnobMap) -> str:
     return found.to_json(indent=1) + "\n"
 
 
-def _chart(found: KnobMap) -> Any:
-    from tsumami.charts.icicle import icicle
+class _Picture:
+    """The icicle: a chart as PNG and SVG; as HTML the page that can be pointed at and zoomed."""
 
-    return icicle(found)
+    def __init__(self, found: KnobMap) -> None:
+        self._found = found
+
+    def save(self, path: str, *, format: str, **options: Any) -> None:  # noqa: A002  (Altair's name)
+        if format == "html":
+            from tsumami.charts.icicle_page import icicle_page
+
+            save_text(Path(path), icicle_page(self._found, language()))
+            return
+        from tsumami.charts.icicle import icicle
+
+        icicle(self._found, language=language()).save(path, format=format, **options)
 
 
 def _range(text: str) -> tuple[float, float]:

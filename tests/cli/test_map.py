@@ -1,0 +1,64 @@
+"""`tsumami map`: all of its outputs hold one map, and what cannot be mapped is refused before the model is loaded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tsumami.charts.icicle_page import icicle_data
+from tsumami.explain.knob_map import KnobMap
+
+from .conftest import Invoke
+
+ASKED = ("map", "Once upon a time", "--knob", "top_k", "--range", "1:5", "--seed", "0", "--max-tokens", "4")
+
+
+def test_the_table_the_files_and_the_page_hold_one_map(invoke: Invoke, tmp_path: Path) -> None:
+    paths = {kind: tmp_path / f"map.{kind}" for kind in ("json", "csv", "html", "png", "svg")}
+    options = [part for kind, path in paths.items() for part in (f"--{kind}", str(path))]
+    called = invoke(*ASKED, *options)
+    assert called.code == 0, called
+    assert "100.0% of the range" in called.err
+    found = KnobMap.from_json(paths["json"].read_text("utf-8"))
+    assert (found.knob, found.low, found.high, found.coverage, found.max_tokens) == ("top_k", 1, 5, 1.0, 4)
+    rows = list(csv.DictReader(io.StringIO(paths["csv"].read_text("utf-8"))))
+    assert [row["text"] for row in rows] == [piece.text for piece in found.pieces]
+    page = paths["html"].read_text("utf-8")
+    assert json.dumps(icicle_data(found, "en")["cells"]) in page
+    assert paths["png"].read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in paths["svg"].read_text("utf-8")
+
+    table = invoke(*ASKED, lang="ja")
+    assert table.code == 0
+    assert "範囲の 100.0%" in table.err
+    for piece in found.pieces:
+        assert piece.text.split()[0] in table.out
+
+
+def test_json_to_stdout_is_the_map_and_nothing_else(invoke: Invoke) -> None:
+    called = invoke(*ASKED, "--json", "-")
+    assert called.code == 0, called
+    assert KnobMap.from_json(called.out).knob == "top_k"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"--range": "5:1"}, "reversed"),
+        ({"--range": "3:3"}, "empty"),
+        ({"--range": "five"}, "LOW:HIGH"),
+        ({"--range": "-3:5"}, "top_k"),
+        ({"--knob": "seed"}, "cannot be mapped"),
+        ({"--knob": "grammar"}, "cannot be mapped"),
+        ({"--leaves": "0"}, "leaves = 0"),
+        ({"--seconds": "0"}, "seconds = 0"),
+    ],
+)
+def test_what_cannot_be_mapped_is_refused(refused: Callable[..., str], changed: dict[str, str], said: str) -> None:
+    options = {"--knob": "top_k", "--range": "1:5", **changed}
+    assert said in refused("map", "Once", *(part for option in options.items() for part in option))
