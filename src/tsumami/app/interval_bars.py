@@ -1,8 +1,8 @@
 """Bars under the chat's sliders: within which values of each knob the last reply would have stayed as it is.
 
 Guarantee: nobody waits for them. They are computed after the reply is there, one session's at a time, and given up as
-soon as the session says something new; a reply of which they cannot be known has none. The bars are drawn beside
-Gradio's sliders by one small component, which finds them again whenever the page builds them anew.
+soon as the session says something new; a reply that was stopped, or of which they cannot be known, has none. The bars
+are drawn beside Gradio's sliders by one small component, which finds them again whenever the page builds them anew.
 """
 
 from __future__ import annotations
@@ -124,7 +124,11 @@ class IntervalBars:
     def _look(self, choice: Choice, stored: Any, unwanted: threading.Event) -> str:
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[-1].facts if exchanges else None
-        if facts is None or not 0 < len(facts.receipt.get("reply_tokens", ())) <= _MOST_TOKENS:
+        if (
+            facts is None
+            or facts.stop_reason == "cancelled"
+            or not 0 < len(facts.receipt.get("reply_tokens", ())) <= _MOST_TOKENS
+        ):
             return ""
         try:
             with self.shelf.lend(choice) as model:
