@@ -13,6 +13,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import tempfile
@@ -579,6 +580,19 @@ def mirostat(version: int, n_vocab: int, seed: int, tau: float, eta: float) -> N
     if version == 1:
         return NativeSampler(_c.llama_sampler_init_mirostat(n_vocab, seed, tau, eta, 100))
     return NativeSampler(_c.llama_sampler_init_mirostat_v2(seed, tau, eta))
+
+
+@functools.cache
+def c_math(name: str) -> Callable[..., float]:
+    """`log2f`, `logf` or `powf` of C: floats in, float out, in single precision.
+
+    It is looked up through llama.cpp's own library, so it is the very function that the samplers call, to the last bit
+    (NumPy's own differ).
+    """
+    found = getattr(_c.llama_cpp._lib, name)
+    found.restype = ctypes.c_float
+    found.argtypes = [ctypes.c_float] * {"log2f": 1, "logf": 1, "powf": 2}[name]
+    return cast(Callable[..., float], found)
 
 
 def logit_bias(n_vocab: int, biases: Sequence[tuple[int, float]]) -> NativeSampler:

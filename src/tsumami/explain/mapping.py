@@ -1,10 +1,16 @@
 """Mapping: making a knob map, all leaves of one depth in one batch.
 
 Guarantee: the tree of texts depends on prompt, settings, knob, range and budget alone. A node is a beginning of a text
-and the values that give it; it is decoded once, and what its values choose next is found exactly (pieces.py). Of more
-children than `leaves`, the widest are followed; the others stay as they are, and are the rest of the map. What was
-found is kept: going on with more tokens or more leaves decodes only what is new, and gives what it would have given in
-one go.
+and the values that give it (tree.py); it is decoded once, and what its values choose next is found exactly
+(choosing.py). Of more children than `leaves`, the widest are followed; the others stay as they are, and are the rest of
+the map. What was found is kept: going on with more tokens, more leaves or another range (`over`) decodes only what is
+new, and gives what it would have given in one go.
+
+On an engine that is not exact, the values on both sides of every boundary are run by themselves at the end; a piece
+whose values do not give its text again is not `certain`.
+
+Rows of logits live for one token, chains and places in the cache as long as their text is followed: what stays of a
+text is its tokens, and for mirostat the sums that its values can reach.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ import math
 import queue
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final
 
@@ -21,16 +27,15 @@ from tsumami.engine.batcher import Program, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import CancelledError, EmptyPromptError, SettingsError
 from tsumami.explain.axis import Axis, Span
+from tsumami.explain.choosing import Choosing
 from tsumami.explain.knob_map import KnobMap, MapPiece
-from tsumami.explain.pieces import DEAD_END, Outcome, find
-from tsumami.explain.trial import Trial
-from tsumami.native import Float32Array
+from tsumami.explain.pieces import DEAD_END
+from tsumami.explain.tree import Node, by_width, clipped, covers
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Prompt, make_chain
-from tsumami.runs.run import Receipt, StopReason
+from tsumami.runs.generate import Generation, Prompt
+from tsumami.runs.run import Receipt, Run, Step, StopReason
 from tsumami.runs.text import TextStream
-from tsumami.sampling import Chain, effective_seed
-from tsumami.sampling.stages import XtcStage
+from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
 __all__ = ["Mapping", "Progress"]
@@ -51,33 +56,6 @@ class Progress:
     nodes: int
 
 
-@dataclass(slots=True, eq=False)
-class _Node:
-    """A beginning of a text: its last token, and the values that give it. `stop` says why it ends here, if it does;
-    `children` are None until it was decoded; `drawn` counts the numbers that XTC has taken.
-    """
-
-    parent: _Node | None
-    token: int
-    spans: list[tuple[Span, bool]]
-    width: float
-    drawn: int
-    depth: int
-    stop: StopReason | None = None
-    children: list[_Node] | None = None
-    chain: Chain | None = None
-    sequence: Sequence | None = field(default=None, repr=False)
-
-    def path(self) -> tuple[int, ...]:
-        """The tokens from the beginning of the reply to this node."""
-        tokens: list[int] = []
-        node: _Node | None = self
-        while node is not None and node.parent is not None:
-            tokens.append(node.token)
-            node = node.parent
-        return tuple(reversed(tokens))
-
-
 class Mapping:
     """The making of one map. `map()` starts it, or goes on with it; `result` is what there is."""
 
@@ -93,18 +71,28 @@ class Mapping:
         self.axis = Axis.of(knob, low, high)
         if not prompt.tokens:
             raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-        _check_mode(knob, settings)
         self._backend = backend
         self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))
-        self._roots = [self._root(span) for span in self.axis.spans()]
+        self._choosing = Choosing(backend, prompt, self.axis, self._settings)
+        self._roots = [self._choosing.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
         self._whole = sum(root.width for root in self._roots)
         self._leaves = self._max_tokens = self._nodes = 0
         self._seconds = 0.0
-        self._open: list[_Node] = []
+        self._open: list[Node] = []
+        self._ran: dict[int, tuple[int, ...]] = {}
 
-    def _root(self, span: Span) -> _Node:
-        return _Node(None, -1, [(span, True)], self.axis.width(span), 0, 0)
+    def over(self, low: float, high: float) -> Mapping:
+        """The map of another range, wider or a part: what is known here is not decoded again.
+
+        Raises:
+            SettingsError: a range that cannot be.
+        """
+        made = Mapping(self._backend, self._prompt, self.axis.knob.name, low, high, self._settings)
+        for root in made._roots:
+            root.source = next((old for old in self._roots if clipped(old.spans, root.spans)), None)
+        made._ran = dict(self._ran)
+        return made
 
     # --- making it ---
 
@@ -171,23 +159,24 @@ class Mapping:
         ticket.result()
 
     def _program(self, limit: int, seconds: float | None, watch: Callable[[Progress], None] | None) -> Program[None]:
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), self._seconds
         level = list(self._roots)
         self._reopen(limit)
         try:
             while level:
                 yield from self._expand(level, limit)
-                self._seconds += time.perf_counter() - begin
-                used, begin = self._seconds, time.perf_counter()
-                children = [child for node in level for child in node.children or ()]
-                level = self._widest([child for child in children if child.stop is None])
+                level = self._next_level(level)
+                self._seconds = before + time.perf_counter() - begin
                 if watch is not None:
                     watch(self._progress(level))
-                if seconds is not None and used >= seconds:
-                    break
+                if seconds is not None and self._seconds - before >= seconds:
+                    return
+            if not self._backend.engine_card.exact:
+                yield from self._run_boundaries()
         except CancelledError:
             pass
         finally:
+            self._seconds = before + time.perf_counter() - begin
             self._forget()
 
     def _reopen(self, limit: int) -> None:
@@ -199,19 +188,30 @@ class Mapping:
     def _limit_reason(self) -> StopReason:
         return "length" if self._max_tokens <= self._backend.n_ctx - len(self._prompt.tokens) else "context"
 
-    def _widest(self, nodes: list[_Node]) -> list[_Node]:
+    def _next_level(self, level: list[Node]) -> list[Node]:
+        """The texts to follow from here; they alone keep a chain."""
+        children = [child for node in level for child in node.children or ()]
+        followed = self._widest([child for child in children if child.stop is None])
+        for child in followed:
+            if child.children is None:
+                self._choosing.hand_on(child)
+        for node in level:
+            node.chain = None
+        return followed
+
+    def _widest(self, nodes: list[Node]) -> list[Node]:
         """The texts to follow: the widest, in their order."""
         if len(nodes) <= self._leaves:
             return nodes
-        chosen = sorted(nodes, key=_by_width)[: self._leaves]
+        chosen = sorted(nodes, key=by_width)[: self._leaves]
         kept = {id(node) for node in chosen}
         return [node for node in nodes if id(node) in kept]
 
-    def _expand(self, level: list[_Node], limit: int) -> Generator[list[Feed], list[Rows], None]:
+    def _expand(self, level: list[Node], limit: int) -> Generator[list[Feed], list[Rows], None]:
         """Decode the nodes that were not yet, each beginning once, and find their children."""
-        groups: dict[tuple[int, ...], list[_Node]] = {}
+        groups: dict[tuple[int, ...], list[Node]] = {}
         for node in level:
-            if node.children is None:
+            if node.children is None and not self._take_over(node, limit):
                 groups.setdefault(node.path(), []).append(node)
         if not groups:
             return
@@ -227,11 +227,26 @@ class Mapping:
         self._nodes += len(feeds)
         for nodes, got in zip(groups.values(), rows, strict=True):
             for node in nodes:
-                node.children = list(self._children(node, got.last, limit))
-                node.chain = None
+                self._settle(node, self._choosing.children(node, got.last), limit)
+
+    def _take_over(self, node: Node, limit: int) -> bool:
+        """Take the children from the map of another range, if it knows them for all values of the node."""
+        source = node.source
+        if source is None or source.children is None or not covers(source.spans, node.spans):
+            return False
+        found = [(old, clipped(old.spans, node.spans)) for old in source.children]
+        children = [self._choosing.child(node, old.token, old.drawn, spans, old.past) for old, spans in found if spans]
+        self._settle(node, children, limit)
+        return True
+
+    def _settle(self, node: Node, children: list[Node], limit: int) -> None:
+        for child in children:
+            child.source = node.source.child_like(child.token, child.drawn) if node.source is not None else None
+            child.stop = self._stop(child, limit)
+        node.children, node.source = children, None
 
     def _sequence(
-        self, node: _Node, path: tuple[int, ...], taken: Container[Sequence]
+        self, node: Node, path: tuple[int, ...], taken: Container[Sequence]
     ) -> tuple[Sequence, tuple[int, ...]]:
         """A branch for a node, and what is to be fed to it: the first child goes on with its parent's, the others find
         its tokens in the cache.
@@ -241,31 +256,7 @@ class Mapping:
             return Sequence(), (*self._prompt.tokens, *path)
         return found, path[-1:]
 
-    def _children(self, node: _Node, row: Float32Array, limit: int) -> Iterator[_Node]:
-        chain = node.chain or self._chain(node)
-        trial = Trial(chain, self.axis, row)
-        by_outcome: dict[Outcome, list[tuple[Span, bool]]] = {}
-        for span, certain in node.spans:
-            for piece in find(trial, span):
-                by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
-        for outcome, spans in by_outcome.items():
-            width = sum(self.axis.width(span) for span, _ in spans)
-            child = _Node(node, outcome.token, spans, width, node.drawn + outcome.drew, node.depth + 1)
-            child.stop = self._stop(child, limit)
-            if child.stop is None:
-                child.chain = chain.clone()
-                _accept(child.chain, (outcome.token,), outcome.drew)
-            yield child
-
-    def _chain(self, node: _Node) -> Chain:
-        """The chain in the state before a node's next token."""
-        value = self.axis.value(node.spans[0][0].first)
-        settings = self._settings.replace(**{self.axis.knob.name: value})
-        chain = make_chain(self._backend, self._prompt.tokens, settings, settings.seed)
-        _accept(chain, node.path(), node.drawn)
-        return chain
-
-    def _stop(self, node: _Node, limit: int) -> StopReason | None:
+    def _stop(self, node: Node, limit: int) -> StopReason | None:
         if node.token == DEAD_END:
             return "dead_end"
         if self._backend.tokenizer.is_eog(node.token):
@@ -293,21 +284,41 @@ class Mapping:
         for node in self._all():
             node.chain = None
 
+    # --- boundaries of an engine that is not exact ---
+
+    def _run_boundaries(self) -> Generator[list[Feed], list[Rows], None]:
+        """Run the values on both sides of each boundary, one after another, as lone runs are computed."""
+        for piece in self.result.pieces:
+            for value in {piece.low, piece.last}:
+                known = self._ran.get(self.axis.place(value), ())
+                if piece.tokens and len(known) < len(piece.tokens):
+                    run = yield from self._lone(value, len(piece.tokens))
+                    if run.stop_reason == "cancelled":
+                        return
+                    self._ran[self.axis.place(value)] = run.tokens
+
+    def _lone(self, value: float, max_tokens: int) -> Program[Run]:
+        settings = self._settings.replace(**{self.axis.knob.name: value, "max_tokens": max_tokens})
+        made = Generation(self._backend, self._prompt, settings, ledgers=False, emit=_nobody_waits)
+        return (yield from made.program())
+
+    def _came_again(self, piece: MapPiece) -> bool:
+        """Whether the values at both ends of a piece have given its text when they were run."""
+        ends = (self._ran.get(self.axis.place(value), ()) for value in (piece.low, piece.last))
+        return all(tokens[: len(piece.tokens)] == piece.tokens for tokens in ends)
+
     # --- what there is ---
 
-    def _all(self) -> Iterator[_Node]:
-        nodes = list(self._roots)
-        while nodes:
-            node = nodes.pop()
-            yield node
-            nodes += node.children or ()
+    def _all(self) -> Iterator[Node]:
+        for root in self._roots:
+            yield from root.all()
 
-    def _ends(self) -> list[_Node]:
+    def _ends(self) -> list[Node]:
         """The nodes at which the map ends: texts that ended, and those that are not followed under this budget."""
-        ends: list[_Node] = []
+        ends: list[Node] = []
         level = list(self._roots)
         while level:
-            children: list[_Node] = []
+            children: list[Node] = []
             for node in level:
                 if node.children is None:
                     ends.append(node)
@@ -320,7 +331,7 @@ class Mapping:
             ends += [node for node in open_ones if id(node) not in followed]
         return ends
 
-    def _progress(self, level: list[_Node]) -> Progress:
+    def _progress(self, level: list[Node]) -> Progress:
         ends = [node for node in self._ends() if node.stop is not None]
         depth = max((node.depth for node in level), default=self._max_tokens)
         share = sum(node.width for node in ends) / self._whole
@@ -329,18 +340,16 @@ class Mapping:
     @property
     def result(self) -> KnobMap:
         """The map as far as it is."""
-        found = sorted(((*item, node) for node in self._ends() for item in node.spans), key=_by_place)
-        last = len(found) - 1
-        made: list[MapPiece] = []
-        for index, (span, certain, node) in enumerate(found):
-            high = self.axis.high if index == last else self.axis.value(found[index + 1][0].first)
-            _join(made, self._piece(span, high, node, certain=certain))
-        finished = math.fsum(node.width for node in self._ends() if node.stop is not None)
+        ends = self._ends()
+        finished = math.fsum(node.width for node in ends if node.stop is not None)
+        pieces = self._pieces(ends)
+        if not self._backend.engine_card.exact:
+            pieces = [replace(piece, certain=piece.certain and self._came_again(piece)) for piece in pieces]
         return KnobMap(
             knob=self.axis.knob.name,
             low=self.axis.low,
             high=self.axis.high,
-            pieces=tuple(made),
+            pieces=tuple(pieces),
             coverage=min(1.0, finished / self._whole),
             leaves=self._leaves,
             max_tokens=self._max_tokens,
@@ -349,7 +358,16 @@ class Mapping:
             receipt=self._receipt(),
         )
 
-    def _piece(self, span: Span, high: float, node: _Node, *, certain: bool) -> MapPiece:
+    def _pieces(self, ends: list[Node]) -> list[MapPiece]:
+        found = sorted(((*item, node) for node in ends for item in node.spans), key=_by_place)
+        last = len(found) - 1
+        made: list[MapPiece] = []
+        for index, (span, certain, node) in enumerate(found):
+            high = self.axis.high if index == last else self.axis.value(found[index + 1][0].first)
+            _join(made, self._piece(span, high, node, certain=certain))
+        return made
+
+    def _piece(self, span: Span, high: float, node: Node, *, certain: bool) -> MapPiece:
         tokens = tuple(token for token in node.path() if token != DEAD_END)
         low, last = (self.axis.value(place) for place in span)
         return MapPiece(
@@ -377,7 +395,7 @@ class Mapping:
         )
 
 
-def _close(nodes: Iterable[_Node], but: Container[Sequence | None] = ()) -> None:
+def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
     """Let go of the places of nodes in the cache; those of `but` have a new owner."""
     for node in nodes:
         if node.sequence is not None and node.sequence not in but:
@@ -395,11 +413,11 @@ class _Sentinel:
         self._grown.put(None)
 
 
-def _by_width(node: _Node) -> tuple[float, Span]:
-    return -node.width, node.spans[0][0]
+def _nobody_waits(_: Step) -> None:
+    """The steps are wanted all at once."""
 
 
-def _by_place(item: tuple[Span, bool, _Node]) -> Span:
+def _by_place(item: tuple[Span, bool, Node]) -> Span:
     return item[0]
 
 
@@ -409,26 +427,3 @@ def _join(made: list[MapPiece], piece: MapPiece) -> None:
         before = made.pop()
         piece = replace(piece, low=before.low, certain=before.certain and piece.certain)
     made.append(piece)
-
-
-def _accept(chain: Chain, tokens: tuple[int, ...], drawn: int) -> None:
-    """Let a chain go on past tokens; XTC's generator has given `drawn` numbers meanwhile."""
-    chain.follow(token for token in tokens if token != DEAD_END)
-    for stage in chain.stages:
-        if isinstance(stage, XtcStage) and stage.idle is None:
-            stage.skip(drawn)
-
-
-def _check_mode(knob: str, settings: Settings) -> None:
-    if settings.mode == "contrastive":
-        raise SettingsError(
-            f"{knob} cannot be mapped with penalty_alpha = {settings.penalty_alpha}: contrastive search asks the model"
-            " about every candidate; set penalty_alpha to 0, or compare single values in a grid"
-        )
-    if settings.mirostat_mode:
-        raise SettingsError(
-            f"{knob} cannot be mapped with mirostat_mode = {settings.mirostat_mode}: its target mu follows every"
-            " choice; set mirostat_mode to 0, or compare single values in a grid"
-        )
-    if knob.startswith("mirostat"):
-        raise SettingsError(f"{knob} does nothing while mirostat_mode is 0; there is nothing to map")

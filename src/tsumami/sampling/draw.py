@@ -70,8 +70,9 @@ class Draw:
 
     def skip(self, count: int) -> None:
         """Let `count` rolls pass unused, as when another branch has taken those steps."""
+        alone = Candidates.from_row(np.zeros(1, np.float32))  # it owns the memory that its `array` points to
         for _ in range(count):
-            self._dist.apply(Candidates.from_row(np.zeros(1, np.float32)).array)
+            self._dist.apply(alone.array)
             self.step += 1
 
     def pick(self, candidates: Candidates) -> Pick:
