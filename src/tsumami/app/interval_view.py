@@ -28,7 +28,7 @@ def sentence(texts: Texts, found: Interval, run: Run, piece: charts.Piece) -> st
     if reason is not None:
         return texts.pick(reason.ja, reason.en)
     low, high = inward(found)
-    parts = [texts("interval.same", values=low if low == high else texts("interval.span", low=low, high=high))]
+    parts = [texts("interval.same", values=low if low == high else low + texts.pick("〜", "–") + high)]
     parts += [
         texts(f"interval.{side}", value=end, what=_becomes(texts, bend, piece))
         for side, end, bend in (("below", low, found.below), ("above", high, found.above))
@@ -36,7 +36,7 @@ def sentence(texts: Texts, found: Interval, run: Run, piece: charts.Piece) -> st
     ]
     if not found.certain:
         parts.append(texts("interval.probed"))
-    return texts("interval.joint").join(parts)
+    return texts.pick("。", "; ").join(parts)
 
 
 def _becomes(texts: Texts, bend: Bend, piece: charts.Piece) -> str:

@@ -29,7 +29,8 @@ from tsumami.charts.icicle_cells import handy
 from tsumami.charts.icicle_page import icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton
 from tsumami.charts.words import word
 from tsumami.errors import SettingsError, TsumamiError
-from tsumami.explain.axis import Axis, check_mappable
+from tsumami.explain.axis import Axis
+from tsumami.explain.intervals import mappable_knobs
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping
 from tsumami.knobs import KNOBS
@@ -135,7 +136,9 @@ class MapTab:
                 seed = self._number("seed", 0, least=0)
         with gr.Column(scale=2, min_width=300):
             with gr.Row(elem_classes="tight"):
-                knob = gr.Dropdown(mappable(), value=_FIRST, label=texts("map.knob"), min_width=150, elem_id="map-knob")
+                knob = gr.Dropdown(
+                    mappable_knobs(), value=_FIRST, label=texts("map.knob"), min_width=150, elem_id="map-knob"
+                )
                 low, high = (
                     self._number(name, value) for name, value in zip(("low", "high"), self.on_knob(_FIRST), strict=True)
                 )
@@ -159,7 +162,9 @@ class MapTab:
         """The knobs of which there is no map, and why."""
         texts = self.texts
         rows = "".join(
-            f"<li><code>{name}</code> {escape(texts(_why_not(name)))}</li>" for name in KNOBS if name not in mappable()
+            f"<li><code>{name}</code> {escape(texts(_why_not(name)))}</li>"
+            for name in KNOBS
+            if name not in mappable_knobs()
         )
         return f"<details><summary>{escape(texts('map.others'))}</summary><ul>{rows}</ul></details>"
 
@@ -361,19 +366,6 @@ class MapTab:
                 return found.to_json(indent=1)
             case _:
                 return icicle_page(found, self.texts.language)
-
-
-def mappable() -> list[str]:
-    """The knobs of which there is a map, in the table's order."""
-    return [name for name in KNOBS if _is_mappable(name)]
-
-
-def _is_mappable(name: str) -> bool:
-    try:
-        check_mappable(name)
-    except SettingsError:
-        return False
-    return True
 
 
 def _why_not(name: str) -> str:

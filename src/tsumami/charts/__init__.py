@@ -2,13 +2,15 @@
 
 Guarantee: nothing is computed here beyond layout; a picture shows the numbers that it was given, in Japanese or
 English. Altair charts (`…_picture`, `measure_lines`) save as PNG and SVG without a browser; HTML (the rest) needs
-`style()` on its page, follows light and dark, and holds no script.
+`style()` on its page, follows light and dark, and holds no script; only the icicle's page has one.
 """
 
 from __future__ import annotations
 
 from importlib import resources
 
+from tsumami.charts.icicle import icicle
+from tsumami.charts.icicle_page import IcicleFrame, icicle_page
 from tsumami.charts.look import COLOURS, inline
 from tsumami.charts.measures import MEASURES, measure_line, measure_lines
 from tsumami.charts.microscope import Piece, ledger_picture, ledger_table
@@ -25,11 +27,14 @@ __all__ = [
     "MEASURES",
     "MODES",
     "Column",
+    "IcicleFrame",
     "Language",
     "Line",
     "Mode",
     "Piece",
     "how",
+    "icicle",
+    "icicle_page",
     "inline",
     "ledger_picture",
     "ledger_table",
