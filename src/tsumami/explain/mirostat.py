@@ -214,10 +214,11 @@ class MirostatTrial:
         self._past = past
         self._drawn = drawn
         self._u = Rolls(chain.origin.seed)[drawn]
+        self._candidates: Candidates | None = None
         try:
             self._candidates = chain.process(row)
         except DeadEndError:
-            self._candidates = None
+            pass  # every value finds a dead end
         else:
             self._read(self._candidates)
 

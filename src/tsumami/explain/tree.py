@@ -53,7 +53,7 @@ class Node:
         return tuple(reversed(tokens))
 
     def all(self) -> Iterator[Node]:
-        """This node and all below."""
+        """The node itself and all below."""
         nodes = [self]
         while nodes:
             node = nodes.pop()
