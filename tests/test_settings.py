@@ -152,7 +152,7 @@ def test_each_way_to_choose_leaves_exactly_these_knobs_acting(values: dict[str, 
         ({"dry_multiplier": 1, "dry_penalty_last_n": 0}, "dry_base", "dry_penalty_last_n"),
         ({"xtc_probability": 0.5, "xtc_threshold": 0.6}, "xtc_probability", "xtc_threshold"),
         ({"samplers": "llama.cpp"}, "tfs_z", "samplers"),
-        ({"samplers": ["top_k"]}, "temperature", "samplers"),
+        ({"samplers": ["top_k"]}, "dynatemp_range", "samplers"),
         ({"top_p": 1, "min_p": 0}, "min_keep", "top_p"),
         ({"top_k": 0}, "penalty_alpha", "top_k"),
         ({"grammar": 'root ::= "a"'}, "json_schema", "grammar"),
@@ -178,6 +178,7 @@ def test_temperature_0_is_greedy_and_can_be_left_again_where_the_order_names_no_
 
 def test_temperature_still_acts_when_penalties_follow_top_k_1() -> None:
     assert "temperature" not in Settings(top_k=1, samplers=["top_k", "penalties", "temperature"]).idle_knobs()
+    assert "temperature" not in Settings(samplers=["top_k"]).idle_knobs(), "0 is greedy, with or without the stage"
 
 
 @given(settings=settings_strategy(handy=False, grammar=True))

@@ -85,7 +85,7 @@ def intervals(backend: Backend, run: Run, knobs: Iterable[str] | None = None) ->
         )
     names = tuple(mappable_knobs() if knobs is None else knobs)
     searches = {name: Turning(run.settings, name) for name in names}
-    idle = set(run.settings.idle_knobs()) - {"temperature"}  # at 0 it is another way to choose, whatever the others
+    idle = set(run.settings.idle_knobs())
     for chunk in chunks(backend, run):
         for name, search in searches.items():
             if name not in idle:
