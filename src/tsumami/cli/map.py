@@ -87,7 +87,8 @@ class _Picture:
             return
         from tsumami.charts.icicle import icicle
 
-        icicle(self._found, language=language()).save(path, format=format, **options)
+        chart: Any = icicle(self._found, language=language())
+        chart.save(path, format=format, **options)
 
 
 def _range(text: str) -> tuple[float, float]:
