@@ -43,7 +43,17 @@ def same(one: KnobMap, other: KnobMap) -> bool:
 @pytest.mark.parametrize("order", ["classic", "llama.cpp"])
 @pytest.mark.parametrize(
     ("knob", "low", "high"),
-    [("top_k", 1, 60), ("temperature", 0.5, 1.2), ("top_p", 0.5, 1.0), ("repeat_penalty", 0.95, 1.2)],
+    [
+        ("top_k", 1, 60),
+        ("temperature", 0.5, 1.2),
+        ("top_p", 0.5, 1.0),
+        ("min_p", 0.0, 0.5),
+        ("typical_p", 0.2, 1.0),
+        ("tfs_z", 0.2, 1.0),
+        ("repeat_penalty", 0.95, 1.2),
+        ("frequency_penalty", -0.5, 0.5),
+        ("presence_penalty", -0.5, 0.5),
+    ],
 )
 def test_each_boundary_and_many_values_are_what_lone_runs_give(
     model: tsumami.Model, knob: str, low: float, high: float, order: str
