@@ -361,7 +361,7 @@ def test_the_schedules_would_find_that_defect(
 ) -> None:
     """The attack above is a check that can fail: without the rule of cells.py it does."""
 
-    def append(self: Cache, slot: Slot, tokens: list[int]) -> None:
+    def append(self: Cache, slot: Slot, tokens: list[int], **_: bool) -> None:
         slot.cells.extend(self._pool.take(len(tokens)))
         slot.tokens.extend(tokens)
         self._tree.extend(slot.number, tokens)

@@ -294,18 +294,30 @@ class MirostatTrial:
 
     def _real(self, mu: np.float32, size: int) -> Outcome:
         """What the real stage chooses at a mu. It begins at twice its tau, and with an eta of 0 it stays there; the
-        rolls of the tokens before are spent on the likeliest candidates, of which it keeps two or more as well.
+        rolls of the tokens before are spent first.
         """
         assert self._candidates is not None
-        origin, settings = self._origin, self._settings
-        sampler = native.mirostat(settings.mirostat_mode, origin.n_vocab, origin.seed, float(mu) / 2, 0.0)
+        sampler = self._stage(mu)
         if size > 1:
-            for _ in range(self._drawn):
-                head = Candidates(self._candidates.data[:_M].copy(), is_sorted=True)
-                sampler.apply(head.array)
+            for spent in itertools.repeat(self._spent(mu), self._drawn):
+                owner = Candidates(spent.copy(), is_sorted=True)  # of the memory that its `array` points to
+                sampler.apply(owner.array)
         left = self._candidates.copy()
         sampler.apply(left.array)
         return Outcome(int(left.data["id"][left.selected]), len(left) > 1)
+
+    def _stage(self, mu: np.float32) -> native.NativeSampler:
+        origin, settings = self._origin, self._settings
+        return native.mirostat(settings.mirostat_mode, origin.n_vocab, origin.seed, float(mu) / 2, 0.0)
+
+    def _spent(self, mu: np.float32) -> npt.NDArray[np.void]:
+        """Candidates from which the stage takes a roll at a mu at which it does from all: the likeliest, unless they
+        alone have another slope by so little that one is left.
+        """
+        assert self._candidates is not None
+        head = Candidates(self._candidates.data[:_M].copy(), is_sorted=True)
+        self._stage(mu).apply(head.array)
+        return self._candidates.data[:_M] if len(head) > 1 else self._candidates.data
 
     def _confirmed(self, found: list[Piece]) -> list[Piece]:
         """The same, after the real stage was run on both sides of every boundary."""

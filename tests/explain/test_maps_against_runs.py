@@ -1,0 +1,87 @@
+"""Whole maps against runs at single values: both sides of every boundary, and 200 values in between.
+
+Each value's text comes from a cell of a grid, which has a chain of its own and knows nothing of maps (that cells are
+lone runs, byte for byte, is what test_gridding.py checks); a few are run by themselves as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+import tsumami
+from tsumami.explain.axis import Axis
+from tsumami.explain.knob_map import KnobMap, MapPiece
+from tsumami.knobs import get
+
+PROMPT: Final = "Once upon a time, in the town of lights,"
+N_RANDOM: Final = 200
+N_ALONE: Final = 4
+MAPS: Final[list[tuple[str, float, float, dict[str, Any]]]] = [
+    ("temperature", 0.05, 2.0, {}),
+    ("top_k", 1, 100, {}),
+    ("top_p", 0.0, 1.0, {}),
+    ("min_p", 0.0, 1.0, {}),
+    ("typical_p", 0.1, 1.0, {}),
+    ("tfs_z", 0.0, 1.0, {}),
+    ("repeat_penalty", 0.9, 1.5, {}),
+    ("frequency_penalty", -1.0, 1.0, {}),
+    ("presence_penalty", -1.0, 1.0, {}),
+    ("xtc_threshold", 0.0, 0.5, {"xtc_probability": 0.7}),
+    ("mirostat_tau", 0.0, 10.0, {"mirostat_mode": 2}),
+    ("mirostat_tau", 0.0, 10.0, {"mirostat_mode": 1}),
+    ("mirostat_eta", 0.0, 1.0, {"mirostat_mode": 2}),
+]
+
+
+def values_of(found: KnobMap) -> list[float]:
+    """Both sides of every boundary, and random values that the knob's stage can tell apart."""
+    axis, dice = Axis(get(found.knob), found.low, found.high), np.random.default_rng(0)
+    sides = [value for piece in found.pieces for value in (piece.low, piece.last)]
+    some = [axis.value(axis.place(value)) for value in dice.uniform(found.low, found.high, N_RANDOM).tolist()]
+    return list(dict.fromkeys([*sides, *some]))
+
+
+def piece_at(found: KnobMap, value: float) -> MapPiece:
+    axis = Axis(get(found.knob), found.low, found.high)
+    place = axis.place(value)
+    (piece,) = (p for p in found.pieces if axis.place(p.low) <= place <= axis.place(p.last))
+    return piece
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["classic", "llama.cpp"])
+@pytest.mark.parametrize(("knob", "low", "high", "others"), MAPS)
+def test_every_boundary_and_200_values_give_the_text_of_their_piece(
+    model: tsumami.Model, knob: str, low: float, high: float, others: dict[str, Any], order: str
+) -> None:
+    if order == "llama.cpp" and (knob == "tfs_z" or "mirostat_mode" in others):
+        order = "temperature first"  # llama.cpp's own has no tail-free stage, and mirostat no order
+    samplers = ["temperature", "typ_p", "tfs_z", "penalties", "xtc", "top_k", "top_p", "min_p"]
+    base: dict[str, Any] = {"seed": 3, "samplers": samplers if order == "temperature first" else order, **others}
+    found = model.knob_map(PROMPT, knob, low, high, **base, max_tokens=10, leaves=24)
+    assert_whole(found)
+    values = values_of(found)
+    grid = model.grid(PROMPT, [{knob: value} for value in values], **base, max_tokens=10)
+    for value, cell in zip(values, grid.cells, strict=True):
+        piece = piece_at(found, value)
+        assert cell.tokens[: len(piece.tokens)] == piece.tokens, value
+        if piece.finished:
+            assert (cell.tokens, cell.text) == (piece.tokens, piece.text), value
+    for value in values[:: len(values) // N_ALONE]:
+        run = model.run(PROMPT, **{**base, knob: value}, max_tokens=10)
+        assert run.tokens[: len(piece_at(found, value).tokens)] == piece_at(found, value).tokens
+
+
+def assert_whole(found: KnobMap) -> None:
+    """No gap, no overlap, and no two neighbours with the same text."""
+    axis = Axis(get(found.knob), found.low, found.high)
+    assert (found.pieces[0].low, found.pieces[-1].last, found.pieces[-1].high) == (found.low, found.high, found.high)
+    for left, right in itertools.pairwise(found.pieces):
+        assert left.high == right.low
+        assert axis.place(left.last) + 1 == axis.place(right.low)
+        assert (left.tokens, left.stop_reason) != (right.tokens, right.stop_reason)
+    assert len(found.pieces) > 1
