@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 import tsumami
@@ -38,39 +37,6 @@ def assert_whole(found: KnobMap) -> None:
 def same(one: KnobMap, other: KnobMap) -> bool:
     """But for what it cost."""
     return replace(one, seconds=0.0, nodes=0) == replace(other, seconds=0.0, nodes=0)
-
-
-@pytest.mark.parametrize("order", ["classic", "llama.cpp"])
-@pytest.mark.parametrize(
-    ("knob", "low", "high"),
-    [
-        ("top_k", 1, 60),
-        ("temperature", 0.5, 1.2),
-        ("top_p", 0.5, 1.0),
-        ("min_p", 0.0, 0.5),
-        ("typical_p", 0.2, 1.0),
-        ("tfs_z", 0.2, 1.0),
-        ("repeat_penalty", 0.95, 1.2),
-        ("frequency_penalty", -0.5, 0.5),
-        ("presence_penalty", -0.5, 0.5),
-    ],
-)
-def test_each_boundary_and_many_values_are_what_lone_runs_give(
-    model: tsumami.Model, knob: str, low: float, high: float, order: str
-) -> None:
-    found = model.knob_map(PROMPT, knob, low, high, seed=0, samplers=order, max_tokens=5)
-    assert_whole(found)
-    assert found.coverage == pytest.approx(1)
-    axis = Axis(get(knob), found.low, found.high)
-    dice = np.random.default_rng(0)
-    some = dice.choice(len(found.pieces), 8).tolist()
-    for index in some:
-        piece = found.pieces[index]
-        inside = int(dice.integers(axis.place(piece.low), axis.place(piece.last) + 1))
-        for value in (piece.low, piece.last, axis.value(inside)):
-            run = model.run(PROMPT, seed=0, samplers=order, max_tokens=5, **{knob: value})
-            assert (run.text, run.tokens) == (piece.text, piece.tokens)
-            assert found.at(value) == piece
 
 
 def test_more_tokens_and_more_leaves_later_are_one_go(model: tsumami.Model) -> None:

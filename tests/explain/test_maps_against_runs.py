@@ -28,8 +28,8 @@ MAPS: Final[list[tuple[str, float, float, dict[str, Any]]]] = [
     ("typical_p", 0.1, 1.0, {}),
     ("tfs_z", 0.0, 1.0, {}),
     ("repeat_penalty", 0.9, 1.5, {}),
-    ("frequency_penalty", -1.0, 1.0, {}),
-    ("presence_penalty", -1.0, 1.0, {}),
+    ("frequency_penalty", -2.0, 2.0, {"temperature": 1.5, "min_p": 0.0}),
+    ("presence_penalty", -2.0, 2.0, {"temperature": 1.5, "min_p": 0.0}),
     ("xtc_threshold", 0.0, 0.5, {"xtc_probability": 0.7}),
     ("mirostat_tau", 0.0, 10.0, {"mirostat_mode": 2}),
     ("mirostat_tau", 0.0, 10.0, {"mirostat_mode": 1}),
@@ -65,15 +65,28 @@ def test_every_boundary_and_200_values_give_the_text_of_their_piece(
     found = model.knob_map(PROMPT, knob, low, high, **base, max_tokens=10, leaves=24)
     assert_whole(found)
     values = values_of(found)
-    grid = model.grid(PROMPT, [{knob: value} for value in values], **base, max_tokens=10)
+    assert_true(model, PROMPT, found, values, base)
+    for value in values[:: len(values) // N_ALONE]:
+        run = model.run(PROMPT, **{**base, knob: value}, max_tokens=10)
+        assert run.tokens[: len(piece_at(found, value).tokens)] == piece_at(found, value).tokens
+
+
+def test_japanese_in_a_vocabulary_of_262144(gemma: tsumami.Model) -> None:
+    prompt, base = "むかしむかし、あるところに", {"seed": 1, "repeat_penalty": 1.1}
+    found = gemma.knob_map(prompt, "temperature", 0.3, 2.0, **base, max_tokens=6, leaves=8)
+    assert_whole(found)
+    assert_true(gemma, prompt, found, values_of(found)[::5], base)
+    assert all(piece.text == b"".join(piece.pieces).decode() for piece in found.pieces if piece.finished)
+
+
+def assert_true(model: tsumami.Model, prompt: str, found: KnobMap, values: list[float], base: dict[str, Any]) -> None:
+    """At each value, the text (or, of a piece that was not followed, its beginning) is what the map says."""
+    grid = model.grid(prompt, [{found.knob: value} for value in values], **base, max_tokens=found.max_tokens)
     for value, cell in zip(values, grid.cells, strict=True):
         piece = piece_at(found, value)
         assert cell.tokens[: len(piece.tokens)] == piece.tokens, value
         if piece.finished:
             assert (cell.tokens, cell.text) == (piece.tokens, piece.text), value
-    for value in values[:: len(values) // N_ALONE]:
-        run = model.run(PROMPT, **{**base, knob: value}, max_tokens=10)
-        assert run.tokens[: len(piece_at(found, value).tokens)] == piece_at(found, value).tokens
 
 
 def assert_whole(found: KnobMap) -> None:
