@@ -109,3 +109,31 @@ def test_a_run_keeps_its_text_within_its_interval_and_not_one_value_beyond(model
             other = model.run(PROMPT, run.settings.replace(**{knob: bend.value}))
             assert other.tokens[: bend.step] == run.tokens[: bend.step]
             assert other.tokens[bend.step] == bend.token
+
+
+def test_under_mirostat_the_runs_of_a_map_verify(model: tsumami.Model) -> None:
+    found = model.knob_map(PROMPT, "mirostat_tau", 1, 6, seed=0, mirostat_mode=2, max_tokens=6, leaves=4)
+    for piece in [piece for piece in found.pieces if piece.finished][:3]:
+        run = found.run(model, piece.low)
+        assert run.tokens == piece.tokens
+        assert model.verify(run).same
+
+
+def test_more_leaves_than_the_engine_has_sequences_wait_their_turn(model: tsumami.Model) -> None:
+    leaves = model.engine.options.n_sequences + 20
+    settings: dict[str, float] = {"temperature": 3.0, "min_p": 0.0, "top_p": 1.0, "repeat_penalty": 1.0}
+    found = maker(model, "top_k", 1, 3000, **settings).map(max_tokens=3, leaves=leaves)
+    assert_whole(found)
+    finished = [piece for piece in found.pieces if piece.finished]
+    assert len(finished) >= leaves, "so many were open at once"
+    for piece in finished[:: leaves // 3]:
+        run = model.run(PROMPT, seed=0, max_tokens=3, **settings, top_k=piece.low)
+        assert run.tokens == piece.tokens
+
+
+def test_where_the_engine_is_not_exact_the_map_says_so_and_runs_its_boundaries() -> None:
+    with tsumami.load(threads=1, exact=False) as fast:
+        found = fast.knob_map(PROMPT, "top_k", 1, 40, seed=0, max_tokens=4, leaves=8)
+    assert_whole(found)
+    assert not found.exact
+    assert any(piece.certain for piece in found.pieces), "boundaries that came out again when they were run alone"
