@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.explain.worlds import PROMPT, seeded, world
 
 import tsumami
-from tsumami.errors import RunFileError, SettingsError
+from tsumami.errors import CancelledError, RunFileError, SettingsError
 from tsumami.explain.axis import Axis
 from tsumami.explain.intervals import Bend, Interval, chunks, intervals, mappable_knobs
 from tsumami.explain.turning import Turning
@@ -199,3 +199,10 @@ def test_random_values_inside_choose_the_very_tokens(
         for row, token in zip(logits, run.tokens, strict=True):
             assert chain.choose(row).pick.token == token, axis.value(place)
             chain.accept(token)
+
+
+def test_what_nobody_wants_any_more_is_given_up() -> None:
+    answers = iter([True, True, False])
+    run = WORLD.run(PROMPT, seed=0, max_tokens=3)
+    with pytest.raises(CancelledError):
+        intervals(WORLD, run, wanted=lambda: next(answers))

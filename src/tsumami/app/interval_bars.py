@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import anyio
 import gradio as gr
@@ -20,12 +21,12 @@ from tsumami.app.conversation import Conversation
 from tsumami.app.kept import Kept
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.errors import CancelledError, TsumamiError
+from tsumami.errors import TsumamiError
 from tsumami.explain.intervals import intervals
 from tsumami.explain.opening import open_receipt
-from tsumami.runs.backend import Backend
 
 _MOST_TOKENS: Final = 128  # of a reply; beyond, the work would hold up others
+_PATIENCE: Final = 10.0  # seconds; where nothing cuts the vocabulary, it would take a minute
 _CLEAR: Final = "() => ''"
 _SCRIPT: Final = """
 const bars = () => { try { return JSON.parse(props.value || '{}'); } catch { return {}; } };
@@ -66,18 +67,6 @@ new ResizeObserver(soon).observe(document.querySelector('#knobs'));
 watch(['value'], draw);
 draw();
 """
-
-
-class _Unwanted:
-    """A backend that gives up at its next use once nobody wants the answer any more."""
-
-    def __init__(self, backend: Backend, unwanted: threading.Event) -> None:
-        self._backend, self._unwanted = backend, unwanted
-
-    def __getattr__(self, name: str) -> Any:
-        if self._unwanted.is_set():
-            raise CancelledError("the session has gone on")
-        return getattr(self._backend, name)
 
 
 @dataclass(slots=True)
@@ -130,11 +119,11 @@ class IntervalBars:
             or not 0 < len(facts.receipt.get("reply_tokens", ())) <= _MOST_TOKENS
         ):
             return ""
+        until = time.monotonic() + _PATIENCE
         try:
             with self.shelf.lend(choice) as model:
-                backend = cast(Backend, _Unwanted(model, unwanted))
-                run = open_receipt(backend, facts.receipt).run
-                found = intervals(backend, run)
+                run = open_receipt(model, facts.receipt).run
+                found = intervals(model, run, wanted=lambda: not unwanted.is_set() and time.monotonic() < until)
                 return interval_view.bars(self.texts, found, run, model.tokenizer.piece)
         except TsumamiError:
             return ""

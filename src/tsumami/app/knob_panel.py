@@ -174,7 +174,7 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
             updates.append(gr.update(info=line, elem_classes=["knob"]))
         else:
             why = texts.pick(reason.ja, reason.en)
-            updates.append(gr.update(info=f"⏸\N{VARIATION SELECTOR-15} {why}", elem_classes=["knob", "idle"]))
+            updates.append(gr.update(info=f"‖ {why}", elem_classes=["knob", "idle"]))
     return [*updates, gr.update(value="", visible=False)]
 
 

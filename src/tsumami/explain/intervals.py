@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from tsumami.errors import SettingsError
+from tsumami.errors import CancelledError, SettingsError
 from tsumami.explain.axis import check_mappable
 from tsumami.explain.turning import Bend, Chunk, Turning
 from tsumami.knobs import KNOBS
@@ -66,17 +66,21 @@ def _is_mappable(name: str) -> bool:
     return True
 
 
-def intervals(backend: Backend, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
+def intervals(
+    backend: Backend, run: Run, knobs: Iterable[str] | None = None, *, wanted: Callable[[], bool] | None = None
+) -> dict[str, Interval]:
     """For each knob the values around its own that leave the run's text as it is.
 
     Args:
         backend: the model that made the run.
         run: with at least one token; neither contrastive search nor mirostat, which remember more than tokens.
         knobs: names (default: all that can be mapped).
+        wanted: asked again and again; once it says no, the work is given up.
 
     Raises:
         SettingsError: a knob that cannot be mapped, or a run whose way to choose cannot.
         RunFileError: another model, or a token that does not come out again.
+        CancelledError: it is not wanted any more.
     """
     if run.settings.mode not in ("sample", "greedy"):
         raise SettingsError(
@@ -88,6 +92,8 @@ def intervals(backend: Backend, run: Run, knobs: Iterable[str] | None = None) ->
     idle = set(run.settings.idle_knobs())
     for chunk in chunks(backend, run):
         for name, search in searches.items():
+            if wanted is not None and not wanted():
+                raise CancelledError("the intervals are not wanted any more")
             if name not in idle:
                 search.look(chunk)
     return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
