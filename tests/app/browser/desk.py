@@ -159,12 +159,13 @@ class Desk:
         return "\n".join(self.page.locator("[data-testid=toast-body]").all_inner_texts())
 
     def notice(self) -> str:
-        """Wait for a message over the page; returns it and puts it away."""
-        toast = self.page.locator("[data-testid=toast-body]").last
-        toast.wait_for()
+        """Wait for a message over the page; returns it once it is put away, so that the next one is another."""
+        toasts = self.page.locator("[data-testid=toast-body]")
+        toasts.last.wait_for()
         text = self.notices()
         for close in self.page.locator("[data-testid=toast-close]").all():
             close.click()
+        self.until(lambda: not toasts.count())
         return text
 
     def context(self) -> str:
