@@ -206,3 +206,17 @@ def test_what_nobody_wants_any_more_is_given_up() -> None:
     run = WORLD.run(PROMPT, seed=0, max_tokens=3)
     with pytest.raises(CancelledError):
         intervals(WORLD, run, wanted=lambda: next(answers))
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+def test_under_mirostat_tau_and_eta_hold_and_the_others_say_why_not(model: tsumami.Model, mode: int) -> None:
+    run = model.run(STORY, seed=2, mirostat_mode=mode, max_tokens=24)
+    found = intervals(model, run)
+    for knob in ("mirostat_tau", "mirostat_eta"):
+        assert found[knob].certain
+        assert found[knob].below or found[knob].above
+        assert_holds(model, run, found[knob])
+    assert found["top_k"].idle
+    assert "temperature" not in found
+    with pytest.raises(SettingsError, match="temperature under mirostat"):
+        intervals(model, run, ["temperature"])

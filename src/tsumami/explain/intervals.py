@@ -20,6 +20,8 @@ import numpy as np
 
 from tsumami.errors import CancelledError, SettingsError
 from tsumami.explain.axis import check_mappable
+from tsumami.explain.mirostat import MAPPED
+from tsumami.explain.mirostat_turning import MirostatTurning
 from tsumami.explain.turning import Bend, Chunk, Turning
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
@@ -73,8 +75,8 @@ def intervals(
 
     Args:
         backend: the model that made the run.
-        run: with at least one token; neither contrastive search nor mirostat, which remember more than tokens.
-        knobs: names (default: all that can be mapped).
+        run: with at least one token, and not by contrastive search, which asks the model about every candidate.
+        knobs: names (default: all that can be mapped; under mirostat its own two, and those that do nothing).
         wanted: asked again and again; once it says no, the work is given up.
 
     Raises:
@@ -82,6 +84,8 @@ def intervals(
         RunFileError: another model, or a token that does not come out again.
         CancelledError: it is not wanted any more.
     """
+    if run.settings.mode == "mirostat":
+        return _under_mirostat(backend, run, knobs, wanted)
     if run.settings.mode not in ("sample", "greedy"):
         raise SettingsError(
             f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
@@ -99,11 +103,35 @@ def intervals(
     return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
 
 
-def _interval(search: Turning, *, idle: bool) -> Interval:
+def _under_mirostat(
+    backend: Backend, run: Run, knobs: Iterable[str] | None, wanted: Callable[[], bool] | None
+) -> dict[str, Interval]:
+    """Of tau and eta, and of what does nothing; what moves the logits moves all that the target mu has followed."""
+    idle = set(run.settings.idle_knobs())
+    names = [name for name in mappable_knobs() if name in (*MAPPED, *idle)] if knobs is None else list(knobs)
+    for name in names:
+        check_mappable(name)
+        if name not in (*MAPPED, *idle):
+            raise SettingsError(
+                f"the interval of {name} under mirostat is not known: it moves every logit that the target mu has"
+                f" followed; ask for {' or '.join(MAPPED)}, or set mirostat_mode to 0 and run again"
+            )
+    found = {}
+    for name in names:
+        search = MirostatTurning(run, name)
+        if name not in idle:
+            search.look(backend, wanted)
+        found[name] = _interval(search, idle=name in idle)
+    return found
+
+
+def _interval(search: Turning | MirostatTurning, *, idle: bool) -> Interval:
     low, high = search.ends
     name = search.axis.knob.name
     if idle:
         return Interval(name, search.axis.low, search.axis.high, None, None, idle=True)
+    if isinstance(search, MirostatTurning):
+        return Interval(name, low, high, search.below, search.above, search.certain)
     return Interval(name, low, high, search.below.bend, search.above.bend, search.certain)
 
 
