@@ -137,3 +137,19 @@ def test_where_the_engine_is_not_exact_the_map_says_so_and_runs_its_boundaries()
     assert_whole(found)
     assert not found.exact
     assert any(piece.certain for piece in found.pieces), "boundaries that came out again when they were run alone"
+
+
+def test_only_texts_that_are_followed_hold_a_chain_and_a_place_in_the_cache(model: tsumami.Model) -> None:
+    mapping = maker(model, "temperature", 0.3, 1.5)
+    chains, places = [], []
+
+    def watch(_: Progress) -> None:
+        nodes = list(mapping._all())
+        chains.append(sum(node.chain is not None for node in nodes))
+        places.append(sum(node.sequence is not None for node in nodes))
+
+    mapping.map(max_tokens=8, leaves=5, watch=watch)
+    assert len(list(mapping._all())) > 40
+    assert max(chains) == 5
+    assert 0 < max(places) <= 5
+    assert all(node.chain is None and node.sequence is None for node in mapping._all())
