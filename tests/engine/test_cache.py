@@ -372,6 +372,20 @@ def test_after_a_crowd_as_many_cells_are_made_free_as_it_took() -> None:
     assert len(desk.cache._slots) == 4, "one alone needs no such room"
 
 
+def test_a_crowd_that_filled_the_cache_leaves_nothing_scattered_over_it() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    crowd = [Sequence() for _ in range(7)]
+    for token in range(3):
+        for i, sequence in enumerate(crowd):
+            desk.feed(sequence, [8 * token + i], beside=True)
+    for sequence in crowd:
+        sequence.close()
+    desk.cache.make_ready()
+    assert desk.cache.used_cells == 0
+    assert desk.cache._pool.frontier == 0
+    desk.check()
+
+
 def test_a_collection_cuts_what_could_not_be_continued_and_it_is_computed_again() -> None:
     desk = Desk(n_cells=12, n_slots=4)
     with Sequence() as below:

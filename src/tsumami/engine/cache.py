@@ -233,6 +233,8 @@ class Cache:
         if self._pool.free >= max(self._pool.size // _WORTHWHILE, crowd):
             return
         wanted = max(self._pool.size // 2, crowd)
+        if wanted > self._pool.size * 3 // 4:
+            wanted = self._pool.size  # the rest lies scattered, and each token looks over all cells up to the highest
         while self._pool.free + self._pool.dead < wanted and self._evict_one(0, set(), closed_only=True):
             pass
         self._collect()
