@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
-
 import pytest
+from tests.explain.maps import assert_whole, same
 
 import tsumami
 from tsumami.errors import RunFileError, SettingsError
-from tsumami.explain.axis import Axis
 from tsumami.explain.intervals import intervals
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping, Progress
-from tsumami.knobs import get
 from tsumami.settings import Settings
 
 PROMPT = "Once upon a time, in the town of lights,"
@@ -22,21 +18,6 @@ PROMPT = "Once upon a time, in the town of lights,"
 def maker(model: tsumami.Model, knob: str, low: float, high: float, **knobs: object) -> Mapping:
     settings = Settings.from_mapping({"seed": 0, **knobs})
     return Mapping(model, model.as_prompt(PROMPT), knob, low, high, settings)
-
-
-def assert_whole(found: KnobMap) -> None:
-    axis = Axis(get(found.knob), found.low, found.high)
-    assert (found.pieces[0].low, found.pieces[-1].high) == (found.low, found.high)
-    assert found.pieces[-1].last == found.high
-    for left, right in itertools.pairwise(found.pieces):
-        assert left.high == right.low
-        assert axis.place(left.last) + 1 == axis.place(right.low)
-        assert (left.tokens, left.stop_reason) != (right.tokens, right.stop_reason)
-
-
-def same(one: KnobMap, other: KnobMap) -> bool:
-    """But for what it cost."""
-    return replace(one, seconds=0.0, nodes=0) == replace(other, seconds=0.0, nodes=0)
 
 
 def test_more_tokens_and_more_leaves_later_are_one_go(model: tsumami.Model) -> None:

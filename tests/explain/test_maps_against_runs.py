@@ -6,11 +6,11 @@ lone runs, byte for byte, is what test_gridding.py checks); a few are run by the
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, Final
 
 import numpy as np
 import pytest
+from tests.explain.maps import assert_whole
 
 import tsumami
 from tsumami.explain.axis import Axis
@@ -64,6 +64,7 @@ def test_every_boundary_and_200_values_give_the_text_of_their_piece(
     base: dict[str, Any] = {"seed": 3, "samplers": samplers if order == "temperature first" else order, **others}
     found = model.knob_map(PROMPT, knob, low, high, **base, max_tokens=10, leaves=24)
     assert_whole(found)
+    assert len(found.pieces) > 1
     values = values_of(found)
     assert_true(model, PROMPT, found, values, base)
     for value in values[:: len(values) // N_ALONE]:
@@ -75,6 +76,7 @@ def test_japanese_in_a_vocabulary_of_262144(gemma: tsumami.Model) -> None:
     prompt, base = "むかしむかし、あるところに", {"seed": 1, "repeat_penalty": 1.1}
     found = gemma.knob_map(prompt, "temperature", 0.3, 2.0, **base, max_tokens=6, leaves=8)
     assert_whole(found)
+    assert len(found.pieces) > 1
     assert_true(gemma, prompt, found, values_of(found)[::5], base)
     assert all(piece.text == b"".join(piece.pieces).decode() for piece in found.pieces if piece.finished)
 
@@ -87,14 +89,3 @@ def assert_true(model: tsumami.Model, prompt: str, found: KnobMap, values: list[
         assert cell.tokens[: len(piece.tokens)] == piece.tokens, value
         if piece.finished:
             assert (cell.tokens, cell.text) == (piece.tokens, piece.text), value
-
-
-def assert_whole(found: KnobMap) -> None:
-    """No gap, no overlap, and no two neighbours with the same text."""
-    axis = Axis(get(found.knob), found.low, found.high)
-    assert (found.pieces[0].low, found.pieces[-1].last, found.pieces[-1].high) == (found.low, found.high, found.high)
-    for left, right in itertools.pairwise(found.pieces):
-        assert left.high == right.low
-        assert axis.place(left.last) + 1 == axis.place(right.low)
-        assert (left.tokens, left.stop_reason) != (right.tokens, right.stop_reason)
-    assert len(found.pieces) > 1

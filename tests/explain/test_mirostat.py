@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from tests.explain.maps import same
 
 import tsumami
 from tsumami.errors import SettingsError
-from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping
 from tsumami.settings import Settings
 
 PROMPT = "Once upon a time, in the town of lights,"
-
-
-def same(one: KnobMap, other: KnobMap) -> bool:
-    """But for what it cost."""
-    return replace(one, seconds=0.0, nodes=0) == replace(other, seconds=0.0, nodes=0)
 
 
 @pytest.mark.parametrize("mode", [1, 2])

@@ -155,14 +155,8 @@ def _facts(found: KnobMap) -> str:
         say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
     ]
     line = " · ".join(parts)
-    if not found.receipt.engine.exact:
-        line += say(
-            "\nexact ではないので、同じ値でも違う文章になることがあります。境目はその両側を実行して確かめました。",
-            "\nNot exact: the same value may give another text. Boundaries were checked by running both sides of them.",
-        )
-    elif not found.exact:
-        line += say(
-            "\n一部の値は調べきれず、間を試しただけです（JSON の certain が false）。",
-            "\nSome values were only probed, because there was too much to settle (certain is false in the JSON).",
-        )
+    if not found.exact:
+        from tsumami.charts.words import word
+
+        line += "\n" + word(language(), "icicle.probed" if found.receipt.engine.exact else "icicle.inexact")
     return line

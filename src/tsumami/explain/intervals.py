@@ -96,8 +96,7 @@ def intervals(
     idle = set(run.settings.idle_knobs())
     for chunk in chunks(backend, run):
         for name, search in searches.items():
-            if wanted is not None and not wanted():
-                raise CancelledError("the intervals are not wanted any more")
+            _check(wanted)
             if name not in idle:
                 search.look(chunk)
     return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
@@ -116,13 +115,20 @@ def _under_mirostat(
                 f"the interval of {name} under mirostat is not known: it moves every logit that the target mu has"
                 f" followed; ask for {' or '.join(MAPPED)}, or set mirostat_mode to 0 and run again"
             )
-    found = {}
-    for name in names:
-        search = MirostatTurning(run, name)
-        if name not in idle:
-            search.look(backend, wanted)
-        found[name] = _interval(search, idle=name in idle)
-    return found
+    searches = {name: MirostatTurning(run, name) for name in names}
+    chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
+    for step, (row, token) in enumerate(zip(rows(backend, run), run.tokens, strict=True)):
+        _check(wanted)
+        for name, search in searches.items():
+            if name not in idle:
+                search.look(chain, step, row)
+        chain.accept(token)
+    return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
+
+
+def _check(wanted: Callable[[], bool] | None) -> None:
+    if wanted is not None and not wanted():
+        raise CancelledError("the intervals are not wanted any more")
 
 
 def _interval(search: Turning | MirostatTurning, *, idle: bool) -> Interval:
@@ -130,9 +136,8 @@ def _interval(search: Turning | MirostatTurning, *, idle: bool) -> Interval:
     name = search.axis.knob.name
     if idle:
         return Interval(name, search.axis.low, search.axis.high, None, None, idle=True)
-    if isinstance(search, MirostatTurning):
-        return Interval(name, low, high, search.below, search.above, search.certain)
-    return Interval(name, low, high, search.below.bend, search.above.bend, search.certain)
+    below, above = search.bends
+    return Interval(name, low, high, below, above, search.certain)
 
 
 def chunks(backend: Backend, run: Run) -> Iterator[Chunk]:

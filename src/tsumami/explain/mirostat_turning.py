@@ -6,18 +6,14 @@ token to token in regions, each with a past of its own (mirostat.py): those that
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from tsumami.errors import CancelledError
 from tsumami.explain.axis import Axis, Span
 from tsumami.explain.mirostat import MirostatTrial, Past
 from tsumami.explain.pieces import DEAD_END, Piece
 from tsumami.explain.turning import Bend
 from tsumami.native import Float32Array
-from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_chain
-from tsumami.runs.replay import mismatch, rows
+from tsumami.runs.replay import mismatch
 from tsumami.runs.run import Run
 from tsumami.sampling import Chain
 
@@ -34,15 +30,13 @@ class _Region:
 
 
 class MirostatTurning:
-    """One knob of a mirostat run. `look` goes through its tokens; then `low`, `high`, `below`, `above` and `certain`
-    say what is left.
-    """
+    """One knob of a mirostat run: `look` at its tokens; then `ends`, `bends` and `certain` say what is left."""
 
     def __init__(self, run: Run, name: str) -> None:
         value = getattr(run.settings, name)
         self.axis = Axis.handy(name, value)
-        self.below: Bend | None = None
-        self.above: Bend | None = None
+        self._below: Bend | None = None
+        self._above: Bend | None = None
         self.certain = True
         self._run = run
         self._place = self.axis.place(value)
@@ -53,28 +47,26 @@ class MirostatTurning:
         """The first and the last value that is left."""
         return self.axis.value(self._regions[0].span.first), self.axis.value(self._regions[-1].span.last)
 
-    def look(self, backend: Backend, wanted: Callable[[], bool] | None = None) -> None:
-        """Go through the run's tokens.
+    @property
+    def bends(self) -> tuple[Bend | None, Bend | None]:
+        """What gives way below and above."""
+        return self._below, self._above
+
+    def look(self, chain: Chain, step: int, row: Float32Array) -> None:
+        """Look at a token; one after another. `chain` is the run's before it, its own choice is not asked.
 
         Raises:
-            RunFileError: another model, or a token that does not come out again.
-            CancelledError: it is not wanted any more.
+            RunFileError: the token does not come out again.
         """
-        receipt = self._run.receipt
-        chain = make_chain(backend, receipt.prompt_tokens, self._run.settings, receipt.seed)
-        for step, (row, token) in enumerate(zip(rows(backend, self._run), self._run.tokens, strict=True)):
-            if wanted is not None and not wanted():
-                raise CancelledError("the intervals are not wanted any more")
-            found = [(*one, region) for region in self._regions for one in self._pieces(chain, row, region)]
-            if step >= len(receipt.begun):
-                first, last = self._around([piece for piece, *_ in found], step, token)
-                found = found[first : last + 1]
-            self.certain = self.certain and all(piece.certain for piece, *_ in found)
-            self._regions = [
-                _Region(piece.span, trial.after(piece.outcome, [piece.span]), region.drawn + piece.outcome.drew)
-                for piece, trial, region in found
-            ]
-            chain.accept(token)
+        found = [(*one, region) for region in self._regions for one in self._pieces(chain, row, region)]
+        if step >= len(self._run.receipt.begun):
+            first, last = self._around([piece for piece, *_ in found], step, self._run.tokens[step])
+            found = found[first : last + 1]
+        self.certain = self.certain and all(piece.certain for piece, *_ in found)
+        self._regions = [
+            _Region(piece.span, trial.after(piece.outcome, [piece.span]), region.drawn + piece.outcome.drew)
+            for piece, trial, region in found
+        ]
 
     def _pieces(self, chain: Chain, row: Float32Array, region: _Region) -> list[tuple[Piece, MirostatTrial]]:
         trial = MirostatTrial(chain, self.axis, row, region.past, region.drawn)
@@ -90,9 +82,9 @@ class MirostatTurning:
         while last + 1 < len(pieces) and pieces[last + 1].outcome.token == token:
             last += 1
         if first > 0:
-            self.below = self._bend(step, pieces[first - 1], pieces[first - 1].span.last)
+            self._below = self._bend(step, pieces[first - 1], pieces[first - 1].span.last)
         if last + 1 < len(pieces):
-            self.above = self._bend(step, pieces[last + 1], pieces[last + 1].span.first)
+            self._above = self._bend(step, pieces[last + 1], pieces[last + 1].span.first)
         return first, last
 
     def _bend(self, step: int, piece: Piece, place: int) -> Bend:

@@ -117,6 +117,11 @@ class Turning:
         return self.axis.value(low), self.axis.value(high)
 
     @property
+    def bends(self) -> tuple[Bend | None, Bend | None]:
+        """What gives way below and above."""
+        return self.below.bend, self.above.bend
+
+    @property
     def certain(self) -> bool:
         """Whether no value between the ends was left out."""
         return all(region.certain for side in (self.below, self.above) for region in side.regions)
