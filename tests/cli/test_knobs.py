@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.main import get_command
 
-from tsumami.cli import knobs
 from tsumami.cli.front import build
 from tsumami.cli.knobs import KnobOptions, flag, parse, read_settings, show
 from tsumami.errors import SettingsError, UnknownKnobError
 from tsumami.knobs import GROUPS, KNOBS
+from tsumami.knobs.typed import unescape
 from tsumami.presets import PRESETS
 from tsumami.settings import Settings
 
@@ -137,7 +137,7 @@ def test_a_text_that_cannot_work_is_refused_with_knob_value_and_remedy(name: str
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: "\\" not in text))
 def test_a_text_without_a_backslash_stays_as_it_is(text: str) -> None:
-    assert knobs.unescape(text) == text
+    assert unescape(text) == text
 
 
 @pytest.mark.parametrize("name", [n for n, k in KNOBS.items() if k.kind not in ("texts", "grammar", "schema", "bias")])

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from tsumami.cli.output import save_text
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob, default
+from tsumami.knobs.typed import typed
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
 from tsumami.settings import Settings
@@ -36,39 +36,21 @@ _METAVARS: Final = {
     "order": "<ORDER>",
 }
 _SHORT: Final = 64  # tokens of each text of a map or a grid
-_TRUE: Final = ("true", "on", "yes", "1")
-_FALSE: Final = ("false", "off", "no", "0")
-_ESCAPE: Final = re.compile(r"\\(n|r|t|\\|u[0-9a-fA-F]{4})")
-_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 
 
 # --- a text as a value ---
 
 
 def parse(knob: Knob, text: str | list[str]) -> Any:
-    """The value that a text (or the texts of a repeated option) stands for, checked.
+    """The value that a text (or the texts of a repeated option) stands for, checked; `@FILE` is the file's text where
+    a grammar or a schema is expected.
 
     Raises:
         SettingsError: the knob cannot have it.
     """
-    if isinstance(text, list):
-        entries = text
-    elif knob.kind == "bias":
-        entries = [entry for entry in text.split(",") if entry.strip()]
-    else:
-        entries = [text] if text else []
-    match knob.kind:
-        case "texts":
-            return knob.validate([unescape(entry) for entry in entries])
-        case "bias":
-            return knob.validate([_bias(knob, entry) for entry in entries])
-    one = entries[-1] if entries else ""
-    return knob.validate(_READERS.get(knob.kind, str)(one))
-
-
-def unescape(text: str) -> str:
-    r"""`\n`, `\r`, `\t`, `\\` and `\uXXXX` as the characters that they mean; anything else as it stands."""
-    return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1]) or chr(int(m[1][1:], 16)), text)
+    if knob.kind in ("grammar", "schema") and isinstance(text, str) and text.startswith("@"):
+        text = read_text(text[1:], SettingsError)
+    return typed(knob, text)
 
 
 def show(name: str, value: Any) -> str:
@@ -86,41 +68,6 @@ def show(name: str, value: Any) -> str:
     if value is None:
         return say("なし", "none")
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text  # the knob's own check says what it needs instead
-
-
-def _truth(text: str) -> bool | str:
-    word = text.strip().lower()
-    return True if word in _TRUE else False if word in _FALSE else text
-
-
-def _text_or_file(text: str) -> str:
-    return read_text(text[1:], SettingsError) if text.startswith("@") else text
-
-
-def _bias(knob: Knob, entry: str) -> tuple[str, float | int | str]:
-    token, equals, bias = entry.partition("=")
-    if not equals:
-        raise SettingsError(f"{knob.name} = {entry!r}: needs TOKEN=BIAS, such as 12=-5, or 12=-inf to ban the token")
-    return token.strip(), _number(bias.strip())
-
-
-_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "int": _number,
-    "float": _number,
-    "choice": _number,
-    "bool": _truth,
-    "grammar": _text_or_file,
-    "schema": _text_or_file,
-}
 
 
 # --- the options ---

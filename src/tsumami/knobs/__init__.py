@@ -8,6 +8,7 @@ is written once.
     ja, en   the words of the rows
     values   what a value of each kind is
     orders   which stages there are, and the orders that have a name
+    typed    a value as it is typed, varying: several values, as lists and ranges
 """
 
 from tsumami.knobs.knob import Kind, Knob, Slider

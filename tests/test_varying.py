@@ -1,11 +1,14 @@
-"""Values after --vary: lists and ranges as they would be typed, and what is none says how it should be."""
+"""Values to try: lists and ranges as they would be typed, and what is none says how it should be."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tsumami.cli.varying import varied_values
+from tsumami.cli.varying import varied_values as in_the_terminal
 from tsumami.errors import SettingsError
+from tsumami.knobs.varying import varied_values
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ def test_lists_and_ranges_are_the_values_as_typed(text: str, values: list[object
     [
         ("temperature", "KNOB=A,B"),
         ("temperature=", "KNOB=A,B"),
+        ("temperature= ", "KNOB=A,B"),
         ("temprature=1", "temperature"),
         ("temperature=0:2", "FIRST:LAST:STEP"),
         ("temperature=0:2:x", "FIRST:LAST:STEP"),
@@ -53,3 +57,10 @@ def test_what_leads_nowhere_is_refused(text: str, words: str) -> None:
 def test_a_knob_is_varied_once() -> None:
     with pytest.raises(SettingsError, match="twice"):
         varied_values(["top_k=1,2", "top-k=3"])
+
+
+def test_a_page_names_no_file_of_its_server(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text('root ::= "secret"', "utf-8")
+    assert varied_values([f"grammar=@{secret}"]) == {"grammar": [f"@{secret}"]}
+    assert in_the_terminal([f"grammar=@{secret}"]) == {"grammar": ['root ::= "secret"']}
