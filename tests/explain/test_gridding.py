@@ -77,8 +77,12 @@ def test_what_cells_share_is_decoded_once(model: tsumami.Model) -> None:
 
 
 def test_cells_with_the_same_text_cost_as_much_as_one(model: tsumami.Model) -> None:
-    found = model.grid(STORY, vary={"top_k": [10, 20, 30]}, seeds=4, temperature=0, max_tokens=6)
-    assert (len(found.texts), found.nodes) == (1, 5)
+    seen: list[Progress] = []
+    vary = {"top_k": [10, 20, 30]}
+    with model.gridding(STORY, vary=vary, seeds=4, temperature=0, max_tokens=6, watch=seen.append) as cells:
+        found = cells.grid
+    assert (len(found.texts), found.nodes, found.saved) == (1, 5, 11 * 5)
+    assert (seen[-1].nodes, seen[-1].saved) == (5, 11 * 5)
 
 
 def test_more_branches_than_are_followed_at_once_wait_and_lose_nothing() -> None:
@@ -101,6 +105,17 @@ def test_cells_come_as_they_are_finished_each_once() -> None:
         assert [len(cell.tokens) for cell in arrived] == [1, 1, 3, 3, 7, 7]
         assert list(cells) == []
         assert sorted(map(repr, arrived)) == sorted(map(repr, cells.grid.cells))
+
+
+def test_what_is_finished_can_be_asked_for_while_the_rest_is_made(model: tsumami.Model) -> None:
+    with model.gridding(STORY, vary={"max_tokens": [2, 4000]}, seeds=2, temperature=2.0) as cells:
+        next(iter(cells))
+        assert not cells.wait(0)
+        assert cells.finished()
+        assert all(cell.finished and len(cell.tokens) == 2 for cell in cells.finished())
+        cells.cancel()
+        assert cells.wait(60)
+        assert cells.finished() == [cell for cell in cells.grid.cells if cell.finished]
 
 
 def test_cancelled_it_keeps_what_there_is(model: tsumami.Model) -> None:

@@ -89,6 +89,11 @@ class Grid:
         """The different texts of finished cells, in their order."""
         return tuple(dict.fromkeys(cell.text for cell in self.cells if cell.finished))
 
+    @property
+    def saved(self) -> int:
+        """Tokens that runs by themselves would have decoded on top of `nodes`; the last one of a run needs no decoding."""
+        return max(sum(max(len(cell.tokens) - 1, 0) for cell in self.cells) - self.nodes, 0)
+
     def at(self, *, prompt: int = 0, seed: int | None = None, **knobs: Any) -> Cell:
         """The cell with these values of its knobs (those not named may be any), the first one if there are several.
 

@@ -12,6 +12,7 @@ seeds, which it does not use; so are prompts with a given beginning of the reply
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ WIDTH: Final = 32
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a grid is: cells that are done and all of them, different texts, branches that are being followed,
-    branches that wait, tokens decoded.
+    branches that wait, tokens decoded, and tokens that were not decoded once more because cells shared them.
     """
 
     done: int
@@ -52,6 +53,7 @@ class Progress:
     followed: int
     waiting: int
     nodes: int
+    saved: int
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +103,8 @@ class Gridding:
         self._backend, self._plan, self._watch = backend, plan, watch
         self._walks = [self._walk(number) for number in (range(len(plan)) if numbers is None else numbers)]
         self._measured: dict[tuple[int, tuple[int, ...]], dict[str, float | None]] = {}
-        self._done = self._nodes = 0
+        self._done = self._nodes = self._saved = 0
+        self._over = threading.Event()
         self._texts: set[str] = set()
         self._seconds = 0.0
         self._queue: queue.SimpleQueue[_Walk | None] = queue.SimpleQueue()
@@ -116,6 +119,7 @@ class Gridding:
         return _Walk(number, point, chain, Ending(self._backend, prompt.tokens, settings))
 
     def _ended(self, _: object) -> None:
+        self._over.set()
         self._queue.put(None)
 
     # --- in the engine's thread ---
@@ -156,7 +160,9 @@ class Gridding:
     def _feed(self, group: _Group) -> Feed:
         """The last token, or all of them on a branch that is new."""
         first = group.walks[0]
-        self._nodes += bool(first.tokens)
+        if first.tokens:
+            self._nodes += 1
+            self._saved += len(group.walks) - 1
         if group.branch is not None:
             return Feed(group.branch, first.tokens[-1:])
         group.branch = Branch()
@@ -236,7 +242,7 @@ class Gridding:
 
     def _tell(self, followed: int, waiting: int) -> None:
         if self._watch is not None:
-            self._watch(Progress(self._done, len(self._walks), len(self._texts), followed, waiting, self._nodes))
+            self._watch(Progress(self._done, len(self._walks), len(self._texts), followed, waiting, self._nodes, self._saved))
 
     # --- what there is ---
 
@@ -254,6 +260,14 @@ class Gridding:
     def cancel(self) -> None:
         """Stop as soon as the present batch is done; cells that are not finished keep the text that they have."""
         self._ticket.cancel()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, but no longer than so; whether it has come."""
+        return self._over.wait(seconds)
+
+    def finished(self) -> list[Cell]:
+        """The cells that are done by now, in order; may be asked while the others are made."""
+        return [self._cell(walk) for walk in self._walks if walk.stop not in (None, "cancelled")]
 
     def cells(self) -> list[Cell]:
         """All cells in order, finished or not; waits for the end. Ctrl-C meanwhile cancels."""

@@ -158,8 +158,9 @@ class Sweep:
         self._cells |= {self._plan.number(cell.point): cell for cell in part.cells}
         if self._watch is not None:
             texts = len({cell.text for cell in self._cells.values()})
-            at = Progress(len(self._cells), len(self._plan), texts, len(self._busy), len(self._waiting), self._nodes)
-            self._watch(at)
+            alone = sum(max(len(cell.tokens) - 1, 0) for cell in self._cells.values())
+            done, busy, waiting = len(self._cells), len(self._busy), len(self._waiting)
+            self._watch(Progress(done, len(self._plan), texts, busy, waiting, self._nodes, alone - self._nodes))
 
     def _answer(self, reference: Any) -> Any:
         """What a worker answers; what it raised is raised here as it is."""
