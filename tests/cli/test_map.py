@@ -62,3 +62,16 @@ def test_json_to_stdout_is_the_map_and_nothing_else(invoke: Invoke) -> None:
 def test_what_cannot_be_mapped_is_refused(refused: Callable[..., str], changed: dict[str, str], said: str) -> None:
     options = {"--knob": "top_k", "--range": "1:5", **changed}
     assert said in refused("map", "Once", *(part for option in options.items() for part in option))
+
+
+def test_values_at_which_texts_alternate_are_one_row_that_says_so(invoke: Invoke) -> None:
+    asked = [*ASKED[:3], "temperature", "--range", "0.05:2", *ASKED[6:]]
+    found = KnobMap.from_json(invoke(*asked, "--json", "-").out)
+    assert found.flickers
+    flickering = sum(one.end - one.begin + 1 for one in found.flickers)
+    for lang, said in (("en", "texts alternate"), ("ja", "つの文章が交互")):
+        called = invoke(*asked, lang=lang)
+        rows = called.out.splitlines()[1:]
+        assert len(rows) == len(found.pieces) - flickering + len(found.flickers)
+        assert sum(said in row for row in rows) == len(found.flickers)
+        assert (found.flickers[0].ja if lang == "ja" else found.flickers[0].en) in called.err.replace("\n", " ")

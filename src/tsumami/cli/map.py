@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,12 +139,25 @@ def _print(found: KnobMap) -> None:
     table = Table(box=None, pad_edge=False)
     for title in (found.knob, say("まで（含む）", "up to (included)"), say("文章", "text")):
         table.add_column(title)
-    for piece in found.pieces:
-        shown = " ".join(piece.text.split())
-        if not piece.finished:
-            shown += say(" …（追っていない）", " … (not followed)")
-        table.add_row(f"{piece.low:.9g}", f"{piece.last:.9g}", Text(shown, overflow="ellipsis", no_wrap=True))
+    for low, last, shown in _rows(found):
+        table.add_row(f"{low:.9g}", f"{last:.9g}", Text(shown, overflow="ellipsis", no_wrap=True))
     console().print(table)
+
+
+def _rows(found: KnobMap) -> Iterator[tuple[float, float, str]]:
+    """Low, last and text of what is printed: a piece, or all of a flicker in one row."""
+    flickers = {one.begin: one for one in found.flickers}
+    done = -1
+    for at, piece in enumerate(found.pieces):
+        if at in flickers:
+            one = flickers[at]
+            done = one.end
+            count = say(f"{one.values:,} 個の値", f"{one.values:,} value{'s' * (one.values != 1)}")
+            said = say(f"⇅ {one.texts} つの文章が交互（{count}）", f"⇅ {one.texts} texts alternate ({count})")
+            yield one.low, one.last, said
+        elif at > done:
+            rest = "" if piece.finished else say(" …（追っていない）", " … (not followed)")
+            yield piece.low, piece.last, " ".join(piece.text.split()) + rest
 
 
 def _facts(found: KnobMap) -> str:
@@ -155,6 +169,9 @@ def _facts(found: KnobMap) -> str:
         say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
     ]
     line = " · ".join(parts)
+    if found.flickers:
+        first = found.flickers[0]
+        line += "\n⇅ " + say(first.ja, first.en)
     if not found.exact:
         from tsumami.charts.words import word
 

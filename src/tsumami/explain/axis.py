@@ -28,6 +28,7 @@ _NOT_A_MAP: Final = {
 }
 #: Values at which a stage switches itself off beside the knob's neutral one (llama-sampler.cpp's `_init` functions).
 _SWITCHES: Final[dict[str, tuple[float, ...]]] = {"top_k": (0,), "temperature": (0.0,), "dry_base": (1.0,)}
+_CUTS: Final = ("top_k", "top_p", "min_p", "typical_p", "tfs_z", "xtc_threshold", "xtc_probability", "top_n_sigma")
 _LAST_THAT_ACTS: Final = {"xtc_threshold": 0.5}
 
 
@@ -90,6 +91,11 @@ class Axis:
     def whole(self) -> bool:
         """Whether its values are integers."""
         return self.knob.kind == "int"
+
+    @property
+    def cuts(self) -> bool:
+        """Whether its stage cuts: whatever the value, it leaves the candidates' logits as they are."""
+        return self.knob.name in _CUTS
 
     def place(self, value: float) -> int:
         """The place of the value that llama.cpp sees for `value`."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.explain.axis import Axis
+from tsumami.explain.flicker import Flicker, flickers
 from tsumami.knobs import get
 from tsumami.runs.backend import Backend
 from tsumami.runs.files import receipt_from
@@ -32,7 +33,9 @@ __all__ = ["KnobMap", "MapPiece"]
 
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
-_COLUMNS: Final = ("low", "high", "last", "width", "finished", "stop_reason", "certain", "n_tokens", "text")
+_COLUMNS: Final = (
+    "low", "high", "last", "width", "finished", "stop_reason", "certain", "flicker", "n_tokens", "text",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,11 @@ class KnobMap:
         """Whether the engine gives the same bits every time, and no piece was only probed."""
         return self.receipt.engine.exact and all(piece.certain for piece in self.pieces)
 
+    @property
+    def flickers(self) -> tuple[Flicker, ...]:
+        """Where texts alternate from one value to the next, because a 32-bit float is rounded; in the range's order."""
+        return flickers(self)
+
     def at(self, value: float) -> MapPiece:
         """The piece that a value lies in.
 
@@ -112,12 +120,15 @@ class KnobMap:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One row a piece, for tables."""
-        for piece in self.pieces:
-            row = {"width": piece.high - piece.low, "n_tokens": len(piece.tokens)}
+        flickering = {at for one in self.flickers for at in range(one.begin, one.end + 1)}
+        for at, piece in enumerate(self.pieces):
+            row = {"width": piece.high - piece.low, "flicker": at in flickering, "n_tokens": len(piece.tokens)}
             yield {name: row[name] if name in row else getattr(piece, name) for name in _COLUMNS}
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row a piece: low, high, last, width, finished, stop_reason, certain, n_tokens, text."""
+        """One row a piece: low, high, last, width, finished, stop_reason, certain, flicker (whether it lies in one),
+        n_tokens, text.
+        """
         import pandas as pd
 
         return pd.DataFrame(self.rows(), columns=list(_COLUMNS))

@@ -29,7 +29,6 @@ __all__ = ["DEAD_END", "HEED_MIN_KEEP", "Listed", "Nested", "Outcome", "Trial"]
 
 DEAD_END: Final = -1
 HEED_MIN_KEEP: Final = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-_CUTS: Final = ("top_k", "top_p", "min_p", "typical_p", "tfs_z", "xtc_threshold", "xtc_probability", "top_n_sigma")
 _LOOK_BACK: Final = {"penalties": "repeat_last_n", "dry": "dry_penalty_last_n"}
 _ALL: Final = 2**24  # a window that is longer than any history
 
@@ -124,7 +123,7 @@ class Trial:
         self._stages = tuple(stage if own is None or stage.name != own.name else own for stage in chain.stages)
         self._at = self._own_stage(own)
         self.idle = self._at is None
-        self.cuts = axis.knob.name in _CUTS
+        self.cuts = axis.cuts
         self._before = self._stages[: self._at]
         self.after: tuple[Stage, ...] = self._stages[self._at + 1 :] if self._at is not None else ()
         self._known: dict[int, Outcome] = {}
