@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tsumami
@@ -141,6 +142,21 @@ def test_a_model_that_is_not_exact_is_said_to_be_so() -> None:
     assert "exact ではない" in icicle_data(found, "ja")["notes"]
     probed = replace(FOREST, pieces=(replace(FOREST.pieces[0], certain=False), *FOREST.pieces[1:]))
     assert "only probed" in icicle_data(probed, "en")["notes"]
+
+
+def test_values_at_which_texts_alternate_are_told_as_one() -> None:
+    places = np.float32(0.5) + np.arange(3, dtype=np.float32) * np.spacing(np.float32(0.5))
+    before, one, other, after = float(np.nextafter(np.float32(0.5), np.float32(0))), *map(float, places)
+    found = map_of(
+        piece(0.0, one, [b"a"], last=before), piece(one, other, [b"b"], last=one),
+        piece(other, after, [b"a"], last=other), piece(after, 1.0, [b"b"]),
+    )  # fmt: skip
+    (told,) = icicle_data(found, "en")["flickers"]
+    assert (told["begin"], told["end"], told["low"], told["last"]) == (1, 2, one, other)
+    assert told["short"] == "⇅ 2 texts alternate (values: 2)"
+    assert told["why"] == found.flickers[0].en
+    assert "2 つの文章" in icicle_data(found, "ja")["flickers"][0]["short"]
+    assert not icicle_data(FOREST, "en")["flickers"]
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -39,6 +39,7 @@ function tsumamiIcicle(place, actions = {}) {
   const labelOf = cell => map.units[cell[4]][1];
   const number = value => String(value);
   const span = (from, to) => from === to ? number(from) : `${number(from)} – ${number(to)}`;
+  const flickerAt = piece => map.flickers.find(one => one.begin <= piece && piece <= one.end);
   const interval = cell => span(map.pieces[cell[0]].low, map.pieces[cell[1]].last);
 
   // --- drawing
@@ -180,7 +181,8 @@ function tsumamiIcicle(place, actions = {}) {
     pointed = {piece, depth, cell};
     const [head, body] = about(piece, depth, cell);
     const value = map.whole ? '' : `${map.knob} ≈ ${valueAt(px).toPrecision(4)}`;
-    tip.replaceChildren(...[head, `${map.knob} ${body}`, value].filter(Boolean).map((text, at) => {
+    const flicker = flickerAt(piece)?.short;
+    tip.replaceChildren(...[head, `${map.knob} ${body}`, value, flicker].filter(Boolean).map((text, at) => {
       const made = document.createElement(at ? 'span' : 'b');
       made.textContent = text;
       return made;
@@ -241,13 +243,15 @@ function tsumamiIcicle(place, actions = {}) {
   function tell() {
     const box = part('picked');
     box.hidden = !picked;
-    for (const one of part('table').querySelectorAll('tr')) one.classList.toggle('on', !!picked && +one.dataset.piece === picked.piece);
+    for (const one of part('table').querySelectorAll('tr'))
+      one.classList.toggle('on', !!picked && +one.dataset.piece <= picked.piece && picked.piece <= +one.dataset.end);
     if (!picked) return;
     const {piece, depth} = picked, found = map.pieces[piece], cell = cellAt(piece, depth);
     const [head, body] = about(piece, depth, cell);
     part('head').textContent = `${map.knob} ${span(found.low, found.last)}`;
     part('cell').textContent = `${head} · ${map.knob} ${body}`;
     part('said').replaceChildren(...marked(piece, cell), found.finished ? '' : ` … (${words.open})`);
+    part('why').textContent = flickerAt(piece)?.why || '';
     part('settings').textContent = `${map.knob}=${number(found.handy)}${map.settings ? `, ${map.settings}` : ''}`;
   }
   function marked(piece, cell) {
@@ -293,19 +297,25 @@ function tsumamiIcicle(place, actions = {}) {
     if (actions.back && map.parents && !zoomed) actions.back({});
   }
 
-  // --- the table
+  // --- the table: a row for each text, one for each stretch of values at which texts alternate
   function list() {
-    const table = part('table'), shown = map.pieces.slice(0, 1000);
-    table.tBodies[0].replaceChildren(...shown.map((piece, at) => {
+    const table = part('table'), all = [];
+    for (let at = 0; at < map.pieces.length; at = all[all.length - 1].end + 1) {
+      const {low, last, finished} = map.pieces[at], flicker = flickerAt(at);
+      all.push(flicker ? {...flicker, text: flicker.short, kind: 'flicker'}
+        : {begin: at, end: at, low, last, text: map.texts[at] + (finished ? '' : ' …'), kind: finished ? '' : 'open', why: ''});
+    }
+    const shown = all.slice(0, 1000);
+    table.tBodies[0].replaceChildren(...shown.map(one => {
       const made = document.createElement('tr');
-      made.dataset.piece = at;
+      Object.assign(made.dataset, {piece: one.begin, end: one.end});
       made.tabIndex = 0;
-      for (const text of [number(piece.low), number(piece.last), map.texts[at] + (piece.finished ? '' : ' …')])
-        made.appendChild(document.createElement('td')).textContent = text;
-      made.classList.toggle('open', !piece.finished);
+      made.className = one.kind;
+      made.title = one.why;
+      for (const text of [number(one.low), number(one.last), one.text]) made.appendChild(document.createElement('td')).textContent = text;
       return made;
     }));
-    const rest = map.pieces.length - shown.length;
+    const rest = all.length - shown.length;
     part('rest').textContent = rest ? words.more.replace('{count}', rest) : '';
   }
   const chosen = event => { const one = event.target.closest('tr[data-piece]'); if (one) pick(+one.dataset.piece, 0); };

@@ -94,6 +94,17 @@ def icicle_data(
             }
             for piece in found.pieces
         ],
+        "flickers": [
+            {
+                "begin": one.begin,
+                "end": one.end,
+                "low": one.low,
+                "last": one.last,
+                "short": word(language, "icicle.flicker", texts=one.texts, values=f"{one.values:,}"),
+                "why": one.ja if language == "ja" else one.en,
+            }
+            for one in found.flickers
+        ],
         "texts": [piece.text for piece in found.pieces],
         "units": [[text, label(text), colour(text)] for text in units],
         "cells": [[cell.begin, cell.end, cell.first, cell.last, units[cell.text]] for cell in made],
@@ -125,7 +136,7 @@ def icicle_skeleton(language: Language, knob: str = "", *, extra: str = "") -> s
         f'<p class="tsu-note">{escape(word(language, "icicle.hint"))}</p>'
         '<div class="tsu-icicle-picked" aria-live="polite" hidden><b class="tsu-icicle-head"></b>'
         '<small class="tsu-icicle-cell"></small><p class="tsu-icicle-said"></p>'
-        '<code class="tsu-icicle-settings"></code>'
+        '<small class="tsu-icicle-why"></small><code class="tsu-icicle-settings"></code>'
         f'<span class="tsu-icicle-do">{button("zoom")}{button("inside")}{button("apply")}</span></div>'
         f'<div class="tsu-icicle-list"><table class="tsu-icicle-table"><thead><tr>{heads}</tr></thead><tbody></tbody>'
         '</table></div><p class="tsu-note tsu-icicle-rest"></p></div></div>'

@@ -61,6 +61,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "icicle.low": ("から", "from"),
     "icicle.last": ("まで", "to"),
     "icicle.text": ("文章", "text"),
+    "icicle.flicker": ("⇅ {texts} つの文章が行ったり来たり(値 {values} 個分)", "⇅ {texts} texts alternate (values: {values})"),  # noqa: E501
     "icicle.more": ("ほかに {count} 行。すべてはファイルに", "{count} more rows; all of them are in the file"),
     "icicle.hatched": ("斜線: 追っていない", "hatched: not followed"),
     "icicle.grey": ("灰色: 追っていない", "grey: not followed"),
