@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,3 +80,29 @@ def test_values_at_which_texts_alternate_are_one_row_that_says_so(invoke: Invoke
         assert len(rows) == len(found.pieces) - flickering + len(found.flickers)
         assert sum(said in row for row in rows) == len(found.flickers)
         assert (found.flickers[0].ja if lang == "ja" else found.flickers[0].en) in called.err.replace("\n", " ")
+
+
+def test_ctrl_c_keeps_the_map_as_far_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "map.json"
+    asked = ["map", "Once upon a time", "--knob", "temperature", "--range", "0.1:3", "--seed", "0", "--lang", "en"]
+    asked += ["--max-tokens", "4000", "--leaves", "8", "--json", str(file)]
+    terminal, their_end = pty.openpty()
+    with subprocess.Popen([Path(sys.executable).with_name("tsumami"), *asked], stderr=their_end) as process:
+        os.close(their_end)
+        said = read_until(terminal, b"following 8")
+        process.send_signal(signal.SIGINT)
+        said += read_until(terminal, b"of the range")
+    os.close(terminal)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    found = KnobMap.from_json(file.read_text("utf-8"))
+    assert any(not piece.finished and piece.tokens for piece in found.pieces)
+    assert found.nodes > 0
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    """What a terminal shows, up to these words at least."""
+    said = b""
+    while words not in said:
+        said += os.read(terminal, 4096)
+    return said

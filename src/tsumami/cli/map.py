@@ -1,14 +1,15 @@
 """`tsumami map`: every text that one knob gives over a range.
 
 Guarantee: stdout holds the table of pieces (or what was asked for with --json or --csv and no file) and nothing else.
-Ctrl-C keeps what there is: the map as far as it is.
+Ctrl-C keeps what there is, the map as far as it is, and exits with 130.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ import typer
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import console, note, save_text
+from tsumami.cli.run import ctrl_c
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 
@@ -63,11 +65,13 @@ def map(  # noqa: A001  (the command's name)
     tokens = knobs.short(settings).max_tokens
     with model.load() as loaded:
         mapping = Mapper(loaded, prompt.made(loaded, asked), knob, low, high, settings)
-        found = _follow(mapping, tokens, leaves, seconds)
+        found, stopped = _follow(mapping, tokens, leaves, seconds)
         files.draw(functools.partial(_Picture, found))
         if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
         note(_facts(found))
+    if stopped:
+        raise typer.Exit(130)
 
 
 def _json(found: KnobMap) -> str:
@@ -109,10 +113,21 @@ def _range(text: str) -> tuple[float, float]:
     return ends
 
 
-def _follow(mapping: Mapper, tokens: int, leaves: int, seconds: float | None) -> KnobMap:
-    """Make the map, with a line of progress on a terminal."""
+def _follow(mapping: Mapper, tokens: int, leaves: int, seconds: float | None) -> tuple[KnobMap, bool]:
+    """Make the map, with a line of progress on a terminal; gives it, and whether Ctrl-C ended it."""
+    with _watched(tokens) as watch:
+        ticket = mapping.start(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
+        with ctrl_c(ticket.cancel) as pressed:
+            ticket.result()
+            return mapping.result, pressed.is_set()
+
+
+@contextmanager
+def _watched(tokens: int) -> Iterator[Callable[[At], None] | None]:
+    """What shows on a terminal how far the map is."""
     if not sys.stderr.isatty():
-        return mapping.map(max_tokens=tokens, leaves=leaves, seconds=seconds)
+        yield None
+        return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -122,7 +137,7 @@ def _follow(mapping: Mapper, tokens: int, leaves: int, seconds: float | None) ->
         def watch(at: At) -> None:
             bar.update(task, completed=at.depth, description=_line(at))
 
-        return mapping.map(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
+        yield watch
 
 
 def _line(at: At) -> str:
