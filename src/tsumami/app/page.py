@@ -27,6 +27,7 @@ from tsumami import charts
 from tsumami.app import api, model_bar, reference_tab
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.compare_tab import CompareTab
+from tsumami.app.grid_tab import GridTab
 from tsumami.app.learn_tab import LearnTab
 from tsumami.app.map_tab import MapTab
 from tsumami.app.microscope_tab import MicroscopeTab
@@ -53,6 +54,8 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
                 CompareTab(texts, shelf).build(blocks, tab)
             with gr.Tab(texts("tab.map"), id="map"):
                 MapTab(texts, shelf, microscope).build(blocks, tabs, tab)
+            with gr.Tab(texts("tab.grid"), id="grid"):
+                GridTab(texts, shelf, microscope, n_ctx).build(blocks, tabs, tab)
             with gr.Tab(texts("tab.next"), id="next") as next_tab:
                 NextTokenTab(texts, shelf, n_ctx).build(blocks, next_tab, tab.bar.choice, tab.panel)
             with gr.Tab(texts("tab.learn"), id="learn") as learn_tab:
@@ -123,7 +126,7 @@ def theme() -> gr.themes.Base:
 
 def style() -> str:
     """The page's style sheet."""
-    ours = (resources.files("tsumami.app") / name for name in ("page.css", "looking.css", "learn.css"))
+    ours = (resources.files("tsumami.app") / name for name in ("page.css", "looking.css", "grid.css", "learn.css"))
     return "\n".join((*(sheet.read_text("utf-8") for sheet in ours), charts.style()))
 
 

@@ -12,6 +12,7 @@ TABS: Final = {
     "microscope": ("顕微鏡", "Microscope"),
     "compare": ("比べる", "Compare"),
     "map": ("つまみの地図", "Knob map"),
+    "grid": ("グリッド", "Grid"),
     "next": ("次のトークン", "Next token"),
     "reference": ("つまみ事典", "Knob reference"),
 }

@@ -1,0 +1,305 @@
+"""The tab "grid": the texts of every combination of one or two knobs' values, and seeds, measured and coloured.
+
+Guarantee: a session has one grid under way and its own; leaving the page ends it, and cancelling keeps what there is.
+What is drawn is grid.js's; handlers unpack, call one function, and show what it gave.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami.app import compare_view, grid_form, grid_view, knob_panel
+from tsumami.app.chat_tab import ChatTab
+from tsumami.app.grid_form import VARIED_KNOBS, Wishes
+from tsumami.app.grid_work import GridWork, Sight
+from tsumami.app.kept import Kept
+from tsumami.app.microscope_tab import MicroscopeTab
+from tsumami.app.shelf import Choice, Shelf
+from tsumami.app.texts import Texts
+from tsumami.errors import TsumamiError
+from tsumami.explain.grid import Grid
+from tsumami.knobs import KNOBS
+from tsumami.settings import Settings
+
+_KNOBS: Final = ("temperature", "top_p")
+_VALUES: Final = ("0:2:0.5", "0.5,0.8,0.95")
+_TOKENS: Final = 32
+_SEEDS: Final = 1
+_DOWNLOAD: Final = (
+    "() => setTimeout(() => document.querySelector('#grid-file, #grid-file a, #grid-file button').click(), 100)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a grid is asked for with; two knobs, each with its values."""
+
+    prompt: gr.Textbox
+    as_chat: gr.Checkbox
+    own: gr.Checkbox
+    knobs: list[gr.Dropdown]
+    values: list[gr.Textbox]
+    numbers: list[gr.Number]
+
+    @property
+    def wishes(self) -> list[Any]:
+        """The parts that `_wishes` reads, in its order."""
+        return [self.knobs[0], self.values[0], self.knobs[1], self.values[1], *self.numbers]
+
+
+@dataclass(slots=True)
+class GridTab:
+    """The tab. Runs are opened in `microscope`; `n_ctx`: the default model's."""
+
+    texts: Texts
+    shelf: Shelf
+    microscope: MicroscopeTab
+    n_ctx: int
+    _works: Kept[GridWork] = field(default_factory=Kept)
+
+    # --- layout ---
+
+    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+        texts = self.texts
+        with gr.Column(elem_id="grid"):
+            with gr.Row(elem_classes="split", equal_height=False):
+                form = self._form()
+            with gr.Row(elem_classes="tight"):
+                go = gr.Button(texts("grid.go"), variant="primary", size="sm", min_width=90, elem_id="grid-go")
+                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="grid-stop")
+                outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
+            view = gr.HTML(
+                value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
+                js_on_load=(resources.files("tsumami.app") / "grid.js").read_text("utf-8"), apply_default_css=False,
+            )  # fmt: skip
+            pair = gr.HTML(elem_id="grid-pair", apply_default_css=False)
+            file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
+        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        choice = chat.bar.choice
+        for knob, values in zip(form.knobs, form.values, strict=True):
+            knob.input(self.on_knob, [knob], [values], queue=False, **quick)
+        changes = [part.change for part in form.wishes]
+        gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
+        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *chat.panel.inputs]
+        go.click(self.on_grid, asked, [view, pair], concurrency_limit=None, concurrency_id="talk", **quick)
+        stop.click(self.on_stop, None, None, queue=False, **quick)
+        view.submit(self.on_choose, None, [view, pair], **quick)
+        view.select(self.on_compare, [choice], [pair], **quick)
+        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
+        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        made = view.download(self.on_file, None, [file], **quick)
+        made.success(None, js=_DOWNLOAD, **quick)
+        blocks.unload(self.on_gone)
+
+    def _form(self) -> _Form:
+        texts = self.texts
+        with gr.Column(scale=2, min_width=300):
+            prompt = gr.Textbox(
+                texts("compare.example"), label=texts("map.prompt"), lines=2, max_lines=6, elem_id="grid-prompt"
+            )
+            with gr.Row(elem_classes="tight"):
+                as_chat = gr.Checkbox(
+                    value=True, label=texts("next.chat"), container=False, min_width=160, elem_id="grid-chat"
+                )
+                own = gr.Checkbox(label=texts("compare.own"), container=False, min_width=160, elem_id="grid-own")
+            with gr.Row(elem_classes="tight"):
+                numbers = [self._number(name, value) for name, value in _numbers().items()]
+        with gr.Column(scale=3, min_width=300):
+            knobs, values = zip(*(self._varied(number) for number in range(2)), strict=True)
+            gr.HTML(f'<p class="tsu-note">{escape(texts("grid.form"))}</p>', apply_default_css=False)
+        return _Form(prompt, as_chat, own, list(knobs), list(values), numbers)
+
+    def _varied(self, number: int) -> tuple[gr.Dropdown, gr.Textbox]:
+        """A knob to choose and its values to type; the second knob may be none."""
+        names: list[str | int | float | tuple[str, str | int | float]] = [*VARIED_KNOBS]
+        if number:
+            names.insert(0, (self.texts("grid.none"), ""))
+        with gr.Row(elem_classes="tight"):
+            knob = gr.Dropdown(
+                names, value=_KNOBS[number], label=self.texts(f"grid.knob_{number + 1}"), scale=2, min_width=130,
+                elem_id=f"grid-knob-{number + 1}",
+            )  # fmt: skip
+            values = gr.Textbox(
+                _VALUES[number], label=self.texts("grid.values"), max_lines=1, scale=3, min_width=140,
+                elem_id=f"grid-values-{number + 1}",
+            )  # fmt: skip
+        return knob, values
+
+    def _number(self, name: str, value: float) -> gr.Number:
+        label = self.texts(f"grid.{name}")
+        return gr.Number(value, label=label, precision=0, min_width=80, elem_id=f"grid-{name}")
+
+    # --- the form ---
+
+    def on_knob(self, name: str | None) -> str:
+        """Values to begin with for another knob."""
+        return grid_form.offered(name) if name else ""
+
+    def on_outlook(self, *wishes: Any) -> str:
+        """How large the grid would be, or what cannot be."""
+        return self._outlook(_wishes(wishes))
+
+    def _outlook(self, wishes: Wishes) -> str:
+        try:
+            return f'<p class="facts">{escape(grid_form.outlook(self.texts, wishes, self.n_ctx))}</p>'
+        except TsumamiError as error:
+            return f'<p class="problem">⚠️ {escape(str(error))}</p>'
+
+    # --- making ---
+
+    def on_grid(
+        self,
+        request: gr.Request,
+        choice: Choice,
+        prompt: str | None,
+        as_chat: bool,
+        own: bool,
+        *rest: Any,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Make a grid."""
+        wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
+        self._drop(request)
+        try:
+            base = knob_panel.read_panel(knobs) if own else Settings()
+            with self.shelf.lend(choice) as model:
+                begin = model.prompt(prompt) if as_chat and prompt else model.as_prompt(prompt or "")
+                plan = grid_form.plan(self.texts, wishes, begin, base, model.n_ctx)
+                yield from self._growing(request, GridWork(plan, model, choice))
+        except TsumamiError as error:
+            self._tell(error)
+            yield gr.skip(), gr.skip()
+
+    def _growing(self, request: gr.Request, work: GridWork) -> Iterator[tuple[Any, Any]]:
+        self._works.put(request, work)
+        for sight in work.grow():
+            if work.dropped:
+                return
+            yield self._drawn(work, sight), ""
+
+    def _drawn(self, work: GridWork, sight: Sight | None = None) -> str:
+        """A grid as the component's value."""
+        texts, found = self.texts, work.found
+        if found is not None:
+            cells, line = found.cells, grid_view.facts(texts, found)
+        else:
+            assert sight is not None
+            cells, line = sight.cells, grid_view.progress(texts, sight.progress)
+        data = grid_view.grid_data(texts, work.plan, cells, facts=line, found=found, beside=work.beside)
+        return json.dumps({**data, "key": work.number}, ensure_ascii=False)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop; what there is stays."""
+        work = self._works.get(request)
+        if work is not None:
+            work.cancel()
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self.on_stop(request)
+        self._works.forget(request)
+
+    def _drop(self, request: gr.Request) -> None:
+        work = self._works.get(request)
+        if work is not None:
+            work.drop()
+
+    # --- from a cell to elsewhere ---
+
+    def on_choose(self, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
+        """Make a cell the one that the others are compared with."""
+        work = self._works.get(request)
+        if work is None or self._found(request) is None:
+            return gr.skip(), gr.skip()
+        work.beside = int(event.cell)
+        return self._drawn(work), ""
+
+    def on_compare(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+        """Put a cell beside the chosen one, and say why they part."""
+        work, found = self._works.get(request), self._found(request)
+        try:
+            if work is not None and found is not None:
+                with self.shelf.lend(choice) as model:
+                    cells = found.cells[work.beside], found.cells[int(event.cell)]
+                    runs = found.run(model, cells[0]), found.run(model, cells[1])
+                    names = [
+                        f"{letter} · {grid_view.name_of(found, cell)}" for letter, cell in zip("AB", cells, strict=True)
+                    ]
+                    beside = compare_view.pair(self.texts, model.tokenizer.piece, runs, (names[0], names[1]))
+                    return beside + grid_view.over_seeds(self.texts, found, *cells)
+        except TsumamiError as error:
+            self._tell(error)
+        return gr.skip()
+
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+        """Open a cell in the microscope and turn to it."""
+        found = self._found(request)
+        try:
+            if found is not None:
+                with self.shelf.lend(choice) as model:
+                    run = found.run(model, found.cells[int(event.cell)])
+                self.microscope.open(request, run)
+                return gr.Tabs(selected="microscope")
+        except TsumamiError as error:
+            self._tell(error)
+        return gr.skip()
+
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+        """Turn the chat's knobs to the settings that give a cell's text, and go there."""
+        found = self._found(request)
+        if found is None:
+            return [gr.skip() for _ in range(1 + len(KNOBS))]
+        settings = found.plan.settings_at(found.cells[int(event.cell)].point)
+        with self.shelf.lend(choice) as model:
+            return [gr.Tabs(selected="chat"), *knob_panel.fill(settings, model.n_ctx)]
+
+    def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
+        """The grid as a file."""
+        work, found = self._works.get(request), self._found(request)
+        if work is None or found is None:
+            return None
+        path = Path(tempfile.mkdtemp(prefix="tsumami-")) / f"grid.{event.kind}"
+        match str(event.kind):
+            case "csv":
+                path.write_text(found.to_csv(found.cells[work.beside]), "utf-8")
+            case "json":
+                found.save(path)
+            case kind:
+                grid_view.save_pictures(self.texts, found, path, kind)
+        return str(path)
+
+    def _found(self, request: gr.Request) -> Grid | None:
+        """The session's grid; None, with a message, if there is none that has ended."""
+        work = self._works.get(request)
+        if work is None or work.found is None:
+            gr.Info(self.texts("grid.nothing"))
+            return None
+        return work.found
+
+    def _tell(self, error: TsumamiError) -> None:
+        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+
+
+def _numbers() -> dict[str, float]:
+    return {"seed": 0, "seeds": _SEEDS, "tokens": _TOKENS}
+
+
+def _first() -> Wishes:
+    return Wishes(tuple(zip(_KNOBS, _VALUES, strict=True)), *_numbers().values())
+
+
+def _wishes(parts: Sequence[Any]) -> Wishes:
+    """The contents of `_Form.wishes`; a second knob that is none is left out."""
+    one, first, other, second, seed, seeds, tokens = parts
+    vary = [(one, first or "")] + ([(other, second or "")] if other else [])
+    return Wishes(tuple(vary), seed, seeds, tokens)
