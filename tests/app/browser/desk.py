@@ -18,7 +18,7 @@ from playwright.sync_api import Locator, Page
 #: frame Gradio sends what an event sets off, and on a busy machine frames are slow.
 QUIET_LOOKS: Final = 8
 _LOOK: Final = """() => new Promise(done => requestAnimationFrame(() =>
-  setTimeout(() => done([...window.underWay]), 20)))"""
+  setTimeout(() => done([...window.underWay]), 5)))"""
 PATIENCE: Final = 60.0
 
 #: Runs before the page's own scripts and notes in `window.underWay` the events that were sent and have not ended. (That

@@ -30,41 +30,41 @@ def found(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_every_knob_has_its_formula_drawn_and_nothing_is_cut_off(page_of: Any, language: str, width: int) -> None:
-    page = opened(page_of(language, width=width, dark=width == 390))
-    assert found(page) == list(KNOBS)
-    drawn = page.locator("#reference .katex-display")
-    expect(drawn).to_have_count(sum(bool(knob.formula) for knob in KNOBS.values()))
-    expect(page.locator("#reference .katex-error")).to_have_count(0)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_every_knob_has_its_formula_drawn_and_nothing_is_cut_off(page_of: Any, language: str) -> None:
+    page = opened(page_of(language))
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        assert found(page) == list(KNOBS)
+        drawn = page.locator("#reference .katex-display")
+        expect(drawn).to_have_count(sum(bool(knob.formula) for knob in KNOBS.values()))
+        expect(page.locator("#reference .katex-error")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize(
-    ("language", "typed", "first", "others"),
+    ("language", "searches"),
     [
-        ("ja", "nucleus", "top_p", 0),
-        ("ja", "num_predict", "max_tokens", 0),
-        ("ja", "繰り返し ペナルティ", "repeat_penalty", 1),
-        ("ja", "ＴＯＰ－Ｋ", "top_k", 1),
-        ("en", "シード", "seed", 0),
-        ("en", "penalty dry", "dry_penalty_last_n", 1),
+        ("ja", {"nucleus": ("top_p", 0), "num_predict": ("max_tokens", 0), "ＴＯＰ－Ｋ": ("top_k", 1),
+                "繰り返し ペナルティ": ("repeat_penalty", 1)}),
+        ("en", {"シード": ("seed", 0), "penalty dry": ("dry_penalty_last_n", 1)}),
     ],
-)
+)  # fmt: skip
 def test_the_search_finds_names_words_and_other_engines(
-    page_of: Any, language: str, typed: str, first: str, others: int
+    page_of: Any, language: str, searches: dict[str, tuple[str, int]]
 ) -> None:
     page = opened(page_of(language))
-    page.locator("#reference-search textarea, #reference-search input").first.focus()
-    page.keyboard.insert_text(typed)  # as an input method does: no key is pressed
-    expect(page.locator("#reference .found")).not_to_contain_text(str(len(KNOBS)))
-    names = found(page)
-    assert names[0] == first
-    assert len(names) > others
-    page.keyboard.press("Control+a")
-    page.keyboard.press("Backspace")
-    expect(page.locator("#reference .found")).to_contain_text(str(len(KNOBS)))
-    assert found(page) == list(KNOBS)
+    for typed, (first, others) in searches.items():
+        page.locator("#reference-search textarea, #reference-search input").first.focus()
+        page.keyboard.insert_text(typed)  # as an input method does: no key is pressed
+        expect(page.locator("#reference .found")).not_to_contain_text(str(len(KNOBS)))
+        names = found(page)
+        assert names[0] == first
+        assert len(names) > others
+        page.keyboard.press("Control+a")
+        page.keyboard.press("Backspace")
+        expect(page.locator("#reference .found")).to_contain_text(str(len(KNOBS)))
+        assert found(page) == list(KNOBS)
 
 
 def test_a_click_unfolds_the_paragraph(page_of: Any) -> None:
