@@ -46,7 +46,7 @@ def test_the_plan_has_every_pair_of_values_and_every_seed() -> None:
 
 def test_before_anything_is_made_its_size_is_said() -> None:
     asked = wishes(("temperature", "0:2:0.5"), ("top_p", "0.8,0.95"), seeds=4, tokens=100)
-    assert outlook(EN, asked, 512).startswith("5 × 2 × 4 seed(s) = 40 texts, at most 4,000 tokens")
+    assert outlook(EN, asked, 512).startswith("5 × 2 × 4 seeds = 40 texts, at most 4,000 tokens")
     assert outlook(Texts("ja"), asked, 512).startswith("5 × 2 × 4 シード = 40 文章、長くて 4,000 トークン")
 
 
@@ -59,7 +59,7 @@ def test_what_is_too_large_for_a_page_is_refused_with_its_numbers_and_nothing_sm
     fits = wishes(("top_k", "1:100:1"), ("temperature", "1"), seeds=MOST_TEXTS // 100)
     assert "2,000 texts" in outlook(EN, fits, 512)
     too_many = wishes(("top_k", "1:100:1"), ("temperature", "0:2:0.1"), seeds=2, tokens=64)
-    with pytest.raises(SettingsError, match=r"100 × 21 × 2 seed\(s\) = 4,200 texts \(at most 268,800 tokens\).*2,000"):
+    with pytest.raises(SettingsError, match=r"100 × 21 × 2 seeds = 4,200 texts \(at most 268,800 tokens\).*2,000"):
         plan(EN, too_many, PROMPT, Settings(), 512)
 
 

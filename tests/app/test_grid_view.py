@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,10 +105,11 @@ def test_two_settings_are_compared_seed_by_seed(found: Grid) -> None:
     assert said.count("<li>") == len(MEASURES)
 
 
-def test_while_it_grows_what_there_is_is_shown_and_the_rest_is_empty(found: Grid) -> None:
-    data = grid_view.grid_data(EN, found.plan, found.cells[1:3], facts="…")
-    assert [cell is not None for cell in data["cells"]] == [False, True, True] + [False] * 15
-    assert [square is not None for square in data["values"]["tokens"]] == [False, True, True] + [False] * 15
+def test_while_it_grows_only_what_is_finished_is_measured_and_nothing_is_counted(found: Grid) -> None:
+    growing = [replace(cell, stop_reason="cancelled", measures={}) for cell in found.cells[3:]]
+    data = grid_view.grid_data(EN, found.plan, [*found.cells[:3], *growing], facts="…")
+    assert [cell[1] for cell in data["cells"]] == [True] * 3 + [False] * 15
+    assert [square is not None for square in data["values"]["tokens"]] == [True] * 3 + [False] * 15
     assert not data["ended"]
     assert data["spreads"] == data["held"] == {}
 

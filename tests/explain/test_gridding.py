@@ -107,15 +107,20 @@ def test_cells_come_as_they_are_finished_each_once() -> None:
         assert sorted(map(repr, arrived)) == sorted(map(repr, cells.grid.cells))
 
 
-def test_what_is_finished_can_be_asked_for_while_the_rest_is_made(model: tsumami.Model) -> None:
+def test_what_there_is_can_be_asked_for_while_the_rest_is_made(model: tsumami.Model) -> None:
     with model.gridding(STORY, vary={"max_tokens": [2, 4000]}, seeds=2, temperature=2.0) as cells:
         next(iter(cells))
         assert not cells.wait(0)
-        assert cells.finished()
-        assert all(cell.finished and len(cell.tokens) == 2 for cell in cells.finished())
+        seen = cells.so_far()
         cells.cancel()
         assert cells.wait(60)
-        assert cells.finished() == [cell for cell in cells.grid.cells if cell.finished]
+        assert cells.so_far() == list(cells.grid.cells)
+    assert [cell.point for cell in seen] == [cell.point for cell in cells.grid.cells]
+    assert any(cell.finished for cell in seen)
+    assert {cell.finished for cell in seen[2:]} == {False}
+    for cell, last in zip(seen, cells.grid.cells, strict=True):
+        assert last.text.startswith(cell.text)
+        assert cell == last if cell.finished else not any(cell.measures.values())
 
 
 def test_cancelled_it_keeps_what_there_is(model: tsumami.Model) -> None:

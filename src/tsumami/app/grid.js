@@ -180,6 +180,7 @@ function tell() {
   for (const one of part('do').querySelectorAll('[data-do]')) {
     one.hidden = !grid.ended || (['compare', 'choose'].includes(one.dataset.do) && picked === grid.beside);
   }
+  part('pair').hidden = !grid.pair || grid.pair[0] !== picked;
   part('do').querySelector('[data-do=compare]').title = `A: ${nameOf(settingsOf(grid.beside))}, seed=${seedOf(grid.beside)}`;
 }
 function pick(number) {
@@ -228,6 +229,7 @@ let key = null;
 function show() {
   if (!props.value) return;
   grid = JSON.parse(props.value);
+  part('pair').innerHTML = grid.pair ? grid.pair[1] : '';
   if (grid.key !== key) { key = grid.key; picked = null; seedsDrawn = ''; }
   part('facts').textContent = grid.facts;
   part('notes').textContent = grid.notes;

@@ -94,8 +94,9 @@ def outlook(texts: Texts, wishes: Wishes, n_ctx: int) -> str:
     """
     found = axes(texts, wishes.vary)
     seeds, tokens = _whole(texts, "seeds", wishes.seeds, 1), _whole(texts, "tokens", wishes.tokens, 1)
-    _whole(texts, "seed", wishes.seed, 0)
-    sizes = " × ".join([*(str(len(values)) for values in found.values()), texts("grid.times_seeds", seeds=seeds)])
+    _whole(texts, "first", wishes.seed, 0)
+    factors = [*(str(len(values)) for values in found.values()), *([texts("grid.of_seeds", seeds=seeds)] * (seeds > 1))]
+    sizes = f"{' × '.join(factors)} = " if len(factors) > 1 else ""
     settings = math.prod(map(len, found.values()))
     longest = [int(value) or n_ctx for value in found.get("max_tokens", [tokens])]
     most = sum(longest) * settings * seeds // len(longest)

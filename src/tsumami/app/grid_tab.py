@@ -82,19 +82,18 @@ class GridTab:
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
                 js_on_load=(resources.files("tsumami.app") / "grid.js").read_text("utf-8"), apply_default_css=False,
             )  # fmt: skip
-            pair = gr.HTML(elem_id="grid-pair", apply_default_css=False)
             file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         choice = chat.bar.choice
         for knob, values in zip(form.knobs, form.values, strict=True):
-            knob.input(self.on_knob, [knob], [values], queue=False, **quick)
+            knob.change(self.on_knob, [knob], [values], queue=False, **quick)
         changes = [part.change for part in form.wishes]
         gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
         asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *chat.panel.inputs]
-        go.click(self.on_grid, asked, [view, pair], concurrency_limit=None, concurrency_id="talk", **quick)
+        go.click(self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", **quick)
         stop.click(self.on_stop, None, None, queue=False, **quick)
-        view.submit(self.on_choose, None, [view, pair], **quick)
-        view.select(self.on_compare, [choice], [pair], **quick)
+        view.submit(self.on_choose, None, [view], **quick)
+        view.select(self.on_compare, [choice], [view], **quick)
         view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
         opened = view.expand(self.on_inside, [choice], [tabs], **quick)
         opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
@@ -137,7 +136,7 @@ class GridTab:
         return knob, values
 
     def _number(self, name: str, value: float) -> gr.Number:
-        label = self.texts(f"grid.{name}")
+        label = self.texts(f"grid.{'first' if name == 'seed' else name}")
         return gr.Number(value, label=label, precision=0, min_width=80, elem_id=f"grid-{name}")
 
     # --- the form ---
@@ -166,7 +165,7 @@ class GridTab:
         as_chat: bool,
         own: bool,
         *rest: Any,
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Iterator[Any]:
         """Make a grid."""
         wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
         self._drop(request)
@@ -178,17 +177,17 @@ class GridTab:
                 yield from self._growing(request, GridWork(plan, model, choice))
         except TsumamiError as error:
             self._tell(error)
-            yield gr.skip(), gr.skip()
+            yield gr.skip()
 
-    def _growing(self, request: gr.Request, work: GridWork) -> Iterator[tuple[Any, Any]]:
+    def _growing(self, request: gr.Request, work: GridWork) -> Iterator[Any]:
         self._works.put(request, work)
         for sight in work.grow():
             if work.dropped:
                 return
-            yield self._drawn(work, sight), ""
+            yield self._drawn(work, sight)
 
-    def _drawn(self, work: GridWork, sight: Sight | None = None) -> str:
-        """A grid as the component's value."""
+    def _drawn(self, work: GridWork, sight: Sight | None = None, *, pair: tuple[int, str] | None = None) -> str:
+        """A grid as the component's value; `pair`: number of a cell, and HTML of it beside the chosen one."""
         texts, found = self.texts, work.found
         if found is not None:
             cells, line = found.cells, grid_view.facts(texts, found)
@@ -196,7 +195,7 @@ class GridTab:
             assert sight is not None
             cells, line = sight.cells, grid_view.progress(texts, sight.progress)
         data = grid_view.grid_data(texts, work.plan, cells, facts=line, found=found, beside=work.beside)
-        return json.dumps({**data, "key": work.number}, ensure_ascii=False)
+        return json.dumps({**data, "key": work.number, "pair": pair}, ensure_ascii=False)
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
@@ -216,13 +215,13 @@ class GridTab:
 
     # --- from a cell to elsewhere ---
 
-    def on_choose(self, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
+    def on_choose(self, event: gr.EventData, request: gr.Request) -> Any:
         """Make a cell the one that the others are compared with."""
         work = self._works.get(request)
         if work is None or self._found(request) is None:
-            return gr.skip(), gr.skip()
+            return gr.skip()
         work.beside = int(event.cell)
-        return self._drawn(work), ""
+        return self._drawn(work)
 
     def on_compare(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
         """Put a cell beside the chosen one, and say why they part."""
@@ -236,7 +235,8 @@ class GridTab:
                         f"{letter} · {grid_view.name_of(found, cell)}" for letter, cell in zip("AB", cells, strict=True)
                     ]
                     beside = compare_view.pair(self.texts, model.tokenizer.piece, runs, (names[0], names[1]))
-                    return beside + grid_view.over_seeds(self.texts, found, *cells)
+                beside += grid_view.over_seeds(self.texts, found, *cells)
+                return self._drawn(work, pair=(int(event.cell), beside))
         except TsumamiError as error:
             self._tell(error)
         return gr.skip()

@@ -54,7 +54,7 @@ def skeleton(texts: Texts) -> str:
         f'<p class="tsu-note">{escape(texts("grid.hint"))}</p><ul class="grid-held"></ul>'
         '<div class="grid-picked" aria-live="polite" hidden><b class="grid-head"></b><small class="grid-cell"></small>'
         '<span class="grid-seeds"></span><p class="grid-said"></p><code class="grid-settings"></code>'
-        f'<span class="grid-do">{do}</span></div>'
+        f'<span class="grid-do">{do}</span><div class="grid-pair"></div></div>'
         f'<details class="grid-spread" hidden><summary>{escape(texts("grid.spreads"))}</summary>'
         '<div class="tsu-scroll"><table class="grid-table"></table></div></details>'
         f'<details class="grid-list" open><summary>{escape(texts("grid.list"))}</summary>'
@@ -71,16 +71,13 @@ def grid_data(
     Args:
         texts: the page's words.
         plan: of the grid.
-        cells: those that there are; the others' squares stay empty.
+        cells: all of the plan, finished or not; only those that are finished are measured.
         facts: the line above it.
         found: the grid, once it has ended; only then means, spreads and counts are given.
         beside: number of the cell that the others are compared with.
     """
-    known: list[Cell | None] = [None] * len(plan)
-    for cell in cells:
-        known[plan.number(cell.point)] = cell
     numbers: dict[str, int] = {}
-    for cell in filter(None, known):
+    for cell in cells:
         numbers.setdefault(cell.text, len(numbers))
     base = {name: value for name, value in plan.settings[0].changed().items() if name not in (*plan.axes, "seed")}
     return {
@@ -89,9 +86,9 @@ def grid_data(
         "seeds": list(plan.seeds),
         "base": given(base),
         "texts": list(numbers),
-        "colours": _colours([cell.text for cell in known if cell is not None], list(numbers)),
-        "cells": [_cell(texts, cell, numbers) for cell in known],
-        "values": {**{name: _values(known, name) for name in MEASURES}, "shared": _shared(found, beside)},
+        "colours": _colours([cell.text for cell in cells], list(numbers)),
+        "cells": [_cell(texts, cell, numbers) for cell in cells],
+        "values": {**{name: _values(cells, name) for name in MEASURES}, "shared": _shared(found, beside)},
         "facts": facts,
         "notes": "" if found is None else _notes(texts, found),
         "beside": beside,
@@ -159,10 +156,8 @@ def save_pictures(texts: Texts, found: Grid, path: Path, kind: str) -> None:
 # --- cells ---
 
 
-def _cell(texts: Texts, cell: Cell | None, numbers: dict[str, int]) -> list[Any] | None:
+def _cell(texts: Texts, cell: Cell, numbers: dict[str, int]) -> list[Any]:
     """Which text, whether it is finished, and how it ended."""
-    if cell is None:
-        return None
     return [numbers[cell.text], cell.finished, texts.pick(*STOP_REASONS[cell.stop_reason])]
 
 
@@ -176,10 +171,8 @@ def _colours(texts: Sequence[str], different: Sequence[str]) -> list[str | None]
     return made
 
 
-def _values(cells: Sequence[Cell | None], measure: str) -> Values:
-    return _on_scale(
-        [cell.measures[measure] if cell is not None and cell.finished else None for cell in cells], measure
-    )
+def _values(cells: Sequence[Cell], measure: str) -> Values:
+    return _on_scale([cell.measures[measure] if cell.finished else None for cell in cells], measure)
 
 
 def _shared(found: Grid | None, beside: int) -> Values:

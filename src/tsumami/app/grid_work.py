@@ -1,7 +1,7 @@
 """A grid that a session has under way: it grows, is looked at while it grows, and ends when nobody wants it.
 
-Guarantee: what the page shows are cells that are finished; looking is not the engine's work. Cancelled, the grid keeps
-what there is. No Gradio here.
+Guarantee: the page shows the cells as they are, and measures only those that are finished; looking is not the engine's
+work. Cancelled, the grid keeps what there is. No Gradio here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PATIENCE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The cells that are finished at some moment, and how far the others are; `progress` is None once it has ended."""
+    """The cells at some moment, and how far they are; `progress` is None before the first token and at the end."""
 
     cells: tuple[Cell, ...]
     progress: Progress | None = None
@@ -59,7 +59,7 @@ class GridWork:
                 pause = _LEAST_SECONDS
                 while not self._making.wait(pause):
                     begun = time.monotonic()
-                    yield Sight(tuple(self._making.finished()), self._progress)
+                    yield Sight(tuple(self._making.so_far()), self._progress)
                     pause = max(_LEAST_SECONDS, _SHARE * (time.monotonic() - begun))
                 self.found = self._making.grid
         finally:

@@ -91,7 +91,7 @@ class Grid:
 
     @property
     def saved(self) -> int:
-        """Tokens that runs by themselves would have decoded on top of `nodes`; the last one of a run needs no decoding."""
+        """Tokens that runs by themselves would have decoded on top of `nodes` (a run's last one needs no decoding)."""
         return max(sum(max(len(cell.tokens) - 1, 0) for cell in self.cells) - self.nodes, 0)
 
     def at(self, *, prompt: int = 0, seed: int | None = None, **knobs: Any) -> Cell:

@@ -242,7 +242,9 @@ class Gridding:
 
     def _tell(self, followed: int, waiting: int) -> None:
         if self._watch is not None:
-            self._watch(Progress(self._done, len(self._walks), len(self._texts), followed, waiting, self._nodes, self._saved))
+            self._watch(
+                Progress(self._done, len(self._walks), len(self._texts), followed, waiting, self._nodes, self._saved)
+            )
 
     # --- what there is ---
 
@@ -265,9 +267,17 @@ class Gridding:
         """Wait for the end, but no longer than so; whether it has come."""
         return self._over.wait(seconds)
 
-    def finished(self) -> list[Cell]:
-        """The cells that are done by now, in order; may be asked while the others are made."""
-        return [self._cell(walk) for walk in self._walks if walk.stop not in (None, "cancelled")]
+    def so_far(self) -> list[Cell]:
+        """All cells in order as they are by now; may be asked while they are made. What is not finished has its text so
+        far, and no measures.
+        """
+        nothing = dict.fromkeys(MEASURES)
+        return [
+            self._cell(walk)
+            if walk.stop is not None
+            else Cell(walk.point, walk.text, tuple(walk.tokens), "cancelled", None, nothing)
+            for walk in self._walks
+        ]
 
     def cells(self) -> list[Cell]:
         """All cells in order, finished or not; waits for the end. Ctrl-C meanwhile cancels."""
