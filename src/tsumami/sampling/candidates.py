@@ -125,7 +125,8 @@ class Candidates:
 
     def copy(self) -> Candidates:
         """An independent copy with the same entries, order and flags."""
-        made = Candidates(self.data.copy(), is_sorted=self.sorted)
+        memory = self.data.view(np.uint8).copy().view(TOKEN_DATA)  # as bytes, see `_template`
+        made = Candidates(memory, is_sorted=self.sorted)
         made.array.selected = self.array.selected
         return made
 
