@@ -11,9 +11,10 @@ READY := $(VENV)/.ready
 BENCH_VENV := .cache/bench
 BENCH_READY := $(BENCH_VENV)/.ready
 
-# The tests' models use one thread each, so files of tests run side by side. The page is tested by itself: what a person
-# waits for should not wait for other tests.
+# The tests' models use one thread each, so files of tests run side by side. The page is tested after them, in two
+# browsers with a server each: its tests measure what a person waits for, and wait for the page about half of their time.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+TWO_BROWSERS := -n auto --maxprocesses 2
 
 .PHONY: help run test test-fast lint format bench lock setup clean
 
@@ -33,7 +34,7 @@ run: $(READY)
 test: lint
 	@scripts/ensure-system
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not browser'
-	@$(BIN)/python -m pytest -m browser
+	@$(BIN)/python -m pytest $(TWO_BROWSERS) -m browser
 
 test-fast: $(READY)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not slow and not browser'
