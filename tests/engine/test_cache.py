@@ -386,6 +386,23 @@ def test_a_crowd_that_filled_the_cache_leaves_nothing_scattered_over_it() -> Non
     desk.check()
 
 
+def test_after_a_crowd_that_filled_the_cache_what_its_sequences_began_with_is_still_there() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    crowd = [Sequence() for _ in range(7)]
+    for token in range(3):
+        for i, sequence in enumerate(crowd):
+            own = 8 * token + i
+            desk.feed(sequence, [own] if token else [1, 2, 3, own], beside=own > 0)
+    assert desk.cache.used_cells == 24
+    for sequence in crowd:
+        sequence.close()
+    desk.cache.make_ready()
+    assert [slot.tokens for slot in desk.cache._slots.values()] == [[1, 2, 3]]
+    assert desk.cache._pool.frontier == 3
+    desk.check()
+    assert desk.feed(Sequence(), [1, 2, 3, 4]) == 3
+
+
 def test_a_collection_cuts_what_could_not_be_continued_and_it_is_computed_again() -> None:
     desk = Desk(n_cells=12, n_slots=4)
     with Sequence() as below:

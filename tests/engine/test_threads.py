@@ -77,6 +77,12 @@ def test_a_long_crowd_costs_little_in_trials() -> None:
     assert drive(governor, jammed, 4000).count(2) <= 12
 
 
+def test_on_a_quiet_machine_trials_take_little_of_long_turns() -> None:
+    chosen = drive(ThreadGovernor(2), idle, 1000, rows=32)
+    tried = sum(threads == 1 for threads in chosen)
+    assert tried * idle(1) <= 0.03 * len(chosen) * idle(2)
+
+
 def test_a_wrong_choice_does_not_last_in_a_crowd() -> None:
     """Turns of 32 tokens are long: what a passing disturbance made it choose must not stay for tens of turns."""
     governor = ThreadGovernor(2)

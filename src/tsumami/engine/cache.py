@@ -223,7 +223,9 @@ class Cache:
 
     def make_ready(self) -> None:
         """While nobody is at work: if less than a quarter of the cells is free, make it half, the oldest caches first;
-        after a crowd as many as it took, because the next may be as large.
+        after a crowd as many as it took, because the next may be as large; if that is nearly all, only beginnings that
+        several had in common stay, because the rest would lie scattered, and each token looks over all cells up to the
+        highest.
 
         A collection now cuts no open sequence that is about to be continued. In the middle of a crowd it would cut all
         of them, and computing them again would take as long as the crowd itself. What it costs is that a cache above
@@ -234,10 +236,19 @@ class Cache:
             return
         wanted = max(self._pool.size // 2, crowd)
         if wanted > self._pool.size * 3 // 4:
-            wanted = self._pool.size  # the rest lies scattered, and each token looks over all cells up to the highest
+            self._keep_beginnings()
         while self._pool.free + self._pool.dead < wanted and self._evict_one(0, set(), closed_only=True):
             pass
         self._collect()
+
+    def _keep_beginnings(self) -> None:
+        """Of the sequences that nobody owns keep only what others begin with, too, and that once."""
+        closed = sorted((slot for slot in self._slots.values() if not slot.live), key=lambda slot: slot.used)
+        for slot in closed:
+            self._cut(slot, self._pool.shared(slot.cells))
+        for slot in closed:
+            if self._pool.shared(slot.cells) == len(slot.cells):
+                self._evict(slot)
 
     def _collect(self) -> None:
         """Free the dead cells. Open sequences that reach above the new frontier are cut to what lies below it: they are

@@ -13,6 +13,7 @@ come from an ever rising frontier, and a sequence may be continued only if its l
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
@@ -57,6 +58,10 @@ class CellPool:
         """One more slot uses these cells."""
         for cell in cells:
             self._references[cell] += 1
+
+    def shared(self, cells: Sequence[int]) -> int:
+        """How many of a sequence's cells, the first ones, another slot uses as well."""
+        return bisect_left(cells, True, key=lambda cell: self._references[cell] == 1)
 
     def drop(self, cells: Sequence[int]) -> None:
         """One slot less uses these cells; those that nobody uses are dead."""

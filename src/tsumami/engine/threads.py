@@ -16,6 +16,8 @@ _FIRST_TRIAL = 6  # turns
 _PATIENCE = 0.5  # seconds of decoding between two trials; in turns, a wrong choice would last long in a crowd
 _MOST_PATIENCE = 16.0
 _SUSPICIOUS = 1.6
+#: What share of the time trials may take: a crowd that comes is noticed without any, its end only by them.
+_QUIET, _CROWDED = 0.02, 0.1
 
 
 def usable_cores() -> int:
@@ -78,7 +80,8 @@ class ThreadGovernor:
             self._next_trial = self._spent + _PATIENCE
         else:
             self._patience = min(2 * self._patience, _MOST_PATIENCE)
-            self._next_trial = self._spent + max(self._patience, 10 * cost)  # trials may take a tenth of the time
+            share = _QUIET if self._current == self.most else _CROWDED
+            self._next_trial = self._spent + max(self._patience, cost / share)
 
     def _other(self) -> int:
         return self.less if self._current == self.most else self.most
