@@ -74,7 +74,9 @@ def test_a_grid_is_read_compared_opened_and_taken_away(page_of: Pages) -> None:
     assert text(page, "#grid-view .grid-said").split() == cell.text.split()
     page.locator("#grid-view [data-do=compare]").click()
     desk.quiet()
-    assert "A · temperature=0, top_p=0.5, seed=0 ↔ B · temperature=2, top_p=0.95, seed=0" in text(page, "#grid-view .grid-pair")
+    assert "A · temperature=0, top_p=0.5, seed=0 ↔ B · temperature=2, top_p=0.95, seed=0" in text(
+        page, "#grid-view .grid-pair"
+    )
     page.locator("#grid-view [data-do=choose]").click()
     desk.quiet()
     assert text(page, "#grid-view .grid-pair") == ""
@@ -127,7 +129,7 @@ def test_what_cannot_be_is_said_before_anything_is_made_and_stopping_keeps_what_
     page.locator("#grid-go").click()
     assert "最初:最後:刻み" in desk.notice()
     fill(desk, values_1="0:2:0.001")
-    assert re.search("2001 × 3 = 6,003 文章.* 2,000 文章まで", text(page, "#grid-outlook .problem"))
+    assert re.search("2001 × 3 = 6,003 文章.*2,000 文章まで", text(page, "#grid-outlook .problem"))
     assert not page.locator("#grid-view .grid-picture").is_visible()
 
     fill(desk, values_1="2", values_2="0.5,0.8,0.95", tokens=400, seeds=8)
