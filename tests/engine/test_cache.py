@@ -151,9 +151,9 @@ class AnyOrder(RuleBasedStateMachine):
         assert (busy.tokens, busy.cells) == before
         assert self.desk.cache._slots[busy.number] is busy
 
-    @rule()
-    def new(self) -> None:
-        self.sequences.append(Sequence())
+    @rule(lasting=st.booleans())
+    def new(self, lasting: bool) -> None:
+        self.sequences.append(Sequence(lasting=lasting))
 
     @rule(which=WHICH, length=st.integers(0, 24))
     def fork(self, which: int, length: int) -> None:
@@ -401,6 +401,36 @@ def test_after_a_crowd_that_filled_the_cache_what_its_sequences_began_with_is_st
     assert desk.cache._pool.frontier == 3
     desk.check()
     assert desk.feed(Sequence(), [1, 2, 3, 4]) == 3
+
+
+def test_what_is_not_to_last_leaves_only_what_several_began_with() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    with Sequence() as chat:
+        desk.feed(chat, [1, 2])
+    passing = [Sequence(lasting=False) for _ in range(3)]
+    for i, sequence in enumerate(passing):
+        desk.feed(sequence, [1, 2, 3, 4 + i])
+    desk.cache.make_ready()
+    assert desk.cache.used_cells == 6, "they are open"
+    for sequence in passing:
+        sequence.close()
+    desk.cache.make_ready()
+    assert sorted(slot.tokens for slot in desk.cache._slots.values()) == [[1, 2, 3]]
+    assert desk.cache._pool.frontier == 3
+    desk.check()
+
+
+def test_a_cache_that_is_to_last_is_not_put_above_the_frontier_for_others_sake() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    passing = Sequence(lasting=False)
+    desk.feed(passing, [1, 2, 3])
+    with Sequence() as chat:
+        desk.feed(chat, [4, 5, 6])
+    passing.close()
+    desk.cache.make_ready()
+    assert desk.cache.used_cells == 3
+    assert desk.feed(Sequence(), [4, 5, 6, 7]) == 3
+    desk.check()
 
 
 def test_a_collection_cuts_what_could_not_be_continued_and_it_is_computed_again() -> None:

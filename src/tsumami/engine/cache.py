@@ -16,6 +16,7 @@ import itertools
 import sys
 import weakref
 from bisect import bisect_left
+from collections.abc import Iterable
 from collections.abc import Sequence as Tokens
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -50,6 +51,7 @@ class Slot:
     tokens: list[int] = field(default_factory=list)
     cells: list[int] = field(default_factory=list)
     used: int = 0
+    lasting: bool = True
 
     @property
     def live(self) -> bool:
@@ -138,7 +140,7 @@ class Cache:
         elif slot is None:
             slot = self._open(sequence, rank, busy)
         if slot is not None:
-            slot.used, slot.rank = next(self._clock), rank
+            slot.used, slot.rank, slot.lasting = next(self._clock), rank, sequence.lasting
         return slot
 
     def _continuable(self, slot: Slot) -> int:
@@ -232,21 +234,33 @@ class Cache:
         the new frontier serves again only when the frontier has passed it.
         """
         crowd, self._crowd = min(self._crowd, self._pool.size), self._crowd // 2
+        self._drop_passing()
         if self._pool.free >= max(self._pool.size // _WORTHWHILE, crowd):
             return
         wanted = max(self._pool.size // 2, crowd)
         if wanted > self._pool.size * 3 // 4:
-            self._keep_beginnings()
+            self._keep_beginnings(slot for slot in self._slots.values() if not slot.live)
         while self._pool.free + self._pool.dead < wanted and self._evict_one(0, set(), closed_only=True):
             pass
         self._collect()
 
-    def _keep_beginnings(self) -> None:
-        """Of the sequences that nobody owns keep only what others begin with, too, and that once."""
-        closed = sorted((slot for slot in self._slots.values() if not slot.live), key=lambda slot: slot.used)
-        for slot in closed:
+    def _drop_passing(self) -> None:
+        """Of closed sequences that are not to last keep only what others begin with, and free the rest at once, unless
+        that would put a cache that is to last above the frontier.
+        """
+        passing = [slot for slot in self._slots.values() if not slot.live and not slot.lasting]
+        if passing:
+            self._keep_beginnings(passing)
+            others = (slot.cells[-1] for slot in self._slots.values() if slot.cells and (slot.live or slot.lasting))
+            if max(others, default=-1) < self._pool.lowest_dead:
+                self._collect()
+
+    def _keep_beginnings(self, slots: Iterable[Slot]) -> None:
+        """Of these slots keep only what others begin with, too, and that once."""
+        oldest_first = sorted(slots, key=lambda slot: slot.used)
+        for slot in oldest_first:
             self._cut(slot, self._pool.shared(slot.cells))
-        for slot in closed:
+        for slot in oldest_first:
             if self._pool.shared(slot.cells) == len(slot.cells):
                 self._evict(slot)
 

@@ -20,10 +20,12 @@ from tsumami.native import Float32Array
 class Sequence:
     """A branch in the KV cache: `fork()`, `rollback()`, `close()`."""
 
-    __slots__ = ("__weakref__", "_tokens", "_under_way", "closed")
+    __slots__ = ("__weakref__", "_tokens", "_under_way", "closed", "lasting")
 
-    def __init__(self, tokens: Tokens[int] = ()) -> None:
+    def __init__(self, tokens: Tokens[int] = (), *, lasting: bool = True) -> None:
+        """`lasting` False: nobody will go on from its end once it is closed, so the cache need not keep that."""
         self._tokens = list(tokens)
+        self.lasting = lasting
         self.closed = False
         self._under_way = False  # set and cleared by the batcher, while a feed of this sequence is on its way
 
@@ -38,7 +40,7 @@ class Sequence:
     def fork(self, length: int | None = None) -> Sequence:
         """A new branch that shares the first `length` tokens (default: all); a feed on its way is not among them."""
         self._check_open()
-        return Sequence(self._tokens[: self._check_length(length)])
+        return Sequence(self._tokens[: self._check_length(length)], lasting=self.lasting)
 
     def rollback(self, length: int) -> None:
         """Go back to the first `length` tokens."""
@@ -48,7 +50,9 @@ class Sequence:
         del self._tokens[self._check_length(length) :]
 
     def close(self) -> None:
-        """Give the place back; the cells stay as a cache until others need them. Safe to call twice."""
+        """Give the place back; the cells of a lasting sequence stay as a cache until others need them. Safe to call
+        twice.
+        """
         self.closed = True
 
     def _check_open(self) -> None:

@@ -165,7 +165,7 @@ class Gridding:
             self._saved += len(group.walks) - 1
         if group.branch is not None:
             return Feed(group.branch, first.tokens[-1:])
-        group.branch = Branch()
+        group.branch = Branch(lasting=False)
         return Feed(group.branch, (*self._plan.prompts[first.point.prompt].tokens, *first.tokens))
 
     def _grow(self, group: _Group, rows: Rows) -> list[_Group]:
