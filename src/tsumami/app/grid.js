@@ -48,7 +48,6 @@ function square(number) {
     if (measure === 'text') return {text: words.differ.replace('{count}', spread[3]), plain: true};
     return spread[0] && {share: spread[0][0], text: spread[0][1], tip: `${words.spread} ${spread[1]}`};
   }
-  if (!cell) return null;
   if (measure === 'text') return {text: String(cell[0] + 1), colour: grid.colours[cell[0]], plain: true};
   const value = (grid.values[measure] || [])[number];
   return value && {share: value[0], text: value[1]};
@@ -57,18 +56,17 @@ function about(number, shown) {
   const mean = seedChosen() === null, head = mean ? nameOf(settingsOf(number)) : `${nameOf(settingsOf(number))}, seed=${seedOf(number)}`;
   const measure = part('measure').value, what = measure === 'text' ? words.number : measureName(measure);
   const cell = grid.cells[number];
-  return [head, shown && `${mean ? `${words.mean}, ` : ''}${what} ${shown.text}`, shown && shown.tip, cell && !cell[1] && words.open]
+  return [head, shown && `${mean ? `${words.mean}, ` : ''}${what} ${shown.text}`, shown && shown.tip, !cell[1] && words.open]
     .filter(Boolean).join(' · ');
 }
 function button(number) {
-  const shown = square(number), cell = grid.cells[number], one = made('button', shown ? shown.text : cell ? '…' : '', 'grid-square');
+  const shown = square(number), cell = grid.cells[number], one = made('button', shown ? shown.text : '…', 'grid-square');
   one.type = 'button';
   one.dataset.number = number;
   one.tabIndex = -1;
-  one.disabled = !cell;
   one.setAttribute('aria-label', about(number, shown));
-  one.title = about(number, shown) + (cell ? `\n${textOf(number).slice(0, LONG)}` : '');
-  if (cell && !cell[1]) one.classList.add('open');
+  one.title = about(number, shown) + `\n${textOf(number).slice(0, LONG)}`;
+  if (!cell[1]) one.classList.add('open');
   if (shown && shown.colour) one.style.setProperty('--colour', shown.colour);
   if (shown && shown.colour) one.classList.add('coloured');
   if (shown && !shown.plain) { one.classList.add('tsu-heat'); one.style.setProperty('--v', shown.share); }
@@ -106,8 +104,7 @@ function list() {
   const extra = measure === 'text' ? [] : [measureName(measure)];
   const head = made('thead'), body = made('tbody');
   head.append(row('th', [...grid.knobs, words.seed, words.number, ...extra, words.text]));
-  const there = grid.cells.map((cell, number) => number).filter(number => grid.cells[number]);
-  for (const number of there.slice(0, LISTED)) {
+  for (let number = 0; number < Math.min(grid.cells.length, LISTED); number++) {
     const value = extra.length ? [((grid.values[measure] || [])[number] || ['', '–'])[1]] : [];
     const cell = grid.cells[number];
     const line = row('td', [...valuesOf(settingsOf(number)), seedOf(number), cell[0] + 1, ...value, textOf(number) + (cell[1] ? '' : ' …')]);
@@ -117,7 +114,7 @@ function list() {
     body.append(line);
   }
   table.replaceChildren(head, body);
-  part('rest').textContent = there.length > LISTED ? words.more.replace('{count}', there.length - LISTED) : '';
+  part('rest').textContent = grid.cells.length > LISTED ? words.more.replace('{count}', grid.cells.length - LISTED) : '';
 }
 function spreads() {
   const shown = spreadShown(), found = grid.spreads[shown];
@@ -142,24 +139,25 @@ function seedBox() {
 
 // --- picking
 function mark() {
-  const same = picked !== null && grid.cells[picked] ? grid.cells[picked][0] : null;
+  const same = picked === null ? null : grid.cells[picked][0];
   for (const one of part('picture').querySelectorAll('.grid-square')) {
     const number = +one.dataset.number, mean = seedChosen() === null;
     const on = picked !== null && (mean ? settingsOf(number) === settingsOf(picked) : number === picked);
     one.classList.toggle('on', on);
     one.setAttribute('aria-pressed', on);
     one.classList.toggle('beside', grid.ended && (mean ? settingsOf(number) === settingsOf(grid.beside) : number === grid.beside));
-    one.classList.toggle('same', !on && !mean && same !== null && grid.cells[number] !== null && grid.cells[number][0] === same);
+    one.classList.toggle('same', !on && !mean && grid.cells[number][0] === same);
   }
-  const first = part('picture').querySelector('.grid-square.on') || part('picture').querySelector('.grid-square:not(:disabled)');
-  if (first) first.tabIndex = 0;
+  const first = part('picture').querySelector('.grid-square.on') || part('picture').querySelector('.grid-square');
+  first.tabIndex = 0;
   for (const line of part('rows').querySelectorAll('tr[data-number]')) line.classList.toggle('on', +line.dataset.number === picked);
 }
 function tell() {
   const box = part('picked'), cell = picked === null ? null : grid.cells[picked];
   box.hidden = !cell;
+  part('pair').hidden = !cell || !grid.pair || grid.pair[0] !== picked;
   if (!cell) return;
-  const alike = grid.cells.filter(one => one && one[0] === cell[0]).length;
+  const alike = grid.cells.filter(one => one[0] === cell[0]).length;
   part('head').textContent = `${nameOf(settingsOf(picked))}, seed=${seedOf(picked)}`;
   const measures = [...part('measure').options].filter(one => one.value !== 'text' && (one.value !== 'shared' || grid.ended))
     .map(one => [one.textContent, (grid.values[one.value] || [])[picked]]).filter(one => one[1]).map(([name, value]) => `${name} ${value[1]}`);
@@ -171,7 +169,6 @@ function tell() {
     const number = settingsOf(picked) * many() + at, one = made('button', seed);
     one.type = 'button';
     one.dataset.number = number;
-    one.disabled = !grid.cells[number];
     one.setAttribute('aria-pressed', number === picked);
     one.classList.toggle('on', number === picked);
     return one;
@@ -180,12 +177,14 @@ function tell() {
   for (const one of part('do').querySelectorAll('[data-do]')) {
     one.hidden = !grid.ended || (['compare', 'choose'].includes(one.dataset.do) && picked === grid.beside);
   }
-  part('pair').hidden = !grid.pair || grid.pair[0] !== picked;
   part('do').querySelector('[data-do=compare]').title = `A: ${nameOf(settingsOf(grid.beside))}, seed=${seedOf(grid.beside)}`;
 }
 function pick(number) {
-  if (!grid.cells[number]) return;
   picked = number;
+  if (grid.axes[1] && many() > 1 && part('seed').value !== 'mean' && +part('seed').value !== number % many()) {
+    part('seed').value = number % many();  // the picture follows the seed that is read
+    draw();
+  }
   mark();
   tell();
 }
@@ -212,7 +211,12 @@ element.addEventListener('click', event => {
   else if (!target.dataset.do) pick(+target.dataset.number);
   else if (picked !== null) trigger({inside: 'expand', apply: 'apply', compare: 'select', choose: 'submit'}[target.dataset.do], {cell: picked});
 });
-element.addEventListener('change', event => { if (grid && event.target.closest('.grid-measure, .grid-seed')) draw(); });
+element.addEventListener('change', event => {
+  if (!grid || !event.target.closest('.grid-measure, .grid-seed')) return;
+  const seed = part('seed').value;
+  if (event.target.closest('.grid-seed') && picked !== null && seed !== 'mean') picked = settingsOf(picked) * many() + +seed;
+  draw();
+});
 element.addEventListener('keydown', event => {
   const line = event.target.closest('tr[data-number]');
   if (line && event.key === 'Enter') pick(+line.dataset.number);
@@ -222,7 +226,7 @@ element.addEventListener('keydown', event => {
   event.preventDefault();
   event.stopPropagation();
   const place = one.closest('td'), inRow = place.parentElement;
-  const next = inRow.parentElement.rows[inRow.rowIndex - 2 + step[1]]?.cells[place.cellIndex + step[0]]?.querySelector('.grid-square:not(:disabled)');
+  const next = inRow.parentElement.rows[inRow.rowIndex - 2 + step[1]]?.cells[place.cellIndex + step[0]]?.querySelector('.grid-square');
   if (next) { next.focus(); pick(+next.dataset.number); }
 });
 let key = null;

@@ -126,11 +126,11 @@ class GridTab:
             names.insert(0, (self.texts("grid.none"), ""))
         with gr.Row(elem_classes="tight"):
             knob = gr.Dropdown(
-                names, value=_KNOBS[number], label=self.texts(f"grid.knob_{number + 1}"), scale=2, min_width=130,
+                names, value=_KNOBS[number], label=self.texts(f"grid.knob_{number + 1}"), min_width=150,
                 elem_id=f"grid-knob-{number + 1}",
             )  # fmt: skip
             values = gr.Textbox(
-                _VALUES[number], label=self.texts("grid.values"), max_lines=1, scale=3, min_width=140,
+                _VALUES[number], label=self.texts("grid.values"), max_lines=1, min_width=150,
                 elem_id=f"grid-values-{number + 1}",
             )  # fmt: skip
         return knob, values

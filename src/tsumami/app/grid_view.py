@@ -50,11 +50,12 @@ def skeleton(texts: Texts) -> str:
         f'<select class="grid-measure">{measures}</select></label>'
         f'<label class="grid-of">{escape(texts("grid.seed"))} <select class="grid-seed"></select></label>'
         f'<small class="grid-key"></small></p>'
+        '<div class="grid-main">'
         f'<div class="grid-picture" role="group" aria-label="{escape(texts("grid.about"))}"></div>'
-        f'<p class="tsu-note">{escape(texts("grid.hint"))}</p><ul class="grid-held"></ul>'
+        f'<div class="grid-side"><p class="tsu-note">{escape(texts("grid.hint"))}</p><ul class="grid-held"></ul>'
         '<div class="grid-picked" aria-live="polite" hidden><b class="grid-head"></b><small class="grid-cell"></small>'
         '<span class="grid-seeds"></span><p class="grid-said"></p><code class="grid-settings"></code>'
-        f'<span class="grid-do">{do}</span><div class="grid-pair"></div></div>'
+        f'<span class="grid-do">{do}</span></div></div></div><div class="grid-pair" hidden></div>'
         f'<details class="grid-spread" hidden><summary>{escape(texts("grid.spreads"))}</summary>'
         '<div class="tsu-scroll"><table class="grid-table"></table></div></details>'
         f'<details class="grid-list" open><summary>{escape(texts("grid.list"))}</summary>'
@@ -101,7 +102,7 @@ def facts(texts: Texts, found: Grid) -> str:
     """What was made, in one line."""
     return " · ".join(
         (
-            texts("grid.done", done=sum(cell.finished for cell in found.cells), cells=len(found.cells)),
+            texts("grid.done", done=f"{sum(cell.finished for cell in found.cells):,}", cells=f"{len(found.cells):,}"),
             texts("grid.texts", texts=len(found.texts)),
             texts("grid.nodes", nodes=f"{found.nodes:,}", saved=f"{found.saved:,}"),
             texts("grid.seconds", seconds=f"{found.seconds:.1f}"),
@@ -115,7 +116,7 @@ def progress(texts: Texts, at: Progress | None) -> str:
         return texts("grid.begun")
     return " · ".join(
         (
-            texts("grid.done", done=at.done, cells=at.cells),
+            texts("grid.done", done=f"{at.done:,}", cells=f"{at.cells:,}"),
             texts("grid.texts", texts=at.texts),
             texts("grid.nodes", nodes=f"{at.nodes:,}", saved=f"{at.saved:,}"),
             texts("grid.following", followed=at.followed, waiting=at.waiting),
@@ -240,9 +241,7 @@ def _held(texts: Texts, found: Grid, measure: str) -> list[str]:
         count = between_values(found, measure, name)
         if count.of > 1:
             ends = f"{name} {_value(min(values))} → {_value(max(values))}"
-            made.append(
-                texts("grid.held", ends=ends, how=larger_on(texts, count)) + _means(texts, found, measure, name)
-            )
+            made.append(f"{ends}: {larger_on(texts, count)}" + _means(texts, found, measure, name))
     return made
 
 
@@ -254,8 +253,13 @@ def _means(texts: Texts, found: Grid, measure: str, name: str) -> str:
     low, high = order[0], order[-1]
     if low.mean is None or high.mean is None:
         return ""
-    ends = [f"{_written(one.mean or 0.0, measure)} ({_span(measure, one.low, one.high)})" for one in (low, high)]
-    return texts("grid.means", low=ends[0], high=ends[1])
+    return texts("grid.means", low=_mean(low), high=_mean(high))
+
+
+def _mean(one: Spread) -> str:
+    """`2.3 (1.9–2.8)`; the mean alone where all seeds have it."""
+    mean = _span(one.measure, one.mean, one.mean)
+    return mean if one.low == one.high else f"{mean} ({_span(one.measure, one.low, one.high)})"
 
 
 # --- words ---
