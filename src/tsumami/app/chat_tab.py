@@ -64,6 +64,7 @@ class ChatTab:
     panel: knob_panel.KnobPanel = field(init=False)
     bars: IntervalBars = field(init=False)
     voice: VoiceRow = field(init=False)
+    restored: Any = field(init=False)
 
     # --- layout ---
 
@@ -158,7 +159,7 @@ class ChatTab:
         )
         self._wire_panel(private, at_once)
         others = {**self.bar.positions, **self.voice.positions}
-        Positions(self.panel.knobs, others, self.n_ctx).wire(blocks)
+        self.restored = Positions(self.panel.knobs, others, self.n_ctx).wire(blocks)
 
     def _wire_panel(self, private: dict[str, Any], at_once: dict[str, Any]) -> None:
         panel = self.panel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
@@ -40,7 +40,7 @@ class ModelBar:
 
     @property
     def positions(self) -> dict[str, Component]:
-        """What outlives the page. The model does not: a server that was restarted would have to load it first."""
+        """What outlives the page whatever happens to the server; the model is taken up again by `reopened`."""
         return {"template": self.template, "system": self.system, "memory": self.memory}
 
     @property
@@ -55,6 +55,17 @@ class Picked:
 
     choice: Choice
     sending: Sending
+
+
+class Reopened(NamedTuple):
+    """Contents of choice, state, the knob max_tokens, and the form: name, n_ctx, fast."""
+
+    choice: Choice
+    line: str
+    reach: Any
+    name: str
+    n_ctx: int
+    fast: bool
 
 
 def build(texts: Texts, default: Choice) -> ModelBar:
@@ -143,6 +154,34 @@ def load_model(
         return choice, describe(texts, model), model.n_ctx
 
 
+def to_keep(choice: Choice) -> dict[str, Any]:
+    """A choice as the browser keeps it."""
+    return {"name": choice.name, "n_ctx": choice.options.n_ctx, "fast": not choice.options.exact}
+
+
+def kept_choice(kept: Any) -> Choice | None:
+    """The choice that the browser has kept; None if it has kept nothing that is one."""
+    match kept:
+        case {"name": str(name), "n_ctx": int() | None as n_ctx, "fast": bool(fast)} if name:
+            return Choice(name, EngineOptions(n_ctx=n_ctx, exact=not fast))
+    return None
+
+
+def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None) -> Reopened:
+    """What the bar shows when the page is opened: the model that the browser has kept, if it is still loaded. If not,
+    it stands in the form and one press loads it: nobody waits for a model when opening a page.
+    """
+    before = kept_choice(kept)
+    choice = before if before is not None and shelf.has(before) else shelf.default
+    with shelf.lend(choice) as model:
+        line, most = describe(texts, model), max(model.n_ctx - 256, 1)
+    if before is not None and before != choice:
+        line = f"{texts('model.gone', name=before.name)}\n\n{line}"
+    form = to_keep(before or shelf.default)
+    reach = gr.skip() if choice == shelf.default else gr.update(maximum=max(most, wanted or 0))
+    return Reopened(choice, line, reach, form["name"], form["n_ctx"] or 0, form["fast"])
+
+
 def describe(texts: Texts, model: Any) -> str:
     """One line on a loaded model: size, quantisation, context, exact or not and why."""
     card, verdict = model.model_card, model.exactness
@@ -153,4 +192,15 @@ def describe(texts: Texts, model: Any) -> str:
     return f"{facts}\n\n{why} {remedy}".strip()
 
 
-__all__ = ["ModelBar", "Picked", "build", "describe", "load_model", "read"]
+__all__ = [
+    "ModelBar",
+    "Picked",
+    "Reopened",
+    "build",
+    "describe",
+    "kept_choice",
+    "load_model",
+    "read",
+    "reopened",
+    "to_keep",
+]

@@ -4,3 +4,5 @@ document.addEventListener('keydown', event => {
   if (event.key === 'Enter' && (event.isComposing || event.keyCode === 229)) event.stopPropagation();
   if (event.key === 'Escape') document.querySelector('#stop')?.click();
 }, true);
+// What positions.py restores cannot be touched before it is restored: a knob that was turned would be turned back.
+document.head.insertAdjacentHTML('beforeend', '<style id="restoring">#knobs, #model-bar, #voice { visibility: hidden }</style>');

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
@@ -36,6 +36,9 @@ from tsumami.app.replying import Sessions
 from tsumami.app.shelf import Shelf
 from tsumami.app.texts import Texts
 from tsumami.errors import TsumamiError
+
+# The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
+_MODEL_KEY: Final = "tsumami-model"
 
 
 def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Blocks:
@@ -63,7 +66,7 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
             with gr.Tab(texts("reference.tab"), id="reference"):
                 reference_tab.build(texts)
         tab.wire(blocks)
-        _wire_model(blocks, tab)
+        _wire_model(tab)
         api.register(blocks, texts, shelf)
     blocks.queue(default_concurrency_limit=None, max_size=None)
     return blocks
@@ -77,10 +80,13 @@ def _header(texts: Texts) -> str:
     )
 
 
-def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
-    """Loading a model changes the session's choice, the line about it, and how far max_tokens reaches."""
+def _wire_model(tab: ChatTab) -> None:
+    """Loading a model changes the session's choice, the line about it, and how far max_tokens reaches. The browser
+    keeps the choice.
+    """
     bar, texts, shelf = tab.bar, tab.texts, tab.shelf
     length = tab.panel.knobs["max_tokens"]
+    store = gr.BrowserState({}, storage_key=_MODEL_KEY, secret=_MODEL_KEY)
 
     def on_load_model(
         name: str,
@@ -93,22 +99,26 @@ def _wire_model(blocks: gr.Blocks, tab: ChatTab) -> None:
             choice, line, reach = model_bar.load_model(texts, shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             gr.Warning(texts.error(error), title=texts("error.title"))
-            yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip()
+            yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip(), gr.skip()
             return
         most = max(reach - 256, 1)
-        yield choice, line, gr.update(maximum=most, value=min(wanted or 0, most))
+        yield choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), model_bar.to_keep(choice)
 
-    def on_open(choice: Any) -> str:
-        with shelf.lend(choice) as model:
-            return model_bar.describe(texts, model)
+    def on_open(kept: Any, wanted: float | None) -> model_bar.Reopened:
+        return model_bar.reopened(texts, shelf, kept, wanted)
 
     bar.load.click(
         on_load_model,
         [bar.name, bar.n_ctx, bar.fast, length],
-        [bar.choice, bar.state, length],
+        [bar.choice, bar.state, length, store],
         api_visibility="private",
     )
-    blocks.load(on_open, [bar.choice], [bar.state], api_visibility="private", show_progress="hidden", queue=False)
+    tab.restored.then(
+        on_open,
+        [store, length],
+        [bar.choice, bar.state, length, bar.name, bar.n_ctx, bar.fast],
+        api_visibility="private", show_progress="hidden", queue=False,
+    )  # fmt: skip
 
 
 def theme() -> gr.themes.Base:

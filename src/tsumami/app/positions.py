@@ -1,8 +1,8 @@
 """Where every knob and switch of the chat stands, kept by the browser beside the conversation.
 
 Guarantee: a reload, the other language's page and a restarted server find the positions again; whatever lies in the
-browser's storage, what is restored is what the page accepts, and the rest stays at its default. Keeping costs the
-server nothing: the browser does it alone.
+browser's storage, what is restored is what the page accepts, and the rest stays at its default. Nothing can be moved
+before it is restored (page.js). Keeping costs the server nothing: the browser does it alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STORAGE_KEY: Final = "tsumami-positions"
 # Components report their defaults while they appear; what is kept must not be replaced by these before it is restored.
 _KEEP: Final = """(kept, ...values) => window.tsumamiRestored
   ? Object.fromEntries(@names.map((name, at) => [name, values[at]])) : kept"""
-_RESTORED: Final = "() => { window.tsumamiRestored = true; }"
+_RESTORED: Final = "() => { window.tsumamiRestored = true; document.getElementById('restoring')?.remove(); }"
 
 
 @dataclass(slots=True)
@@ -39,8 +39,10 @@ class Positions:
     others: Mapping[str, Component]
     n_ctx: int
 
-    def wire(self, blocks: gr.Blocks) -> None:
-        """Keep what is moved, and restore it when the page is opened; call inside `blocks`."""
+    def wire(self, blocks: gr.Blocks) -> Any:
+        """Keep what is moved, and restore it when the page is opened; call inside `blocks`. Gives the event after which
+        all is restored.
+        """
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         store = gr.BrowserState({}, storage_key=_STORAGE_KEY, secret=_STORAGE_KEY)
         parts: dict[str, Any] = {**self.knobs, **self.others}
@@ -48,7 +50,7 @@ class Positions:
         moved = [part.change for part in parts.values()]
         gr.on([*moved, parts["samplers"].input], None, [store, *parts.values()], [store], js=keep, **quiet)
         opened = blocks.load(self.on_open, [store], list(parts.values()), **quiet)
-        opened.then(None, js=_RESTORED, **quiet)
+        return opened.then(None, js=_RESTORED, **quiet)
 
     def on_open(self, kept: Any) -> list[Any]:
         """Updates that put the knobs and the others to where they were."""

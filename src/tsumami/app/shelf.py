@@ -61,6 +61,11 @@ class Shelf:
                 place.users -= 1
             self._tidy()
 
+    def has(self, choice: Choice) -> bool:
+        """Whether a model is loaded."""
+        with self._lock:
+            return choice in self._places
+
     def _take(self, choice: Choice, report: Report | None) -> _Place:
         with self._lock:
             gate = self._loading.setdefault(choice, threading.Lock())
