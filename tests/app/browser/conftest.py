@@ -33,6 +33,7 @@ from .desk import WATCH
 HERE: Final = Path(__file__).parent
 START_SECONDS: Final = 60.0
 PATIENCE_MS: Final = 30_000
+IDLE: Final = 0.15  # cores; a server that generates uses one, if the machine has one to give
 QUIET: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -101,6 +102,20 @@ class Server:
                 self.process.kill()
                 self.process.wait()
                 raise AssertionError("the server did not end within 15 seconds") from None
+
+
+def busy(server: Server, seconds: float) -> float:
+    """How many cores the server has used, on average, in the next `seconds`."""
+    stat = Path(f"/proc/{server.process.pid}/stat")
+    if not stat.exists():
+        pytest.skip("this system has no /proc to read processor times from")
+
+    def ticks() -> int:
+        return sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))
+
+    before = ticks()
+    time.sleep(seconds)
+    return (ticks() - before) / 100 / seconds
 
 
 def start_server(log: Path, *, port: int | None = None, n_ctx: int = 0) -> Server:
@@ -224,6 +239,7 @@ class Profiles:
         for other in page.context.pages:
             if other is not page:
                 other.close()
+        page.unroute_all()
         page.goto(self._elsewhere)
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         page.context.clear_cookies()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Route
 
 import tsumami
 from tsumami.knobs import KNOBS
 
-from .conftest import Pages, Server, ready
+from .conftest import IDLE, Pages, Server, busy, ready
 from .desk import Desk
 
-IDLE = 0.15  # cores; a server that generates uses one, if the machine has one to give
 TOKENS = 12
 STORY = "Tell me a short story about a cat."
 
@@ -209,6 +210,32 @@ def test_reload_and_language_switch_keep_all_positions(desk: Desk) -> None:
     assert (desk.knob("temperature"), desk.knob("mirostat_mode")) == (0.8, 0)
 
 
+def test_nothing_can_be_turned_before_it_is_restored(desk: Desk) -> None:
+    desk.turn(temperature=1.3)
+    held: list[Route] = []
+    free = threading.Event()
+
+    def hold(route: Route) -> None:
+        if free.is_set():
+            route.continue_()
+        else:
+            held.append(route)
+
+    desk.page.route("**/run/predict*", hold)
+    desk.page.reload()
+    ready(desk.page)
+    desk.until(lambda: held)
+    desk.page.wait_for_timeout(300)
+    knob = desk.page.locator("#knob-temperature input[type=number]")
+    assert knob.count()
+    assert not knob.is_visible(), "it would be turned back by what was kept"
+    free.set()
+    for route in held:
+        route.continue_()
+    knob.wait_for()
+    assert desk.quiet().knob("temperature") == 1.3
+
+
 def test_a_restart_of_the_server_keeps_the_conversation(page_of: Pages, another_server: Callable[..., Server]) -> None:
     page_of.expected += [r"ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|Failed to fetch|NetworkError|Connection"]
     first = another_server()
@@ -363,11 +390,15 @@ def test_no_quick_press_on_a_chip_is_lost(desk: Desk) -> None:
     assert desk.sent()["samplers"] == expected
 
 
-def test_max_tokens_reaches_to_256_tokens_below_the_context(desk: Desk) -> None:
+def test_max_tokens_reaches_to_256_tokens_below_the_context_and_a_reload_keeps_the_model(desk: Desk) -> None:
     slider = desk.page.locator("#knob-max_tokens input[type=range]")
     assert int(slider.get_attribute("max") or 0) == n_ctx(desk) - 256
     load_model(desk, n_ctx=1024)
     assert int(slider.get_attribute("max") or 0) == 768
+    assert desk.say("Hello.")
+    assert "of 1024)" in desk.accounts()[-1]
+    desk.press("clear").reload()
+    assert int(slider.get_attribute("max") or 0) == 768, "the page goes on with the model that it had"
     assert desk.say("Hello.")
     assert "of 1024)" in desk.accounts()[-1]
 
@@ -541,20 +572,6 @@ def test_html_in_what_is_said_is_shown_and_not_run(desk: Desk) -> None:
 
 
 # --- helpers
-
-
-def busy(server: Server, seconds: float) -> float:
-    """How many cores the server has used, on average, in the next `seconds`."""
-    stat = Path(f"/proc/{server.process.pid}/stat")
-    if not stat.exists():
-        pytest.skip("this system has no /proc to read processor times from")
-
-    def ticks() -> int:
-        return sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))
-
-    before = ticks()
-    time.sleep(seconds)
-    return (ticks() - before) / 100 / seconds
 
 
 def load(desk: Desk, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Page
 
 from tsumami.explain.knob_map import KnobMap
 
-from .conftest import Pages
+from .conftest import IDLE, Pages, Server, busy, ready
 from .desk import Desk
 from .looking import open_tab, text
 
@@ -149,6 +150,39 @@ def test_it_grows_and_cancelling_keeps_what_there_is(page_of: Pages) -> None:
     assert re.match(r"\d+ texts · [\d.]+% of the range", facts(page))
     assert "hatched: not followed" in text(page, "#map-view .tsu-icicle-notes")
     assert page.locator("#map-view tbody tr.open").count() > 0
+
+
+def test_closing_the_page_ends_the_map_in_the_engine(page_of: Pages, server: Server) -> None:
+    desk = Desk(page_of("en"))
+    open_tab(desk, "map")
+    fill(desk, tokens=4000, leaves=64)
+    desk.page.locator("#map-go").click()
+    desk.until(lambda: re.match(r"token \d+ of 4000 ", facts(desk.page)))
+    desk.page.close()
+    until = time.monotonic() + 5
+    while busy(server, 0.5) > IDLE:
+        assert time.monotonic() < until, "the engine goes on with a map that nobody sees"
+
+
+def test_in_the_other_language_a_map_can_be_made_anew(page_of: Pages) -> None:
+    page = page_of("en")
+    desk = mapped(page, knob="top_k", low=1, high=4, tokens=4)
+    page.locator("#language").click()
+    page.wait_for_url("**/ja/")
+    ready(page)
+    desk.quiet()
+    open_tab(desk, "map")
+    assert not page.locator("#map-view .tsu-icicle-stage").is_visible()
+    desk.press("map-deeper")
+    assert "地図" in desk.notice()
+    fill(desk, knob="top_k", low=1, high=4, tokens=4)
+    desk.press("map-go")
+    assert "範囲の 100.0%" in facts(page)
+    page.go_back()
+    ready(page)
+    open_tab(desk.quiet(), "map")
+    mapped(page, knob="top_k", low=1, high=3, tokens=4)
+    assert "100.0% of the range" in facts(page)
 
 
 def test_the_keyboard_reaches_every_cell(page_of: Pages) -> None:
