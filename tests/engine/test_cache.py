@@ -420,6 +420,21 @@ def test_what_is_not_to_last_leaves_only_what_several_began_with() -> None:
     desk.check()
 
 
+def test_a_run_that_is_repeated_takes_no_more_cells_than_once() -> None:
+    desk = Desk(n_cells=24, n_slots=8)
+    for _ in range(5):
+        desk.cache.make_ready()
+        with Sequence() as sequence:
+            desk.feed(sequence, [1, 2])
+            for token in (3, 4, 5):
+                desk.feed(sequence, [token])
+    desk.cache.make_ready()
+    assert desk.cache.used_cells == 5
+    assert desk.cache._pool.frontier == 5
+    assert desk.feed(Sequence(), [1, 2, 3, 4, 5, 6]) == 5
+    desk.check()
+
+
 def test_a_cache_that_is_to_last_is_not_put_above_the_frontier_for_others_sake() -> None:
     desk = Desk(n_cells=24, n_slots=8)
     passing = Sequence(lasting=False)

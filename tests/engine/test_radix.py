@@ -43,6 +43,8 @@ class AgainstADictionary(RuleBasedStateMachine):
         for slot, tokens in self.lists.items():
             self.compare([*tokens, 9])
             assert not tokens or slot in self.tree.longest(tokens).slots
+            alike = {other for other, held in self.lists.items() if tokens and held[: len(tokens)] == tokens}
+            assert self.tree.holders(slot) == alike
 
     @invariant()
     def nothing_is_left_of_what_is_gone(self) -> None:

@@ -234,7 +234,7 @@ class Cache:
         the new frontier serves again only when the frontier has passed it.
         """
         crowd, self._crowd = min(self._crowd, self._pool.size), self._crowd // 2
-        self._drop_passing()
+        self._tidy()
         if self._pool.free >= max(self._pool.size // _WORTHWHILE, crowd):
             return
         wanted = max(self._pool.size // 2, crowd)
@@ -244,16 +244,25 @@ class Cache:
             pass
         self._collect()
 
-    def _drop_passing(self) -> None:
-        """Of closed sequences that are not to last keep only what others begin with, and free the rest at once, unless
-        that would put a cache that is to last above the frontier.
+    def _tidy(self) -> None:
+        """Drop what serves nobody, the ends of sequences that are not to last and second copies, and free it at once,
+        unless that would put a cache that is to last above the frontier.
         """
-        passing = [slot for slot in self._slots.values() if not slot.live and not slot.lasting]
-        if passing:
-            self._keep_beginnings(passing)
-            others = (slot.cells[-1] for slot in self._slots.values() if slot.cells and (slot.live or slot.lasting))
-            if max(others, default=-1) < self._pool.lowest_dead:
-                self._collect()
+        self._keep_beginnings(slot for slot in self._slots.values() if not slot.live and not slot.lasting)
+        self._drop_copies()
+        others = (slot.cells[-1] for slot in self._slots.values() if slot.cells and (slot.live or slot.lasting))
+        if self._pool.dead and max(others, default=-1) < self._pool.lowest_dead:
+            self._collect()
+
+    def _drop_copies(self) -> None:
+        """Where several slots hold the same tokens, as after a run that was repeated, keep the one with the lowest
+        cells.
+        """
+        closed = [slot for slot in self._slots.values() if not slot.live and slot.cells]
+        for slot in sorted(closed, key=lambda slot: slot.cells[-1], reverse=True):
+            holders = [self._slots[number] for number in self._tree.holders(slot.number) if number != slot.number]
+            if any(self._partial or len(other.tokens) == len(slot.tokens) for other in holders):
+                self._evict(slot)
 
     def _keep_beginnings(self, slots: Iterable[Slot]) -> None:
         """Of these slots keep only what others begin with, too, and that once."""

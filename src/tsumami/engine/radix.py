@@ -80,6 +80,11 @@ class RadixTree:
                 del node.parent.children[node.edge[0]]
             node = node.parent
 
+    def holders(self, slot: int) -> frozenset[int]:
+        """All slots whose lists begin with the whole list of `slot`, itself among them; none if its list is empty."""
+        node = self._ends.get(slot, self._root)
+        return frozenset(node.slots)
+
     def longest(self, tokens: Sequence[int]) -> Match:
         """The longest prefix of `tokens` that some slot holds, and who holds it."""
         node, position = self._root, 0
