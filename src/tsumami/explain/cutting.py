@@ -7,18 +7,22 @@ looked up only for the token that ends the interval.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from tsumami.explain.axis import Span
 from tsumami.explain.pieces import find
-from tsumami.explain.reach import Box, Limit, Question, reach
+from tsumami.explain.reach import HEAVY, Box, Limit, Question, gallop, reach
 from tsumami.explain.together import Cuts
 from tsumami.explain.trial import Nested, Outcome, Trial
 
 __all__ = ["cut_reach"]
+
+_GALLOPS: Final = 8
 
 
 def cut_reach(
@@ -34,6 +38,9 @@ def cut_reach(
         start: the value beside the box that is known to choose what is wanted, if there is one.
     """
     search = _Search(trials, wanted, box)
+    if trials[0].width > HEAVY:
+        for owner in owners[:_GALLOPS]:
+            search.gallop(owner)
     if start is None:
         search.ask(owners, box.near)
         start = box.near
@@ -47,6 +54,13 @@ class _Search:
         self._wanted = wanted
         self._box = box
         self.limit = Limit(box.far, box.side)
+
+    def gallop(self, owner: int) -> None:
+        """Make the limit small by running single values."""
+        gallop(Box(owner, *self._box[1:]), self.limit, functools.partial(self._keeps, owner))
+
+    def _keeps(self, owner: int, place: int) -> bool:
+        return self._trials[owner].run(place) == self._wanted[owner]
 
     def ask(self, owners: Sequence[int], place: int) -> None:
         """Run a single value."""

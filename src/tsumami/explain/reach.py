@@ -7,18 +7,21 @@ nearest part is what counts, and whatever lies beyond a number that is known to 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tsumami.explain.axis import Span
 
-__all__ = ["Box", "Limit", "reach"]
+__all__ = ["HEAVY", "Box", "Limit", "gallop", "reach"]
 
 _ROWS: Final = 384  # boxes that are looked at together
 _MOST_BOXES: Final = 2048  # more open boxes than that: bounds do not help
 _MOST_ENTRIES: Final = 20_000_000  # nor more candidates in boxes
 _PROBES: Final = 33
+HEAVY: Final = 4096  # candidates in a box, from which on boxes are dear
+_GALLOPS: Final = 8
 
 
 class Box(NamedTuple):
@@ -70,7 +73,7 @@ class Limit:
 class Question:
     """What `reach` asks: whether a box keeps its outcome (True), differs throughout (False), or is open (None; never
     for a single number), how to cut a box, under which key boxes share a limit, how many numbers are so few that they
-    are asked one by one, and how many candidates a box has.
+    are asked one by one, how many candidates a box has, and whether single numbers are asked for before boxes.
     """
 
     keeps: Callable[[Sequence[Box]], Sequence[bool | None]]
@@ -78,6 +81,7 @@ class Question:
     key: Callable[[Box], Hashable]
     few: int
     weight: int
+    gallops: bool = False
 
 
 def reach(question: Question, *groups: Sequence[Box]) -> dict[Hashable, Limit]:
@@ -100,6 +104,9 @@ class _Search:
 
     def look(self, group: Sequence[Box]) -> None:
         """Whole boxes first, then ever smaller ones."""
+        if self._ask.gallops:
+            for box in group[:_GALLOPS]:
+                gallop(box, self._limits[self._ask.key(box)], functools.partial(self._keeps, box))
         boxes = self._clipped(group)
         parts, spent = 1, 0
         while boxes:
@@ -158,20 +165,35 @@ class _Search:
     def _probe_hull(self, hull: Box) -> None:
         steps = range(_PROBES)
         numbers = [hull.near + (hull.far - hull.near) * step // (_PROBES - 1) for step in steps]
-        kept = self._ask.keeps([Box(hull.owner, Span(number, number), hull.side) for number in numbers])
-        if not all(kept):
-            first = list(map(bool, kept)).index(False)
-            self._halve(hull, numbers[first - 1] if first else hull.near - hull.side, numbers[first])
+        found = self._ask.keeps([Box(hull.owner, Span(number, number), hull.side) for number in numbers])
+        if not all(found):
+            first = list(map(bool, found)).index(False)
+            kept = numbers[first - 1] if first else hull.near - hull.side
+            halve(hull, self._limits[self._ask.key(hull)], kept, numbers[first], functools.partial(self._keeps, hull))
 
     def _keeps(self, box: Box, number: int) -> bool:
         return bool(self._ask.keeps([Box(box.owner, Span(number, number), box.side)])[0])
 
-    def _halve(self, box: Box, kept: int, other: int) -> None:
-        """A limit between a number that keeps and one that does not."""
-        while abs(other - kept) > 1:
-            middle = (kept + other) // 2
-            kept, other = (middle, other) if self._keeps(box, middle) else (kept, middle)
-        self._limits[self._ask.key(box)].end_before(Box(box.owner, Span(other, other), box.side))
+
+def gallop(box: Box, limit: Limit, keeps: Callable[[int], bool]) -> None:
+    """Single numbers, each twice as far as the one before, until one differs; then halving. What is left is not known
+    to keep, but it is so little that boxes of many candidates can be afforded.
+    """
+    kept, step = box.near - box.side, 1
+    while (limit.number - kept) * box.side > 0:
+        number = kept + min(step, abs(limit.number - kept)) * box.side
+        if not keeps(number):
+            halve(box, limit, kept, number, keeps)
+            return
+        kept, step = number, 2 * step
+
+
+def halve(box: Box, limit: Limit, kept: int, other: int, keeps: Callable[[int], bool]) -> None:
+    """A limit between a number that keeps and one that does not."""
+    while abs(other - kept) > 1:
+        middle = (kept + other) // 2
+        kept, other = (middle, other) if keeps(middle) else (kept, middle)
+    limit.end_before(Box(box.owner, Span(other, other), box.side))
 
 
 def _distance(box: Box) -> int:

@@ -24,7 +24,7 @@ from tsumami.explain.trial import Listed, Nested, Outcome, Trial
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Stage
 
-__all__ = ["Cuts", "Moves"]
+__all__ = ["Cuts", "Moves", "Rows", "alike"]
 
 _MOST_ENTRIES: Final = 600_000  # of an array
 _MOST_COMPARED: Final = 1024  # candidates whose logits are remembered
@@ -53,7 +53,7 @@ class _Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
+class Rows:
     """Boxes, one a row: row i is of trial `trials[which[i]]`, whose candidates are that row of the table."""
 
     trials: Sequence[Trial]
@@ -108,7 +108,7 @@ class _Together:
     def _list(self, owner: int) -> Listed:
         raise NotImplementedError
 
-    def _settle(self, rows: _Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
         raise NotImplementedError
 
     def settle(self, owners: Sequence[int], boxes: Sequence[Span]) -> list[Outcome | None]:
@@ -131,23 +131,28 @@ class _Together:
         groups = [[i for i, owner in enumerate(owners) if self.trials[owner].fires is side] for side in (False, True)]
         return [group for group in groups if group]
 
-    def _rows(self, owners: Sequence[int]) -> _Rows:
+    def _rows(self, owners: Sequence[int]) -> Rows:
         if self._kept is None and len(self.trials) * self.columns <= _MOST_KEPT:
             self._kept = _Table.of([self._list(owner) for owner in range(len(self.trials))])
         if self._kept is not None:
-            return _Rows(self.trials, self._kept, np.array(owners))
+            return Rows(self.trials, self._kept, np.array(owners))
         distinct, which = np.unique(np.array(owners), return_inverse=True)
         some = distinct.tolist()
-        return _Rows([self.trials[i] for i in some], _Table.of([self._list(i) for i in some]), which)
+        return Rows([self.trials[i] for i in some], _Table.of([self._list(i) for i in some]), which)
 
     @property
     def columns(self) -> int:
         """How many candidates a box has, at most."""
         return max(len(self._list(owner).ids) for owner in range(len(self.trials)))
 
+    @property
+    def weight(self) -> int:
+        """How many candidates have to be looked at for a box."""
+        return self.columns
+
     # --- the rest of the chain ---
 
-    def _finish(self, bounds: Bounds, rows: _Rows, keep: Keep) -> list[Outcome | None]:
+    def _finish(self, bounds: Bounds, rows: Rows, keep: Keep) -> list[Outcome | None]:
         count = len(rows.which)
         drawn, rolls = self._facts(rows.trials)
         drew = drawn[rows.which]
@@ -170,7 +175,7 @@ class _Together:
             self._all_facts = found
         return found
 
-    def _through(self, stage: Stage, bounds: Bounds, rows: _Rows, keep: Keep) -> None:
+    def _through(self, stage: Stage, bounds: Bounds, rows: Rows, keep: Keep) -> None:
         """A stage whose knobs stay, on bounds."""
         s = self.settings
         match stage.name:
@@ -215,21 +220,21 @@ class Moves(_Together):
     def _list(self, owner: int) -> Listed:
         return self.trials[owner].listed
 
-    def _settle(self, rows: _Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
         bounds, keep = rows.bounds(), self._keep
-        alike = np.zeros(len(boxes), bool)
+        same = np.zeros(len(boxes), bool)
         ends = np.array([[box.first, box.last] for box in boxes])
         if self._name == "min_keep":
             keep = Keep(ends[:, :1], ends[:, 1:])
         else:
             self._move(bounds, rows, ends)
-            alike = _alike(bounds, len(boxes))
+            same = alike(bounds, len(boxes))
         moved = bounds.low
         found = self._finish(bounds, rows, keep)
         for index, box in enumerate(boxes):
-            if found[index] is None and (alike[index] or len(box) == 1):
+            if found[index] is None and (same[index] or len(box) == 1):
                 trial = rows.trials[int(rows.which[index])]
-                found[index] = self._run(trial, box.first, moved[index] if alike[index] else None)
+                found[index] = self._run(trial, box.first, moved[index] if same[index] else None)
         return found
 
     def _run(self, trial: Trial, place: int, logits: Reals | None) -> Outcome:
@@ -241,7 +246,7 @@ class Moves(_Together):
             self._known[key] = trial.run(place)
         return self._known[key]
 
-    def _move(self, bounds: Bounds, rows: _Rows, ends: Whole) -> None:
+    def _move(self, bounds: Bounds, rows: Rows, ends: Whole) -> None:
         """The knob's own stage over each box, from place to place, shape (boxes, 2)."""
         name, axis = self._name, self.trials[0].axis
         values = axis.values(ends.reshape(-1)).reshape(-1, 2)
@@ -260,14 +265,14 @@ class Moves(_Together):
             case _:
                 self._dry_window(bounds, rows, ends)
 
-    def _share(self, rows: _Rows) -> tuple[Reals, Reals] | None:
+    def _share(self, rows: Rows) -> tuple[Reals, Reals] | None:
         """Dynamic temperature's H / ln n, which does not depend on its knobs."""
         if self._name == "temperature" and self.settings.dynatemp_range == 0:
             return None
         shares = np.array([trial.entropy_share for trial in rows.trials])[rows.which]
         return shares[:, :1], shares[:, 1:]
 
-    def _dry(self, bounds: Bounds, rows: _Rows, **own: tuple[Reals, Reals]) -> None:
+    def _dry(self, bounds: Bounds, rows: Rows, **own: tuple[Reals, Reals]) -> None:
         """multiplier · base^length; the lengths stay."""
         many, root = (own.get(name) or _point(getattr(self.settings, name)) for name in ("dry_multiplier", "dry_base"))
         found = [{token: float(n) for token, n in trial.repetitions().lengths.items()} for trial in rows.trials]
@@ -281,7 +286,7 @@ class Moves(_Together):
             )
         enclosures.Dry(low, high).apply(bounds)
 
-    def _dry_window(self, bounds: Bounds, rows: _Rows, ends: Whole) -> None:
+    def _dry_window(self, bounds: Bounds, rows: Rows, ends: Whole) -> None:
         """A longer window finds more and longer repetitions, a longer allowed length leaves less of them."""
         s, tokens = self.settings, rows.table.tokens
         sides = []
@@ -305,7 +310,7 @@ class Cuts(_Together):
     def _list(self, owner: int) -> Listed:
         return self._nested[owner].listed
 
-    def _settle(self, rows: _Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
         bounds = rows.bounds()
         nested = self._nested_of(rows)
         rank = self._ranks(nested, rows)
@@ -321,11 +326,11 @@ class Cuts(_Together):
                 found[index] = rows.trials[row].run_size(nested[row], box.first)
         return found
 
-    def _nested_of(self, rows: _Rows) -> list[Nested]:
+    def _nested_of(self, rows: Rows) -> list[Nested]:
         of = {id(trial): nested for trial, nested in zip(self.trials, self._nested, strict=True)}
         return [of[id(trial)] for trial in rows.trials]
 
-    def _ranks(self, nested: Sequence[Nested], rows: _Rows) -> npt.NDArray[np.int64]:
+    def _ranks(self, nested: Sequence[Nested], rows: Rows) -> npt.NDArray[np.int64]:
         made = np.full(rows.table.low.shape, np.iinfo(np.int64).max)
         for row, one in enumerate(nested):
             made[row, : len(one.rank)] = one.rank
@@ -363,7 +368,7 @@ def _count(history: tuple[int, ...], tokens: Int32Array) -> Float32Array:
     return np.where(distinct[at] == tokens, counts[at], 0).astype(np.float32)
 
 
-def _alike(bounds: Bounds, count: int) -> Flags:
+def alike(bounds: Bounds, count: int) -> Flags:
     """For each box whether all its values leave the very same candidates, as float32 is coarse: then one is enough."""
     if bounds.roundings or np.any(bounds.scale_low != bounds.scale_high):
         return np.zeros(count, bool)

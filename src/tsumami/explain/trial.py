@@ -145,6 +145,11 @@ class Trial:
         return next((i for i, s in enumerate(self._stages) if s.name in wanted and s.idle is None), None)
 
     @property
+    def width(self) -> int:
+        """How many candidates come to the knob's own stage."""
+        return len(self._shared)
+
+    @property
     def own(self) -> Stage:
         """The first stage that the knob acts on, at the chain's own value."""
         assert self._at is not None
@@ -332,6 +337,16 @@ class Trial:
             if stage.idle is None:
                 NativeStage.apply(stage, candidates) if isinstance(stage, NativeStage) else stage.apply(candidates)
         return _listed(candidates)
+
+    @property
+    def whole(self) -> Listed:
+        """All candidates before the knob's own stage."""
+        return _listed(self._shared)
+
+    @property
+    def changeable(self) -> set[int]:
+        """The tokens that stages which look back can change from the knob's own stage on, at any value."""
+        return {token for s in (self.own, *self.after) if s.name in _LOOK_BACK for token in self._may_change(s)}
 
     def _may_change(self, stage: Stage) -> tuple[int, ...]:
         """The tokens that a stage which looks back can change, at any value of the knob."""

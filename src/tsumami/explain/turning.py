@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tsumami.explain.axis import Axis, Span
+from tsumami.explain.crowd import Crowd
 from tsumami.explain.cutting import cut_reach
-from tsumami.explain.reach import Box, Limit, Question, reach
+from tsumami.explain.reach import HEAVY, Box, Limit, Question, reach
 from tsumami.explain.remembered import Samplers
 from tsumami.explain.together import Moves
 from tsumami.explain.trial import DEAD_END, Outcome, Trial
@@ -215,7 +216,7 @@ class _Look:
         self._axis = axis
         self._trials = trials
         self.wanted = wanted
-        self._moves = None if trials[0].idle or trials[0].cuts else Moves(trials)
+        self._moves = None if trials[0].idle or trials[0].cuts else _moves(trials, wanted)
 
     def narrow(self, regions: Sequence[_Region], owners: Sequence[int]) -> None:
         """Take from regions what the owners do not want."""
@@ -232,7 +233,9 @@ class _Look:
                 [Box(owner, region.span, region.side) for region in left for owner in some]
                 for some in (owners[:_FIRST], owners[_FIRST:])
             ]
-            limits = reach(Question(self._keeps, self._axis.cut, _side, _POINTS, self._moves.columns), *groups)
+            moves = self._moves
+            gallops = isinstance(moves, Crowd) or moves.weight > HEAVY
+            limits = reach(Question(self._keeps, self._axis.cut, _side, _POINTS, moves.weight, gallops), *groups)
             for region in left:
                 region.narrow(limits[region.side])
 
@@ -267,6 +270,13 @@ class _Look:
         found = self._moves.settle(range(len(self._trials)), [Span(place, place)] * len(self._trials))
         owner = next(i for i, outcome in enumerate(found) if outcome != self.wanted[i])
         return owner, self._trials[owner].run(place)
+
+
+def _moves(trials: Sequence[Trial], wanted: Sequence[Outcome]) -> Moves:
+    """What settles the boxes of a knob that moves logits."""
+    if trials[0].width > HEAVY and Crowd.fits(trials, wanted):
+        return Crowd(trials, wanted)
+    return Moves(trials)
 
 
 def _side(box: Box) -> int:
