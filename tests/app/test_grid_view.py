@@ -12,6 +12,7 @@ from tsumami.app import grid_view
 from tsumami.app.texts import LANGUAGES, Language, Texts
 from tsumami.explain.grid import MEASURES, Grid
 from tsumami.explain.grid_seeds import between_values, larger, spread
+from tsumami.settings import Settings
 
 STORY = "Once upon a time, in the town of lights,"
 EN = Texts("en")
@@ -123,6 +124,12 @@ def test_what_was_stopped_is_marked_and_not_measured(model: tsumami.Model) -> No
     assert [cell[1] for cell in data["cells"]] == [cell.finished for cell in grid.cells]
     assert [square is not None for square in data["values"]["tokens"]] == [cell.finished for cell in grid.cells]
     assert "dotted" in data["notes"]
+
+
+def test_a_knob_that_did_nothing_anywhere_says_why(model: tsumami.Model) -> None:
+    idle = model.grid(STORY, vary={"mirostat_tau": [2, 5], "top_p": [0.5, 1.0]}, max_tokens=2)
+    notes = grid_view.grid_data(EN, idle.plan, idle.cells, facts="", found=idle)["notes"]
+    assert notes == f"mirostat_tau: {Settings().idle_knobs()['mirostat_tau'].en}"
 
 
 def test_the_line_says_what_was_made_and_what_sharing_saved(found: Grid) -> None:

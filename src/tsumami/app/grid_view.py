@@ -23,6 +23,7 @@ from tsumami.explain.grid_seeds import Count, Spread, between_values, larger, sp
 from tsumami.explain.gridding import Progress
 from tsumami.explain.metrics import MEASURE_WORDS
 from tsumami.runs import STOP_REASONS
+from tsumami.settings.idle import IdleReason
 
 _KINDS: Final = ("csv", "json", "png", "svg")
 _SAID: Final = (
@@ -193,12 +194,22 @@ def _on_scale(numbers: Sequence[float | None], measure: str) -> Values:
 
 
 def _notes(texts: Texts, found: Grid) -> str:
-    notes = []
+    notes = [f"{name}: {texts.pick(why.ja, why.en)}" for name, why in _idle(found.plan).items()]
     if not all(cell.finished for cell in found.cells):
         notes.append(texts("grid.stopped"))
     if not found.exact:
         notes.append(texts("grid.inexact"))
     return " · ".join(notes)
+
+
+def _idle(plan: GridPlan) -> dict[str, IdleReason]:
+    """The knobs that were varied and do nothing in any of the settings, and why."""
+    reasons = {name: plan.settings[0].idle_knobs().get(name) for name in plan.axes}
+    return {
+        name: why
+        for name, why in reasons.items()
+        if why is not None and all(name in one.idle_knobs() for one in plan.settings)
+    }
 
 
 # --- over the seeds ---
