@@ -59,7 +59,17 @@ class TsumamiError(Exception):
 
 
 class SettingsError(TsumamiError, ValueError):
-    """A settings value that cannot work; the message names the knob, the value and the allowed range."""
+    """A settings value that cannot work; the message names the knob, the value and the allowed range.
+
+    `knob` and `value` are there for whoever says it in another language: what the knob allows stands in its table.
+    """
+
+    knob: str | None = None
+    value: object = None
+
+    def __init__(self, message: str = "", *, knob: str | None = None, value: object = None) -> None:
+        super().__init__(message)
+        self.knob, self.value = knob, value
 
 
 class UnknownKnobError(SettingsError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import re
 import string
 import threading
@@ -206,6 +207,26 @@ def test_every_error_has_words_and_keeps_its_details(texts: Texts) -> None:
             error = kind.__new__(kind)
             Exception.__init__(error, "the {details}")
             assert "the {details}" in texts.error(error), kind
+
+
+@pytest.mark.parametrize(
+    ("contents", "said"),
+    [
+        ({"temperature": -1}, "つまみの値が使えません。temperature は -1.0 ですが、使えるのは 0、または"),
+        ({"top_p": 1.5}, "top_p は 1.5 ですが、使えるのは 0 以上 1 以下 です。"),
+        ({"top_k": 2.5}, "top_k は 2.5 ですが、"),
+        ({"mirostat_mode": 7}, "mirostat_mode は 7 ですが、使えるのは 0, 1, 2 のどれか です。"),
+        ({"seed": ""}, "seed に値がありません。"),
+        ({"logit_bias": "3=nan"}, "logit_bias[3] = nan"),
+        ({"logit_bias": "nonsense"}, "logit_bias は 'nonsense' ですが、"),
+    ],
+)
+def test_a_value_that_cannot_work_is_named_in_the_pages_language(contents: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(contents)
+    assert said in JA.error(caught.value)
+    assert str(caught.value) in EN.error(caught.value)
+    assert said in JA.error(pickle.loads(pickle.dumps(caught.value))), "also when it comes from another process"  # noqa: S301
 
 
 @pytest.mark.parametrize(

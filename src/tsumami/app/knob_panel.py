@@ -161,7 +161,7 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
         settings = read_panel(values)
     except SettingsError as error:
         skipped: list[Any] = [gr.skip() for _ in KNOBS]
-        return [*skipped, gr.update(value=f"⚠️ {error}", visible=True)]
+        return [*skipped, gr.update(value=f"⚠️ {texts.error(error)}", visible=True)]
     idle = settings.idle_knobs()
     updates: list[Any] = []
     for name, knob in KNOBS.items():

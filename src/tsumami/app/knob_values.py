@@ -44,7 +44,7 @@ def read(knob: Knob, raw: Any) -> Any:
         case "grammar" | "schema":
             return raw if raw and raw.strip() else None
         case _ if raw is None or raw == "":
-            raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}")
+            raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)
         case _:
             return raw
 
@@ -79,4 +79,7 @@ def _bias(line: str) -> tuple[int, float]:
     try:
         return int(token), float(bias)
     except ValueError:
-        raise SettingsError(f"logit_bias: {line!r} is not of the form token=bias, such as 42=-1.5 or 42=-inf") from None
+        raise SettingsError(
+            f"logit_bias: {line!r} is not of the form token=bias, such as 42=-1.5 or 42=-inf",
+            knob="logit_bias", value=line,
+        ) from None  # fmt: skip

@@ -317,6 +317,8 @@ class MapTab:
     def _range(self, low: float | None, high: float | None) -> tuple[float, float]:
         if low is None or high is None:
             raise SettingsError(self.texts("map.no_range"))
+        if low >= high:
+            raise SettingsError(self.texts("map.not_a_range", low=f"{low:g}", high=f"{high:g}"))
         return low, high
 
     def _tell(self, error: TsumamiError) -> None:

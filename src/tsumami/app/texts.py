@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
-from tsumami.errors import TsumamiError
+from tsumami.errors import SettingsError, TsumamiError
+from tsumami.knobs import KNOBS
 
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
@@ -36,8 +37,24 @@ class Texts:
         """What went wrong: a sentence in this language, then the details that the error names."""
         for kind in type(error).__mro__:
             if f"error.{kind.__name__}" in _table(self.language):
-                return self(f"error.{kind.__name__}", detail=str(error))
+                return self(f"error.{kind.__name__}", detail=self._detail(error))
         raise AssertionError("every error is a TsumamiError, which has a text")
+
+    def _detail(self, error: TsumamiError) -> str:
+        """What an error names. In English it is its message; else the knob, the value and what the knob allows, if it
+        is about a knob.
+        """
+        if self.language == "en" or not isinstance(error, SettingsError):
+            return str(error)
+        knob = KNOBS.get(error.knob or "")
+        if knob is None:
+            return str(error)
+        from tsumami.app.knob_words import allowed  # it needs texts itself
+
+        words = {"knob": knob.name, "allowed": allowed(self, knob)}
+        if error.value is None:
+            return self("error.no_value", default=knob.default, **words)
+        return self("error.value", value=repr(error.value), **words)
 
 
 @functools.cache

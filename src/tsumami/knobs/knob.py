@@ -100,7 +100,7 @@ class Knob:
 
     def _chosen(self, value: int) -> int:
         if value not in self.choices:
-            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}")
+            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}", knob=self.name, value=value)
         return value
 
     def _within(self, value: float) -> float:
@@ -108,7 +108,7 @@ class Knob:
         above = self.high is not None and (value >= self.high if self.high_open else value > self.high)
         if below or above or (self.smallest is not None and 0 < value < self.smallest):
             why = f"; {self.reason}" if self.reason else ""
-            raise SettingsError(f"{self.name} = {value!r}: needs {self.allowed}{why}")
+            raise SettingsError(f"{self.name} = {value!r}: needs {self.allowed}{why}", knob=self.name, value=value)
         return value
 
     def _range(self) -> str:

@@ -40,6 +40,10 @@ Bias = tuple[int, float]
 """A token id and the number that is added to its logit."""
 
 
+def _unfit(name: str, value: object, needs: str) -> SettingsError:
+    return SettingsError(f"{name} = {value!r}: {needs}", knob=name, value=value)
+
+
 def check_int(name: str, value: object, allowed: str) -> int:
     """An integer, also written as a float without a fraction; `allowed` goes into the message."""
     if not isinstance(value, bool) and isinstance(value, Integral):
@@ -48,14 +52,14 @@ def check_int(name: str, value: object, allowed: str) -> int:
         number = float(value)
         if number.is_integer():
             return int(number)
-        raise SettingsError(f"{name} = {value!r}: needs a whole number, {allowed}")
-    raise SettingsError(f"{name} = {value!r}: needs a whole number, {allowed}, not {_kind(value)}")
+        raise _unfit(name, value, f"needs a whole number, {allowed}")
+    raise _unfit(name, value, f"needs a whole number, {allowed}, not {_kind(value)}")
 
 
 def check_float(name: str, value: object, allowed: str) -> float:
     """A finite number that float32 can hold; `allowed` goes into the message."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise SettingsError(f"{name} = {value!r}: needs a number, {allowed}, not {_kind(value)}")
+        raise _unfit(name, value, f"needs a number, {allowed}, not {_kind(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -63,7 +67,7 @@ def check_float(name: str, value: object, allowed: str) -> float:
     if math.isnan(number):
         raise SettingsError(f"{name} = nan: not a number; needs {allowed}")
     if abs(number) > FLOAT32_MAX:
-        raise SettingsError(f"{name} = {value!r}: needs a finite number, {allowed}; float32 ends at {FLOAT32_MAX:.4g}")
+        raise _unfit(name, value, f"needs a finite number, {allowed}; float32 ends at {FLOAT32_MAX:.4g}")
     return number + 0.0  # -0.0 becomes 0.0, so that equal settings are written alike
 
 
@@ -71,7 +75,7 @@ def check_bool(name: str, value: object) -> bool:
     """True or False and nothing else: 0 and 1 are numbers, and "false" is a text."""
     if isinstance(value, bool):
         return value
-    raise SettingsError(f"{name} = {value!r}: needs true or false, not {_kind(value)}")
+    raise _unfit(name, value, f"needs true or false, not {_kind(value)}")
 
 
 def check_texts(name: str, value: object, max_bytes: int | None = None) -> tuple[str, ...]:
