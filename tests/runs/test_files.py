@@ -17,6 +17,7 @@ import tsumami
 from tsumami.errors import RunFileError
 from tsumami.knobs import KNOBS
 from tsumami.runs import Alternative, EngineCard, ModelCard, Receipt, Run, Step, Timings
+from tsumami.runs.files import read_form
 from tsumami.runs.run import FORMAT_VERSION, STOP_REASONS
 from tsumami.testing import ScriptedModel, saying
 
@@ -289,3 +290,19 @@ def test_a_run_shows_itself_in_a_notebook_without_trusting_its_text() -> None:
     assert "<script" not in shown
     assert "&lt;" in shown
     assert "seed 1" in shown
+
+
+# --- files of all kinds
+
+
+def test_a_file_of_one_kind_is_not_read_as_another_and_says_what_is_expected() -> None:
+    held = {"version": 3, "kind": "map", "knob": "top_k"}
+    assert read_form(json.dumps(held), "map", 3, "map") == {"knob": "top_k"}
+    for kind, said in ((None, "no `kind`"), ("grid", "`kind` grid")):
+        with pytest.raises(RunFileError, match=f"this is not a thing: .*{said}"):
+            read_form(json.dumps(held), "thing", 3, kind)
+    for text in ("", "[]", '{"kind": "map"}', "{"):
+        with pytest.raises(RunFileError, match="this is not a map"):
+            read_form(text, "map", 3, "map")
+    with pytest.raises(RunFileError, match="this map has format version 3; this tsumami reads version 4"):
+        read_form(json.dumps(held), "map", 4, "map")

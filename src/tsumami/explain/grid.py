@@ -20,7 +20,7 @@ from tsumami.explain.grid_plan import GridPlan, Point
 from tsumami.knobs import KNOBS, get
 from tsumami.runs import Prompt
 from tsumami.runs.backend import Backend
-from tsumami.runs.files import receipt_from
+from tsumami.runs.files import read_form, receipt_from
 from tsumami.runs.restore import restore
 from tsumami.runs.run import STOP_REASONS, Receipt, Run, StopReason, read_file, write_file
 from tsumami.settings import Settings
@@ -220,14 +220,7 @@ class Grid:
         Raises:
             RunFileError: not JSON, not a grid, another version, or a field that does not fit.
         """
-        try:
-            form = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RunFileError(f"this is not a grid: no valid JSON ({error})") from error
-        if not isinstance(form, dict) or form.pop("kind", None) != "grid":
-            raise RunFileError("this is not a grid: an object with `kind` grid is expected")
-        if (version := form.pop("version", None)) != FORMAT_VERSION:
-            raise RunFileError(f"this grid has format version {version!r}; this tsumami reads version {FORMAT_VERSION}")
+        form = read_form(text, "grid", FORMAT_VERSION, "grid")
         try:
             receipt = receipt_from(form.pop("receipt"))
             plan = _plan_of(form, receipt.settings)

@@ -22,7 +22,7 @@ from tsumami.explain.axis import Axis
 from tsumami.explain.flicker import Flicker, flickers
 from tsumami.knobs import get
 from tsumami.runs.backend import Backend
-from tsumami.runs.files import receipt_from
+from tsumami.runs.files import read_form, receipt_from
 from tsumami.runs.restore import restore
 from tsumami.runs.run import Receipt, Run, read_file, write_file
 
@@ -162,14 +162,7 @@ class KnobMap:
         Raises:
             RunFileError: not JSON, not a map, another version, or a field that does not fit.
         """
-        try:
-            form = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RunFileError(f"this is not a knob map: no valid JSON ({error})") from error
-        if not isinstance(form, dict) or form.pop("kind", None) != "knob_map":
-            raise RunFileError("this is not a knob map: an object with `kind` knob_map is expected")
-        if (version := form.pop("version", None)) != FORMAT_VERSION:
-            raise RunFileError(f"this map has format version {version!r}; this tsumami reads version {FORMAT_VERSION}")
+        form = read_form(text, "knob map", FORMAT_VERSION, "knob_map")
         try:
             receipt = receipt_from(form.pop("receipt"))
             pieces = tuple(_piece_of(piece) for piece in form.pop("pieces"))

@@ -128,18 +128,34 @@ def _receipt_of(form: _ReceiptForm) -> Receipt:
     return Receipt(**{name: getattr(form, name) for name in Receipt.__dataclass_fields__})
 
 
+def read_form(text: str | bytes, what: str, version: int, kind: str | None = None) -> dict[str, Any]:
+    """The object that a file of ours holds, without its `version` and `kind`.
+
+    Args:
+        text: JSON.
+        what: what the file is called in messages.
+        version: the one format version that is read.
+        kind: what `kind` must be; None for run files, which have none.
+
+    Raises:
+        RunFileError: not JSON, no such object, or another version.
+    """
+    try:
+        form = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunFileError(f"this is not a {what}: no valid JSON ({error})") from error
+    if not isinstance(form, dict) or "version" not in form or form.pop("kind", None) != kind:
+        expected = "a `version` and no `kind`" if kind is None else f"a `version` and `kind` {kind}"
+        raise RunFileError(f"this is not a {what}: an object with {expected} is expected")
+    found = form.pop("version")
+    if type(found) is not int or found != version:
+        raise RunFileError(f"this {what} has format version {found!r}; this tsumami reads version {version}")
+    return form
+
+
 def parse(text: str | bytes) -> Run:
     """The run of a JSON text; see `Run.from_json`."""
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RunFileError(f"this is not a run file: no valid JSON ({error})") from error
-    if not isinstance(raw, dict) or "version" not in raw:
-        raise RunFileError("this is not a run file: an object with a `version` is expected")
-    if type(raw["version"]) is not int or raw["version"] != FORMAT_VERSION:
-        raise RunFileError(
-            f"this run file has format version {raw['version']!r}; this tsumami reads version {FORMAT_VERSION}"
-        )
+    read_form(text, "run file", FORMAT_VERSION)
     try:
         form = _adapter().validate_json(text)
     except (pydantic.ValidationError, SettingsError) as error:
