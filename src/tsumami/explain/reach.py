@@ -19,9 +19,9 @@ __all__ = ["HEAVY", "Box", "Limit", "gallop", "reach"]
 _ROWS: Final = 384  # boxes that are looked at together
 _MOST_BOXES: Final = 2048  # more open boxes than that: bounds do not help
 _MOST_ENTRIES: Final = 20_000_000  # nor more candidates in boxes
+_TOGETHER: Final = 16  # small boxes whose numbers are asked together
 _PROBES: Final = 33
 HEAVY: Final = 4096  # candidates in a box, from which on boxes are dear
-_GALLOPS: Final = 8
 
 
 class Box(NamedTuple):
@@ -73,7 +73,7 @@ class Limit:
 class Question:
     """What `reach` asks: whether a box keeps its outcome (True), differs throughout (False), or is open (None; never
     for a single number), how to cut a box, under which key boxes share a limit, how many numbers are so few that they
-    are asked one by one, how many candidates a box has, and whether single numbers are asked for before boxes.
+    are asked one by one, how many candidates a box has, and whether single numbers of the first group come first.
     """
 
     keeps: Callable[[Sequence[Box]], Sequence[bool | None]]
@@ -90,6 +90,8 @@ def reach(question: Question, *groups: Sequence[Box]) -> dict[Hashable, Limit]:
     """
     limits: dict[Hashable, Limit] = {question.key(box): Limit(box.far, box.side) for group in groups for box in group}
     search = _Search(question, limits)
+    if question.gallops:
+        search.gallop(groups[0])
     for group in groups:
         search.look(group)
     search.one_by_one()
@@ -102,11 +104,13 @@ class _Search:
         self._limits = limits
         self._small: list[Box] = []
 
+    def gallop(self, group: Sequence[Box]) -> None:
+        """Make the limits small by asking for single numbers."""
+        for box in group:
+            gallop(box, self._limits[self._ask.key(box)], functools.partial(self._keeps, box))
+
     def look(self, group: Sequence[Box]) -> None:
         """Whole boxes first, then ever smaller ones."""
-        if self._ask.gallops:
-            for box in group[:_GALLOPS]:
-                gallop(box, self._limits[self._ask.key(box)], functools.partial(self._keeps, box))
         boxes = self._clipped(group)
         parts, spent = 1, 0
         while boxes:
@@ -141,11 +145,11 @@ class _Search:
         return [limit.clip(box) for box, limit in zip(boxes, limits, strict=True) if limit.allows(box)]
 
     def one_by_one(self) -> None:
-        """Number by number, the nearest first."""
-        for box in sorted(self._small, key=_distance):
-            for clipped in self._clipped([box]):
-                numbers = range(clipped.near, clipped.far + box.side, box.side)
-                self._settled([Box(box.owner, Span(number, number), box.side) for number in numbers])
+        """Number by number, the nearest first, some boxes at a time."""
+        boxes = sorted(self._small, key=_distance)
+        for begin in range(0, len(boxes), _TOGETHER):
+            some = self._clipped(boxes[begin : begin + _TOGETHER])
+            self._settled([Box(box.owner, Span(i, i), box.side) for box in some for i in range(*_ends(box.span))])
 
     def _probe(self, boxes: Sequence[Box]) -> None:
         """Give up: ask each token for some numbers of all that is open, and say that this is all that was done."""
@@ -194,6 +198,10 @@ def halve(box: Box, limit: Limit, kept: int, other: int, keeps: Callable[[int], 
         middle = (kept + other) // 2
         kept, other = (middle, other) if keeps(middle) else (kept, middle)
     limit.end_before(Box(box.owner, Span(other, other), box.side))
+
+
+def _ends(span: Span) -> tuple[int, int]:
+    return span.first, span.last + 1
 
 
 def _distance(box: Box) -> int:
