@@ -203,11 +203,17 @@ def test_the_keyboard_reaches_every_cell(page_of: Pages) -> None:
     desk.quiet()
 
 
-def test_the_map_is_taken_away_as_csv_json_and_a_page(page_of: Pages) -> None:
+def test_the_map_is_taken_away_as_csv_json_and_a_page_and_its_flickers_are_told(page_of: Pages) -> None:
     page = page_of("ja")
     mapped(page, low=0.1, high=2)
     found = KnobMap.from_json(downloaded(page, "json"))
     assert downloaded(page, "csv").decode() == found.to_csv()
+    assert found.flickers
+    rows, flickers = page.locator("#map-view tbody tr"), page.locator("#map-view tbody tr.flicker")
+    assert flickers.count() == len(found.flickers)
+    assert rows.count() == len(found.pieces) - sum(one.end - one.begin for one in found.flickers), "each in one row"
+    flickers.first.click()
+    assert text(page, "#map-view .tsu-icicle-why") == flickers.first.get_attribute("title") == found.flickers[0].ja
     html = downloaded(page, "html").decode()
     data = re.search(r"\.show\((.*)\);\n</script>", html)
     assert data is not None
