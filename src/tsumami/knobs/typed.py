@@ -1,19 +1,21 @@
 r"""A knob's value as it is typed: in the terminal, in a chat's `/set`, in a form of the page.
 
-Guarantee: every text ends in `Knob.validate`, so all places accept the same and refuse with the same words. No file is
-read here: a page must not name files of the machine that serves it.
+Guarantee: every text ends in `Knob.validate`, so all places accept the same and refuse with the same words. Numbers may
+be typed as a Japanese keyboard gives them (０．５); texts stay as they are. No file is read here: a page must not name
+files of the machine that serves it.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tsumami.errors import SettingsError
 from tsumami.knobs.knob import Knob
 
-__all__ = ["typed", "unescape"]
+__all__ = ["plain", "typed", "unescape"]
 
 _TRUE: Final = ("true", "on", "yes", "1")
 _FALSE: Final = ("false", "off", "no", "0")
@@ -47,17 +49,25 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1]) or chr(int(m[1][1:], 16)), text)
 
 
+def plain(text: str) -> str:
+    """Full-width letters, digits and signs, and the minus sign, as ASCII; for numbers and words of our own, no texts.
+
+    Source: NFKC, Unicode Standard Annex 15; U+2212 is no compatibility character, so NFKC leaves it.
+    """
+    return unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
+
+
 def _number(text: str) -> int | float | str:
     for kind in (int, float):
         try:
-            return kind(text)
+            return kind(plain(text))
         except ValueError:
             continue
     return text  # the knob's own check says what it needs instead
 
 
 def _truth(text: str) -> bool | str:
-    word = text.strip().lower()
+    word = plain(text).strip().lower()
     return True if word in _TRUE else False if word in _FALSE else text
 
 

@@ -1,11 +1,13 @@
 """Values of knobs to try one after another, as they are typed: a list, a range, or both.
 
 Guarantee: `temperature=0:2:0.2` gives the numbers as they would be typed (0.6, not 0.6000000000000001), its end among
-them if the steps reach it; every value goes through the knob's own check.
+them if the steps reach it; every value goes through the knob's own check. Where only numbers can stand, they may be
+typed as a Japanese keyboard gives them: ０．５、１.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -13,11 +15,12 @@ from typing import Any, Final
 from tsumami.errors import SettingsError
 from tsumami.knobs.knob import Knob
 from tsumami.knobs.table import get
-from tsumami.knobs.typed import typed
+from tsumami.knobs.typed import plain, typed
 
 __all__ = ["varied_values"]
 
 _NUMBERS: Final = ("int", "float", "choice")
+_WITHOUT_COMMAS: Final = (*_NUMBERS, "bool")  # such a value has none in it, so the Japanese one can only part two
 _MOST: Final = 10_000
 _FORM: Final = "KNOB=A,B or KNOB=FIRST:LAST:STEP, such as top_k=40,100 or temperature=0:2:0.2"
 
@@ -37,6 +40,8 @@ def varied_values(given: Iterable[str], read: Callable[[Knob, str], Any] = typed
         knob = get(name.strip().removeprefix("--").replace("-", "_"))
         if knob.name in found:
             raise SettingsError(f"vary {knob.name} was given twice; give all its values in one: {knob.name}=A,B")
+        if knob.kind in _WITHOUT_COMMAS:
+            values = plain(values).replace("、", ",")
         found[knob.name] = [read(knob, text) for part in values.split(",") for text in _texts(knob, part.strip())]
     return found
 
@@ -54,15 +59,18 @@ def _texts(knob: Knob, part: str) -> list[str]:
             f"vary {knob.name}={part}: a step of {step} does not lead from {first} to {last}; give"
             f" {'a positive' if last >= first else 'a negative'} one"
         )
-    count = int((last - first) / step) + 1
-    if count > _MOST:
-        raise SettingsError(f"vary {knob.name}={part}: {count:,} values; at most {_MOST:,}, so take larger steps")
-    return [format(first + index * step, "f") for index in range(count)]
+    steps = (last - first) / step
+    if steps >= _MOST:
+        raise SettingsError(f"vary {knob.name}={part}: more than {_MOST:,} values, so take larger steps")
+    return [format(first + index * step, "f") for index in range(int(steps) + 1)]
 
 
 def _number(text: str) -> Decimal | None:
+    """The number, if a float can hold it: neither infinite nor so small that it would be 0."""
     try:
         number = Decimal(text.strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite() or math.isinf(float(number)):
+        return None
+    return number if float(number) or not number else None
