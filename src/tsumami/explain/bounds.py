@@ -165,6 +165,11 @@ class Bounds:
             if array.shape[1] == before:
                 setattr(self, name, array[:, columns])
 
+    def take_boxes(self, boxes: Whole) -> None:
+        """Keep these boxes, of candidates that are `exact`."""
+        for name in ("low", "high", "must", "may", "lost"):
+            setattr(self, name, getattr(self, name)[boxes])
+
     def ranks(self) -> tuple[Whole, Whole]:
         """Per candidate: how many others are certainly, and at most, before it."""
         if self.in_order:

@@ -230,12 +230,26 @@ class Moves(_Together):
             self._move(bounds, rows, ends)
             same = alike(bounds, len(boxes))
         moved = bounds.low
+        if same.all() and len(moved) > 1:
+            return self._distinct(bounds, rows, boxes, keep)
         found = self._finish(bounds, rows, keep)
         for index, box in enumerate(boxes):
             if found[index] is None and (same[index] or len(box) == 1):
                 trial = rows.trials[int(rows.which[index])]
                 found[index] = self._run(trial, box.first, moved[index] if same[index] else None)
         return found
+
+    def _distinct(self, bounds: Bounds, rows: Rows, boxes: Sequence[Span], keep: Keep) -> list[Outcome | None]:
+        """Boxes of exact candidates: neighbours with the very same ones are looked at once."""
+        moved, which = bounds.low, rows.which
+        other = (moved[1:] != moved[:-1]).any(axis=1) | (which[1:] != which[:-1])
+        first = np.flatnonzero(np.concatenate([[True], other]))
+        bounds.take_boxes(first)
+        few = Rows(rows.trials, rows.table, which[first])
+        made: list[Outcome] = []
+        for index, outcome in zip(first.tolist(), self._finish(bounds, few, keep), strict=True):
+            made.append(outcome or self._run(rows.trials[int(which[index])], boxes[index].first, moved[index]))
+        return [made[number] for number in np.repeat(np.arange(len(first)), np.diff([*first, len(boxes)])).tolist()]
 
     def _run(self, trial: Trial, place: int, logits: Reals | None) -> Outcome:
         """Run a value; one that leaves the very `logits` that another has left chooses the same."""
