@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.sampling.bare import Row
 from tests.strategies import knob_values, settings_strategy
 
+from tsumami import native
 from tsumami.errors import GrammarError, SettingsError
 from tsumami.knobs import KNOBS, STAGES
 from tsumami.model import Model
@@ -279,6 +280,32 @@ def test_mirostat_names_the_roll_that_it_used_and_none_where_one_candidate_was_l
         assert choice.pick.index == int(np.searchsorted(cumulative, choice.pick.u))
         rolled += 1
     assert 0 < rolled < 32
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@settings(max_examples=60)
+@given(
+    dice=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 3000),
+    digits=st.integers(-1, 6),
+    tau=st.floats(0.1, 12),
+    size=st.sampled_from([1.0, 1e6, 1e8]),  # 1e8: a temperature near 0, where llama.cpp's buckets overflow
+)
+def test_mirostat_leaves_what_llama_cpp_leaves_in_its_order(
+    version: int, dice: int, n: int, digits: int, tau: float, size: float
+) -> None:
+    rng = np.random.default_rng(dice)
+    rows = [(rng.normal(0, 4, n).round(digits) * size).astype(np.float32) for _ in range(6)]
+    for row in rows:
+        row[rng.random(n) < 0.1] = rng.choice([-INF, -0.0, 0.0])
+        row[rng.integers(n)] = 5.0
+    chain = chain_of(Settings.from_mapping({**NEUTRAL, "mirostat_mode": version, "mirostat_tau": tau}), n_vocab=n)
+    theirs = native.mirostat(version, n, 7, tau, 0.1)
+    for row in rows:
+        ours, expected = chain.choose(row).candidates, Candidates.from_row(row)
+        theirs.apply(expected.array)
+        assert ours.data.tobytes() == expected.data.tobytes()
+        assert (ours.selected, ours.sorted) == (expected.selected, expected.sorted)
 
 
 def test_mirostat_2_cuts_at_its_running_target() -> None:

@@ -111,6 +111,14 @@ def test_equals_go_the_whole_way_because_llama_cpps_sort_decides_among_them() ->
     assert head.take(row) is not None, "equals that top-k cuts do no harm"
 
 
+def test_a_bias_so_large_that_llama_cpp_missorts_goes_the_whole_way() -> None:
+    """Of more than 128 it leaves out the very token that the bias was to force."""
+    chain = a_chain(Settings.from_mapping({"top_k": 200, "logit_bias": {7: 1e9}, "top_p": 1.0, "min_p": 0.0}))
+    row = a_row(6)
+    left = chain.process(row)
+    assert entries(left) == entries(chain.process(row, lambda *_: None))
+
+
 def test_a_vocabulary_that_top_k_keeps_whole_goes_the_whole_way() -> None:
     head = Head.of(a_chain(Settings(top_k=40, repeat_penalty=1.0)).stages)
     assert head is not None

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from tsumami.errors import SettingsError
 from tsumami.native import TOKEN_DATA, Float32Array, Int32Array, TokenDataArray, data_address
 
+#: Logits from which on llama.cpp missorts more than 128 candidates: it puts them into 128 buckets, made for -10 to 10,
+#: and here a bucket's number leaves its int32.
+MISSORTED: Final = 2**31 / 6.4
 _ITEM: Final = TOKEN_DATA.itemsize
 
 
@@ -123,6 +126,27 @@ class Candidates:
         self.array.sorted = is_sorted
         self.array.selected = -1
 
+    def sort(self) -> int:
+        """Sort by logit, the largest first, and of equal ones by id, in a tenth of the time that llama.cpp takes;
+        returns the index of the first that equals its neighbour (len(self): none). The `p` fields become 0.
+
+        NumPy sorts whole numbers fastest: the bits of a float in the order of floats, and the id below them.
+        """
+        data = self.data
+        pairs = np.empty((len(data), 2), np.int32)
+        pairs[:, 0] = data["id"]
+        pairs[:, 1] = ~_ascending(np.ascontiguousarray(data["logit"]).view(np.int32))
+        pairs.view(np.int64).sort(axis=0)
+        logits = _ascending(~pairs[:, 1]).view(np.float32)
+        data["id"], data["logit"], data["p"] = pairs[:, 0], logits, 0
+        self.array.sorted = True
+        equal = logits[1:] == logits[:-1]
+        return int(equal.argmax()) if equal.any() else len(data)
+
+    def become(self, other: Candidates) -> None:
+        """Take over all that `other` is; that must not be used any more."""
+        self._memory, self._base, self.array, self._address = other._memory, other._base, other.array, other._address
+
     def copy(self) -> Candidates:
         """An independent copy with the same entries, order and flags."""
         memory = self.data.view(np.uint8).copy().view(TOKEN_DATA)  # as bytes, see `_template`
@@ -136,6 +160,11 @@ class Candidates:
     def __repr__(self) -> str:
         shown = ", ".join(f"{row['id']}: {row['logit']:.4g}" for row in self.data[:5])
         return f"Candidates({len(self)}: {shown}{', …' if len(self) > 5 else ''})"
+
+
+def _ascending(bits: Int32Array) -> Int32Array:
+    """The bits of float32 as whole numbers in the same order; and back."""
+    return np.asarray(bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF)))
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

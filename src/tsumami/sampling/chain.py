@@ -23,7 +23,7 @@ from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
 from tsumami.native import Float32Array
 from tsumami.sampling.building import Origin, build, seen, stage_names, stage_reads
-from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
@@ -93,12 +93,27 @@ class MirostatChooser:
         self._used = 0
 
     def pick(self, candidates: Candidates) -> Pick:
-        self._sampler.apply(candidates.array)
+        self._cut(candidates)
         u = None
         if len(candidates) > 1:
             u = self._rolls[self._used]
             self._used += 1
         return Pick(int(candidates.data["id"][candidates.selected]), candidates.selected, u)
+
+    def _cut(self, candidates: Candidates) -> None:
+        """Apply the sampler. Its first step is to sort all candidates; done before, that takes a tenth of the time, but
+        may bring equal logits into another order. If such are left, or logits are so large that llama.cpp missorts
+        them, the sampler sorts by itself.
+        """
+        ordered = candidates.copy()
+        first_equal = ordered.sort()
+        sampler = self._sampler.clone()
+        sampler.apply(ordered.array)
+        if len(ordered) <= first_equal and ordered.data["logit"][0] < MISSORTED:
+            candidates.become(ordered)
+            self._sampler = sampler
+        else:
+            self._sampler.apply(candidates.array)
 
     def skip(self, count: int) -> None:
         """Not possible after the start: what mu would be there depends on the logits of every token before."""

@@ -6,7 +6,8 @@ Before top-k only idle stages and `LocalStage`s may stand. Those change at most 
 what is among the k largest afterwards was among the k + w largest before, or is one of the w. These few candidates go
 through the stages; the k largest of them, in descending order, are what `llama_sampler_top_k_apply` leaves. If they and
 the next one are all different, there is only one such order. Among equals the order is that of llama.cpp's own partial
-sort, so a row that has equals there goes the whole way, and so does a chain that is watched.
+sort, so a row that has equals there goes the whole way, and so does one with a logit so large that llama.cpp missorts
+it, and a chain that is watched.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from tsumami.native import Float32Array
-from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.measure import Summit, summit
 from tsumami.sampling.stages import LocalStage, NativeStage, Stage, TopKStage
 
@@ -73,7 +74,7 @@ class Head:
         logits = candidates.logits
         order = np.lexsort((-logits,))[: self._k + 1]
         highest = logits[order]
-        if np.count_nonzero(highest[1:] == highest[:-1]):
+        if np.count_nonzero(highest[1:] == highest[:-1]) or highest[0] >= MISSORTED:
             return None
         candidates.keep(order[:-1], is_sorted=True)
         return candidates
