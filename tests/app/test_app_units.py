@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -106,6 +107,14 @@ def test_messages_alternate_and_only_an_open_question_ends_with_the_user() -> No
 
 
 # --- knobs between page and Settings
+
+
+@pytest.mark.parametrize("n_ctx", [64, 512, 4096])
+def test_no_slider_begins_beyond_its_end_however_small_the_context_is(n_ctx: int) -> None:
+    parts = [knob_panel._component(EN, knob, n_ctx) for knob in KNOBS.values() if knob.name != "samplers"]
+    sliders = [one for one in parts if isinstance(one, gr.Slider)]
+    assert sliders
+    assert all(one.minimum <= one.value <= one.maximum for one in sliders)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

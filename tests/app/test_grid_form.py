@@ -80,6 +80,11 @@ def test_what_is_too_large_for_a_page_is_refused_with_its_numbers_and_nothing_sm
         (wishes(("top_k", "1"), seeds=None), ("1",)),
         (wishes(("top_k", "1"), seed=-1), ("-1", "0")),
         (wishes(("top_k", "1"), tokens=0), ("0", "1")),
+        (wishes(("top_k", "1"), tokens=1.5), ("1.5", "1")),
+        (wishes(("top_k", "1"), tokens=1e12), ("1000000000000", "2147483647")),
+        (wishes(("top_k", "1"), seeds=1e12), ("1000000000000", "2000")),
+        (wishes(("top_k", "1"), seed=4294967290, seeds=6), ("4294967290", "4294967289")),
+        (wishes(("top_k", "1"), seed=float("inf")), ("inf", "4294967294")),
     ],
 )
 def test_what_cannot_be_is_named_with_its_remedy_in_the_pages_language(

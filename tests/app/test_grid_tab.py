@@ -80,6 +80,26 @@ def test_a_new_grid_ends_the_one_before_which_paints_nothing_more(tab: GridTab) 
     assert not any(json.loads(one)["ended"] for one in drawn)
 
 
+def test_of_two_that_were_begun_at_once_one_goes_on(tab: GridTab) -> None:
+    pressed, one_ended = threading.Barrier(2), threading.Event()
+    ends: list[Any] = []
+
+    def press() -> None:
+        pressed.wait()
+        ends.append(list(growing(tab, reader("a"), ENDLESS))[-1:])
+        one_ended.set()
+
+    threads = [threading.Thread(target=press) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert one_ended.wait(20)
+    assert sum(thread.is_alive() for thread in threads) == 1
+    tab.on_stop(reader("a"))
+    for thread in threads:
+        thread.join(20)
+    assert [json.loads(drawn)["ended"] for one in ends for drawn in one][-1]
+
+
 def test_the_chosen_cell_is_the_one_that_the_file_and_the_page_compare_with(tab: GridTab) -> None:
     list(growing(tab, reader("a"), SHORT))
     drawn = json.loads(tab.on_choose(SimpleNamespace(cell=3), reader("a")))

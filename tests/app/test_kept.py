@@ -21,6 +21,12 @@ def test_each_session_has_its_own_value_until_it_goes() -> None:
     assert (kept.get(of("a")), kept.get(of("b"))) == (None, "two")
 
 
+def test_who_keeps_a_value_learns_which_it_takes_the_place_of() -> None:
+    kept: Kept[str] = Kept()
+    assert [kept.put(of("a"), value) for value in ("one", "two", "three")] == [None, "one", "two"]
+    assert kept.put(of("b"), "four") is None
+
+
 def test_the_least_recently_used_goes_first() -> None:
     kept: Kept[int] = Kept(room=2)
     kept.put(of("a"), 1)

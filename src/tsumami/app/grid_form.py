@@ -93,8 +93,9 @@ def outlook(texts: Texts, wishes: Wishes, n_ctx: int) -> str:
         SettingsError: as `axes`, a number that cannot be, or more texts than a page shows; with the numbers.
     """
     found = axes(texts, wishes.vary)
-    seeds, tokens = _whole(texts, "seeds", wishes.seeds, 1), _whole(texts, "tokens", wishes.tokens, 1)
-    _whole(texts, "first", wishes.seed, 0)
+    seeds = _whole(texts, "seeds", wishes.seeds, 1, MOST_TEXTS)
+    tokens = _whole(texts, "tokens", wishes.tokens, 1, _highest("max_tokens"))
+    _whole(texts, "first", wishes.seed, 0, _highest("seed") - (seeds - 1))
     factors = [*(str(len(values)) for values in found.values()), *([texts("grid.of_seeds", seeds=seeds)] * (seeds > 1))]
     sizes = f"{' × '.join(factors)} = " if len(factors) > 1 else ""
     settings = math.prod(map(len, found.values()))
@@ -119,8 +120,14 @@ def plan(texts: Texts, wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: in
     return plan_grid([prompt], base, vary=vary, seeds=range(first, first + seeds))
 
 
-def _whole(texts: Texts, name: str, number: float | None, least: int) -> int:
-    if number is None or number < least:
-        shown = texts("grid.empty") if number is None else f"{number:g}"
-        raise SettingsError(texts("grid.least", name=texts(f"grid.{name}"), value=shown, least=least))
+def _whole(texts: Texts, name: str, number: float | None, least: int, most: int) -> int:
+    if number is None or not least <= number <= most or number != int(number):
+        shown = texts("grid.empty") if number is None else f"{number:.15g}"
+        raise SettingsError(texts("grid.whole", name=texts(f"grid.{name}"), value=shown, least=least, most=most))
     return int(number)
+
+
+def _highest(name: str) -> int:
+    high = KNOBS[name].high
+    assert high is not None
+    return int(high)

@@ -90,7 +90,9 @@ class GridTab:
         changes = [part.change for part in form.wishes]
         gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
         asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *chat.panel.inputs]
-        go.click(self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", **quick)
+        go.click(  # pressed again, it makes what is asked for now, and ends the other
+            self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple", **quick
+        )
         stop.click(self.on_stop, None, None, queue=False, **quick)
         view.submit(self.on_choose, None, [view], **quick)
         view.select(self.on_compare, [choice], [view], **quick)
@@ -137,7 +139,7 @@ class GridTab:
 
     def _number(self, name: str, value: float) -> gr.Number:
         label = self.texts(f"grid.{'first' if name == 'seed' else name}")
-        return gr.Number(value, label=label, precision=0, min_width=80, elem_id=f"grid-{name}")
+        return gr.Number(value, label=label, min_width=80, elem_id=f"grid-{name}")
 
     # --- the form ---
 
@@ -168,7 +170,6 @@ class GridTab:
     ) -> Iterator[Any]:
         """Make a grid."""
         wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
-        self._drop(request)
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
             with self.shelf.lend(choice) as model:
@@ -180,7 +181,9 @@ class GridTab:
             yield gr.skip()
 
     def _growing(self, request: gr.Request, work: GridWork) -> Iterator[Any]:
-        self._works.put(request, work)
+        before = self._works.put(request, work)
+        if before is not None:
+            before.drop()
         for sight in work.grow():
             if work.dropped:
                 return
@@ -207,11 +210,6 @@ class GridTab:
         """The page was closed."""
         self.on_stop(request)
         self._works.forget(request)
-
-    def _drop(self, request: gr.Request) -> None:
-        work = self._works.get(request)
-        if work is not None:
-            work.drop()
 
     # --- from a cell to elsewhere ---
 

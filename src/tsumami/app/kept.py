@@ -31,13 +31,15 @@ class Kept(Generic[_T]):
                 self._values.move_to_end(session)
             return self._values.get(session)
 
-    def put(self, request: gr.Request, value: _T) -> None:
-        """Keep a value for the session."""
+    def put(self, request: gr.Request, value: _T) -> _T | None:
+        """Keep a value for the session; returns the one that it had. Of two at once each returns another one."""
         with self._lock:
+            before = self._values.get(str(request.session_hash))
             self._values[str(request.session_hash)] = value
             self._values.move_to_end(str(request.session_hash))
             while len(self._values) > self._room:
                 self._values.popitem(last=False)
+        return before
 
     def forget(self, request: gr.Request) -> None:
         """The page was closed."""

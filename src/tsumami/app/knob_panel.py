@@ -101,7 +101,7 @@ def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
     if knob.name == "seed":
         component = gr.Number(value=value, precision=0, step=1, **common)
     elif slider is not None:
-        component = gr.Slider(slider.low, slider.high or 1, value=value, step=slider.step, **common)
+        component = gr.Slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
     elif knob.kind == "bool":
         component = gr.Checkbox(value=value, **common)
     elif knob.kind == "choice":
