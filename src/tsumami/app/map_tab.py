@@ -109,7 +109,9 @@ class MapTab:
         choice, budget = chat.bar.choice, [form.tokens, form.leaves]
         form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **quick)
         asked = [form.prompt, form.as_chat, form.own, form.seed, form.knob, form.low, form.high]
-        go.click(self.on_map, [choice, *budget, *asked, *chat.panel.inputs], [view], **working)
+        go.click(  # pressed again, it makes what is asked for now, and ends the other
+            self.on_map, [choice, *budget, *asked, *chat.panel.inputs], [view], trigger_mode="multiple", **working
+        )
         deeper.click(self.on_deeper, budget, [form.tokens, view], **working)
         wider.click(self.on_wider, budget, [form.leaves, view], **working)
         view.select(self.on_zoom, budget, [view], **working)
@@ -191,7 +193,6 @@ class MapTab:
         *knobs: Any,
     ) -> Iterator[Any]:
         """Make a map."""
-        self._drop(request)
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
             settings = base.replace(seed=int(seed or 0))
@@ -268,7 +269,9 @@ class MapTab:
             yield gr.skip()
 
     def _growing(self, request: gr.Request, work: MapWork, tokens: float | None, leaves: float | None) -> Iterator[Any]:
-        self._works.put(request, work)
+        before = self._works.put(request, work)
+        if before is not None:
+            before.drop()
         for sight in work.grow(max_tokens=_count(tokens), leaves=_count(leaves)):
             if work.dropped:
                 return
