@@ -93,9 +93,9 @@ def outlook(texts: Texts, wishes: Wishes, n_ctx: int) -> str:
         SettingsError: as `axes`, a number that cannot be, or more texts than a page shows; with the numbers.
     """
     found = axes(texts, wishes.vary)
-    seeds = _whole(texts, "seeds", wishes.seeds, 1, MOST_TEXTS)
-    tokens = _whole(texts, "tokens", wishes.tokens, 1, _highest("max_tokens"))
-    _whole(texts, "first", wishes.seed, 0, _highest("seed") - (seeds - 1))
+    seeds = whole(texts, "grid.seeds", wishes.seeds, 1, MOST_TEXTS)
+    tokens = whole(texts, "grid.tokens", wishes.tokens, 1, highest("max_tokens"))
+    whole(texts, "grid.first", wishes.seed, 0, highest("seed") - (seeds - 1))
     factors = [*(str(len(values)) for values in found.values()), *([texts("grid.of_seeds", seeds=seeds)] * (seeds > 1))]
     sizes = f"{' × '.join(factors)} = " if len(factors) > 1 else ""
     settings = math.prod(map(len, found.values()))
@@ -120,14 +120,20 @@ def plan(texts: Texts, wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: in
     return plan_grid([prompt], base, vary=vary, seeds=range(first, first + seeds))
 
 
-def _whole(texts: Texts, name: str, number: float | None, least: int, most: int) -> int:
+def whole(texts: Texts, label: str, number: float | None, least: int, most: int) -> int:
+    """The whole number in the box whose label has the key `label`.
+
+    Raises:
+        SettingsError: the box is empty, or holds something else; in the page's language.
+    """
     if number is None or not least <= number <= most or number != int(number):
         shown = texts("grid.empty") if number is None else f"{number:.15g}"
-        raise SettingsError(texts("grid.whole", name=texts(f"grid.{name}"), value=shown, least=least, most=most))
+        raise SettingsError(texts("grid.whole", name=texts(label), value=shown, least=least, most=most))
     return int(number)
 
 
-def _highest(name: str) -> int:
+def highest(name: str) -> int:
+    """The highest value of a knob that has one."""
     high = KNOBS[name].high
     assert high is not None
     return int(high)

@@ -19,6 +19,7 @@ import gradio as gr
 
 from tsumami.app import knob_panel
 from tsumami.app.chat_tab import ChatTab
+from tsumami.app.grid_form import highest, whole
 from tsumami.app.kept import Kept
 from tsumami.app.knob_board import given
 from tsumami.app.map_work import MapWork, Sight
@@ -32,7 +33,7 @@ from tsumami.errors import SettingsError, TsumamiError
 from tsumami.explain.axis import Axis
 from tsumami.explain.intervals import mappable_knobs
 from tsumami.explain.knob_map import KnobMap
-from tsumami.explain.mapping import Mapping
+from tsumami.explain.mapping import MOST_LEAVES, Mapping
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
@@ -135,7 +136,7 @@ class MapTab:
                     value=True, label=texts("next.chat"), container=False, min_width=160, elem_id="map-chat"
                 )
                 own = gr.Checkbox(label=texts("compare.own"), container=False, min_width=160, elem_id="map-own")
-                seed = self._number("seed", 0, least=0)
+                seed = self._number("seed", 0)
         with gr.Column(scale=2, min_width=300):
             with gr.Row(elem_classes="tight"):
                 knob = gr.Dropdown(
@@ -145,15 +146,12 @@ class MapTab:
                     self._number(name, value) for name, value in zip(("low", "high"), self.on_knob(_FIRST), strict=True)
                 )
             with gr.Row(elem_classes="tight"):
-                tokens, leaves = self._number("tokens", _TOKENS, least=1), self._number("leaves", _LEAVES, least=1)
+                tokens, leaves = self._number("tokens", _TOKENS), self._number("leaves", _LEAVES)
             gr.HTML(self._unmappable(), elem_id="map-others", apply_default_css=False)
         return _Form(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
 
-    def _number(self, name: str, value: float, *, least: float | None = None) -> gr.Number:
-        return gr.Number(
-            value, label=self.texts(f"map.{name}"), precision=None if least is None else 0, minimum=least, min_width=90,
-            elem_id=f"map-{name}",
-        )  # fmt: skip
+    def _number(self, name: str, value: float) -> gr.Number:
+        return gr.Number(value, label=self.texts(f"map.{name}"), min_width=90, elem_id=f"map-{name}")
 
     def _files(self) -> str:
         """The buttons that give the map as a file."""
@@ -195,7 +193,7 @@ class MapTab:
         """Make a map."""
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
-            settings = base.replace(seed=int(seed or 0))
+            settings = base.replace(seed=whole(self.texts, "map.seed", seed, 0, highest("seed")))
             with self.shelf.lend(choice) as model:
                 begin = model.prompt(prompt) if as_chat and prompt else model.as_prompt(prompt or "")
                 mapping = Mapping(model, begin, knob, *self._range(low, high), settings)
@@ -269,10 +267,14 @@ class MapTab:
             yield gr.skip()
 
     def _growing(self, request: gr.Request, work: MapWork, tokens: float | None, leaves: float | None) -> Iterator[Any]:
+        budget = {
+            "max_tokens": whole(self.texts, "map.tokens", tokens, 1, highest("max_tokens")),
+            "leaves": whole(self.texts, "map.leaves", leaves, 1, MOST_LEAVES),
+        }
         before = self._works.put(request, work)
         if before is not None:
             before.drop()
-        for sight in work.grow(max_tokens=_count(tokens), leaves=_count(leaves)):
+        for sight in work.grow(**budget):
             if work.dropped:
                 return
             yield self._drawn(work, sight)
@@ -376,8 +378,3 @@ class MapTab:
 def _why_not(name: str) -> str:
     """The key of the words on why there is no map of a knob."""
     return f"map.not.{name}" if KNOBS[name].kind in ("int", "float", "bool") or name == "mirostat_mode" else "map.not"
-
-
-def _count(number: float | None) -> int:
-    """A budget as the library takes it; what is not there is none."""
-    return int(number or 0)
