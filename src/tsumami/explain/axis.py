@@ -117,6 +117,13 @@ class Axis:
         bits = np.where(places >= 0, places, -places | 0x80000000).astype(np.uint32)
         return bits.view(np.float32).astype(np.float64)
 
+    def _places(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """The places of values, shape (n,), as `place` has them."""
+        if self.whole:
+            return values.astype(np.int64)
+        bits = values.astype(np.float32).view(np.int32).astype(np.int64)
+        return np.where(bits >= 0, bits, -(bits & 0x7FFFFFFF))
+
     def spans(self) -> list[Span]:
         """The parts within which the chain stays the same but for numbers; together they are the whole axis."""
         first, last = self.place(self.low), self.place(self.high)
@@ -144,10 +151,9 @@ class Axis:
 
     def cut(self, span: Span, parts: int) -> list[Span]:
         """A span in at most `parts` pieces of about equal width."""
-        ends = self.values(np.array([span.first, span.last]))
-        inner = np.linspace(ends[0], ends[1], parts + 1)[1:-1]
-        places = sorted({self.place(value) for value in inner.tolist()})
-        starts = [span.first, *(place for place in places if span.first < place <= span.last)]
+        low, high = self.values(np.array([span.first, span.last]))
+        places = self._places(low + (high - low) * (np.arange(1, parts) / parts))
+        starts = [span.first, *dict.fromkeys(places[(span.first < places) & (places <= span.last)].tolist())]
         if len(starts) == 1 and len(span) > 1:
             starts.append(span.first + len(span) // 2)
         return [Span(begin, end - 1) for begin, end in zip(starts, [*starts[1:], span.last + 1], strict=True)]

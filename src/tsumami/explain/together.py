@@ -9,6 +9,7 @@ of a stage is that of a few NumPy calls, whatever the number of tokens.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -115,7 +116,8 @@ class _Together:
         """For each box of the trial `owners[i]` the outcome that is certain throughout, else None."""
         found: list[Outcome | None] = [None] * len(boxes)
         for group in self._groups(owners):
-            at_once = max(1, _MOST_ENTRIES // max(len(self._list(owners[i]).ids) for i in group))
+            widths = self._widths
+            at_once = max(1, _MOST_ENTRIES // max(widths[owners[i]] for i in group))
             for begin in range(0, len(group), at_once):
                 some = group[begin : begin + at_once]
                 with np.errstate(all="ignore"):  # beyond all numbers nothing is certain, and the bounds say so
@@ -140,10 +142,14 @@ class _Together:
         some = distinct.tolist()
         return Rows([self.trials[i] for i in some], _Table.of([self._list(i) for i in some]), which)
 
+    @functools.cached_property
+    def _widths(self) -> list[int]:
+        return [len(self._list(owner).ids) for owner in range(len(self.trials))]
+
     @property
     def columns(self) -> int:
         """How many candidates a box has, at most."""
-        return max(len(self._list(owner).ids) for owner in range(len(self.trials)))
+        return max(self._widths)
 
     @property
     def weight(self) -> int:
