@@ -6,6 +6,7 @@ import csv
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,6 +66,24 @@ def test_stopping_keeps_what_there_is_and_does_not_touch_anothers_grid(tab: Grid
     assert finished(list(other)[-1]) == [True] * 4
     tab.on_stop(reader("a"))
     assert len(finished(list(one)[-1])) == 4
+
+
+@pytest.mark.parametrize("leave", ["on_stop", "on_gone"])
+def test_who_stops_while_the_model_still_loads_gets_no_grid(
+    tab: GridTab, monkeypatch: pytest.MonkeyPatch, leave: str
+) -> None:
+    lend = tab.shelf.lend
+
+    @contextmanager
+    def slowly(choice: Choice) -> Iterator[Any]:
+        getattr(tab, leave)(reader("a"))
+        with lend(choice) as model:
+            yield model
+
+    monkeypatch.setattr(tab.shelf, "lend", slowly)
+    assert list(growing(tab, reader("a"), ENDLESS)) == []
+    monkeypatch.undo()
+    assert finished(list(growing(tab, reader("a"), SHORT))[-1]) == [True] * 4
 
 
 def test_a_new_grid_ends_the_one_before_which_paints_nothing_more(tab: GridTab) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,3 +52,22 @@ def test_a_number_that_cannot_be_is_named_with_what_can(
         list(tab.on_map(reader, HERE, tokens, leaves, *form))
     assert len(told) == 1
     assert all(part in told[0] for part in (texts(label), *ends)), told
+
+
+@pytest.mark.parametrize("leave", ["on_stop", "on_gone"])
+def test_who_stops_while_the_model_still_loads_gets_no_map(monkeypatch: pytest.MonkeyPatch, leave: str) -> None:
+    texts, shelf = Texts("en"), Shelf(HERE)
+    tab = MapTab(texts, shelf, MicroscopeTab(texts, shelf))
+    reader: Any = SimpleNamespace(session_hash="a")
+    form: Any = (4, 4, "Once", False, False, 0, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
+    lend = shelf.lend
+
+    @contextmanager
+    def slowly(choice: Choice) -> Iterator[Any]:
+        getattr(tab, leave)(reader)
+        with lend(choice) as model:
+            yield model
+
+    monkeypatch.setattr(shelf, "lend", slowly)
+    with lend():
+        assert list(tab.on_map(reader, HERE, *form)) == []

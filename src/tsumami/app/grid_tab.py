@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -65,6 +66,7 @@ class GridTab:
     microscope: MicroscopeTab
     n_ctx: int
     _works: Kept[GridWork] = field(default_factory=Kept)
+    _stops: Kept[threading.Event] = field(default_factory=Kept)  # set by who stops while the model still loads
 
     # --- layout ---
 
@@ -172,10 +174,13 @@ class GridTab:
         wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
+            stop = threading.Event()
+            self._stops.put(request, stop)
             with self.shelf.lend(choice) as model:
                 begin = model.prompt(prompt) if as_chat and prompt else model.as_prompt(prompt or "")
                 plan = grid_form.plan(self.texts, wishes, begin, base, model.n_ctx)
-                yield from self._growing(request, GridWork(plan, model, choice))
+                if not stop.is_set():
+                    yield from self._growing(request, GridWork(plan, model, choice))
         except TsumamiError as error:
             self._tell(error)
             yield gr.skip()
@@ -202,7 +207,9 @@ class GridTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
-        work = self._works.get(request)
+        stop, work = self._stops.get(request), self._works.get(request)
+        if stop is not None:
+            stop.set()
         if work is not None:
             work.cancel()
 
@@ -210,6 +217,7 @@ class GridTab:
         """The page was closed."""
         self.on_stop(request)
         self._works.forget(request)
+        self._stops.forget(request)
 
     # --- from a cell to elsewhere ---
 

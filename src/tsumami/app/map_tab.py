@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -86,6 +87,7 @@ class MapTab:
     shelf: Shelf
     microscope: MicroscopeTab
     _works: Kept[MapWork] = field(default_factory=Kept)
+    _stops: Kept[threading.Event] = field(default_factory=Kept)  # set by who stops while the model still loads
 
     # --- layout ---
 
@@ -194,10 +196,13 @@ class MapTab:
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
             settings = base.replace(seed=whole(self.texts, "map.seed", seed, 0, highest("seed")))
+            stop = threading.Event()
+            self._stops.put(request, stop)
             with self.shelf.lend(choice) as model:
                 begin = model.prompt(prompt) if as_chat and prompt else model.as_prompt(prompt or "")
                 mapping = Mapping(model, begin, knob, *self._range(low, high), settings)
-                yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
+                if not stop.is_set():
+                    yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
         except TsumamiError as error:
             self._tell(error)
             yield gr.skip()
@@ -237,7 +242,9 @@ class MapTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
-        work = self._works.get(request)
+        stop, work = self._stops.get(request), self._works.get(request)
+        if stop is not None:
+            stop.set()
         if work is not None:
             work.cancel()
 
@@ -245,6 +252,7 @@ class MapTab:
         """The page was closed."""
         self.on_stop(request)
         self._works.forget(request)
+        self._stops.forget(request)
 
     def _further(
         self,
