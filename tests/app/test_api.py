@@ -207,7 +207,7 @@ def test_the_root_and_both_languages_answer_alike(
 
 
 def test_an_error_is_in_the_language_of_the_address(server: Server, connect: Callable[..., Client]) -> None:
-    with pytest.raises(AppError, match=r"つまみの値が使えません。top_p = 2\.0: needs 0 to 1"):
+    with pytest.raises(AppError, match=r"つまみの値が使えません。top_p は 2\.0 ですが、使えるのは 0 以上 1 以下です"):
         connect(server.url + "ja/").predict(PROMPT, {"top_p": 2}, api_name="/run")
 
 

@@ -222,9 +222,9 @@ def test_every_error_has_words_and_keeps_its_details(texts: Texts) -> None:
     ("contents", "said"),
     [
         ({"temperature": -1}, "つまみの値が使えません。temperature は -1.0 ですが、使えるのは 0、または"),
-        ({"top_p": 1.5}, "top_p は 1.5 ですが、使えるのは 0 以上 1 以下 です。"),
+        ({"top_p": 1.5}, "top_p は 1.5 ですが、使えるのは 0 以上 1 以下です。"),
         ({"top_k": 2.5}, "top_k は 2.5 ですが、"),
-        ({"mirostat_mode": 7}, "mirostat_mode は 7 ですが、使えるのは 0, 1, 2 のどれか です。"),
+        ({"mirostat_mode": 7}, "mirostat_mode は 7 ですが、使えるのは 0, 1, 2 のどれかです。"),
         ({"seed": ""}, "seed に値がありません。"),
         ({"logit_bias": "3=nan"}, "logit_bias[3] = nan"),
         ({"logit_bias": "nonsense"}, "logit_bias は 'nonsense' ですが、"),
