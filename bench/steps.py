@@ -11,8 +11,8 @@ of environment costs is then in the ratio, too.
 llama-cpp-python: `create_completion(stream=True, logprobs=10)` with the same prompt and knobs, which is what its users
 do to see probabilities; it has the library's own environment and kernels.
 
-The last row repeats ours after the cache has been filled with other texts, because attention has to step over their
-cells.
+All begin with an empty cache, as the bare loop always does. The last row repeats ours after the cache has been filled
+with other texts, because attention has to step over their cells.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def measure(options: Options) -> list[Table]:
         ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
         prompt = ours.ask("tokenize", text=PROMPT)
         seed, tokens = _long_run(ours, prompt, options.tokens)
+        ours.ask("forget")
         facts = ours.facts
         bare = stack.enter_context(
             Worker("bare", environment=facts["environment"], path=facts["path"], options=facts["options"])
