@@ -18,7 +18,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app import inside_link, knob_panel, model_bar, view
+from tsumami.app import downloads, inside_link, knob_panel, model_bar, view
 from tsumami.app.conversation import Conversation, outlook
 from tsumami.app.interval_bars import IntervalBars
 from tsumami.app.positions import Positions
@@ -34,9 +34,6 @@ _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser'
 # The browser keeps the conversation under this key. The "secret" only has to stay the same: nothing is hidden from the
 # person whose browser it is.
 _STORAGE_KEY: Final = "tsumami-conversation"
-# A download button gives out the file that it had before the click. So a plain button has the file made, and then this
-# presses the download button that stands hidden beside it.
-_DOWNLOAD: Final = "() => setTimeout(() => document.querySelector('{0}, {0} a, {0} button').click(), 100)"
 
 
 @dataclass(slots=True)
@@ -145,7 +142,7 @@ class ChatTab:
         self.undo.click(self.on_undo, [self.store], out, **private)
         gr.on([self.clear.click, self.chat.clear], self.on_clear, None, out, **private)
         made = self.receipt.click(self.on_receipt, [self.store], [self.receipt_file], **private)
-        made.success(None, js=_DOWNLOAD.format("#receipt-file"), **private)
+        made.success(None, js=downloads.pressed("receipt-file"), **private)
         blocks.load(self.on_load, [self.store], [self.chat], **at_once)
         blocks.unload(self.on_unload)
         ahead: dict[str, Any] = {**at_once, "trigger_mode": "always_last"}
@@ -177,7 +174,7 @@ class ChatTab:
         panel.neutral.click(self.on_neutral, [self.bar.choice, *panel.inputs], panel.inputs, **at_once)
         panel.defaults.click(self.on_defaults, [self.bar.choice], panel.inputs, **at_once)
         made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **private)
-        made.success(None, js=_DOWNLOAD.format("#saved-settings"), **private)
+        made.success(None, js=downloads.pressed("saved-settings"), **private)
         panel.load.upload(self.on_load_settings, [self.bar.choice, panel.load], panel.inputs, **private)
 
     # --- handlers: talking ---

@@ -15,7 +15,7 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app import compare_view, knob_panel, lanes
+from tsumami.app import compare_view, knob_panel, lanes, prompt_form
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.kept import Kept
 from tsumami.app.shelf import Choice, Shelf
@@ -44,17 +44,9 @@ class CompareTab:
         with gr.Column(elem_id="compare"):
             with gr.Row(elem_classes="split", equal_height=False):
                 with gr.Column(scale=3, min_width=300):
-                    prompt = gr.Textbox(
-                        texts("compare.example"), label=texts("compare.prompt"), lines=2, max_lines=6,
-                        elem_id="compare-prompt",
-                    )  # fmt: skip
+                    prompt = prompt_form.box(texts, "compare", "compare.prompt")
                     with gr.Row(elem_classes="tight"):
-                        as_chat = gr.Checkbox(
-                            value=True, label=texts("next.chat"), container=False, min_width=160, elem_id="compare-chat"
-                        )
-                        own = gr.Checkbox(
-                            label=texts("compare.own"), container=False, min_width=160, elem_id="compare-own"
-                        )
+                        as_chat, own = prompt_form.switches(texts, "compare")
                     with gr.Row(elem_classes="tight"):
                         seed = gr.Number(0, label="seed", precision=0, minimum=-1, min_width=90, elem_id="compare-seed")
                         most = gr.Number(
@@ -176,6 +168,5 @@ def _plans(
     made = []
     for lane in asked:
         text = prompt if lane.prompt is None else lane.prompt
-        tokens = model.prompt(text) if as_chat and text else model.as_prompt(text)
-        made.append(LanePlan(tokens, base.replace(**lane.knobs)))
+        made.append(LanePlan(prompt_form.asked(model, text, as_chat=as_chat), base.replace(**lane.knobs)))
     return made

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tsumami.app.knob_words import allowed
+from tsumami.app.number_boxes import highest, whole
 from tsumami.app.texts import Texts
 from tsumami.errors import SettingsError
 from tsumami.explain.grid_plan import GridPlan, plan_grid
@@ -118,22 +119,3 @@ def plan(texts: Texts, wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: in
     base = base.replace(seed=first, max_tokens=int(wishes.tokens or 0))
     vary: Mapping[str, Sequence[Any]] = axes(texts, wishes.vary)
     return plan_grid([prompt], base, vary=vary, seeds=range(first, first + seeds))
-
-
-def whole(texts: Texts, label: str, number: float | None, least: int, most: int) -> int:
-    """The whole number in the box whose label has the key `label`.
-
-    Raises:
-        SettingsError: the box is empty, or holds something else; in the page's language.
-    """
-    if number is None or not least <= number <= most or number != int(number):
-        shown = texts("grid.empty") if number is None else f"{number:.15g}"
-        raise SettingsError(texts("grid.whole", name=texts(label), value=shown, least=least, most=most))
-    return int(number)
-
-
-def highest(name: str) -> int:
-    """The highest value of a knob that has one."""
-    high = KNOBS[name].high
-    assert high is not None
-    return int(high)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -18,14 +17,14 @@ from typing import Any, Final
 
 import gradio as gr
 
-from tsumami.app import compare_view, grid_form, grid_view, knob_panel
+from tsumami.app import compare_view, downloads, grid_form, grid_view, knob_panel, prompt_form
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.grid_form import VARIED_KNOBS, Wishes
 from tsumami.app.grid_work import GridWork, Sight
-from tsumami.app.kept import Kept
 from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
+from tsumami.app.under_way import UnderWay
 from tsumami.errors import TsumamiError
 from tsumami.explain.grid import Grid
 from tsumami.knobs import KNOBS
@@ -35,9 +34,6 @@ _KNOBS: Final = ("temperature", "top_p")
 _VALUES: Final = ("0:2:0.5", "0.5,0.8,0.95")
 _TOKENS: Final = 32
 _SEEDS: Final = 1
-_DOWNLOAD: Final = (
-    "() => setTimeout(() => document.querySelector('#grid-file, #grid-file a, #grid-file button').click(), 100)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,7 @@ class GridTab:
     shelf: Shelf
     microscope: MicroscopeTab
     n_ctx: int
-    _works: Kept[GridWork] = field(default_factory=Kept)
-    _stops: Kept[threading.Event] = field(default_factory=Kept)  # set by who stops while the model still loads
+    _works: UnderWay[GridWork] = field(default_factory=UnderWay)
 
     # --- layout ---
 
@@ -102,20 +97,15 @@ class GridTab:
         opened = view.expand(self.on_inside, [choice], [tabs], **quick)
         opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
         made = view.download(self.on_file, None, [file], **quick)
-        made.success(None, js=_DOWNLOAD, **quick)
+        made.success(None, js=downloads.pressed("grid-file"), **quick)
         blocks.unload(self.on_gone)
 
     def _form(self) -> _Form:
         texts = self.texts
         with gr.Column(scale=2, min_width=300):
-            prompt = gr.Textbox(
-                texts("compare.example"), label=texts("map.prompt"), lines=2, max_lines=6, elem_id="grid-prompt"
-            )
+            prompt = prompt_form.box(texts, "grid", "map.prompt")
             with gr.Row(elem_classes="tight"):
-                as_chat = gr.Checkbox(
-                    value=True, label=texts("next.chat"), container=False, min_width=160, elem_id="grid-chat"
-                )
-                own = gr.Checkbox(label=texts("compare.own"), container=False, min_width=160, elem_id="grid-own")
+                as_chat, own = prompt_form.switches(texts, "grid")
             with gr.Row(elem_classes="tight"):
                 numbers = [self._number(name, value) for name, value in _numbers().items()]
         with gr.Column(scale=3, min_width=300):
@@ -174,25 +164,17 @@ class GridTab:
         wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
-            stop = threading.Event()
-            self._stops.put(request, stop)
+            stop = self._works.asked(request)
             with self.shelf.lend(choice) as model:
-                begin = model.prompt(prompt) if as_chat and prompt else model.as_prompt(prompt or "")
+                begin = prompt_form.asked(model, prompt, as_chat=as_chat)
                 plan = grid_form.plan(self.texts, wishes, begin, base, model.n_ctx)
                 if not stop.is_set():
-                    yield from self._growing(request, GridWork(plan, model, choice))
+                    work = GridWork(plan, model, choice)
+                    for sight in self._works.growing(request, work, work.grow()):
+                        yield self._drawn(work, sight)
         except TsumamiError as error:
             self._tell(error)
             yield gr.skip()
-
-    def _growing(self, request: gr.Request, work: GridWork) -> Iterator[Any]:
-        before = self._works.put(request, work)
-        if before is not None:
-            before.drop()
-        for sight in work.grow():
-            if work.dropped:
-                return
-            yield self._drawn(work, sight)
 
     def _drawn(self, work: GridWork, sight: Sight | None = None, *, pair: tuple[int, str] | None = None) -> str:
         """A grid as the component's value; `pair`: number of a cell, and HTML of it beside the chosen one."""
@@ -207,17 +189,11 @@ class GridTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
-        stop, work = self._stops.get(request), self._works.get(request)
-        if stop is not None:
-            stop.set()
-        if work is not None:
-            work.cancel()
+        self._works.stop(request)
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self.on_stop(request)
-        self._works.forget(request)
-        self._stops.forget(request)
+        self._works.gone(request)
 
     # --- from a cell to elsewhere ---
 

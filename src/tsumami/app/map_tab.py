@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -18,15 +17,15 @@ from typing import Any, Final
 
 import gradio as gr
 
-from tsumami.app import knob_panel
+from tsumami.app import downloads, knob_panel, prompt_form
 from tsumami.app.chat_tab import ChatTab
-from tsumami.app.grid_form import highest, whole
-from tsumami.app.kept import Kept
 from tsumami.app.knob_board import given
 from tsumami.app.map_work import MapWork, Sight
 from tsumami.app.microscope_tab import MicroscopeTab
+from tsumami.app.number_boxes import highest, whole
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
+from tsumami.app.under_way import UnderWay
 from tsumami.charts.icicle_cells import handy
 from tsumami.charts.icicle_page import icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton
 from tsumami.charts.words import word
@@ -59,9 +58,6 @@ element.addEventListener('click', event => {
 watch(['value'], show);
 show();
 """
-_DOWNLOAD: Final = (
-    "() => setTimeout(() => document.querySelector('#map-file, #map-file a, #map-file button').click(), 100)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +82,7 @@ class MapTab:
     texts: Texts
     shelf: Shelf
     microscope: MicroscopeTab
-    _works: Kept[MapWork] = field(default_factory=Kept)
-    _stops: Kept[threading.Event] = field(default_factory=Kept)  # set by who stops while the model still loads
+    _works: UnderWay[MapWork] = field(default_factory=UnderWay)
 
     # --- layout ---
 
@@ -124,20 +119,15 @@ class MapTab:
         opened = view.expand(self.on_inside, [choice], [tabs], **quick)
         opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
         made = view.download(self.on_file, None, [file], **quick)
-        made.success(None, js=_DOWNLOAD, **quick)
+        made.success(None, js=downloads.pressed("map-file"), **quick)
         blocks.unload(self.on_gone)
 
     def _form(self) -> _Form:
         texts = self.texts
         with gr.Column(scale=3, min_width=300):
-            prompt = gr.Textbox(
-                texts("compare.example"), label=texts("map.prompt"), lines=2, max_lines=6, elem_id="map-prompt"
-            )
+            prompt = prompt_form.box(texts, "map", "map.prompt")
             with gr.Row(elem_classes="tight"):
-                as_chat = gr.Checkbox(
-                    value=True, label=texts("next.chat"), container=False, min_width=160, elem_id="map-chat"
-                )
-                own = gr.Checkbox(label=texts("compare.own"), container=False, min_width=160, elem_id="map-own")
+                as_chat, own = prompt_form.switches(texts, "map")
                 seed = self._number("seed", 0)
         with gr.Column(scale=2, min_width=300):
             with gr.Row(elem_classes="tight"):
@@ -196,10 +186,9 @@ class MapTab:
         try:
             base = knob_panel.read_panel(knobs) if own else Settings()
             settings = base.replace(seed=whole(self.texts, "map.seed", seed, 0, highest("seed")))
-            stop = threading.Event()
-            self._stops.put(request, stop)
+            stop = self._works.asked(request)
             with self.shelf.lend(choice) as model:
-                begin = model.prompt(prompt) if as_chat and prompt else model.as_prompt(prompt or "")
+                begin = prompt_form.asked(model, prompt, as_chat=as_chat)
                 mapping = Mapping(model, begin, knob, *self._range(low, high), settings)
                 if not stop.is_set():
                     yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
@@ -233,7 +222,7 @@ class MapTab:
 
     def on_back(self, request: gr.Request) -> Any:
         """The map that this one was zoomed out of."""
-        self._drop(request)
+        self._works.drop(request)
         work = self._works.get(request)
         if work is None or work.parent is None:
             return gr.skip()
@@ -242,17 +231,11 @@ class MapTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
-        stop, work = self._stops.get(request), self._works.get(request)
-        if stop is not None:
-            stop.set()
-        if work is not None:
-            work.cancel()
+        self._works.stop(request)
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self.on_stop(request)
-        self._works.forget(request)
-        self._stops.forget(request)
+        self._works.gone(request)
 
     def _further(
         self,
@@ -263,7 +246,7 @@ class MapTab:
         span: tuple[float, float] | None = None,
     ) -> Iterator[Any]:
         """Go on with the session's map, or zoom into it."""
-        self._drop(request)
+        self._works.drop(request)
         work = self._works.get(request)
         if work is None:
             return
@@ -279,12 +262,7 @@ class MapTab:
             "max_tokens": whole(self.texts, "map.tokens", tokens, 1, highest("max_tokens")),
             "leaves": whole(self.texts, "map.leaves", leaves, 1, MOST_LEAVES),
         }
-        before = self._works.put(request, work)
-        if before is not None:
-            before.drop()
-        for sight in work.grow(**budget):
-            if work.dropped:
-                return
+        for sight in self._works.growing(request, work, work.grow(**budget)):
             yield self._drawn(work, sight)
 
     def _drawn(self, work: MapWork, sight: Sight | None) -> str:
@@ -321,11 +299,6 @@ class MapTab:
             gr.Info(self.texts("map.nothing"))
             return None
         return work.found
-
-    def _drop(self, request: gr.Request) -> None:
-        work = self._works.get(request)
-        if work is not None:
-            work.drop()
 
     def _range(self, low: float | None, high: float | None) -> tuple[float, float]:
         if low is None or high is None:

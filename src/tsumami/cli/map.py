@@ -184,9 +184,8 @@ def _facts(found: KnobMap) -> str:
         say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
     ]
     line = " · ".join(parts)
-    if found.flickers:
-        first = found.flickers[0]
-        line += "\n⇅ " + say(first.ja, first.en)
+    if flickers := found.flickers:
+        line += "\n⇅ " + say(flickers[0].ja, flickers[0].en)
     if not found.exact:
         from tsumami.charts.words import word
 

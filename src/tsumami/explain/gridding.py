@@ -11,8 +11,8 @@ seeds, which it does not use; so are prompts with a given beginning of the reply
 
 from __future__ import annotations
 
+import concurrent.futures
 import queue
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +104,6 @@ class Gridding:
         self._walks = [self._walk(number) for number in (range(len(plan)) if numbers is None else numbers)]
         self._measured: dict[tuple[int, tuple[int, ...]], dict[str, float | None]] = {}
         self._done = self._nodes = self._saved = 0
-        self._over = threading.Event()
         self._texts: set[str] = set()
         self._seconds = 0.0
         self._queue: queue.SimpleQueue[_Walk | None] = queue.SimpleQueue()
@@ -119,7 +118,6 @@ class Gridding:
         return _Walk(number, point, chain, Ending(self._backend, prompt.tokens, settings))
 
     def _ended(self, _: object) -> None:
-        self._over.set()
         self._queue.put(None)
 
     # --- in the engine's thread ---
@@ -265,7 +263,7 @@ class Gridding:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, but no longer than so; whether it has come."""
-        return self._over.wait(seconds)
+        return bool(concurrent.futures.wait([self._ticket.future], seconds).done)
 
     def so_far(self) -> list[Cell]:
         """All cells in order as they are by now; may be asked while they are made. What is not finished has its text so
