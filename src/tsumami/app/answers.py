@@ -13,11 +13,10 @@ from typing import Any, Final
 
 import pydantic
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from tsumami.app.conversation import Conversation, Exchange
 from tsumami.app.replying import Growing
+from tsumami.app.uploads import place_for
 from tsumami.engine.catalogue import catalogue
 from tsumami.errors import PromptError, SpeechError
 from tsumami.knobs import KNOBS, Knob
@@ -124,4 +123,6 @@ def speak(text: str, language: str | None, voice: str | None, speed: float, _: o
     if not parts:
         raise SpeechError("there is nothing to say: the text has no words")
     wav = Audio.joined(parts, pause=_PAUSE).to_wav()
-    return FileData(path=save_bytes_to_cache(wav, "speech.wav", get_upload_folder()), mime_type="audio/wav")
+    path = place_for("speech.wav")
+    path.write_bytes(wav)
+    return FileData(path=str(path), mime_type="audio/wav")

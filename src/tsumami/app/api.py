@@ -25,6 +25,7 @@ from gradio.data_classes import FileData
 from gradio.events import api as declare_api
 
 from tsumami.app import answers, looking_answers
+from tsumami.app.callers import naming
 from tsumami.app.calls import ONLY, Call, Calls
 from tsumami.app.conversation import Conversation
 from tsumami.app.listening import everybodys_ears
@@ -39,7 +40,10 @@ from tsumami.runs import Run
 from tsumami.settings import Settings
 from tsumami.speech import Heard
 
-_MODEL: Final = "Name of a model as `models` lists them, a path, or owner/repo:file.gguf; default: the server's own"
+_MODEL: Final = (
+    "Name of a model as `models` lists them, or owner/repo:file.gguf; at the server's own machine also a path; "
+    "default: the server's own"
+)
 _PARAMETERS: Final = {
     "prompt": "The text to complete, sent to the model as it is",
     "settings": 'Knob names and values, such as {"temperature": 0.3, "seed": 1}; the rest have their defaults',
@@ -385,15 +389,21 @@ class Endpoints:
         except TsumamiError as error:
             raise gr.Error(self.texts.error(error), print_exception=False) from error
 
-    def _lend(self, name: str | None) -> contextlib.AbstractContextManager[Model]:
+    @contextlib.contextmanager
+    def _lend(self, name: str | None, call: Call) -> Iterator[Model]:
         default = self.shelf.default
-        if not name or name == default.name:
-            return self.shelf.lend()
-        return self.shelf.lend(Choice(name, replace(default.options, n_ctx=None, n_cells=None)))
+        with contextlib.ExitStack() as stack:
+            if not name or name == default.name:
+                model = stack.enter_context(self.shelf.lend())
+            else:
+                choice = Choice(name, replace(default.options, n_ctx=None, n_cells=None))
+                with naming(name, call.at_home):
+                    model = stack.enter_context(self.shelf.lend(choice))
+            yield model
 
     def _run(self, prompt: str, settings: dict[str, Any] | None, name: str | None, call: Call) -> dict[str, Any]:
         made = Settings.from_mapping(settings or {})
-        with self._lend(name) as model, model.stream(prompt, made) as stream:
+        with self._lend(name, call) as model, model.stream(prompt, made) as stream:
             call.begin(ONLY, stream)
             return answers.run_json(stream.run)
 
@@ -406,7 +416,7 @@ class Endpoints:
         name: str | None,
         call: Call | None = None,
     ) -> Iterator[Growing]:
-        with self.calls.of(request) as own, self._lend(name) as model:
+        with self.calls.of(request) as own, self._lend(name, call or own) as model:
             yield from reply(model, conversation, settings, sending, sessions=call or own, session=ONLY)
 
     def _conversation(
@@ -434,9 +444,9 @@ class Endpoints:
         return answers.answer(last)
 
     def _tokenize(
-        self, text: str, add_special: bool, parse_special: bool, name: str | None, _: Call
+        self, text: str, add_special: bool, parse_special: bool, name: str | None, call: Call
     ) -> list[dict[str, Any]]:
-        with self._lend(name) as model:
+        with self._lend(name, call) as model:
             ids = model.tokenize(text, add_special=add_special, parse_special=parse_special)
             pieces = [model.tokenizer.piece(token) for token in ids]
         return [
@@ -444,8 +454,8 @@ class Endpoints:
             for token, piece in zip(ids, pieces, strict=True)
         ]
 
-    def _model(self, name: str | None, _: Call) -> dict[str, Any]:
-        with self._lend(name) as model:
+    def _model(self, name: str | None, call: Call) -> dict[str, Any]:
+        with self._lend(name, call) as model:
             return {
                 "name": model.name,
                 "n_ctx": model.n_ctx,
@@ -460,23 +470,23 @@ class Endpoints:
         """A function of looking_answers, with the model."""
         return await self._with_call(request, functools.partial(self._look, name, work, given))
 
-    def _look(self, name: str | None, work: Callable[..., _T], given: tuple[Any, ...], _: Call) -> _T:
-        with self._lend(name) as model:
+    def _look(self, name: str | None, work: Callable[..., _T], given: tuple[Any, ...], call: Call) -> _T:
+        with self._lend(name, call) as model:
             return work(model, *given)
 
     def _compare(
         self, prompt: str, lanes: list[dict[str, Any]], settings: dict[str, Any] | None, name: str | None, call: Call
     ) -> dict[str, Any]:
         with (
-            self._lend(name) as model,
+            self._lend(name, call) as model,
             Comparing(model, looking_answers.plans(model, prompt, lanes, settings)) as comparing,
         ):
             call.begin(ONLY, comparing)
             return looking_answers.comparison(comparing)
 
-    def _verify(self, run: dict[str, Any], name: str | None, _: Call) -> dict[str, Any]:
+    def _verify(self, run: dict[str, Any], name: str | None, call: Call) -> dict[str, Any]:
         original = Run.from_json(json.dumps(run))
-        with self._lend(name) as model:
+        with self._lend(name, call) as model:
             found = model.verify(original)
         return {
             "same": found.same,

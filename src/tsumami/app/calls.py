@@ -12,6 +12,7 @@ from typing import Final
 
 import gradio as gr
 
+from tsumami.app.callers import at_home
 from tsumami.app.replying import Sessions, UnderWay
 
 ONLY: Final = "the only stream of a call"
@@ -19,10 +20,13 @@ ONLY: Final = "the only stream of a call"
 
 
 class Call(Sessions):
-    """One call of an endpoint: it knows the stream that it waits for, and ends it once nobody wants the result."""
+    """One call of an endpoint: it knows the stream that it waits for, and ends it once nobody wants the result; and
+    whether its caller is at home (callers.py).
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_home: bool = False) -> None:
         super().__init__()
+        self.at_home = at_home
         self._unwanted = False
 
     def begin(self, session: str, stream: UnderWay) -> None:
@@ -47,7 +51,7 @@ class Calls:
     @contextlib.contextmanager
     def of(self, request: gr.Request) -> Iterator[Call]:
         """A call of this client, for as long as the block lasts."""
-        client, call = str(request.session_hash), Call()
+        client, call = str(request.session_hash), Call(at_home=at_home(request))
         with self._lock:
             self._under_way.setdefault(client, set()).add(call)
         try:

@@ -7,12 +7,10 @@ through every handler as a value; whatever fails becomes a message in the page a
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
@@ -26,6 +24,7 @@ from tsumami.app.replying import Sessions, reply
 from tsumami.app.shelf import Shelf
 from tsumami.app.speaking import speaking
 from tsumami.app.texts import Texts
+from tsumami.app.uploads import place_for
 from tsumami.app.voice_row import VoiceRow
 from tsumami.errors import TsumamiError
 from tsumami.settings import Settings
@@ -330,7 +329,7 @@ class ChatTab:
         if facts is None:
             gr.Info(self.texts("chat.no_receipt"))
             return None
-        path = Path(tempfile.mkdtemp(prefix="tsumami-")) / "receipt.json"
+        path = place_for("receipt.json")
         path.write_text(json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n", "utf-8")
         return str(path)
 

@@ -7,12 +7,10 @@ What is drawn is grid.js's; handlers unpack, call one function, and show what it
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
-from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
@@ -25,6 +23,7 @@ from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
 from tsumami.app.under_way import UnderWay
+from tsumami.app.uploads import place_for
 from tsumami.errors import TsumamiError
 from tsumami.explain.grid import Grid
 from tsumami.knobs import KNOBS
@@ -250,7 +249,7 @@ class GridTab:
         work, found = self._works.get(request), self._found(request)
         if work is None or found is None:
             return None
-        path = Path(tempfile.mkdtemp(prefix="tsumami-")) / f"grid.{event.kind}"
+        path = place_for(f"grid.{event.kind}")
         match str(event.kind):
             case "csv":
                 path.write_text(found.to_csv(found.cells[work.beside]), "utf-8")

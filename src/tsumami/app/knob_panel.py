@@ -8,7 +8,6 @@ says why; it stays movable, because moving another knob may wake it.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from tsumami.app import chain_view
 from tsumami.app.knob_values import contents_of, settings_of
 from tsumami.app.knob_words import allowed
 from tsumami.app.texts import Texts
+from tsumami.app.uploads import place_for
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.presets import PRESETS
@@ -180,8 +180,7 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
 
 def to_file(settings: Settings) -> str:
     """Write settings to a file for download; returns its path."""
-    folder = Path(tempfile.mkdtemp(prefix="tsumami-"))
-    path = folder / "settings.json"
+    path = place_for("settings.json")
     path.write_text(json.dumps(settings.to_dict(), ensure_ascii=False, indent=1) + "\n", "utf-8")
     return str(path)
 
@@ -195,7 +194,8 @@ def from_file(path: str) -> Settings:
     try:
         data = json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{Path(path).name} is not a settings file: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error  # the whole of an OSError tells the path
+        raise SettingsError(f"{Path(path).name} is not a settings file: {why}") from error
     if isinstance(data, dict) and isinstance(data.get("receipt"), dict):
         data = data["receipt"].get("settings")
     if not isinstance(data, dict):

@@ -113,9 +113,8 @@ def _refusing(recording: Path) -> Iterator[None]:
     try:
         yield
     except (broken, OSError, ValueError, IndexError) as error:
-        raise SpeechError(
-            f"{recording.name} cannot be read as sound ({error}). Record again, or save as WAV."
-        ) from error
+        why = getattr(error, "strerror", None) or type(error).__name__  # the whole of an error may tell the path
+        raise SpeechError(f"{recording.name} cannot be read as sound ({why}). Record again, or save as WAV.") from error
 
 
 def stand_back(niceness: int) -> None:

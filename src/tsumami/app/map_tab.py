@@ -8,11 +8,9 @@ function, and show what it gave.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
@@ -26,6 +24,7 @@ from tsumami.app.number_boxes import highest, whole
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
 from tsumami.app.under_way import UnderWay
+from tsumami.app.uploads import place_for
 from tsumami.charts.icicle_cells import handy
 from tsumami.charts.icicle_page import icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton
 from tsumami.charts.words import word
@@ -342,7 +341,7 @@ class MapTab:
         found = self._found(request)
         if found is None:
             return None
-        path = Path(tempfile.mkdtemp(prefix="tsumami-")) / f"{found.knob}.{event.kind}"
+        path = place_for(f"{found.knob}.{event.kind}")
         path.write_text(self._written(found, str(event.kind)), "utf-8")
         return str(path)
 

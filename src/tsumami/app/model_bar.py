@@ -12,7 +12,7 @@ from gradio.components import Component
 from tsumami.app.replying import Sending
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.engine.catalogue import catalogue
+from tsumami.engine.catalogue import catalogue, is_name
 from tsumami.engine.loading import EngineOptions
 
 _OWN_TEMPLATE: Final = "auto"
@@ -167,11 +167,14 @@ def kept_choice(kept: Any) -> Choice | None:
     return None
 
 
-def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None) -> Reopened:
+def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, home: bool = True) -> Reopened:
     """What the bar shows when the page is opened: the model that the browser has kept, if it is still loaded. If not,
-    it stands in the form and one press loads it: nobody waits for a model when opening a page.
+    it stands in the form and one press loads it: nobody waits for a model when opening a page. Who is not at home
+    learns nothing of paths, not even which one is loaded.
     """
     before = kept_choice(kept)
+    if before is not None and not home and not is_name(before.name):
+        before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
     with shelf.lend(choice) as model:
         line, most = describe(texts, model), max(model.n_ctx - 256, 1)

@@ -25,6 +25,7 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app import api, model_bar, reference_tab
+from tsumami.app.callers import at_home, naming
 from tsumami.app.chat_tab import ChatTab
 from tsumami.app.compare_tab import CompareTab
 from tsumami.app.grid_tab import GridTab
@@ -93,10 +94,12 @@ def _wire_model(tab: ChatTab) -> None:
         n_ctx: float | None,
         fast: bool,
         wanted: float | None,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
     ) -> Iterator[Any]:
         try:
-            choice, line, reach = model_bar.load_model(texts, shelf, name, n_ctx, fast, progress)
+            with naming(name, at_home(request)):
+                choice, line, reach = model_bar.load_model(texts, shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             gr.Warning(texts.error(error), title=texts("error.title"))
             yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip(), gr.skip()
@@ -104,8 +107,8 @@ def _wire_model(tab: ChatTab) -> None:
         most = max(reach - 256, 1)
         yield choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), model_bar.to_keep(choice)
 
-    def on_open(kept: Any, wanted: float | None) -> model_bar.Reopened:
-        return model_bar.reopened(texts, shelf, kept, wanted)
+    def on_open(kept: Any, wanted: float | None, request: gr.Request) -> model_bar.Reopened:
+        return model_bar.reopened(texts, shelf, kept, wanted, home=at_home(request))
 
     bar.load.click(
         on_load_model,

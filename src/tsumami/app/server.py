@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tsumami.app.gradio_import import import_in_background, not_collecting
+from tsumami.app.own_folder import own_folder
 from tsumami.app.shelf import Choice, Report, Shelf
 from tsumami.app.texts import Language
 from tsumami.errors import SettingsError
@@ -55,7 +56,7 @@ def serve(
     """
     options = options or ServerOptions()
     shelf = Shelf(choice)
-    with _listen(options) as listening:
+    with _listen(options) as listening, own_folder():
         importing = import_in_background("uvicorn", "tsumami.app.site")
         try:
             with shelf.lend(report=report) as model:

@@ -18,7 +18,7 @@ import fastapi
 import gradio as gr
 from starlette.routing import Mount
 
-from tsumami.app import page
+from tsumami.app import page, uploads
 from tsumami.app.assets import asset
 from tsumami.app.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.replying import Sessions
@@ -66,9 +66,10 @@ class Site:
     def build(self, language: Language) -> None:
         """Build the page of a language."""
         app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        blocks = page.build(Texts(language), self._shelf, self._sessions, self._n_ctx)
         gr.mount_gradio_app(
             app,
-            page.build(Texts(language), self._shelf, self._sessions, self._n_ctx),
+            blocks,
             path=f"/{language}",
             auth=self._auth,
             root_path=f"{self._root}/{language}" if self._root else None,
@@ -80,6 +81,7 @@ class Site:
             max_file_size="200mb",
             run_history=False,
         )
+        uploads.guard(blocks)
         self._logins.hold_for(app)
         self._pages[language] = app
 
@@ -95,6 +97,8 @@ class Site:
         answer: fastapi.Response | None = None
         if path in ("", "/"):
             answer = self._redirect(scope, headers)
+        elif below.startswith(uploads.CLOSED):
+            answer = fastapi.Response(status_code=404)
         elif below.startswith(_ASSETS):
             answer = asset(below.removeprefix(_ASSETS), headers.get(b"accept-encoding", ""))
         if answer is not None:

@@ -157,9 +157,10 @@ _FROM_CACHE: Final = ("ハブのキャッシュにあるモデル", "in the hub'
 _HUB_NAME: Final = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+):(?P<filename>[^:]+\.gguf)", re.ASCII | re.IGNORECASE)
 _REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[^:]*)?", re.ASCII)
 _SHARD: Final = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
-_FORMS: Final = (
-    f"accepted are an alias ({', '.join(_KNOWN)}), the path of a GGUF file, or a hub name like owner/repo:file.gguf"
-)
+_ALIASES: Final = f"accepted are an alias ({', '.join(_KNOWN)})"
+_HUB_FORM: Final = "or a hub name like owner/repo:file.gguf"
+_FORMS: Final = f"{_ALIASES}, the path of a GGUF file, {_HUB_FORM}"
+_NAMES: Final = f"{_ALIASES} {_HUB_FORM}; paths can be named only at the machine on which tsumami runs"
 
 
 def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: Progress | None = None) -> ModelFile:
@@ -186,7 +187,7 @@ def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: Progress 
         if match is not None and not _exists(text):
             return _resolve_hub(text, _OnHub(match["repository"], match["filename"]), None, progress)
         if not _looks_like_path(text):
-            raise ModelNotFoundError(_unknown(text))
+            raise ModelNotFoundError(unknown(text))
     path = Path(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser raises for a user it does not know
     _check_path(text, path)
     return _model_file(_shards(path), str(name), "file", None)
@@ -260,13 +261,19 @@ def _looks_like_path(text: str) -> bool:
     return _exists(text) or (named and not _REPOSITORY.fullmatch(text)) or text in (".", "..", "~")
 
 
-def _unknown(text: str) -> str:
+def is_name(text: str) -> bool:
+    """Whether `text` has the form of a name, an alias or one on the hub, and not of a path; looks at no file."""
+    return text.lower() in _KNOWN or _HUB_NAME.fullmatch(text) is not None
+
+
+def unknown(text: str, *, paths: bool = True) -> str:
+    """What to say of a name that leads to no model; looks at no file. paths: whether a path would have done."""
     if _REPOSITORY.fullmatch(text):
         repository = text.partition(":")[0]
         return f"{text!r} names no GGUF file here or on the hub; on the hub name the file too: {repository}:file.gguf"
     near = difflib.get_close_matches(text.lower(), _KNOWN, n=2, cutoff=0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"there is no model {text!r}; {meant}{_FORMS}"
+    return f"there is no model {text!r}; {meant}{_FORMS if paths else _NAMES}"
 
 
 def _check_path(text: str, path: Path) -> None:
