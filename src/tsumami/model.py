@@ -22,14 +22,12 @@ from tsumami.engine.loading import EngineOptions, LoadedModel
 from tsumami.engine.loading import load as load_engine
 from tsumami.engine.sequence import first_outside
 from tsumami.errors import EngineClosedError, PromptError
-from tsumami.explain.comparison import Comparing, Comparison, plan
-from tsumami.explain.grid import Grid
-from tsumami.explain.grid_plan import plan_grid
-from tsumami.explain.gridding import Gridding
-from tsumami.explain.gridding import Progress as GridProgress
-from tsumami.explain.intervals import Interval, intervals
-from tsumami.explain.knob_map import KnobMap
-from tsumami.explain.mapping import Mapping as Mapper
+from tsumami.explore.grids import Grid, Gridding, plan_grid
+from tsumami.explore.grids import Progress as GridProgress
+from tsumami.explore.intervals import Interval, intervals
+from tsumami.explore.lanes import Comparing, Comparison, plan
+from tsumami.explore.maps import KnobMap
+from tsumami.explore.maps import Mapping as Mapper
 from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
