@@ -16,7 +16,6 @@ import ctypes
 import functools
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from tsumami.errors import EngineError, GrammarError, ModelFormatError, OutOfMemoryError
+from tsumami.errors import EngineError, ModelFormatError, OutOfMemoryError
 
 DEFAULT_ENVIRONMENT: Final = {
     # K-quants otherwise take a tiled product from some batch size on, with another rounding.
@@ -224,6 +223,26 @@ class Vocab:
     def eos(self) -> int | None:
         """End-of-sequence token, if the model has one."""
         return _token_or_none(_c.llama_vocab_eos(self.pointer))
+
+
+def constraint_tokenizer(vocab: Vocab) -> Any:
+    """The vocabulary in llguidance's form (an `LLTokenizer`). It takes about half a second.
+
+    A byte 0xff in front, which no text holds, makes a token one that is never read as text: control tokens, and as
+    in llama.cpp's grammars those that begin with a null character. Source: llguidance's own `llguidance/llamacpp.py`.
+    """
+    from llguidance import LLTokenizer
+
+    tokens = range(vocab.n_tokens)
+    pieces = [(token, vocab.piece(token)) for token in tokens]
+    from_llama: Any = LLTokenizer.from_llamacpp  # type: ignore[attr-defined]  # its stubs leave it out
+    return from_llama(
+        tokens=[b"\xff" * (vocab.is_control(token) or piece[:1] == b"\0") + piece for token, piece in pieces],
+        vocab_ptr=vocab.pointer,
+        tokenize_fptr=ctypes.cast(_c.llama_cpp._lib.llama_tokenize, ctypes.c_void_p).value,
+        eos_token=[token for token in tokens if vocab.is_eog(token)],
+        slices=None,
+    )
 
 
 def _token_or_none(token: int) -> int | None:
@@ -601,52 +620,6 @@ def logit_bias(n_vocab: int, biases: Sequence[tuple[int, float]]) -> NativeSampl
     return NativeSampler(_c.llama_sampler_init_logit_bias(n_vocab, len(biases), array))
 
 
-def grammar(vocab: Vocab, gbnf: str) -> NativeSampler:
-    """`llama_sampler_init_grammar` with the root rule `root`; sampling/gbnf.py guards it.
-
-    Raises:
-        GrammarError: llama.cpp's own complaint about the text, word for word.
-    """
-    with _captured_log() as log, _captured_parser() as printed:
-        pointer = _c.llama_sampler_init_grammar(vocab.pointer, gbnf.encode(), b"root")
-    if not pointer:
-        complaint = "".join(printed).removesuffix(f"\n\n{gbnf}\n")
-        raise GrammarError(complaint or log())
-    return NativeSampler(pointer, vocab)
-
-
-_PARSER_MARK: Final = b"error parsing grammar: "
-_stderr_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def _captured_parser() -> Iterator[list[str]]:
-    """Yield a list that holds, after the block, what the grammar parser printed.
-
-    It writes to the process's own stderr, past llama.cpp's log; what others write meanwhile is passed on.
-    """
-    printed: list[str] = []
-    with _stderr_lock, tempfile.TemporaryFile() as file:
-        try:
-            original = os.dup(2)
-        except OSError:  # a process without a stderr
-            yield printed
-            return
-        try:
-            os.dup2(file.fileno(), 2)
-            yield printed
-        finally:
-            os.dup2(original, 2)
-            file.seek(0)
-            foreign, mark, complaint = file.read().partition(_PARSER_MARK)
-            if mark:
-                printed.append(complaint.decode("utf-8", "replace"))
-                foreign = foreign[: foreign.rfind(b"\n") + 1]  # the mark's own line begins with a function's name
-            if foreign:
-                os.write(original, foreign)
-            os.close(original)
-
-
 def dist(seed: int) -> NativeSampler:
     """`llama_sampler_init_dist`."""
     return NativeSampler(_c.llama_sampler_init_dist(seed))
@@ -655,20 +628,6 @@ def dist(seed: int) -> NativeSampler:
 def greedy() -> NativeSampler:
     """`llama_sampler_init_greedy`."""
     return NativeSampler(_c.llama_sampler_init_greedy())
-
-
-def json_schema_to_gbnf(schema: str) -> str:
-    """The GBNF grammar of a JSON schema, by the converter that ships with the binding.
-
-    Raises:
-        GrammarError: the schema is not one that can be turned into a grammar.
-    """
-    from llama_cpp.llama_grammar import json_schema_to_gbnf as convert
-
-    try:
-        return str(convert(schema))
-    except Exception as error:  # the converter raises whatever its own code meets
-        raise GrammarError(f"this JSON schema cannot be turned into a grammar: {error}") from error
 
 
 # --- quantiser ---

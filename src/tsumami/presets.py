@@ -17,7 +17,7 @@ from tsumami.settings import Settings
 
 __all__ = ["KEPT", "PRESETS", "Preset", "get"]
 
-KEPT = ("max_tokens", "stop", "seed", "logit_bias", "grammar", "json_schema", "penalize_prompt")
+KEPT = ("max_tokens", "stop", "seed", "logit_bias", "grammar", "json_schema", "regex", "penalize_prompt")
 """The knobs that a preset leaves alone."""
 
 _WINDOWS = ("repeat_last_n", "dry_penalty_last_n")

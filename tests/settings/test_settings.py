@@ -117,7 +117,7 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
 
 
 HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry")}
-LOOP = {"max_tokens", "stop", "logit_bias", "grammar", "json_schema"}
+LOOP = {"max_tokens", "stop", "logit_bias", "grammar", "json_schema", "regex"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tsumami.knobs import KNOBS, ORDERS, STAGES, Knob
 from tsumami.knobs.values import BIAS_LIMIT, BREAKER_BYTES, FLOAT32_MAX
-from tsumami.settings import Settings
+from tsumami.settings import CONSTRAINTS, Settings
 
 __all__ = ["knob_values", "orders", "settings_strategy"]
 
@@ -19,6 +19,7 @@ _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size
 _SCHEMAS = st.sampled_from(
     ['{"type":"object"}', '{"type":"array","items":{"type":"integer"}}', '{"enum":["はい","いいえ"]}']
 )
+_EXPRESSIONS = st.sampled_from([r"\d{3}", "yes|no", "[a-z]+!?"])
 _GRAMMARS = st.sampled_from(['root ::= "yes" | "no"', "root ::= [0-9]+"])
 
 
@@ -50,6 +51,8 @@ def _others(knob: Knob, *, handy: bool) -> st.SearchStrategy[Any]:
             return _GRAMMARS
         case "schema":
             return _SCHEMAS
+        case "regex":
+            return _EXPRESSIONS
         case "order":
             return orders()
         case _:
@@ -76,7 +79,7 @@ def settings_strategy(
     `handy`: numbers within the sliders' ranges, else anything valid. `grammar`, `contrastive`: may be drawn, too (a
     grammar or a schema; contrastive search). `fixed`: knobs that every drawn Settings has at this value.
     """
-    left_out = {"penalty_alpha", "grammar", "json_schema"} | set(fixed)
+    left_out = {"penalty_alpha", *CONSTRAINTS} | set(fixed)
     optional = {name: knob_values(name, handy=handy) for name in KNOBS if name not in left_out}
     drawn = st.fixed_dictionaries({}, optional=optional)
     if grammar:
@@ -84,6 +87,7 @@ def settings_strategy(
             st.just({}),
             st.fixed_dictionaries({"grammar": _GRAMMARS}),
             st.fixed_dictionaries({"json_schema": _SCHEMAS}),
+            st.fixed_dictionaries({"regex": _EXPRESSIONS}),
         )
         drawn = st.builds(_merged, drawn, extra)
     if contrastive:

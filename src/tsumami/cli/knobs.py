@@ -33,6 +33,7 @@ _METAVARS: Final = {
     "bias": "<ID=BIAS>",
     "grammar": "<TEXT|@FILE>",
     "schema": "<TEXT|@FILE>",
+    "regex": "<TEXT|@FILE>",
     "order": "<ORDER>",
 }
 _SHORT: Final = 64  # tokens of each text of a map or a grid
@@ -48,7 +49,7 @@ def parse(knob: Knob, text: str | list[str]) -> Any:
     Raises:
         SettingsError: the knob cannot have it.
     """
-    if knob.kind in ("grammar", "schema") and isinstance(text, str) and text.startswith("@"):
+    if knob.kind in ("grammar", "schema", "regex") and isinstance(text, str) and text.startswith("@"):
         text = read_text(text[1:], SettingsError)
     return typed(knob, text)
 

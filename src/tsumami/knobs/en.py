@@ -244,16 +244,23 @@ WORDS: dict[str, Words] = {
         "Allows only tokens that fit a grammar written in GBNF.",
         "Sets the logit of every token that cannot come next to −∞. It can hold a reply to yes or no, or to a"
         " fixed format. The form is certain, the content is not. Where the grammar cannot end yet, the end token"
-        " is barred as well, so a reply cut off by max_tokens is incomplete. For JSON, json_schema is easier; the"
-        " two exclude each other.",
+        " is barred as well, so a reply cut off by max_tokens is incomplete. For JSON, json_schema is easier. It"
+        " excludes json_schema and regex.",
     ),
     "json_schema": Words(
         "JSON schema",
         "Makes the reply JSON that fits a schema.",
-        'The schema becomes a GBNF grammar, and tokens that do not fit are barred. {"type": "object"} is enough'
+        'Tokens that do not fit the schema are barred. {"type": "object"} is enough'
         " to always get a JSON object. Properties come in the schema's order. It only enforces the form, so say"
-        " in the prompt, too, what you want. Too small a max_tokens cuts the JSON off. Since it becomes a"
-        " grammar, it excludes the grammar knob.",
+        " in the prompt, too, what you want. Too small a max_tokens cuts the JSON off. A keyword that cannot"
+        " be kept to, such as not or uniqueItems, is refused by name and never ignored. It excludes grammar and regex.",
+    ),
+    "regex": Words(
+        "Regular expression",
+        "Makes the whole reply match a regular expression.",
+        r"Only tokens with which the reply can still come to match are left, such as \d{4}-\d{2}-\d{2} for a date. The"
+        " whole reply has to match, with or without ^ and $. Once it does, the model may end; where it cannot match"
+        " yet, it may not. Look-around and back-references are refused. It excludes grammar and json_schema.",
     ),
     "stop": Words(
         "Stop texts",

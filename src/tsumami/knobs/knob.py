@@ -17,7 +17,7 @@ from tsumami.knobs.orders import check_order
 
 __all__ = ["Kind", "Knob", "Slider"]
 
-Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "order"]
+Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "regex", "order"]
 """How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
 
 
@@ -91,7 +91,7 @@ class Knob:
                 return values.check_texts(self.name, value, self.max_bytes)
             case "bias":
                 return values.check_bias(self.name, value)
-            case "grammar":
+            case "grammar" | "regex":
                 return values.check_grammar(self.name, value)
             case "schema":
                 return values.check_schema(self.name, value)
@@ -126,6 +126,7 @@ _ALLOWED: Mapping[str, str] = {
     "bias": "a mapping from token id to bias",
     "grammar": "the text of a GBNF grammar",
     "schema": "a JSON schema (an object)",
+    "regex": "a regular expression",
     "order": "'classic', 'llama.cpp', or a list of stage names",
 }
 

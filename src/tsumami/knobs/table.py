@@ -581,6 +581,16 @@ _ROWS = (
         },
     ),
     _knob(
+        "regex",
+        "regex",
+        None,
+        "constraint",
+        "grammar",
+        formula=r"l_i' = -\infty \text{ where no match can begin with the reply and } i",
+        paper="llguidance https://github.com/guidance-ai/llguidance",
+        aliases={"vLLM": "structured_outputs.regex"},
+    ),
+    _knob(
         "stop",
         "texts",
         (),

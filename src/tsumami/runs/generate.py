@@ -30,10 +30,10 @@ from tsumami.runs.ending import Ending
 from tsumami.runs.run import Alternative, Receipt, Run, Step, StopReason, Timings
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
+from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Rolls
 from tsumami.sampling.ledger import ContrastiveTerm
 from tsumami.sampling.measure import final_probabilities, measure_raw
-from tsumami.sampling.stages import GrammarStage
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
@@ -169,9 +169,9 @@ def _led(chain: Chain, choice: Choice, token: int) -> Choice:
 
 
 def _permitted(chain: Chain, token: int) -> int:
-    """The token; a grammar that does not allow it could not go on (llama.cpp would end the process)."""
+    """The token; a grammar that does not allow it could not go on."""
     for stage in chain.stages:
-        if isinstance(stage, GrammarStage):
+        if isinstance(stage, ConstraintStage):
             alone = _one_candidate(token)
             stage.apply(alone)
             if alone.data["logit"][0] == -np.inf:

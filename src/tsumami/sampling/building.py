@@ -13,8 +13,8 @@ from typing import Final
 from tsumami import native
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
-from tsumami.sampling.gbnf import grammar_sampler
-from tsumami.sampling.stages import BUILDERS, BiasStage, GrammarStage, IdleStage, Stage, Surroundings
+from tsumami.sampling.constraint import constraint_of, constraint_stage
+from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
 from tsumami.settings import Settings
 
 _ACTIVE_STAGES: Final = {
@@ -53,7 +53,7 @@ def stage_names(settings: Settings) -> tuple[str, ...]:
     """The stages that a chain has. Bias and grammar come before everything else, and only if asked for, as they have no
     neutral form to show; mirostat has an order of its own: penalties, temperature, mirostat.
     """
-    wishes = {"logit_bias": settings.logit_bias, "grammar": settings.json_schema or settings.grammar}
+    wishes = {"logit_bias": settings.logit_bias, "grammar": constraint_of(settings)}
     asked = [name for name, wish in wishes.items() if wish]
     names = settings.chain_order
     if settings.mode == "mirostat":
@@ -84,16 +84,9 @@ def _bias(origin: Origin) -> Stage:
 def _grammar(origin: Origin) -> Stage:
     if origin.vocab is None:
         raise SettingsError("a grammar needs a model's vocabulary; none is at hand here")
-    gbnf = grammar_text(origin.settings)
-    assert gbnf is not None
-    return GrammarStage("grammar", grammar_sampler(origin.vocab, gbnf))
-
-
-def grammar_text(settings: Settings) -> str | None:
-    """The GBNF grammar of the settings, made from the JSON schema if that is what was given."""
-    if settings.json_schema:
-        return native.json_schema_to_gbnf(settings.json_schema)
-    return settings.grammar or None
+    constraint = constraint_of(origin.settings)
+    assert constraint is not None
+    return constraint_stage(origin.vocab, *constraint)
 
 
 def seen(name: str, origin: Origin) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The stages: each takes candidates and hands on fewer or reweighted ones.
 
 Guarantee: wherever llama.cpp has a sampler, the stage *is* that sampler, working in place on the same memory; ours are
-only tail-free sampling, which llama.cpp removed, and the clean-up after a grammar. A stage that does nothing under the
+only tail-free sampling, which llama.cpp removed, and constraints (constraint.py). A stage that does nothing under the
 given settings is still there, as a visible no-op that says why (`idle`).
 
 The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
@@ -120,22 +120,6 @@ class IdleStage:
 
     def clone(self) -> IdleStage:
         return self
-
-
-class GrammarStage(NativeStage):
-    """The native grammar, then the forbidden candidates (-inf) are taken out.
-
-    Taking them out keeps `typical` usable: a probability of 0 makes its entropy NaN and its cut arbitrary.
-    """
-
-    def apply(self, candidates: Candidates) -> None:
-        super().apply(candidates)
-        allowed = candidates.data["logit"] > -np.inf
-        if not allowed.all() and allowed.any():
-            candidates.keep(allowed, is_sorted=candidates.sorted)
-
-    def clone(self) -> GrammarStage:
-        return GrammarStage(self.name, self._sampler.clone())
 
 
 class BiasStage(LocalStage):

@@ -12,8 +12,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from tsumami import constraints
 from tsumami.errors import SettingsError
 from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP, ORDERS, STAGES, Bias, default, get
 from tsumami.knobs.orders import resolve
@@ -21,7 +22,10 @@ from tsumami.knobs.orders import resolve
 if TYPE_CHECKING:
     from tsumami.settings.idle import IdleReason
 
-__all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "Mode", "Settings"]
+__all__ = ["CLASSIC", "CONSTRAINTS", "LLAMA_CPP", "ORDERS", "STAGES", "Mode", "Settings"]
+
+#: The knobs that say what the reply has to be; one at most.
+CONSTRAINTS: Final = ("grammar", "json_schema", "regex")
 
 Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
 """How the next token is chosen; see `Settings.mode`."""
@@ -31,7 +35,7 @@ Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
 class Settings:
     """All knob values. What each means, its range and its default: `tsumami.knobs.KNOBS`.
 
-    Raises SettingsError (GrammarError for a schema that is not JSON) when a value, or a pair of values, cannot work.
+    Raises SettingsError (GrammarError for a grammar, schema or expression) when a value, or a pair, cannot work.
     """
 
     max_tokens: int = default("max_tokens")
@@ -65,6 +69,7 @@ class Settings:
     logit_bias: tuple[Bias, ...] = default("logit_bias")
     grammar: str | None = default("grammar")
     json_schema: str | None = default("json_schema")
+    regex: str | None = default("regex")
     stop: tuple[str, ...] = default("stop")
     samplers: str | tuple[str, ...] = default("samplers")
 
@@ -75,8 +80,11 @@ class Settings:
 
     def _check_pairs(self) -> None:
         """Refuse what is fine alone and cannot work together."""
-        if self.grammar is not None and self.json_schema is not None:
-            raise SettingsError("grammar and json_schema exclude each other (a schema becomes a grammar); keep one")
+        wanted = [name for name in CONSTRAINTS if getattr(self, name) is not None]
+        if len(wanted) > 1:
+            raise SettingsError(f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one")
+        for name in wanted:
+            constraints.check(name, getattr(self, name))
         if self.penalty_alpha > 0 and self.top_k < 2:
             raise SettingsError(
                 f"penalty_alpha = {self.penalty_alpha}: contrastive search compares the top_k best tokens, so top_k"

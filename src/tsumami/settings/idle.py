@@ -33,7 +33,7 @@ _Finding = tuple[Iterable[str], IdleReason]
 
 _PENALTIES = ("frequency_penalty", "presence_penalty", "repeat_penalty")
 _MIROSTAT = ("mirostat_mode", "mirostat_tau", "mirostat_eta")
-_ALWAYS_ACT = ("max_tokens", "stop", "logit_bias", "grammar", "json_schema")
+_ALWAYS_ACT = ("max_tokens", "stop", "logit_bias", "grammar", "json_schema", "regex")
 _HISTORY_STAGES = ("penalties", "dry")
 _CAN_DROP_THE_BEST = ("typ_p", "xtc")
 
@@ -150,10 +150,9 @@ def _singles(settings: Settings) -> Iterator[_Finding]:
         yield ("dynatemp_exponent",), _DYNATEMP_OFF
     if settings.top_k < 2:
         yield ("penalty_alpha",), _ALPHA_NEEDS_K
-    if settings.grammar is not None:
-        yield ("json_schema",), _GRAMMAR_SET
-    if settings.json_schema is not None:
-        yield ("grammar",), _SCHEMA_SET
+    for name, reason in _CONSTRAINT_SET.items():
+        if getattr(settings, name) is not None:
+            yield tuple(other for other in _CONSTRAINT_SET if other != name), reason
 
 
 def _min_keep(settings: Settings) -> Iterator[_Finding]:
@@ -255,16 +254,14 @@ _ALPHA_NEEDS_K = IdleReason(
     "コントラスティブサーチは上位 top_k 個を比べる方法なので、top_k を 2 以上にすると使えます。",
     "Contrastive search compares the top_k best tokens: set top_k to 2 or more to use it.",
 )
-_GRAMMAR_SET = IdleReason(
-    ("grammar",),
-    "grammar が設定されています。JSON スキーマも文法に変換されるため、同時に使えるのはどちらか一方です。",
-    "A grammar is set; a JSON schema becomes a grammar too, so only one of them can be used.",
-)
-_SCHEMA_SET = IdleReason(
-    ("json_schema",),
-    "json_schema が設定されています。JSON スキーマも文法に変換されるため、同時に使えるのはどちらか一方です。",
-    "A JSON schema is set; it becomes a grammar, so only one of them can be used.",
-)
+_CONSTRAINT_SET = {
+    name: IdleReason(
+        (name,),
+        f"{name} が設定されています。grammar、json_schema、regex は同時に使えません。どれか一つにしてください。",
+        f"{name} is set; grammar, json_schema and regex are three ways to say one thing, so only one can be used.",
+    )
+    for name in ("grammar", "json_schema", "regex")
+}
 _NOTHING_TO_KEEP = IdleReason(
     ("tfs_z", "typical_p", "top_p", "min_p", "xtc_probability"),
     "min_keep を参照する絞り込み（tfs_z、typical_p、top_p、min_p、XTC）がどれも働いていません。",

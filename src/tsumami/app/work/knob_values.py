@@ -24,7 +24,7 @@ def shown(knob: Knob, value: Any) -> Any:
             return "\n".join(map(_escape, value))
         case "bias":
             return "\n".join(f"{token}={bias!r}" for token, bias in value)
-        case "grammar" | "schema":
+        case "grammar" | "schema" | "regex":
             return value or ""
         case _:
             return value
@@ -41,7 +41,7 @@ def read(knob: Knob, raw: Any) -> Any:
             return [_unescape(line) for line in (raw or "").split("\n") if line]
         case "bias":
             return dict(_bias(line) for line in (raw or "").split("\n") if line.strip())
-        case "grammar" | "schema":
+        case "grammar" | "schema" | "regex":
             return raw if raw and raw.strip() else None
         case _ if raw is None or raw == "":
             raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)

@@ -36,6 +36,7 @@ _OFFERED: Final = {
     "logit_bias": "13=-inf,13=5",
     "grammar": 'root ::= "yes" | "no"',
     "json_schema": '{"type": "object"}',
+    "regex": r"\d+",
 }
 
 

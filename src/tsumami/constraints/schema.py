@@ -1,0 +1,113 @@
+"""JSON schemas: what can be kept to is kept to exactly, and what cannot is refused by name and place.
+
+Guarantee: a keyword that llguidance does not implement (`not`, `uniqueItems`, `if`, `contains`, …) is an error that
+names it and the JSON pointer of where it stands; none is ignored. A schema cannot switch that off.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tsumami.constraints.llg import HEADER, complaint, refuse_long
+from tsumami.errors import GrammarError
+
+__all__ = ["check", "to_lark"]
+
+#: Between the parts of a value, as much white space as a neat writer uses: without a bound, a model that likes white
+#: space goes on with it for ever.
+_OPTIONS: Final = {"whitespace_pattern": r"[ \n\t]{0,20}", "lenient": False, "coerce_one_of": False}
+_MOST_DEPTH: Final = 64
+_ONE: Final = (
+    "items", "additionalItems", "additionalProperties", "unevaluatedItems", "unevaluatedProperties", "contains",
+    "propertyNames", "not", "if", "then", "else",
+)  # fmt: skip
+_NAMED: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_LISTED: Final = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
+
+
+def to_lark(text: str) -> str:
+    """The schema as a grammar.
+
+    Raises:
+        GrammarError: it is too long or nested too deep.
+    """
+    refuse_long("JSON schema", text)
+    schema = json.loads(text)
+    if _depth(schema) > _MOST_DEPTH:
+        raise GrammarError(f"json_schema: it is nested deeper than {_MOST_DEPTH} levels")
+    return f"{HEADER}start: %json {json.dumps({**schema, 'x-guidance': _OPTIONS}, ensure_ascii=False)}\n"
+
+
+def check(text: str) -> None:
+    """Refuse a schema that cannot be kept to.
+
+    Raises:
+        GrammarError: with keyword and place.
+    """
+    said = complaint(to_lark(text))
+    if said:
+        raise GrammarError(f"json_schema: {_reason(said, json.loads(text))}")
+
+
+def _reason(said: str, schema: Mapping[str, Any]) -> str:
+    """llguidance's reason, and where in the schema it is about."""
+    unknown = re.search(r"Unimplemented keys: \[(.*?)\]", said)
+    if unknown is not None:
+        keys = re.findall(r'"((?:[^"\\]|\\.)*)"', unknown[1])
+        return f"{_named(keys, schema)} cannot be kept to; leave it out, or say it otherwise"
+    if "oneOf constraints" in said:
+        return f"{_named(['oneOf'], schema)} cannot be kept to where two branches overlap; anyOf can"
+    form = re.search(r"Unknown format: (.+)", said)
+    if form is not None:
+        places = [place for place, node in _nodes(schema) if node.get("format") == form[1].strip()]
+        return f"format {form[1].strip()!r} at {_pointer(places)} is not known"
+    if "regex parse error" in said:
+        wrong = re.search(r"^error: (.+)$", said, re.MULTILINE)
+        places = [f"{place}/pattern" for place, node in _nodes(schema) if "pattern" in node]
+        return f"the pattern at {_pointer(places)} cannot be used: {wrong[1] if wrong else 'it does not parse'}"
+    return " ".join(re.sub(r"^at \d+\(\d+\): ", "", said.strip()).split("\n", 1)[0].split())[:300]
+
+
+def _named(keys: list[str], schema: Mapping[str, Any]) -> str:
+    """Keywords, each with the first place where it stands."""
+    places = {key: [f"{place}/{key}" for place, node in _nodes(schema) if key in node] for key in keys}
+    return ", ".join(f"{key!r} at {_pointer(places[key])}" for key in keys)
+
+
+def _pointer(places: list[str]) -> str:
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    return f"#{places[0]}{more}" if places else "some place"
+
+
+def _nodes(schema: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every schema inside a schema, with its JSON pointer (RFC 6901)."""
+    yield place, schema
+    for key, value in schema.items():
+        if key in _ONE and isinstance(value, Mapping):
+            yield from _nodes(value, f"{place}/{key}")
+        elif key in _NAMED and isinstance(value, Mapping):
+            for name, inner in value.items():
+                if isinstance(inner, Mapping):
+                    escaped = name.replace("~", "~0").replace("/", "~1")
+                    yield from _nodes(inner, f"{place}/{key}/{escaped}")
+        elif key in _LISTED and isinstance(value, list):
+            for number, inner in enumerate(value):
+                if isinstance(inner, Mapping):
+                    yield from _nodes(inner, f"{place}/{key}/{number}")
+
+
+def _depth(value: object) -> int:
+    """How deep lists and objects are nested; without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth

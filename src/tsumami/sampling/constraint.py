@@ -1,0 +1,150 @@
+"""The constraint stage: of the candidates, those with which the reply can still become what it has to be.
+
+Guarantee: the allowed tokens are exactly those after which some ending makes the reply match, and an end token is one
+of them where the reply matches as it stands. A control token never counts as the text of its name. Each token costs
+some tens of microseconds, whatever the grammar; what would cost more than llguidance's limits is an error of its run.
+
+The words `grammar`, `json_schema` and `regex` are three ways to write one stage, `grammar`. Source: llguidance's
+`LLMatcher` (an Earley parser over a lexer of derivatives of regular expressions).
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tsumami import constraints, native
+from tsumami.constraints.llg import deep
+from tsumami.errors import GrammarError
+from tsumami.sampling.candidates import Candidates
+from tsumami.settings import Settings
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
+
+__all__ = ["ConstraintStage", "constraint_of", "constraint_stage"]
+
+_MOST_KEPT: Final = 32  # constraints of a vocabulary that are ready
+
+
+class ConstraintStage:
+    """Takes out every candidate with which the reply cannot match any more.
+
+    A candidate that goes gets -inf and is taken out, so that what stands behind it never sees a probability of 0.
+    """
+
+    name = "grammar"
+
+    def __init__(self, matcher: LLMatcher, n_vocab: int, allowed: npt.NDArray[np.bool_] | None = None) -> None:
+        self.idle: str | None = None
+        self._matcher, self._n_vocab = matcher, n_vocab
+        self._allowed = allowed
+
+    def apply(self, candidates: Candidates) -> None:
+        data = candidates.data
+        stays = self._mask()[data["id"]] & (data["logit"] > -np.inf)
+        if stays.all():
+            return
+        if stays.any():
+            candidates.keep(stays, is_sorted=candidates.sorted)
+        else:
+            data["logit"] = -np.inf
+
+    def accept(self, token: int) -> None:
+        self._allowed = None
+        if not self._matcher.is_stopped() and not self._matcher.consume_token(token):
+            self._allowed = np.zeros(self._n_vocab, np.bool_)  # it did not fit, so nothing can follow
+
+    def clone(self) -> ConstraintStage:
+        return ConstraintStage(self._matcher.deep_copy(), self._n_vocab, self._allowed)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the reply matches as it stands."""
+        return bool(self._matcher.is_accepting())
+
+    def _mask(self) -> npt.NDArray[np.bool_]:
+        """Which tokens may come, shape (n_vocab,)."""
+        if self._allowed is None:
+            bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+            self._allowed = np.unpackbits(bits, count=self._n_vocab, bitorder="little").view(np.bool_)
+            if self._matcher.is_error():
+                if not self._matcher.get_error().startswith("NoExtension"):  # which is: nothing can come
+                    raise GrammarError(f"the grammar is too much to follow: {_first_line(self._matcher.get_error())}")
+                self._allowed = np.zeros(self._n_vocab, np.bool_)
+        return self._allowed
+
+
+def constraint_of(settings: Settings) -> tuple[str, str] | None:
+    """The knob that constrains the reply, and its text."""
+    found = [(name, text) for name in ("grammar", "json_schema", "regex") if (text := getattr(settings, name))]
+    return found[0] if found else None
+
+
+def constraint_stage(vocab: native.Vocab, knob: str, text: str) -> ConstraintStage:
+    """The stage of a constraint, at the beginning of a reply.
+
+    Raises:
+        GrammarError: it cannot be used with this vocabulary.
+    """
+    return ConstraintStage(_compiler(vocab).matcher(knob, text), vocab.n_tokens)
+
+
+class _Compiler:
+    """The constraints of one vocabulary. Its tokenizer is made once; a constraint is built once and then copied."""
+
+    def __init__(self, vocab: native.Vocab) -> None:
+        self._vocab = weakref.proxy(vocab)
+        self._lock = threading.Lock()
+        self._ready: OrderedDict[tuple[str, str], LLMatcher] = OrderedDict()
+
+    def matcher(self, knob: str, text: str) -> LLMatcher:
+        with self._lock:
+            found = self._ready.get((knob, text))
+            if found is None:
+                found = self._ready[knob, text] = self._build(constraints.to_lark(knob, text, self._token))
+                if len(self._ready) > _MOST_KEPT:
+                    self._ready.popitem(last=False)
+            self._ready.move_to_end((knob, text))
+            return found.deep_copy()
+
+    def _build(self, lark: str) -> LLMatcher:
+        from llguidance import LLMatcher, LLParserLimits
+
+        limits = LLParserLimits(verbose_errors=False)
+        matcher = deep(lambda: LLMatcher(self._tokenizer, lark, log_level=0, limits=limits))
+        if matcher.is_error():
+            raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}")
+        return matcher
+
+    @functools.cached_property
+    def _tokenizer(self) -> LLTokenizer:
+        made: LLTokenizer = native.constraint_tokenizer(self._vocab)
+        return made
+
+    def _token(self, text: str) -> int:
+        ids = self._vocab.tokenize(text.encode(), add_special=False, parse_special=True)
+        if len(ids) != 1:
+            raise GrammarError(f"{text[:80]} is not one token of this model but {len(ids)}; name one by <[id]>")
+        return int(ids[0])
+
+
+_compilers: weakref.WeakKeyDictionary[native.Vocab, _Compiler] = weakref.WeakKeyDictionary()
+_compilers_lock = threading.Lock()
+
+
+def _compiler(vocab: native.Vocab) -> _Compiler:
+    with _compilers_lock:
+        if vocab not in _compilers:
+            _compilers[vocab] = _Compiler(vocab)
+        return _compilers[vocab]
+
+
+def _first_line(said: str) -> str:
+    return " ".join(said.split("\n", 1)[0].split())[:200]
