@@ -23,7 +23,7 @@ from tsumami.explain.grid_seeds import Count, Spread, between_values, larger, sp
 from tsumami.explain.gridding import Progress
 from tsumami.explain.metrics import MEASURE_WORDS
 from tsumami.runs import STOP_REASONS
-from tsumami.settings.idle import IdleReason
+from tsumami.settings import IdleReason
 
 _KINDS: Final = ("csv", "json", "png", "svg")
 _SAID: Final = (

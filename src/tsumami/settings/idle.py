@@ -10,14 +10,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 from tsumami.knobs import KNOBS, STAGES
 
-if TYPE_CHECKING:
-    from tsumami.settings import Settings
+__all__ = ["IdleReason", "KnobValues", "Mode", "idle_knobs"]
 
-__all__ = ["IdleReason", "idle_knobs"]
+Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
+"""How the next token is chosen; see `Settings.mode`."""
+
+
+class KnobValues(Protocol):
+    """What the rules below read of `Settings`: the knobs that make others idle, and what follows from them."""
+
+    @property
+    def mode(self) -> Mode: ...
+
+    @property
+    def chain_order(self) -> tuple[str, ...]: ...
+
+    @property
+    def top_k(self) -> int: ...
+
+    @property
+    def top_p(self) -> float: ...
+
+    @property
+    def min_p(self) -> float: ...
+
+    @property
+    def typical_p(self) -> float: ...
+
+    @property
+    def tfs_z(self) -> float: ...
+
+    @property
+    def repeat_last_n(self) -> int: ...
+
+    @property
+    def dynatemp_range(self) -> float: ...
+
+    @property
+    def xtc_probability(self) -> float: ...
+
+    @property
+    def xtc_threshold(self) -> float: ...
+
+    @property
+    def dry_multiplier(self) -> float: ...
+
+    @property
+    def dry_penalty_last_n(self) -> int: ...
+
+    @property
+    def grammar(self) -> str | None: ...
+
+    @property
+    def json_schema(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +87,7 @@ _HISTORY_STAGES = ("penalties", "dry")
 _CAN_DROP_THE_BEST = ("typ_p", "xtc")
 
 
-def idle_knobs(settings: Settings) -> dict[str, IdleReason]:
+def idle_knobs(settings: KnobValues) -> dict[str, IdleReason]:
     """The idle knobs with their reasons, in the table's order. The first reason that applies is given."""
     found: dict[str, IdleReason] = {}
     rules = (_by_mode, _left_out, _under_top_k_1, _penalties, _dry, _xtc, _singles, _min_keep)
@@ -58,7 +107,7 @@ def _all_but(*acting: str) -> tuple[str, ...]:
     return tuple(name for name in KNOBS if name not in acting and name not in _ALWAYS_ACT)
 
 
-def _by_mode(settings: Settings) -> Iterator[_Finding]:
+def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
     """What each way to choose the token leaves unused, whatever the values are."""
     history = (*_of_stages(*_HISTORY_STAGES), "penalize_prompt", "samplers", "penalty_alpha")
     match settings.mode:
@@ -73,7 +122,7 @@ def _by_mode(settings: Settings) -> Iterator[_Finding]:
             yield ("mirostat_tau", "mirostat_eta"), _MIROSTAT_OFF
 
 
-def _left_out(settings: Settings) -> Iterator[_Finding]:
+def _left_out(settings: KnobValues) -> Iterator[_Finding]:
     """Stages that the order does not name, but what greedy and contrastive search read without a stage."""
     if settings.mode == "mirostat":
         return
@@ -90,7 +139,7 @@ def _left_out(settings: Settings) -> Iterator[_Finding]:
         yield [name for name in _of_stages(stage) if name != "temperature"], reason
 
 
-def _under_top_k_1(settings: Settings) -> Iterator[_Finding]:
+def _under_top_k_1(settings: KnobValues) -> Iterator[_Finding]:
     """top_k 1 leaves one candidate: nothing after it has a choice, and before it only what can change the best acts."""
     order = settings.chain_order
     if settings.mode != "sample" or settings.top_k != 1 or "top_k" not in order:
@@ -110,7 +159,7 @@ def _under_top_k_1(settings: Settings) -> Iterator[_Finding]:
     yield idle, _TOP_K_1
 
 
-def _penalties(settings: Settings) -> Iterator[_Finding]:
+def _penalties(settings: KnobValues) -> Iterator[_Finding]:
     neutral = all(getattr(settings, name) == KNOBS[name].neutral for name in _PENALTIES)
     if settings.repeat_last_n == 0:
         yield _PENALTIES, _NO_WINDOW
@@ -120,7 +169,7 @@ def _penalties(settings: Settings) -> Iterator[_Finding]:
         yield ("penalize_prompt",), _NO_HISTORY
 
 
-def _heeds_history(settings: Settings, *, neutral: bool) -> bool:
+def _heeds_history(settings: KnobValues, *, neutral: bool) -> bool:
     """Whether any stage that looks back at earlier tokens acts."""
     order = settings.chain_order
     if settings.mode == "sample" and settings.top_k == 1 and "top_k" in order:
@@ -130,21 +179,21 @@ def _heeds_history(settings: Settings, *, neutral: bool) -> bool:
     return penalties or (dry and settings.dry_multiplier > 0 and settings.dry_penalty_last_n > 0)
 
 
-def _dry(settings: Settings) -> Iterator[_Finding]:
+def _dry(settings: KnobValues) -> Iterator[_Finding]:
     if settings.dry_multiplier == 0:
         yield [name for name in _of_stages("dry") if name != "dry_multiplier"], _DRY_OFF
     elif settings.dry_penalty_last_n == 0:
         yield [name for name in _of_stages("dry") if name != "dry_penalty_last_n"], _DRY_NO_WINDOW
 
 
-def _xtc(settings: Settings) -> Iterator[_Finding]:
+def _xtc(settings: KnobValues) -> Iterator[_Finding]:
     if settings.xtc_probability == 0:
         yield ("xtc_threshold",), _XTC_OFF
     elif settings.xtc_threshold > 0.5:
         yield ("xtc_probability",), _XTC_TOO_HIGH
 
 
-def _singles(settings: Settings) -> Iterator[_Finding]:
+def _singles(settings: KnobValues) -> Iterator[_Finding]:
     """Knobs that one other knob makes idle."""
     if settings.dynatemp_range == 0:
         yield ("dynatemp_exponent",), _DYNATEMP_OFF
@@ -156,14 +205,14 @@ def _singles(settings: Settings) -> Iterator[_Finding]:
         yield ("grammar",), _SCHEMA_SET
 
 
-def _min_keep(settings: Settings) -> Iterator[_Finding]:
+def _min_keep(settings: KnobValues) -> Iterator[_Finding]:
     """min_keep is heeded by the stages that cut by probability; top_k and top_n_sigma do not read it."""
     heeding = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
     if not any(stage in settings.chain_order and _narrows(settings, stage) for stage in heeding):
         yield ("min_keep",), _NOTHING_TO_KEEP
 
 
-def _narrows(settings: Settings, stage: str) -> bool:
+def _narrows(settings: KnobValues, stage: str) -> bool:
     """Whether this stage, where it runs, can remove a candidate."""
     match stage:
         case "xtc":
