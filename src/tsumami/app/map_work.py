@@ -19,7 +19,7 @@ from tsumami.engine.batcher import Ticket
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping, Progress
 from tsumami.model import Model
-from tsumami.runs.generate import Prompt
+from tsumami.runs import Prompt
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
 _SHARE: Final = 10  # a look that takes so long is followed by so many times that without one

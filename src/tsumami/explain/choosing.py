@@ -16,7 +16,8 @@ from tsumami.explain.tree import Node, Values
 from tsumami.explain.trial import Trial
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Prompt, make_chain
+from tsumami.runs.generate import make_chain
+from tsumami.runs.prompt import Prompt
 from tsumami.sampling import Chain
 from tsumami.sampling.stages import XtcStage
 from tsumami.settings import Settings

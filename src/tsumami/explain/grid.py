@@ -20,9 +20,11 @@ from tsumami.explain.grid_plan import GridPlan, Point
 from tsumami.knobs import KNOBS, get
 from tsumami.runs import Prompt
 from tsumami.runs.backend import Backend
-from tsumami.runs.files import read_form, receipt_from
+from tsumami.runs.files import receipt_from
+from tsumami.runs.json_files import read_file, read_form, write_file
 from tsumami.runs.restore import restore
-from tsumami.runs.run import STOP_REASONS, Receipt, Run, StopReason, read_file, write_file
+from tsumami.runs.run import Run
+from tsumami.runs.values import STOP_REASONS, Receipt, StopReason
 from tsumami.settings import Settings
 
 if TYPE_CHECKING:

@@ -30,8 +30,10 @@ from tsumami.explain.metrics import measured
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.ending import Ending
-from tsumami.runs.generate import Generation, check_prompt, make_chain
-from tsumami.runs.run import Receipt, Run, Step, StopReason
+from tsumami.runs.generate import Generation, make_chain
+from tsumami.runs.prompt import check_prompt
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import Chain
 from tsumami.sampling.measure import measure_raw
 

@@ -22,9 +22,11 @@ from tsumami.explain.axis import Axis
 from tsumami.explain.flicker import Flicker, flickers
 from tsumami.knobs import get
 from tsumami.runs.backend import Backend
-from tsumami.runs.files import read_form, receipt_from
+from tsumami.runs.files import receipt_from
+from tsumami.runs.json_files import read_file, read_form, write_file
 from tsumami.runs.restore import restore
-from tsumami.runs.run import Receipt, Run, read_file, write_file
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,9 +32,11 @@ from tsumami.explain.knob_map import KnobMap, MapPiece
 from tsumami.explain.pieces import DEAD_END
 from tsumami.explain.tree import Node, by_width, clipped, covers
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Generation, Prompt
-from tsumami.runs.run import Receipt, Run, Step, StopReason
+from tsumami.runs.generate import Generation
+from tsumami.runs.prompt import Prompt
+from tsumami.runs.run import Run
 from tsumami.runs.text import TextStream
+from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 

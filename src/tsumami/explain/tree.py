@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tsumami.engine.sequence import Sequence
 from tsumami.explain.axis import Span
 from tsumami.explain.mirostat import Past
-from tsumami.runs.run import StopReason
+from tsumami.runs.values import StopReason
 from tsumami.sampling import Chain
 
 __all__ = ["Node", "Values", "by_width", "clipped", "covers"]

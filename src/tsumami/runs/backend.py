@@ -10,7 +10,8 @@ from typing import Protocol
 
 from tsumami.engine.batcher import Program, T, Ticket
 from tsumami.native import Vocab
-from tsumami.runs.run import EngineCard, ModelCard, Replayer
+from tsumami.runs.run import Replayer
+from tsumami.runs.values import EngineCard, ModelCard
 
 
 class Tokenizer(Protocol):

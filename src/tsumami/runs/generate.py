@@ -14,43 +14,31 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Final, Protocol
 
 import numpy as np
 
 from tsumami.engine.batcher import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
-from tsumami.errors import CancelledError, EmptyPromptError, PromptError, PromptTooLongError
+from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
+from tsumami.runs.decision import Decision
 from tsumami.runs.ending import Ending
-from tsumami.runs.run import Alternative, Receipt, Run, Step, StopReason, Timings
+from tsumami.runs.prompt import Prompt, check_prompt
+from tsumami.runs.run import Run
+from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Timings
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.draw import Rolls
-from tsumami.sampling.ledger import ContrastiveTerm
 from tsumami.sampling.measure import final_probabilities, measure_raw
 from tsumami.sampling.stages import GrammarStage
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt as the model gets it: the text, its tokens, and the name of the format that made it.
-
-    `begun`: tokens that the reply is made to begin with, whatever the chain would choose (a branch, say). They are
-    steps of the run like all others: stages take note of them, and each lets its roll pass.
-    """
-
-    text: str
-    tokens: tuple[int, ...]
-    template: str = "raw"
-    begun: tuple[int, ...] = ()
 
 
 class Decider(Protocol):
@@ -67,15 +55,6 @@ class Decider(Protocol):
 
     def close(self) -> None:
         """Give the place in the cache back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A choice, the raw row of logits that it was made from, and the terms of contrastive search."""
-
-    choice: Choice
-    row: Float32Array
-    contrast: tuple[ContrastiveTerm, ...] = ()
 
 
 class Plain:
@@ -319,25 +298,6 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
             for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)
         ),
     )
-
-
-def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
-    """Refuse a prompt that no run can start from.
-
-    Raises:
-        PromptError: it is empty, too long for the context, or holds a token that the model does not have.
-    """
-    if not prompt.tokens:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-    if len(prompt.tokens) >= n_ctx:
-        raise PromptTooLongError(
-            f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
-            "answer. Shorten it, or load the model with a larger n_ctx"
-        )
-    for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
-        bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does
-        if bad is not None:
-            raise PromptError(f"token {bad} of the {place} has id {tokens[bad]}; this vocabulary has 0..{n_vocab - 1}")
 
 
 class Stream:

@@ -20,8 +20,10 @@ from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Decider, Decision, Plain, make_chain, make_decider, search
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.decision import Decision
+from tsumami.runs.generate import Decider, Plain, make_chain, make_decider, search
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
 from tsumami.sampling.chain import Watch
 

@@ -13,10 +13,13 @@ from typing import Any
 from tsumami.engine.sequence import Feed, Rows
 from tsumami.errors import CancelledError, RunFileError
 from tsumami.runs.backend import Backend
+from tsumami.runs.decision import Decision
 from tsumami.runs.files import receipt_from
-from tsumami.runs.generate import Decider, Decision, Generation, Prompt, make_chain, make_decider
+from tsumami.runs.generate import Decider, Generation, make_chain, make_decider
+from tsumami.runs.prompt import Prompt
 from tsumami.runs.replay import FromRows, check_run, mismatch
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 from tsumami.sampling.chain import Watch
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Prompt, Stream
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.generate import Stream
+from tsumami.runs.prompt import Prompt
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from tsumami.explain.grid import MEASURES, Cell, Grid
 from tsumami.explain.grid_plan import GridPlan, plan_grid
 from tsumami.explain.gridding import Progress
 from tsumami.explain.metrics import measured
-from tsumami.runs import Prompt
-from tsumami.runs.run import Receipt
+from tsumami.runs import Prompt, Receipt
 from tsumami.settings import Settings
 from tsumami.sweep.cluster import Cluster, cluster
 from tsumami.sweep.worker import Asked, Part, PartWorker

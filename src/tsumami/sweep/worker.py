@@ -16,8 +16,7 @@ from tsumami.explain.grid_plan import GridPlan
 from tsumami.explain.gridding import Gridding, grid_receipt
 from tsumami.model import Model, PromptLike, load
 from tsumami.prompts import Message
-from tsumami.runs import Prompt
-from tsumami.runs.run import Receipt
+from tsumami.runs import Prompt, Receipt
 
 __all__ = ["Asked", "Part", "PartWorker"]
 
