@@ -157,7 +157,7 @@ class Endpoints:
         """
         with self._telling():
             if not prompt:
-                raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+                raise EmptyPromptError
             conversation, sending = Conversation().ask(prompt), Sending(template="raw")
             for growing in self._reply(request, conversation, Settings.from_mapping(settings or {}), sending, model):
                 yield growing.conversation.exchanges[-1].reply

@@ -220,7 +220,7 @@ class PromptOptions:
             PromptError: it is empty.
         """
         if not text:
-            raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from; give a text")
+            raise EmptyPromptError
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
         return [*system, {"role": "user", "content": text}]
 

@@ -16,7 +16,6 @@ import queue
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Final
 
@@ -319,17 +318,7 @@ class Gridding:
 def grid_receipt(backend: Backend, plan: GridPlan) -> Receipt:
     """The receipt of a plan's first cell on a model: what holds for the whole grid where nothing else is said."""
     prompt, settings = plan.prompts[0], plan.settings[0]
-    return Receipt(
-        model=backend.model_card,
-        engine=backend.engine_card,
-        prompt=prompt.text,
-        prompt_tokens=prompt.tokens,
-        template=prompt.template,
-        settings=settings,
-        seed=settings.seed,
-        tsumami=version("tsumami"),
-        begun=prompt.begun,
-    )
+    return Receipt.of(backend, prompt, settings, settings.seed)
 
 
 def _fill(walk: _Walk, run: Run) -> None:

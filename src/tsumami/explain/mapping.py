@@ -20,12 +20,11 @@ import queue
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Final
 
 from tsumami.engine.batcher import Program, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence
-from tsumami.errors import CancelledError, EmptyPromptError, SettingsError
+from tsumami.errors import CancelledError, SettingsError
 from tsumami.explain.axis import Axis, Span
 from tsumami.explain.choosing import Choosing
 from tsumami.explain.knob_map import KnobMap, MapPiece
@@ -33,7 +32,7 @@ from tsumami.explain.pieces import DEAD_END
 from tsumami.explain.tree import Node, by_width, clipped, covers
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Generation
-from tsumami.runs.prompt import Prompt
+from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.text import TextStream
 from tsumami.runs.values import Receipt, Step, StopReason
@@ -68,11 +67,10 @@ class Mapping:
 
         Raises:
             SettingsError: a knob that cannot be mapped, a range that cannot be, or settings under which it cannot.
-            PromptError: an empty prompt.
+            PromptError: no run can start from the prompt.
         """
         self.axis = Axis.of(knob, low, high)
-        if not prompt.tokens:
-            raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+        check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
         self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))
@@ -137,8 +135,6 @@ class Mapping:
         if seconds is not None and not seconds > 0:
             raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
         room = self._backend.n_ctx - len(self._prompt.tokens)
-        if room < 1:
-            raise SettingsError(f"the prompt fills the context of {self._backend.n_ctx}; shorten it")
         self._leaves, self._max_tokens = leaves, max_tokens
         return self._backend.engine.submit(self._program(min(max_tokens, room), seconds, watch))
 
@@ -385,16 +381,7 @@ class Mapping:
         )
 
     def _receipt(self) -> Receipt:
-        return Receipt(
-            model=self._backend.model_card,
-            engine=self._backend.engine_card,
-            prompt=self._prompt.text,
-            prompt_tokens=self._prompt.tokens,
-            template=self._prompt.template,
-            settings=self._settings,
-            seed=self._settings.seed,
-            tsumami=version("tsumami"),
-        )
+        return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
 
 
 def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:

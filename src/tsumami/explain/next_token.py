@@ -14,12 +14,12 @@ import numpy as np
 
 from tsumami.engine.batcher import Program
 from tsumami.engine.sequence import Feed, Sequence
-from tsumami.errors import EmptyPromptError, PromptError
 from tsumami.explain.account import Account, account
 from tsumami.native import Float32Array
 from tsumami.runs import Prompt, Stream
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import make_chain
+from tsumami.runs.prompt import check_prompt
 from tsumami.sampling import Candidates, Draw, Ledger, LedgerWriter, Pick, effective_seed, rolls
 from tsumami.settings import Settings
 
@@ -68,10 +68,7 @@ def look(backend: Backend, prompt: Prompt) -> Look:
     Raises:
         PromptError: it is empty or does not fit into the context.
     """
-    if not prompt.tokens:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-    if len(prompt.tokens) > backend.n_ctx:
-        raise PromptError(f"the prompt has {len(prompt.tokens)} tokens; the context has {backend.n_ctx}")
+    check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab, answers=False)
     return Look(prompt, backend.engine.run(_row(prompt.tokens)))
 
 

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Final, Protocol
 
 import numpy as np
@@ -200,17 +199,7 @@ class Generation:
         self._emit = emit
         self._keep_ledgers = ledgers
         seed = effective_seed(settings)
-        self._receipt = Receipt(
-            model=backend.model_card,
-            engine=backend.engine_card,
-            prompt=prompt.text,
-            prompt_tokens=prompt.tokens,
-            template=prompt.template,
-            settings=settings,
-            seed=seed,
-            tsumami=version("tsumami"),
-            begun=prompt.begun,
-        )
+        self._receipt = Receipt.of(backend, prompt, settings, seed)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._ending = Ending(backend, prompt.tokens, settings)
         self._steps: list[Step] = []

@@ -27,15 +27,17 @@ class Prompt:
     begun: tuple[int, ...] = ()
 
 
-def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
-    """Refuse a prompt that no run can start from.
+def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = True) -> None:
+    """Refuse a prompt that no run can start from. `answers` False: it is only looked at, so it may fill the context.
 
     Raises:
         PromptError: it is empty, too long for the context, or holds a token that the model does not have.
     """
     if not prompt.tokens:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-    if len(prompt.tokens) >= n_ctx:
+        raise EmptyPromptError
+    if not answers and len(prompt.tokens) > n_ctx:
+        raise PromptTooLongError(f"the prompt has {len(prompt.tokens)} tokens; the context has {n_ctx}")
+    if answers and len(prompt.tokens) >= n_ctx:
         raise PromptTooLongError(
             f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
             "answer. Shorten it, or load the model with a larger n_ctx"

@@ -8,8 +8,10 @@ Probabilities are shares in 0..1; entropies are in bits; times are in seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from importlib.metadata import version
+from typing import Any, Final, Literal, Protocol, Self
 
+from tsumami.runs.prompt import Prompt
 from tsumami.settings import Settings
 
 #: Version of the JSON form.
@@ -56,6 +58,18 @@ class EngineCard:
     n_ctx: int
 
 
+class Cards(Protocol):
+    """What makes runs, as their receipts name it."""
+
+    @property
+    def model_card(self) -> ModelCard:
+        """Which weights."""
+
+    @property
+    def engine_card(self) -> EngineCard:
+        """Which arithmetic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
@@ -71,6 +85,25 @@ class Receipt:
     seed: int
     tsumami: str
     begun: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, backend: Cards, prompt: Prompt, settings: Settings, seed: int) -> Self:
+        """The receipt of what this model makes of a prompt, under these settings, with this effective seed."""
+        return cls(
+            model=backend.model_card,
+            engine=backend.engine_card,
+            prompt=prompt.text,
+            prompt_tokens=prompt.tokens,
+            template=prompt.template,
+            settings=settings,
+            seed=seed,
+            tsumami=version("tsumami"),
+            begun=prompt.begun,
+        )
+
+    def to_prompt(self) -> Prompt:
+        """The prompt that `of` was given."""
+        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun)
 
     def to_dict(self) -> dict[str, Any]:
         """The receipt as plain values, as in a run file."""
