@@ -84,7 +84,7 @@ class Desk:
         self.cache.append(slot, target[have:], beside=beside)
         self.memory.decode(slot.number, have, target[have:])
         self.cache.keep(slot, have)
-        sequence._tokens[:] = target
+        sequence.end_feed(target)
         return have
 
     def slot(self, sequence: Sequence) -> Slot | None:

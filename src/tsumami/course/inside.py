@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from tsumami.engine.batcher import Program
+from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Sequence
 from tsumami.errors import EmptyPromptError, PromptTooLongError
 from tsumami.model import Model

@@ -17,8 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from tsumami.engine.batcher import EXACT, Engine, Policy, Program
+from tsumami.engine.batcher import EXACT, Engine, Policy
 from tsumami.engine.gguf import GGUFHeader
+from tsumami.engine.program import Program
 from tsumami.engine.remembered import recall, remember
 from tsumami.engine.sequence import Feed, Sequence
 from tsumami.native import USER_ENVIRONMENT, Float32Array, engine_build

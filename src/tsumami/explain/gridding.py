@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
 
-from tsumami.engine.batcher import Program, Ticket
+from tsumami.engine.program import Program, Ticket
 from tsumami.engine.sequence import Feed, Rows
 from tsumami.engine.sequence import Sequence as Branch
 from tsumami.errors import CancelledError, DeadEndError

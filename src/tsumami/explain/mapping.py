@@ -22,7 +22,7 @@ from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tsumami.engine.batcher import Program, Ticket
+from tsumami.engine.program import Program, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import CancelledError, SettingsError
 from tsumami.explain.axis import Axis, Span

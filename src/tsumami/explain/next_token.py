@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tsumami.engine.batcher import Program
+from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Sequence
 from tsumami.explain.account import Account, account
 from tsumami.native import Float32Array

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tsumami.engine.batcher import Program, T, Ticket
+from tsumami.engine.program import Program, T, Ticket
 from tsumami.native import Vocab
 from tsumami.runs.run import Replayer
 from tsumami.runs.values import EngineCard, ModelCard

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from tsumami.engine.batcher import Program, Ticket
+from tsumami.engine.program import Program, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import CancelledError
 from tsumami.native import Float32Array

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from tsumami.engine.batcher import Program
+from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
