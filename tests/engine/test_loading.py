@@ -13,7 +13,7 @@ import pytest
 
 from tsumami.engine import exactness
 from tsumami.engine import loading as loading_module
-from tsumami.engine.batcher import EXACT, FAST, SOLO
+from tsumami.engine.batcher import SOLO, TOGETHER
 from tsumami.engine.catalogue import resolve
 from tsumami.engine.exactness import EXACT_VERDICT, FAST_VERDICT
 from tsumami.engine.loading import EngineOptions, LoadedModel, load
@@ -173,7 +173,7 @@ def test_a_model_that_does_not_generate_is_refused(tiny_files: TinyFiles, monkey
 def test_an_exact_model_runs_together_and_says_so(tiny_files: TinyFiles, checks: list[object]) -> None:
     loaded = load(tiny_files("Q8_0"))
     assert loaded.exactness == EXACT_VERDICT
-    assert loaded.engine.policy == EXACT
+    assert loaded.engine.policy == TOGETHER
     assert loaded.engine.usage().live_sequences == 0
     assert len(checks) == 1
     loaded.close()
@@ -192,7 +192,7 @@ def test_a_model_that_is_not_exact_runs_alone_and_says_so(tiny_files: TinyFiles,
 def test_fast_mode_is_not_checked_and_says_so(tiny_files: TinyFiles, checks: list[object]) -> None:
     loaded = load(tiny_files("Q8_0"), EngineOptions(exact=False))
     assert loaded.exactness == FAST_VERDICT
-    assert loaded.engine.policy == FAST
+    assert loaded.engine.policy == TOGETHER
     assert loaded.engine.options.n_ubatch == 512
     assert not checks
     loaded.close()

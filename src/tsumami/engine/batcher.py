@@ -23,7 +23,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -35,15 +35,14 @@ from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOf
 from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
 
 _log = logging.getLogger(__name__)
-_TURN_SECONDS = (
-    0.25  # how long a turn with pieces of prompts may take; keeps everybody's stream and a stop button lively
-)
+#: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
+_TURN_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the batcher may do. An engine that is not exact, but was asked to be, runs one program at a time, from an
-    empty cache and with pieces of one fixed size: the call shapes of a run are then always the same.
+    """What the batcher may do: `reuse` prefixes from the cache, compute programs `together` in one batch, and cut
+    prompts into pieces as time allows, or into pieces of one fixed size.
     """
 
     reuse: bool
@@ -51,9 +50,11 @@ class Policy:
     fixed_piece: int | None = None
 
 
-EXACT = Policy(reuse=True, together=True)
-FAST = Policy(reuse=True, together=True)
-SOLO = Policy(reuse=False, together=False, fixed_piece=32)
+#: Everybody at once, over one cache: no bit of an exact engine depends on it, and a fast one promises none.
+TOGETHER: Final = Policy(reuse=True, together=True)
+#: For an engine that should be exact and is not: one program at a time, from an empty cache, in pieces of one size, so
+#: that the call shapes of a run are always the same.
+SOLO: Final = Policy(reuse=False, together=False, fixed_piece=32)
 
 
 @dataclass(slots=True, eq=False)
@@ -114,7 +115,7 @@ class _Running:
 class Engine:
     """Runs programs on one model."""
 
-    def __init__(self, model: NativeModel, options: ContextOptions, *, policy: Policy = EXACT) -> None:
+    def __init__(self, model: NativeModel, options: ContextOptions, *, policy: Policy = TOGETHER) -> None:
         self.model = model
         self.options = options
         self.n_vocab = model.vocab.n_tokens

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from tsumami.engine.batcher import EXACT, Engine, Policy
+from tsumami.engine.batcher import TOGETHER, Engine, Policy
 from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.program import Program
 from tsumami.engine.remembered import recall, remember
@@ -112,10 +112,10 @@ def _comparisons(engine: Engine, length: int) -> Iterator[tuple[str, bool]]:
         yield "one thread", _same(engine.run(_pieces(tokens, [half, 1, 1, 7])), whole)
         engine.limit_threads(engine.options.threads)
         yield "token by token", _same(engine.run(_singly(early, tokens[tail:])), whole[tail:])
-        engine.set_policy(EXACT)
+        engine.set_policy(TOGETHER)
         yield "forked", engine.run(_forked(tokens, whole, half))
     finally:
-        engine.set_policy(EXACT)
+        engine.set_policy(TOGETHER)
         engine.limit_threads(engine.options.threads)
 
 

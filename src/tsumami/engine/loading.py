@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tsumami.engine.batcher import EXACT, FAST, SOLO, Engine
+from tsumami.engine.batcher import SOLO, Engine
 from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
@@ -105,9 +105,7 @@ def load(
         undo.callback(native.close)
         n_ctx = _n_ctx(file, native, options)
         fingerprint = file.fingerprint()
-        engine = Engine(
-            native, _context_options(native, file.header, options, n_ctx), policy=EXACT if options.exact else FAST
-        )
+        engine = Engine(native, _context_options(native, file.header, options, n_ctx))
         undo.callback(engine.close)
         exactness = FAST_VERDICT
         if options.exact:
