@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tsumami import native
-from tsumami.engine.batcher import TOGETHER, Engine, Policy
+from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
+from tsumami.engine.planning import TOGETHER, Policy
 from tsumami.native import ContextOptions, NativeModel
 
 from . import tiny_model

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsumami.engine.batcher import SOLO, Engine
+from tsumami.engine.batcher import Engine
+from tsumami.engine.planning import SOLO
 from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tsumami import native
-from tsumami.engine.batcher import SOLO, Engine
+from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS, Cache, Slot
 from tsumami.engine.catalogue import resolve
 from tsumami.engine.exactness import EXACT_VERDICT, check
 from tsumami.engine.gguf import read_header
+from tsumami.engine.planning import SOLO
 from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel

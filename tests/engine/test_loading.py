@@ -13,10 +13,10 @@ import pytest
 
 from tsumami.engine import exactness
 from tsumami.engine import loading as loading_module
-from tsumami.engine.batcher import SOLO, TOGETHER
 from tsumami.engine.catalogue import resolve
 from tsumami.engine.exactness import EXACT_VERDICT, FAST_VERDICT
 from tsumami.engine.loading import EngineOptions, LoadedModel, load
+from tsumami.engine.planning import SOLO, TOGETHER
 from tsumami.engine.remembered import cache_directory
 from tsumami.engine.sequence import Sequence
 from tsumami.errors import EngineClosedError, ModelFormatError, OutOfMemoryError, SettingsError

@@ -147,8 +147,8 @@ def examine(options: ModelOptions, length: int) -> Report:
 
 def _check(loaded: LoadedModel, length: int) -> Exactness:
     """The self-check, afresh; in fast mode there is nothing to check."""
-    from tsumami.engine.batcher import SOLO
     from tsumami.engine.exactness import check
+    from tsumami.engine.planning import SOLO
 
     if not loaded.options.exact:
         return loaded.exactness

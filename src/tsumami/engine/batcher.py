@@ -25,73 +25,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
-
-from tsumami.engine.cache import N_KEEPERS, Cache, Slot
+from tsumami.engine.cache import N_KEEPERS, Cache
+from tsumami.engine.planning import TOGETHER, BatchPlan, Job, Policy, Portion
 from tsumami.engine.program import Program, T, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.engine.threads import ThreadGovernor
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
-from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
+from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
 
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
 _TURN_SECONDS: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the batcher may do: `reuse` prefixes from the cache, compute programs `together` in one batch, and cut
-    prompts into pieces as time allows, or into pieces of one fixed size.
-    """
-
-    reuse: bool
-    together: bool
-    fixed_piece: int | None = None
-
-
-#: Everybody at once, over one cache: no bit of an exact engine depends on it, and a fast one promises none.
-TOGETHER: Final = Policy(reuse=True, together=True)
-#: For an engine that should be exact and is not: one program at a time, from an empty cache, in pieces of one size, so
-#: that the call shapes of a run are always the same.
-SOLO: Final = Policy(reuse=False, together=False, fixed_piece=32)
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One feed on its way: the whole token list that its sequence will have, and the rows collected so far."""
-
-    feed: Feed
-    target: list[int]
-    n_new: int
-    logits: list[Float32Array] = field(default_factory=list)
-    hidden: list[Float32Array] = field(default_factory=list)
-    reused: int | None = None
-    done: bool = False
-
-    def first_output(self) -> int:
-        """Index in `target` of the first token whose row is wanted."""
-        if self.feed.rows == "all":
-            return len(self.target) - self.n_new
-        return len(self.target) - 1 if self.feed.rows == "last" else len(self.target)
-
-    def progress(self) -> int:
-        """Index in `target` of the next token whose row is still to come."""
-        return self.first_output() + len(self.logits)
-
-    def reusable(self) -> int:
-        """How many of the first tokens may come from the cache; a row must be computed, and so must something."""
-        return min(self.progress(), len(self.target) - 1)
-
-    def result(self, n_vocab: int) -> Rows:
-        return Rows(_stacked(self.logits, n_vocab), _stacked(self.hidden, 0) if self.hidden else None, self.reused or 0)
-
-
-def _stacked(rows: list[Float32Array], width: int) -> Float32Array:
-    """Rows as one array (n, width); a single one, the case of every generated token, without another copy."""
-    if len(rows) == 1:
-        return rows[0][np.newaxis]
-    return np.stack(rows) if rows else np.empty((0, width), np.float32)
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +45,7 @@ class _Running:
     ticket: Ticket[Any]
     program: Program[Any]
     rank: int
-    jobs: list[_Job] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     refusal: Exception | None = None
 
     def release(self) -> None:
@@ -299,12 +243,12 @@ class Engine:
         """Turn feeds into jobs; what cannot be done is an error of the program that asked for it."""
         try:
             for feed in feeds:
-                running.jobs.append(self._job(feed))
+                running.jobs.append(self._job(feed, running.rank))
         except Exception as error:  # noqa: BLE001  (thrown into the program, with the next turn)
             running.release()
             running.refusal = error
 
-    def _job(self, feed: Feed) -> _Job:
+    def _job(self, feed: Feed, rank: int) -> Job:
         tokens = [operator.index(token) for token in feed.tokens]
         target = feed.sequence.begin_feed(tokens)
         if tokens:
@@ -313,7 +257,7 @@ class Engine:
             except EngineError:
                 feed.sequence.abort_feed()
                 raise
-        return _Job(feed, target, len(tokens), done=not tokens)
+        return Job(rank, feed, target, len(tokens), done=not tokens)
 
     def _check(self, target: list[int]) -> None:
         """Refuse tokens that there are not, and more than fit in."""
@@ -360,34 +304,14 @@ class Engine:
         if not self._policy.together and self._alone is not served[0]:
             self._alone = served[0]
             self._cache.forget()
-        waiting = [(one, job) for one in served for job in one.jobs if not job.done]
+        waiting = [job for running in served for job in running.jobs if not job.done]
         for hidden in (False, True):
-            wanted = [(one, job) for one, job in waiting if job.feed.hidden == hidden]
+            wanted = [job for job in waiting if job.feed.hidden == hidden]
             if wanted:
-                self._decode(self._plan(wanted), hidden)
+                self._decode(wanted, hidden)
         for running in list(self._running):
             if all(job.done for job in running.jobs):
                 self._advance(running, running.refusal or [job.result(self.n_vocab) for job in running.jobs])
-
-    def _plan(self, wanted: list[tuple[_Running, _Job]]) -> list[_Piece]:
-        """Choose what goes into this batch, oldest first: one token for whoever needs one, and pieces of prompts up to
-        what a turn may take without getting slow. A prompt leaves half of that to the prompts behind it, so a short one
-        need not wait for the end of a long one.
-        """
-        pieces: list[_Piece] = []
-        room, prompt_room = self._context.n_batch, self._prompt_room()
-        prompts = sum(job.n_new > 1 for _, job in wanted)
-        for running, job in sorted(wanted, key=lambda pair: pair[0].rank):
-            prompts -= job.n_new > 1
-            share = min(room, prompt_room // 2 if prompts else prompt_room)
-            piece = self._place(running.rank, job, share, pieces) if room else None
-            if piece is None:
-                continue
-            pieces.append(piece)
-            room -= piece.count
-            if piece.count > 1:
-                prompt_room -= piece.count
-        return pieces
 
     def _prompt_room(self) -> int:
         """How many prompt tokens this turn may take."""
@@ -396,58 +320,38 @@ class Engine:
         affordable = int(_TURN_SECONDS / self._seconds_per_token)
         return max(32, min(self._context.n_batch, affordable))
 
-    def _place(self, rank: int, job: _Job, room: int, pieces: list[_Piece]) -> _Piece | None:
-        """Find the job's slot and cells for its next piece, beside the `pieces` that are planned; None: not in this
-        turn.
-
-        Only the first of a turn may make room by a collection, because that moves the slots of everybody. The others
-        take what is left, unless they could not stay beside those who go before them, or one of the planned pieces
-        computes just what they need: then they wait.
-        """
-        busy, planned = {piece.slot.number for piece in pieces}, sum(piece.count for piece in pieces)
-        while True:
-            slot = self._cache.place(job.feed.sequence, job.target, len(job.target) - job.reusable(), rank, busy)
-            if slot is None:
-                return None
-            have = len(slot.tokens)
-            wants_more = self._policy.reuse and have < job.reusable()
-            if wants_more and any(piece.serves(job, have) for piece in pieces):
-                return None
-            remaining, free = len(job.target) - have, self._cache.free_cells - planned
-            count = min(1 if remaining == 1 else min(remaining, room), free)
-            if count and (not busy or remaining <= free or self._cache.fits(slot, remaining, rank, busy, planned)):
-                if job.reused is None:
-                    job.reused = have
-                return _Piece(job, slot, have, count)
-            if busy or not room or not self._cache.make_room(min(remaining, room), rank, {slot.number}):
-                return None
-
-    def _decode(self, pieces: list[_Piece], hidden: bool) -> None:
-        if not pieces:
+    def _decode(self, jobs: list[Job], hidden: bool) -> None:
+        """Plan a batch of these jobs, compute it, and give every job its rows."""
+        plan = BatchPlan(self._cache, self._context.n_batch, self._prompt_room(), self._policy.reuse)
+        portions = plan.take(jobs)
+        if not portions:
             return
-        batch: list[DecodeRow] = []
-        outputs: list[tuple[_Job, int]] = []
-        for piece in pieces:
-            wanted_from = piece.job.progress()
-            tokens = piece.job.target[piece.start : piece.start + piece.count]
-            for position, token in enumerate(tokens, piece.start):
-                output = position >= wanted_from
-                if output:
-                    outputs.append((piece.job, len(batch)))
-                batch.append(DecodeRow(token, position, piece.slot.number, output))
-            self._cache.append(piece.slot, tokens, beside=len(pieces) > 1)
+        batch, outputs = self._lay_out(portions)
         self._compute(batch, hidden)
-        for piece in pieces:
-            self._cache.keep(piece.slot, piece.start)
+        for portion in portions:
+            self._cache.keep(portion.slot, portion.start)
         for job, row in outputs:
             job.logits.append(self._context.logits(row))
             if hidden:
                 job.hidden.append(self._context.hidden(row))
-        for piece in pieces:
-            job = piece.job
-            if piece.start + piece.count == len(job.target):
-                job.done = True
-                job.feed.sequence.end_feed(job.target)
+        for portion in portions:
+            if portion.is_last:
+                portion.job.done = True
+                portion.job.feed.sequence.end_feed(portion.job.target)
+
+    def _lay_out(self, portions: list[Portion]) -> tuple[list[DecodeRow], list[tuple[Job, int]]]:
+        """The rows of the batch, and which of them is the output of whom; the cells are taken from here on."""
+        batch: list[DecodeRow] = []
+        outputs: list[tuple[Job, int]] = []
+        for portion in portions:
+            wanted_from, tokens = portion.job.progress(), portion.tokens
+            for position, token in enumerate(tokens, portion.start):
+                output = position >= wanted_from
+                if output:
+                    outputs.append((portion.job, len(batch)))
+                batch.append(DecodeRow(token, position, portion.slot.number, output))
+            self._cache.append(portion.slot, tokens, beside=len(portions) > 1)
+        return batch, outputs
 
     def _compute(self, batch: list[DecodeRow], hidden: bool) -> None:
         """One `llama_decode`, timed for the choice of threads and the size of the next pieces."""
@@ -473,22 +377,6 @@ def _between_turns(change: Callable[[], None]) -> Program[None]:
     """A program that feeds nothing: it runs `change` in the engine's thread, where nothing else is under way."""
     yield []
     change()
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A run of tokens of one job in one batch: positions start .. start + count of its slot."""
-
-    job: _Job
-    slot: Slot
-    start: int
-    count: int
-
-    def serves(self, job: _Job, have: int) -> bool:
-        """Whether this piece is about to compute the next token of `job`, so that it can be forked in the next turn."""
-        if not self.start <= have < min(self.start + self.count, job.reusable()):
-            return False
-        return self.job.target[have] == job.target[have] and self.job.target[:have] == job.target[:have]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from tsumami.engine.batcher import TOGETHER, Engine, Policy
+from tsumami.engine.batcher import Engine
 from tsumami.engine.gguf import GGUFHeader
+from tsumami.engine.planning import TOGETHER, Policy
 from tsumami.engine.program import Program
 from tsumami.engine.remembered import recall, remember
 from tsumami.engine.sequence import Feed, Sequence

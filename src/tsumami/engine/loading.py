@@ -12,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tsumami.engine.batcher import SOLO, Engine
+from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.fingerprint import Progress
 from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.memory import check_room
+from tsumami.engine.planning import SOLO
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
