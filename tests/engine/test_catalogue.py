@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tsumami.engine.catalogue import catalogue, resolve
-from tsumami.engine.fingerprint import cache_directory
 from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError, ModelNotFoundError
+from tsumami.storage import cache_directory
 
 from .gguf_writer import gguf, model, text
 from .hub_server import COMMIT, Hub, run, serve

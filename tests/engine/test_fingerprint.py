@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tsumami.engine.fingerprint import cache_directory, fingerprint
+from tsumami.engine.fingerprint import fingerprint
 from tsumami.errors import ModelError, ModelNotFoundError
+from tsumami.storage import cache_directory
 
 DATA = b"weights" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()

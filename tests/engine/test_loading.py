@@ -17,10 +17,10 @@ from tsumami.engine.catalogue import resolve
 from tsumami.engine.exactness import EXACT_VERDICT, FAST_VERDICT
 from tsumami.engine.loading import EngineOptions, LoadedModel, load
 from tsumami.engine.planning import SOLO, TOGETHER
-from tsumami.engine.remembered import cache_directory
 from tsumami.engine.sequence import Sequence
 from tsumami.errors import EngineClosedError, ModelFormatError, OutOfMemoryError, SettingsError
 from tsumami.native import NativeModel
+from tsumami.storage import cache_directory
 
 from . import tiny_model
 from .gguf_writer import BOOL, F32, gguf, pair, text

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from tsumami.engine import hub
-from tsumami.engine.fingerprint import Progress, cache_directory, fingerprint
+from tsumami.engine.fingerprint import Progress, fingerprint
 from tsumami.engine.gguf import GGUFHeader, read_header
-from tsumami.engine.remembered import replacing
 from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError, ModelNotFoundError
+from tsumami.storage import cache_directory, replacing
 
 __all__ = ["DEFAULT_MODEL", "ModelEntry", "ModelFile", "catalogue", "resolve"]
 

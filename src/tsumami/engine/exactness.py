@@ -21,9 +21,9 @@ from tsumami.engine.batcher import Engine
 from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.planning import TOGETHER, Policy
 from tsumami.engine.program import Program
-from tsumami.engine.remembered import recall, remember
 from tsumami.engine.sequence import Feed, Sequence
 from tsumami.native import USER_ENVIRONMENT, Float32Array, engine_build
+from tsumami.storage import recall, remember
 
 _MEMORY: Final = "exactness"
 _VERSION: Final = 3  # raise it when the check itself changes, so that old verdicts are forgotten

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tsumami.engine.remembered import cache_directory, recall, remember
 from tsumami.errors import ModelError, ModelNotFoundError
+from tsumami.storage import recall, remember
 
-__all__ = ["Progress", "cache_directory", "fingerprint"]
+__all__ = ["Progress", "fingerprint"]
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes done and the bytes in all (None while that is not known)."""

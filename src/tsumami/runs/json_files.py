@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tsumami.engine.remembered import replace_file
 from tsumami.errors import RunFileError
+from tsumami.storage import replace_file
 
 __all__ = ["read_file", "read_form", "write_file"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tsumami.engine.remembered import recall, remember, replace_file, replacing
+from tsumami.storage import recall, remember, replace_file, replacing
 
 
 def test_what_is_remembered_is_recalled_beside_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

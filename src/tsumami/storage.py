@@ -1,7 +1,8 @@
-"""What was found out once and can be found out again: small JSON files in the cache folder.
+"""Files of ours on this machine: how they are written, and what was found out once and can be found out again.
 
-Guarantee: a memory is a convenience. If it is broken, unwritable or gone, nothing is known and nothing fails; it is
-replaced in one step, so no reader sees half of it.
+Guarantee: a file is written in one step, so no reader sees half of it and a full disk leaves what was there before. A
+memory, a small JSON file in the cache folder, is a convenience: if it is broken, unwritable or gone, nothing is known
+and nothing fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import platformdirs
+
+__all__ = ["cache_directory", "recall", "remember", "replace_file", "replacing"]
 
 
 def cache_directory() -> Path:
