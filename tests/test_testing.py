@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.engine.program import Program
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine import Feed, Program, Rows, Sequence
 from tsumami.errors import EngineError
 from tsumami.runs.backend import Backend
 from tsumami.testing import ByteTokenizer, ScriptedListener, ScriptedModel, SilentSpeaker, saying

@@ -14,13 +14,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, SupportsIndex
 
-from tsumami.engine.batcher import Engine
-from tsumami.engine.catalogue import DEFAULT_MODEL
-from tsumami.engine.exactness import Exactness, processor
-from tsumami.engine.fingerprint import Progress
-from tsumami.engine.loading import EngineOptions, LoadedModel
-from tsumami.engine.loading import load as load_engine
-from tsumami.engine.sequence import first_outside
+from tsumami.engine import Engine, EngineOptions, Exactness, LoadedModel, first_outside, processor
+from tsumami.engine import load as load_engine
 from tsumami.errors import EngineClosedError, PromptError
 from tsumami.explain.comparison import Comparing, Comparison, plan
 from tsumami.explain.grid import Grid
@@ -30,6 +25,7 @@ from tsumami.explain.gridding import Progress as GridProgress
 from tsumami.explain.intervals import Interval, intervals
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping as Mapper
+from tsumami.models import DEFAULT_MODEL, ByteProgress
 from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
@@ -472,7 +468,7 @@ def load(
     threads: int | None = None,
     exact: bool = True,
     n_cells: int | None = None,
-    download_progress: Progress | None = None,
+    download_progress: ByteProgress | None = None,
     load_progress: Callable[[float], None] | None = None,
 ) -> Model:
     """Load a model by name: `smollm2` (bundled, the default), `gemma`, `elyza`, `gpt2`, a path, or

@@ -13,13 +13,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tsumami.engine.program import Program, T, Ticket
-from tsumami.engine.sequence import Feed, Rows
+from tsumami.engine import Feed, Program, Rows, Ticket
 from tsumami.errors import CancelledError, EngineClosedError
 from tsumami.native import Float32Array
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream
@@ -38,6 +37,7 @@ __all__ = [
     "saying",
 ]
 
+T = TypeVar("T")
 #: What a scripted model is: the tokens so far -> one float per token of the vocabulary (its logits).
 Script = Callable[[tuple[int, ...]], npt.ArrayLike]
 

@@ -17,7 +17,7 @@ from tsumami.app.grid_tab import GridTab
 from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 
 HERE = Choice("smollm2", EngineOptions(threads=1))

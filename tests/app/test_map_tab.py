@@ -14,7 +14,7 @@ from tsumami.app.map_tab import MapTab
 from tsumami.app.microscope_tab import MicroscopeTab
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import LANGUAGES, Language, Texts
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 
 HERE = Choice("smollm2", EngineOptions(threads=1))

@@ -11,7 +11,7 @@ import pytest
 from tsumami.app import model_bar
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 
 OTHER = Choice("smollm2", EngineOptions(n_ctx=512))
 

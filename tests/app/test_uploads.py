@@ -27,7 +27,7 @@ from tests.app.test_api import ENDPOINTS, serving
 from tsumami.app import uploads
 from tsumami.app.callers import at_home
 from tsumami.app.own_folder import own_folder
-from tsumami.engine.catalogue import resolve
+from tsumami.models import resolve
 
 SECRET: Final = b'{"temperature": 0.123456, "it is": "the secret of this machine"}'
 META: Final = {"_type": "gradio.FileData"}

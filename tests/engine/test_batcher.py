@@ -881,7 +881,8 @@ import sys, time
 from pathlib import Path
 from tsumami.native import ContextOptions, NativeModel
 from tsumami.engine.batcher import Engine
-from tsumami.engine.sequence import Feed, Sequence
+from tsumami.engine.sequence import Feed
+from tsumami.engine.sequence import Sequence
 engine = Engine(NativeModel(Path(sys.argv[1])), ContextOptions(4096, 512, 32, 10, 1, True))
 def busy():
     while True:

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.gguf_writer import BOOL, F32, gguf, pair, text
 
 from tsumami.engine import exactness
 from tsumami.engine import loading as loading_module
-from tsumami.engine.catalogue import resolve
 from tsumami.engine.exactness import EXACT_VERDICT, FAST_VERDICT
 from tsumami.engine.loading import EngineOptions, LoadedModel, load
 from tsumami.engine.planning import SOLO, TOGETHER
 from tsumami.engine.sequence import Sequence
 from tsumami.errors import EngineClosedError, ModelFormatError, OutOfMemoryError, SettingsError
+from tsumami.models.finding import resolve
 from tsumami.native import NativeModel
 from tsumami.storage import cache_directory
 
 from . import tiny_model
-from .gguf_writer import BOOL, F32, gguf, pair, text
 
 TinyFiles = Callable[[str], Path]
 
@@ -37,13 +37,13 @@ def _own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Notes every self-check that really runs."""
     ran: list[object] = []
-    really = exactness.check
+    really = exactness.check_exactness
 
     def check(*args: Any, **options: Any) -> exactness.Exactness:
         ran.append(args[0])
         return really(*args, **options)
 
-    monkeypatch.setattr(exactness, "check", check)
+    monkeypatch.setattr(exactness, "check_exactness", check)
     return ran
 
 

@@ -17,9 +17,9 @@ from gradio.data_classes import FileData
 from tsumami.app.conversation import Conversation, Exchange
 from tsumami.app.replying import Growing
 from tsumami.app.uploads import place_for
-from tsumami.engine.catalogue import catalogue
 from tsumami.errors import PromptError, SpeechError
 from tsumami.knobs import KNOBS, Knob
+from tsumami.models import catalogue
 from tsumami.presets import PRESETS
 from tsumami.prompts import Message
 from tsumami.runs import Run

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tsumami.app.shelf import Choice
-from tsumami.engine.program import Ticket
+from tsumami.engine import Ticket
 from tsumami.explain.knob_map import KnobMap
 from tsumami.explain.mapping import Mapping, Progress
 from tsumami.model import Model

@@ -12,8 +12,8 @@ from gradio.components import Component
 from tsumami.app.replying import Sending
 from tsumami.app.shelf import Choice, Shelf
 from tsumami.app.texts import Texts
-from tsumami.engine.catalogue import catalogue, is_name
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
+from tsumami.models import catalogue, is_name
 
 _OWN_TEMPLATE: Final = "auto"
 _ALL: Final = -1

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 from tsumami.model import Model, load
 
 #: Called with a share in 0..1 and a word on what is going on (`download`, `load`).

@@ -56,8 +56,8 @@ def app(
     note(say("画面を準備しています…", "preparing the page …"))
     from tsumami.app.server import ServerOptions, serve
     from tsumami.app.shelf import Choice
-    from tsumami.engine.catalogue import DEFAULT_MODEL
-    from tsumami.engine.loading import EngineOptions
+    from tsumami.engine import EngineOptions
+    from tsumami.models import DEFAULT_MODEL
 
     options = EngineOptions(
         n_ctx=model.n_ctx, n_gpu_layers=model.n_gpu_layers or 0, threads=model.threads, exact=not model.fast

@@ -18,8 +18,7 @@ from tsumami.cli.output import bars, console, note, write_json
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
-    from tsumami.engine.exactness import Exactness
-    from tsumami.engine.loading import LoadedModel
+    from tsumami.engine import Exactness, LoadedModel
 
 _PROMPT: Final = 256
 _REPLY: Final = 48
@@ -99,10 +98,8 @@ def doctor(
 def examine(options: ModelOptions, length: int) -> Report:
     """Everything that the doctor looks at."""
     from tsumami import native
-    from tsumami.engine.catalogue import DEFAULT_MODEL
-    from tsumami.engine.exactness import processor
-    from tsumami.engine.loading import EngineOptions, load
-    from tsumami.engine.threads import usable_cores
+    from tsumami.engine import EngineOptions, load, processor, usable_cores
+    from tsumami.models import DEFAULT_MODEL
 
     name = options.model if options.model is not None else DEFAULT_MODEL
     how = EngineOptions(options.n_ctx, options.n_gpu_layers or 0, options.threads, not options.fast)
@@ -147,13 +144,12 @@ def examine(options: ModelOptions, length: int) -> Report:
 
 def _check(loaded: LoadedModel, length: int) -> Exactness:
     """The self-check, afresh; in fast mode there is nothing to check."""
-    from tsumami.engine.exactness import check
-    from tsumami.engine.planning import SOLO
+    from tsumami.engine import SOLO, check_exactness
 
     if not loaded.options.exact:
         return loaded.exactness
     note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
-    verdict = check(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
+    verdict = check_exactness(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
     if not verdict.exact:
         loaded.engine.set_policy(SOLO)  # as loading does, so that the speed is the one that users get
     return verdict
@@ -174,7 +170,7 @@ def _measure(loaded: LoadedModel) -> tuple[float, float]:
 
 def optional_parts() -> tuple[Part, ...]:
     """What tsumami can use and need not have."""
-    from tsumami.engine.catalogue import catalogue
+    from tsumami.models import catalogue
     from tsumami.speech._optional import INSTALL, installed
     from tsumami.speech.espeak import espeak_program
 

@@ -103,7 +103,7 @@ def grid(
 
 def _sweep(asked: list[list[dict[str, str]]], model: ModelOptions, **wishes: Any) -> Sweep:
     """The same over Ray: the workers load the model."""
-    from tsumami.engine.catalogue import DEFAULT_MODEL
+    from tsumami.models import DEFAULT_MODEL
     from tsumami.sweep import Sweep
 
     return Sweep(asked, model=model.model or DEFAULT_MODEL, options=model.loading, **wishes)

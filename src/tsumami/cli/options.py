@@ -128,8 +128,8 @@ class ModelOptions:
     @contextmanager
     def load(self) -> Iterator[Model]:
         """The model that was asked for, loaded with bars and closed at the end."""
-        from tsumami.engine.catalogue import DEFAULT_MODEL
         from tsumami.model import load
+        from tsumami.models import DEFAULT_MODEL
 
         name = self.model if self.model is not None else DEFAULT_MODEL
         with bars(name) as shown:

@@ -22,7 +22,7 @@ from tsumami.errors import RunFileError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tsumami.engine.fingerprint import Progress
+    from tsumami.models import ByteProgress
 
 
 def write(text: str) -> None:
@@ -106,7 +106,7 @@ def save_text(path: Path, text: str) -> None:
 class Bars:
     """What `tsumami.load` reports to; both None where nobody watches."""
 
-    download: Progress | None = None
+    download: ByteProgress | None = None
     loading: Callable[[float], None] | None = None
 
 

@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from tsumami.engine.program import Program
-from tsumami.engine.sequence import Feed, Sequence
+from tsumami.engine import Feed, Program, Sequence
 from tsumami.errors import EmptyPromptError, PromptTooLongError
 from tsumami.model import Model
 from tsumami.native import Float32Array

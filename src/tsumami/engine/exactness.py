@@ -18,10 +18,10 @@ from typing import Final
 import numpy as np
 
 from tsumami.engine.batcher import Engine
-from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.planning import TOGETHER, Policy
 from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Sequence
+from tsumami.models import GGUFHeader
 from tsumami.native import USER_ENVIRONMENT, Float32Array, engine_build
 from tsumami.storage import recall, remember
 
@@ -58,21 +58,21 @@ FAST_VERDICT: Final = Exactness(
 )
 
 
-def check(engine: Engine, header: GGUFHeader, *, gpu_layers: int, length: int = 80) -> Exactness:
+def check_exactness(engine: Engine, header: GGUFHeader, *, gpu_layers: int, length: int = 80) -> Exactness:
     """Run the self-check on a fresh engine and give the verdict. `length` is the number of tokens to compare."""
     failed = tuple(name for name, same in _comparisons(engine, length) if not same)
     return EXACT_VERDICT if not failed else _not_exact(failed, header, gpu_layers)
 
 
 def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gpu_layers: int) -> Exactness:
-    """`check`, unless the same weights were checked before by the same build on the same processor."""
+    """`check_exactness`, unless the same weights were checked before by the same build on the same processor."""
     several_threads, shape = engine.options.threads > 1, (engine.options.n_ubatch, engine.options.n_cells)
     build = (str(engine_build()), processor(), USER_ENVIRONMENT.get("GGML_CPU_TILED_MM"))
     key = "|".join(map(str, (_VERSION, fingerprint, *build, *shape, several_threads, gpu_layers)))
     known = recall(_MEMORY).get(key)
     if isinstance(known, list) and all(isinstance(name, str) for name in known):
         return EXACT_VERDICT if not known else _not_exact(tuple(known), header, gpu_layers)
-    verdict = check(engine, header, gpu_layers=gpu_layers)
+    verdict = check_exactness(engine, header, gpu_layers=gpu_layers)
     remember(_MEMORY, key, list(verdict.failed))
     return verdict
 

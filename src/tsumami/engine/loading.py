@@ -14,14 +14,12 @@ from typing import Final
 
 from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
-from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
-from tsumami.engine.fingerprint import Progress
-from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
+from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
 
 DEFAULT_N_CTX: Final = 4096
@@ -82,7 +80,7 @@ def load(
     name: str | os.PathLike[str] = DEFAULT_MODEL,
     options: EngineOptions | None = None,
     *,
-    download_progress: Progress | None = None,
+    download_progress: ByteProgress | None = None,
     load_progress: Callable[[float], None] | None = None,
 ) -> LoadedModel:
     """Find, check and load a model.

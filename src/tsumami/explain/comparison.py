@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from tsumami.engine.program import Ticket
+from tsumami.engine import Ticket
 from tsumami.errors import RunFileError, TsumamiError
 from tsumami.explain.alignment import Alignment, align, check_lanes
 from tsumami.explain.divergence import Divergence, divergence, parting

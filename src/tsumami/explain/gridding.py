@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
 
-from tsumami.engine.program import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows
-from tsumami.engine.sequence import Sequence as Branch
+from tsumami.engine import Feed, Program, Rows, Ticket
+from tsumami.engine import Sequence as Branch
 from tsumami.errors import CancelledError, DeadEndError
 from tsumami.explain.grid import MEASURES, Cell, Grid
 from tsumami.explain.grid_plan import GridPlan, Point

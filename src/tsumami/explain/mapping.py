@@ -22,8 +22,7 @@ from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tsumami.engine.program import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine import Feed, Program, Rows, Sequence, Ticket
 from tsumami.errors import CancelledError, SettingsError
 from tsumami.explain.axis import Axis, Span
 from tsumami.explain.choosing import Choosing

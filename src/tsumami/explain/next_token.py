@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tsumami.engine.program import Program
-from tsumami.engine.sequence import Feed, Sequence
+from tsumami.engine import Feed, Program, Sequence
 from tsumami.explain.account import Account, account
 from tsumami.native import Float32Array
 from tsumami.runs import Prompt, Stream

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tsumami.engine.sequence import Sequence
+from tsumami.engine import Sequence
 from tsumami.explain.axis import Span
 from tsumami.explain.mirostat import Past
 from tsumami.runs.values import StopReason

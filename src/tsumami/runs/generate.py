@@ -19,8 +19,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from tsumami.engine.program import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine import Feed, Program, Rows, Sequence, Ticket
 from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive

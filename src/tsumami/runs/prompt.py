@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tsumami.engine.sequence import first_outside
+from tsumami.engine import first_outside
 from tsumami.errors import EmptyPromptError, PromptError, PromptTooLongError
 
 __all__ = ["Prompt", "check_prompt"]

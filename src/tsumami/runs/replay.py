@@ -15,8 +15,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from tsumami.engine.program import Program
-from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
+from tsumami.engine import Feed, Program, Rows, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend

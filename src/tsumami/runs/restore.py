@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tsumami.engine.sequence import Feed, Rows
+from tsumami.engine import Feed, Rows
 from tsumami.errors import CancelledError, RunFileError
 from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decision

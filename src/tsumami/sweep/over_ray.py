@@ -14,12 +14,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final
 
-from tsumami.engine.catalogue import DEFAULT_MODEL
 from tsumami.errors import EngineError
 from tsumami.explain.grid import MEASURES, Cell, Grid
 from tsumami.explain.grid_plan import GridPlan, plan_grid
 from tsumami.explain.gridding import Progress
 from tsumami.explain.metrics import measured
+from tsumami.models import DEFAULT_MODEL
 from tsumami.runs import Prompt, Receipt
 from tsumami.settings import Settings
 from tsumami.sweep.cluster import Cluster, cluster

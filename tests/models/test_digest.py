@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tsumami.engine.fingerprint import fingerprint
 from tsumami.errors import ModelError, ModelNotFoundError
+from tsumami.models.digest import fingerprint
 from tsumami.storage import cache_directory
 
 DATA = b"weights" * 1000

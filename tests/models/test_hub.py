@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from .gguf_writer import MiB, model
-from .hub_server import COMMIT, TOKEN, Hub, run, serve
+from tests.support.gguf_writer import MiB, model
+from tests.support.hub_server import COMMIT, TOKEN, Hub, run, serve
 
 BODY = model(data=12 * MiB)
 
 DOWNLOAD = """
-from tsumami.engine.hub import download
+from tsumami.models.hub import download
 from tsumami.errors import HubError
 seen = []
 try:
@@ -120,7 +119,7 @@ def test_a_refused_connection_fails_at_once_and_names_the_endpoint(hub: Hub, tmp
 
 def test_what_progress_raises_passes_through_and_leaves_nothing(hub: Hub, tmp_path: Path) -> None:
     code = """
-from tsumami.engine.hub import download
+from tsumami.models.hub import download
 def stop(done, total):
     if done:
         raise TimeoutError("enough")
@@ -135,7 +134,9 @@ except TimeoutError as error:
 
 def test_the_cache_lists_the_files_that_names_lead_to(hub: Hub, tmp_path: Path) -> None:
     code = """
-from tsumami.engine.hub import cached, cached_ggufs, download
+from tsumami.models.hub import cached
+from tsumami.models.hub import cached_ggufs
+from tsumami.models.hub import download
 answer = [cached_ggufs(), cached("owner/good", "model.gguf")]
 path = download("owner/good", "model.gguf")
 [file] = cached_ggufs()

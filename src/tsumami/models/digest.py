@@ -17,9 +17,9 @@ from typing import Final
 from tsumami.errors import ModelError, ModelNotFoundError
 from tsumami.storage import recall, remember
 
-__all__ = ["Progress", "fingerprint"]
+__all__ = ["ByteProgress", "fingerprint"]
 
-Progress = Callable[[int, int | None], object]
+ByteProgress = Callable[[int, int | None], object]
 """Called with the bytes done and the bytes in all (None while that is not known)."""
 
 _BLOCK: Final = 1 << 20
@@ -29,7 +29,7 @@ _SETTLED_NS: Final = 2_000_000_000
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def fingerprint(*paths: str | os.PathLike[str], progress: Progress | None = None) -> str:
+def fingerprint(*paths: str | os.PathLike[str], progress: ByteProgress | None = None) -> str:
     """The sha256 of a model's file, 64 hexadecimal digits; of a split model, the sha256 of its shards' digits in order.
 
     Raises:
@@ -42,7 +42,7 @@ def fingerprint(*paths: str | os.PathLike[str], progress: Progress | None = None
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def _one(path: Path, progress: Progress | None) -> str:
+def _one(path: Path, progress: ByteProgress | None) -> str:
     try:
         real = path.resolve(strict=True)
         before = _state(real)
@@ -65,7 +65,7 @@ def _state(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _hash(path: Path, size: int, progress: Progress | None) -> str:
+def _hash(path: Path, size: int, progress: ByteProgress | None) -> str:
     sha = hashlib.sha256()
     done = 0
     with path.open("rb") as file:

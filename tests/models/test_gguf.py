@@ -10,12 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
-from tsumami.engine.catalogue import resolve
-from tsumami.engine.gguf import GGUFHeader, TensorInfo, Unread, read_header
-from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
-
-from .gguf_writer import (
+from tests.support.gguf_writer import (
     ARCHITECTURE,
     ARRAY,
     BOOL,
@@ -38,6 +33,10 @@ from .gguf_writer import (
     u32,
     u64,
 )
+
+from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
+from tsumami.models.finding import resolve
+from tsumami.models.gguf import GGUFHeader, TensorInfo, Unread, read_header
 
 RICH = gguf(
     (

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tsumami.errors import HubError
+from tsumami.models.digest import ByteProgress
 
 __all__ = ["CachedFile", "cached", "cached_ggufs", "download"]
 
@@ -65,7 +65,7 @@ def download(
     repository: str,
     filename: str,
     *,
-    progress: Callable[[int, int | None], object] | None = None,
+    progress: ByteProgress | None = None,
 ) -> Path:
     """The path of `filename` of the hub repository `repository`, downloaded unless it is in the cache.
 
@@ -105,7 +105,7 @@ def _check_space(name: str, size: int | None, folder: Path) -> None:
         raise HubError(_no_space(name, f"it needs {size:,} bytes and {folder} has {free:,} free"))
 
 
-def _reporter(progress: Callable[[int, int | None], object] | None, raised: list[BaseException]) -> Any:
+def _reporter(progress: ByteProgress | None, raised: list[BaseException]) -> Any:
     """A tqdm class that draws nothing and reports to `progress`; what `progress` raises is noted in `raised`."""
     from huggingface_hub.utils.tqdm import tqdm
 
