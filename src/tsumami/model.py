@@ -10,11 +10,11 @@ import functools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Self, SupportsIndex
+from typing import Any, Final, Self, SupportsIndex, Unpack
 
-from tsumami.engine import Engine, EngineOptions, Exactness, LoadedModel, first_outside, processor
+from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel, first_outside, processor
 from tsumami.engine import load as load_engine
 from tsumami.errors import EngineClosedError, PromptError
 from tsumami.explain.comparison import Comparing, Comparison, plan
@@ -462,30 +462,26 @@ def _no_token(index: int, given: object, n_vocab: int) -> PromptError:
 
 def load(
     name: str | os.PathLike[str] = DEFAULT_MODEL,
+    options: EngineOptions | None = None,
     *,
-    n_ctx: int | None = None,
-    n_gpu_layers: int = 0,
-    threads: int | None = None,
-    exact: bool = True,
-    n_cells: int | None = None,
     download_progress: ByteProgress | None = None,
     load_progress: Callable[[float], None] | None = None,
+    **changes: Unpack[EngineKeywords],
 ) -> Model:
     """Load a model by name: `smollm2` (bundled, the default), `gemma`, `elyza`, `gpt2`, a path, or
     `owner/repo:file.gguf`.
 
     Args:
         name: which model.
-        n_ctx: tokens that one run may have (default: the model's own context, at most 4096).
-        n_gpu_layers: layers to put on a GPU; a GPU backend is not bit-exact.
-        threads: most threads to use (default: all usable cores).
-        exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
-        n_cells: tokens that all sequences together may have in the cache (default: twice n_ctx where that is cheap).
+        options: how to load it (default: the defaults).
         download_progress: called with bytes done and bytes in all.
         load_progress: called with a share in 0..1.
+        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`;
+            `tsumami.engine.EngineOptions` says what each means.
 
     Raises:
         ModelError: it cannot be found, is broken, or does not fit into memory.
+        SettingsError: an option that cannot be.
     """
-    options = EngineOptions(n_ctx=n_ctx, n_gpu_layers=n_gpu_layers, threads=threads, exact=exact, n_cells=n_cells)
-    return Model(load_engine(name, options, download_progress=download_progress, load_progress=load_progress))
+    made = replace(options or EngineOptions(), **changes)
+    return Model(load_engine(name, made, download_progress=download_progress, load_progress=load_progress))

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from tests.support.gguf_writer import BOOL, F32, gguf, pair, text
 from tsumami.engine import exactness
 from tsumami.engine import loading as loading_module
 from tsumami.engine.exactness import EXACT_VERDICT, FAST_VERDICT
-from tsumami.engine.loading import EngineOptions, LoadedModel, load
+from tsumami.engine.loading import EngineKeywords, EngineOptions, LoadedModel, load
 from tsumami.engine.planning import SOLO, TOGETHER
 from tsumami.engine.sequence import Sequence
 from tsumami.errors import EngineClosedError, ModelFormatError, OutOfMemoryError, SettingsError
@@ -69,6 +69,10 @@ def test_an_option_outside_its_range_is_refused_by_name(name: str, value: int) -
 def test_an_option_that_is_no_whole_number_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=rf"{name} = .*whole number"):
         EngineOptions(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_keywords_are_the_fields() -> None:
+    assert get_type_hints(EngineKeywords) == get_type_hints(EngineOptions)
 
 
 def test_more_context_than_the_model_was_trained_for_is_refused(tiny_files: TinyFiles) -> None:

@@ -98,13 +98,11 @@ def doctor(
 def examine(options: ModelOptions, length: int) -> Report:
     """Everything that the doctor looks at."""
     from tsumami import native
-    from tsumami.engine import EngineOptions, load, processor, usable_cores
-    from tsumami.models import DEFAULT_MODEL
+    from tsumami.engine import load, processor, usable_cores
 
-    name = options.model if options.model is not None else DEFAULT_MODEL
-    how = EngineOptions(options.n_ctx, options.n_gpu_layers or 0, options.threads, not options.fast)
-    with bars(name) as shown:
-        loaded = load(name, how, download_progress=shown.download, load_progress=shown.loading)
+    how = options.engine
+    with bars(options.name) as shown:
+        loaded = load(options.name, how, download_progress=shown.download, load_progress=shown.loading)
     try:
         length = min(length, loaded.n_ctx // 2, loaded.engine.n_cells // 6)
         verdict = _check(loaded, length)

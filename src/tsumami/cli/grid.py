@@ -103,10 +103,9 @@ def grid(
 
 def _sweep(asked: list[list[dict[str, str]]], model: ModelOptions, **wishes: Any) -> Sweep:
     """The same over Ray: the workers load the model."""
-    from tsumami.models import DEFAULT_MODEL
     from tsumami.sweep import Sweep
 
-    return Sweep(asked, model=model.model or DEFAULT_MODEL, options=model.loading, **wishes)
+    return Sweep(asked, model=model.name, options=model.engine, **wishes)
 
 
 def _seeds(text: str | None) -> int | list[int] | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tsumami.engine.exactness import Exactness as Exactness
     from tsumami.engine.exactness import check_exactness as check_exactness
     from tsumami.engine.exactness import processor as processor
+    from tsumami.engine.loading import EngineKeywords as EngineKeywords
     from tsumami.engine.loading import EngineOptions as EngineOptions
     from tsumami.engine.loading import LoadedModel as LoadedModel
     from tsumami.engine.loading import load as load
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "SOLO": "tsumami.engine.planning",
     "Engine": "tsumami.engine.batcher",
+    "EngineKeywords": "tsumami.engine.loading",
     "EngineOptions": "tsumami.engine.loading",
     "Exactness": "tsumami.engine.exactness",
     "Feed": "tsumami.engine.sequence",
@@ -57,6 +59,7 @@ _HOMES = {
 __all__ = [
     "SOLO",
     "Engine",
+    "EngineKeywords",
     "EngineOptions",
     "Exactness",
     "Feed",

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
@@ -38,8 +38,13 @@ _EXACT_UBATCH: Final = 32  # from 64 query rows on, attention takes a tiled kern
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How to load. `n_ctx`: tokens that one run may have (None: the model's own, at most 4096). `n_cells`: tokens that
-    all sequences together may have in the cache (None: twice n_ctx if that is cheap). `threads` None: all usable cores.
+    """How to load.
+
+    n_ctx: tokens that one run may have (None: the model's own context, at most 4096).
+    n_gpu_layers: layers to put on a GPU, -1 for all; a GPU backend is not bit-exact.
+    threads: most threads to use (None: all usable cores).
+    exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
+    n_cells: tokens that all sequences together may have in the cache (None: twice n_ctx where that is cheap).
     """
 
     n_ctx: int | None = None
@@ -57,6 +62,16 @@ class EngineOptions:
                 raise SettingsError(f"{name} = {value!r}: needs a whole number")
             if not low <= value <= high:
                 raise SettingsError(f"{name} = {value}: needs {low} to {high}")
+
+
+class EngineKeywords(TypedDict, total=False):
+    """The same as keywords, for those who give them one by one."""
+
+    n_ctx: int | None
+    n_gpu_layers: int
+    threads: int | None
+    exact: bool
+    n_cells: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final
 
+from tsumami.engine import EngineOptions
 from tsumami.errors import EngineError
 from tsumami.explain.grid import MEASURES, Cell, Grid
 from tsumami.explain.grid_plan import GridPlan, plan_grid
@@ -40,7 +41,7 @@ class Sweep:
         prompts: Sequence[Asked],
         *,
         model: str = DEFAULT_MODEL,
-        options: Mapping[str, Any] | None = None,
+        options: EngineOptions | None = None,
         template: str | None = None,
         base: Settings | None = None,
         vary: Mapping[str, Sequence[Any]] | None = None,
@@ -55,7 +56,7 @@ class Sweep:
         Args:
             prompts: texts or token ids, or messages where a `template` is named.
             model: its name, as `tsumami.load` takes it on the workers' machines.
-            options: how they load it, as `tsumami.load` has it (`threads`: the cores of each worker).
+            options: how they load it (`threads`, where it is not said: the cores of each worker).
             template: the prompt format.
             base: what holds where nothing else is said (default: the defaults, with 64 tokens).
             vary: as in `Model.grid`.
@@ -83,7 +84,7 @@ class Sweep:
         self._ending = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             self._cluster = undo.enter_context(cluster(address, workers))
-            self._hire = _hirer(self._cluster, model, dict(options or {}))
+            self._hire = _hirer(self._cluster, model, options or EngineOptions())
             self._idle = [self._hire() for _ in range(self._cluster.workers)]
             asked = self._answer(self._idle[0].prompts.remote(list(prompts), template))
             self._plan = plan_grid(asked, made, **wishes)
@@ -197,9 +198,9 @@ class Sweep:
         self.close()
 
 
-def _hirer(found: Cluster, model: str, options: dict[str, Any]) -> Callable[[], Any]:
+def _hirer(found: Cluster, model: str, options: EngineOptions) -> Callable[[], Any]:
     """What makes a worker."""
-    options = options | {"threads": options.get("threads") or found.cores}
+    options = replace(options, threads=options.threads or found.cores)
     actor = found.ray.remote(num_cpus=found.cores, max_restarts=0, max_task_retries=0)(PartWorker)
 
     def hire() -> Any:

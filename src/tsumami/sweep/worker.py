@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tsumami.engine import EngineOptions
 from tsumami.explain.grid import Cell
 from tsumami.explain.grid_plan import GridPlan
 from tsumami.explain.gridding import Gridding, grid_receipt
@@ -37,12 +38,12 @@ class Part:
 class PartWorker:
     """One model in one process."""
 
-    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        self._name, self._options = name, dict(options)
+    def __init__(self, name: str, options: EngineOptions) -> None:
+        self._name, self._options = name, options
 
     @functools.cached_property
     def _model(self) -> Model:
-        return load(self._name, **self._options)
+        return load(self._name, self._options)
 
     def prompts(self, asked: Sequence[Any], template: str | None) -> tuple[Prompt, ...]:
         """The prompts as the model gets them; messages where a template is named, else as `Model.as_prompt` has it."""
