@@ -90,7 +90,7 @@ class Eviction:
 
 
 @dataclass(slots=True)
-class _Crowd:
+class _Demand:
     """How many cells sequences side by side have taken lately: what the next crowd may want again."""
 
     cells: int = 0
@@ -121,7 +121,7 @@ class Cache:
         self._free_numbers = list(range(n_slots - 1, -1, -1))
         self._by_sequence: weakref.WeakKeyDictionary[Sequence, Slot] = weakref.WeakKeyDictionary()
         self._clock = itertools.count(1)
-        self._crowd = _Crowd()
+        self._demand = _Demand()
 
     @property
     def n_cells(self) -> int:
@@ -241,7 +241,7 @@ class Cache:
         """
         cells = self._pool.take(len(tokens))
         if beside:
-            self._crowd.take(len(cells))
+            self._demand.take(len(cells))
         assert not slot.cells or slot.cells[-1] < cells[0], "cells of a sequence must ascend"
         slot.tokens.extend(tokens)
         slot.cells.extend(cells)
@@ -276,7 +276,7 @@ class Cache:
         of them, and computing them again would take as long as the crowd itself. What it costs is that a cache above
         the new frontier serves again only when the frontier has passed it.
         """
-        crowd = self._crowd.next(self._pool.size)
+        crowd = self._demand.next(self._pool.size)
         self._tidy()
         if self._pool.free >= max(self._share(_WORTHWHILE), crowd):
             return

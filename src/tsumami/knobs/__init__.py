@@ -13,7 +13,7 @@ is written once.
 
 from tsumami.knobs.knob import Kind, Knob, Slider
 from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
-from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, Group, default, get
+from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, KnobGroup, default, get
 from tsumami.knobs.values import Bias
 
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
     "ORDERS",
     "STAGES",
     "Bias",
-    "Group",
     "Kind",
     "Knob",
+    "KnobGroup",
     "Slider",
     "default",
     "get",

@@ -19,14 +19,14 @@ from tsumami.model import Model, PromptLike, load
 from tsumami.prompts import Message
 from tsumami.runs import Prompt, Receipt
 
-__all__ = ["Asked", "Part", "PartWorker"]
+__all__ = ["Asked", "GridPart", "PartWorker"]
 
 #: What a prompt can be asked as: what a run can start from, or messages.
 Asked = PromptLike | Sequence[Message | dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GridPart:
     """Some cells, the receipt of the grid as this worker would write it, tokens decoded, and the worker's process."""
 
     cells: tuple[Cell, ...]
@@ -55,7 +55,7 @@ class PartWorker:
         """What holds for the whole grid on this machine."""
         return grid_receipt(self._model, plan)
 
-    def make(self, plan: GridPlan, numbers: Iterable[int]) -> Part:
+    def make(self, plan: GridPlan, numbers: Iterable[int]) -> GridPart:
         """The cells of these numbers."""
         with Gridding(self._model, plan, numbers) as cells:
-            return Part(tuple(cells.cells()), grid_receipt(self._model, plan), cells.nodes, os.getpid())
+            return GridPart(tuple(cells.cells()), grid_receipt(self._model, plan), cells.nodes, os.getpid())
