@@ -15,7 +15,7 @@ import tsumami
 from bench.options import PROMPT, Options
 from bench.report import Row, Table
 from tsumami import charts
-from tsumami.explain.next_token import Look, look, next_token
+from tsumami.explain.tokens.lookahead import Look, look, next_token
 from tsumami.settings import Settings
 
 _LIMITS: Final = {"smollm2": 50, "gemma": 100}  # milliseconds, at 49k and at 262k entries

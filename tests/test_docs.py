@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tsumami.app import api
+from tsumami.app.api import endpoints as api
 from tsumami.knobs import KNOBS
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from hypothesis import given
-from tests.strategies import settings_strategy
+from tests.support.strategies import settings_strategy
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS

@@ -17,14 +17,12 @@ from typing import Any, Final, Self, SupportsIndex, Unpack
 from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel, first_outside, processor
 from tsumami.engine import load as load_engine
 from tsumami.errors import EngineClosedError, PromptError
-from tsumami.explain.comparison import Comparing, Comparison, plan
-from tsumami.explain.grid import Grid
-from tsumami.explain.grid_plan import plan_grid
-from tsumami.explain.gridding import Gridding
-from tsumami.explain.gridding import Progress as GridProgress
-from tsumami.explain.intervals import Interval, intervals
-from tsumami.explain.knob_map import KnobMap
-from tsumami.explain.mapping import Mapping as Mapper
+from tsumami.explore.grids import Grid, Gridding, plan_grid
+from tsumami.explore.grids import Progress as GridProgress
+from tsumami.explore.intervals import Interval, intervals
+from tsumami.explore.lanes import Comparing, Comparison, plan
+from tsumami.explore.maps import KnobMap
+from tsumami.explore.maps import Mapping as Mapper
 from tsumami.models import DEFAULT_MODEL, ByteProgress
 from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from

@@ -17,16 +17,18 @@ import gradio as gr
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.strategies import settings_strategy
+from tests.support.strategies import settings_strategy
 
 import tsumami.app
 from tsumami import errors
-from tsumami.app import chain_view, knob_panel, shelf, view
-from tsumami.app.conversation import Conversation, Exchange, ReplyFacts
-from tsumami.app.knob_values import contents_of, read, settings_of, shown
-from tsumami.app.replying import Growing, Sending, Sessions, reply
-from tsumami.app.shelf import Choice, Shelf
-from tsumami.app.texts import LANGUAGES, Texts, preferred
+from tsumami.app.parts import chain_view, knob_panel
+from tsumami.app.tabs.chat import view
+from tsumami.app.words.texts import LANGUAGES, Texts, preferred
+from tsumami.app.work import shelf
+from tsumami.app.work.conversation import Conversation, Exchange, ReplyFacts
+from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
+from tsumami.app.work.replying import Growing, Sending, Sessions, reply
+from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.errors import ModelNotFoundError, PromptTooLongError, SettingsError, TsumamiError
 from tsumami.knobs import KNOBS, STAGES
 from tsumami.presets import PRESETS
@@ -173,7 +175,7 @@ def test_the_chain_reads_back(order: str | tuple[str, ...]) -> None:
 
 
 def table(language: str) -> dict[str, str]:
-    loaded: dict[str, str] = json.loads((APP / "locales" / f"{language}.json").read_text("utf-8"))
+    loaded: dict[str, str] = json.loads((APP / "words" / "locales" / f"{language}.json").read_text("utf-8"))
     return loaded
 
 

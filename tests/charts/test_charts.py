@@ -14,7 +14,7 @@ from tsumami import charts
 from tsumami.charts.pieces import groups, visible
 from tsumami.charts.token_strip import places
 from tsumami.charts.words import percent
-from tsumami.explain.account import Account, account
+from tsumami.explain.tokens.accounts import Account, account
 from tsumami.runs import Run
 from tsumami.testing import ScriptedModel, saying
 

@@ -10,8 +10,8 @@ import pytest
 import tsumami
 from tsumami.charts.heat import heat_picture, heat_pictures, shared_picture, text_picture
 from tsumami.errors import SettingsError
-from tsumami.explain.grid import MEASURES, Grid
-from tsumami.explain.grid_seeds import spread
+from tsumami.explore.grids.grid import MEASURES, Grid
+from tsumami.explore.grids.seeds import spread
 
 STORY = "Once upon a time, in the town of lights,"
 

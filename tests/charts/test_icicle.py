@@ -16,7 +16,7 @@ import tsumami
 from tsumami.charts.icicle import icicle
 from tsumami.charts.icicle_cells import PALETTE, Cell, cells, extents, handy
 from tsumami.charts.icicle_page import IcicleFrame, icicle_data, icicle_page
-from tsumami.explain.knob_map import KnobMap, MapPiece
+from tsumami.explore.maps.knob_map import KnobMap, MapPiece
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 
 

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from tsumami import charts
-from tsumami.explain import align
+from tsumami.explore.lanes import align
 from tsumami.runs import Run
 from tsumami.testing import ScriptedModel, saying
 

@@ -50,7 +50,7 @@ def test_a_port_in_use_is_known_at_once() -> None:
 
 
 def test_tsumami_alone_is_the_page(monkeypatch: pytest.MonkeyPatch, invoke: Callable[..., object]) -> None:
-    from tsumami.app import server
+    from tsumami.app.serving import server
 
     asked: list[object] = []
 

@@ -17,7 +17,7 @@ import pytest
 from tests.cli.conftest import Invoke
 
 import tsumami
-from tsumami.explain.grid import Grid
+from tsumami.explore.grids.grid import Grid
 from tsumami.sweep.cluster import cluster
 
 PROMPT = "The sky above the city looked calm, but"

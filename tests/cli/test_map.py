@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tsumami.charts.icicle_page import icicle_data
-from tsumami.explain.knob_map import KnobMap
+from tsumami.explore.maps.knob_map import KnobMap
 
 from .conftest import Invoke
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.runs.modes import MODES
 from tests.runs.test_replay import assert_same
+from tests.support.modes import MODES
 
 import tsumami
 from tsumami.errors import PromptError

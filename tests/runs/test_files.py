@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.runs.modes import MODES
-from tests.strategies import settings_strategy
+from tests.support.modes import MODES
+from tests.support.strategies import settings_strategy
 
 import tsumami
 from tsumami.errors import RunFileError

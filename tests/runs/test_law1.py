@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.runs.modes import MODES
-from tests.strategies import settings_strategy
+from tests.support.modes import MODES
+from tests.support.strategies import settings_strategy
 
 import tsumami
 from tsumami.settings import Settings

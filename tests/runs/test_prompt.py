@@ -7,10 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tsumami.errors import EmptyPromptError, PromptError, PromptTooLongError
-from tsumami.explain.grid_plan import plan_grid
-from tsumami.explain.gridding import Gridding
-from tsumami.explain.mapping import Mapping
-from tsumami.explain.next_token import look
+from tsumami.explain.tokens import look
+from tsumami.explore.grids import Gridding, plan_grid
+from tsumami.explore.maps import Mapping
 from tsumami.runs import Prompt, Receipt
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying

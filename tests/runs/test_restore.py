@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.runs.modes import MODES
+from tests.support.modes import MODES
 
 import tsumami
 from tsumami.errors import RunFileError

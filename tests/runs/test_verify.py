@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.runs.modes import MODES
+from tests.support.modes import MODES
 
 import tsumami
 from tsumami.errors import PromptTooLongError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from tests.sampling.bare import Bare, Row
+from tests.support.bare import Bare, Row
 
 from tsumami.model import Model
 from tsumami.models import DEFAULT_MODEL

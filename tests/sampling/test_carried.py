@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.strategies import settings_strategy
+from tests.support.strategies import settings_strategy
 
 from tsumami.errors import SettingsError
 from tsumami.sampling import Chain

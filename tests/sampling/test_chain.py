@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.sampling.bare import Row
-from tests.strategies import knob_values, settings_strategy
+from tests.support.bare import Row
+from tests.support.strategies import knob_values, settings_strategy
 
 from tsumami import native
 from tsumami.errors import GrammarError, SettingsError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sampling.bare import c
+from tests.support.bare import c
 
 from tsumami.native import TOKEN_DATA
 from tsumami.sampling import Candidates, Draw, rolls

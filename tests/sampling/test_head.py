@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sampling.bare import Row
-from tests.strategies import settings_strategy
+from tests.support.bare import Row
+from tests.support.strategies import settings_strategy
 
 from tsumami.sampling import Candidates, Chain, DeadEndError
 from tsumami.sampling.head import Head

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.sampling.bare import Bare, NativeChain, Row, c, chain, makers
 from tests.sampling.conftest import PROMPT
-from tests.strategies import settings_strategy
+from tests.support.bare import Bare, NativeChain, Row, c, chain, makers
+from tests.support.strategies import settings_strategy
 
 from tsumami import native
 from tsumami.model import Model

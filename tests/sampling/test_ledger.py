@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.sampling.bare import Row
-from tests.strategies import settings_strategy
+from tests.support.bare import Row
+from tests.support.strategies import settings_strategy
 
 from tsumami.model import Model
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sampling.bare import Row
+from tests.support.bare import Row
 
 from tsumami.sampling import Candidates, Draw
 from tsumami.sampling.measure import final_probabilities, likeliest, measure_raw

@@ -13,8 +13,8 @@ import pytest
 
 import tsumami
 from tsumami.errors import EngineError, MissingDependencyError, ModelNotFoundError, SettingsError
-from tsumami.explain.grid import Grid
-from tsumami.explain.gridding import Progress
+from tsumami.explore.grids.grid import Grid
+from tsumami.explore.grids.gridding import Progress
 from tsumami.settings import Settings
 from tsumami.sweep import Sweep
 from tsumami.sweep.cluster import Cluster, cluster

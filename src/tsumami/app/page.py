@@ -7,12 +7,12 @@ events; a line in `build`; its words in both locales. What keeps it cheap:
 
 - The browser makes a tab's parts when it is opened for the first time (Gradio's `render_children=False`). Until then a
   part costs 1 to 2 ms of building on the server and about 1.5 kB of page. So one `gr.HTML` with a script, as the chain
-  (chain_view.py) or the reference's table, is better than fifty components.
+  (parts/chain_view.py) or the reference's table, is better than fifty components.
 - Nothing of a tab hangs on `blocks.load`: that runs for everybody who opens the page. What a tab shows first is asked
   for by `tab.select`.
 - What is heavy to import is imported where it is used, not at the top.
-- An event that answers at once has `queue=False`; a parameter that scripts need is an endpoint of api.py, and events
-  are `api_visibility="private"`.
+- An event that answers at once has `queue=False`; a parameter that scripts need is an endpoint of api/endpoints.py,
+  and events are `api_visibility="private"`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,25 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app import api, model_bar, reference_tab
-from tsumami.app.callers import at_home, naming
-from tsumami.app.chat_tab import ChatTab
-from tsumami.app.compare_tab import CompareTab
-from tsumami.app.grid_tab import GridTab
-from tsumami.app.learn_tab import LearnTab
-from tsumami.app.map_tab import MapTab
-from tsumami.app.microscope_tab import MicroscopeTab
-from tsumami.app.next_token_tab import NextTokenTab
-from tsumami.app.replying import Sessions
-from tsumami.app.shelf import Shelf
-from tsumami.app.texts import Texts
+from tsumami.app.api import endpoints as api
+from tsumami.app.parts import model_bar
+from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.tabs.compare.tab import CompareTab
+from tsumami.app.tabs.grid.tab import GridTab
+from tsumami.app.tabs.learn.tab import LearnTab
+from tsumami.app.tabs.map.tab import MapTab
+from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.tabs.next_token.tab import NextTokenTab
+from tsumami.app.tabs.reference import tab as reference_tab
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.callers import at_home, naming
+from tsumami.app.work.replying import Sessions
+from tsumami.app.work.shelf import Shelf
 from tsumami.errors import TsumamiError
 
 # The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
 _MODEL_KEY: Final = "tsumami-model"
+_STYLES: Final = ("page.css", "looking.css", "tabs/grid/grid.css", "tabs/learn/learn.css")
 
 
 def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Blocks:
@@ -98,7 +101,7 @@ def _wire_model(tab: ChatTab) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
     ) -> Iterator[Any]:
         try:
-            with naming(name, at_home(request)):
+            with naming(name, at_home(request.request)):
                 choice, line, reach = model_bar.load_model(texts, shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             gr.Warning(texts.error(error), title=texts("error.title"))
@@ -108,7 +111,7 @@ def _wire_model(tab: ChatTab) -> None:
         yield choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), model_bar.to_keep(choice)
 
     def on_open(kept: Any, wanted: float | None, request: gr.Request) -> model_bar.Reopened:
-        return model_bar.reopened(texts, shelf, kept, wanted, home=at_home(request))
+        return model_bar.reopened(texts, shelf, kept, wanted, home=at_home(request.request))
 
     bar.load.click(
         on_load_model,
@@ -139,7 +142,7 @@ def theme() -> gr.themes.Base:
 
 def style() -> str:
     """The page's style sheet."""
-    ours = (resources.files("tsumami.app") / name for name in ("page.css", "looking.css", "grid.css", "learn.css"))
+    ours = (resources.files("tsumami.app") / name for name in _STYLES)
     return "\n".join((*(sheet.read_text("utf-8") for sheet in ours), charts.style()))
 
 

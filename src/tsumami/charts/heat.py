@@ -14,9 +14,8 @@ import altair as alt
 
 from tsumami.charts import look
 from tsumami.charts.words import Language
-from tsumami.explain.grid import Cell, Grid
-from tsumami.explain.grid_seeds import spread
-from tsumami.explain.metrics import MEASURE_WORDS
+from tsumami.explain.measures import MEASURE_WORDS
+from tsumami.explore.grids import Cell, Grid, spread
 
 __all__ = ["heat_picture", "heat_pictures", "shared_picture", "text_picture"]
 

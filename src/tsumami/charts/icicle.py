@@ -16,7 +16,7 @@ from tsumami.charts.icicle_cells import PALETTE, Cell, Extent, cells, colour, ex
 from tsumami.charts.icicle_page import icicle_facts
 from tsumami.charts.look import FONT, data
 from tsumami.charts.words import Language, word
-from tsumami.explain.knob_map import KnobMap
+from tsumami.explore.maps import KnobMap
 from tsumami.knobs import get
 
 __all__ = ["icicle"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tsumami.charts.pieces import Group, groups
-from tsumami.explain.knob_map import KnobMap, MapPiece
+from tsumami.explore.maps import KnobMap, MapPiece
 from tsumami.knobs import get
 from tsumami.runs.signs import SPACE, signed
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tsumami.charts.icicle_cells import PALETTE, cells, colour, extents, handy, label
 from tsumami.charts.words import Language, word
-from tsumami.explain.knob_map import KnobMap
+from tsumami.explore.maps import KnobMap
 from tsumami.knobs import get
 
 __all__ = ["IcicleFrame", "icicle_data", "icicle_facts", "icicle_page", "icicle_script", "icicle_skeleton"]

@@ -15,7 +15,7 @@ import altair as alt
 from tsumami.charts import look
 from tsumami.charts.pieces import in_hex, visible
 from tsumami.charts.words import Language, percent, word
-from tsumami.explain.account import Account, Candidate, Column
+from tsumami.explain.tokens import Account, Candidate, Column
 
 #: The bytes of a token: `model.tokenizer.piece`.
 Piece = Callable[[int], bytes]

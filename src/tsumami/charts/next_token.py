@@ -15,7 +15,7 @@ from tsumami.charts import look
 from tsumami.charts.microscope import Piece
 from tsumami.charts.pieces import visible
 from tsumami.charts.words import Language, percent, word
-from tsumami.explain.account import Account, Candidate
+from tsumami.explain.tokens import Account, Candidate
 
 
 def next_token_bars(account: Account, piece: Piece, language: Language) -> str:

@@ -12,7 +12,7 @@ from tsumami.charts.microscope import Piece
 from tsumami.charts.rolls import Line, roll_strip
 from tsumami.charts.words import Language
 from tsumami.explain import Divergence
-from tsumami.explain.account import account
+from tsumami.explain.tokens import account
 
 
 def parting(piece: Piece, found: Divergence, names: tuple[str, str], language: Language) -> str:

@@ -17,7 +17,7 @@ from tsumami.charts import look
 from tsumami.charts.microscope import Piece
 from tsumami.charts.pieces import visible
 from tsumami.charts.words import Language, percent, word
-from tsumami.explain.account import Account, Share
+from tsumami.explain.tokens import Account, Share
 
 _ROOM: Final = 0.035  # a share needs this width for its name
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from tsumami.charts import look
 from tsumami.charts.pieces import groups
 from tsumami.charts.words import Language, word
-from tsumami.explain import Alignment
+from tsumami.explore.lanes import Alignment
 from tsumami.runs import Run
 
 

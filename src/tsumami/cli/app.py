@@ -54,8 +54,8 @@ def app(
     if root_path and not root_path.startswith("/"):
         raise SettingsError(f"--root-path {root_path!r}: needs to begin with a slash")
     note(say("画面を準備しています…", "preparing the page …"))
-    from tsumami.app.server import ServerOptions, serve
-    from tsumami.app.shelf import Choice
+    from tsumami.app.serving.server import ServerOptions, serve
+    from tsumami.app.work.shelf import Choice
 
     choice = Choice(model.name, model.engine)
     with ExitStack() as stack:

@@ -56,7 +56,7 @@ def _table(found: Audit) -> Table:
     from rich import box
     from rich.table import Table
 
-    from tsumami.explain.sentences import value_text
+    from tsumami.explain.reasons import value_text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(say("つまみ", "knob"), overflow="fold")

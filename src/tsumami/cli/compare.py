@@ -22,7 +22,7 @@ from tsumami.cli.words import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tsumami.explain import Comparing, Comparison
+    from tsumami.explore.lanes import Comparing, Comparison
 
 
 def about() -> str:
@@ -65,7 +65,7 @@ def compare(
 
             save_text(html, page(found, loaded.tokenizer.piece))
     if as_json:
-        from tsumami.explain.plain import comparison_values
+        from tsumami.explore.lanes import comparison_values
 
         write_json(comparison_values(found))
     else:

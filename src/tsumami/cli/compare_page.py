@@ -14,7 +14,7 @@ from tsumami.cli.reasons import lane_name, measure_rows
 from tsumami.cli.words import language, say
 
 if TYPE_CHECKING:
-    from tsumami.explain import Comparison
+    from tsumami.explore.lanes import Comparison
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --soft: #8889; }

@@ -25,9 +25,7 @@ from tsumami.errors import SettingsError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tsumami.explain.grid import Grid
-    from tsumami.explain.grid_seeds import Count, Spread
-    from tsumami.explain.gridding import Gridding, Progress
+    from tsumami.explore.grids import Count, Grid, Gridding, Progress, Spread
     from tsumami.sweep import Sweep
 
 _SHOWN: Final = ("tokens", "perplexity", "entropy", "distinct_2")
@@ -194,8 +192,7 @@ def _settings_table(found: Grid) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from tsumami.explain.grid_plan import Point
-    from tsumami.explain.grid_seeds import spread
+    from tsumami.explore.grids import Point, spread
 
     several, prompts = len(found.plan.seeds) > 1, len(found.plan.prompts) > 1
     table = Table(box=None, pad_edge=False)
@@ -222,7 +219,7 @@ def _held_table(found: Grid) -> Table:
     """On how many prompts, seeds and values of the other knobs a measure is larger at a knob's largest value."""
     from rich.table import Table
 
-    from tsumami.explain.grid_seeds import between_values
+    from tsumami.explore.grids import between_values
 
     title = say(
         "大きいほうの値で測った値が大きくなった数（ほかの条件は同じ）",
@@ -247,7 +244,7 @@ def _count_text(one: Count) -> str:
 
 
 def _measure_name(measure: str) -> str:
-    from tsumami.explain.metrics import MEASURE_WORDS
+    from tsumami.explain.measures import MEASURE_WORDS
 
     ja, en, _ = MEASURE_WORDS[measure]
     return say(ja, en)
@@ -255,7 +252,7 @@ def _measure_name(measure: str) -> str:
 
 def _spread_text(one: Spread) -> str:
     """The mean, and the ends where they differ."""
-    from tsumami.explain.metrics import MEASURE_WORDS
+    from tsumami.explain.measures import MEASURE_WORDS
 
     if one.mean is None or one.low is None or one.high is None:
         return "–"

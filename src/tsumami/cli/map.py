@@ -23,9 +23,9 @@ from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 
 if TYPE_CHECKING:
-    from tsumami.explain.knob_map import KnobMap
-    from tsumami.explain.mapping import Mapping as Mapper
-    from tsumami.explain.mapping import Progress as At
+    from tsumami.explore.maps import KnobMap
+    from tsumami.explore.maps import Mapping as Mapper
+    from tsumami.explore.maps import Progress as At
 
 
 def about() -> str:
@@ -56,7 +56,7 @@ def map(  # noqa: A001  (the command's name)
     ] = None,
 ) -> None:
     """Read, load, map, report."""
-    from tsumami.explain.mapping import Mapping as Mapper
+    from tsumami.explore.maps import Mapping as Mapper
 
     settings = knobs.settings()
     low, high = _range(span)

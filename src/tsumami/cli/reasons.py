@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from tsumami.explain import Comparison, Lane, Metrics
+    from tsumami.explain import Metrics
+    from tsumami.explore.lanes import Comparison, Lane
 
 
 def lane_name(index: int, lane: Lane) -> str:
     """`A  top_k=40`."""
-    from tsumami.explain.comparison import letter
-    from tsumami.explain.sentences import value_text
+    from tsumami.explain.reasons import value_text
+    from tsumami.explore.lanes import letter
 
     return "  ".join([letter(index), *(f"{name}={value_text(name, value)}" for name, value in lane.differs.items())])
 
@@ -32,7 +33,7 @@ def paragraph(text: str, width: int) -> Text:
 
 def measure_rows(measured: Iterable[Metrics]) -> list[tuple[str, list[str]]]:
     """The measures as texts: a row for each measure, a cell for each run."""
-    from tsumami.explain.metrics import MEASURE_WORDS
+    from tsumami.explain.measures import MEASURE_WORDS
 
     found = list(measured)
     rows = []
@@ -47,7 +48,7 @@ def measures(found: Comparison) -> Table:
     from rich import box
     from rich.table import Table
 
-    from tsumami.explain.comparison import letter
+    from tsumami.explore.lanes import letter
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("")

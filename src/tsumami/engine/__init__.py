@@ -12,8 +12,9 @@ Guarantee: each name is fetched when it is first asked for, so that whoever need
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tsumami.faces import face
 
 if TYPE_CHECKING:
     from tsumami.engine.batcher import Engine as Engine
@@ -77,15 +78,5 @@ __all__ = [
     "usable_cores",
 ]
 
-
-if not TYPE_CHECKING:  # so that a name that is not listed is an error of types, too
-
-    def __getattr__(name: str) -> Any:
-        """Fetch a name from its file when it is first asked for (PEP 562)."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

@@ -2,35 +2,69 @@
 
 Guarantee: what is said here is computed from the run's own logits, chain and rolls, and looking changes nothing. A run
 that came from a model knows it; one that was loaded from a file is attached first: `run.attach(tsumami.load(...))`.
+
+Three wings: `tokens` (what became of one token), `measures` (numbers of runs), and on both `reasons`.
 """
 
-from tsumami.explain.alignment import Alignment, Block, align
-from tsumami.explain.audit import Audit, KnobAudit, audit
-from tsumami.explain.comparison import Comparing, Comparison, Lane, LanePlan
-from tsumami.explain.divergence import Change, Divergence, Moved, divergence, parting
-from tsumami.explain.metrics import Metrics, Series, metrics, shared_prefix
-from tsumami.explain.outcome import Outcome, Span, ledger
-from tsumami.explain.why_not import Kept, WhyNot, why_not
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tsumami.faces import face
+
+if TYPE_CHECKING:
+    from tsumami.explain.measures import Metrics as Metrics
+    from tsumami.explain.measures import Series as Series
+    from tsumami.explain.measures import metrics as metrics
+    from tsumami.explain.measures import shared_prefix as shared_prefix
+    from tsumami.explain.reasons import Audit as Audit
+    from tsumami.explain.reasons import Change as Change
+    from tsumami.explain.reasons import Divergence as Divergence
+    from tsumami.explain.reasons import Kept as Kept
+    from tsumami.explain.reasons import KnobAudit as KnobAudit
+    from tsumami.explain.reasons import Moved as Moved
+    from tsumami.explain.reasons import WhyNot as WhyNot
+    from tsumami.explain.reasons import audit as audit
+    from tsumami.explain.reasons import divergence as divergence
+    from tsumami.explain.reasons import parting as parting
+    from tsumami.explain.reasons import why_not as why_not
+    from tsumami.explain.tokens import Outcome as Outcome
+    from tsumami.explain.tokens import Span as Span
+    from tsumami.explain.tokens import ledger as ledger
+
+_HOMES: Final = {
+    "Audit": "tsumami.explain.reasons",
+    "Change": "tsumami.explain.reasons",
+    "Divergence": "tsumami.explain.reasons",
+    "Kept": "tsumami.explain.reasons",
+    "KnobAudit": "tsumami.explain.reasons",
+    "Moved": "tsumami.explain.reasons",
+    "WhyNot": "tsumami.explain.reasons",
+    "audit": "tsumami.explain.reasons",
+    "divergence": "tsumami.explain.reasons",
+    "parting": "tsumami.explain.reasons",
+    "why_not": "tsumami.explain.reasons",
+    "Metrics": "tsumami.explain.measures",
+    "Series": "tsumami.explain.measures",
+    "metrics": "tsumami.explain.measures",
+    "shared_prefix": "tsumami.explain.measures",
+    "Outcome": "tsumami.explain.tokens",
+    "Span": "tsumami.explain.tokens",
+    "ledger": "tsumami.explain.tokens",
+}
 
 __all__ = [
-    "Alignment",
     "Audit",
-    "Block",
     "Change",
-    "Comparing",
-    "Comparison",
     "Divergence",
     "Kept",
     "KnobAudit",
-    "Lane",
-    "LanePlan",
     "Metrics",
     "Moved",
     "Outcome",
     "Series",
     "Span",
     "WhyNot",
-    "align",
     "audit",
     "divergence",
     "ledger",
@@ -39,3 +73,5 @@ __all__ = [
     "shared_prefix",
     "why_not",
 ]
+
+__getattr__, __dir__ = face(__name__, _HOMES)

@@ -7,15 +7,12 @@ the sentence in `ja` and `en`, null where there is nothing to say.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from tsumami.explain.audit import Audit, KnobAudit
-from tsumami.explain.comparison import Comparison, Lane
-from tsumami.explain.divergence import Change, Divergence
-from tsumami.explain.metrics import Metrics
-from tsumami.explain.outcome import Outcome
+from tsumami.explain.measures import Metrics
+from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit
+from tsumami.explain.tokens import Outcome
 from tsumami.runs import Run
 
 
@@ -40,23 +37,6 @@ def divergence_values(found: Divergence) -> dict[str, Any]:
     }
 
 
-def comparison_values(found: Comparison) -> dict[str, Any]:
-    """A comparison: the lanes, `runs` as in run files, and for each run after the first its divergence from it."""
-    runs = iter(zip(found.runs, (None, *found.divergences), found.metrics, strict=True))
-    return {
-        "lanes": [_lane(lane) for lane in found.lanes],
-        "runs": [
-            {
-                **json.loads(run.to_json()),
-                "metrics": metrics_values(measured),
-                "divergence": None if parted is None else divergence_values(parted),
-            }
-            for run, parted, measured in runs
-        ],
-        "alignment": None if found.alignment is None else dataclasses.asdict(found.alignment),
-    }
-
-
 def audit_values(found: Audit) -> dict[str, Any]:
     """An audit: per knob the counts, the first places, and the sentence in ja and en."""
     return {"tokens": found.tokens, "knobs": [_knob(one) for one in found.knobs], "dead": list(found.dead)}
@@ -72,11 +52,6 @@ def _knob(found: KnobAudit) -> dict[str, Any]:
     piece = values.pop("instead_piece")
     values.update(value=plain(found.value), neutral=plain(found.neutral), dead=found.dead)
     return values | {"instead_text": None if piece is None else _text(piece)}
-
-
-def _lane(lane: Lane) -> dict[str, Any]:
-    differs = {name: plain(value) for name, value in lane.differs.items()}
-    return {"differs": differs, "error": None if lane.error is None else str(lane.error)}
 
 
 def _change(change: Change) -> dict[str, Any]:

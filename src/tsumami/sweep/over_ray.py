@@ -16,10 +16,8 @@ from typing import Any, Final
 
 from tsumami.engine import EngineOptions
 from tsumami.errors import EngineError
-from tsumami.explain.grid import MEASURES, Cell, Grid
-from tsumami.explain.grid_plan import GridPlan, plan_grid
-from tsumami.explain.gridding import Progress
-from tsumami.explain.metrics import measured
+from tsumami.explain.measures import measured
+from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, Progress, plan_grid
 from tsumami.models import DEFAULT_MODEL
 from tsumami.runs import Prompt, Receipt
 from tsumami.settings import Settings

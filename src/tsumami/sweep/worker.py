@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsumami.engine import EngineOptions
-from tsumami.explain.grid import Cell
-from tsumami.explain.grid_plan import GridPlan
-from tsumami.explain.gridding import Gridding, grid_receipt
+from tsumami.explore.grids import Cell, Gridding, GridPlan, grid_receipt
 from tsumami.model import Model, PromptLike, load
 from tsumami.prompts import Message
 from tsumami.runs import Prompt, Receipt

@@ -49,8 +49,8 @@ LEAVING: Final = r"AbortError: signal is aborted|Connection errored out"
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium")
 _SERVE: Final = """
 import sys
-from tsumami.app.server import ServerOptions, serve
-from tsumami.app.shelf import Choice
+from tsumami.app.serving.server import ServerOptions, serve
+from tsumami.app.work.shelf import Choice
 from tsumami.engine import EngineOptions
 serve(Choice("smollm2", EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)), ServerOptions(port=int(sys.argv[1])))
 """

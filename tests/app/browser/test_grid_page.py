@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-from tsumami.explain.grid import Grid
+from tsumami.explore.grids.grid import Grid
 
 from .conftest import Pages
 from .desk import Desk

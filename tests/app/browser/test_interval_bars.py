@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 import tsumami
-from tsumami.app import interval_view
-from tsumami.app.texts import Texts
-from tsumami.explain.intervals import intervals
+from tsumami.app.views import interval_view
+from tsumami.app.words.texts import Texts
+from tsumami.explore.intervals.every_knob import intervals
 
 from .conftest import Pages
 from .desk import Desk

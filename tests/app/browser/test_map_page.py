@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tsumami.explain.knob_map import KnobMap
+from tsumami.explore.maps.knob_map import KnobMap
 
 from .conftest import IDLE, Pages, Server, busy, ready
 from .desk import Desk

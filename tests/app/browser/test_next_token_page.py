@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 import tsumami
 from tsumami.charts import visible
-from tsumami.explain.next_token import look, next_token
+from tsumami.explain.tokens.lookahead import look, next_token
 from tsumami.settings import Settings
 
 from .conftest import Pages

@@ -1,0 +1,209 @@
+"""The model bar: which model, how a conversation becomes a prompt, and how much of it is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.replying import Sending
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.engine import EngineOptions
+from tsumami.models import catalogue, is_name
+
+_OWN_TEMPLATE: Final = "auto"
+_ALL: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBar:
+    """The components; `choice` holds what the session has loaded."""
+
+    name: gr.Dropdown
+    n_ctx: gr.Number
+    fast: gr.Checkbox
+    load: gr.Button
+    state: gr.Markdown
+    choice: gr.State
+    template: gr.Radio
+    system: gr.Textbox
+    memory: gr.Slider
+
+    @property
+    def inputs(self) -> list[Component]:
+        """What `read` takes, in its order."""
+        return [self.choice, self.template, self.system, self.memory]
+
+    @property
+    def positions(self) -> dict[str, Component]:
+        """What outlives the page whatever happens to the server; the model is taken up again by `reopened`."""
+        return {"template": self.template, "system": self.system, "memory": self.memory}
+
+    @property
+    def prompt_inputs(self) -> list[Any]:
+        """What changes the prompt while typing."""
+        return [self.choice, self.template, self.system, self.memory]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What the bar says: the model, and how to send."""
+
+    choice: Choice
+    sending: Sending
+
+
+class Reopened(NamedTuple):
+    """Contents of choice, state, the knob max_tokens, and the form: name, n_ctx, fast."""
+
+    choice: Choice
+    line: str
+    reach: Any
+    name: str
+    n_ctx: int
+    fast: bool
+
+
+def build(texts: Texts, default: Choice) -> ModelBar:
+    """Lay out the bar."""
+    choice = gr.State(default)
+    with gr.Accordion(texts("model.title", name=default.name), open=False, elem_id="model-bar"):
+        with gr.Row(elem_classes="tight"):
+            name = gr.Dropdown(
+                _names(texts),
+                value=default.name,
+                label=texts("model.name"),
+                info=texts("model.name_info"),
+                allow_custom_value=True,
+                scale=3,
+                elem_id="model-name",
+            )
+            n_ctx = gr.Number(
+                default.options.n_ctx or 0,
+                label="n_ctx",
+                info=texts("model.n_ctx_info"),  # Gradio makes an empty box a 0, so that is what 0 means
+                precision=0,
+                min_width=90,
+                scale=1,
+            )
+            fast = gr.Checkbox(not default.options.exact, label="fast", info=texts("model.fast_info"), min_width=90)
+            load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
+        state = gr.Markdown(elem_id="model-state")
+        with gr.Row(elem_classes="tight"):
+            template = gr.Radio(
+                [
+                    (texts("model.template_auto"), _OWN_TEMPLATE),
+                    (texts("model.template_model"), "model"),
+                    (texts("model.template_llama2"), "llama2"),
+                    (texts("model.template_raw"), "raw"),
+                ],
+                value=_OWN_TEMPLATE,
+                label=texts("model.template"),
+                elem_id="template",
+                scale=3,
+            )
+            memory = gr.Slider(
+                _ALL,
+                20,
+                value=_ALL,
+                step=1,
+                label=texts("model.memory"),
+                info=texts("model.memory_info"),
+                scale=2,
+                elem_id="memory",
+            )
+        system = gr.Textbox(
+            label=texts("model.system"), placeholder=texts("model.system_info"), lines=1, max_lines=4, elem_id="system"
+        )
+    return ModelBar(name, n_ctx, fast, load, state, choice, template, system, memory)
+
+
+def _names(texts: Texts) -> list[tuple[str, str]]:
+    return [
+        (f"{entry.name} — {texts.pick(entry.description_ja, entry.description_en)}", entry.name)
+        for entry in catalogue()
+    ]
+
+
+def read(values: Sequence[Any]) -> Picked:
+    """What the components say, given in the order of `ModelBar.inputs`."""
+    choice, template, system, memory = values
+    name = None if template == _OWN_TEMPLATE else str(template)
+    remembered = None if name == "llama2" and memory == _ALL else int(memory)
+    return Picked(choice or Choice(), Sending(name, str(system or "").strip(), remembered))
+
+
+def load_model(
+    texts: Texts, shelf: Shelf, name: str, n_ctx: float | None, fast: bool, progress: gr.Progress
+) -> tuple[Choice, str, int]:
+    """Load a model; returns the choice, a line on what was loaded, and its context.
+
+    Raises:
+        TsumamiError: it cannot be loaded; what was loaded before stays.
+    """
+
+    def report(share: float, stage: str) -> None:
+        progress(share, desc=texts(f"model.{stage}ing"))
+
+    choice = Choice(str(name).strip(), EngineOptions(n_ctx=int(n_ctx) if n_ctx else None, exact=not fast))
+    with shelf.lend(choice, report) as model:
+        return choice, describe(texts, model), model.n_ctx
+
+
+def to_keep(choice: Choice) -> dict[str, Any]:
+    """A choice as the browser keeps it."""
+    return {"name": choice.name, "n_ctx": choice.options.n_ctx, "fast": not choice.options.exact}
+
+
+def kept_choice(kept: Any) -> Choice | None:
+    """The choice that the browser has kept; None if it has kept nothing that is one."""
+    match kept:
+        case {"name": str(name), "n_ctx": int() | None as n_ctx, "fast": bool(fast)} if name:
+            return Choice(name, EngineOptions(n_ctx=n_ctx, exact=not fast))
+    return None
+
+
+def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, home: bool = True) -> Reopened:
+    """What the bar shows when the page is opened: the model that the browser has kept, if it is still loaded. If not,
+    it stands in the form and one press loads it: nobody waits for a model when opening a page. Who is not at home
+    learns nothing of paths, not even which one is loaded.
+    """
+    before = kept_choice(kept)
+    if before is not None and not home and not is_name(before.name):
+        before = None
+    choice = before if before is not None and shelf.has(before) else shelf.default
+    with shelf.lend(choice) as model:
+        line, most = describe(texts, model), max(model.n_ctx - 256, 1)
+    if before is not None and before != choice:
+        line = f"{texts('model.gone', name=before.name)}\n\n{line}"
+    form = to_keep(before or shelf.default)
+    reach = gr.skip() if choice == shelf.default else gr.update(maximum=max(most, wanted or 0))
+    return Reopened(choice, line, reach, form["name"], form["n_ctx"] or 0, form["fast"])
+
+
+def describe(texts: Texts, model: Any) -> str:
+    """One line on a loaded model: size, quantisation, context, exact or not and why."""
+    card, verdict = model.model_card, model.exactness
+    exact = texts("account.exact") if verdict.exact else texts("account.not_exact")
+    why = texts.pick(verdict.why_ja, verdict.why_en)
+    remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
+    facts = f"**{card.name}** · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
+    return f"{facts}\n\n{why} {remedy}".strip()
+
+
+__all__ = [
+    "ModelBar",
+    "Picked",
+    "Reopened",
+    "build",
+    "describe",
+    "kept_choice",
+    "load_model",
+    "read",
+    "reopened",
+    "to_keep",
+]

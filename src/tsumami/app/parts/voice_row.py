@@ -1,0 +1,241 @@
+"""The row under the message box: a recording becomes a message, and a reply is played while it is being written.
+
+Guarantee: what fails becomes a message; a recording that nobody understood sends nothing.
+
+How sound reaches the page: Gradio's own streaming of audio needs ffmpeg, which many machines lack. So the page is only
+told the name of a `Speech`; voice.js asks for its clips one after the other (`next_clip`) and plays them without a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.listening import Ears, everybodys_ears
+from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
+from tsumami.errors import TsumamiError
+from tsumami.speech import Heard, Loading, voices
+from tsumami.speech.voices import has_japanese
+
+_LANGUAGES: Final = ("ja", "auto", "en", "zh", "ko", "de", "fr", "es", "it", "pt", "ru", "vi", "id", "th")
+_SIZES: Final = ("tiny", "base", "small", "medium", "large-v3-turbo", "large-v3")
+_SCRIPT_WORDS: Final = ("play", "refused", "no_microphone", "busy_microphone", "insecure")
+_PATIENCE: Final = 10.0  # seconds that one question for a clip may wait
+
+
+@dataclass(slots=True)
+class VoiceRow:
+    """The components of the row under the message box, and their handlers."""
+
+    texts: Texts
+    ears: Ears = field(default_factory=everybodys_ears)
+    mouth: Mouth = field(default_factory=everybodys_mouth)
+    player: gr.HTML = field(init=False)
+    recording: gr.Audio = field(init=False)
+    speak: gr.Checkbox = field(init=False)
+    voice: gr.Dropdown = field(init=False)
+    speed: gr.Slider = field(init=False)
+    size: gr.Dropdown = field(init=False)
+    language: gr.Dropdown = field(init=False)
+    at_once: gr.Checkbox = field(init=False)
+    used: gr.State = field(init=False)
+    go: gr.State = field(init=False)
+
+    @property
+    def inputs(self) -> list[Component]:
+        """What `begin` takes, in its order."""
+        return [self.speak, self.voice, self.speed]
+
+    @property
+    def positions(self) -> dict[str, Component]:
+        """What outlives the page."""
+        return {
+            "voice.speak": self.speak,
+            "voice.voice": self.voice,
+            "voice.speed": self.speed,
+            "voice.size": self.size,
+            "voice.language": self.language,
+            "voice.at_once": self.at_once,
+        }
+
+    def build(self) -> None:
+        """Lay out the row."""
+        texts = self.texts
+        self.used, self.go = gr.State(False), gr.State(False)
+        self.player = self._player()
+        with gr.Row(elem_id="voice", elem_classes="tight", equal_height=True):
+            self.recording = gr.Audio(
+                sources=["microphone", "upload"],
+                type="filepath",
+                label=texts("voice.record"),
+                show_label=False,
+                container=False,
+                editable=False,
+                buttons=[],
+                min_width=80,
+                elem_id="voice-in",
+            )
+            self.speak = gr.Checkbox(
+                False, label=texts("voice.speak"), container=False, min_width=130, elem_id="voice-speak"
+            )
+            with gr.Accordion(texts("voice.title"), open=False, elem_id="voice-settings"):
+                self._choices()
+
+    def _choices(self) -> None:
+        texts = self.texts
+        with gr.Row(elem_classes="tight"):
+            self.size = gr.Dropdown(
+                list(_SIZES), value="base", label=texts("voice.size"), min_width=130, elem_id="voice-size"
+            )
+            self.language = gr.Dropdown(
+                [(texts(f"voice.language_{code}"), code) for code in _LANGUAGES],
+                value="ja",
+                label=texts("voice.language"),
+                min_width=130,
+                elem_id="voice-language",
+            )
+            self.at_once = gr.Checkbox(True, label=texts("voice.at_once"), min_width=130, elem_id="voice-at-once")
+        with gr.Row(elem_classes="tight"):
+            self.voice = gr.Dropdown(
+                [(texts("voice.auto"), "auto"), *_voices(texts)],
+                value="auto",
+                label=texts("voice.voice"),
+                min_width=180,
+                elem_id="voice-voice",
+            )
+            self.speed = gr.Slider(
+                0.5, 2.0, value=1.0, step=0.1, label=texts("voice.speed"), min_width=180, elem_id="voice-speed"
+            )
+
+    def _player(self) -> gr.HTML:
+        """The invisible part: it holds the name of the speech to play, and shows what is to be said about voice."""
+        texts = self.texts
+        mouth = self.mouth
+
+        async def clip(asked: dict[str, Any]) -> dict[str, Any]:
+            return await _answer(texts, mouth, str(asked["id"]), int(asked["number"]))
+
+        def hush(speech_id: str) -> None:
+            speech = mouth.find(speech_id)
+            if speech is not None:
+                speech.cancel()
+
+        # Words stand in the script, not in props: an update may replace all props of an HTML part.
+        words = json.dumps({key: texts(f"voice.{key}") for key in _SCRIPT_WORDS}, ensure_ascii=False)
+        script = (resources.files("tsumami.app.parts") / "voice.js").read_text("utf-8")
+        return gr.HTML(
+            value="",
+            html_template='<p class="voice-note" role="status" hidden></p>'
+            '<button class="voice-play" type="button" hidden></button>',
+            js_on_load=f"const words = {words};\n{script}",
+            server_functions=[clip, hush],
+            elem_id="voice-player",
+            note="",
+        )
+
+    def wire(self, message: gr.Textbox) -> Any:
+        """Connect the recorder; returns the event after which `go` says whether to send what is in `message`."""
+        return gr.on(
+            [self.recording.stop_recording, self.recording.upload],
+            self.on_recording,
+            [self.recording, message, self.size, self.language, self.at_once, self.speak, self.used],
+            [message, self.recording, self.player, self.speak, self.used, self.go],
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=4,  # of the server's threads, however many people talk at once
+            concurrency_id="listen",
+        )
+
+    def begin(self, session: str, values: Any) -> Speech | None:
+        """The speech of the session's next reply, or None where it stays silent. values: those of `inputs`."""
+        speak, voice, speed = values
+        self.mouth.stop(session)
+        return self.mouth.begin(session, chosen_speaker(str(voice), float(speed))) if speak else None
+
+    def on_recording(
+        self,
+        recording: str | None,
+        typed: str | None,
+        size: str,
+        language: str,
+        at_once: bool,
+        speak: bool,
+        used: bool,
+    ) -> Iterator[Any]:
+        """Put what was said into the message box. The first time, replies begin to be spoken."""
+        if not recording:
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), False
+            return
+        yield gr.skip(), gr.skip(), gr.update(note=self.texts("voice.listening")), gr.skip(), gr.skip(), False
+        problem, text = "", ""
+        try:
+            for news in _thinned(self.ears.hear(recording, size, language)):
+                if isinstance(news, Loading):
+                    note = self._loading(news, size)
+                    yield gr.skip(), gr.skip(), gr.update(note=note), gr.skip(), gr.skip(), False
+                else:
+                    text = news.text
+                    problem = news.reason.text(self.texts.language) if news.reason else ""
+        except TsumamiError as error:
+            problem = self.texts.error(error)
+        if not text:
+            gr.Warning(problem, title=self.texts("voice.nothing_heard"))
+            yield gr.skip(), None, gr.update(note=problem), gr.skip(), gr.skip(), False
+            return
+        message = _put_after(typed or "", text)
+        yield message, None, gr.update(note=""), speak or not used, True, at_once
+
+    def _loading(self, news: Loading, size: str) -> str:
+        if news.step == "load":
+            return self.texts("voice.listening")
+        share = f"{100 * news.fraction:.0f} %" if news.fraction is not None else f"{news.done / 1e6:.0f} MB"
+        return self.texts(f"voice.{news.step}", size=size, share=share)
+
+
+async def _answer(texts: Texts, mouth: Mouth, speech_id: str, number: int) -> dict[str, Any]:
+    """What voice.js is told: `wav` in base64, or `over` and perhaps a `problem`, or neither: ask again."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        speech = mouth.find(speech_id)
+        clip = speech.next_clip(number) if speech is not None else Clip(over=True)
+        if clip.wav or clip.over or time.monotonic() > until:
+            break
+        await asyncio.sleep(0.05)
+    problem = texts.error(clip.problem) if clip.problem is not None else ""
+    return {"wav": base64.b64encode(clip.wav).decode("ascii"), "over": clip.over, "problem": problem}
+
+
+def _thinned(news: Iterator[Loading | Heard]) -> Iterator[Loading | Heard]:
+    """At most five reports a second, and what was heard."""
+    last = 0.0
+    for item in news:
+        if isinstance(item, Heard) or time.monotonic() - last > 0.2:
+            last = time.monotonic()
+            yield item
+
+
+def _put_after(typed: str, heard: str) -> str:
+    """What was said after what was typed; Japanese has no spaces."""
+    gap = "" if has_japanese(heard) or not typed.strip() else " "
+    return f"{typed.rstrip()}{gap}{heard}"
+
+
+def _voices(texts: Texts) -> list[tuple[str, str]]:
+    """The menu; a voice that is not here says so, and when it is chosen the message names its install command."""
+    with contextlib.suppress(TsumamiError):  # an eSpeak NG that is broken
+        return [
+            (texts.pick(voice.ja, voice.en) + ("" if voice.available else texts("voice.not_here")), voice.name)
+            for voice in voices()
+        ]
+    return []

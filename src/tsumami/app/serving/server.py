@@ -1,0 +1,115 @@
+"""The server: from a chosen model to an address that a browser can open.
+
+Guarantee: nothing listens beyond loopback unless `host` says so; a port in use is known before anything takes long.
+Importing this module does not import Gradio: that happens while the model is being loaded.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tsumami.app.serving.gradio_import import import_in_background, not_collecting
+from tsumami.app.words.texts import Language
+from tsumami.app.work.own_folder import own_folder
+from tsumami.app.work.shelf import Choice, Report, Shelf
+from tsumami.errors import SettingsError
+
+_LAST_WORDS: Final = 2  # seconds that open connections get when the server is told to end
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where to listen, and who may come in: `auth` is `user:password`; `root_path` the path that a proxy puts in
+    front.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    auth: str | None = None
+    root_path: str = ""
+
+
+def serve(
+    choice: Choice | None = None,
+    options: ServerOptions | None = None,
+    *,
+    language: Language = "en",
+    report: Report | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Load the model and serve the page until it is interrupted.
+
+    Args:
+        choice: the model that a new session begins with.
+        options: where to listen (port 0: a free one).
+        language: the page that is built at once; the other one is when it is first opened.
+        report: receives how far loading is.
+        ready: receives the page's address once it can be opened.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+        ModelError: the model cannot be loaded.
+    """
+    options = options or ServerOptions()
+    shelf = Shelf(choice)
+    with _listen(options) as listening, own_folder():
+        importing = import_in_background("uvicorn", "tsumami.app.serving.site")
+        try:
+            with shelf.lend(report=report) as model:
+                n_ctx = model.n_ctx
+            importing.join()
+            _serve(shelf, n_ctx, options, language, listening, ready)
+        finally:
+            shelf.close()
+
+
+def _serve(
+    shelf: Shelf,
+    n_ctx: int,
+    options: ServerOptions,
+    language: Language,
+    listening: socket.socket,
+    ready: Callable[[str], None] | None,
+) -> None:
+    import uvicorn
+
+    from tsumami.app.serving.site import Site
+
+    site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path)
+    with not_collecting():
+        site.build(language)
+    gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here, and no token waits for it
+    if ready is not None:
+        host, port = listening.getsockname()[:2]
+        ready(f"http://{host}:{port}{options.root_path}")
+    config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=_LAST_WORDS)
+
+    class Server(uvicorn.Server):
+        """Says farewell to open pages before it waits for them to go."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            site.farewell.say()
+            await super().shutdown(sockets)
+
+    Server(config).run(sockets=[listening])
+
+
+def _listen(options: ServerOptions) -> socket.socket:
+    """The socket, taken before anything takes long, so that a port in use is known at once."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    # asyncio sends small answers at once only where the protocol is named; else each waits 40 ms for the other side
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((options.host, options.port))
+        listening.listen()  # from here on the port is taken; who connects while the model loads waits
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"{options.host}:{options.port} cannot be listened on ({error.strerror or error}); choose another --port"
+        ) from error
+    return listening

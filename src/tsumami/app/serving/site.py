@@ -1,0 +1,141 @@
+"""The site: the page in each language on one address, and what stands before it.
+
+Guarantee: a browser that opens the root is sent to the page in its own language; a script that uses the root gets the
+same named endpoints; who has logged in to one page has logged in to both. A page is built before the first reader comes
+or, in the other language, when it is first asked for: nobody waits for a page that nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+import fastapi
+import gradio as gr
+from starlette.routing import Mount
+
+from tsumami.app import page
+from tsumami.app.serving import uploads
+from tsumami.app.serving.assets import asset
+from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
+from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
+from tsumami.app.work.replying import Sessions
+from tsumami.app.work.shelf import Shelf
+
+_ASSETS: Final = "/assets/"
+
+
+@dataclass(slots=True)
+class _Logins:
+    """Who has logged in, to whichever page: Gradio keeps it for each page of its own."""
+
+    cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    users: dict[str, str] = field(default_factory=dict)
+
+    def hold_for(self, app: fastapi.FastAPI) -> None:
+        """Let the pages that are mounted in `app` use these."""
+        for route in app.routes:
+            if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
+                route.app.cookie_id, route.app.tokens = self.cookie, self.users
+
+
+class Site:
+    """The ASGI application.
+
+    shelf: its default model must be loaded; n_ctx: that model's context.
+    auth: `user:password` that is needed to come in. root_path: the path that a proxy puts in front. A proxy may take it
+    away or leave it on; inside it is always there, as ASGI wants it: Starlette looks for the routes of a mounted app
+    behind it.
+    """
+
+    def __init__(self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "") -> None:
+        self._shelf, self._n_ctx = shelf, n_ctx
+        self._auth = tuple(auth.split(":", 1)) if auth else None
+        self._root = root_path.rstrip("/")
+        self.farewell = Farewell()
+        self._sessions = Sessions()
+        self._logins = _Logins()
+        self._pages: dict[Language, fastapi.FastAPI] = {}
+        self._begun: set[Language] = set()
+        self._gate = asyncio.Lock()
+        self._open = contextlib.AsyncExitStack()
+
+    def build(self, language: Language) -> None:
+        """Build the page of a language."""
+        app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        blocks = page.build(Texts(language), self._shelf, self._sessions, self._n_ctx)
+        gr.mount_gradio_app(
+            app,
+            blocks,
+            path=f"/{language}",
+            auth=self._auth,
+            root_path=f"{self._root}/{language}" if self._root else None,
+            footer_links=["api", "settings"],
+            show_error=True,
+            css=page.style(),
+            theme=page.theme(),
+            head=f"<script>{page.script()}</script>",
+            max_file_size="200mb",
+            run_history=False,
+        )
+        uploads.guard(blocks)
+        self._logins.hold_for(app)
+        self._pages[language] = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        path: str = scope["path"]
+        if self._root and f"{path}/".startswith(f"{self._root}/"):
+            path = path.removeprefix(self._root)
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        language, below = _language_of(path)
+        answer: fastapi.Response | None = None
+        if path in ("", "/"):
+            answer = self._redirect(scope, headers)
+        elif below.startswith(uploads.CLOSED):
+            answer = fastapi.Response(status_code=404)
+        elif below.startswith(_ASSETS):
+            answer = asset(below.removeprefix(_ASSETS), headers.get(b"accept-encoding", ""))
+        if answer is not None:
+            await answer(scope, receive, send)
+            return
+        path = f"{self._root}/{language}{below}"
+        inner = {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": self._root}
+        await self.farewell.run(await self._page(language), inner, receive, send)
+
+    async def _page(self, language: Language) -> fastapi.FastAPI:
+        """The page, built and begun."""
+        async with self._gate:
+            if language not in self._pages:
+                await asyncio.to_thread(self.build, language)
+            app = self._pages[language]
+            if language not in self._begun:
+                await self._open.enter_async_context(app.router.lifespan_context(app))
+                self._begun.add(language)
+        return app
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._open.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _redirect(self, scope: Scope, headers: dict[bytes, str]) -> fastapi.Response:
+        language = preferred(headers.get(b"accept-language", ""))
+        query = scope["query_string"].decode("latin-1")
+        return fastapi.responses.RedirectResponse(f"{self._root}/{language}/{'?' if query else ''}{query}")
+
+
+def _language_of(path: str) -> tuple[Language, str]:
+    """Which page a path is about, and the path in it; a path without a language is the English page's."""
+    for language in LANGUAGES:
+        if f"{path}/".startswith(f"/{language}/"):
+            return language, path.removeprefix(f"/{language}")
+    return "en", path

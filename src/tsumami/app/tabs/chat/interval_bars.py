@@ -1,0 +1,129 @@
+"""Bars under the chat's sliders: within which values of each knob the last reply would have stayed as it is.
+
+Guarantee: nobody waits for them. They are computed after the reply is there, one session's at a time, and given up as
+soon as the session says something new; a reply that was stopped, or of which they cannot be known, has none. The bars
+are drawn beside Gradio's sliders by one small component, which finds them again whenever the page builds them anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import anyio
+import gradio as gr
+
+from tsumami.app.views import interval_view
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.kept import Kept
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.errors import TsumamiError
+from tsumami.explain.tokens import open_receipt
+from tsumami.explore.intervals import intervals
+
+_MOST_TOKENS: Final = 128  # of a reply; beyond, the work would hold up others
+_PATIENCE: Final = 10.0  # seconds; where nothing cuts the vocabulary, it would take a minute
+_CLEAR: Final = "() => ''"
+_SCRIPT: Final = """
+const bars = () => { try { return JSON.parse(props.value || '{}'); } catch { return {}; } };
+function draw() {
+  const found = bars();
+  for (const old of document.querySelectorAll('.far-under'))
+    if (!found[old.dataset.knob] || !old.isConnected) old.remove();
+  for (const [knob, {low, high, say}] of Object.entries(found)) {
+    const slider = document.querySelector(`#knob-${knob} input[type=range]`);
+    if (!slider || !slider.offsetWidth) continue;
+    const place = slider.parentElement;
+    let bar = place.parentElement.querySelector('.far-under');
+    if (!bar) {
+      bar = document.createElement('div');
+      bar.className = 'far-under';
+      bar.dataset.knob = knob;
+      bar.setAttribute('role', 'note');
+      bar.appendChild(document.createElement('i'));
+      bar.addEventListener('click', () => bar.classList.toggle('open'));  // a finger cannot point
+      place.after(bar);
+    }
+    const reach = slider.max - slider.min, share = value => Math.min(Math.max((value - slider.min) / reach, 0), 1);
+    const thumb = 16, wide = slider.offsetWidth - thumb;
+    bar.style.marginLeft = `${slider.getBoundingClientRect().left - place.getBoundingClientRect().left + thumb / 2}px`;
+    bar.style.width = `${wide}px`;
+    bar.firstChild.style.left = `${100 * share(low)}%`;
+    bar.firstChild.style.width = `${100 * (share(high) - share(low))}%`;
+    if (bar.title !== say) { bar.title = say; bar.setAttribute('aria-label', say); }
+  }
+}
+let waiting = null;
+const soon = () => { waiting ??= setTimeout(() => { waiting = null; draw(); }, 60); };
+const ours = node => node.classList?.contains('far-under');
+const changed = change => ![...change.addedNodes, ...change.removedNodes].every(ours);
+new MutationObserver(changes => { if (props.value && changes.some(changed)) soon(); })
+  .observe(document.querySelector('#knobs'), {childList: true, subtree: true});
+new ResizeObserver(soon).observe(document.querySelector('#knobs'));
+watch(['value'], draw);
+draw();
+"""
+
+
+@dataclass(slots=True)
+class IntervalBars:
+    """The component, and the work behind it."""
+
+    texts: Texts
+    shelf: Shelf
+    view: gr.HTML = field(init=False)
+    _under_way: Kept[threading.Event] = field(default_factory=Kept)
+    _one: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, 1))
+
+    def build(self) -> None:
+        """Lay out the component, which shows nothing itself; call beside the knobs."""
+        self.view = gr.HTML(value="", html_template="", js_on_load=_SCRIPT, elem_id="far", apply_default_css=False)
+
+    def before(self, triggers: list[Any]) -> None:
+        """The bars go when something else is asked for: what they say is of the reply before."""
+        gr.on(
+            triggers, None, None, [self.view], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False
+        )
+
+    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState) -> None:
+        """Look anew when this event, which writes a reply, has ended."""
+        talk.then(
+            self.on_reply, [choice, store], [self.view],
+            api_visibility="private", show_progress="hidden", queue=False,
+        )  # fmt: skip
+
+    async def on_reply(self, request: gr.Request, choice: Choice, stored: Any) -> str:
+        """The bars of the last reply; nothing where they cannot be known."""
+        unwanted = threading.Event()
+        self.stop(request)
+        self._under_way.put(request, unwanted)
+        work = functools.partial(self._look, choice, stored, unwanted)
+        return await anyio.to_thread.run_sync(work, limiter=self._one)
+
+    def stop(self, request: gr.Request) -> None:
+        """The session has gone on, or the page was closed."""
+        old = self._under_way.get(request)
+        if old is not None:
+            old.set()
+
+    def _look(self, choice: Choice, stored: Any, unwanted: threading.Event) -> str:
+        exchanges = Conversation.from_json(stored).exchanges
+        facts = exchanges[-1].facts if exchanges else None
+        if (
+            facts is None
+            or facts.stop_reason == "cancelled"
+            or not 0 < len(facts.receipt.get("reply_tokens", ())) <= _MOST_TOKENS
+        ):
+            return ""
+        until = time.monotonic() + _PATIENCE
+        try:
+            with self.shelf.lend(choice) as model:
+                run = open_receipt(model, facts.receipt).run
+                found = intervals(model, run, wanted=lambda: not unwanted.is_set() and time.monotonic() < until)
+                return interval_view.bars(self.texts, found, run, model.tokenizer.piece)
+        except TsumamiError:
+            return ""

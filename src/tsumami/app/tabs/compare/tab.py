@@ -1,0 +1,174 @@
+"""The tab "compare": two to eight lanes from one prompt and one roll, side by side, and why they part.
+
+Guarantee: the lanes are `Comparing`'s (each is its lone run); what is said about them is the library's sentence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from string import ascii_uppercase
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami import charts
+from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.tabs.compare import lanes
+from tsumami.app.views import compare_view
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.kept import Kept
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.errors import TsumamiError
+from tsumami.explore.lanes import Comparing, Comparison, LanePlan
+from tsumami.knobs import KNOBS
+from tsumami.model import Model
+from tsumami.settings import Settings
+
+_LEAST_SECONDS: Final = 0.15
+_EXAMPLE: Final = "temperature=0.8\ntemperature=0\ntemperature=3"
+
+
+@dataclass(slots=True)
+class CompareTab:
+    """The tab."""
+
+    texts: Texts
+    shelf: Shelf
+    _under_way: Kept[Comparing] = field(default_factory=Kept)
+
+    def build(self, blocks: gr.Blocks, chat: ChatTab) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
+        texts = self.texts
+        with gr.Column(elem_id="compare"):
+            with gr.Row(elem_classes="split", equal_height=False):
+                with gr.Column(scale=3, min_width=300):
+                    prompt = prompt_form.box(texts, "compare", "compare.prompt")
+                    with gr.Row(elem_classes="tight"):
+                        as_chat, own = prompt_form.switches(texts, "compare")
+                    with gr.Row(elem_classes="tight"):
+                        seed = gr.Number(0, label="seed", precision=0, minimum=-1, min_width=90, elem_id="compare-seed")
+                        most = gr.Number(
+                            96, label="max_tokens", precision=0, minimum=0, min_width=90, elem_id="compare-most"
+                        )
+                with gr.Column(scale=2, min_width=300):
+                    written = gr.Textbox(
+                        _EXAMPLE, label=texts("compare.lanes"), info=texts("compare.lanes_info"), lines=4, max_lines=9,
+                        elem_id="compare-lanes",
+                    )  # fmt: skip
+                    with gr.Row(elem_classes="tight"):
+                        knob = gr.Dropdown(
+                            [name for name in KNOBS if name not in ("max_tokens", "samplers")], value="top_k",
+                            show_label=False, container=False, min_width=130, label=texts("compare.knob"),
+                            elem_id="compare-knob",
+                        )  # fmt: skip
+                        values = gr.Textbox(
+                            "40, 100", show_label=False, container=False, min_width=110, label=texts("compare.values"),
+                            elem_id="compare-values",
+                        )  # fmt: skip
+                        make = gr.Button(texts("compare.make"), size="sm", min_width=90, elem_id="compare-make")
+            with gr.Row(elem_classes="tight"):
+                go = gr.Button(texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
+                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
+            view = gr.HTML(elem_id="compare-view", apply_default_css=False)
+            plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
+        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        make.click(self.on_make, [knob, values], [written], queue=False, **quick)
+        how = [chat.bar.choice, prompt, as_chat, own, seed, most, written, *chat.panel.inputs]
+        go.click(self.on_compare, how, [view, plot], concurrency_limit=None, concurrency_id="talk", **quick)
+        stop.click(self.on_stop, None, None, queue=False, **quick)
+        blocks.unload(self.on_gone)
+
+    def on_make(self, knob: str, values: str | None) -> str:
+        """Lanes for the values of one knob."""
+        return lanes.written(knob, values or "")
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop all lanes; they keep what they have."""
+        comparing = self._under_way.get(request)
+        if comparing is not None:
+            comparing.cancel()
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self.on_stop(request)
+        self._under_way.forget(request)
+
+    def on_compare(
+        self,
+        request: gr.Request,
+        choice: Choice,
+        prompt: str | None,
+        as_chat: bool,
+        own: bool,
+        seed: float | None,
+        most: float | None,
+        written: str | None,
+        *knobs: Any,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Generate the lanes together, and say why they part."""
+        self.on_stop(request)
+        try:
+            base = knob_panel.read_panel(knobs) if own else Settings()
+            base = base.replace(seed=max(int(seed or 0), 0), max_tokens=int(most or 0))
+            asked = lanes.read(written or "")
+            with self.shelf.lend(choice) as model:
+                with Comparing(model, _plans(model, asked, prompt or "", base, as_chat=as_chat)) as comparing:
+                    self._under_way.put(request, comparing)
+                    names = [
+                        f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(asked), strict=False)
+                    ]
+                    yield from self._growing(comparing, names)
+                    found = comparing.comparison
+                yield self._drawn(model, found, names), self._measured(found, names)
+        except TsumamiError as error:
+            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+            yield gr.skip(), gr.skip()
+
+    def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+        texts, last = [""] * len(names), 0.0
+        for lane, step in comparing:
+            texts[lane] += step.text
+            if time.monotonic() - last >= _LEAST_SECONDS:
+                last = time.monotonic()
+                shown = [charts.Column(name, text=text) for name, text in zip(names, texts, strict=True)]
+                yield charts.side_by_side(shown, None, self.texts.language), gr.skip()
+
+    def _drawn(self, model: Model, found: Comparison, names: Sequence[str]) -> str:
+        texts, language = self.texts, self.texts.language
+        columns = [
+            charts.Column(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
+            for name, lane in zip(names, found.lanes, strict=True)
+        ]
+        shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]
+        piece = model.tokenizer.piece
+        partings = "".join(
+            charts.parting(piece, one, (shown[0], name), language)
+            for one, name in zip(found.divergences, shown[1:], strict=True)
+        )
+        return (
+            f"{charts.side_by_side(columns, found.alignment, language)}"
+            f"<h4>{escape(texts('compare.why'))}</h4>{partings}"
+            f"<h4>{escape(texts('compare.measures'))}</h4>{compare_view.measures(texts, shown, found.metrics)}"
+        )
+
+    def _measured(self, found: Comparison, names: Sequence[str]) -> str:
+        runs = {name: lane.run for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None}
+        if not any(run.steps for run in runs.values()):
+            return ""
+        made = (charts.measure_line(runs, measure, self.texts.language) for measure in charts.MEASURES)
+        return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
+
+
+def _plans(
+    model: Model, asked: Sequence[lanes.Written], prompt: str, base: Settings, *, as_chat: bool
+) -> list[LanePlan]:
+    """What each lane is made from."""
+    made = []
+    for lane in asked:
+        text = prompt if lane.prompt is None else lane.prompt
+        made.append(LanePlan(prompt_form.asked(model, text, as_chat=as_chat), base.replace(**lane.knobs)))
+    return made

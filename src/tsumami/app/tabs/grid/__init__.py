@@ -1,0 +1,1 @@
+"""Every combination of one or two knobs and several seeds."""

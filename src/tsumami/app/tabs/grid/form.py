@@ -1,0 +1,120 @@
+"""The grid tab's form: what was chosen and typed as a plan, or a message in the page's language that says how.
+
+Guarantee: values are read as after the terminal's --vary, by the same code; before anything is generated it is said how
+many texts and tokens a grid may take, and what is too large for a page is refused with these numbers. No Gradio here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.number_boxes import highest, whole
+from tsumami.errors import SettingsError
+from tsumami.explore.grids import GridPlan, plan_grid
+from tsumami.knobs import KNOBS
+from tsumami.knobs.varying import varied_values
+from tsumami.runs import Prompt
+from tsumami.settings import Settings
+
+#: Texts of one grid that a page still shows at ease.
+MOST_TEXTS: Final = 2_000
+#: What can be varied; seeds are counted instead.
+VARIED_KNOBS: Final = tuple(name for name in KNOBS if name != "seed")
+_STEPS: Final = 4  # of the range that is offered first
+_OFFERED: Final = {
+    "temperature": "0:2:0.5",
+    "repeat_penalty": "1:1.5:0.1",
+    "max_tokens": "16,32,64",
+    "bool": "true,false",
+    "samplers": "classic,llama.cpp",
+    "stop": "the,and",
+    "dry_sequence_breakers": "the,and",
+    "logit_bias": "13=-inf,13=5",
+    "grammar": 'root ::= "yes" | "no"',
+    "json_schema": '{"type": "object"}',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the form holds: each knob with its values as they were typed, and three numbers (None: the box is empty)."""
+
+    vary: tuple[tuple[str, str], ...]
+    seed: float | None
+    seeds: float | None
+    tokens: float | None
+
+
+def offered(name: str) -> str:
+    """Values to begin with for a knob, in the form in which they are typed."""
+    knob = KNOBS[name]
+    known = _OFFERED.get(name) or _OFFERED.get(knob.kind)
+    if known is not None:
+        return known
+    if knob.choices:
+        return ",".join(map(str, knob.choices))
+    assert knob.slider is not None
+    assert knob.slider.high is not None
+    low, high = knob.slider.low, knob.slider.high
+    step = (high - low) / _STEPS
+    if knob.kind == "int":
+        step = max(round(step), 1)
+    return f"{low:.6g}:{high:.6g}:{step:.6g}"
+
+
+def axes(texts: Texts, vary: Sequence[tuple[str, str]]) -> dict[str, list[Any]]:
+    """The values of each knob.
+
+    Raises:
+        SettingsError: a knob twice, or values that it cannot have, in the page's language.
+    """
+    names = [name for name, _ in vary]
+    if len(set(names)) < len(names):
+        raise SettingsError(texts("grid.twice", knob=names[0]))
+    found: dict[str, list[Any]] = {}
+    for name, typed in vary:
+        try:
+            found |= varied_values([f"{name}={typed}"])
+        except SettingsError as error:
+            how = "grid.bad_numbers" if KNOBS[name].kind in ("int", "float") else "grid.bad_values"
+            words = {"knob": name, "typed": typed, "allowed": texts.allowed(KNOBS[name]), "offered": offered(name)}
+            raise SettingsError(texts(how, **words, detail=str(error))) from error
+    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
+
+
+def outlook(texts: Texts, wishes: Wishes, n_ctx: int) -> str:
+    """How many texts the grid would have, and how many tokens at most.
+
+    Raises:
+        SettingsError: as `axes`, a number that cannot be, or more texts than a page shows; with the numbers.
+    """
+    found = axes(texts, wishes.vary)
+    seeds = whole(texts, "grid.seeds", wishes.seeds, 1, MOST_TEXTS)
+    tokens = whole(texts, "grid.tokens", wishes.tokens, 1, highest("max_tokens"))
+    whole(texts, "grid.first", wishes.seed, 0, highest("seed") - (seeds - 1))
+    factors = [*(str(len(values)) for values in found.values()), *([texts("grid.of_seeds", seeds=seeds)] * (seeds > 1))]
+    sizes = f"{' × '.join(factors)} = " if len(factors) > 1 else ""
+    settings = math.prod(map(len, found.values()))
+    longest = [int(value) or n_ctx for value in found.get("max_tokens", [tokens])]
+    most = sum(longest) * settings * seeds // len(longest)
+    numbers = {"sizes": sizes, "cells": f"{settings * seeds:,}", "tokens": f"{most:,}"}
+    if settings * seeds > MOST_TEXTS:
+        raise SettingsError(texts("grid.too_many", **numbers, most=f"{MOST_TEXTS:,}"))
+    return texts("grid.outlook", **numbers)
+
+
+def plan(texts: Texts, wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: int) -> GridPlan:
+    """The plan of what was asked for.
+
+    Raises:
+        SettingsError: as `outlook`.
+    """
+    outlook(texts, wishes, n_ctx)
+    first, seeds = int(wishes.seed or 0), int(wishes.seeds or 1)
+    base = base.replace(seed=first, max_tokens=int(wishes.tokens or 0))
+    vary: Mapping[str, Sequence[Any]] = axes(texts, wishes.vary)
+    return plan_grid([prompt], base, vary=vary, seeds=range(first, first + seeds))

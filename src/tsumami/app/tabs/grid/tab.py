@@ -1,0 +1,290 @@
+"""The tab "grid": the texts of every combination of one or two knobs' values, and seeds, measured and coloured.
+
+Guarantee: a session has one grid under way and its own; leaving the page ends it, and cancelling keeps what there is.
+What is drawn is grid.js's; handlers unpack, call one function, and show what it gave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib import resources
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami.app.parts import downloads, knob_panel, prompt_form
+from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.tabs.grid import form as grid_form
+from tsumami.app.tabs.grid import view as grid_view
+from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
+from tsumami.app.tabs.grid.work import GridWork, Sight
+from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.views import compare_view
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.under_way import UnderWay
+from tsumami.errors import TsumamiError
+from tsumami.explore.grids import Grid
+from tsumami.knobs import KNOBS
+from tsumami.settings import Settings
+
+_KNOBS: Final = ("temperature", "top_p")
+_VALUES: Final = ("0:2:0.5", "0.5,0.8,0.95")
+_TOKENS: Final = 32
+_SEEDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a grid is asked for with; two knobs, each with its values."""
+
+    prompt: gr.Textbox
+    as_chat: gr.Checkbox
+    own: gr.Checkbox
+    knobs: list[gr.Dropdown]
+    values: list[gr.Textbox]
+    numbers: list[gr.Number]
+
+    @property
+    def wishes(self) -> list[Any]:
+        """The parts that `_wishes` reads, in its order."""
+        return [self.knobs[0], self.values[0], self.knobs[1], self.values[1], *self.numbers]
+
+
+@dataclass(slots=True)
+class GridTab:
+    """The tab. Runs are opened in `microscope`; `n_ctx`: the default model's."""
+
+    texts: Texts
+    shelf: Shelf
+    microscope: MicroscopeTab
+    n_ctx: int
+    _works: UnderWay[GridWork] = field(default_factory=UnderWay)
+
+    # --- layout ---
+
+    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+        texts = self.texts
+        with gr.Column(elem_id="grid"):
+            with gr.Row(elem_classes="split", equal_height=False):
+                form = self._form()
+            with gr.Row(elem_classes="tight"):
+                go = gr.Button(texts("grid.go"), variant="primary", size="sm", min_width=90, elem_id="grid-go")
+                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="grid-stop")
+                outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
+            script = resources.files("tsumami.app.tabs.grid") / "grid.js"
+            view = gr.HTML(
+                value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
+                js_on_load=script.read_text("utf-8"), apply_default_css=False,
+            )  # fmt: skip
+            file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
+        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        choice = chat.bar.choice
+        for knob, values in zip(form.knobs, form.values, strict=True):
+            knob.change(self.on_knob, [knob], [values], queue=False, **quick)
+        changes = [part.change for part in form.wishes]
+        gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
+        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *chat.panel.inputs]
+        go.click(  # pressed again, it makes what is asked for now, and ends the other
+            self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple", **quick
+        )
+        stop.click(self.on_stop, None, None, queue=False, **quick)
+        view.submit(self.on_choose, None, [view], **quick)
+        view.select(self.on_compare, [choice], [view], **quick)
+        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
+        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        made = view.download(self.on_file, None, [file], **quick)
+        made.success(None, js=downloads.pressed("grid-file"), **quick)
+        blocks.unload(self.on_gone)
+
+    def _form(self) -> _Form:
+        texts = self.texts
+        with gr.Column(scale=2, min_width=300):
+            prompt = prompt_form.box(texts, "grid", "map.prompt")
+            with gr.Row(elem_classes="tight"):
+                as_chat, own = prompt_form.switches(texts, "grid")
+            with gr.Row(elem_classes="tight"):
+                numbers = [self._number(name, value) for name, value in _numbers().items()]
+        with gr.Column(scale=3, min_width=300):
+            knobs, values = zip(*(self._varied(number) for number in range(2)), strict=True)
+            gr.HTML(f'<p class="tsu-note">{escape(texts("grid.form"))}</p>', apply_default_css=False)
+        return _Form(prompt, as_chat, own, list(knobs), list(values), numbers)
+
+    def _varied(self, number: int) -> tuple[gr.Dropdown, gr.Textbox]:
+        """A knob to choose and its values to type; the second knob may be none."""
+        names: list[str | int | float | tuple[str, str | int | float]] = [*VARIED_KNOBS]
+        if number:
+            names.insert(0, (self.texts("grid.none"), ""))
+        with gr.Row(elem_classes="tight"):
+            knob = gr.Dropdown(
+                names, value=_KNOBS[number], label=self.texts(f"grid.knob_{number + 1}"), min_width=150,
+                elem_id=f"grid-knob-{number + 1}",
+            )  # fmt: skip
+            values = gr.Textbox(
+                _VALUES[number], label=self.texts("grid.values"), max_lines=1, min_width=150,
+                elem_id=f"grid-values-{number + 1}",
+            )  # fmt: skip
+        return knob, values
+
+    def _number(self, name: str, value: float) -> gr.Number:
+        label = self.texts(f"grid.{'first' if name == 'seed' else name}")
+        return gr.Number(value, label=label, min_width=80, elem_id=f"grid-{name}")
+
+    # --- the form ---
+
+    def on_knob(self, name: str | None) -> str:
+        """Values to begin with for another knob."""
+        return grid_form.offered(name) if name else ""
+
+    def on_outlook(self, *wishes: Any) -> str:
+        """How large the grid would be, or what cannot be."""
+        return self._outlook(_wishes(wishes))
+
+    def _outlook(self, wishes: Wishes) -> str:
+        try:
+            return f'<p class="facts">{escape(grid_form.outlook(self.texts, wishes, self.n_ctx))}</p>'
+        except TsumamiError as error:
+            return f'<p class="problem">⚠️ {escape(str(error))}</p>'
+
+    # --- making ---
+
+    def on_grid(
+        self,
+        request: gr.Request,
+        choice: Choice,
+        prompt: str | None,
+        as_chat: bool,
+        own: bool,
+        *rest: Any,
+    ) -> Iterator[Any]:
+        """Make a grid."""
+        wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
+        try:
+            base = knob_panel.read_panel(knobs) if own else Settings()
+            stop = self._works.asked(request)
+            with self.shelf.lend(choice) as model:
+                begin = prompt_form.asked(model, prompt, as_chat=as_chat)
+                plan = grid_form.plan(self.texts, wishes, begin, base, model.n_ctx)
+                if not stop.is_set():
+                    work = GridWork(plan, model, choice)
+                    for sight in self._works.growing(request, work, work.grow()):
+                        yield self._drawn(work, sight)
+        except TsumamiError as error:
+            self._tell(error)
+            yield gr.skip()
+
+    def _drawn(self, work: GridWork, sight: Sight | None = None, *, pair: tuple[int, str] | None = None) -> str:
+        """A grid as the component's value; `pair`: number of a cell, and HTML of it beside the chosen one."""
+        texts, found = self.texts, work.found
+        if found is not None:
+            cells, line = found.cells, grid_view.facts(texts, found)
+        else:
+            assert sight is not None
+            cells, line = sight.cells, grid_view.progress(texts, sight.progress)
+        data = grid_view.grid_data(texts, work.plan, cells, facts=line, found=found, beside=work.beside)
+        return json.dumps({**data, "key": work.number, "pair": pair}, ensure_ascii=False)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop; what there is stays."""
+        self._works.stop(request)
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._works.gone(request)
+
+    # --- from a cell to elsewhere ---
+
+    def on_choose(self, event: gr.EventData, request: gr.Request) -> Any:
+        """Make a cell the one that the others are compared with."""
+        work = self._works.get(request)
+        if work is None or self._found(request) is None:
+            return gr.skip()
+        work.beside = int(event.cell)
+        return self._drawn(work)
+
+    def on_compare(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+        """Put a cell beside the chosen one, and say why they part."""
+        work, found = self._works.get(request), self._found(request)
+        try:
+            if work is not None and found is not None:
+                with self.shelf.lend(choice) as model:
+                    cells = found.cells[work.beside], found.cells[int(event.cell)]
+                    runs = found.run(model, cells[0]), found.run(model, cells[1])
+                    names = [
+                        f"{letter} · {grid_view.name_of(found, cell)}" for letter, cell in zip("AB", cells, strict=True)
+                    ]
+                    beside = compare_view.pair(self.texts, model.tokenizer.piece, runs, (names[0], names[1]))
+                beside += grid_view.over_seeds(self.texts, found, *cells)
+                return self._drawn(work, pair=(int(event.cell), beside))
+        except TsumamiError as error:
+            self._tell(error)
+        return gr.skip()
+
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+        """Open a cell in the microscope and turn to it."""
+        found = self._found(request)
+        try:
+            if found is not None:
+                with self.shelf.lend(choice) as model:
+                    run = found.run(model, found.cells[int(event.cell)])
+                self.microscope.open(request, run)
+                return gr.Tabs(selected="microscope")
+        except TsumamiError as error:
+            self._tell(error)
+        return gr.skip()
+
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+        """Turn the chat's knobs to the settings that give a cell's text, and go there."""
+        found = self._found(request)
+        if found is None:
+            return [gr.skip() for _ in range(1 + len(KNOBS))]
+        settings = found.plan.settings_at(found.cells[int(event.cell)].point)
+        with self.shelf.lend(choice) as model:
+            return [gr.Tabs(selected="chat"), *knob_panel.fill(settings, model.n_ctx)]
+
+    def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
+        """The grid as a file."""
+        work, found = self._works.get(request), self._found(request)
+        if work is None or found is None:
+            return None
+        path = place_for(f"grid.{event.kind}")
+        match str(event.kind):
+            case "csv":
+                path.write_text(found.to_csv(found.cells[work.beside]), "utf-8")
+            case "json":
+                found.save(path)
+            case kind:
+                grid_view.save_pictures(self.texts, found, path, kind)
+        return str(path)
+
+    def _found(self, request: gr.Request) -> Grid | None:
+        """The session's grid; None, with a message, if there is none that has ended."""
+        work = self._works.get(request)
+        if work is None or work.found is None:
+            gr.Info(self.texts("grid.nothing"))
+            return None
+        return work.found
+
+    def _tell(self, error: TsumamiError) -> None:
+        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+
+
+def _numbers() -> dict[str, float]:
+    return {"seed": 0, "seeds": _SEEDS, "tokens": _TOKENS}
+
+
+def _first() -> Wishes:
+    return Wishes(tuple(zip(_KNOBS, _VALUES, strict=True)), *_numbers().values())
+
+
+def _wishes(parts: Sequence[Any]) -> Wishes:
+    """The contents of `_Form.wishes`; a second knob that is none is left out."""
+    one, first, other, second, seed, seeds, tokens = parts
+    vary = [(one, first or "")] + ([(other, second or "")] if other else [])
+    return Wishes(tuple(vary), seed, seeds, tokens)

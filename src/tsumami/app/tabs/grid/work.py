@@ -1,0 +1,81 @@
+"""A grid that a session has under way: it grows, is looked at while it grows, and ends when nobody wants it.
+
+Guarantee: the page shows the cells as they are, and measures only those that are finished; looking is not the engine's
+work. Cancelled, the grid keeps what there is. No Gradio here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from tsumami.app.work.shelf import Choice
+from tsumami.explore.grids import Cell, Grid, Gridding, GridPlan, Progress
+from tsumami.model import Model
+
+_LEAST_SECONDS: Final = 0.4  # between two looks
+_SHARE: Final = 5  # a look that takes so long is followed by so many times that without one
+_PATIENCE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The cells at some moment, and how far they are; `progress` is None before the first token and at the end."""
+
+    cells: tuple[Cell, ...]
+    progress: Progress | None = None
+
+
+@dataclass(slots=True, eq=False)
+class GridWork:
+    """One making of a grid. `beside`: the number of the cell that the others are compared with; `number`:
+    another one for each work.
+    """
+
+    plan: GridPlan
+    model: Model
+    choice: Choice
+    found: Grid | None = None
+    beside: int = 0
+    number: int = field(default_factory=itertools.count(1).__next__)
+    dropped: bool = False
+    _cancelled: bool = False
+    _making: Gridding | None = None
+    _progress: Progress | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def grow(self) -> Iterator[Sight]:
+        """Make the grid; the last sight is the finished one. Leaving the iteration cancels it."""
+        try:
+            with Gridding(self.model, self.plan, watch=self._note) as self._making:
+                if self._cancelled:  # before there was anything to cancel
+                    self._making.cancel()
+                pause = _LEAST_SECONDS
+                while not self._making.wait(pause):
+                    begun = time.monotonic()
+                    yield Sight(tuple(self._making.so_far()), self._progress)
+                    pause = max(_LEAST_SECONDS, _SHARE * (time.monotonic() - begun))
+                self.found = self._making.grid
+        finally:
+            self._over.set()
+        yield Sight(self.found.cells)
+
+    def _note(self, at: Progress) -> None:
+        self._progress = at
+
+    def cancel(self) -> None:
+        """Stop after the present batch; what there is stays."""
+        self._cancelled = True
+        if self._making is not None:
+            self._making.cancel()
+
+    def drop(self) -> None:
+        """Stop, and wait until nothing more comes of it: what is shown next cannot be painted over."""
+        self.dropped = True
+        self.cancel()
+        if self._making is not None:
+            self._over.wait(_PATIENCE_SECONDS)

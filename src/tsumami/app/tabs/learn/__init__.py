@@ -1,0 +1,1 @@
+"""The lesson: how a language model writes, in eight steps."""

@@ -1,0 +1,1 @@
+"""Every text that a knob can give."""

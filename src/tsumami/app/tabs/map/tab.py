@@ -1,0 +1,359 @@
+"""The tab "knob map": every text that one knob gives, as an icicle that grows while it is computed.
+
+Guarantee: a session has one map under way and its own; leaving the page ends it, cancelling keeps what there is, and
+zooming maps the sub-range alone and keeps the way back. What is drawn is charts/icicle.js's; handlers unpack, call one
+function, and show what it gave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami.app.parts import downloads, knob_panel, prompt_form
+from tsumami.app.parts.knob_board import given
+from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.tabs.map.work import MapWork, Sight
+from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.number_boxes import highest, whole
+from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.under_way import UnderWay
+from tsumami.boundaries import Axis
+from tsumami.charts.icicle_cells import handy
+from tsumami.charts.icicle_page import icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton
+from tsumami.charts.words import word
+from tsumami.errors import SettingsError, TsumamiError
+from tsumami.explore.intervals import mappable_knobs
+from tsumami.explore.maps import MOST_LEAVES, KnobMap, Mapping
+from tsumami.knobs import KNOBS
+from tsumami.settings import Settings
+
+_KINDS: Final = ("csv", "json", "html")
+_FIRST: Final = "temperature"
+_TOKENS: Final = 32
+_LEAVES: Final = 32
+#: The drawing, and what it asks of the server. A map arrives as the component's value.
+_SCRIPT: Final = """
+@icicle
+const drawn = tsumamiIcicle(element, {
+  zoom: range => trigger('select', range),
+  back: () => trigger('undo', {}),
+  inside: chosen => trigger('expand', chosen),
+  apply: chosen => trigger('apply', chosen),
+});
+const show = () => { if (props.value) drawn.show(JSON.parse(props.value)); };
+element.addEventListener('click', event => {
+  const kind = event.target.dataset.file;
+  if (kind) trigger('download', {kind});
+});
+watch(['value'], show);
+show();
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a map is asked for with."""
+
+    prompt: gr.Textbox
+    as_chat: gr.Checkbox
+    own: gr.Checkbox
+    seed: gr.Number
+    knob: gr.Dropdown
+    low: gr.Number
+    high: gr.Number
+    tokens: gr.Number
+    leaves: gr.Number
+
+
+@dataclass(slots=True)
+class MapTab:
+    """The tab. Runs are opened in `microscope`."""
+
+    texts: Texts
+    shelf: Shelf
+    microscope: MicroscopeTab
+    _works: UnderWay[MapWork] = field(default_factory=UnderWay)
+
+    # --- layout ---
+
+    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+        texts = self.texts
+        with gr.Column(elem_id="map"):
+            with gr.Row(elem_classes="split", equal_height=False):
+                form = self._form()
+            with gr.Row(elem_classes="tight"):
+                go = gr.Button(texts("map.go"), variant="primary", size="sm", min_width=90, elem_id="map-go")
+                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="map-stop")
+                deeper = gr.Button(texts("map.deeper"), size="sm", min_width=90, elem_id="map-deeper")
+                wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
+            view = gr.HTML(
+                value="", html_template=icicle_skeleton(texts.language, extra=self._files()), elem_id="map-view",
+                js_on_load=_SCRIPT.replace("@icicle", icicle_script()), apply_default_css=False,
+            )  # fmt: skip
+            file = gr.DownloadButton(visible="hidden", elem_id="map-file")
+        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        working: dict[str, Any] = {**quick, "concurrency_limit": None, "concurrency_id": "talk"}
+        choice, budget = chat.bar.choice, [form.tokens, form.leaves]
+        form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **quick)
+        asked = [form.prompt, form.as_chat, form.own, form.seed, form.knob, form.low, form.high]
+        go.click(  # pressed again, it makes what is asked for now, and ends the other
+            self.on_map, [choice, *budget, *asked, *chat.panel.inputs], [view], trigger_mode="multiple", **working
+        )
+        deeper.click(self.on_deeper, budget, [form.tokens, view], **working)
+        wider.click(self.on_wider, budget, [form.leaves, view], **working)
+        view.select(self.on_zoom, budget, [view], **working)
+        view.undo(self.on_back, None, [view], **quick)
+        stop.click(self.on_stop, None, None, queue=False, **quick)
+        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
+        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        made = view.download(self.on_file, None, [file], **quick)
+        made.success(None, js=downloads.pressed("map-file"), **quick)
+        blocks.unload(self.on_gone)
+
+    def _form(self) -> _Form:
+        texts = self.texts
+        with gr.Column(scale=3, min_width=300):
+            prompt = prompt_form.box(texts, "map", "map.prompt")
+            with gr.Row(elem_classes="tight"):
+                as_chat, own = prompt_form.switches(texts, "map")
+                seed = self._number("seed", 0)
+        with gr.Column(scale=2, min_width=300):
+            with gr.Row(elem_classes="tight"):
+                knob = gr.Dropdown(
+                    mappable_knobs(), value=_FIRST, label=texts("map.knob"), min_width=150, elem_id="map-knob"
+                )
+                low, high = (
+                    self._number(name, value) for name, value in zip(("low", "high"), self.on_knob(_FIRST), strict=True)
+                )
+            with gr.Row(elem_classes="tight"):
+                tokens, leaves = self._number("tokens", _TOKENS), self._number("leaves", _LEAVES)
+            gr.HTML(self._unmappable(), elem_id="map-others", apply_default_css=False)
+        return _Form(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
+
+    def _number(self, name: str, value: float) -> gr.Number:
+        return gr.Number(value, label=self.texts(f"map.{name}"), min_width=90, elem_id=f"map-{name}")
+
+    def _files(self) -> str:
+        """The buttons that give the map as a file."""
+        buttons = "".join(f'<button type="button" data-file="{kind}">{kind.upper()}</button>' for kind in _KINDS)
+        return f'<span class="tsu-icicle-files">{escape(self.texts("map.files"))} {buttons}</span>'
+
+    def _unmappable(self) -> str:
+        """The knobs of which there is no map, and why."""
+        texts = self.texts
+        rows = "".join(
+            f"<li><code>{name}</code> {escape(texts(_why_not(name)))}</li>"
+            for name in KNOBS
+            if name not in mappable_knobs()
+        )
+        return f"<details><summary>{escape(texts('map.others'))}</summary><ul>{rows}</ul></details>"
+
+    # --- making ---
+
+    def on_knob(self, name: str) -> tuple[float, float]:
+        """The range that a knob's slider has."""
+        axis = Axis.handy(name, KNOBS[name].default)
+        return axis.low, axis.high
+
+    def on_map(
+        self,
+        request: gr.Request,
+        choice: Choice,
+        tokens: float | None,
+        leaves: float | None,
+        prompt: str | None,
+        as_chat: bool,
+        own: bool,
+        seed: float | None,
+        knob: str,
+        low: float | None,
+        high: float | None,
+        *knobs: Any,
+    ) -> Iterator[Any]:
+        """Make a map."""
+        try:
+            base = knob_panel.read_panel(knobs) if own else Settings()
+            settings = base.replace(seed=whole(self.texts, "map.seed", seed, 0, highest("seed")))
+            stop = self._works.asked(request)
+            with self.shelf.lend(choice) as model:
+                begin = prompt_form.asked(model, prompt, as_chat=as_chat)
+                mapping = Mapping(model, begin, knob, *self._range(low, high), settings)
+                if not stop.is_set():
+                    yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
+        except TsumamiError as error:
+            self._tell(error)
+            yield gr.skip()
+
+    def on_deeper(self, request: gr.Request, tokens: float | None, leaves: float | None) -> Iterator[tuple[Any, Any]]:
+        """Go on with the map to more tokens: those of the box, or twice as many as it has."""
+        found = self._found(request)
+        if found is not None:
+            more = tokens if tokens and tokens > found.max_tokens else 2 * found.max_tokens
+            for drawn in self._further(request, more, leaves):
+                yield more, drawn
+
+    def on_wider(self, request: gr.Request, tokens: float | None, leaves: float | None) -> Iterator[tuple[Any, Any]]:
+        """Go on with the map, and follow more texts: as many as the box says, or twice as many."""
+        found = self._found(request)
+        if found is not None:
+            more = leaves if leaves and leaves > found.leaves else 2 * found.leaves
+            for drawn in self._further(request, max(tokens or 0, found.max_tokens), more):
+                yield more, drawn
+
+    def on_zoom(
+        self, event: gr.EventData, request: gr.Request, tokens: float | None, leaves: float | None
+    ) -> Iterator[Any]:
+        """Map a part of the range alone."""
+        found = self._found(request)
+        if found is not None:
+            yield from self._further(request, tokens, leaves, span=(float(event.low), float(event.high)))
+
+    def on_back(self, request: gr.Request) -> Any:
+        """The map that this one was zoomed out of."""
+        self._works.drop(request)
+        work = self._works.get(request)
+        if work is None or work.parent is None:
+            return gr.skip()
+        self._works.put(request, work.parent)
+        return self._drawn(work.parent, None)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop; what there is stays."""
+        self._works.stop(request)
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._works.gone(request)
+
+    def _further(
+        self,
+        request: gr.Request,
+        tokens: float | None,
+        leaves: float | None,
+        *,
+        span: tuple[float, float] | None = None,
+    ) -> Iterator[Any]:
+        """Go on with the session's map, or zoom into it."""
+        self._works.drop(request)
+        work = self._works.get(request)
+        if work is None:
+            return
+        try:
+            with self.shelf.lend(work.choice) as model:
+                yield from self._growing(request, work.further(model, span), tokens, leaves)
+        except TsumamiError as error:
+            self._tell(error)
+            yield gr.skip()
+
+    def _growing(self, request: gr.Request, work: MapWork, tokens: float | None, leaves: float | None) -> Iterator[Any]:
+        budget = {
+            "max_tokens": whole(self.texts, "map.tokens", tokens, 1, highest("max_tokens")),
+            "leaves": whole(self.texts, "map.leaves", leaves, 1, MOST_LEAVES),
+        }
+        for sight in self._works.growing(request, work, work.grow(**budget)):
+            yield self._drawn(work, sight)
+
+    def _drawn(self, work: MapWork, sight: Sight | None) -> str:
+        """A map as the component's value."""
+        found = work.found if sight is None else sight.found
+        assert found is not None
+        settings = found.receipt.settings
+        turned = {name: value for name, value in settings.changed().items() if name not in ("seed", found.knob)}
+        line = given({**turned, "seed": found.receipt.seed})
+        data = icicle_data(
+            found, self.texts.language, facts=self._facts(found, sight), settings=line, parents=work.parents
+        )
+        return json.dumps(data, ensure_ascii=False)
+
+    def _facts(self, found: KnobMap, sight: Sight | None) -> str:
+        """How far the map is; while it grows, also where it is and how long it may take."""
+        facts = icicle_facts(found, self.texts.language)
+        if sight is None or sight.progress is None or sight.remaining is None:
+            return facts
+        language, at = self.texts.language, sight.progress
+        return " · ".join(
+            (
+                word(language, "icicle.depth", at=at.depth, of=found.max_tokens),
+                facts,
+                word(language, "icicle.followed", count=at.followed),
+                word(language, "icicle.remaining", count=f"{sight.remaining:.0f}"),
+            )
+        )
+
+    def _found(self, request: gr.Request) -> KnobMap | None:
+        """The session's map; None, with a message, if there is none yet."""
+        work = self._works.get(request)
+        if work is None or work.found is None:
+            gr.Info(self.texts("map.nothing"))
+            return None
+        return work.found
+
+    def _range(self, low: float | None, high: float | None) -> tuple[float, float]:
+        if low is None or high is None:
+            raise SettingsError(self.texts("map.no_range"))
+        if low >= high:
+            raise SettingsError(self.texts("map.not_a_range", low=f"{low:g}", high=f"{high:g}"))
+        return low, high
+
+    def _tell(self, error: TsumamiError) -> None:
+        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+
+    # --- from a text to elsewhere ---
+
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+        """Open a text in the microscope and turn to it."""
+        found = self._found(request)
+        try:
+            if found is not None:
+                with self.shelf.lend(choice) as model:
+                    run = found.run(model, handy(found.pieces[int(event.piece)]))
+                self.microscope.open(request, run, int(event.token))
+                return gr.Tabs(selected="microscope")
+        except TsumamiError as error:
+            self._tell(error)
+        return gr.skip()
+
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+        """Turn the chat's knobs to the settings that give a text, and go there."""
+        found = self._found(request)
+        if found is None:
+            return [gr.skip() for _ in range(1 + len(KNOBS))]
+        value = {found.knob: handy(found.pieces[int(event.piece)]), "seed": found.receipt.seed}
+        with self.shelf.lend(choice) as model:
+            return [
+                gr.Tabs(selected="chat"),
+                *knob_panel.fill(found.receipt.settings.replace(**value), model.n_ctx),
+            ]
+
+    def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
+        """The map as a file."""
+        found = self._found(request)
+        if found is None:
+            return None
+        path = place_for(f"{found.knob}.{event.kind}")
+        path.write_text(self._written(found, str(event.kind)), "utf-8")
+        return str(path)
+
+    def _written(self, found: KnobMap, kind: str) -> str:
+        match kind:
+            case "csv":
+                return found.to_csv()
+            case "json":
+                return found.to_json(indent=1)
+            case _:
+                return icicle_page(found, self.texts.language)
+
+
+def _why_not(name: str) -> str:
+    """The key of the words on why there is no map of a knob."""
+    return f"map.not.{name}" if KNOBS[name].kind in ("int", "float", "bool") or name == "mirostat_mode" else "map.not"

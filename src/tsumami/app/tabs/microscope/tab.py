@@ -1,0 +1,385 @@
+"""The microscope: a reply as its tokens, and every token's way through the stages.
+
+Guarantee: what is shown is computed again, bit for bit, or said not to be (explain/tokens/opening.py). The runs of a
+session stay on the server (Kept); handlers unpack, call one function, and show what it gave.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami import charts
+from tsumami.app.parts import knob_panel
+from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.tabs.microscope import view as microscope_view
+from tsumami.app.tabs.microscope.view import Seen
+from tsumami.app.views import compare_view, interval_view
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.kept import Kept
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.errors import RunFileError, SettingsError, TsumamiError
+from tsumami.explain import audit, why_not
+from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt
+from tsumami.explore.intervals import intervals
+from tsumami.model import Model
+from tsumami.runs import Run
+
+_LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
+
+# A click on a token, or the arrow keys, move the eye; a click on a candidate asks about it.
+# One look is under way at a time: the marked token is where the eye wants to be, and the last wish is sent when the
+# answer to the one before is there (or does not come).
+_STRIP: Final = """
+element.tabIndex = 0;
+const tokens = () => [...element.querySelectorAll('[data-token]')];
+const at = () => tokens().findIndex(token => token.classList.contains('on'));
+let wish = null, waiting = null;
+function send() {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { waiting = null; }, 3000);
+  trigger('select', {to: wish});
+}
+function look(to) {
+  tokens().forEach((token, number) => token.classList.toggle('on', number === to));
+  wish = to;
+  if (waiting === null) send();
+}
+watch(['value'], () => {
+  clearTimeout(waiting);
+  waiting = null;
+  if (wish !== null && wish !== at() && wish < tokens().length) look(wish);
+  else wish = null;
+});
+element.addEventListener('click', event => {
+  const token = event.target.closest('[data-token]');
+  if (token) { element.focus({preventScroll: true}); look(+token.dataset.token); }
+});
+element.addEventListener('keydown', event => {
+  const to = at() + ({ArrowRight: 1, ArrowLeft: -1}[event.key] ?? NaN);
+  if (!(to >= 0 && to < tokens().length)) return;
+  event.preventDefault();
+  look(to);
+});
+"""
+_CLICKS: Final = """
+const go = event => {
+  const button = event.target.closest('[data-close], [data-beside]'), row = event.target.closest('[data-@name]');
+  if (button) trigger('select', {...button.dataset});
+  else if (row) trigger('select', {to: +row.dataset.@name});
+};
+element.addEventListener('click', go);
+element.addEventListener('keydown', event => { if (event.key === 'Enter') go(event); });
+"""
+_SHOW_MODE: Final = """mode => document.querySelector('#microscope-strip .tsu')?.setAttribute('data-mode', mode)"""
+
+
+@dataclass(slots=True)
+class MicroscopeTab:
+    """The tab, and the door to it from the chat. Other tabs `open` a run and then have `on_show` draw it, from `seeing`
+    into `outputs`.
+    """
+
+    texts: Texts
+    shelf: Shelf
+    _seen: Kept[Seen] = field(default_factory=Kept)
+    seeing: list[Any] = field(init=False, default_factory=list)
+    _shown: list[Any] = field(init=False, default_factory=list)
+    outputs: list[Any] = field(init=False, default_factory=list)
+    _mode: gr.Radio = field(init=False)
+
+    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat was built."""
+        texts = self.texts
+        with gr.Column(elem_id="microscope"):
+            with gr.Row(elem_classes="tight"):
+                last = gr.Button(texts("microscope.last"), size="sm", min_width=120, elem_id="microscope-last")
+                file = gr.UploadButton(
+                    texts("microscope.open"), size="sm", min_width=120, file_types=[".json"], elem_id="microscope-open"
+                )
+                modes: list[tuple[str, str | int | float]] = [(texts(f"microscope.mode.{m}"), m) for m in charts.MODES]
+                self._mode = gr.Radio(
+                    modes, value="final", show_label=False, container=False, min_width=320, elem_id="microscope-mode"
+                )
+            about = gr.HTML(self._hint(), elem_id="microscope-about", apply_default_css=False)
+            strip = gr.HTML(elem_id="microscope-strip", js_on_load=_STRIP, apply_default_css=False)
+            inside = gr.HTML(
+                elem_id="microscope-inside", js_on_load=_CLICKS.replace("@name", "candidate"), apply_default_css=False
+            )
+            with gr.Row(elem_classes="tight", elem_id="microscope-ask"):
+                asked = gr.Textbox(
+                    show_label=False, container=False, placeholder=texts("microscope.which"), scale=2, min_width=180,
+                    elem_id="microscope-asked", label=texts("microscope.which"),
+                )  # fmt: skip
+                why = gr.Button(texts("microscope.why"), size="sm", min_width=110, elem_id="microscope-why")
+                grow = gr.Button(texts("microscope.branch"), size="sm", min_width=130, elem_id="microscope-branch")
+                own = gr.Checkbox(
+                    label=texts("microscope.with_chat"), container=False, min_width=150, elem_id="microscope-with-chat"
+                )
+            answer = gr.HTML(elem_id="microscope-answer", apply_default_css=False)
+            tree = gr.HTML(
+                elem_id="microscope-tree", js_on_load=_CLICKS.replace("@name", "branch"), apply_default_css=False
+            )
+            beside = gr.HTML(elem_id="microscope-beside", apply_default_css=False)
+            with gr.Row(elem_classes="tight"):
+                check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
+                far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
+            audited = gr.HTML(
+                elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
+            )
+        self._shown = [about, strip, inside, asked, answer, tree]
+        self.outputs = [*self._shown, beside, audited]
+        choice, store = chat.bar.choice, chat.store
+        self.seeing = [choice, self._mode]
+        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        last.click(self.on_last, [choice, store, self._mode], self.outputs, **quick)
+        file.upload(self.on_file, [choice, file, self._mode], self.outputs, **quick)
+        moving: dict[str, Any] = {**quick, "queue": False, "trigger_mode": "multiple"}
+        gr.on([strip.select, audited.select], self.on_token, [choice, self._mode], self._shown, **moving)
+        inside.select(self.on_candidate, [choice], [asked, inside, answer], **moving)
+        gr.on([why.click, asked.submit], self.on_why, [choice, asked], [inside, answer], **quick)
+        grow.click(self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], self.outputs, **quick)
+        tree.select(self.on_tree, [choice, self._mode], self.outputs, **quick)
+        check.click(self.on_audit, [choice], [audited], **quick)
+        far.click(self.on_far, [choice], [audited], **quick)
+        self._mode.change(None, [self._mode], None, js=_SHOW_MODE, **quick)
+        self._door(blocks, tabs, chat)
+
+    def _door(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
+        """From the account of a reply to here."""
+        ear = chat.inside
+        opened = ear.select(
+            self.on_inside, [chat.bar.choice, chat.store], [tabs], api_visibility="private", show_progress="hidden"
+        )
+        opened.success(
+            self.on_show, [chat.bar.choice, self._mode], self.outputs,
+            api_visibility="private", show_progress="hidden",
+        )  # fmt: skip
+        blocks.unload(self._seen.forget)
+
+    # --- opening ---
+
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice, stored: Any) -> Any:
+        """Open a reply of the chat and turn to this tab."""
+        return gr.Tabs(selected="microscope") if self._open(request, choice, stored, int(event.to)) else gr.skip()
+
+    def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
+        """Take a run of this session's model, just computed, and look at token number `token`."""
+        self._seen.put(request, Seen.of(Opened(run, None)).at(token))
+
+    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> list[Any]:
+        """Open the chat's last reply."""
+        last = len(Conversation.from_json(stored)) - 1
+        return self._all(request, choice, mode) if self._open(request, choice, stored, last) else self._skip()
+
+    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> list[Any]:
+        """Open a run file, or a receipt."""
+        with self._telling():
+            with self.shelf.lend(choice) as model:
+                opened = open_bytes(model, Path(path).read_bytes())
+            self._seen.put(request, Seen.of(opened))
+            return self._all(request, choice, mode)
+        return self._skip()
+
+    def _open(self, request: gr.Request, choice: Choice, stored: Any, index: int) -> bool:
+        """Compute a reply of the conversation again; False, with a message, if that cannot be."""
+        exchanges = Conversation.from_json(stored).exchanges
+        facts = exchanges[index].facts if 0 <= index < len(exchanges) else None
+        if facts is None or "reply_tokens" not in facts.receipt:
+            gr.Info(self.texts("chat.no_receipt"))
+            return False
+        with self._telling():
+            with self.shelf.lend(choice) as model:
+                opened = open_receipt(model, facts.receipt)
+            self._seen.put(request, Seen.of(opened))
+            return True
+        return False
+
+    # --- looking ---
+
+    def on_show(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+        """Draw what is open."""
+        return self._all(request, choice, mode)
+
+    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+        """Look at another token."""
+        seen = self._seen.get(request)
+        if seen is None:
+            return [gr.skip() for _ in self._shown]
+        self._seen.put(request, seen.at(int(event.to)))
+        return self._drawn(request, choice, mode)
+
+    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> tuple[Any, Any, Any]:
+        """Ask about a candidate of the table."""
+        seen = self._seen.get(request)
+        if seen is None or not seen.can_look:
+            return gr.skip(), gr.skip(), gr.skip()
+        with self.shelf.lend(choice) as model:
+            name = _as_typed(model, int(event.to))
+        return name, *self.on_why(request, choice, name)
+
+    def on_why(self, request: gr.Request, choice: Choice, asked: str | None) -> tuple[Any, Any]:
+        """What became of a token that was not chosen."""
+        seen = self._seen.get(request)
+        with self._telling():
+            if seen is None or not seen.can_look:
+                raise RunFileError(self.texts("microscope.cannot"))
+            with self.shelf.lend(choice) as model:
+                token = _token(self.texts, model, asked)
+                found = why_not(seen.run, seen.token, token)
+                seen = replace(seen, candidate=token)
+                self._seen.put(request, seen)
+                said = escape(self.texts.pick(found.ja, found.en))
+                return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
+        return gr.skip(), gr.skip()
+
+    def on_audit(self, request: gr.Request, choice: Choice) -> Any:
+        """What each knob did in the run."""
+        seen = self._seen.get(request)
+        with self._telling():
+            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
+                raise RunFileError(self.texts("microscope.cannot"))
+            with self.shelf.lend(choice):
+                return microscope_view.audit_table(self.texts, audit(seen.run))
+        return gr.skip()
+
+    def on_far(self, request: gr.Request, choice: Choice) -> Any:
+        """How far each knob can be turned before the text changes."""
+        seen = self._seen.get(request)
+        with self._telling():
+            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
+                raise RunFileError(self.texts("microscope.cannot"))
+            with self.shelf.lend(choice) as model:
+                return interval_view.table(self.texts, intervals(model, seen.run), seen.run, model.tokenizer.piece)
+        return gr.skip()
+
+    # --- branches ---
+
+    def on_branch(
+        self, request: gr.Request, choice: Choice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
+    ) -> Iterator[list[Any]]:
+        """Go on from here with another token, and with the run's settings or the chat's."""
+        seen = self._seen.get(request)
+        with self._telling():
+            if seen is None or not seen.can_look:
+                raise RunFileError(self.texts("microscope.cannot"))
+            settings = knob_panel.read_panel(knobs) if own else None
+            with self.shelf.lend(choice) as model:
+                token = _token(self.texts, model, asked)
+                with branch(model, seen.run, seen.token, token, settings) as stream:
+                    text, last = "", time.monotonic()
+                    for step in stream:
+                        text += step.text
+                        if time.monotonic() - last > _LEAST_SECONDS:
+                            last = time.monotonic()
+                            yield [*self._skip()[:4], f'<p class="why growing">{escape(text)}</p>', *self._skip()[5:]]
+                    tree = seen.tree.grown(seen.current, seen.token, stream.run)
+            number = tree.branches[-1].number
+            self._seen.put(request, replace(seen, tree=tree, current=number, candidate=None))
+            yield self._all(request, choice, mode)
+            return
+        yield self._skip()
+
+    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+        """Walk to a branch, close one, or put one beside the run that is shown."""
+        seen, data = self._seen.get(request), event._data
+        if seen is None:
+            return self._skip()
+        if "beside" in data:
+            return [*(gr.skip() for _ in self._shown), self._beside(seen, choice, int(data["beside"])), gr.skip()]
+        if "close" in data:
+            tree = seen.tree.closed(int(data["close"]))
+            kept = any(one.number == seen.current for one in tree.branches)
+            seen = replace(seen, tree=tree, current=seen.current if kept else 0)
+            seen = seen.at(seen.token)
+        else:
+            number = int(data["to"])
+            seen = replace(seen, current=number).at(seen.tree[number].at)
+        self._seen.put(request, seen)
+        return self._all(request, choice, mode)
+
+    def _beside(self, seen: Seen, choice: Choice, number: int) -> Any:
+        """The run that is shown and another branch, side by side."""
+        one, other = seen.tree[seen.current], seen.tree[number]
+        names = tuple(microscope_view.branch_name(self.texts, branch) for branch in (one, other))
+        with self._telling(), self.shelf.lend(choice) as model:
+            return compare_view.pair(
+                self.texts, model.tokenizer.piece, (one.run, other.run), (f"A · {names[0]}", f"B · {names[1]}")
+            )
+        return gr.skip()
+
+    # --- showing ---
+
+    def _all(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+        """Everything, and no comparison or audit of another run."""
+        return [*self._drawn(request, choice, mode), "", ""]
+
+    def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+        """About, strip, inside, asked, answer, tree."""
+        seen, texts = self._seen.get(request), self.texts
+        if seen is None:
+            return [gr.skip() for _ in self._shown]
+        with self._telling():
+            with self.shelf.lend(choice) as model:
+                inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
+            strip = microscope_view.strip(seen, texts.language, mode)
+            return [microscope_view.facts(texts, seen), strip, inside, "", "", microscope_view.tree(texts, seen)]
+        return [gr.skip() for _ in self._shown]
+
+    def _skip(self) -> list[Any]:
+        return [gr.skip() for _ in self.outputs]
+
+    def _hint(self) -> str:
+        return f'<p class="facts">{escape(self.texts("microscope.hint"))}</p>'
+
+    def _telling(self) -> _Telling:
+        return _Telling(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Errors that users can cause become a message in the page, and what follows the block is what is shown then."""
+
+    texts: Texts
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, TsumamiError):
+            return False
+        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+        return True
+
+
+def _as_typed(model: Model, token: int) -> str:
+    """A token as it would be typed into the box: its text where that names it, else its number."""
+    text = model.tokenizer.piece(token).decode("utf-8", "replace")
+    same = model.tokenize(text, add_special=False, parse_special=False) == [token] if text.strip() else False
+    return text if same else f"#{token}"
+
+
+def _token(texts: Texts, model: Model, asked: str | None) -> int:
+    """The token that was typed: a text that is one token, or # and its number.
+
+    Raises:
+        SettingsError: nothing was typed, or it is several tokens.
+    """
+    if not asked:
+        raise SettingsError(texts("microscope.nothing"))
+    if asked[0] == "#" and asked[1:].isdigit() and int(asked[1:]) < model.tokenizer.n_tokens:
+        return int(asked[1:])
+    for text in (asked, f" {asked}"):
+        tokens = model.tokenize(text, add_special=False, parse_special=False)
+        if len(tokens) == 1:
+            return tokens[0]
+    tokens = model.tokenize(asked, add_special=False, parse_special=False)
+    shown = ", ".join(f"{charts.visible(model.tokenizer.piece(token))} (#{token})" for token in tokens)
+    raise SettingsError(texts("microscope.several", text=asked, tokens=shown))

@@ -1,0 +1,1 @@
+"""What comes next: the candidates after every stage, while the knobs turn."""

@@ -1,0 +1,162 @@
+"""The tab "next token": type a prompt, turn a knob, and see at once what could come next and what the roll picks.
+
+Guarantee: only a new prompt (or another model) is decoded; a knob that is turned works on the logits that the server
+keeps for the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Final
+
+import gradio as gr
+
+from tsumami import charts
+from tsumami.app.parts import knob_board, knob_panel
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.kept import Kept
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.charts.words import percent
+from tsumami.errors import TsumamiError
+from tsumami.explain.tokens import Look, NextToken, look, next_token
+from tsumami.model import Model
+
+_ROLLS: Final = 1000
+_BOARD: Final = "next-board"
+_WITHOUT: Final = ("max_tokens",)
+_CLICK: Final = """
+element.addEventListener('click', event => {
+  const row = event.target.closest('.tsu-bar[data-candidate], .tsu-share[data-candidate], .next-pick button');
+  if (row) trigger('select', {token: +row.dataset.candidate});
+});
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was decoded, for which model and text."""
+
+    choice: Choice
+    text: str
+    chat: bool
+    look: Look
+
+
+@dataclass(slots=True)
+class NextTokenTab:
+    """The tab. `choice` is the session's model, `panel` the chat's knobs."""
+
+    texts: Texts
+    shelf: Shelf
+    n_ctx: int
+    _looked: Kept[_Looked] = field(default_factory=Kept)
+
+    def build(self, blocks: gr.Blocks, tab: gr.Tab, choice: gr.State, panel: knob_panel.KnobPanel) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
+        texts = self.texts
+        with gr.Row(elem_id="next", elem_classes="split", equal_height=False):
+            with gr.Column(scale=3, min_width=320):
+                prompt = gr.Textbox(
+                    texts("next.example"), label=texts("next.prompt"), lines=2, max_lines=6, elem_id="next-prompt"
+                )
+                with gr.Row(elem_classes="tight"):
+                    chat = gr.Checkbox(label=texts("next.chat"), container=False, min_width=160, elem_id="next-chat")
+                    step = gr.Slider(0, 127, 0, step=1, label=texts("next.step"), min_width=220, elem_id="next-step")
+                view = gr.HTML(elem_id="next-view", js_on_load=_CLICK, apply_default_css=False)
+                roll = gr.Button(texts("next.roll", count=f"{_ROLLS:,}"), size="sm", elem_id="next-roll")
+                histogram = gr.HTML(elem_id="next-histogram", apply_default_css=False)
+            with gr.Column(scale=2, min_width=300):
+                take = gr.Button(texts("board.take"), size="sm", elem_id="next-take")
+                board = knob_board.build(texts, self.n_ctx, _BOARD, without=_WITHOUT)
+        how: list[Any] = [choice, prompt, chat, board]
+        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        gr.on(
+            [prompt.change, chat.change, board.input, board.change, step.change, tab.select],
+            self.on_turn, [*how, step], [view], trigger_mode="always_last", **quick,
+        )  # fmt: skip
+        view.select(self.on_append, [choice, prompt, chat, step], [prompt, step], **quick)
+        take.click(self.on_take, panel.inputs, [board], **quick)
+        roll.click(self.on_roll, how, [histogram], **quick)
+        blocks.unload(self._looked.forget)
+
+    def on_turn(
+        self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None, step: float
+    ) -> str:
+        """What could come next, drawn anew."""
+        try:
+            settings = knob_board.read(board)
+            with self.shelf.lend(choice) as model:
+                looked = self._look(request, model, choice, prompt or "", chat)
+                found = next_token(model, looked, settings, step=int(step or 0))
+                return self._drawn(model, found)
+        except TsumamiError as error:
+            return f'<p class="problem">⚠️ {escape(self.texts.error(error))}</p>'
+
+    def on_append(
+        self,
+        event: gr.EventData,
+        choice: Choice,
+        prompt: str | None,
+        chat: bool,
+        step: float,
+    ) -> tuple[Any, Any]:
+        """Go on with a token: it is put behind the prompt, and the next roll takes the next step."""
+        if chat:
+            gr.Info(self.texts("next.no_append"))
+            return gr.skip(), gr.skip()
+        with self.shelf.lend(choice) as model:
+            piece = model.tokenizer.piece(int(event.token))
+        try:
+            return (prompt or "") + piece.decode("utf-8"), min(int(step or 0) + 1, 127)
+        except UnicodeDecodeError:
+            gr.Info(self.texts("next.part"))
+            return gr.skip(), gr.skip()
+
+    def on_take(self, *values: Any) -> Any:
+        """Turn the board to the chat's knobs."""
+        try:
+            return knob_board.value(knob_panel.read_panel(values))
+        except TsumamiError as error:
+            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+            return gr.skip()
+
+    def on_roll(self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None) -> Any:
+        """Roll a thousand times, and put the histogram beside the exact probabilities."""
+        try:
+            settings = knob_board.read(board)
+            with self.shelf.lend(choice) as model:
+                looked = self._look(request, model, choice, prompt or "", chat)
+                found = next_token(model, looked, settings)
+                picture = charts.rolls_picture(
+                    found.exact, found.rolled(_ROLLS), model.tokenizer.piece, self.texts.language
+                )
+        except TsumamiError as error:
+            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
+            return gr.skip()
+        return charts.inline(picture)
+
+    def _look(self, request: gr.Request, model: Model, choice: Choice, text: str, chat: bool) -> Look:
+        """The logits after a prompt: those that are kept, or decoded."""
+        kept = self._looked.get(request)
+        if kept is None or (kept.choice, kept.text, kept.chat) != (choice, text, chat):
+            prompt = model.prompt(text) if chat and text else model.as_prompt(text)
+            kept = _Looked(choice, text, chat, look(model, prompt))
+            self._looked.put(request, kept)
+        return kept.look
+
+    def _drawn(self, model: Model, found: NextToken) -> str:
+        texts, language, piece = self.texts, self.texts.language, model.tokenizer.piece
+        seen = found.account(count=12)
+        name = escape(charts.visible(piece(seen.token)))
+        rolled = "" if seen.u is None else f"u({found.seed}, {found.step}) = <b>{seen.u:.4f}</b> → "
+        how = escape(charts.how(seen, language))
+        final = percent(seen.chosen.final or 0.0)
+        return (
+            f'{knob_board.greyed(_BOARD, found.settings)}<div class="next">'
+            f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" '
+            f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
+            f"{charts.next_token_bars(seen, piece, language)}"
+            f"{charts.roll_strip([charts.Line.of(seen)], seen.roll, piece, language)}"
+            f"<h4>{escape(texts('next.stages'))}</h4>{charts.ledger_table(seen, piece, language)}</div>"
+        )

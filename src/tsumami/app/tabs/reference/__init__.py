@@ -1,0 +1,1 @@
+"""Every knob: what it does, its formula, and what other programs call it."""

@@ -1,0 +1,96 @@
+"""The page's words, in Japanese and English.
+
+Guarantee: both languages have the same keys (a test compares them), and a key that does not exist is an error of ours,
+never an empty label. What knobs mean is not here but in the knob table.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+from tsumami.errors import SettingsError, TsumamiError
+from tsumami.knobs import KNOBS, Knob
+
+Language = Literal["ja", "en"]
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words of one language: `texts("key", name=value)`."""
+
+    language: Language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text of `key`, its {places} filled in."""
+        return _table(self.language)[key].format(**values) if values else _table(self.language)[key]
+
+    def pick(self, ja: str, en: str) -> str:
+        """One of two texts that come in both languages, such as a knob's."""
+        return ja if self.language == "ja" else en
+
+    def error(self, error: TsumamiError) -> str:
+        """What went wrong: a sentence in this language, then the details that the error names."""
+        for kind in type(error).__mro__:
+            if f"error.{kind.__name__}" in _table(self.language):
+                return self(f"error.{kind.__name__}", detail=self._detail(error))
+        raise AssertionError("every error is a TsumamiError, which has a text")
+
+    def allowed(self, knob: Knob) -> str:
+        """A knob's valid range in words; in English those of `Knob.allowed`."""
+        if knob.choices:
+            return self("reference.range.choices", choices=", ".join(map(str, knob.choices)))
+        if knob.kind not in ("int", "float"):
+            return self(f"reference.range.{knob.kind}")
+        low, high, smallest = (
+            "" if bound is None else f"{bound:.10g}" for bound in (knob.low, knob.high, knob.smallest)
+        )
+        if smallest:
+            part = self("reference.range.from", low=smallest)
+            return part if knob.low_open else self("reference.range.or", first=low, rest=part)
+        return self("reference.range.between", low=low, high=high) if high else self("reference.range.from", low=low)
+
+    def _detail(self, error: TsumamiError) -> str:
+        """What an error names. In English it is its message; else the knob, the value and what the knob allows, if it
+        is about a knob.
+        """
+        if self.language == "en" or not isinstance(error, SettingsError):
+            return str(error)
+        knob = KNOBS.get(error.knob or "")
+        if knob is None:
+            return str(error)
+        words = {"knob": knob.name, "allowed": self.allowed(knob)}
+        if error.value is None:
+            return self("error.no_value", default=knob.default, **words)
+        return self("error.value", value=repr(error.value), **words)
+
+
+@functools.cache
+def _table(language: Language) -> dict[str, str]:
+    source = resources.files("tsumami.app.words") / "locales" / f"{language}.json"
+    table: dict[str, str] = json.loads(source.read_text("utf-8"))
+    return table
+
+
+def preferred(accept_language: str) -> Language:
+    """The language of a browser's Accept-Language header: the first of ours in its order, English if there is none.
+    A weight of 0 means "not this one" (RFC 9110, 12.4.2).
+    """
+    wishes = []
+    for place, part in enumerate(accept_language.split(",")):
+        tag, _, weight = part.replace(" ", "").partition(";q=")
+        try:
+            wishes.append((-float(weight or 1), place, tag.lower()))
+        except ValueError:
+            continue
+    for wish, _, tag in sorted(wishes):
+        if not wish < 0:
+            continue
+        for language in LANGUAGES:
+            if tag == language or tag.startswith(f"{language}-"):
+                return language
+    return "en"

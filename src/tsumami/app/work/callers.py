@@ -1,0 +1,64 @@
+"""Who asks: somebody at this machine, or somebody from elsewhere.
+
+Guarantee: from elsewhere is everybody of whom anything speaks for it: an address that is not loopback, a proxy on the
+way, a host name that is not loopback's (a foreign page whose name was bound to loopback), or another page's script.
+From there no path can be named. At home a path is a model's or it is not, and no answer tells what lies there instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import fastapi
+
+from tsumami.errors import ModelError, ModelNotFoundError, OutOfMemoryError
+from tsumami.models import is_name, no_such_model
+
+_PROXY_MARKS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+def at_home(asked: fastapi.Request | None) -> bool:
+    """Whether a request was sent from this machine, to this machine by its loopback name, and by no foreign page. None
+    is a request of which nothing is known.
+    """
+    if asked is None or asked.client is None or any(mark in asked.headers for mark in _PROXY_MARKS):
+        return False
+    host, origin = asked.headers.get("host", ""), asked.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        return False
+    return _is_loopback(asked.client.host) and _is_loopback(urlsplit(f"//{host}").hostname or "")
+
+
+@contextlib.contextmanager
+def naming(model: str, home: bool) -> Iterator[None]:
+    """A block that loads a model which a caller has named.
+
+    Raises:
+        ModelNotFoundError: a path from elsewhere, or one where no model lies; the message is the same for all that may
+        lie there.
+    """
+    if is_name(model):
+        yield
+        return
+    if not home:
+        raise ModelNotFoundError(no_such_model(model, paths=False))
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except ModelError as error:
+        hint = f"if it is a path, `tsumami doctor -m {model}` in a terminal says what is wrong with it"
+        raise ModelNotFoundError(f"{no_such_model(model)}; {hint}") from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,185 @@
+"""Why not: what became of a token that was not chosen.
+
+Guarantee: a value that would have kept it was found by running the very stage on the very candidates, and both were
+checked: with that value the token stays, with the neighbouring one (the next whole number, or the next float32 that
+llama.cpp can tell apart) it goes. Every cutting stage keeps a nested set as its knob moves towards neutral, so halving
+finds the place.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from tsumami.errors import SettingsError
+from tsumami.explain.reasons import answers
+from tsumami.explain.reasons.findings import Fate, Kept, WhyNot
+from tsumami.explain.tokens import choose_at, row_at
+from tsumami.native import Float32Array
+from tsumami.runs import Run
+from tsumami.runs.replay import mismatch
+from tsumami.runs.run import attached
+from tsumami.sampling import Candidates, Chain, Ledger
+
+_FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
+#: The knob of each stage that cuts, and the value at which it keeps everything (None: found by doubling).
+_KNOBS: Final[dict[str, tuple[str, float | None]]] = {
+    "top_k": ("top_k", None),
+    "top_p": ("top_p", 1.0),
+    "min_p": ("min_p", 0.0),
+    "typ_p": ("typical_p", 1.0),
+    "tfs_z": ("tfs_z", 1.0),
+    "xtc": ("xtc_threshold", 0.51),
+    "top_n_sigma": ("top_n_sigma", None),
+}
+
+
+def why_not(run: Run, index: int, token: int) -> WhyNot:
+    """What became of `token` where token number `index` (negative counts from the end) was chosen.
+
+    Raises:
+        IndexError: no such place.
+        SettingsError: no such token.
+        RunFileError: no model is attached, it is another one, or the run's token does not come out again.
+    """
+    count = len(run.steps)
+    if not -count <= index < count:
+        raise IndexError(f"token {index} of a run of {count}")
+    index %= count
+    replayer, row = attached(run), row_at(run, index)
+    if not 0 <= token < len(row):
+        raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})")
+    asked = _Question(run, index, replayer.chain(run, index), row, token)
+    outcome, stage = asked.outcome, asked.cut_by
+    made = WhyNot(
+        id=token,
+        piece=replayer.piece(token),
+        step=index,
+        fate=asked.fate(),
+        p_raw=outcome.ledger.records[0].prob_of(token) or 0.0,
+        rank=1 + int(np.count_nonzero(row > row[token])),
+        stage=stage,
+        p_before=_before(outcome.ledger, stage, token),
+        kept=asked.kept(stage) if stage in _KNOBS else None,
+        span=None if stage else outcome.span(token),
+        u=outcome.u,
+    )
+    ja, en = answers.why_not(made, run.steps[index], run.settings.mode)
+    return replace(made, ja=ja, en=en)
+
+
+def _cut_by(ledger: Ledger, token: int) -> str | None:
+    """The stage that cut it; a search that chose another has not."""
+    stage = ledger.cut_at(token)
+    return None if stage == "contrastive" else stage
+
+
+def _before(ledger: Ledger, stage: str | None, token: int) -> float | None:
+    """Its probability just before that stage, or before the choice."""
+    records = [record for record in ledger.records if record.name != "contrastive"]
+    if stage is None:
+        return records[-1].prob_of(token)
+    place = next(i for i, record in enumerate(records) if record.name == stage)
+    return records[place - 1].prob_of(token) if place else None
+
+
+class _Question:
+    """One token at one place of a run. A token set by hand is not the chain's choice, and is asked for all the same."""
+
+    def __init__(self, run: Run, index: int, chain: Chain, row: Float32Array, token: int) -> None:
+        self._run, self._index, self._chain, self._row, self._token = run, index, chain, row, token
+        outcome = choose_at(run, index, chain, row)
+        if outcome is None or (index >= len(run.receipt.begun) and outcome.token != run.tokens[index]):
+            raise mismatch(index)
+        self.outcome = outcome
+        self.cut_by = _cut_by(outcome.ledger, token)
+
+    def fate(self) -> Fate:
+        if self._token == self._run.tokens[self._index]:
+            return "chosen"
+        if self.cut_by is not None:
+            return "banned" if self.cut_by == "model" else "cut"
+        return "roll" if self.outcome.mode in ("sample", "mirostat") else "lost"
+
+    def kept(self, stage: str) -> Kept | None:
+        """The nearest value of the stage's knob that keeps the token there."""
+        knob, neutral = _KNOBS[stage]
+        was = getattr(self._run.settings, knob)
+        keeps = self._test(stage, knob)
+        ends = _nearest_int(int(was), keeps) if knob == "top_k" else _nearest_float(float(was), neutral, keeps)
+        if ends is None:
+            return None
+        then, chosen = self._after(knob, ends[0])
+        return Kept(knob, was, ends[0], ends[1], then, chosen)
+
+    def _test(self, stage: str, knob: str) -> Callable[[float], bool]:
+        """Whether the token stays in this stage with a value of its knob, all before it being as it was."""
+        place = next(i for i, one in enumerate(self._chain.stages) if one.name == stage)
+        mine = self._chain.clone()
+        before = Candidates.from_row(self._row)
+        for one in mine.stages[:place]:
+            one.apply(before)
+
+        def keeps(value: float) -> bool:
+            variant = self._chain.variant(self._run.settings.replace(**{knob: value}))
+            candidates = before.copy()
+            variant.stages[place].apply(candidates)
+            data = candidates.data
+            return bool((data["logit"][data["id"] == self._token] > -np.inf).any())
+
+        return keeps
+
+    def _after(self, knob: str, value: float) -> tuple[str | None, bool]:
+        """With this value and all else as it was: the stage that cuts it after all, and whether it is chosen."""
+        variant = self._chain.variant(self._run.settings.replace(**{knob: value}))
+        outcome = choose_at(self._run, self._index, variant, self._row)
+        assert outcome is not None, "the token stays"
+        return _cut_by(outcome.ledger, self._token), outcome.token == self._token
+
+
+def _nearest_int(was: int, keeps: Callable[[float], bool]) -> tuple[int, int] | None:
+    """The smallest whole number above `was` that keeps it, and the one before."""
+    low, high = was, max(2 * was, 1)
+    while not keeps(high):
+        low, high = high, 2 * high
+        if high > 2**30:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return high, low
+
+
+def _nearest_float(was: float, neutral: float | None, keeps: Callable[[float], bool]) -> tuple[float, float] | None:
+    """The value nearest to `was` that keeps it, and its neighbour among the float32 that does not."""
+    far = neutral
+    if far is None:  # top_n_sigma: larger keeps more
+        far = max(was, 1.0)
+        while not keeps(far):
+            far *= 2
+            if far > _FLOAT32_MAX:
+                return None
+    elif not keeps(far):
+        return None
+    low, high = _ordinal(was), _ordinal(far)
+    while abs(high - low) > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(_float(middle)) else (middle, high)
+    return _float(high), _float(low)
+
+
+def _ordinal(value: float) -> int:
+    """The place of a float32 (0 or more) among all of them."""
+    return int(struct.unpack("<i", struct.pack("<f", value))[0])
+
+
+def _float(ordinal: int) -> float:
+    """The shortest number that llama.cpp reads as this float32."""
+    value = float(str(np.float32(struct.unpack("<f", struct.pack("<i", ordinal))[0])))
+    assert math.isfinite(value)
+    return value

@@ -1,0 +1,122 @@
+"""What was found: the values that reasons are made of, before anybody words them.
+
+Guarantee: frozen values; nothing is computed here. Sentences read them, so they know no sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tsumami.explain.tokens import Outcome, Span
+from tsumami.runs import Run
+
+Cause = Literal["other_survivors", "shifted_mass", "penalty", "other_draw", "other_logits"]
+"""Why two runs part:
+
+- `other_survivors`: other candidates are left at the end.
+- `shifted_mass`: the same candidates, but they have other probabilities (or lie in another order on the line 0..1).
+- `penalty`: a penalty (or DRY) lowers named tokens that were there before.
+- `other_draw`: another seed, so another roll.
+- `other_logits`: another prompt or model, so the model itself says something else.
+"""
+
+Kind = Literal["parted", "ended", "by_hand", "identical"]
+"""`parted`: at `step` each chose another token. `ended`: there one of them was over. `by_hand`: there a token was set
+by hand, as the beginning of a branch. `identical`: all tokens are the same.
+"""
+
+Fate = Literal["chosen", "cut", "roll", "lost", "banned"]
+"""`chosen`: it was. `cut`: a stage took it out. `roll`: it stayed, but the roll fell elsewhere. `lost`: it stayed, but
+another had the larger logit (greedy) or score (contrastive search). `banned`: the model itself gives it no chance.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs: a knob's name, or `seed`, `prompt`, `model`; or `memory`, what mirostat (its target mu)
+    or XTC (its own roll) took along from the tokens before. `a` and `b`: its value in either run (None for memory).
+    """
+
+    name: str
+    a: Any = None
+    b: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A token that the cause brings in, takes out, or moves: its final probability with the cause put back (`p_a`), and
+    in run B as it is (`p_b`); None where it was cut. For `other_logits` it is the model's own probability.
+    """
+
+    id: int
+    piece: bytes
+    p_a: float | None
+    p_b: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Divergence:
+    """Two runs, and where and why they part.
+
+    `step`: index of the first token that differs (None if none does). `changes`: the cause, as what was put back;
+    `others`: other sets of that size that would have been enough, too. `stage`: the stage where it shows. `tokens`:
+    what it moved, the important ones first. `at_a`, `at_b`: how either run chose there; `back`: run B with the cause
+    put back, which chooses A's token. `ja`, `en`: all of it in sentences.
+    """
+
+    a: Run
+    b: Run
+    kind: Kind
+    step: int | None
+    ja: str
+    en: str
+    cause: Cause | None = None
+    changes: tuple[Change, ...] = ()
+    smallest: bool = True
+    others: tuple[tuple[Change, ...], ...] = ()
+    stage: str | None = None
+    tokens: tuple[Moved, ...] = ()
+    at_a: Outcome | None = None
+    at_b: Outcome | None = None
+    back: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The value of a knob at which the token stays, nearest to the value it had: `value` keeps it, `neighbour` does
+    not. `then`: what becomes of it with this value and all else as it was: the stage that cuts it after all, or None.
+    `chosen`: whether it would then have been chosen.
+    """
+
+    knob: str
+    was: float
+    value: float
+    neighbour: float
+    then: str | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """What became of token `id` at step `step`.
+
+    `p_raw`: its probability under the model alone, `rank` (from 1) there; `stage`: the stage that cut it; `p_before`:
+    its probability among the candidates that came to that stage (or to the choice); `kept`: what would have kept it
+    there (None where no value of a knob does); `span`: its place on the line 0..1, and `u` the roll. `ja`, `en`: in
+    sentences.
+    """
+
+    id: int
+    piece: bytes
+    step: int
+    fate: Fate
+    p_raw: float
+    rank: int
+    stage: str | None
+    p_before: float | None
+    kept: Kept | None
+    span: Span | None
+    u: float | None
+    ja: str = ""
+    en: str = ""

@@ -1,0 +1,339 @@
+"""Sentences: a divergence in words that a newcomer understands, in Japanese and English; answers.py has the rest.
+
+Guarantee: every token, value and probability in them is one of the divergence's own. Tokens are counted from 1, as
+people count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from tsumami.explain.reasons.findings import Change, Divergence, Moved
+from tsumami.explain.tokens import Outcome
+from tsumami.knobs import KNOBS
+from tsumami.runs import STOP_REASONS, Run, Step
+from tsumami.runs.signs import signed
+
+_LATE_ROLL: Final = (
+    "Mirostat は候補が 1 つのとき乱数を使わないので、同じシードでも何番目の乱数かがずれています。",
+    "Mirostat takes no roll where one candidate is left, so with the same seed the runs are at different rolls.",
+)
+
+#: Stand for the names of the two runs until `called` puts them in. They are private characters, which `signed` escapes.
+A: Final = "\ue000"
+B: Final = "\ue001"
+
+Words = tuple[str, str]
+"""The same in ja and en."""
+
+_NAMED: Final = 3  # tokens that a sentence names
+_LONG: Final = 40
+_AFTER: Final = (
+    "ここから先は文脈が違うので、後に続く違いはつまみの違いとしては比べられません。",
+    "From here on the contexts differ, so what comes later cannot be compared knob by knob.",
+)
+
+
+def percent(share: float | None) -> str:
+    """A probability with three significant digits."""
+    return "0%" if not share else f"{100 * share:.3g}%"
+
+
+def called(words: Words, names: tuple[str, str]) -> Words:
+    """The sentences with the names of the two runs."""
+    ja, en = (text.replace(A, names[0]).replace(B, names[1]) for text in words)
+    return ja, en
+
+
+def joined(parts: Iterable[Words]) -> Words:
+    """Sentences one after another."""
+    listed = [part for part in parts if part[0]]
+    return "".join(ja for ja, _ in listed), " ".join(en for _, en in listed)
+
+
+def quoted(piece: bytes) -> Words:
+    """A token in quotation marks."""
+    return f"「{signed(piece)}」", f"“{signed(piece)}”"
+
+
+def same(a: Run) -> Words:
+    """Two runs with the same tokens."""
+    count = len(a.steps)
+    if not count:
+        return "どちらの実行にもトークンがないので、比べるものがありません。", "Neither run has a token to compare."
+    return f"{count} 個のトークンがすべて同じです。", f"All {count} tokens are the same."
+
+
+def ended(a: Run, b: Run, step: int) -> Words:
+    """One run was over where the other went on."""
+    name, short = (f"{A}", a) if len(a.steps) == step else (f"{B}", b)
+    other = f"{B}" if name == f"{A}" else f"{A}"
+    why_ja, why_en = STOP_REASONS[short.stop_reason]
+    if not step:
+        return (
+            f"{name} は 1 個もトークンを出さずに終わりました（{why_ja}）。{other} は続きました。",
+            f"{name} ended without a token ({why_en}); {other} went on.",
+        )
+    return (
+        f"最初の {step} 個は同じです。{name} はそこで終わり（{why_ja}）、{other} は続きました。",
+        f"The first {step} tokens are the same; there {name} ended ({why_en}), and {other} went on.",
+    )
+
+
+def where(a: Step, b: Step, step: int) -> Words:
+    """The place and both tokens."""
+    (a_ja, a_en), (b_ja, b_en) = quoted(a.piece), quoted(b.piece)
+    if step:
+        begin = (
+            f"{step + 1} 番目のトークンで分かれます（それまでの {step} 個は同じ）。",
+            f"They part at token {step + 1}",
+        )
+    else:
+        begin = "最初のトークンから分かれます。", "They part at the first token"
+    return f"{begin[0]}{A} は{a_ja}、{B} は{b_ja}です。", f"{begin[1]}: {A} has {a_en}, {B} has {b_en}."
+
+
+def by_hand(names: Sequence[str]) -> Words:
+    """A token that no chain chose."""
+    who = "・".join(names), " and ".join(names)
+    return (
+        f"{who[0]} のトークンは人が選んだもの（枝分かれの始まり）で、つまみや乱数が選んだものではありません。",
+        f"In {who[1]} that token was set by hand (the beginning of a branch): no knob and no roll chose it.",
+    )
+
+
+def account(found: Divergence, step_a: Step, step_b: Step) -> Words:
+    """Where, why, how it was checked, and what it does not say."""
+    assert found.step is not None
+    assert found.at_a is not None
+    assert found.at_b is not None
+    assert found.back is not None
+    causes = {
+        "other_survivors": _survivors,
+        "shifted_mass": _mass,
+        "penalty": _penalty,
+        "other_draw": _draw,
+        "other_logits": _logits,
+    }
+    assert found.cause is not None
+    parts = [where(step_a, step_b, found.step), _difference(found.changes), causes[found.cause](found)]
+    parts += [_rolls(found, step_a, step_b), _checked(found, step_a), _others(found), _AFTER]
+    return joined(parts)
+
+
+# --- what differs ---
+
+
+def name_of(change: Change) -> Words:
+    """What a change is called."""
+    special = {
+        "seed": ("シード", "the seed"),
+        "prompt": ("プロンプト", "the prompt"),
+        "model": ("モデル", "the model"),
+        "memory": ("それまでのトークンで進んだ内部状態", "what the stages took along from earlier tokens"),
+    }
+    return special.get(change.name, (change.name, change.name))
+
+
+def _spaced(name: str) -> str:
+    """A name before a Japanese particle: Latin letters want a space there."""
+    return f"{name} " if name[-1].isascii() else name
+
+
+def value_text(name: str, value: Any) -> str:
+    """A value as a person would type it, shortened where it is long."""
+    if isinstance(value, bool):
+        text = "on" if value else "off"
+    elif isinstance(value, float):
+        text = f"{value:g}"
+    elif name in KNOBS and KNOBS[name].kind == "bias":
+        text = ",".join(f"{token}={bias:g}" for token, bias in value) or "–"
+    elif isinstance(value, tuple):
+        text = ";".join(map(str, value)) or "–"
+    else:
+        text = "–" if value is None else str(value)
+    text = "".join(c if c.isprintable() else "↵" for c in text)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _difference(changes: tuple[Change, ...]) -> Words:
+    ja, en = [], []
+    for change in changes:
+        name = name_of(change)
+        if change.name == "memory":
+            ja.append("それまでのトークンで進んだ内部状態（Mirostat の mu や XTC の乱数の位置）が違います。")
+            en.append("What mirostat (its mu) or XTC (its roll) took along from earlier tokens differs.")
+            continue
+        a, b = value_text(change.name, change.a), value_text(change.name, change.b)
+        ja.append(f"{_spaced(name[0])}は {A} が {a}、{B} が {b} です。")
+        en.append(f"{name[1][0].upper() + name[1][1:] if ' ' in name[1] else name[1]} is {a} in {A} and {b} in {B}.")
+    return "".join(ja), " ".join(en)
+
+
+# --- the five causes ---
+
+
+def _survivors(found: Divergence) -> Words:
+    assert found.back is not None
+    assert found.at_b is not None
+    n_a, n_b = len(found.back.final), len(found.at_b.final)
+    parts = [
+        (
+            f"そのため、最後まで残った候補は {A} の値なら {n_a:,} 個、{B} の値なら {n_b:,} 個です。",
+            f"So {n_a:,} {_were(n_a)} left at the end with {A}'s value, {n_b:,} with {B}'s.",
+        )
+    ]
+    sides = (
+        (found.back.final, found.at_b.final, f"{A} の値でだけ", f"only with {A}'s"),
+        (found.at_b.final, found.back.final, f"{B} の値でだけ", f"only with {B}'s"),
+    )
+    return joined([*parts, *(_only(found, *side) for side in sides)])
+
+
+def _only(found: Divergence, these: dict[int, float], others: dict[int, float], ja: str, en: str) -> Words:
+    """The tokens that are left on one side alone."""
+    count = len(these.keys() - others.keys())
+    if not count:
+        return "", ""
+    named = [one for one in found.tokens if one.id in these and one.id not in others][:_NAMED]
+    names, more = _list([(one, these[one.id]) for one in named]), count - len(named)
+    return (
+        f"{ja}残ったのは {names[0]}{f' など {count:,} 個' if more else ''}（分けたのは {found.stage}）。",
+        f"Left {en}: {names[1]}{f' and {more:,} more' if more else ''} ({found.stage} decides it).",
+    )
+
+
+def _were(count: int) -> str:
+    return "candidate was" if count == 1 else "candidates were"
+
+
+def _list(named: Sequence[tuple[Moved, float | None]]) -> Words:
+    ja = "、".join(f"{quoted(one.piece)[0]}（{percent(p)}）" for one, p in named)
+    en = ", ".join(f"{quoted(one.piece)[1]} ({percent(p)})" for one, p in named)
+    return ja, en
+
+
+def _mass(found: Divergence) -> Words:
+    assert found.at_b is not None
+    count = len(found.at_b.final)
+    if all(one.p_a == one.p_b for one in found.tokens):
+        return (
+            f"残った {count:,} 個の候補も確率も同じですが、0 から 1 の線に並ぶ順番が違います"
+            f"（並べ替えるのは {found.stage}）。",
+            f"The same {count:,} candidates are left with the same probabilities, but they lie in another order on the "
+            f"line from 0 to 1 ({found.stage} sorts).",
+        )
+    moved = _moves(found.tokens[:_NAMED])
+    return (
+        f"残った候補は同じ {count:,} 個ですが、確率が変わります（{found.stage}）: {moved[0]}。",
+        f"The same {count:,} candidates are left, but with other probabilities ({found.stage}): {moved[1]}.",
+    )
+
+
+def _moves(tokens: Sequence[Moved]) -> Words:
+    ja = "、".join(f"{quoted(one.piece)[0]} {A} {percent(one.p_a)} → {B} {percent(one.p_b)}" for one in tokens)
+    en = ", ".join(f"{quoted(one.piece)[1]} {A} {percent(one.p_a)} → {B} {percent(one.p_b)}" for one in tokens)
+    return ja, en
+
+
+def _penalty(found: Divergence) -> Words:
+    moved = _moves(found.tokens[:_NAMED])
+    return (
+        f"ペナルティが、前に出たトークンの確率を変えます: {moved[0]}。",
+        f"The penalty changes tokens that were there before: {moved[1]}.",
+    )
+
+
+def _draw(found: Divergence) -> Words:
+    assert found.back is not None
+    assert found.at_b is not None
+    if found.back.final == found.at_b.final:
+        count = len(found.at_b.final)
+        return (
+            f"候補（{count:,} 個）も確率も同じで、違うのは乱数だけです。",
+            f"The {count:,} candidates and their probabilities are the same; only the roll differs.",
+        )
+    return (
+        "シードは XTC の乱数も決めるので、残った候補も違います。",
+        "The seed also decides XTC's roll, so other candidates are left.",
+    )
+
+
+def _logits(found: Divergence) -> Words:
+    moved = _moves(found.tokens[:_NAMED])
+    return (
+        f"そのため、モデルが出す確率そのものが違います: {moved[0]}。",
+        f"So the model itself gives other probabilities: {moved[1]}.",
+    )
+
+
+# --- the rolls, and the check ---
+
+
+def _rolls(found: Divergence, step_a: Step, step_b: Step) -> Words:
+    assert found.at_a is not None
+    assert found.at_b is not None
+    a, b = _fell(f"{A}", found.at_a, step_a), _fell(f"{B}", found.at_b, step_b)
+    alike = found.at_a.u is not None and found.at_a.u == found.at_b.u
+    lead = ("乱数は同じでも、", "The roll is the same, but ") if alike else ("", "")
+    told = f"{lead[0]}{a[0]}、{b[0]}ました。", f"{lead[1]}{a[1]}; {b[1]}."
+    rolled = found.at_a.u is not None and found.at_b.u is not None
+    if rolled and not alike and found.a.receipt.seed == found.b.receipt.seed:
+        return joined([told, _LATE_ROLL])
+    return told
+
+
+def _fell(name: str, outcome: Outcome, step: Step) -> Words:
+    """Without the end of the Japanese sentence, as two of these make one."""
+    token = quoted(step.piece)
+    if outcome.mode == "greedy":
+        return f"{name} はいちばん確率の高い{token[0]}を選び", f"{name} takes the likeliest, {token[1]}"
+    if outcome.mode == "contrastive":
+        return f"{name} は点がいちばん高い{token[0]}を選び", f"{name} takes the best score, {token[1]}"
+    span = outcome.span(outcome.token)
+    if outcome.u is None or span is None:
+        return f"{name} は 1 つだけ残った{token[0]}を選び", f"{name} takes the only one left, {token[1]}"
+    return (
+        f"{name} では u = {outcome.u:.4f} が{token[0]}（{span.low:.4f}〜{span.high:.4f}）に当たり",
+        f"{name}'s u = {outcome.u:.4f} falls on {token[1]} ({span.low:.4f} to {span.high:.4f})",
+    )
+
+
+def _checked(found: Divergence, step_a: Step) -> Words:
+    token = quoted(step_a.piece)
+    ja, en = _named(found.changes)
+    alone = len(found.changes) == 1
+    if found.cause == "other_logits" and alone:
+        return (
+            f"確かめました: {B} の設定と乱数のまま {A} のロジットから選ぶと、{B} も{token[0]}を選びます。",
+            f"Checked: from {A}'s logits, with {B}'s settings and roll, {B} chooses {token[1]}, too.",
+        )
+    together = ("", "") if alone else ("あわせて", " together")
+    parts = [
+        (
+            f"確かめました: この位置で{ja}を{together[0]} {A} のものに戻すと、{B} も{token[0]}を選びます。",
+            f"Checked: with {en} put back{together[1]} as in {A} at this place, {B} chooses {token[1]}, too.",
+        )
+    ]
+    if not alone:
+        parts.append(
+            ("どれか 1 つだけでは足りません。", "No single one of them is enough.")
+            if found.smallest
+            else ("どれを抜いても足りません。", "Without any one of them it is not enough.")
+        )
+    return joined(parts)
+
+
+def _others(found: Divergence) -> Words:
+    if not found.others:
+        return "", ""
+    named = [_named(one) for one in found.others[:_NAMED]]
+    ja, en = "を、または".join(one for one, _ in named), ", or ".join(one for _, one in named)
+    return f"代わりに{ja}を戻しても、同じ結果になります。", f"Putting back {en} instead would have done, too."
+
+
+def _named(changes: Sequence[Change]) -> Words:
+    """The names of what was put back."""
+    ja = "と".join(_spaced(f" {name}" if name[0].isascii() else name) for name, _ in map(name_of, changes))
+    return ja, " and ".join(name for _, name in map(name_of, changes))

@@ -1,0 +1,34 @@
+"""One token at a time: what became of it, stage by stage.
+
+Guarantee: what is shown is computed from the run's own logits, chain and roll.
+"""
+
+from tsumami.explain.tokens.accounts import Account, Candidate, Column, Share, account
+from tsumami.explain.tokens.branches import Branch, Tree, branch
+from tsumami.explain.tokens.lookahead import Look, NextToken, look, next_token
+from tsumami.explain.tokens.opening import Opened, open_bytes, open_receipt
+from tsumami.explain.tokens.outcome import Outcome, Span, choose_at, ledger, row_at, token_at
+
+__all__ = [
+    "Account",
+    "Branch",
+    "Candidate",
+    "Column",
+    "Look",
+    "NextToken",
+    "Opened",
+    "Outcome",
+    "Share",
+    "Span",
+    "Tree",
+    "account",
+    "branch",
+    "choose_at",
+    "ledger",
+    "look",
+    "next_token",
+    "open_bytes",
+    "open_receipt",
+    "row_at",
+    "token_at",
+]

@@ -1,0 +1,135 @@
+"""The plan of a grid: which prompts, settings and seeds its cells are made of.
+
+Guarantee: a plan that exists can be made: every settings and seed was checked, and there are at most `MOST_CELLS`
+cells. They are numbered prompt by prompt, in a prompt settings by settings, in settings seed by seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tsumami.errors import SettingsError
+from tsumami.explore.design import check_given, settings_of
+from tsumami.knobs import get
+from tsumami.runs import Prompt
+from tsumami.sampling import effective_seed
+from tsumami.settings import Settings
+
+__all__ = ["MOST_CELLS", "GridPlan", "Point", "plan_grid"]
+
+MOST_CELLS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a cell stands: the indices of its prompt and settings, and its seed."""
+
+    prompt: int
+    settings: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridPlan:
+    """Every prompt with every settings and every seed. `axes`: the values of each knob that was varied, in the order in
+    which they vary (the last one fastest); empty where settings were listed.
+    """
+
+    prompts: tuple[Prompt, ...]
+    settings: tuple[Settings, ...]
+    seeds: tuple[int, ...]
+    axes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.prompts) * len(self.settings) * len(self.seeds)
+
+    def point(self, number: int) -> Point:
+        """Where the cell of this number stands."""
+        rest, seed = divmod(number, len(self.seeds))
+        prompt, settings = divmod(rest, len(self.settings))
+        return Point(prompt, settings, self.seeds[seed])
+
+    def number(self, point: Point) -> int:
+        """The number of the cell that stands there.
+
+        Raises:
+            SettingsError: no cell does.
+        """
+        inside = 0 <= point.prompt < len(self.prompts) and 0 <= point.settings < len(self.settings)
+        if not inside or point.seed not in self.seeds:
+            raise SettingsError(
+                f"prompt {point.prompt}, settings {point.settings}, seed {point.seed} is not in this grid of"
+                f" {len(self.prompts)} prompts, {len(self.settings)} settings and the seeds {_listed(self.seeds)}"
+            )
+        before = point.prompt * len(self.settings) + point.settings
+        return before * len(self.seeds) + self.seeds.index(point.seed)
+
+    def settings_at(self, point: Point) -> Settings:
+        """The settings of a cell, its seed among them."""
+        return self.settings[point.settings].replace(seed=point.seed)
+
+
+def plan_grid(
+    prompts: Sequence[Prompt],
+    base: Settings,
+    *,
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    settings: Sequence[Settings | Mapping[str, Any]] | None = None,
+    seeds: int | Sequence[int] | None = None,
+) -> GridPlan:
+    """The grid of every prompt with every settings and every seed.
+
+    Args:
+        prompts: one or several.
+        base: what holds where nothing else is said.
+        vary: values by knob; several knobs give every combination. A value that is given twice counts once.
+        settings: instead of `vary`: whole settings, or the knobs that differ from `base`.
+        seeds: so many, from the seed of `base` on (from 0 if that is random), or which; None: one.
+
+    Raises:
+        SettingsError: an unknown knob, a value that a knob cannot have, an empty list, no seed, or too many cells.
+    """
+    chosen = _seeds(seeds, base)
+    check_given(vary, settings, prompts=prompts)
+    axes = {get(name).name: _values(name, values) for name, values in (vary or {}).items()}
+    points = math.prod(map(len, axes.values())) if axes else len(settings or (base,))
+    cells = len(prompts) * points * len(chosen)
+    if cells > MOST_CELLS:
+        raise SettingsError(
+            f"{cells:,} cells ({len(prompts)} prompts, {points:,} settings, {len(chosen):,} seeds): a grid has at most"
+            f" {MOST_CELLS:,}; give fewer values, seeds or prompts"
+        )
+    base = base.replace(seed=chosen[0])
+    made = tuple(one.replace(seed=chosen[0]) for one in settings_of(base, axes, settings))
+    return GridPlan(tuple(prompts), made, chosen, axes)
+
+
+def _values(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    knob = get(name)
+    if knob.name == "seed":
+        raise SettingsError("seed is an axis of its own in a grid: give seeds (--seeds) instead of varying it")
+    return tuple(dict.fromkeys(knob.validate(value) for value in values))
+
+
+def _seeds(seeds: int | Sequence[int] | None, base: Settings) -> tuple[int, ...]:
+    if seeds is None:
+        return (effective_seed(base),)
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if not 1 <= seeds <= MOST_CELLS:
+            raise SettingsError(f"seeds = {seeds}: a grid needs 1 to {MOST_CELLS:,} seeds")
+        first = max(base.seed, 0)
+        seeds = range(first, first + seeds)
+    if isinstance(seeds, str | bool) or not len(seeds):
+        raise SettingsError(f"seeds = {seeds!r}: needs how many, or a list with at least one seed")
+    found = tuple(dict.fromkeys(int(get("seed").validate(seed)) for seed in seeds))
+    random = [seed for seed in found if seed < 0]
+    if random:
+        raise SettingsError(f"seed = {random[0]}: a seed of a grid is 0 or more, so that its cells can be run again")
+    return found
+
+
+def _listed(seeds: tuple[int, ...]) -> str:
+    return ", ".join(map(str, seeds[:8])) + (" …" if len(seeds) > 8 else "")

@@ -1,0 +1,180 @@
+"""Intervals of a run: how far each knob can be turned before the text changes, and what gives way first.
+
+Guarantee: within low .. high the whole text stays as it is; one step beyond, to the nearest value that the stage can
+tell apart, it does not, and the token named is the first that differs. All from the run's own logits: nothing is
+generated. An interval ends where the knob's slider ends, too; then no token gives way there.
+
+Only two boundaries are asked for, not all that the values in between would give. So the values that are left are looked
+at as a whole, for many tokens together, and the tokens whose roll fell the closest to a neighbour's come first: after
+them little is left, and all others keep it (boundaries/search.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tsumami.boundaries import MAPPED, check_mappable
+from tsumami.errors import CancelledError, SettingsError
+from tsumami.explore.intervals.interval_search import Bend, Chunk, Turning
+from tsumami.explore.intervals.mirostat_search import MirostatTurning
+from tsumami.knobs import KNOBS
+from tsumami.native import Float32Array
+from tsumami.runs.backend import Backend
+from tsumami.runs.generate import make_chain
+from tsumami.runs.replay import mismatch, rows
+from tsumami.runs.run import Run
+from tsumami.sampling import Chain, DeadEndError
+from tsumami.sampling.chain import Choice
+
+__all__ = ["Bend", "Interval", "chunks", "intervals", "mappable_knobs"]
+
+_MOST_LOGITS: Final = 6_400_000  # of the rows that are in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The values low .. high of `knob`, both included, that leave the whole text as it is. `below` and `above` say what
+    gives way on either side; None where the range that was looked at ends.
+
+    `idle`: the knob does nothing under the run's other knobs (see `Settings.idle_knobs`), so all values leave the text.
+    `certain` is False where the work became too much and values inside were only probed.
+    """
+
+    knob: str
+    low: float
+    high: float
+    below: Bend | None
+    above: Bend | None
+    certain: bool = True
+    idle: bool = False
+
+
+def mappable_knobs() -> tuple[str, ...]:
+    """The knobs that have an interval, in the table's order."""
+    return tuple(name for name in KNOBS if _is_mappable(name))
+
+
+def _is_mappable(name: str) -> bool:
+    try:
+        check_mappable(name)
+    except SettingsError:
+        return False
+    return True
+
+
+def intervals(
+    backend: Backend, run: Run, knobs: Iterable[str] | None = None, *, wanted: Callable[[], bool] | None = None
+) -> dict[str, Interval]:
+    """For each knob the values around its own that leave the run's text as it is.
+
+    Args:
+        backend: the model that made the run.
+        run: with at least one token, and not by contrastive search, which asks the model about every candidate.
+        knobs: names (default: all that can be mapped; under mirostat its own two, and those that do nothing).
+        wanted: asked again and again; once it says no, the work is given up.
+
+    Raises:
+        SettingsError: a knob that cannot be mapped, or a run whose way to choose cannot.
+        RunFileError: another model, or a token that does not come out again.
+        CancelledError: it is not wanted any more.
+    """
+    if run.settings.mode == "mirostat":
+        return _under_mirostat(backend, run, knobs, wanted)
+    if run.settings.mode not in ("sample", "greedy"):
+        raise SettingsError(
+            f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
+            " token's logits; turn it off and run again"
+        )
+    names = tuple(mappable_knobs() if knobs is None else knobs)
+    searches = {name: Turning(run.settings, name) for name in names}
+    idle = set(run.settings.idle_knobs())
+    for chunk in chunks(backend, run):
+        for name, search in searches.items():
+            _check(wanted)
+            if name not in idle:
+                search.look(chunk)
+    return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
+
+
+def _under_mirostat(
+    backend: Backend, run: Run, knobs: Iterable[str] | None, wanted: Callable[[], bool] | None
+) -> dict[str, Interval]:
+    """Of tau and eta, and of what does nothing; what moves the logits moves all that the target mu has followed."""
+    idle = set(run.settings.idle_knobs())
+    names = [name for name in mappable_knobs() if name in (*MAPPED, *idle)] if knobs is None else list(knobs)
+    for name in names:
+        check_mappable(name)
+        if name not in (*MAPPED, *idle):
+            raise SettingsError(
+                f"the interval of {name} under mirostat is not known: it moves every logit that the target mu has"
+                f" followed; ask for {' or '.join(MAPPED)}, or set mirostat_mode to 0 and run again"
+            )
+    searches = {name: MirostatTurning(run, name) for name in names}
+    chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
+    for step, (row, token) in enumerate(zip(rows(backend, run), run.tokens, strict=True)):
+        _check(wanted)
+        for name, search in searches.items():
+            if name not in idle:
+                search.look(chain, step, row)
+        chain.accept(token)
+    return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
+
+
+def _check(wanted: Callable[[], bool] | None) -> None:
+    if wanted is not None and not wanted():
+        raise CancelledError("the intervals are not wanted any more")
+
+
+def _interval(search: Turning | MirostatTurning, *, idle: bool) -> Interval:
+    low, high = search.ends
+    name = search.axis.knob.name
+    if idle:
+        return Interval(name, search.axis.low, search.axis.high, None, None, idle=True)
+    below, above = search.bends
+    return Interval(name, low, high, below, above, search.certain)
+
+
+def chunks(backend: Backend, run: Run) -> Iterator[Chunk]:
+    """The run's tokens, some at a time: the chain before each, chosen again."""
+    chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
+    at_once = max(1, _MOST_LOGITS // backend.engine.n_vocab)
+    numbered = enumerate(rows(backend, run))
+    while some := list(itertools.islice(numbered, at_once)):
+        yield _chunk(chain, run, some[0][0], [row for _, row in some])
+
+
+def _chunk(chain: Chain, run: Run, first: int, some: Sequence[Float32Array]) -> Chunk:
+    begun = len(run.receipt.begun)
+    tokens = run.tokens[first : first + len(some)]
+    chains, margins = [], []
+    for step, (row, token) in enumerate(zip(some, tokens, strict=True), first):
+        chains.append(chain.clone())
+        try:
+            choice = chain.choose(row)
+        except DeadEndError as error:
+            raise mismatch(step) from error
+        if step >= begun and choice.pick.token != token:
+            raise mismatch(step)
+        margins.append(_margin(choice))
+        chain.accept(token)
+    forced = [step < begun for step in range(first, first + len(some))]
+    order = np.argsort(margins, kind="stable").tolist()
+    return Chunk(first, tuple(some), tokens, tuple(forced), tuple(chains), tuple(order))
+
+
+def _margin(choice: Choice) -> float:
+    """How little would have made another token: of the roll, or of the largest logit's lead over the next."""
+    data, index, u = choice.candidates.data, choice.pick.index, choice.pick.u
+    if len(data) == 1:
+        return np.inf
+    if data["p"][index] == 1:
+        best, second = np.partition(data["logit"], len(data) - 2)[:-3:-1]
+        return float(best - second)
+    before = float(data["p"][:index].sum(dtype=np.float64))
+    assert u is not None
+    return min(u - before, before + float(data["p"][index]) - u)

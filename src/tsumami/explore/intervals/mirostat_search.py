@@ -1,0 +1,91 @@
+"""Turning tau or eta of a mirostat run on either side, until the first token gives way.
+
+Guarantee: as that of interval_search.py. Here a token depends on all before it, so the values that are left are carried
+from token to token in regions, each with a past of its own (mirostat.py): those that have taken as many rolls and cut
+alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tsumami.boundaries import DEAD_END, Axis, MirostatTrial, Past, Piece, Span
+from tsumami.explore.intervals.interval_search import Bend
+from tsumami.native import Float32Array
+from tsumami.runs.replay import mismatch
+from tsumami.runs.run import Run
+from tsumami.sampling import Chain
+
+__all__ = ["MirostatTurning"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """Values with one past, and how many rolls they have taken."""
+
+    span: Span
+    past: Past | None = None
+    drawn: int = 0
+
+
+class MirostatTurning:
+    """One knob of a mirostat run: `look` at its tokens; then `ends`, `bends` and `certain` say what is left."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        value = getattr(run.settings, name)
+        self.axis = Axis.handy(name, value)
+        self._below: Bend | None = None
+        self._above: Bend | None = None
+        self.certain = True
+        self._run = run
+        self._place = self.axis.place(value)
+        self._regions = [_Region(span) for span in self.axis.spans()]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The first and the last value that is left."""
+        return self.axis.value(self._regions[0].span.first), self.axis.value(self._regions[-1].span.last)
+
+    @property
+    def bends(self) -> tuple[Bend | None, Bend | None]:
+        """What gives way below and above."""
+        return self._below, self._above
+
+    def look(self, chain: Chain, step: int, row: Float32Array) -> None:
+        """Look at a token; one after another. `chain` is the run's before it, its own choice is not asked.
+
+        Raises:
+            RunFileError: the token does not come out again.
+        """
+        found = [(*one, region) for region in self._regions for one in self._pieces(chain, row, region)]
+        if step >= len(self._run.receipt.begun):
+            first, last = self._around([piece for piece, *_ in found], step, self._run.tokens[step])
+            found = found[first : last + 1]
+        self.certain = self.certain and all(piece.certain for piece, *_ in found)
+        self._regions = [
+            _Region(piece.span, trial.after(piece.outcome, [piece.span]), region.drawn + piece.outcome.drew)
+            for piece, trial, region in found
+        ]
+
+    def _pieces(self, chain: Chain, row: Float32Array, region: _Region) -> list[tuple[Piece, MirostatTrial]]:
+        trial = MirostatTrial(chain, self.axis, row, region.past, region.drawn)
+        return [(piece, trial) for piece in trial.find(region.span)]
+
+    def _around(self, pieces: list[Piece], step: int, token: int) -> tuple[int, int]:
+        """The first and the last of the pieces around the run's value that choose its token; notes what gives way."""
+        first = last = next(i for i, piece in enumerate(pieces) if piece.span.first <= self._place <= piece.span.last)
+        if pieces[first].outcome.token != token:
+            raise mismatch(step)
+        while first > 0 and pieces[first - 1].outcome.token == token:
+            first -= 1
+        while last + 1 < len(pieces) and pieces[last + 1].outcome.token == token:
+            last += 1
+        if first > 0:
+            self._below = self._bend(step, pieces[first - 1], pieces[first - 1].span.last)
+        if last + 1 < len(pieces):
+            self._above = self._bend(step, pieces[last + 1], pieces[last + 1].span.first)
+        return first, last
+
+    def _bend(self, step: int, piece: Piece, place: int) -> Bend:
+        token = piece.outcome.token
+        return Bend(self.axis.value(place), step, None if token == DEAD_END else token)

@@ -1,0 +1,21 @@
+"""Lanes: several runs from one prompt and one roll, side by side.
+
+Guarantee: a lane is the run that its settings give alone.
+"""
+
+from tsumami.explore.lanes.alignment import Alignment, Block, align
+from tsumami.explore.lanes.comparison import Comparing, Comparison, Lane, LanePlan, letter, plan
+from tsumami.explore.lanes.plain import comparison_values
+
+__all__ = [
+    "Alignment",
+    "Block",
+    "Comparing",
+    "Comparison",
+    "Lane",
+    "LanePlan",
+    "align",
+    "comparison_values",
+    "letter",
+    "plan",
+]

@@ -1,0 +1,10 @@
+"""Knob maps: every text that a knob can give.
+
+Guarantee: a map holds the whole range, without a gap; every text is a run that can be had alone.
+"""
+
+from tsumami.explore.maps.knob_map import KnobMap
+from tsumami.explore.maps.mapping import MOST_LEAVES, Mapping, Progress
+from tsumami.explore.maps.piece import MapPiece
+
+__all__ = ["MOST_LEAVES", "KnobMap", "MapPiece", "Mapping", "Progress"]

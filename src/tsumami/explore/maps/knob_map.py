@@ -1,0 +1,184 @@
+"""A knob map: every text that one knob gives over a range, as a value.
+
+Guarantee: the pieces cover the range without gap or overlap, in order, each with the one text that its values give;
+neighbours have different texts. A piece that is not `finished` was not followed to the end, and its text is what all
+its values have in common. Saved and reopened it is equal to the original, and needs no model.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tsumami.boundaries import Axis
+from tsumami.errors import RunFileError, SettingsError
+from tsumami.explore.maps.flicker import Flicker, flickers
+from tsumami.explore.maps.piece import MapPiece
+from tsumami.knobs import get
+from tsumami.runs.backend import Backend
+from tsumami.runs.files import receipt_from
+from tsumami.runs.json_files import read_file, read_form, write_file
+from tsumami.runs.restore import restore
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["KnobMap"]
+
+#: Version of the JSON form.
+FORMAT_VERSION: Final = 1
+_COLUMNS: Final = (
+    "low", "high", "last", "width", "finished", "stop_reason", "certain", "flicker", "n_tokens", "text",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KnobMap:
+    """The map of `knob` from `low` to `high`. `coverage` is the finished share of the range, in 0..1; `leaves` how many
+    texts were followed at once at most, `nodes` how many tokens were decoded.
+    """
+
+    knob: str
+    low: float
+    high: float
+    pieces: tuple[MapPiece, ...]
+    coverage: float
+    leaves: int
+    max_tokens: int
+    nodes: int
+    seconds: float
+    receipt: Receipt
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The different texts of finished pieces, in the order of the range."""
+        return tuple(dict.fromkeys(piece.text for piece in self.pieces if piece.finished))
+
+    @property
+    def exact(self) -> bool:
+        """Whether the engine gives the same bits every time, and no piece was only probed."""
+        return self.receipt.engine.exact and all(piece.certain for piece in self.pieces)
+
+    @property
+    def flickers(self) -> tuple[Flicker, ...]:
+        """Where texts alternate from one value to the next, because a 32-bit float is rounded; in the range's order."""
+        return flickers(Axis(get(self.knob), self.low, self.high), self.pieces)
+
+    def at(self, value: float) -> MapPiece:
+        """The piece that a value lies in.
+
+        Raises:
+            SettingsError: outside the range of the map.
+        """
+        axis = Axis(get(self.knob), self.low, self.high)
+        place = axis.place(value)
+        for piece in self.pieces:
+            if axis.place(piece.low) <= place <= axis.place(piece.last):
+                return piece
+        raise SettingsError(f"{self.knob} = {value!r} is outside this map; it goes from {self.low} to {self.high}")
+
+    def run(self, backend: Backend, value: float) -> Run:
+        """The run at a value, with every step, computed from the tokens in one pass.
+
+        Raises:
+            RunFileError: another model than the map's.
+            SettingsError: outside the map.
+        """
+        piece = self.at(value)
+        settings = self.receipt.settings.replace(
+            **{self.knob: value, "seed": self.receipt.seed, "max_tokens": self.max_tokens}
+        )
+        return restore(backend, replace(self.receipt, settings=settings), piece.tokens)
+
+    # --- tables and files ---
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One row a piece, for tables."""
+        flickering = {at for one in self.flickers for at in range(one.begin, one.end + 1)}
+        for at, piece in enumerate(self.pieces):
+            row = {"width": piece.high - piece.low, "flicker": at in flickering, "n_tokens": len(piece.tokens)}
+            yield {name: row[name] if name in row else getattr(piece, name) for name in _COLUMNS}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a piece: low, high, last, width, finished, stop_reason, certain, flicker (whether it lies in one),
+        n_tokens, text.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(), columns=list(_COLUMNS))
+
+    def to_csv(self) -> str:
+        """The same as CSV, with a header."""
+        out = io.StringIO()
+        writer = csv.DictWriter(out, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(self.rows())
+        return out.getvalue()
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The map as JSON: `knob`, `low`, `high`, `coverage`, `pieces` (each `low`, `high`, `last`, `text`, `tokens`,
+        `pieces`, `finished`, `stop_reason`, `certain`) and the `receipt`.
+        """
+        form = {
+            "kind": "knob_map",
+            "version": FORMAT_VERSION,
+            **{name: getattr(self, name) for name in ("knob", "low", "high", "coverage")},
+            "pieces": [_plain(piece) for piece in self.pieces],
+            **{name: getattr(self, name) for name in ("leaves", "max_tokens", "nodes", "seconds")},
+            "receipt": self.receipt.to_dict(),
+        }
+        return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> KnobMap:
+        """Read what `to_json` wrote.
+
+        Raises:
+            RunFileError: not JSON, not a map, another version, or a field that does not fit.
+        """
+        form = read_form(text, "knob map", FORMAT_VERSION, "knob_map")
+        try:
+            receipt = receipt_from(form.pop("receipt"))
+            pieces = tuple(_piece_of(piece) for piece in form.pop("pieces"))
+            made = cls(**form, pieces=pieces, receipt=receipt)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunFileError(f"this knob map does not fit: {error}") from error
+        return made
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the map as JSON, in one step.
+
+        Raises:
+            RunFileError: it cannot be written.
+        """
+        write_file(path, self.to_json(indent=1))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> KnobMap:
+        """Read a map from a file.
+
+        Raises:
+            RunFileError: as `from_json`, or the file cannot be read.
+        """
+        return cls.from_json(read_file(path))
+
+
+def _plain(piece: MapPiece) -> dict[str, Any]:
+    form = {name: getattr(piece, name) for name in MapPiece.__dataclass_fields__}
+    return {**form, "tokens": list(piece.tokens), "pieces": [data.hex() for data in piece.pieces]}
+
+
+def _piece_of(form: dict[str, Any]) -> MapPiece:
+    tokens, pieces = tuple(form["tokens"]), tuple(bytes.fromhex(data) for data in form["pieces"])
+    if len(tokens) != len(pieces) or not np.isfinite([form["low"], form["high"], form["last"]]).all():
+        raise ValueError("a piece needs as many tokens as pieces, and ends that are numbers")
+    return MapPiece(**{**form, "tokens": tokens, "pieces": pieces})

@@ -1,0 +1,417 @@
+"""Mapping: making a knob map, all leaves of one depth in one batch.
+
+Guarantee: the tree of texts depends on prompt, settings, knob, range and budget alone. A node is a beginning of a text
+and the values that give it (tree.py); it is decoded once, and what its values choose next is found exactly
+(next_tokens.py). Of more children than `leaves`, the widest are followed; the others stay as they are, and are the rest
+of the map. What was found is kept: going on with more tokens, more leaves or another range (`over`) decodes only
+what is new, and gives what it would have given in one go.
+
+On an engine that is not exact, the values on both sides of every boundary are run by themselves at the end; a piece
+whose values do not give its text again is not `certain`.
+
+Rows of logits live for one token, chains and places in the cache as long as their text is followed: what stays of a
+text is its tokens, and for mirostat the sums that its values can reach.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tsumami.boundaries import DEAD_END, Axis, Span
+from tsumami.engine import Feed, Program, Rows, Sequence, Ticket
+from tsumami.errors import CancelledError, SettingsError
+from tsumami.explore.maps.knob_map import KnobMap
+from tsumami.explore.maps.next_tokens import Choosing
+from tsumami.explore.maps.piece import MapPiece
+from tsumami.explore.maps.tree import Node, by_width, clipped, covers
+from tsumami.runs.backend import Backend
+from tsumami.runs.generate import Generation
+from tsumami.runs.prompt import Prompt, check_prompt
+from tsumami.runs.run import Run
+from tsumami.runs.text import TextStream
+from tsumami.runs.values import Receipt, Step, StopReason
+from tsumami.sampling import effective_seed
+from tsumami.settings import Settings
+
+__all__ = ["Mapping", "Progress"]
+
+MOST_LEAVES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a map is: tokens deep, texts ended, texts being followed, the finished share of the range in 0..1, tokens
+    decoded.
+    """
+
+    depth: int
+    texts: int
+    followed: int
+    coverage: float
+    nodes: int
+
+
+class Mapping:
+    """The making of one map. `map()` starts it, or goes on with it; `result` is what there is."""
+
+    def __init__(
+        self, backend: Backend, prompt: Prompt, knob: str, low: float, high: float, settings: Settings
+    ) -> None:
+        """Nothing is decoded yet.
+
+        Raises:
+            SettingsError: a knob that cannot be mapped, a range that cannot be, or settings under which it cannot.
+            PromptError: no run can start from the prompt.
+        """
+        self.axis = Axis.of(knob, low, high)
+        check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
+        self._backend = backend
+        self._prompt = prompt
+        self._settings = settings.replace(seed=effective_seed(settings))
+        self._choosing = Choosing(backend, prompt, self.axis, self._settings)
+        self._roots = [self._choosing.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
+        self._whole = sum(root.width for root in self._roots)
+        self._leaves = self._max_tokens = self._nodes = 0
+        self._seconds = 0.0
+        self._open: list[Node] = []
+        self._ran: dict[int, tuple[int, ...]] = {}
+
+    def over(self, low: float, high: float) -> Mapping:
+        """The map of another range, wider or a part: what is known here is not decoded again.
+
+        Raises:
+            SettingsError: a range that cannot be.
+        """
+        made = Mapping(self._backend, self._prompt, self.axis.knob.name, low, high, self._settings)
+        for root in made._roots:
+            root.source = next((old for old in self._roots if clipped(old.spans, root.spans)), None)
+        made._ran = dict(self._ran)
+        return made
+
+    # --- making it ---
+
+    def map(
+        self,
+        *,
+        max_tokens: int = 64,
+        leaves: int = 64,
+        seconds: float | None = None,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> KnobMap:
+        """Follow the texts to `max_tokens` tokens, at most `leaves` at once, for about so many seconds.
+
+        `watch` is called in the engine's thread after each token. Called again with more tokens or leaves, it goes on
+        from what there is. Ctrl-C, or `cancel` of a `start`ed one, keeps what there is.
+
+        Raises:
+            SettingsError: a budget of nothing.
+        """
+        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
+        try:
+            ticket.result()
+        except KeyboardInterrupt:
+            ticket.cancel()
+            ticket.result()
+        return self.result
+
+    def start(
+        self,
+        *,
+        max_tokens: int = 64,
+        leaves: int = 64,
+        seconds: float | None = None,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> Ticket[None]:
+        """As `map`, but returns at once; wait for the ticket, or cancel it, then read `result`."""
+        for name, value in (("max_tokens", max_tokens), ("leaves", leaves)):
+            if not 1 <= value <= MOST_LEAVES:
+                raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}")
+        if seconds is not None and not seconds > 0:
+            raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
+        room = self._backend.n_ctx - len(self._prompt.tokens)
+        self._leaves, self._max_tokens = leaves, max_tokens
+        return self._backend.engine.submit(self._program(min(max_tokens, room), seconds, watch))
+
+    def stream(
+        self, *, max_tokens: int = 64, leaves: int = 64, seconds: float | None = None
+    ) -> Iterator[tuple[Progress, KnobMap]]:
+        """As `map`, giving the growing map after each token; leaving the iteration cancels it."""
+        grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None] = queue.SimpleQueue()
+
+        def watch(progress: Progress) -> None:
+            grown.put((progress, self.result))
+
+        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
+        ticket.future.add_done_callback(_Sentinel(grown))
+        try:
+            while (item := grown.get()) is not None:
+                yield item
+        finally:
+            ticket.cancel()
+        ticket.result()
+
+    def _program(self, limit: int, seconds: float | None, watch: Callable[[Progress], None] | None) -> Program[None]:
+        begin, before = time.perf_counter(), self._seconds
+        level = list(self._roots)
+        self._reopen(limit)
+        try:
+            while level:
+                yield from self._expand(level, limit)
+                level = self._next_level(level)
+                self._seconds = before + time.perf_counter() - begin
+                if watch is not None:
+                    watch(self._progress(level))
+                if seconds is not None and self._seconds - before >= seconds:
+                    return
+            if not self._backend.engine_card.exact:
+                yield from self._run_boundaries()
+        except CancelledError:
+            pass
+        finally:
+            self._seconds = before + time.perf_counter() - begin
+            self._forget()
+
+    def _reopen(self, limit: int) -> None:
+        """Texts that ended for want of tokens are open again if there are more now, and longer ones end earlier."""
+        for node in self._all():
+            if node.stop in ("length", "context", None) and node.parent is not None:
+                node.stop = self._limit_reason() if node.depth >= limit else None
+
+    def _limit_reason(self) -> StopReason:
+        return "length" if self._max_tokens <= self._backend.n_ctx - len(self._prompt.tokens) else "context"
+
+    def _next_level(self, level: list[Node]) -> list[Node]:
+        """The texts to follow from here; they alone keep a chain."""
+        children = [child for node in level for child in node.children or ()]
+        followed = self._widest([child for child in children if child.stop is None])
+        for child in followed:
+            if child.children is None:
+                self._choosing.hand_on(child)
+        for node in level:
+            node.chain = None
+        return followed
+
+    def _widest(self, nodes: list[Node]) -> list[Node]:
+        """The texts to follow: the widest, in their order."""
+        if len(nodes) <= self._leaves:
+            return nodes
+        chosen = sorted(nodes, key=by_width)[: self._leaves]
+        kept = {id(node) for node in chosen}
+        return [node for node in nodes if id(node) in kept]
+
+    def _expand(self, level: list[Node], limit: int) -> Generator[list[Feed], list[Rows], None]:
+        """Decode the nodes that were not yet, each beginning once, and find their children."""
+        groups: dict[tuple[int, ...], list[Node]] = {}
+        for node in level:
+            if node.children is None and not self._take_over(node, limit):
+                groups.setdefault(node.path(), []).append(node)
+        if not groups:
+            return
+        feeds: dict[Sequence, Feed] = {}
+        for path, nodes in groups.items():
+            sequence, tokens = self._sequence(nodes[0], path, feeds)
+            for node in nodes:
+                node.sequence = sequence
+            feeds[sequence] = Feed(sequence, tokens)
+        _close(self._open, but=feeds)
+        self._open = [node for nodes in groups.values() for node in nodes]
+        rows = yield list(feeds.values())
+        self._nodes += len(feeds)
+        for nodes, got in zip(groups.values(), rows, strict=True):
+            for node in nodes:
+                self._settle(node, self._choosing.children(node, got.last), limit)
+
+    def _take_over(self, node: Node, limit: int) -> bool:
+        """Take the children from the map of another range, if it knows them for all values of the node."""
+        source = node.source
+        if source is None or source.children is None or not covers(source.spans, node.spans):
+            return False
+        found = [(old, clipped(old.spans, node.spans)) for old in source.children]
+        children = [self._choosing.child(node, old.token, old.drawn, spans, old.past) for old, spans in found if spans]
+        self._settle(node, children, limit)
+        return True
+
+    def _settle(self, node: Node, children: list[Node], limit: int) -> None:
+        for child in children:
+            child.source = node.source.child_like(child.token, child.drawn) if node.source is not None else None
+            child.stop = self._stop(child, limit)
+        node.children, node.source = children, None
+
+    def _sequence(
+        self, node: Node, path: tuple[int, ...], taken: Container[Sequence]
+    ) -> tuple[Sequence, tuple[int, ...]]:
+        """A branch for a node, and what is to be fed to it: the first child goes on with its parent's, the others find
+        its tokens in the cache.
+        """
+        found = node.parent.sequence if node.parent is not None else None
+        if found is None or found in taken:
+            return Sequence(), (*self._prompt.tokens, *path)
+        return found, path[-1:]
+
+    def _stop(self, node: Node, limit: int) -> StopReason | None:
+        if node.token == DEAD_END:
+            return "dead_end"
+        if self._backend.tokenizer.is_eog(node.token):
+            return "eog"
+        if self._settings.stop and self._text(node.path(), final=False)[1]:
+            return "stop"
+        return self._limit_reason() if node.depth >= limit else None
+
+    def _text(self, tokens: Iterable[int], *, final: bool = True) -> tuple[str, bool]:
+        """The text of tokens as a run shows it, and whether a stop string ends it."""
+        stream, tokenizer = TextStream(self._settings.stop), self._backend.tokenizer
+        text = ""
+        for token in tokens:
+            hidden = tokenizer.is_control(token) or tokenizer.is_eog(token)
+            released = stream.feed(b"" if hidden else tokenizer.piece(token))
+            text += released.text
+            if released.stop is not None:
+                return text, True
+        return text + stream.feed(b"", final=final).text, False
+
+    def _forget(self) -> None:
+        """Give the places in the cache back, and the chains."""
+        _close(self._open)
+        self._open = []
+        for node in self._all():
+            node.chain = None
+
+    # --- boundaries of an engine that is not exact ---
+
+    def _run_boundaries(self) -> Generator[list[Feed], list[Rows], None]:
+        """Run the values on both sides of each boundary, one after another, as lone runs are computed."""
+        for piece in self.result.pieces:
+            for value in {piece.low, piece.last}:
+                known = self._ran.get(self.axis.place(value), ())
+                if piece.tokens and len(known) < len(piece.tokens):
+                    run = yield from self._lone(value, len(piece.tokens))
+                    if run.stop_reason == "cancelled":
+                        return
+                    self._ran[self.axis.place(value)] = run.tokens
+
+    def _lone(self, value: float, max_tokens: int) -> Program[Run]:
+        settings = self._settings.replace(**{self.axis.knob.name: value, "max_tokens": max_tokens})
+        made = Generation(self._backend, self._prompt, settings, ledgers=False, emit=_nobody_waits)
+        return (yield from made.program())
+
+    def _came_again(self, piece: MapPiece) -> bool:
+        """Whether the values at both ends of a piece have given its text when they were run."""
+        ends = (self._ran.get(self.axis.place(value), ()) for value in (piece.low, piece.last))
+        return all(tokens[: len(piece.tokens)] == piece.tokens for tokens in ends)
+
+    # --- what there is ---
+
+    def _all(self) -> Iterator[Node]:
+        for root in self._roots:
+            yield from root.all()
+
+    def _ends(self) -> list[Node]:
+        """The nodes at which the map ends: texts that ended, and those that are not followed under this budget."""
+        ends: list[Node] = []
+        level = list(self._roots)
+        while level:
+            children: list[Node] = []
+            for node in level:
+                if node.children is None:
+                    ends.append(node)
+                else:
+                    children += node.children
+            ends += [child for child in children if child.stop is not None]
+            open_ones = [child for child in children if child.stop is None]
+            level = self._widest(open_ones)
+            followed = {id(node) for node in level}
+            ends += [node for node in open_ones if id(node) not in followed]
+        return ends
+
+    def _progress(self, level: list[Node]) -> Progress:
+        ends = [node for node in self._ends() if node.stop is not None]
+        depth = max((node.depth for node in level), default=self._max_tokens)
+        share = sum(node.width for node in ends) / self._whole
+        return Progress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
+
+    @property
+    def result(self) -> KnobMap:
+        """The map as far as it is."""
+        ends = self._ends()
+        finished = math.fsum(node.width for node in ends if node.stop is not None)
+        pieces = self._pieces(ends)
+        if not self._backend.engine_card.exact:
+            pieces = [replace(piece, certain=piece.certain and self._came_again(piece)) for piece in pieces]
+        return KnobMap(
+            knob=self.axis.knob.name,
+            low=self.axis.low,
+            high=self.axis.high,
+            pieces=tuple(pieces),
+            coverage=min(1.0, finished / self._whole),
+            leaves=self._leaves,
+            max_tokens=self._max_tokens,
+            nodes=self._nodes,
+            seconds=self._seconds,
+            receipt=self._receipt(),
+        )
+
+    def _pieces(self, ends: list[Node]) -> list[MapPiece]:
+        found = sorted(((*item, node) for node in ends for item in node.spans), key=_by_place)
+        last = len(found) - 1
+        made: list[MapPiece] = []
+        for index, (span, certain, node) in enumerate(found):
+            high = self.axis.high if index == last else self.axis.value(found[index + 1][0].first)
+            _join(made, self._piece(span, high, node, certain=certain))
+        return made
+
+    def _piece(self, span: Span, high: float, node: Node, *, certain: bool) -> MapPiece:
+        tokens = tuple(token for token in node.path() if token != DEAD_END)
+        low, last = (self.axis.value(place) for place in span)
+        return MapPiece(
+            low=low,
+            high=high,
+            last=last,
+            text=self._text(tokens, final=node.stop is not None)[0],
+            tokens=tokens,
+            pieces=tuple(map(self._backend.tokenizer.piece, tokens)),
+            finished=node.stop is not None,
+            stop_reason=node.stop,
+            certain=certain,
+        )
+
+    def _receipt(self) -> Receipt:
+        return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
+
+
+def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
+    """Let go of the places of nodes in the cache; those of `but` have a new owner."""
+    for node in nodes:
+        if node.sequence is not None and node.sequence not in but:
+            node.sequence.close()
+        node.sequence = None
+
+
+class _Sentinel:
+    """Ends a queue when the work is done."""
+
+    def __init__(self, grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None]) -> None:
+        self._grown = grown
+
+    def __call__(self, _: object) -> None:
+        self._grown.put(None)
+
+
+def _nobody_waits(_: Step) -> None:
+    """The steps are wanted all at once."""
+
+
+def _by_place(item: tuple[Span, bool, Node]) -> Span:
+    return item[0]
+
+
+def _join(made: list[MapPiece], piece: MapPiece) -> None:
+    """Add a piece; one with the very same text as its neighbour becomes a part of it."""
+    if made and (made[-1].tokens, made[-1].stop_reason) == (piece.tokens, piece.stop_reason):
+        before = made.pop()
+        piece = replace(piece, low=before.low, certain=before.certain and piece.certain)
+    made.append(piece)
