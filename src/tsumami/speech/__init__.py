@@ -5,6 +5,7 @@ when they are first used, and say how to be installed when they are missing. Not
 sampling or runs.
 
     heard = WhisperListener("base").listen(Audio.from_array(samples, rate))     # heard.text, or heard.reason
+    sound = read_recording("said.webm", most_seconds=300).audio                 # or None, with a reason
     for sentence in sentences.feed(chunk):                                      # sentences = Sentences()
         sound = speaker_for(text=sentence).speak(speakable(sentence))
 """
@@ -17,6 +18,7 @@ from tsumami.speech.fakes import ScriptedListener, SilentSpeaker
 from tsumami.speech.kokoro import KokoroSpeaker
 from tsumami.speech.openjtalk import OpenJTalkSpeaker
 from tsumami.speech.protocols import Heard, Listener, Loading, OnLoading, Reason, Speaker
+from tsumami.speech.recording import Recording, read_recording
 from tsumami.speech.sentences import Sentences
 from tsumami.speech.speakable import speakable
 from tsumami.speech.voices import Voice, speaker_for, voices
@@ -33,12 +35,14 @@ __all__ = [
     "OnLoading",
     "OpenJTalkSpeaker",
     "Reason",
+    "Recording",
     "ScriptedListener",
     "Sentences",
     "SilentSpeaker",
     "Speaker",
     "Voice",
     "WhisperListener",
+    "read_recording",
     "speakable",
     "speaker_for",
     "voices",
