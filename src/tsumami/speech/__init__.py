@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from tsumami.speech.audio import Audio
 from tsumami.speech.espeak import ESpeakSpeaker
+from tsumami.speech.extras import Extra, extras
 from tsumami.speech.fakes import ScriptedListener, SilentSpeaker
 from tsumami.speech.kokoro import KokoroSpeaker
 from tsumami.speech.openjtalk import OpenJTalkSpeaker
@@ -28,6 +29,7 @@ from tsumami.speech.whisper_models import whisper_folder, whisper_sizes
 __all__ = [
     "Audio",
     "ESpeakSpeaker",
+    "Extra",
     "Heard",
     "KokoroSpeaker",
     "Listener",
@@ -42,6 +44,7 @@ __all__ = [
     "Speaker",
     "Voice",
     "WhisperListener",
+    "extras",
     "read_recording",
     "speakable",
     "speaker_for",
