@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tsumami.charts.icicle_page import icicle_data
-from tsumami.explore.maps.knob_map import KnobMap
+from tsumami.charts import icicle_data
+from tsumami.explore.maps import KnobMap
 
 from .conftest import Invoke
 

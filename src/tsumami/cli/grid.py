@@ -183,7 +183,7 @@ def _json(found: Grid) -> str:
 
 
 def _chart(found: Grid) -> Any:
-    from tsumami.charts.heat import heat_pictures
+    from tsumami.charts import heat_pictures
 
     return heat_pictures(found, language())
 

@@ -86,11 +86,11 @@ class _Picture:
 
     def save(self, path: str, *, format: str, **options: Any) -> None:  # noqa: A002  (Altair's name)
         if format == "html":
-            from tsumami.charts.icicle_page import icicle_page
+            from tsumami.charts import icicle_page
 
             save_text(Path(path), icicle_page(self._found, language()))
             return
-        from tsumami.charts.icicle import icicle
+        from tsumami.charts import icicle
 
         chart: Any = icicle(self._found, language=language())
         chart.save(path, format=format, **options)
@@ -187,7 +187,7 @@ def _facts(found: KnobMap) -> str:
     if flickers := found.flickers:
         line += "\n⇅ " + say(flickers[0].ja, flickers[0].en)
     if not found.exact:
-        from tsumami.charts.words import word
+        from tsumami.charts import word
 
         line += "\n" + word(language(), "icicle.probed" if found.receipt.engine.exact else "icicle.inexact")
     return line

@@ -11,7 +11,7 @@ from html import escape
 from tsumami import charts
 from tsumami.app.parts.knob_board import given
 from tsumami.app.words.texts import Texts
-from tsumami.charts.words import percent
+from tsumami.charts import percent
 from tsumami.explain import Audit, KnobAudit
 from tsumami.explain.tokens import Account, Branch, Candidate, Column, Opened, Tree, account
 from tsumami.runs import Run, Step

@@ -12,13 +12,12 @@ from typing import Any, Final, TypeVar
 
 import altair as alt
 
+from tsumami.charts.colours import COLOURS
 from tsumami.charts.words import Language, word
 
 _C = TypeVar("_C")
 
 FONT: Final = "Noto Sans CJK JP, Noto Sans JP, Hiragino Sans, Yu Gothic UI, system-ui, sans-serif"
-#: Okabe and Ito's colours in the order in which eight lanes can be told apart best.
-COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7F7F7F", "#B8A800")
 QUIET: Final = "#8a94a3"
 CHOSEN: Final = COLOURS[0]
 OTHER: Final = COLOURS[1]

@@ -11,7 +11,8 @@ from typing import Final
 import altair as alt
 import pandas as pd
 
-from tsumami.charts.look import COLOURS, QUIET, styled
+from tsumami.charts.colours import COLOURS
+from tsumami.charts.pictures.look import QUIET, styled
 
 _LONGEST_LABEL: Final = 40
 

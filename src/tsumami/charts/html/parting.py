@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from html import escape
 
-from tsumami.charts.microscope import Piece
-from tsumami.charts.rolls import Line, roll_strip
+from tsumami.charts.html.roll_strip import roll_strip
+from tsumami.charts.pieces import Piece
+from tsumami.charts.rolls import Line
 from tsumami.charts.words import Language
 from tsumami.explain import Divergence
 from tsumami.explain.tokens import account

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tsumami
-from tsumami.charts.heat import heat_picture, heat_pictures, shared_picture, text_picture
+from tsumami.charts import heat_picture, heat_pictures, shared_picture, text_picture
 from tsumami.errors import SettingsError
 from tsumami.explore.grids.grid import MEASURES, Grid
 from tsumami.explore.grids.seeds import spread

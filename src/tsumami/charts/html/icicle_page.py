@@ -12,12 +12,15 @@ from html import escape
 from importlib import resources
 from typing import Any, Final
 
-from tsumami.charts.icicle_cells import PALETTE, cells, colour, extents, handy, label
+from tsumami.charts.colours import PALETTE
+from tsumami.charts.html.style import style
+from tsumami.charts.icicle_cells import cells, colour, extents, handy, label
+from tsumami.charts.icicle_words import icicle_facts, icicle_notes
 from tsumami.charts.words import Language, word
 from tsumami.explore.maps import KnobMap
 from tsumami.knobs import get
 
-__all__ = ["IcicleFrame", "icicle_data", "icicle_facts", "icicle_page", "icicle_script", "icicle_skeleton"]
+__all__ = ["IcicleFrame", "icicle_data", "icicle_page", "icicle_script", "icicle_skeleton"]
 
 _SAID: Final = ("token", "open", "ended", "length", "more")  # by the script; all else stands in the skeleton
 _PAGE: Final = """<!doctype html>
@@ -34,30 +37,6 @@ h1 {{ font-size: 1.05rem; margin: 0 0 .4rem; color: light-dark(#1f2937, #e5e9f0)
 tsumamiIcicle(document.body).show({data});
 </script></body></html>
 """
-
-
-def icicle_facts(found: KnobMap, language: Language) -> str:
-    """How far a map is, in one line: texts, coverage, tokens decoded, seconds."""
-    return " · ".join(
-        (
-            word(language, "icicle.texts", count=len(found.texts)),
-            word(language, "icicle.coverage", share=f"{found.coverage:.1%}"),
-            word(language, "icicle.nodes", count=f"{found.nodes:,}"),
-            word(language, "icicle.seconds", count=f"{found.seconds:.1f}"),
-        )
-    )
-
-
-def icicle_notes(found: KnobMap, language: Language) -> str:
-    """What has to be said about a map: that parts were not followed, that it is not exact."""
-    notes = []
-    if any(not piece.finished for piece in found.pieces):
-        notes.append(word(language, "icicle.hatched"))
-    if not found.receipt.engine.exact:
-        notes.append(word(language, "icicle.inexact"))
-    elif not found.exact:
-        notes.append(word(language, "icicle.probed"))
-    return " · ".join(notes)
 
 
 def icicle_data(
@@ -145,17 +124,16 @@ def icicle_skeleton(language: Language, knob: str = "", *, extra: str = "") -> s
 
 def icicle_script() -> str:
     """The function `tsumamiIcicle`."""
-    return (resources.files("tsumami.charts") / "icicle.js").read_text("utf-8")
+    return (resources.files("tsumami.charts.html") / "icicle.js").read_text("utf-8")
 
 
 def icicle_page(found: KnobMap, language: Language = "en", *, settings: str = "") -> str:
     """A map as one HTML page that works without the network."""
-    style = (resources.files("tsumami.charts") / "charts.css").read_text("utf-8")
     data = json.dumps(icicle_data(found, language, settings=settings), ensure_ascii=False)
     return _PAGE.format(
         language=language,
         title=escape(f"{found.knob} {found.low:g} – {found.high:g}"),
-        style=style,
+        style=style(),
         skeleton=icicle_skeleton(language, found.knob),
         script=icicle_script(),
         data=data.replace("<", "\\u003c"),

@@ -12,9 +12,10 @@ from typing import Any, Final, cast
 
 import altair as alt
 
-from tsumami.charts.icicle_cells import PALETTE, Cell, Extent, cells, colour, extents, label
-from tsumami.charts.icicle_page import icicle_facts
-from tsumami.charts.look import FONT, data
+from tsumami.charts.colours import PALETTE
+from tsumami.charts.icicle_cells import Extent, IcicleCell, cells, colour, extents, label
+from tsumami.charts.icicle_words import icicle_facts
+from tsumami.charts.pictures.look import FONT, data
 from tsumami.charts.words import Language, word
 from tsumami.explore.maps import KnobMap
 from tsumami.knobs import get
@@ -87,11 +88,11 @@ def _cells_and_labels(rows: list[dict[str, Any]], x: alt.X, y: alt.Y, row_height
     return [boxes, labels]
 
 
-def _width(cell: Cell, places: list[Extent]) -> float:
+def _width(cell: IcicleCell, places: list[Extent]) -> float:
     return places[cell.end].right - places[cell.begin].left
 
 
-def _row(found: KnobMap, cell: Cell, places: list[Extent], share: float) -> dict[str, Any]:
+def _row(found: KnobMap, cell: IcicleCell, places: list[Extent], share: float) -> dict[str, Any]:
     text = label(cell.text)
     needs = sum(13 if ord(character) >= _WIDE else 7 for character in text) + 4
     left, right = places[cell.begin].left, places[cell.end].right

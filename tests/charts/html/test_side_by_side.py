@@ -1,4 +1,4 @@
-"""Lanes side by side: nothing lost, nothing torn, what differs marked; and charts within a page."""
+"""Lanes side by side: nothing lost, nothing torn, what differs marked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def words(html: str) -> str:
 @pytest.mark.parametrize("others", [["あかい空"], ["あおい海", ""], ["あかい空<b>"] * 3])
 def test_every_lane_is_whole(others: list[str]) -> None:
     runs = [said(BEGIN + other) for other in ("あおい空", *others)]
-    html = charts.side_by_side([charts.Column(f"{i}", run) for i, run in enumerate(runs)], align(runs), "ja")
+    html = charts.side_by_side([charts.LaneColumn(f"{i}", run) for i, run in enumerate(runs)], align(runs), "ja")
     lanes = html.split('<div class="tsu-lane"')[1:]
     assert len(lanes) == len(runs)
     for lane, run in zip(lanes, runs, strict=True):
@@ -37,21 +37,15 @@ def test_every_lane_is_whole(others: list[str]) -> None:
 
 def test_what_all_begin_with_is_folded_and_what_differs_is_marked() -> None:
     runs = [said(f"{BEGIN}ab"), said(f"{BEGIN}xb")]
-    html = charts.side_by_side([charts.Column("a", runs[0]), charts.Column("b", runs[1])], align(runs), "en")
+    html = charts.side_by_side([charts.LaneColumn("a", runs[0]), charts.LaneColumn("b", runs[1])], align(runs), "en")
     common = len(BEGIN.encode())
     assert html.count(f"<summary>the first {common} tokens are the same</summary>") == 2
     assert re.findall(r'class="other">([^<]*)', html) == ["x"]
 
 
 def test_lanes_that_grow_or_failed_are_shown_as_they_are() -> None:
-    html = charts.side_by_side([charts.Column("a", text="so <far>"), charts.Column("b", problem="no room")], None, "en")
+    html = charts.side_by_side(
+        [charts.LaneColumn("a", text="so <far>"), charts.LaneColumn("b", problem="no room")], None, "en"
+    )
     assert "so &lt;far&gt;" in html
     assert "⚠️ no room" in html
-
-
-def test_a_chart_in_a_page_takes_the_pages_colour_of_text() -> None:
-    picture = charts.inline(charts.measure_line({"a": said("abc")}, "rank", "ja"))
-    assert picture.startswith('<div class="tsu tsu-picture"><svg')
-    assert "順位" in picture
-    assert 'fill="#000"' not in picture
-    assert "currentColor" in picture

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from tsumami.charts.lesson import length_bars, sight, time_line
+from tsumami.charts import length_bars, sight, time_line
 
 LENGTHS = pd.DataFrame(
     {"text": ["The sky", "雨と記憶について短い詩を書いてください。" * 3], "tokens": [2, 30], "characters": [7, 60]}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from tsumami.charts import look
+from tsumami.charts.colours import COLOURS
 from tsumami.charts.pieces import groups
 from tsumami.charts.words import Language, word
 from tsumami.explore.lanes import Alignment
@@ -19,7 +19,7 @@ from tsumami.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LaneColumn:
     """A lane: its name, and its run, or in its place the text so far or what went wrong."""
 
     name: str
@@ -28,7 +28,7 @@ class Column:
     problem: str = ""
 
 
-def side_by_side(columns: Sequence[Column], alignment: Alignment | None, language: Language) -> str:
+def side_by_side(columns: Sequence[LaneColumn], alignment: Alignment | None, language: Language) -> str:
     """The lanes as HTML. `alignment` is of those that have a run, in their order; None while they grow."""
     same = iter(_same(alignment, [c.run for c in columns if c.run is not None]) if alignment else [])
     common = alignment.common if alignment else 0
@@ -50,8 +50,8 @@ def _same(alignment: Alignment, runs: Sequence[Run]) -> list[list[bool]]:
     return found
 
 
-def _column(number: int, column: Column, same: list[bool], common: int, language: Language) -> str:
-    colour = look.COLOURS[number % len(look.COLOURS)]
+def _column(number: int, column: LaneColumn, same: list[bool], common: int, language: Language) -> str:
+    colour = COLOURS[number % len(COLOURS)]
     head = f'<h5 style="--lane:{colour}">{escape(column.name)}</h5>'
     if column.problem:
         body = f"<p>⚠️ {escape(column.problem)}</p>"

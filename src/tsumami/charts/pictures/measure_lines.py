@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import altair as alt
 
-from tsumami.charts import look
-from tsumami.charts.pieces import visible
-from tsumami.charts.token_strip import surprise
+from tsumami.charts.colours import COLOURS
+from tsumami.charts.pictures import look
+from tsumami.charts.pieces import surprise, visible
 from tsumami.charts.words import Language, word
 from tsumami.runs import Run, Step
 
@@ -65,7 +65,7 @@ def _base(runs: Mapping[str, Run], legend: alt.Legend | None) -> alt.Chart:
         for number, step in enumerate(run.steps, 1)
     ]
     names = list(runs)
-    colour = alt.Color("run:N", sort=names, legend=legend, scale=alt.Scale(domain=names, range=list(look.COLOURS)))
+    colour = alt.Color("run:N", sort=names, legend=legend, scale=alt.Scale(domain=names, range=list(COLOURS)))
     made: alt.Chart = alt.Chart(look.data(rows)).encode(color=colour)
     return made
 

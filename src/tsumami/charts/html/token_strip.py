@@ -14,7 +14,7 @@ import math
 from html import escape
 from typing import Final, Literal
 
-from tsumami.charts.pieces import Group, groups, in_hex, visible
+from tsumami.charts.pieces import Characters, groups, in_hex, surprise, visible
 from tsumami.charts.words import Language, percent, word
 from tsumami.runs import Run, Step
 
@@ -58,11 +58,6 @@ def places(step: Step) -> dict[Mode, float]:
     }
 
 
-def surprise(step: Step) -> float:
-    """-log2 of the raw probability, in bits: how little the model expected the token."""
-    return -math.log2(max(step.p_raw, 1e-30))
-
-
 def title(step: Step, language: Language) -> str:
     """All about a token, for a tooltip."""
     return "\n".join(
@@ -75,7 +70,7 @@ def title(step: Step, language: Language) -> str:
     )
 
 
-def _group(run: Run, group: Group, language: Language, selected: int | None) -> str:
+def _group(run: Run, group: Characters, language: Language, selected: int | None) -> str:
     numbers = range(group.start, group.stop)
     if len(numbers) == 1:
         return _token(run, group.start, _shown(group.text), language, selected)
