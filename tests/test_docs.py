@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tsumami import charts
 from tsumami.app.api import endpoints as api
 from tsumami.knobs import KNOBS
 
@@ -52,6 +54,34 @@ def test_the_examples_of_the_api_call_endpoints_that_are_there() -> None:
     ]
     assert len(names) >= 5
     assert {str(name).removeprefix("/") for name in names} <= set(api.NAMES)
+
+
+def test_the_cells_of_the_notebook_page_run_and_show_a_chart(tmp_path: Path) -> None:
+    """Top to bottom, as a reader types them; what a cell ends with is shown by a notebook."""
+    names: dict[str, object] = {}
+    shown = 0
+    for cell in re.findall(r"```python\n(.*?)```", (DOCS / "notebook.md").read_text("utf-8"), re.DOTALL):
+        *body, last = ast.parse(cell).body
+        if not isinstance(last, ast.Expr):
+            exec(cell, names)  # noqa: S102  # our own page is what is tested
+            continue
+        exec(compile(ast.Module(body, []), "notebook.md", "exec"), names)  # noqa: S102  # as above
+        chart: Any = eval(compile(ast.Expression(last.value), "notebook.md", "eval"), names)  # noqa: S307  # as above
+        shown += 1
+        if isinstance(chart, charts.IcicleFrame):
+            assert "<iframe" in chart._repr_html_()
+        else:
+            chart.save(tmp_path / "picture.svg")
+    assert shown >= 9
+    assert 'data-mode="surprise"' in str(names["strip"])
+    names["model"].close()  # type: ignore[attr-defined]  # a tsumami.Model
+
+
+def test_every_picture_is_on_the_page_of_notebooks_or_in_use_elsewhere() -> None:
+    page = (DOCS / "notebook.md").read_text("utf-8")
+    pictures = [name for name in charts.__all__ if name.endswith(("_picture", "_pictures", "_lines"))]
+    assert len(pictures) >= 9
+    assert [name for name in (*pictures, "IcicleFrame") if f"charts.{name}(" not in page] == ["rolls_picture"]
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
