@@ -1,10 +1,10 @@
-"""Tokens as a reader sees them: characters whole, what is invisible made visible."""
+"""Tokens as a reader sees them: characters whole."""
 
 from __future__ import annotations
 
 import pytest
 
-from tsumami.charts.pieces import groups, visible
+from tsumami.charts.pieces import groups
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,3 @@ def test_characters_are_shown_whole(pieces: list[bytes], expected: list[str]) ->
     found = groups(pieces)
     assert [group.text for group in found] == expected
     assert [i for group in found for i in range(group.start, group.stop)] == list(range(len(pieces)))
-
-
-@pytest.mark.parametrize(
-    ("piece", "label"),
-    [(b" the", "␣the"), (b"\n", "⏎"), (b"\xe3\x81", r"\xe3\x81"), ("夢".encode(), "夢"), (b"", "∅"), (b"a b", "a b")],
-)
-def test_what_cannot_be_seen_gets_a_sign(piece: bytes, label: str) -> None:
-    assert visible(piece) == label

@@ -51,12 +51,11 @@ if TYPE_CHECKING:
     from tsumami.charts.pictures.next_token_pictures import rolls_picture as rolls_picture
     from tsumami.charts.pictures.roll_picture import roll_picture as roll_picture
     from tsumami.charts.pieces import Piece as Piece
-    from tsumami.charts.pieces import visible as visible
     from tsumami.charts.rolls import Line as Line
     from tsumami.charts.rolls import how as how
-    from tsumami.charts.words import Language as Language
-    from tsumami.charts.words import percent as percent
     from tsumami.charts.words import word as word
+    from tsumami.runs.signs import visible as visible
+    from tsumami.wording import Language as Language
 
 _HOMES: Final = {
     "COLOURS": "tsumami.charts.colours",
@@ -65,7 +64,7 @@ _HOMES: Final = {
     "PALETTE": "tsumami.charts.colours",
     "IcicleFrame": "tsumami.charts.html.icicle_page",
     "LaneColumn": "tsumami.charts.html.side_by_side",
-    "Language": "tsumami.charts.words",
+    "Language": "tsumami.wording",
     "Line": "tsumami.charts.rolls",
     "Mode": "tsumami.charts.html.token_strip",
     "Piece": "tsumami.charts.pieces",
@@ -88,7 +87,6 @@ _HOMES: Final = {
     "next_token_bars": "tsumami.charts.html.next_token_bars",
     "next_token_picture": "tsumami.charts.pictures.next_token_pictures",
     "parting": "tsumami.charts.html.parting",
-    "percent": "tsumami.charts.words",
     "roll_picture": "tsumami.charts.pictures.roll_picture",
     "roll_strip": "tsumami.charts.html.roll_strip",
     "rolls_picture": "tsumami.charts.pictures.next_token_pictures",
@@ -99,7 +97,7 @@ _HOMES: Final = {
     "text_picture": "tsumami.charts.pictures.heat",
     "time_line": "tsumami.charts.pictures.lesson",
     "token_strip": "tsumami.charts.html.token_strip",
-    "visible": "tsumami.charts.pieces",
+    "visible": "tsumami.runs.signs",
     "word": "tsumami.charts.words",
 }
 
@@ -133,7 +131,6 @@ __all__ = [
     "next_token_bars",
     "next_token_picture",
     "parting",
-    "percent",
     "roll_picture",
     "roll_strip",
     "rolls_picture",

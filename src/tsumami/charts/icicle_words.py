@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
 from tsumami.explore.maps import KnobMap
+from tsumami.wording import Language
 
 __all__ = ["icicle_facts", "icicle_notes"]
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tsumami.runs import Step
-from tsumami.runs.signs import SPACE, signed
 
 #: The bytes of a token: `model.tokenizer.piece`.
 Piece = Callable[[int], bytes]
@@ -41,14 +40,6 @@ def groups(pieces: Iterable[bytes]) -> list[Characters]:
     if start < at:
         found.append(Characters(start, at, text + decoder.decode(b"", final=True)))
     return found
-
-
-def visible(piece: bytes) -> str:
-    r"""One token's bytes as a label: spaces at its ends as ␣, line breaks as ⏎, bytes that are no character as \xNN."""
-    text = signed(piece)
-    if text.startswith(" ") or text.endswith(" "):
-        text = text.replace(" ", SPACE)
-    return text or "∅"
 
 
 def in_hex(piece: bytes) -> str:

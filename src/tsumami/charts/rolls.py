@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
 from tsumami.explain.tokens import Account, Share
+from tsumami.wording import Language
 
 ROOM: Final = 0.035  # a share needs this width for its name
 

@@ -17,13 +17,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from tsumami.cli import app, audit, chat, compare, doctor, explain, grid, lesson, models, run, verify, words
 from tsumami.cli import map as map_command
+from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
-from tsumami.cli.words import Language, UsageProblem, say
+from tsumami.cli.words import UsageProblem, say
 from tsumami.errors import TsumamiError
+from tsumami.wording import Language
 
-BAD_INPUT: Final = 2
-INTERRUPTED: Final = 130
 #: The commands by name, in the order of the help.
 COMMANDS: Final = {
     "app": app,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import console, note, save_text
@@ -71,7 +72,7 @@ def map(  # noqa: A001  (the command's name)
             _print(found)
         note(_facts(found))
     if stopped:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _json(found: KnobMap) -> str:

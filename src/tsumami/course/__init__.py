@@ -37,9 +37,8 @@ from tsumami.course.timing import (
     timing_table,
     until_stopped,
 )
-from tsumami.course.tokens import TokenRow, length_table, lines, token_rows, token_table, visible
+from tsumami.course.tokens import TokenRow, length_table, lines, token_rows, token_table
 from tsumami.course.words import (
-    LANGUAGES,
     N_QUESTIONS,
     PARTS,
     PROMPT,
@@ -49,6 +48,8 @@ from tsumami.course.words import (
     table,
     variants,
 )
+from tsumami.runs.signs import visible
+from tsumami.wording import LANGUAGES
 
 __all__ = [
     "LANGUAGES",

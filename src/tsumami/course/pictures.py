@@ -13,8 +13,9 @@ from typing import Final
 
 from tsumami.course.inside import Part
 from tsumami.course.loop import Turn
-from tsumami.course.tokens import TokenRow, visible
+from tsumami.course.tokens import TokenRow
 from tsumami.course.words import Words
+from tsumami.runs.signs import visible
 
 #: Six colours that the common kinds of colour blindness can tell apart from their neighbours (after Okabe and Ito).
 _COLOURS: Final = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")

@@ -6,9 +6,9 @@ import pytest
 from tests.charts.said import BOTH
 
 from tsumami import charts
-from tsumami.charts import percent
 from tsumami.explain.tokens import Account
 from tsumami.testing import ScriptedModel
+from tsumami.wording import percent
 
 from .reading import parsed
 

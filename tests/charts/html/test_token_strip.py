@@ -6,9 +6,9 @@ import pytest
 from tests.charts.said import BOTH, SAID
 
 from tsumami import charts
-from tsumami.charts import percent
 from tsumami.charts.html.token_strip import places
 from tsumami.runs import Run
+from tsumami.wording import percent
 
 from .reading import parsed
 

@@ -16,9 +16,10 @@ from tsumami.charts.colours import PALETTE
 from tsumami.charts.html.style import style
 from tsumami.charts.icicle_cells import cells, colour, extents, handy, label
 from tsumami.charts.icicle_words import icicle_facts, icicle_notes
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
 from tsumami.explore.maps import KnobMap
 from tsumami.knobs import get
+from tsumami.wording import Language
 
 __all__ = ["IcicleFrame", "icicle_data", "icicle_page", "icicle_script", "icicle_skeleton"]
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from tsumami.charts.pieces import Piece, in_hex, visible
-from tsumami.charts.words import Language, percent, word
+from tsumami.charts.pieces import Piece, in_hex
+from tsumami.charts.words import word
 from tsumami.explain.tokens import Account, Candidate, Column
+from tsumami.runs.signs import visible
+from tsumami.wording import Language, percent
 
 
 def ledger_table(account: Account, piece: Piece, language: Language) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from html import escape
 
-from tsumami.charts.pieces import Piece, visible
-from tsumami.charts.words import Language, percent, word
+from tsumami.charts.pieces import Piece
+from tsumami.charts.words import word
 from tsumami.explain.tokens import Account, Candidate
+from tsumami.runs.signs import visible
+from tsumami.wording import Language, percent
 
 
 def next_token_bars(account: Account, piece: Piece, language: Language) -> str:

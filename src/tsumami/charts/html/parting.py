@@ -11,9 +11,9 @@ from html import escape
 from tsumami.charts.html.roll_strip import roll_strip
 from tsumami.charts.pieces import Piece
 from tsumami.charts.rolls import Line
-from tsumami.charts.words import Language
 from tsumami.explain import Divergence
 from tsumami.explain.tokens import account
+from tsumami.wording import Language
 
 
 def parting(piece: Piece, found: Divergence, names: tuple[str, str], language: Language) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from tsumami.charts.pieces import Piece, visible
+from tsumami.charts.pieces import Piece
 from tsumami.charts.rolls import ROOM, Line, kind_of
-from tsumami.charts.words import Language, percent, word
+from tsumami.charts.words import word
 from tsumami.explain.tokens import Share
+from tsumami.runs.signs import visible
+from tsumami.wording import Language, percent
 
 
 def roll_strip(lines: Sequence[Line], u: float | None, piece: Piece, language: Language) -> str:

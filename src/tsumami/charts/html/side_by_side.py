@@ -13,9 +13,10 @@ from itertools import groupby
 
 from tsumami.charts.colours import COLOURS
 from tsumami.charts.pieces import groups
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
 from tsumami.explore.lanes import Alignment
 from tsumami.runs import Run
+from tsumami.wording import Language
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ import math
 from html import escape
 from typing import Final, Literal
 
-from tsumami.charts.pieces import Characters, groups, in_hex, surprise, visible
-from tsumami.charts.words import Language, percent, word
+from tsumami.charts.pieces import Characters, groups, in_hex, surprise
+from tsumami.charts.words import word
 from tsumami.runs import Run, Step
+from tsumami.runs.signs import visible
+from tsumami.wording import Language, percent
 
 Mode = Literal["final", "entropy", "rank", "surprise"]
 MODES: Final[tuple[Mode, ...]] = ("final", "entropy", "rank", "surprise")

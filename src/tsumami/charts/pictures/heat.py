@@ -13,9 +13,9 @@ from typing import Any, Final
 import altair as alt
 
 from tsumami.charts.pictures import look
-from tsumami.charts.words import Language
 from tsumami.explain.measures import MEASURE_WORDS
 from tsumami.explore.grids import Cell, Grid, spread
+from tsumami.wording import Language
 
 __all__ = ["heat_picture", "heat_pictures", "shared_picture", "text_picture"]
 

@@ -16,9 +16,10 @@ from tsumami.charts.colours import PALETTE
 from tsumami.charts.icicle_cells import Extent, IcicleCell, cells, colour, extents, label
 from tsumami.charts.icicle_words import icicle_facts
 from tsumami.charts.pictures.look import FONT, data
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
 from tsumami.explore.maps import KnobMap
 from tsumami.knobs import get
+from tsumami.wording import Language
 
 __all__ = ["icicle"]
 

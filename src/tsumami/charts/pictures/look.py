@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 import altair as alt
 
 from tsumami.charts.colours import COLOURS
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
+from tsumami.wording import Language
 
 _C = TypeVar("_C")
 

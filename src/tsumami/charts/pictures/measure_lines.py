@@ -12,9 +12,11 @@ import altair as alt
 
 from tsumami.charts.colours import COLOURS
 from tsumami.charts.pictures import look
-from tsumami.charts.pieces import surprise, visible
-from tsumami.charts.words import Language, word
+from tsumami.charts.pieces import surprise
+from tsumami.charts.words import word
 from tsumami.runs import Run, Step
+from tsumami.runs.signs import visible
+from tsumami.wording import Language
 
 
 def _final(step: Step) -> float:

@@ -11,9 +11,11 @@ from typing import Any
 import altair as alt
 
 from tsumami.charts.pictures import look
-from tsumami.charts.pieces import Piece, visible
-from tsumami.charts.words import Language, word
+from tsumami.charts.pieces import Piece
+from tsumami.charts.words import word
 from tsumami.explain.tokens import Account
+from tsumami.runs.signs import visible
+from tsumami.wording import Language
 
 
 def next_token_picture(account: Account, piece: Piece, language: Language) -> alt.Chart:

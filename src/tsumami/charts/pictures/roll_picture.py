@@ -12,9 +12,11 @@ from typing import Any
 import altair as alt
 
 from tsumami.charts.pictures import look
-from tsumami.charts.pieces import Piece, visible
+from tsumami.charts.pieces import Piece
 from tsumami.charts.rolls import ROOM, Line, kind_of
-from tsumami.charts.words import Language, word
+from tsumami.charts.words import word
+from tsumami.runs.signs import visible
+from tsumami.wording import Language
 
 
 def roll_picture(
