@@ -26,7 +26,7 @@ _REPLY: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OptionalPart:
     """Something optional: whether it is here, and what to type if not."""
 
     name: str
@@ -63,7 +63,7 @@ class Report:
     checked_tokens: int
     prompt_per_second: float
     generation_per_second: float
-    parts: tuple[Part, ...]
+    parts: tuple[OptionalPart, ...]
 
 
 def about() -> str:
@@ -172,7 +172,7 @@ def _measure(loaded: LoadedModel) -> tuple[float, float]:
     return timings.prompt_per_second, timings.generation_per_second
 
 
-def optional_parts() -> tuple[Part, ...]:
+def optional_parts() -> tuple[OptionalPart, ...]:
     """What tsumami can use and need not have."""
     from tsumami.engine.catalogue import catalogue
     from tsumami.speech import extras
@@ -185,9 +185,9 @@ def optional_parts() -> tuple[Part, ...]:
         "kokoro": say("より自然な日本語の声（Kokoro）", "a more natural Japanese voice (Kokoro)"),
     }
     return (
-        Part(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
+        OptionalPart(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
              gemma.install or ""),
-        *(Part(names[name], extra.here, extra.install) for name, extra in extras().items()),
+        *(OptionalPart(names[name], extra.here, extra.install) for name, extra in extras().items()),
     )  # fmt: skip
 
 

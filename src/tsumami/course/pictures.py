@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from tsumami.course.inside import Part
+from tsumami.course.inside import Station
 from tsumami.course.loop import Turn
 from tsumami.course.tokens import TokenRow
 from tsumami.course.words import Words
@@ -103,7 +103,7 @@ def _piece(row: TokenRow, colour: str, words: Words) -> str:
     )
 
 
-def stations(parts: Sequence[Part], words: Words) -> str:
+def stations(parts: Sequence[Station], words: Words) -> str:
     """The way of a prompt through the model: a box for each station with the shape of what comes out of it."""
     boxes = []
     for part in parts:
