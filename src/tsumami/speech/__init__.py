@@ -13,8 +13,8 @@ sampling or runs.
 from __future__ import annotations
 
 from tsumami.speech.audio import Audio
+from tsumami.speech.availability import Extra, extras
 from tsumami.speech.espeak import ESpeakSpeaker
-from tsumami.speech.extras import Extra, extras
 from tsumami.speech.fakes import ScriptedListener, SilentSpeaker
 from tsumami.speech.kokoro import KokoroSpeaker
 from tsumami.speech.openjtalk import OpenJTalkSpeaker
@@ -22,7 +22,7 @@ from tsumami.speech.protocols import Heard, Listener, Loading, OnLoading, Reason
 from tsumami.speech.recording import Recording, read_recording
 from tsumami.speech.sentences import Sentences
 from tsumami.speech.speakable import speakable
-from tsumami.speech.voices import Voice, speaker_for, voices
+from tsumami.speech.voices import Voice, has_japanese, speaker_for, voices
 from tsumami.speech.whisper import WhisperListener
 from tsumami.speech.whisper_models import whisper_folder, whisper_sizes
 
@@ -45,6 +45,7 @@ __all__ = [
     "Voice",
     "WhisperListener",
     "extras",
+    "has_japanese",
     "read_recording",
     "speakable",
     "speaker_for",
