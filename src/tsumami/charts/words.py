@@ -5,9 +5,9 @@ Guarantee: every text has both languages; a key that does not exist is an error 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["ja", "en"]
+from tsumami.wording import Language
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "token": ("トークン", "token"),
@@ -91,14 +91,3 @@ def word(language: Language, key: str, **values: object) -> str:
     """The text of `key` in a language, its {places} filled in."""
     text = _WORDS[key][language == "en"]
     return text.format(**values) if values else text
-
-
-def percent(share: float) -> str:
-    """A share in 0..1 as people read it: three figures, and a word for what is not zero but nearly."""
-    if share >= 0.9995:
-        return "100%" if share >= 0.99995 else "99.9%"
-    if share >= 0.1:
-        return f"{100 * share:.1f}%"
-    if share >= 0.0001:
-        return f"{100 * share:.2f}%"
-    return "<0.01%" if share > 0 else "0%"

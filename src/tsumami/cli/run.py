@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
@@ -92,7 +93,7 @@ def run(
         if not quiet:
             note(facts(done))
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def follow(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:

@@ -11,7 +11,7 @@ is written once.
     typed    a value as it is typed, varying: several values, as lists and ranges
 """
 
-from tsumami.knobs.knob import Kind, Knob, Slider
+from tsumami.knobs.knob import Kind, Knob, Slider, longest_reply
 from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
 from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, KnobGroup, default, get
 from tsumami.knobs.values import Bias
@@ -31,4 +31,5 @@ __all__ = [
     "Slider",
     "default",
     "get",
+    "longest_reply",
 ]

@@ -25,8 +25,7 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.listening import Ears, everybodys_ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
 from tsumami.errors import TsumamiError
-from tsumami.speech import Heard, Loading, voices
-from tsumami.speech.voices import has_japanese
+from tsumami.speech import Heard, Loading, has_japanese, voices
 
 _LANGUAGES: Final = ("ja", "auto", "en", "zh", "ko", "de", "fr", "es", "it", "pt", "ru", "vi", "id", "th")
 _SIZES: Final = ("tiny", "base", "small", "medium", "large-v3-turbo", "large-v3")

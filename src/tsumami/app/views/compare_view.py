@@ -24,7 +24,7 @@ _MEASURES: Final = (
 
 def pair(texts: Texts, piece: charts.Piece, runs: tuple[Run, Run], names: tuple[str, str]) -> str:
     """Two runs side by side, and why they part."""
-    columns = [charts.Column(name, run) for name, run in zip(names, runs, strict=True)]
+    columns = [charts.LaneColumn(name, run) for name, run in zip(names, runs, strict=True)]
     beside = charts.side_by_side(columns, align(runs), texts.language)
     return f"{beside}{charts.parting(piece, divergence(*runs), names, texts.language)}"
 

@@ -6,8 +6,9 @@ Guarantee: as in sentences.py: every token, value and number in them is one of t
 from __future__ import annotations
 
 from tsumami.explain.reasons.findings import WhyNot
-from tsumami.explain.reasons.sentences import Words, joined, percent, quoted, value_text
+from tsumami.explain.reasons.sentences import Words, joined, quoted, value_text
 from tsumami.runs import Run, Step
+from tsumami.wording import percent
 
 
 def audited(

@@ -14,6 +14,7 @@ from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
 from tsumami.runs import STOP_REASONS, Run, Step
 from tsumami.runs.signs import signed
+from tsumami.wording import percent
 
 _LATE_ROLL: Final = (
     "Mirostat は候補が 1 つのとき乱数を使わないので、同じシードでも何番目の乱数かがずれています。",
@@ -33,11 +34,6 @@ _AFTER: Final = (
     "ここから先は文脈が違うので、後に続く違いはつまみの違いとしては比べられません。",
     "From here on the contexts differ, so what comes later cannot be compared knob by knob.",
 )
-
-
-def percent(share: float | None) -> str:
-    """A probability with three significant digits."""
-    return "0%" if not share else f"{100 * share:.3g}%"
 
 
 def called(words: Words, names: tuple[str, str]) -> Words:

@@ -134,13 +134,13 @@ class CompareTab:
             texts[lane] += step.text
             if time.monotonic() - last >= _LEAST_SECONDS:
                 last = time.monotonic()
-                shown = [charts.Column(name, text=text) for name, text in zip(names, texts, strict=True)]
+                shown = [charts.LaneColumn(name, text=text) for name, text in zip(names, texts, strict=True)]
                 yield charts.side_by_side(shown, None, self.texts.language), gr.skip()
 
     def _drawn(self, model: Model, found: Comparison, names: Sequence[str]) -> str:
         texts, language = self.texts, self.texts.language
         columns = [
-            charts.Column(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
+            charts.LaneColumn(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
             for name, lane in zip(names, found.lanes, strict=True)
         ]
         shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tsumami.app.parts.knob_board import given
 from tsumami.app.words.texts import Texts
-from tsumami.charts.icicle_cells import PALETTE
+from tsumami.charts import PALETTE
 from tsumami.explain.measures import MEASURE_WORDS
 from tsumami.explore.grids import (
     MEASURES,
@@ -157,7 +157,7 @@ def over_seeds(texts: Texts, found: Grid, a: Cell, b: Cell) -> str:
 
 def save_pictures(texts: Texts, found: Grid, path: Path, kind: str) -> None:
     """The library's heat maps as a file: `png` or `svg`."""
-    from tsumami.charts.heat import heat_pictures
+    from tsumami.charts import heat_pictures
 
     chart: Any = heat_pictures(found, texts.language)
     chart.save(str(path), format=kind, **({"scale_factor": 2} if kind == "png" else {}))

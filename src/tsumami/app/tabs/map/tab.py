@@ -1,7 +1,7 @@
 """The tab "knob map": every text that one knob gives, as an icicle that grows while it is computed.
 
 Guarantee: a session has one map under way and its own; leaving the page ends it, cancelling keeps what there is, and
-zooming maps the sub-range alone and keeps the way back. What is drawn is charts/icicle.js's; handlers unpack, call one
+zooming maps the sub-range alone and keeps the way back. What is drawn is icicle.js's; handlers unpack, call one
 function, and show what it gave.
 """
 
@@ -26,9 +26,7 @@ from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.app.work.under_way import UnderWay
 from tsumami.boundaries import Axis
-from tsumami.charts.icicle_cells import handy
-from tsumami.charts.icicle_page import icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton
-from tsumami.charts.words import word
+from tsumami.charts import handy, icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton, word
 from tsumami.errors import SettingsError, TsumamiError
 from tsumami.explore.intervals import mappable_knobs
 from tsumami.explore.maps import MOST_LEAVES, KnobMap, Mapping

@@ -11,10 +11,10 @@ from html import escape
 from tsumami import charts
 from tsumami.app.parts.knob_board import given
 from tsumami.app.words.texts import Texts
-from tsumami.charts.words import percent
 from tsumami.explain import Audit, KnobAudit
 from tsumami.explain.tokens import Account, Branch, Candidate, Column, Opened, Tree, account
 from tsumami.runs import Run, Step
+from tsumami.wording import percent
 
 _AFTER = 24  # tokens of a branch that its line in the tree shows
 

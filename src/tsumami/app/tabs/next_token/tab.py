@@ -17,10 +17,10 @@ from tsumami.app.parts import knob_board, knob_panel
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.charts.words import percent
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import Look, NextToken, look, next_token
 from tsumami.model import Model
+from tsumami.wording import percent
 
 _ROLLS: Final = 1000
 _BOARD: Final = "next-board"
