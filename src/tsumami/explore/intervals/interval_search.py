@@ -20,14 +20,14 @@ from tsumami.boundaries import (
     Box,
     Crowd,
     Limit,
+    LimitProblem,
     Moves,
     Outcome,
-    Question,
     Samplers,
     Span,
     Trial,
-    cut_reach,
-    reach,
+    find_cut_limit,
+    find_limits,
 )
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain, Stage
@@ -37,7 +37,6 @@ from tsumami.settings import Settings
 __all__ = ["Bend", "Chunk", "Turning"]
 
 _FIRST: Final = 8  # tokens that are asked before the others
-_POINTS: Final = 64  # so few values are asked one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +242,14 @@ class _Look:
                 for some in (owners[:_FIRST], owners[_FIRST:])
             ]
             moves = self._moves
-            gallops = isinstance(moves, Crowd) or moves.weight > HEAVY
-            limits = reach(Question(self._keeps, self._axis.cut, _side, _POINTS, moves.weight, gallops), *groups)
+            problem = LimitProblem(
+                keeps=self._keeps,
+                cut=self._axis.cut,
+                key=_side,
+                weight=moves.weight,
+                singles_first=isinstance(moves, Crowd) or moves.weight > HEAVY,
+            )
+            limits = find_limits(problem, *groups)
             for region in left:
                 region.narrow(limits[region.side])
 
@@ -266,7 +271,7 @@ class _Look:
     def _cut(self, region: _Region, owners: Sequence[int]) -> None:
         if len(region.span) and owners:
             start = region.anchor if region.home else None
-            region.narrow(cut_reach(self._trials, self.wanted, owners, Box(0, region.span, region.side), start))
+            region.narrow(find_cut_limit(self._trials, self.wanted, owners, Box(0, region.span, region.side), start))
 
     def first_other(self, place: int) -> tuple[int, Outcome]:
         """The first token that is not as wanted at a value, and what it is."""
