@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from tsumami.boundaries.mirostat import Past as Past
     from tsumami.boundaries.partition import Piece as Piece
     from tsumami.boundaries.partition import find as find
-    from tsumami.boundaries.samplers import Samplers as Samplers
     from tsumami.boundaries.trial import DEAD_END as DEAD_END
-    from tsumami.boundaries.trial import Outcome as Outcome
+    from tsumami.boundaries.trial import Chosen as Chosen
     from tsumami.boundaries.trial import Trial as Trial
     from tsumami.boundaries.whole_vocabulary import Crowd as Crowd
 
@@ -43,14 +42,13 @@ _HOMES: Final = {
     "Past": "tsumami.boundaries.mirostat",
     "Piece": "tsumami.boundaries.partition",
     "find": "tsumami.boundaries.partition",
-    "Samplers": "tsumami.boundaries.samplers",
     "Box": "tsumami.boundaries.limits",
     "HEAVY": "tsumami.boundaries.limits",
     "Limit": "tsumami.boundaries.limits",
     "LimitProblem": "tsumami.boundaries.limits",
     "find_limits": "tsumami.boundaries.limits",
     "DEAD_END": "tsumami.boundaries.trial",
-    "Outcome": "tsumami.boundaries.trial",
+    "Chosen": "tsumami.boundaries.trial",
     "Trial": "tsumami.boundaries.trial",
     "Crowd": "tsumami.boundaries.whole_vocabulary",
 }
@@ -61,15 +59,14 @@ __all__ = [
     "MAPPED",
     "Axis",
     "Box",
+    "Chosen",
     "Crowd",
     "Limit",
     "LimitProblem",
     "MirostatTrial",
     "Moves",
-    "Outcome",
     "Past",
     "Piece",
-    "Samplers",
     "Span",
     "Trial",
     "check_mappable",

@@ -91,7 +91,7 @@ class Axis:
         knob = check_mappable(name)
         assert knob.slider is not None
         low, high = knob.slider.low, knob.slider.high or 2048
-        return cls.of(name, min(low, *also), max(high, *also))
+        return cls.of(name, min((low, *also)), max((high, *also)))
 
     @property
     def whole(self) -> bool:

@@ -14,9 +14,10 @@ from typing import Final
 from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.boxes import Cuts
+from tsumami.boundaries.cut_lists import Nested
 from tsumami.boundaries.limits import HEAVY, Box, Limit, LimitProblem, find_limits, narrowed
 from tsumami.boundaries.partition import find
-from tsumami.boundaries.trial import Nested, Outcome, Trial
+from tsumami.boundaries.trial import Chosen, Trial
 
 __all__ = ["find_cut_limit"]
 
@@ -24,7 +25,7 @@ _SINGLES: Final = 8  # tokens of heavy boxes that are asked for single values fi
 
 
 def find_cut_limit(
-    trials: Sequence[Trial], wanted: Sequence[Outcome], owners: Sequence[int], box: Box, start: int | None
+    trials: Sequence[Trial], wanted: Sequence[Chosen], owners: Sequence[int], box: Box, start: int | None
 ) -> Limit:
     """How far the values of `box` (its owner does not matter) choose what is wanted of each of the owners.
 
@@ -47,7 +48,7 @@ def find_cut_limit(
 
 
 class _CutSearch:
-    def __init__(self, trials: Sequence[Trial], wanted: Sequence[Outcome], box: Box) -> None:
+    def __init__(self, trials: Sequence[Trial], wanted: Sequence[Chosen], box: Box) -> None:
         self._trials = trials
         self._wanted = wanted
         self._box = box
@@ -76,7 +77,7 @@ class _CutSearch:
         for owner in owners:
             if (self.limit.number - start) * self._box.side <= 0:
                 return
-            found = self._trials[owner].nested(self._between(start))
+            found = self._trials[owner].cut_lists.nested(self._between(start))
             if found is None:
                 self._by_pieces(owner, start)
             elif found.smallest != found.largest:
@@ -133,7 +134,7 @@ class _CutSearch:
         trial = self._trials[owner]
 
         def before(place: int) -> bool:
-            return (trial.size_at(place) - size) * sizes_side < 0
+            return (trial.cut_lists.size_at(place) - size) * sizes_side < 0
 
         if before(self.limit.number):
             return

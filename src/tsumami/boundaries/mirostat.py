@@ -31,7 +31,7 @@ from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Axis, Span
 from tsumami.boundaries.partition import Piece, solve
 from tsumami.boundaries.search import Budget
-from tsumami.boundaries.trial import DEAD_END, Outcome
+from tsumami.boundaries.trial import DEAD_END, Chosen
 from tsumami.errors import DeadEndError
 from tsumami.native import Float32Array
 from tsumami.sampling import Candidates, Chain
@@ -240,30 +240,30 @@ class MirostatTrial:
     def find(self, span: Span) -> list[Piece]:
         """The pieces of a span, in its order."""
         if self._candidates is None:
-            return [Piece(span, Outcome(DEAD_END, False))]
+            return [Piece(span, Chosen(DEAD_END, False))]
         return self._confirmed(solve(self, span, _BUDGET))
 
     def cut(self, box: Span, parts: int) -> list[Span]:
         """A box in parts."""
         return self._axis.cut(box, parts)
 
-    def run(self, place: int) -> Outcome:
+    def run(self, place: int) -> Chosen:
         """What one value chooses."""
         (outcome,) = self.settle([Span(place, place)])
         assert outcome is not None, "a single value has one history"
         return outcome
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         """For each box the outcome that is certain throughout, else None."""
         mu = self._mu(boxes)
         small, large = self._cut.sizes(mu)
         first, last = self._ranks(small, -_ROLL_SLACK), self._ranks(large, _ROLL_SLACK)
-        found: list[Outcome | None] = []
+        found: list[Chosen | None] = []
         for i in range(len(boxes)):
             if (small[i] > 1) != (large[i] > 1):
                 found.append(None)
             elif first[i] == last[i]:
-                found.append(Outcome(int(self._ids[first[i]]), bool(small[i] > 1)))
+                found.append(Chosen(int(self._ids[first[i]]), bool(small[i] > 1)))
             else:
                 found.append(self._real(mu.low[i], int(small[i])) if small[i] == large[i] else None)
         return found
@@ -273,7 +273,7 @@ class MirostatTrial:
         targets = self._u * (1 + slack) * self._sums[sizes - 1]
         return np.minimum(np.searchsorted(self._sums, targets), sizes - 1)
 
-    def _real(self, mu: np.float32, size: int) -> Outcome:
+    def _real(self, mu: np.float32, size: int) -> Chosen:
         """What the real stage chooses at a mu. It begins at twice its tau, and with an eta of 0 it stays there; the
         rolls of the tokens before are spent first.
         """
@@ -285,7 +285,7 @@ class MirostatTrial:
                 sampler.apply(owner.array)
         left = self._candidates.copy()
         sampler.apply(left.array)
-        return Outcome(int(left.data["id"][left.selected]), len(left) > 1)
+        return Chosen(int(left.data["id"][left.selected]), len(left) > 1)
 
     def _stage(self, mu: np.float32) -> native.NativeSampler:
         origin, settings = self._origin, self._settings
@@ -339,7 +339,7 @@ class MirostatTrial:
         made = np.full(count, value, np.float32)
         return Reach(made, made)
 
-    def after(self, outcome: Outcome, spans: Sequence[Span]) -> Past | None:
+    def after(self, outcome: Chosen, spans: Sequence[Span]) -> Past | None:
         """The past of the values `spans`, which all choose `outcome` here."""
         if outcome.token == DEAD_END:
             return self._past

@@ -22,12 +22,13 @@ import numpy as np
 from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Axis, Span
 from tsumami.boundaries.boxes import Cuts, Moves
+from tsumami.boundaries.cut_lists import Nested
 from tsumami.boundaries.search import Budget, probe, settle_or_split
-from tsumami.boundaries.trial import DEAD_END, Nested, Outcome, Trial
+from tsumami.boundaries.trial import DEAD_END, Chosen, Trial
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain
 
-__all__ = ["DEAD_END", "Outcome", "Piece", "pieces"]
+__all__ = ["DEAD_END", "Chosen", "Piece", "pieces"]
 
 _BUDGET: Final = Budget(boxes=48, points=64, most_boxes=2048, most_entries=30_000_000)
 _MOST_WAYS: Final = 8  # in which a stage may cut, from one end of a span to the other
@@ -38,17 +39,17 @@ class Piece:
     """Neighbouring values with one outcome. `certain` is False where values inside were only probed."""
 
     span: Span
-    outcome: Outcome
+    outcome: Chosen
     certain: bool = True
 
 
 class Problem(Protocol):
     """Something with an outcome at every whole number."""
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         """The outcome of each box where it is certainly the same throughout, else None; a single number is run."""
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int) -> Chosen:
         """The outcome at one number, by the real chain."""
 
     def cut(self, box: Span, parts: int) -> list[Span]:
@@ -122,7 +123,7 @@ class _Solving:
         return joined([Piece(point, _there(outcome)) for point, outcome in zip(points, outcomes, strict=True)])
 
 
-def _there(outcome: Outcome | None) -> Outcome:
+def _there(outcome: Chosen | None) -> Chosen:
     assert outcome is not None, "a single number is always settled"
     return outcome
 
@@ -130,7 +131,7 @@ def _there(outcome: Outcome | None) -> Outcome:
 def _probed(problem: Problem, box: Span, probes: int) -> list[Piece]:
     """A box of which only some numbers were run, as its pieces say."""
 
-    def outcomes(numbers: Sequence[int]) -> list[Outcome]:
+    def outcomes(numbers: Sequence[int]) -> list[Chosen]:
         return [problem.run(number) for number in numbers]
 
     found = probe(box.first, box.last, outcomes, probes)
@@ -183,10 +184,10 @@ class _Values:
         self._trial = trial
         self._moves = Moves([trial])
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         return self._moves.settle([0] * len(boxes), boxes)
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int) -> Chosen:
         return self._trial.run(number)
 
     def cut(self, box: Span, parts: int) -> list[Span]:
@@ -205,10 +206,10 @@ class _Sizes:
         self._nested = nested
         self._cuts = Cuts([trial], [nested])
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         return self._cuts.settle([0] * len(boxes), boxes)
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int) -> Chosen:
         return self._trial.run_size(self._nested, number)
 
     def cut(self, box: Span, parts: int) -> list[Span]:
@@ -223,7 +224,7 @@ def _cut_pieces(trial: Trial, span: Span, ways: int = 0) -> list[Piece]:
     """Pieces over sizes, and for each boundary between sizes the values where the real stage goes from one to the
     other.
     """
-    nested = trial.nested(span)
+    nested = trial.cut_lists.nested(span)
     if nested is None:
         return _two_ways(trial, span, ways + 1) if ways < _MOST_WAYS else _probed(_Values(trial), span, _BUDGET.probes)
     if nested.smallest == nested.largest:
@@ -247,7 +248,7 @@ def _last_of(trial: Trial, nested: Nested, sizes: Span, places: Span) -> int:
     """
 
     def within(place: int) -> bool:
-        size = trial.size_at(place)
+        size = trial.cut_lists.size_at(place)
         return size >= sizes.first if nested.falling else size <= sizes.last
 
     return bisect(within, places.first, places.last).kept
@@ -258,12 +259,12 @@ def _two_ways(trial: Trial, span: Span, ways: int) -> list[Piece]:
     min_keep): the values that leave the very list of the smaller end are one piece, the others are looked at by
     themselves.
     """
-    first, last = (trial.left_at(place) for place in span)
+    first, last = (trial.cut_lists.left_at(place) for place in span)
     small_first = len(first) <= len(last)
     fixed = (first if small_first else last).ids
 
     def same(place: int) -> bool:
-        return np.array_equal(trial.left_at(place).ids, fixed)
+        return np.array_equal(trial.cut_lists.left_at(place).ids, fixed)
 
     begin, end = span if small_first else span[::-1]
     edge = bisect(same, begin, end)
