@@ -8,6 +8,7 @@ stage is not built at all, a temperature of 0 is another way to choose), within 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -40,6 +41,11 @@ class Span(NamedTuple):
 
     def __len__(self) -> int:
         return self.last - self.first + 1
+
+    def cut(self, parts: int) -> list[Span]:
+        """In at most `parts` pieces of about equally many places."""
+        edges = dict.fromkeys(self.first + len(self) * part // parts for part in range(parts + 1))
+        return [Span(first, after - 1) for first, after in itertools.pairwise(edges)]
 
 
 def check_mappable(name: str) -> Knob:
@@ -85,7 +91,7 @@ class Axis:
         knob = check_mappable(name)
         assert knob.slider is not None
         low, high = knob.slider.low, knob.slider.high or 2048
-        return cls.of(name, min(low, *also), max(high, *also))
+        return cls.of(name, min((low, *also)), max((high, *also)))
 
     @property
     def whole(self) -> bool:

@@ -20,7 +20,10 @@ import numpy.typing as npt
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole
 from tsumami.boundaries.bounds import transfer as enclosures
-from tsumami.boundaries.trial import Listed, Nested, Outcome, Trial
+from tsumami.boundaries.cut_lists import Nested
+from tsumami.boundaries.moved_logits import Listed
+from tsumami.boundaries.trial import Chosen as Outcome
+from tsumami.boundaries.trial import Trial
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Stage
 
@@ -223,7 +226,7 @@ class Moves(_Together):
         self._known: dict[tuple[int, bytes], Outcome] = {}
 
     def _list(self, owner: int) -> Listed:
-        return self.trials[owner].listed
+        return self.trials[owner].moved_logits.listed
 
     def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
         bounds, keep = rows.bounds(), self._keep
@@ -288,7 +291,7 @@ class Moves(_Together):
         """Dynamic temperature's H / ln n, which does not depend on its knobs."""
         if self._name == "temperature" and self.settings.dynatemp_range == 0:
             return None
-        shares = np.array([trial.entropy_share for trial in rows.trials])[rows.which]
+        shares = np.array([trial.moved_logits.entropy_share for trial in rows.trials])[rows.which]
         return shares[:, :1], shares[:, 1:]
 
     def _dry(self, bounds: Bounds, rows: Rows, **own: tuple[Reals, Reals]) -> None:

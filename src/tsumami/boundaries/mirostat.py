@@ -27,9 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami import native
+from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Axis, Span
-from tsumami.boundaries.partition import Piece, joined
-from tsumami.boundaries.trial import DEAD_END, Outcome
+from tsumami.boundaries.partition import Piece, solve
+from tsumami.boundaries.search import Budget
+from tsumami.boundaries.trial import DEAD_END, Chosen
 from tsumami.errors import DeadEndError
 from tsumami.native import Float32Array
 from tsumami.sampling import Candidates, Chain
@@ -42,8 +44,8 @@ MAPPED: Final = ("mirostat_tau", "mirostat_eta")
 
 Sizes = npt.NDArray[np.int64]
 
-_BOXES: Final = 64  # boxes that are looked at together
-_MOST_BOXES: Final = 30_000  # for one span at one token; what is open then is only probed
+#: For one span at one token. A box is open if two histories differ in it, so it is split down to single values.
+_BUDGET: Final = Budget(boxes=64, points=0, most_boxes=30_000, most_entries=30_000)
 _M: Final = 100  # how many candidates version 1 estimates its slope from
 _ROLL_SLACK: Final = 3e-7  # what rounding p to float32 can move a sum of them by, with room
 _TAIL: Final = 2048
@@ -99,11 +101,7 @@ class _BySurprise:
 def _count_up_to(negated: Float32Array, mu: float) -> int:
     """How many of the first have a surprise of at most mu, by C's own logarithm."""
     log2f = native.c_math("log2f")
-    low, high = 0, len(negated)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if -log2f(-float(negated[middle])) > mu else (middle + 1, high)
-    return low
+    return bisect(lambda i: -log2f(-float(negated[i])) <= mu, -1, len(negated)).other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,6 +196,8 @@ class MirostatTrial:
     from token to token have this past.
     """
 
+    weight: Final = 1  # a box costs the same whatever the vocabulary: its bounds are a few numbers
+
     def __init__(self, chain: Chain, axis: Axis, row: Float32Array, past: Past | None, drawn: int) -> None:
         """Of a chain whose stages stand before the token.
 
@@ -240,49 +240,30 @@ class MirostatTrial:
     def find(self, span: Span) -> list[Piece]:
         """The pieces of a span, in its order."""
         if self._candidates is None:
-            return [Piece(span, Outcome(DEAD_END, False))]
-        found: list[Piece] = []
-        boxes, spent = [span], 0
-        while boxes:
-            left: list[Span] = []
-            for begin in range(0, len(boxes), _BOXES):
-                some = boxes[begin : begin + _BOXES]
-                for box, outcome in zip(some, self._settle(some), strict=True):
-                    if outcome is None:
-                        left.append(box)
-                    else:
-                        found.append(Piece(box, outcome))
-            spent += len(boxes)
-            if spent > _MOST_BOXES:
-                found += [piece for box in left for piece in self._probed(box)]
-                break
-            parts = max(4, _BOXES // max(1, len(left)))
-            boxes = [part for box in left for part in self._axis.cut(box, parts)]
-        return self._confirmed(joined(found))
+            return [Piece(span, Chosen(DEAD_END, False))]
+        return self._confirmed(solve(self, span, _BUDGET))
 
-    def _probed(self, box: Span) -> list[Piece]:
-        """A box of which only the ends are looked at."""
-        middle = (box.first + box.last) // 2
-        halves = [(Span(box.first, middle), box.first), (Span(middle + 1, box.last), box.last)]
-        return [Piece(half, self.run(end), certain=False) for half, end in halves if len(half)]
+    def cut(self, box: Span, parts: int) -> list[Span]:
+        """A box in parts."""
+        return self._axis.cut(box, parts)
 
-    def run(self, place: int) -> Outcome:
+    def run(self, place: int) -> Chosen:
         """What one value chooses."""
-        (outcome,) = self._settle([Span(place, place)])
+        (outcome,) = self.settle([Span(place, place)])
         assert outcome is not None, "a single value has one history"
         return outcome
 
-    def _settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         """For each box the outcome that is certain throughout, else None."""
         mu = self._mu(boxes)
         small, large = self._cut.sizes(mu)
         first, last = self._ranks(small, -_ROLL_SLACK), self._ranks(large, _ROLL_SLACK)
-        found: list[Outcome | None] = []
+        found: list[Chosen | None] = []
         for i in range(len(boxes)):
             if (small[i] > 1) != (large[i] > 1):
                 found.append(None)
             elif first[i] == last[i]:
-                found.append(Outcome(int(self._ids[first[i]]), bool(small[i] > 1)))
+                found.append(Chosen(int(self._ids[first[i]]), bool(small[i] > 1)))
             else:
                 found.append(self._real(mu.low[i], int(small[i])) if small[i] == large[i] else None)
         return found
@@ -292,7 +273,7 @@ class MirostatTrial:
         targets = self._u * (1 + slack) * self._sums[sizes - 1]
         return np.minimum(np.searchsorted(self._sums, targets), sizes - 1)
 
-    def _real(self, mu: np.float32, size: int) -> Outcome:
+    def _real(self, mu: np.float32, size: int) -> Chosen:
         """What the real stage chooses at a mu. It begins at twice its tau, and with an eta of 0 it stays there; the
         rolls of the tokens before are spent first.
         """
@@ -304,7 +285,7 @@ class MirostatTrial:
                 sampler.apply(owner.array)
         left = self._candidates.copy()
         sampler.apply(left.array)
-        return Outcome(int(left.data["id"][left.selected]), len(left) > 1)
+        return Chosen(int(left.data["id"][left.selected]), len(left) > 1)
 
     def _stage(self, mu: np.float32) -> native.NativeSampler:
         origin, settings = self._origin, self._settings
@@ -358,7 +339,7 @@ class MirostatTrial:
         made = np.full(count, value, np.float32)
         return Reach(made, made)
 
-    def after(self, outcome: Outcome, spans: Sequence[Span]) -> Past | None:
+    def after(self, outcome: Chosen, spans: Sequence[Span]) -> Past | None:
         """The past of the values `spans`, which all choose `outcome` here."""
         if outcome.token == DEAD_END:
             return self._past

@@ -22,7 +22,9 @@ import numpy as np
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.bounds import Bounds, Flags, Reals
 from tsumami.boundaries.boxes import Moves, Rows, alike
-from tsumami.boundaries.trial import DEAD_END, Listed, Outcome, Trial
+from tsumami.boundaries.moved_logits import Listed
+from tsumami.boundaries.trial import DEAD_END, Trial
+from tsumami.boundaries.trial import Chosen as Outcome
 
 __all__ = ["Crowd"]
 
@@ -56,10 +58,10 @@ class _Place:
 
     def __init__(self, trial: Trial, wanted: int, heat: np.float32 | None) -> None:
         """`heat`: the temperature that all logits are divided by, if it stays."""
-        ids, logits, _ = trial.whole
+        ids, logits, _ = trial.moved_logits.whole
         at = np.flatnonzero(ids == wanted)
         self.there = bool(len(at))
-        few = np.isin(ids, [*trial.changeable, wanted])
+        few = np.isin(ids, [*trial.moved_logits.changeable, wanted])
         rest = np.flatnonzero(~few & np.isfinite(logits))
         self.few = Listed(ids[few], logits[few], is_sorted=False)
         self.side = np.sign(np.flatnonzero(few) - (at[0] if self.there else 0))

@@ -94,6 +94,15 @@ class Settings:
         """These settings with some knobs changed, checked anew."""
         return dataclasses.replace(self, **{get(name).name: value for name, value in changes.items()})
 
+    def unchecked(self, name: str, value: Any) -> Self:
+        """The same with another value of one knob, nothing checked: for whoever tries thousands of values of a range
+        whose ends were checked. What comes out is for the stages to read; it may not be a Settings that can be run.
+        """
+        made = object.__new__(type(self))
+        for field in KNOBS:
+            object.__setattr__(made, field, value if field == name else getattr(self, field))
+        return made
+
     def to_dict(self) -> dict[str, Any]:
         """Every knob as plain, strictly JSON values; `from_mapping` reads it back."""
         return {name: _plain(name, getattr(self, name)) for name in KNOBS}

@@ -2,8 +2,8 @@
 
 Guarantee: a value that would have kept it was found by running the very stage on the very candidates, and both were
 checked: with that value the token stays, with the neighbouring one (the next whole number, or the next float32 that
-llama.cpp can tell apart) it goes. Every cutting stage keeps a nested set as its knob moves towards neutral, so halving
-finds the place.
+llama.cpp can tell apart) it goes. Every cutting stage keeps a nested set as its knob moves towards neutral, so
+bisection finds the place.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from tsumami.bisection import bisect, exponential_search
 from tsumami.errors import SettingsError
 from tsumami.explain.reasons import answers
 from tsumami.explain.reasons.findings import Fate, Kept, WhyNot
@@ -27,7 +28,8 @@ from tsumami.runs.run import attached
 from tsumami.sampling import Candidates, Chain, Ledger
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
-#: The knob of each stage that cuts, and the value at which it keeps everything (None: found by doubling).
+_LARGEST_INT: Final = 2**30
+#: The knob of each stage that cuts, and the value at which it keeps everything (None: there is none).
 _KNOBS: Final[dict[str, tuple[str, float | None]]] = {
     "top_k": ("top_k", None),
     "top_p": ("top_p", 1.0),
@@ -144,33 +146,17 @@ class _Question:
 
 def _nearest_int(was: int, keeps: Callable[[float], bool]) -> tuple[int, int] | None:
     """The smallest whole number above `was` that keeps it, and the one before."""
-    low, high = was, max(2 * was, 1)
-    while not keeps(high):
-        low, high = high, 2 * high
-        if high > 2**30:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle) else (middle, high)
-    return high, low
+    edge = exponential_search(lambda value: not keeps(value), was, _LARGEST_INT)
+    return None if edge is None else (edge.other, edge.kept)
 
 
 def _nearest_float(was: float, neutral: float | None, keeps: Callable[[float], bool]) -> tuple[float, float] | None:
     """The value nearest to `was` that keeps it, and its neighbour among the float32 that does not."""
-    far = neutral
-    if far is None:  # top_n_sigma: larger keeps more
-        far = max(was, 1.0)
-        while not keeps(far):
-            far *= 2
-            if far > _FLOAT32_MAX:
-                return None
-    elif not keeps(far):
+    far = _FLOAT32_MAX if neutral is None else neutral  # top_n_sigma: larger keeps more
+    if not keeps(far):
         return None
-    low, high = _ordinal(was), _ordinal(far)
-    while abs(high - low) > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(_float(middle)) else (middle, high)
-    return _float(high), _float(low)
+    edge = bisect(lambda ordinal: not keeps(_float(ordinal)), _ordinal(was), _ordinal(far))
+    return _float(edge.other), _float(edge.kept)
 
 
 def _ordinal(value: float) -> int:

@@ -18,26 +18,25 @@ from tsumami.boundaries import (
     HEAVY,
     Axis,
     Box,
+    Chosen,
     Crowd,
     Limit,
+    LimitProblem,
     Moves,
-    Outcome,
-    Question,
-    Samplers,
     Span,
     Trial,
-    cut_reach,
-    reach,
+    find_cut_limit,
+    find_limits,
 )
 from tsumami.native import Float32Array
-from tsumami.sampling import Chain, Stage
-from tsumami.sampling.stages import BUILDERS
+from tsumami.sampling import Chain
+from tsumami.sampling.resume import stage_with
+from tsumami.sampling.samplers import Samplers
 from tsumami.settings import Settings
 
 __all__ = ["Bend", "Chunk", "Turning"]
 
 _FIRST: Final = 8  # tokens that are asked before the others
-_POINTS: Final = 64  # so few values are asked one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ class Turning:
         start = regions[0].taken
         trials = self._trials(chunk, regions[0])
         wanted = [
-            Outcome(token, trial.run(regions[0].anchor).drew if trial.has_xtc else False)
+            Chosen(token, trial.run(regions[0].anchor).drew if trial.has_xtc else False)
             for token, trial in zip(chunk.tokens, trials, strict=True)
         ]
         look = _Look(self.axis, trials, wanted)
@@ -195,7 +194,7 @@ class Turning:
         settings = self._settings.replace(**{self.axis.knob.name: value})
         other = settings.mode != self._settings.mode
         chains = [chain.variant(settings) if other else chain for chain in chunk.chains]
-        own = self._own(chains[0], settings)
+        own = stage_with(chains[0], self.axis.knob.stage, settings)
         made: list[Trial] = []
         taken = region.taken
         for chain, row, token, forced in zip(chains, chunk.rows, chunk.tokens, chunk.forced, strict=True):
@@ -207,21 +206,11 @@ class Turning:
                 taken += trial.run(region.anchor).drew
         return made
 
-    def _own(self, chain: Chain, settings: Settings) -> Stage | None:
-        """The knob's own stage with a region's value; None for min_keep, which has several."""
-        name = self.axis.knob.stage
-        if self.axis.knob.name == "min_keep" or name not in BUILDERS:
-            return None
-        known = next((stage for stage in chain.stages if stage.name == name), None)
-        if known is None or known.idle not in (None, "neutral"):
-            return known
-        return BUILDERS[name](settings, chain.origin.around)
-
 
 class _Look:
     """The trials of a chunk, and what they are wanted to choose."""
 
-    def __init__(self, axis: Axis, trials: Sequence[Trial], wanted: Sequence[Outcome]) -> None:
+    def __init__(self, axis: Axis, trials: Sequence[Trial], wanted: Sequence[Chosen]) -> None:
         self._axis = axis
         self._trials = trials
         self.wanted = wanted
@@ -243,8 +232,14 @@ class _Look:
                 for some in (owners[:_FIRST], owners[_FIRST:])
             ]
             moves = self._moves
-            gallops = isinstance(moves, Crowd) or moves.weight > HEAVY
-            limits = reach(Question(self._keeps, self._axis.cut, _side, _POINTS, moves.weight, gallops), *groups)
+            problem = LimitProblem(
+                keeps=self._keeps,
+                cut=self._axis.cut,
+                key=_side,
+                weight=moves.weight,
+                singles_first=isinstance(moves, Crowd) or moves.weight > HEAVY,
+            )
+            limits = find_limits(problem, *groups)
             for region in left:
                 region.narrow(limits[region.side])
 
@@ -266,9 +261,9 @@ class _Look:
     def _cut(self, region: _Region, owners: Sequence[int]) -> None:
         if len(region.span) and owners:
             start = region.anchor if region.home else None
-            region.narrow(cut_reach(self._trials, self.wanted, owners, Box(0, region.span, region.side), start))
+            region.narrow(find_cut_limit(self._trials, self.wanted, owners, Box(0, region.span, region.side), start))
 
-    def first_other(self, place: int) -> tuple[int, Outcome]:
+    def first_other(self, place: int) -> tuple[int, Chosen]:
         """The first token that is not as wanted at a value, and what it is."""
         if self._moves is None:
             return next(
@@ -281,7 +276,7 @@ class _Look:
         return owner, self._trials[owner].run(place)
 
 
-def _moves(trials: Sequence[Trial], wanted: Sequence[Outcome]) -> Moves:
+def _moves(trials: Sequence[Trial], wanted: Sequence[Chosen]) -> Moves:
     """What settles the boxes of a knob that moves logits."""
     if trials[0].width > HEAVY and Crowd.fits(trials, wanted):
         return Crowd(trials, wanted)

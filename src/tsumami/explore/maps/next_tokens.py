@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tsumami.boundaries import DEAD_END, MAPPED, Axis, MirostatTrial, Outcome, Past, Piece, Span, Trial, find
+from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, MirostatTrial, Past, Piece, Span, Trial, find
 from tsumami.errors import SettingsError
 from tsumami.explore.maps.tree import Node, Values
 from tsumami.native import Float32Array
@@ -42,7 +42,7 @@ class Choosing:
         """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
         trial = self._trial(node, chain, row)
-        by_outcome: dict[Outcome, Values] = {}
+        by_outcome: dict[Chosen, Values] = {}
         for span, certain in node.spans:
             for piece in self._pieces(trial, span):
                 by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
@@ -72,7 +72,7 @@ class Choosing:
         return trial.find(span) if isinstance(trial, MirostatTrial) else find(trial, span)
 
     @staticmethod
-    def _past(trial: Trial | MirostatTrial, outcome: Outcome, spans: Values) -> Past | None:
+    def _past(trial: Trial | MirostatTrial, outcome: Chosen, spans: Values) -> Past | None:
         return trial.after(outcome, [span for span, _ in spans]) if isinstance(trial, MirostatTrial) else None
 
     def _chain(self, node: Node) -> Chain:

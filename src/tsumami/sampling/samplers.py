@@ -18,8 +18,8 @@ import numpy as np
 
 from tsumami import native
 from tsumami.native import NativeSampler
-from tsumami.sampling import Candidates, Stage
-from tsumami.sampling.stages import BUILDERS, Surroundings, XtcStage
+from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
 from tsumami.settings import Settings
 
 __all__ = ["DryAt", "Repetitions", "Samplers"]
