@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tsumami import native
 from tsumami.boundaries.axis import Axis, Span
 from tsumami.boundaries.samplers import DryAt, Repetitions, Samplers
+from tsumami.knobs.stages import HEED_MIN_KEEP, WINDOWS
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Candidates, Chain, Stage
 from tsumami.sampling.head import Head
@@ -25,11 +26,9 @@ from tsumami.sampling.measure import summit
 from tsumami.sampling.stages import BUILDERS, LocalStage, NativeStage, PenaltiesStage, XtcStage
 from tsumami.settings import Settings
 
-__all__ = ["DEAD_END", "HEED_MIN_KEEP", "Listed", "Nested", "Outcome", "Trial"]
+__all__ = ["DEAD_END", "Listed", "Nested", "Outcome", "Trial"]
 
 DEAD_END: Final = -1
-HEED_MIN_KEEP: Final = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-_LOOK_BACK: Final = {"penalties": "repeat_last_n", "dry": "dry_penalty_last_n"}
 _ALL: Final = 2**24  # a window that is longer than any history
 
 
@@ -330,7 +329,7 @@ class Trial:
         if at == len(stages) or self._at is None or self._at >= at or not apart:
             return None
         changed = {token for stage in first if isinstance(stage, LocalStage) for token in stage.tokens()}
-        changed |= {token for stage in first if stage.name in _LOOK_BACK for token in self._may_change(stage)}
+        changed |= {token for stage in first if stage.name in WINDOWS for token in self._may_change(stage)}
         ids = self._largest(self.settings.top_k + 1 + len(changed), changed)
         candidates = Candidates.of(ids, self._row[ids])
         for stage in self._before:
@@ -346,11 +345,11 @@ class Trial:
     @property
     def changeable(self) -> set[int]:
         """The tokens that stages which look back can change from the knob's own stage on, at any value."""
-        return {token for s in (self.own, *self.after) if s.name in _LOOK_BACK for token in self._may_change(s)}
+        return {token for s in (self.own, *self.after) if s.name in WINDOWS for token in self._may_change(s)}
 
     def _may_change(self, stage: Stage) -> tuple[int, ...]:
         """The tokens that a stage which looks back can change, at any value of the knob."""
-        window = _LOOK_BACK[stage.name]
+        window = WINDOWS[stage.name]
         return self.history(_ALL if self.axis.knob.name == window else getattr(self.settings, window))
 
     def _largest(self, count: int, also: set[int]) -> npt.NDArray[np.intp]:

@@ -12,19 +12,16 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tsumami.errors import SettingsError
-from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP, ORDERS, STAGES, Bias, default, get
+from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP, ORDERS, STAGES, Bias, Mode, default, get
 from tsumami.knobs.orders import resolve
 
 if TYPE_CHECKING:
     from tsumami.settings.idle import IdleReason
 
 __all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "Mode", "Settings"]
-
-Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
-"""How the next token is chosen; see `Settings.mode`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
