@@ -12,7 +12,7 @@ from importlib import resources
 from tsumami.charts.icicle import icicle
 from tsumami.charts.icicle_page import IcicleFrame, icicle_page
 from tsumami.charts.look import COLOURS, inline
-from tsumami.charts.measures import MEASURES, measure_line, measure_lines
+from tsumami.charts.measures import measure_line, measure_lines
 from tsumami.charts.microscope import Piece, ledger_picture, ledger_table
 from tsumami.charts.next_token import next_token_bars, next_token_picture, rolls_picture
 from tsumami.charts.parting import parting
@@ -24,7 +24,6 @@ from tsumami.charts.words import Language
 
 __all__ = [
     "COLOURS",
-    "MEASURES",
     "MODES",
     "Column",
     "IcicleFrame",

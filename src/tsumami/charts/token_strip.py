@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from tsumami.charts.pieces import Group, groups, in_hex, visible
 from tsumami.charts.words import Language, percent, word
+from tsumami.explain.measures import surprise
 from tsumami.runs import Run, Step
 
 Mode = Literal["final", "entropy", "rank", "surprise"]
@@ -56,11 +57,6 @@ def places(step: Step) -> dict[Mode, float]:
         "rank": 1 - min(math.log10(step.rank) / 3, 1),
         "surprise": 1 - min(surprise(step) / _BITS["surprise"], 1),
     }
-
-
-def surprise(step: Step) -> float:
-    """-log2 of the raw probability, in bits: how little the model expected the token."""
-    return -math.log2(max(step.p_raw, 1e-30))
 
 
 def title(step: Step, language: Language) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from tsumami.app.parts.knob_board import given
 from tsumami.app.words.texts import Texts
 from tsumami.charts.icicle_cells import PALETTE
-from tsumami.explain.measures import MEASURE_WORDS
+from tsumami.explain.measures import MEASURES as ALL_MEASURES
 from tsumami.explore.grids import (
     MEASURES,
     Cell,
@@ -285,12 +285,11 @@ def _mean(one: Spread) -> str:
 
 
 def _name(texts: Texts, measure: str) -> str:
-    ja, en, _ = MEASURE_WORDS[measure]
-    return texts.pick(ja, en)
+    return texts.pick(ALL_MEASURES[measure].ja, ALL_MEASURES[measure].en)
 
 
 def _written(number: float, measure: str) -> str:
-    return format(number, MEASURE_WORDS[measure][2].replace("d", ".3g" if number < 1000 else ".0f"))
+    return ALL_MEASURES[measure].text(number)
 
 
 def _value(value: Any) -> str:
