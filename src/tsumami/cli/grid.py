@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.knobs import KnobOptions, show
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import console, note
 from tsumami.cli.run import ctrl_c
@@ -210,7 +210,7 @@ def _settings_table(found: Grid) -> Table:
         number = numbers.setdefault(cell.text, len(numbers) + 1)
         table.add_row(
             *[str(rows[0].prompt + 1)] * prompts,
-            *(_value(getattr(settings, name)) for name in found.knobs),
+            *(show(name, getattr(settings, name)) for name in found.knobs),
             *map(_spread_text, rows),
             str(rows[0].texts if several else number),
             Text(" ".join(cell.text.split()), overflow="ellipsis", no_wrap=True),
@@ -239,7 +239,7 @@ def _held_table(found: Grid) -> Table:
             continue
         counts = [between_values(found, measure, name) for measure in shown]
         texts = [_count_text(one) for one in counts]
-        table.add_row(f"{name} {_value(min(numbers))} → {_value(max(numbers))}", *texts)
+        table.add_row(f"{name} {show(name, min(numbers))} → {show(name, max(numbers))}", *texts)
     return table
 
 
@@ -260,10 +260,6 @@ def _spread_text(one: Spread) -> str:
 
     text = MEASURES[one.measure].text
     return text(one.mean) if one.low == one.high else f"{text(one.mean)} ({text(one.low)}–{text(one.high)})"
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _facts(found: Grid) -> str:

@@ -9,7 +9,7 @@ is written once.
     values   what a value of each kind is
     stages   one row a stage: where it acts, whether it cuts, how far it looks back
     orders   the orders of the stages that have a name
-    typed    a value as it is typed, varying: several values, as lists and ranges
+    typed    a value as it is typed and shown, varying: several values, as lists and ranges
 """
 
 from tsumami.knobs.knob import Kind, Knob, Slider

@@ -30,6 +30,8 @@ from tsumami.explore.grids import (
     larger,
     spread,
 )
+from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import as_item
 from tsumami.runs import STOP_REASONS
 from tsumami.settings.idle import IdleReason
 
@@ -92,7 +94,7 @@ def grid_data(
     base = {name: value for name, value in plan.settings[0].changed().items() if name not in (*plan.axes, "seed")}
     return {
         "knobs": list(plan.axes),
-        "axes": [[_value(value) for value in values] for values in plan.axes.values()],
+        "axes": [[as_item(KNOBS[name], value) for value in values] for name, values in plan.axes.items()],
         "seeds": list(plan.seeds),
         "base": given(base),
         "texts": list(numbers),
@@ -136,8 +138,7 @@ def progress(texts: Texts, at: Progress | None) -> str:
 def name_of(found: Grid, cell: Cell) -> str:
     """A cell by its knobs and seed, such as `temperature=0.5, seed=3`."""
     settings = found.plan.settings[cell.point.settings]
-    knobs = [f"{name}={_value(getattr(settings, name))}" for name in found.plan.axes]
-    return ", ".join([*knobs, f"seed={cell.point.seed}"])
+    return given({**{name: getattr(settings, name) for name in found.plan.axes}, "seed": cell.point.seed})
 
 
 def larger_on(texts: Texts, count: Count) -> str:
@@ -259,7 +260,7 @@ def _held(texts: Texts, found: Grid, measure: str) -> list[str]:
             continue
         count = between_values(found, measure, name)
         if count.of > 1:
-            ends = f"{name} {_value(min(values))} → {_value(max(values))}"
+            ends = f"{name} {as_item(KNOBS[name], min(values))} → {as_item(KNOBS[name], max(values))}"
             made.append(f"{ends}: {larger_on(texts, count)}" + _means(texts, found, measure, name))
     return made
 
@@ -290,9 +291,3 @@ def _name(texts: Texts, measure: str) -> str:
 
 def _written(number: float, measure: str) -> str:
     return ALL_MEASURES[measure].text(number)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else given({"": value})[1:]
