@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 import tsumami
+from tsumami.app.api import looking_answers
 
 PROMPT = "Once upon a time"
 COMMON = ("--max-tokens", "8", "--seed", "0", "--threads", "1")
@@ -168,6 +170,22 @@ def test_another_version_is_refused(refused: Any, saved: dict[str, Path], tmp_pa
     other = edited(saved["a"], tmp_path / "v.json", lambda form: form.update(version=99))
     assert "format version 99" in refused("explain", str(saved["a"]), other)
     assert "format version 99" in refused("audit", other)
+
+
+# --- one form for all ---
+
+
+def test_the_endpoints_answer_what_the_commands_print(
+    invoke: Any, model: tsumami.Model, tmp_path: Path, saved: dict[str, Path]
+) -> None:
+    a = tsumami.Run.load(saved["a"])
+    model.run(PROMPT, seed=0, max_tokens=8, logit_bias={a.tokens[1]: -math.inf}).save(tmp_path / "banned.json")
+    other = json.loads((tmp_path / "banned.json").read_text("utf-8"))
+    audited = json.loads(invoke("audit", str(tmp_path / "banned.json"), "--json").out)
+    assert json.loads(json.dumps(looking_answers.audit(model, other), allow_nan=False)) == audited
+    parted = json.loads(invoke("explain", str(saved["a"]), str(tmp_path / "banned.json"), "--json").out)["divergence"]
+    answered = looking_answers.divergence(model, json.loads(a.to_json()), other)
+    assert json.loads(json.dumps(answered, allow_nan=False)) == parted
 
 
 # --- audit ---

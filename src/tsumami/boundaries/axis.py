@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import Knob, get
+from tsumami.knobs.stages import row_of
 
 __all__ = ["Axis", "Span", "check_mappable"]
 
@@ -27,10 +28,6 @@ _NOT_A_MAP: Final = {
     "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
     "penalize_prompt": "it is either on or off; make it an axis of a grid",
 }
-#: Values at which a stage switches itself off beside the knob's neutral one (llama-sampler.cpp's `_init` functions).
-_SWITCHES: Final[dict[str, tuple[float, ...]]] = {"top_k": (0,), "temperature": (0.0,), "dry_base": (1.0,)}
-_CUTS: Final = ("top_k", "top_p", "min_p", "typical_p", "tfs_z", "xtc_threshold", "xtc_probability", "top_n_sigma")
-_LAST_THAT_ACTS: Final = {"xtc_threshold": 0.5}
 
 
 class Span(NamedTuple):
@@ -101,7 +98,7 @@ class Axis:
     @property
     def cuts(self) -> bool:
         """Whether its stage cuts: whatever the value, it leaves the candidates' logits as they are."""
-        return self.knob.name in _CUTS
+        return self.knob.name in row_of(self.knob.stage).cuts_by
 
     def place(self, value: float) -> int:
         """The place of the value that llama.cpp sees for `value`."""
@@ -133,13 +130,15 @@ class Axis:
     def spans(self) -> list[Span]:
         """The parts within which the chain stays the same but for numbers; together they are the whole axis."""
         first, last = self.place(self.low), self.place(self.high)
-        name, neutral = self.knob.name, self.knob.neutral
-        alone = {self.place(value) for value in (*_SWITCHES.get(name, ()), *([] if neutral is None else [neutral]))}
+        name, neutral, stage = self.knob.name, self.knob.neutral, row_of(self.knob.stage)
+        alone = {
+            self.place(value) for value in (*stage.switches.get(name, ()), *([] if neutral is None else [neutral]))
+        }
         starts = {first} | {place for one in alone for place in (one, one + 1)}
         if self.knob.smallest is not None and self.low < self.knob.smallest < self.high:
             starts.add(self.place(self.knob.smallest))
-        if name in _LAST_THAT_ACTS:
-            starts.add(self.place(_LAST_THAT_ACTS[name]) + 1)
+        if name in stage.last_that_acts:
+            starts.add(self.place(stage.last_that_acts[name]) + 1)
         inside = sorted(place for place in starts if first <= place <= last)
         spans = [Span(begin, end - 1) for begin, end in zip(inside, [*inside[1:], last + 1], strict=True)]
         return [span for span in spans if self._exists(span)]

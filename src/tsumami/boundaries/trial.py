@@ -16,16 +16,15 @@ import numpy as np
 from tsumami.boundaries.axis import Axis
 from tsumami.boundaries.cut_lists import CutLists, Nested
 from tsumami.boundaries.moved_logits import MovedLogits
+from tsumami.knobs.stages import HEED_MIN_KEEP, WINDOWS
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain, Stage
 from tsumami.sampling.resume import Left, OpenedChain
 from tsumami.sampling.samplers import Repetitions, Samplers
 
-__all__ = ["DEAD_END", "HEED_MIN_KEEP", "Chosen", "Trial"]
+__all__ = ["DEAD_END", "Chosen", "Trial"]
 
 DEAD_END: Final = -1
-HEED_MIN_KEEP: Final = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-_LOOK_BACK: Final = {"penalties": "repeat_last_n", "dry": "dry_penalty_last_n"}
 
 
 class Chosen(NamedTuple):
@@ -67,7 +66,7 @@ class Trial:
         self.settings = self._chain.settings
         self.idle = self._chain.idle
         self.cuts = axis.cuts
-        self.moved_logits = MovedLogits(self._chain, knob.name, _LOOK_BACK)
+        self.moved_logits = MovedLogits(self._chain, knob.name, WINDOWS)
         self.cut_lists = CutLists(self._chain, axis)
         self._known: dict[int, Chosen] = {}
 

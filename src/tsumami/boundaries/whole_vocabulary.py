@@ -25,10 +25,10 @@ from tsumami.boundaries.boxes import Moves, Rows, alike
 from tsumami.boundaries.moved_logits import Listed
 from tsumami.boundaries.trial import DEAD_END, Trial
 from tsumami.boundaries.trial import Chosen as Outcome
+from tsumami.knobs.stages import WINDOWS
 
 __all__ = ["Crowd"]
 
-_LOCAL: Final = ("penalties", "dry")
 _HALF_ULP: Final = 1.01 * 2.0**-24
 _EXPF: Final = 1.01 * 2.0**-23
 _SMALLEST: Final = 1.2e-38  # below, expf gives 0
@@ -100,7 +100,7 @@ class Crowd(Moves):
         local = stages[:-1] if stages[-1] == "temperature" else stages
         plain = first.settings.mode == "sample" and first.settings.dynatemp_range == 0
         moved = first.axis.knob.name not in ("min_keep", "dynatemp_range", "dynatemp_exponent")
-        return plain and moved and set(local) <= set(_LOCAL) and all(one.token != DEAD_END for one in wanted)
+        return plain and moved and set(local) <= set(WINDOWS) and all(one.token != DEAD_END for one in wanted)
 
     @property
     def weight(self) -> int:

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from tsumami.charts.pictures.lesson import sight as sight
     from tsumami.charts.pictures.lesson import time_line as time_line
     from tsumami.charts.pictures.look import inline as inline
-    from tsumami.charts.pictures.measure_lines import MEASURES as MEASURES
     from tsumami.charts.pictures.measure_lines import measure_line as measure_line
     from tsumami.charts.pictures.measure_lines import measure_lines as measure_lines
     from tsumami.charts.pictures.next_token_pictures import next_token_picture as next_token_picture
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "COLOURS": "tsumami.charts.colours",
-    "MEASURES": "tsumami.charts.pictures.measure_lines",
     "MODES": "tsumami.charts.html.token_strip",
     "PALETTE": "tsumami.charts.colours",
     "IcicleFrame": "tsumami.charts.html.icicle_page",
@@ -103,7 +101,6 @@ _HOMES: Final = {
 
 __all__ = [
     "COLOURS",
-    "MEASURES",
     "MODES",
     "PALETTE",
     "IcicleFrame",

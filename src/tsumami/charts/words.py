@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.wording import Language
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
@@ -17,11 +18,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "probability": ("確率", "probability"),
     "raw": ("素の確率", "raw"),
     "raw_about": ("モデルだけの確率(つまみの前)", "under the model alone, before any knob"),
-    "final": ("最終の確率", "final"),
     "final_about": ("すべてのステージの後、サイコロが振られた確率", "after all stages: what the roll was held against"),
-    "entropy": ("エントロピー(ビット)", "entropy (bits)"),
-    "rank": ("順位", "rank"),
-    "surprise": ("驚き(ビット)", "surprise (bits)"),
     "sure": ("予想どおり", "expected"),
     "unsure": ("意外", "surprising"),
     "few": ("迷いなし", "certain"),
@@ -85,6 +82,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "how.alone": ("候補が一つなのでサイコロは使わない", "one candidate was left: nothing was rolled"),
     "how.led": ("このトークンは指定された。サイコロでは選ばれていない", "this token was given, not chosen by the roll"),
 }  # fmt: skip
+_WORDS.update({one.name: (one.ja, one.en) for one in TOKEN_MEASURES})
 
 
 def word(language: Language, key: str, **values: object) -> str:

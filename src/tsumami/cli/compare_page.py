@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tsumami import charts
 from tsumami.cli.reasons import lane_name, measure_rows
 from tsumami.cli.words import language, say
+from tsumami.explain.measures import TOKEN_MEASURES
 
 if TYPE_CHECKING:
     from tsumami.explore.lanes import Comparison
@@ -87,7 +88,7 @@ def _pictures(found: Comparison) -> str:
     if not any(run.steps for run in found.runs):
         return ""
     runs = dict(zip(_names(found), found.runs, strict=True))
-    drawn = (charts.inline(charts.measure_line(runs, measure, language())) for measure in charts.MEASURES)
+    drawn = (charts.inline(charts.measure_line(runs, one.name, language())) for one in TOKEN_MEASURES)
     return f'<div class="pictures">{"".join(drawn)}</div>'
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
-from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.knobs import KnobOptions, show
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import console, note
 from tsumami.cli.run import ctrl_c
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tsumami.explore.grids import Count, Grid, Gridding, Progress, Spread
     from tsumami.sweep import Sweep
 
-_SHOWN: Final = ("tokens", "perplexity", "entropy", "distinct_2")
+_COLUMNS: Final = 4  # of measures: a terminal has no room for more
 _WIDE: Final = 120  # columns where there is no terminal
 
 
@@ -193,22 +193,24 @@ def _settings_table(found: Grid) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from tsumami.explain.measures import USUAL
     from tsumami.explore.grids import Point, spread
 
+    shown = USUAL[:_COLUMNS]
     several, prompts = len(found.plan.seeds) > 1, len(found.plan.prompts) > 1
     table = Table(box=None, pad_edge=False)
     heads = [say("プロンプト", "prompt")] * prompts + list(found.knobs)
-    for head in [*heads, *map(_measure_name, _SHOWN), say("文章の数", "texts") if several else "#"]:
+    for head in [*heads, *map(_measure_name, shown), say("文章の数", "texts") if several else "#"]:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column(say("最初のシードの文章", "the first seed's text") if several else say("文章", "text"))
     numbers: dict[str, int] = {}
-    for rows in zip(*(spread(found, measure) for measure in _SHOWN), strict=True):
+    for rows in zip(*(spread(found, measure) for measure in shown), strict=True):
         settings = found.plan.settings[rows[0].settings]
         cell = found.cells[found.plan.number(Point(rows[0].prompt, rows[0].settings, found.plan.seeds[0]))]
         number = numbers.setdefault(cell.text, len(numbers) + 1)
         table.add_row(
             *[str(rows[0].prompt + 1)] * prompts,
-            *(_value(getattr(settings, name)) for name in found.knobs),
+            *(show(name, getattr(settings, name)) for name in found.knobs),
             *map(_spread_text, rows),
             str(rows[0].texts if several else number),
             Text(" ".join(cell.text.split()), overflow="ellipsis", no_wrap=True),
@@ -220,22 +222,24 @@ def _held_table(found: Grid) -> Table:
     """On how many prompts, seeds and values of the other knobs a measure is larger at a knob's largest value."""
     from rich.table import Table
 
+    from tsumami.explain.measures import USUAL
     from tsumami.explore.grids import between_values
 
+    shown = USUAL[:_COLUMNS]
     title = say(
         "大きいほうの値で測った値が大きくなった数（ほかの条件は同じ）",
         "how often the larger value has the larger measure, all else equal",
     )
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="dim")
-    for head in ("", *map(_measure_name, _SHOWN)):
+    for head in ("", *map(_measure_name, shown)):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
     for name, values in found.plan.axes.items():
         numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
         if len(numbers) < 2 or len(numbers) < len(values):
             continue
-        counts = [between_values(found, measure, name) for measure in _SHOWN]
+        counts = [between_values(found, measure, name) for measure in shown]
         texts = [_count_text(one) for one in counts]
-        table.add_row(f"{name} {_value(min(numbers))} → {_value(max(numbers))}", *texts)
+        table.add_row(f"{name} {show(name, min(numbers))} → {show(name, max(numbers))}", *texts)
     return table
 
 
@@ -245,25 +249,17 @@ def _count_text(one: Count) -> str:
 
 
 def _measure_name(measure: str) -> str:
-    from tsumami.explain.measures import MEASURE_WORDS
+    from tsumami.explain.measures import MEASURES
 
-    ja, en, _ = MEASURE_WORDS[measure]
-    return say(ja, en)
+    return say(MEASURES[measure].ja, MEASURES[measure].en)
 
 
 def _spread_text(one: Spread) -> str:
     """The mean, and the ends where they differ."""
-    from tsumami.explain.measures import MEASURE_WORDS
+    from tsumami.explain.measures import MEASURES
 
-    if one.mean is None or one.low is None or one.high is None:
-        return "–"
-    form = MEASURE_WORDS[one.measure][2].replace("d", ".3g")
-    mean = format(one.mean, form)
-    return mean if one.low == one.high else f"{mean} ({format(one.low, form)}–{format(one.high, form)})"
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    text = MEASURES[one.measure].text
+    return text(one.mean) if one.low == one.high else f"{text(one.mean)} ({text(one.low)}–{text(one.high)})"
 
 
 def _facts(found: Grid) -> str:

@@ -14,7 +14,7 @@ from tsumami.errors import UnknownKnobError
 from tsumami.knobs import en, ja, values
 from tsumami.knobs.knob import Kind, Knob, Slider
 
-__all__ = ["CLASSIC_KNOBS", "GROUPS", "KNOBS", "KnobGroup", "default", "get"]
+__all__ = ["CLASSIC_KNOBS", "GROUPS", "KNOBS", "KnobGroup", "default", "get", "knobs_of"]
 
 
 class KnobGroup(NamedTuple):
@@ -625,3 +625,8 @@ def get(name: str) -> Knob:
 def default(name: str) -> Any:
     """The default of the knob of this name."""
     return get(name).default
+
+
+def knobs_of(*stages: str) -> tuple[str, ...]:
+    """The names of the knobs that these stages read, in the table's order."""
+    return tuple(name for name, knob in KNOBS.items() if knob.stage in stages)

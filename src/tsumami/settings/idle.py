@@ -8,16 +8,14 @@ free, so that nobody is locked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from tsumami.knobs import KNOBS, STAGES
+from tsumami.knobs import KNOBS, STAGES, Mode, knobs_of
+from tsumami.knobs.stages import HEED_MIN_KEEP, ROWS, WINDOWS, row_of
 
 __all__ = ["IdleReason", "KnobValues", "Mode", "idle_knobs"]
-
-Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
-"""How the next token is chosen; see `Settings.mode`."""
 
 
 class KnobValues(Protocol):
@@ -81,10 +79,13 @@ class IdleReason:
 _Finding = tuple[Iterable[str], IdleReason]
 
 _PENALTIES = ("frequency_penalty", "presence_penalty", "repeat_penalty")
-_MIROSTAT = ("mirostat_mode", "mirostat_tau", "mirostat_eta")
-_ALWAYS_ACT = ("max_tokens", "stop", "logit_bias", "grammar", "json_schema")
-_HISTORY_STAGES = ("penalties", "dry")
-_CAN_DROP_THE_BEST = ("typ_p", "xtc")
+#: What a way to choose reads besides its stages and the loop around them.
+_READ_BESIDES: Mapping[Mode, tuple[str, ...]] = {
+    "sample": (),
+    "contrastive": ("samplers", "top_k"),
+    "greedy": ("samplers", "penalty_alpha", "temperature"),
+    "mirostat": ("seed",),
+}
 
 
 def idle_knobs(settings: KnobValues) -> dict[str, IdleReason]:
@@ -100,35 +101,28 @@ def idle_knobs(settings: KnobValues) -> dict[str, IdleReason]:
 
 def _of_stages(*stages: str) -> tuple[str, ...]:
     """The knobs that belong to these stages alone; penalize_prompt is shared by two, `_penalties` judges it."""
-    return tuple(name for name, knob in KNOBS.items() if knob.stage in stages and name != "penalize_prompt")
-
-
-def _all_but(*acting: str) -> tuple[str, ...]:
-    return tuple(name for name in KNOBS if name not in acting and name not in _ALWAYS_ACT)
+    return tuple(name for name in knobs_of(*stages) if name != "penalize_prompt")
 
 
 def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
     """What each way to choose the token leaves unused, whatever the values are."""
-    history = (*_of_stages(*_HISTORY_STAGES), "penalize_prompt", "samplers", "penalty_alpha")
-    match settings.mode:
-        case "contrastive":
-            yield _all_but(*history, "top_k"), _CONTRASTIVE
-        case "greedy":
-            yield _all_but(*history, "temperature"), _GREEDY
-        case "mirostat":
-            acting = (*_of_stages("penalties"), "penalize_prompt", "temperature", "seed", *_MIROSTAT)
-            yield _all_but(*acting), _MIROSTAT_ON
-        case "sample":
-            yield ("mirostat_tau", "mirostat_eta"), _MIROSTAT_OFF
+    mode = settings.mode
+    if mode == "sample":
+        yield [name for name in knobs_of("mirostat") if name != "mirostat_mode"], _MIROSTAT_OFF
+        return
+    acting = {*knobs_of("loop"), *_READ_BESIDES[mode]}
+    for stage in ROWS.values():
+        acting.update(stage.reads.get(mode, knobs_of(stage.name)) if mode in stage.modes else ())
+    yield [name for name in KNOBS if name not in acting], _BY_MODE[mode]
 
 
 def _left_out(settings: KnobValues) -> Iterator[_Finding]:
     """Stages that the order does not name, but what greedy and contrastive search read without a stage."""
     if settings.mode == "mirostat":
         return
-    brought = {"contrastive": "top_k", "greedy": "temperature"}.get(settings.mode)
+    brought = {KNOBS[name].stage for name in _READ_BESIDES[settings.mode]}
     for stage in STAGES:
-        if stage in settings.chain_order or stage == brought:
+        if stage in settings.chain_order or stage in brought:
             continue
         reason = IdleReason(
             ("samplers",),
@@ -146,11 +140,11 @@ def _under_top_k_1(settings: KnobValues) -> Iterator[_Finding]:
         return
     at = order.index("top_k")
     last_dropper = max(
-        (i for i in range(at) if order[i] in _CAN_DROP_THE_BEST and _narrows(settings, order[i])), default=-1
+        (i for i in range(at) if row_of(order[i]).leaves != "largest" and _narrows(settings, order[i])), default=-1
     )
-    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in (*_HISTORY_STAGES, *_CAN_DROP_THE_BEST)]
+    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in WINDOWS and row_of(s).leaves == "largest"]
     idle = {*_of_stages(*order[at + 1 :], *keeps_best)}
-    if last_dropper >= 0 or any(stage in _HISTORY_STAGES for stage in order[at + 1 :]):
+    if last_dropper >= 0 or any(stage in WINDOWS for stage in order[at + 1 :]):
         idle.discard("temperature")  # at 0 the greedy mode would pass over those stages, or run these
     if not _narrows(settings, "xtc") or "xtc" not in order[:at]:
         idle.add("seed")
@@ -189,7 +183,7 @@ def _dry(settings: KnobValues) -> Iterator[_Finding]:
 def _xtc(settings: KnobValues) -> Iterator[_Finding]:
     if settings.xtc_probability == 0:
         yield ("xtc_threshold",), _XTC_OFF
-    elif settings.xtc_threshold > 0.5:
+    elif settings.xtc_threshold > ROWS["xtc"].last_that_acts["xtc_threshold"]:
         yield ("xtc_probability",), _XTC_TOO_HIGH
 
 
@@ -207,24 +201,17 @@ def _singles(settings: KnobValues) -> Iterator[_Finding]:
 
 def _min_keep(settings: KnobValues) -> Iterator[_Finding]:
     """min_keep is heeded by the stages that cut by probability; top_k and top_n_sigma do not read it."""
-    heeding = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-    if not any(stage in settings.chain_order and _narrows(settings, stage) for stage in heeding):
+    if not any(stage in settings.chain_order and _narrows(settings, stage) for stage in HEED_MIN_KEEP):
         yield ("min_keep",), _NOTHING_TO_KEEP
 
 
 def _narrows(settings: KnobValues, stage: str) -> bool:
     """Whether this stage, where it runs, can remove a candidate."""
-    match stage:
-        case "xtc":
-            return settings.xtc_probability > 0 and settings.xtc_threshold <= 0.5
-        case "min_p":
-            return settings.min_p > 0
-        case "typ_p":
-            return settings.typical_p < 1
-        case "top_p":
-            return settings.top_p < 1
-        case _:
-            return settings.tfs_z < 1
+    cuts_by, last = row_of(stage).cuts_by, row_of(stage).last_that_acts
+    values = {name: getattr(settings, name) for name in cuts_by}
+    return bool(values) and all(
+        value != KNOBS[name].neutral and value <= last.get(name, value) for name, value in values.items()
+    )
 
 
 _CONTRASTIVE = IdleReason(
@@ -248,6 +235,11 @@ _MIROSTAT_ON = IdleReason(
     "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, logit bias and"
     " grammar act.",
 )
+_BY_MODE: Mapping[Mode, IdleReason] = {
+    "contrastive": _CONTRASTIVE,
+    "greedy": _GREEDY,
+    "mirostat": _MIROSTAT_ON,
+}
 _MIROSTAT_OFF = IdleReason(
     ("mirostat_mode",),
     "mirostat_mode が 0（オフ）なので、Mirostat の値は使われません。",

@@ -9,7 +9,7 @@ from tests.support.worlds import PROMPT, noise, world
 
 import tsumami
 from tsumami.errors import PromptTooLongError, SettingsError
-from tsumami.explore.lanes.comparison import Comparing, plan
+from tsumami.explore.lanes import Comparing, Comparison, Lane, LanePlan, comparison_values, plan
 from tsumami.runs import Prompt
 from tsumami.settings import Settings
 from tsumami.testing import ByteTokenizer, ScriptedModel
@@ -125,3 +125,10 @@ def test_an_engine_that_cannot_replay_says_so_and_shows_the_place() -> None:
     assert found.kind == "parted"
     assert "No cause: token" in found.en
     assert "原因は計算できません" in found.ja
+
+
+def test_a_comparison_whose_lanes_all_failed_can_still_be_written() -> None:
+    lane = Lane(LanePlan(prompts("a")[0], BASE), {}, None, SettingsError("no such lane"))
+    values = comparison_values(Comparison((lane, lane), (), (), (), None))
+    assert [one["error"] for one in values["lanes"]] == ["no such lane"] * 2
+    assert (values["runs"], values["divergences"]) == ([], [])

@@ -17,6 +17,7 @@ import gradio as gr
 from tsumami.app.words.texts import Texts
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Knob
+from tsumami.knobs.typed import as_item
 from tsumami.settings import Settings
 
 _START: Final = {"seed": 0}
@@ -131,4 +132,4 @@ def greyed(board: str, settings: Settings) -> str:
 
 def given(values: dict[str, Any]) -> str:
     """Knobs and values as a short line, such as `top_k=40, temperature=3`."""
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    return ", ".join(f"{name}={as_item(KNOBS[name], value)}" for name, value in values.items())

@@ -14,8 +14,9 @@ import math
 from html import escape
 from typing import Final, Literal
 
-from tsumami.charts.pieces import Characters, groups, in_hex, surprise
+from tsumami.charts.pieces import Characters, groups, in_hex
 from tsumami.charts.words import word
+from tsumami.explain.measures import surprise
 from tsumami.runs import Run, Step
 from tsumami.runs.signs import visible
 from tsumami.wording import Language, percent

@@ -13,14 +13,12 @@ from typing import Any, Final
 import altair as alt
 
 from tsumami.charts.pictures import look
-from tsumami.explain.measures import MEASURE_WORDS
+from tsumami.explain.measures import MEASURES, USUAL
 from tsumami.explore.grids import Cell, Grid, spread
 from tsumami.wording import Language
 
 __all__ = ["heat_picture", "heat_pictures", "shared_picture", "text_picture"]
 
-#: The measures that are drawn where nobody chooses.
-USUAL: Final = ("tokens", "perplexity", "entropy", "distinct_2", "repeated_ngrams")
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "texts": ("文章(同じ文章は同じ色と番号)", "texts (identical ones have one colour and number)"),
     "settings": ("設定", "settings"),
@@ -124,17 +122,18 @@ def _texts(grid: Grid, language: Language) -> Any:
 
 
 def _heat(grid: Grid, measure: str, language: Language) -> Any:
-    form = MEASURE_WORDS[measure][2] if measure in MEASURE_WORDS else ""
+    spreads = spread(grid, measure)
+    text, form = MEASURES[measure].text, MEASURES[measure].form
     labels = _prompt_labels(grid)
     rows = [
         {
             **_place(grid, one.settings),
             "part": labels[one.prompt],
             "value": one.mean,
-            "mean": format(one.mean, form.replace("d", "g")),
-            "range": f"{one.low:.3g} – {one.high:.3g} ({one.cells})",
+            "mean": text(one.mean),
+            "range": f"{text(one.low)} – {text(one.high)} ({one.cells})",
         }
-        for one in spread(grid, measure)
+        for one in spreads
         if one.mean is not None
     ]
     tips = [alt.Tooltip(f"{name}:N", title=_say(language, name)) for name in ("mean", "range")]
@@ -238,8 +237,7 @@ def _text(value: Any) -> str:
 
 
 def _name(measure: str, language: Language) -> str:
-    ja, en, _ = MEASURE_WORDS[measure]
-    return ja if language == "ja" else en
+    return MEASURES[measure].ja if language == "ja" else MEASURES[measure].en
 
 
 def _say(language: Language, key: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.explain.tokens import Outcome, choose_at, row_at, token_at
-from tsumami.knobs import KNOBS
+from tsumami.knobs import KNOBS, knobs_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
@@ -27,10 +27,10 @@ Levers = tuple[str, ...]
 """
 
 _TRIES: Final = 1500
-_MIROSTAT: Final = ("mirostat_mode", "mirostat_tau", "mirostat_eta")
+_MIROSTAT: Final = knobs_of("mirostat")
 _CONTEXT: Final = ("prompt", "model")
 #: Knobs that end a run, or that `seed` stands for, but choose no token.
-_NOT_CHOOSING: Final = ("max_tokens", "stop", "seed")
+_NOT_CHOOSING: Final = knobs_of("loop", "draw")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from tsumami.errors import SettingsError
 from tsumami.explain.reasons import answers
 from tsumami.explain.reasons.findings import Fate, Kept, WhyNot
 from tsumami.explain.tokens import choose_at, row_at
+from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import row_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
@@ -29,16 +31,6 @@ from tsumami.sampling import Candidates, Chain, Ledger
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 _LARGEST_INT: Final = 2**30
-#: The knob of each stage that cuts, and the value at which it keeps everything (None: there is none).
-_KNOBS: Final[dict[str, tuple[str, float | None]]] = {
-    "top_k": ("top_k", None),
-    "top_p": ("top_p", 1.0),
-    "min_p": ("min_p", 0.0),
-    "typ_p": ("typical_p", 1.0),
-    "tfs_z": ("tfs_z", 1.0),
-    "xtc": ("xtc_threshold", 0.51),
-    "top_n_sigma": ("top_n_sigma", None),
-}
 
 
 def why_not(run: Run, index: int, token: int) -> WhyNot:
@@ -67,7 +59,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
         rank=1 + int(np.count_nonzero(row > row[token])),
         stage=stage,
         p_before=_before(outcome.ledger, stage, token),
-        kept=asked.kept(stage) if stage in _KNOBS else None,
+        kept=asked.kept(stage) if stage and row_of(stage).cuts_by else None,
         span=None if stage else outcome.span(token),
         u=outcome.u,
     )
@@ -110,10 +102,10 @@ class _Question:
 
     def kept(self, stage: str) -> Kept | None:
         """The nearest value of the stage's knob that keeps the token there."""
-        knob, neutral = _KNOBS[stage]
-        was = getattr(self._run.settings, knob)
+        knob, was = row_of(stage).cuts_by[0], getattr(self._run.settings, row_of(stage).cuts_by[0])
         keeps = self._test(stage, knob)
-        ends = _nearest_int(int(was), keeps) if knob == "top_k" else _nearest_float(float(was), neutral, keeps)
+        whole = KNOBS[knob].kind == "int"
+        ends = _nearest_int(was, keeps) if whole else _nearest_float(was, row_of(stage).keeps_all, keeps)
         if ends is None:
             return None
         then, chosen = self._after(knob, ends[0])
@@ -150,9 +142,9 @@ def _nearest_int(was: int, keeps: Callable[[float], bool]) -> tuple[int, int] | 
     return None if edge is None else (edge.other, edge.kept)
 
 
-def _nearest_float(was: float, neutral: float | None, keeps: Callable[[float], bool]) -> tuple[float, float] | None:
+def _nearest_float(was: float, keeps_all: float | None, keeps: Callable[[float], bool]) -> tuple[float, float] | None:
     """The value nearest to `was` that keeps it, and its neighbour among the float32 that does not."""
-    far = _FLOAT32_MAX if neutral is None else neutral  # top_n_sigma: larger keeps more
+    far = _FLOAT32_MAX if keeps_all is None else keeps_all  # top_n_sigma: larger keeps more
     if not keeps(far):
         return None
     edge = bisect(lambda ordinal: not keeps(_float(ordinal)), _ordinal(was), _ordinal(far))

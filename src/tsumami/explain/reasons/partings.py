@@ -22,11 +22,11 @@ from tsumami.explain.reasons.causes import Levers, Place
 from tsumami.explain.reasons.findings import Cause, Change, Divergence, Moved
 from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import WINDOWS
 from tsumami.runs import Run
 from tsumami.runs.run import attached
 from tsumami.sampling import Ledger
 
-_LOOK_BACK: Final = ("penalties", "dry")
 _CHOOSERS: Final = {"greedy": "temperature", "mirostat": "mirostat", "contrastive": "contrastive"}
 _TOKENS: Final = 12  # of those that went out, came in, or moved; `Outcome.final` has all of them
 
@@ -86,7 +86,7 @@ def _cause(levers: Levers, back: Outcome, b: Outcome) -> Cause:
         return "other_logits"
     if "seed" in levers:
         return "other_draw"
-    if all(lever in KNOBS and KNOBS[lever].stage in _LOOK_BACK for lever in levers):
+    if all(lever in KNOBS and KNOBS[lever].stage in WINDOWS for lever in levers):
         return "penalty"
     return "shifted_mass" if back.final.keys() == b.final.keys() else "other_survivors"
 
@@ -156,7 +156,7 @@ def _affected(found: Divergence) -> set[int]:
     assert found.back is not None
     assert found.at_b is not None
     affected: set[int] = set()
-    for name in _LOOK_BACK:
+    for name in WINDOWS:
         sides = []
         for outcome in (found.back, found.at_b):
             record = next((one for one in outcome.ledger.records if one.name == name), None)

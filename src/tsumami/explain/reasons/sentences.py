@@ -12,6 +12,7 @@ from typing import Any, Final
 from tsumami.explain.reasons.findings import Change, Divergence, Moved
 from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import shown
 from tsumami.runs import STOP_REASONS, Run, Step
 from tsumami.runs.signs import signed
 from tsumami.wording import percent
@@ -138,17 +139,11 @@ def _spaced(name: str) -> str:
 
 
 def value_text(name: str, value: Any) -> str:
-    """A value as a person would type it, shortened where it is long."""
-    if isinstance(value, bool):
-        text = "on" if value else "off"
-    elif isinstance(value, float):
-        text = f"{value:g}"
-    elif name in KNOBS and KNOBS[name].kind == "bias":
-        text = ",".join(f"{token}={bias:g}" for token, bias in value) or "–"
-    elif isinstance(value, tuple):
-        text = ";".join(map(str, value)) or "–"
-    else:
-        text = "–" if value is None else str(value)
+    """A value as a person would type it, shortened where it is long; of a knob, or of what else differs."""
+    text = "–" if value is None else str(value)
+    if name in KNOBS:
+        typed = shown(KNOBS[name], value)
+        text = (typed if isinstance(typed, str) else ("," if KNOBS[name].kind == "bias" else ";").join(typed)) or "–"
     text = "".join(c if c.isprintable() else "↵" for c in text)
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.errors import RunFileError, SettingsError
+from tsumami.explain.measures import TEXT_MEASURES
 from tsumami.explain.reasons import Divergence, divergence
 from tsumami.explore.grids.plan import GridPlan, Point
 from tsumami.knobs import KNOBS, get
@@ -35,17 +36,7 @@ __all__ = ["MEASURES", "Cell", "Grid"]
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
 #: What is measured of each cell's text; see `Metrics`, of which these are fields (`tokens` is its length).
-MEASURES: Final = (
-    "tokens",
-    "mean_logprob",
-    "perplexity",
-    "entropy",
-    "distinct_1",
-    "distinct_2",
-    "distinct_3",
-    "repeated_ngrams",
-    "longest_repeat",
-)
+MEASURES: Final = tuple(one.name for one in TEXT_MEASURES if not one.between)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.errors import TsumamiError
+from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
@@ -159,7 +160,7 @@ class CompareTab:
         runs = {name: lane.run for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None}
         if not any(run.steps for run in runs.values()):
             return ""
-        made = (charts.measure_line(runs, measure, self.texts.language) for measure in charts.MEASURES)
+        made = (charts.measure_line(runs, one.name, self.texts.language) for one in TOKEN_MEASURES)
         return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from tsumami.app.parts.knob_board import given
 from tsumami.app.words.texts import Texts
 from tsumami.charts import PALETTE
-from tsumami.explain.measures import MEASURE_WORDS
+from tsumami.explain.measures import MEASURES as ALL_MEASURES
 from tsumami.explore.grids import (
     MEASURES,
     Cell,
@@ -30,6 +30,8 @@ from tsumami.explore.grids import (
     larger,
     spread,
 )
+from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import as_item
 from tsumami.runs import STOP_REASONS
 from tsumami.settings import IdleReason
 
@@ -92,7 +94,7 @@ def grid_data(
     base = {name: value for name, value in plan.settings[0].changed().items() if name not in (*plan.axes, "seed")}
     return {
         "knobs": list(plan.axes),
-        "axes": [[_value(value) for value in values] for values in plan.axes.values()],
+        "axes": [[as_item(KNOBS[name], value) for value in values] for name, values in plan.axes.items()],
         "seeds": list(plan.seeds),
         "base": given(base),
         "texts": list(numbers),
@@ -136,8 +138,7 @@ def progress(texts: Texts, at: Progress | None) -> str:
 def name_of(found: Grid, cell: Cell) -> str:
     """A cell by its knobs and seed, such as `temperature=0.5, seed=3`."""
     settings = found.plan.settings[cell.point.settings]
-    knobs = [f"{name}={_value(getattr(settings, name))}" for name in found.plan.axes]
-    return ", ".join([*knobs, f"seed={cell.point.seed}"])
+    return given({**{name: getattr(settings, name) for name in found.plan.axes}, "seed": cell.point.seed})
 
 
 def larger_on(texts: Texts, count: Count) -> str:
@@ -259,7 +260,7 @@ def _held(texts: Texts, found: Grid, measure: str) -> list[str]:
             continue
         count = between_values(found, measure, name)
         if count.of > 1:
-            ends = f"{name} {_value(min(values))} → {_value(max(values))}"
+            ends = f"{name} {as_item(KNOBS[name], min(values))} → {as_item(KNOBS[name], max(values))}"
             made.append(f"{ends}: {larger_on(texts, count)}" + _means(texts, found, measure, name))
     return made
 
@@ -285,15 +286,8 @@ def _mean(one: Spread) -> str:
 
 
 def _name(texts: Texts, measure: str) -> str:
-    ja, en, _ = MEASURE_WORDS[measure]
-    return texts.pick(ja, en)
+    return texts.pick(ALL_MEASURES[measure].ja, ALL_MEASURES[measure].en)
 
 
 def _written(number: float, measure: str) -> str:
-    return format(number, MEASURE_WORDS[measure][2].replace("d", ".3g" if number < 1000 else ".0f"))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else given({"": value})[1:]
+    return ALL_MEASURES[measure].text(number)
