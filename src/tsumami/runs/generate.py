@@ -10,7 +10,6 @@ The three ways to get a token differ only in `Plain` and `_Contrastive`; the loo
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -20,13 +19,14 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from tsumami.engine.batcher import Program, Ticket
+from tsumami.engine.batcher import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.errors import CancelledError, EmptyPromptError, PromptError, PromptTooLongError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
 from tsumami.runs.ending import Ending
+from tsumami.runs.making import EngineMaking
 from tsumami.runs.run import Alternative, Receipt, Run, Step, StopReason, Timings
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
@@ -348,36 +348,34 @@ class Stream:
     """
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool = False) -> None:
-        self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
-        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._queue.put)
-        self._ticket: Ticket[Run] = backend.engine.submit(generation.program())
-        self._ticket.future.add_done_callback(lambda _: self._queue.put(None))
+        self._making = _RunMaking(backend, prompt, settings, ledgers=ledgers)
 
     def __iter__(self) -> Iterator[Step]:
-        try:
-            while (step := self._queue.get()) is not None:
-                yield step
-        except BaseException:  # broken off, by whoever iterates or by Ctrl-C
-            self.cancel()
-            raise
-        self._queue.put(None)  # whoever iterates again finds the end, too
-        self._ticket.result()
+        return iter(self._making)
 
     def cancel(self) -> None:
         """Stop as soon as the present batch is done."""
-        self._ticket.cancel()
+        self._making.cancel()
 
     @property
     def run(self) -> Run:
         """The finished run; waits for it. Ctrl-C while waiting cancels it."""
-        try:
-            return self._ticket.result()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
+        return self._making.result
 
     def __enter__(self) -> Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cancel()
+
+
+class _RunMaking(EngineMaking[Step, Run]):
+    """One run, whose steps are the news."""
+
+    def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool) -> None:
+        super().__init__()
+        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._tell)
+        self._ticket = self._submit(backend.engine, generation.program())
+
+    def _finish(self) -> Run:
+        return self._ticket.result()
