@@ -15,7 +15,7 @@ import altair as alt
 from tsumami.charts import look
 from tsumami.charts.words import Language
 from tsumami.explain.measures import MEASURE_WORDS
-from tsumami.explore.grids import Cell, Grid, spread
+from tsumami.explore.grids import Cell, Grid, spread, written
 
 __all__ = ["heat_picture", "heat_pictures", "shared_picture", "text_picture"]
 
@@ -99,15 +99,13 @@ def heat_pictures(grid: Grid, language: Language, measures: Sequence[str] = USUA
 
 
 def _texts(grid: Grid, language: Language) -> Any:
-    numbers: dict[tuple[int, str], int] = {}
-    for cell in grid.cells:
-        numbers.setdefault((cell.point.prompt, cell.text), len(numbers) + 1)
+    numbers = grid.text_numbers
     apart = len(_row_labels(grid)) > 1 and len(grid.plan.seeds) > 1
     rows = [
         {
             **_place(grid, cell.point.settings, None if apart else cell.point.seed),
             "part": _part(grid, cell, language, apart=apart),
-            "value": numbers[cell.point.prompt, cell.text],
+            "value": numbers[cell.text],
             "seed": cell.point.seed,
             "text": cell.text[:_LONG],
         }
@@ -131,7 +129,7 @@ def _heat(grid: Grid, measure: str, language: Language) -> Any:
             **_place(grid, one.settings),
             "part": labels[one.prompt],
             "value": one.mean,
-            "mean": format(one.mean, form.replace("d", "g")),
+            "mean": written(one.mean, form),
             "range": f"{one.low:.3g} – {one.high:.3g} ({one.cells})",
         }
         for one in spread(grid, measure)

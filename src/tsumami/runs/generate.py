@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Final, Protocol
 
 import numpy as np
@@ -128,7 +127,7 @@ class _Contrastive:
         row = self._state.row
         candidates = self._chain.process(row, watch)
         if self._begun:
-            candidates = _one_candidate(_permitted(self._chain, self._begun.popleft()))
+            candidates = _one_candidate(permitted(self._chain, self._begun.popleft()))
         made = yield from contrastive.choose(
             self._state, candidates, self._settings.top_k, self._settings.penalty_alpha
         )
@@ -163,13 +162,17 @@ def search(chain: Chain, before: tuple[int, ...], row: Float32Array, watch: Watc
 
 def _led(chain: Chain, choice: Choice, token: int) -> Choice:
     """The same roll, but another token; index -1 if a stage has cut it."""
-    found = np.flatnonzero(choice.candidates.data["id"] == _permitted(chain, token))
+    found = np.flatnonzero(choice.candidates.data["id"] == permitted(chain, token))
     pick = Pick(token, int(found[0]) if len(found) else -1, choice.pick.u)
     return replace(choice, pick=pick)
 
 
-def _permitted(chain: Chain, token: int) -> int:
-    """The token; a grammar that does not allow it could not go on (llama.cpp would end the process)."""
+def permitted(chain: Chain, token: int) -> int:
+    """The token, which the reply was made to go on with.
+
+    Raises:
+        DeadEndError: the grammar does not allow it, and could not go on (llama.cpp would end the process).
+    """
     for stage in chain.stages:
         if isinstance(stage, GrammarStage):
             alone = _one_candidate(token)
@@ -221,17 +224,7 @@ class Generation:
         self._emit = emit
         self._keep_ledgers = ledgers
         seed = effective_seed(settings)
-        self._receipt = Receipt(
-            model=backend.model_card,
-            engine=backend.engine_card,
-            prompt=prompt.text,
-            prompt_tokens=prompt.tokens,
-            template=prompt.template,
-            settings=settings,
-            seed=seed,
-            tsumami=version("tsumami"),
-            begun=prompt.begun,
-        )
+        self._receipt = Receipt.of(backend, prompt, settings, seed)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._ending = Ending(backend, prompt.tokens, settings)
         self._steps: list[Step] = []

@@ -11,7 +11,7 @@ import concurrent.futures
 import queue
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, Self, TypeVar
 
 from tsumami.engine.batcher import Program, Ticket
@@ -73,6 +73,13 @@ class _End:
 _END: Final = _End()
 
 
+class _Later(Generic[News]):
+    """News that are put into words by whoever takes them, and not in the engine's thread."""
+
+    def __init__(self, make: Callable[[], News]) -> None:
+        self.make = make
+
+
 class EngineMaking(Making[News, Result]):
     """Made by programs of an engine, which tell their news from its thread.
 
@@ -80,9 +87,10 @@ class EngineMaking(Making[News, Result]):
     """
 
     def __init__(self) -> None:
-        self._news: queue.SimpleQueue[News | _End] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[News | _Later[News] | _End] = queue.SimpleQueue()
         self._tickets: list[Ticket[Any]] = []
         self._running = 0  # programs whose end nobody has come to yet
+        self._cancelled = False
 
     def _submit(self, engine: Runner, program: Program[Made]) -> Ticket[Made]:
         ticket = engine.submit(program)
@@ -94,6 +102,10 @@ class EngineMaking(Making[News, Result]):
     def _tell(self, news: News) -> None:
         self._news.put(news)
 
+    def _tell_later(self, make: Callable[[], News]) -> None:
+        """Tell what `make` gives when the news are taken."""
+        self._news.put(_Later(make))
+
     def _ended(self, _: object) -> None:
         self._news.put(_END)
 
@@ -104,7 +116,7 @@ class EngineMaking(Making[News, Result]):
                 if isinstance(news, _End):
                     self._running -= 1
                 else:
-                    yield news
+                    yield news.make() if isinstance(news, _Later) else news
         except BaseException:  # broken off, by whoever iterates or by Ctrl-C
             self.cancel()
             raise
@@ -118,10 +130,16 @@ class EngineMaking(Making[News, Result]):
 
     def cancel(self) -> None:
         """Stop as soon as the present batch is done; what there is stays."""
+        self._cancelled = True
         for ticket in self._tickets:
             ticket.cancel()
 
-    def wait(self, seconds: float) -> bool:
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was cancelled; it may still have to end."""
+        return self._cancelled
+
+    def wait(self, seconds: float | None = None) -> bool:
         """Wait for the end, but no longer than so; whether it has come."""
         return not concurrent.futures.wait([ticket.future for ticket in self._tickets], seconds).not_done
 

@@ -13,6 +13,7 @@ import html
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -85,6 +86,21 @@ class Receipt:
     seed: int
     tsumami: str
     begun: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, backend: Any, prompt: Any, settings: Settings, seed: int) -> Receipt:
+        """The receipt of what this model makes of a prompt, under these settings, with this effective seed."""
+        return cls(
+            model=backend.model_card,
+            engine=backend.engine_card,
+            prompt=prompt.text,
+            prompt_tokens=prompt.tokens,
+            template=prompt.template,
+            settings=settings,
+            seed=seed,
+            tsumami=version("tsumami"),
+            begun=prompt.begun,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The receipt as plain values, as in a run file."""

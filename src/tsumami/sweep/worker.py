@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsumami.explore.grids import Cell, Gridding, GridPlan, grid_receipt
-from tsumami.model import Model, PromptLike, load
+from tsumami.model import Model, load
 from tsumami.prompts import Message
 from tsumami.runs import Prompt
+from tsumami.runs.prompting import PromptLike
 from tsumami.runs.run import Receipt
 
 __all__ = ["Asked", "Part", "PartWorker"]

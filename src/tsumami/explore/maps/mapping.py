@@ -16,35 +16,37 @@ text is its tokens, and for mirostat the sums that its values can reach.
 from __future__ import annotations
 
 import math
-import queue
+import threading
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from tsumami.boundaries import DEAD_END, Axis, Span
-from tsumami.engine.batcher import Program, Ticket
+from tsumami.engine.batcher import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence
-from tsumami.errors import CancelledError, EmptyPromptError, SettingsError
+from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap
 from tsumami.explore.maps.next_tokens import Choosing
 from tsumami.explore.maps.piece import MapPiece
 from tsumami.explore.maps.tree import Node, by_width, clipped, covers
-from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Generation, Prompt
+from tsumami.runs.backend import Backend, Runner
+from tsumami.runs.generate import Generation, Prompt, check_prompt
+from tsumami.runs.making import EngineMaking
 from tsumami.runs.run import Receipt, Run, Step, StopReason
 from tsumami.runs.text import TextStream
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
-__all__ = ["Mapping", "Progress"]
+__all__ = ["MapMaking", "MapProgress", "Mapping"]
+
+News = TypeVar("News")
 
 MOST_LEAVES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MapProgress:
     """How far a map is: tokens deep, texts ended, texts being followed, the finished share of the range in 0..1, tokens
     decoded.
     """
@@ -54,6 +56,28 @@ class Progress:
     followed: int
     coverage: float
     nodes: int
+
+
+class MapMaking(EngineMaking[News, KnobMap]):
+    """A map that is being made, or gone on with. Its news are what `watch` gives after a token, where it gives any."""
+
+    def __init__(self, mapping: Mapping, watch: Callable[[MapProgress], News | None] | None) -> None:
+        super().__init__()
+        self._mapping, self._watch = mapping, watch
+
+    def begin(self, engine: Runner, program: Program[None]) -> None:
+        """Hand in the program that makes it."""
+        self._submit(engine, program)
+
+    def note(self, progress: MapProgress) -> None:
+        """Tell what there is to tell of a token; called in the engine's thread."""
+        news = self._watch(progress) if self._watch is not None else None
+        if news is not None:
+            self._tell(news)
+
+    def _finish(self) -> KnobMap:
+        self._join()
+        return self._mapping.result
 
 
 class Mapping:
@@ -66,11 +90,10 @@ class Mapping:
 
         Raises:
             SettingsError: a knob that cannot be mapped, a range that cannot be, or settings under which it cannot.
-            PromptError: an empty prompt.
+            PromptError: no run can start from the prompt.
         """
         self.axis = Axis.of(knob, low, high)
-        if not prompt.tokens:
-            raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+        check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
         self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))
@@ -81,6 +104,8 @@ class Mapping:
         self._seconds = 0.0
         self._open: list[Node] = []
         self._ran: dict[int, tuple[int, ...]] = {}
+        self._starting = threading.Lock()
+        self._last: MapMaking[Any] | None = None
 
     def over(self, low: float, high: float) -> Mapping:
         """The map of another range, wider or a part: what is known here is not decoded again.
@@ -102,7 +127,7 @@ class Mapping:
         max_tokens: int = 64,
         leaves: int = 64,
         seconds: float | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Callable[[MapProgress], object] | None = None,
     ) -> KnobMap:
         """Follow the texts to `max_tokens` tokens, at most `leaves` at once, for about so many seconds.
 
@@ -111,14 +136,9 @@ class Mapping:
 
         Raises:
             SettingsError: a budget of nothing.
+            EngineError: this map is being made already.
         """
-        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
-        try:
-            ticket.result()
-        except KeyboardInterrupt:
-            ticket.cancel()
-            ticket.result()
-        return self.result
+        return self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch).kept()
 
     def start(
         self,
@@ -126,39 +146,28 @@ class Mapping:
         max_tokens: int = 64,
         leaves: int = 64,
         seconds: float | None = None,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> Ticket[None]:
-        """As `map`, but returns at once; wait for the ticket, or cancel it, then read `result`."""
+        watch: Callable[[MapProgress], News | None] | None = None,
+    ) -> MapMaking[News]:
+        """As `map`, but returns at once: iterate for what `watch` gives, then read `result`; or cancel it."""
         for name, value in (("max_tokens", max_tokens), ("leaves", leaves)):
             if not 1 <= value <= MOST_LEAVES:
                 raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}")
         if seconds is not None and not seconds > 0:
             raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
         room = self._backend.n_ctx - len(self._prompt.tokens)
-        if room < 1:
-            raise SettingsError(f"the prompt fills the context of {self._backend.n_ctx}; shorten it")
-        self._leaves, self._max_tokens = leaves, max_tokens
-        return self._backend.engine.submit(self._program(min(max_tokens, room), seconds, watch))
+        made: MapMaking[News] = MapMaking(self, watch)
+        with self._starting:
+            self._check_idle()
+            self._leaves, self._max_tokens, self._last = leaves, max_tokens, made
+            made.begin(self._backend.engine, self._program(min(max_tokens, room), seconds, made.note))
+        return made
 
-    def stream(
-        self, *, max_tokens: int = 64, leaves: int = 64, seconds: float | None = None
-    ) -> Iterator[tuple[Progress, KnobMap]]:
-        """As `map`, giving the growing map after each token; leaving the iteration cancels it."""
-        grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None] = queue.SimpleQueue()
+    def _check_idle(self) -> None:
+        """One program at a time changes the tree: wait for the last one if it was cancelled, else refuse."""
+        if self._last is not None and not self._last.wait(None if self._last.cancelled else 0):
+            raise EngineError("this map is being made already; wait for it, or cancel it")
 
-        def watch(progress: Progress) -> None:
-            grown.put((progress, self.result))
-
-        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
-        ticket.future.add_done_callback(_Sentinel(grown))
-        try:
-            while (item := grown.get()) is not None:
-                yield item
-        finally:
-            ticket.cancel()
-        ticket.result()
-
-    def _program(self, limit: int, seconds: float | None, watch: Callable[[Progress], None] | None) -> Program[None]:
+    def _program(self, limit: int, seconds: float | None, tell: Callable[[MapProgress], None]) -> Program[None]:
         begin, before = time.perf_counter(), self._seconds
         level = list(self._roots)
         self._reopen(limit)
@@ -167,8 +176,7 @@ class Mapping:
                 yield from self._expand(level, limit)
                 level = self._next_level(level)
                 self._seconds = before + time.perf_counter() - begin
-                if watch is not None:
-                    watch(self._progress(level))
+                tell(self._progress(level))
                 if seconds is not None and self._seconds - before >= seconds:
                     return
             if not self._backend.engine_card.exact:
@@ -241,7 +249,7 @@ class Mapping:
 
     def _settle(self, node: Node, children: list[Node], limit: int) -> None:
         for child in children:
-            child.source = node.source.child_like(child.token, child.drawn) if node.source is not None else None
+            child.source = node.source.child_like(child) if node.source is not None else None
             child.stop = self._stop(child, limit)
         node.children, node.source = children, None
 
@@ -331,11 +339,11 @@ class Mapping:
             ends += [node for node in open_ones if id(node) not in followed]
         return ends
 
-    def _progress(self, level: list[Node]) -> Progress:
+    def _progress(self, level: list[Node]) -> MapProgress:
         ends = [node for node in self._ends() if node.stop is not None]
         depth = max((node.depth for node in level), default=self._max_tokens)
         share = sum(node.width for node in ends) / self._whole
-        return Progress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
+        return MapProgress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
 
     @property
     def result(self) -> KnobMap:
@@ -383,16 +391,7 @@ class Mapping:
         )
 
     def _receipt(self) -> Receipt:
-        return Receipt(
-            model=self._backend.model_card,
-            engine=self._backend.engine_card,
-            prompt=self._prompt.text,
-            prompt_tokens=self._prompt.tokens,
-            template=self._prompt.template,
-            settings=self._settings,
-            seed=self._settings.seed,
-            tsumami=version("tsumami"),
-        )
+        return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
 
 
 def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
@@ -401,16 +400,6 @@ def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
         if node.sequence is not None and node.sequence not in but:
             node.sequence.close()
         node.sequence = None
-
-
-class _Sentinel:
-    """Ends a queue when the work is done."""
-
-    def __init__(self, grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None]) -> None:
-        self._grown = grown
-
-    def __call__(self, _: object) -> None:
-        self._grown.put(None)
 
 
 def _nobody_waits(_: Step) -> None:

@@ -59,9 +59,12 @@ class Node:
             yield node
             nodes += node.children or ()
 
-    def child_like(self, token: int, drawn: int) -> Node | None:
-        """The child of that kind, if it is known."""
-        return next((one for one in self.children or () if (one.token, one.drawn) == (token, drawn)), None)
+    def child_like(self, other: Node) -> Node | None:
+        """The child with the same token, as many numbers taken, and values in common, if it is known."""
+        for one in self.children or ():
+            if (one.token, one.drawn) == (other.token, other.drawn) and clipped(one.spans, other.spans):
+                return one
+        return None
 
 
 def by_width(node: Node) -> tuple[float, Span]:
