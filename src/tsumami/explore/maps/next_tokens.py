@@ -1,7 +1,8 @@
 """Choosing: what the values of a node choose next.
 
 Guarantee: one algorithm makes all maps (mapping.py); which of the two kinds of problem it has, one that this token's
-logits decide (trial.py, pieces.py) or mirostat's, which all tokens before it decide (mirostat.py), is known here alone.
+logits decide (trial.py, pieces.py) or mirostat's, which all tokens before it decide (mirostat.py), is known here alone;
+and so is that the first tokens may be given with the prompt, whatever a value would choose.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from tsumami.errors import SettingsError
 from tsumami.explore.maps.tree import Node, Values
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Prompt, make_chain
-from tsumami.sampling import Chain
+from tsumami.runs.generate import Prompt, make_chain, permitted
+from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.stages import XtcStage
 from tsumami.settings import Settings
 
@@ -33,6 +34,7 @@ class Choosing:
         _check_mode(axis.knob.name, settings)
         self._backend = backend
         self._prompt = prompt
+        self._begun = prompt.begun
         self._axis = axis
         self._settings = settings
         self._mirostat = axis.knob.name in MAPPED
@@ -40,13 +42,22 @@ class Choosing:
     def children(self, node: Node, row: Float32Array) -> list[Node]:
         """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
-        trial = self._trial(node, chain, row)
+        led = self._begun[node.depth] if node.depth < len(self._begun) else None
+        if led is not None and _is_dead_end(chain, row, led):
+            return [self.child(node, DEAD_END, node.drawn, node.spans)]
+        trial = self._trial(node, chain, row, led)
         by_outcome: dict[Outcome, Values] = {}
         for span, certain in node.spans:
             for piece in self._pieces(trial, span):
                 by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
         return [
-            self.child(node, outcome.token, node.drawn + outcome.drew, spans, self._past(trial, outcome, spans))
+            self.child(
+                node,
+                outcome.token if led is None else led,
+                node.drawn + outcome.drew,
+                spans,
+                self._past(trial, outcome, spans),
+            )
             for outcome, spans in by_outcome.items()
         ]
 
@@ -61,10 +72,11 @@ class Choosing:
             child.chain = child.parent.chain.clone()
             self._accept(child.chain, (child.token,), child.drawn - child.parent.drawn)
 
-    def _trial(self, node: Node, chain: Chain, row: Float32Array) -> Trial | MirostatTrial:
+    def _trial(self, node: Node, chain: Chain, row: Float32Array, led: int | None) -> Trial | MirostatTrial:
+        """Of a token that is given (`led`), mirostat's trial still tells what it would have chosen: mu follows that."""
         if self._mirostat:
             return MirostatTrial(chain, self._axis, row, node.past, node.drawn)
-        return Trial(chain, self._axis, row)
+        return Trial(chain, self._axis, row, forced=led)
 
     @staticmethod
     def _pieces(trial: Trial | MirostatTrial, span: Span) -> list[Piece]:
@@ -95,6 +107,18 @@ class Choosing:
         for stage in chain.stages:
             if isinstance(stage, XtcStage) and stage.idle is None:
                 stage.skip(drawn)
+
+
+def _is_dead_end(chain: Chain, row: Float32Array, led: int) -> bool:
+    """Whether a run ends before a token that it was made to go on with: all are forbidden, or the grammar forbids it.
+    Bans are infinite, so no value of a knob can lift one.
+    """
+    try:
+        chain.clone().process(row)
+        permitted(chain, led)
+    except DeadEndError:
+        return True
+    return False
 
 
 def _check_mode(knob: str, settings: Settings) -> None:
