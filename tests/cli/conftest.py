@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,14 @@ class Called:
 
 
 Invoke = Callable[..., Called]
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    """What a terminal shows, up to these words at least."""
+    said = b""
+    while words not in said:
+        said += os.read(terminal, 4096)
+    return said
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from tsumami.testing import ByteTokenizer, ScriptedModel
 STORY: Final = "Once upon a time, in the town of lights,"
 LOOSE: Final = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 MAPS: Final[list[tuple[str, float, float, dict[str, Any]]]] = [
-    ("temperature", 0.2, 1.2, {}),
+    ("temperature", 0.2, 2.0, {"seed": 1}),
     ("top_k", 1, 60, {"temperature": 1.3, "seed": 6}),
-    ("temperature", 0.3, 1.2, {"xtc_probability": 0.6, "xtc_threshold": 0.1}),
+    ("temperature", 0.3, 2.0, {"xtc_probability": 0.6, "xtc_threshold": 0.1, "seed": 1}),
     ("xtc_threshold", 0.01, 0.5, {"xtc_probability": 0.6, "temperature": 1.3}),
     ("repeat_penalty", 0.9, 1.6, {"temperature": 1.2, "seed": 4}),
     ("mirostat_tau", 0.5, 8.0, {"mirostat_mode": 2}),

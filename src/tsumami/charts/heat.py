@@ -40,7 +40,7 @@ _Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Style:
     """Colours of squares and of the numbers in them, what is said on hover, and how the numbers are written."""
 
     colour: alt.Color
@@ -81,7 +81,7 @@ def shared_picture(grid: Grid, beside: Cell, language: Language) -> alt.TopLevel
         if (cell.point.prompt, cell.point.seed) == (chosen.prompt, chosen.seed)
     ]
     tips = [alt.Tooltip("text:N", title=_say(language, "text"))]
-    squares = _squares(grid, rows, _Look(_ramp("d"), _on_ramp(rows), tips, "d"), language)
+    squares = _squares(grid, rows, _Style(_ramp("d"), _on_ramp(rows), tips, "d"), language)
     made: alt.TopLevelMixin = look.styled(squares, _say(language, "shared"))
     return made
 
@@ -118,7 +118,7 @@ def _texts(grid: Grid, language: Language) -> Any:
         alt.Tooltip("seed:N", title=_say(language, "seed")),
         alt.Tooltip("text:N", title=_say(language, "text")),
     ]
-    return _squares(grid, rows, _Look(colour, alt.value("#1b1b1b"), tips, "d"), language)
+    return _squares(grid, rows, _Style(colour, alt.value("#1b1b1b"), tips, "d"), language)
 
 
 def _heat(grid: Grid, measure: str, language: Language) -> Any:
@@ -136,10 +136,10 @@ def _heat(grid: Grid, measure: str, language: Language) -> Any:
         if one.mean is not None
     ]
     tips = [alt.Tooltip(f"{name}:N", title=_say(language, name)) for name in ("mean", "range")]
-    return _squares(grid, rows, _Look(_ramp(form), _on_ramp(rows), tips, form), language)
+    return _squares(grid, rows, _Style(_ramp(form), _on_ramp(rows), tips, form), language)
 
 
-def _squares(grid: Grid, rows: _Rows, style: _Look, language: Language) -> Any:
+def _squares(grid: Grid, rows: _Rows, style: _Style, language: Language) -> Any:
     """The squares of all parts, with their numbers where there are not too many."""
     across = alt.X(
         "column:N",

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 News = TypeVar("News", covariant=True)
 
 
-class Work(Protocol[News]):
+class Followed(Protocol[News]):
     """What can be followed: a stream, lanes, a map, a grid."""
 
     def __iter__(self) -> Iterator[News]:
@@ -25,7 +25,7 @@ class Work(Protocol[News]):
         """Stop soon; what there is stays."""
 
 
-def follow(work: Work[News], each: Callable[[News], Any] | None = None) -> bool:
+def follow(work: Followed[News], each: Callable[[News], Any] | None = None) -> bool:
     """Take the news to the end, handing each on; whether Ctrl-C ended the work."""
     with ctrl_c(work.cancel) as pressed:
         for news in work:

@@ -22,7 +22,7 @@ from tsumami.runs import Prompt
 from tsumami.runs.making import Making
 from tsumami.runs.run import Receipt
 from tsumami.sweep.cluster import Cluster, cluster
-from tsumami.sweep.worker import Asked, Part, PartWorker
+from tsumami.sweep.worker import Asked, GridPart, PartWorker
 
 __all__ = ["Sweep"]
 
@@ -115,10 +115,10 @@ class Sweep(Making[Cell, Grid]):
             worker, numbers = self._idle.pop(), self._waiting.popleft()
             self._busy[worker.make.remote(self._shared, numbers)] = worker, numbers
 
-    def _take(self, reference: Any, worker: Any, numbers: tuple[int, ...]) -> Part | None:
+    def _take(self, reference: Any, worker: Any, numbers: tuple[int, ...]) -> GridPart | None:
         """A part that was handed in; None if its worker was lost, and then it waits for another."""
         try:
-            part: Part = self._answer(reference)
+            part: GridPart = self._answer(reference)
         except self._cluster.ray.exceptions.RayActorError as error:
             self._lost += 1
             self._tries[numbers] = self._tries.get(numbers, 0) + 1
@@ -134,7 +134,7 @@ class Sweep(Making[Cell, Grid]):
         self._keep(part)
         return part
 
-    def _keep(self, part: Part) -> None:
+    def _keep(self, part: GridPart) -> None:
         if part.receipt.model.fingerprint != self._receipt.model.fingerprint:
             raise EngineError(
                 f"a worker has other weights under the name {part.receipt.model.name} (sha256"

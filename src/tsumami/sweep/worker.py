@@ -18,14 +18,14 @@ from tsumami.runs import Prompt
 from tsumami.runs.prompting import PromptLike
 from tsumami.runs.run import Receipt
 
-__all__ = ["Asked", "Part", "PartWorker"]
+__all__ = ["Asked", "GridPart", "PartWorker"]
 
 #: What a prompt can be asked as: what a run can start from, or messages.
 Asked = PromptLike | Sequence[Message | dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GridPart:
     """Some cells, the receipt of the grid as this worker would write it, tokens decoded, and the worker's process."""
 
     cells: tuple[Cell, ...]
@@ -54,7 +54,7 @@ class PartWorker:
         """What holds for the whole grid on this machine."""
         return grid_receipt(self._model, plan)
 
-    def make(self, plan: GridPlan, numbers: Iterable[int]) -> Part:
+    def make(self, plan: GridPlan, numbers: Iterable[int]) -> GridPart:
         """The cells of these numbers."""
         with Gridding(self._model, plan, numbers) as cells:
-            return Part(tuple(cells.cells()), grid_receipt(self._model, plan), cells.nodes, os.getpid())
+            return GridPart(tuple(cells.cells()), grid_receipt(self._model, plan), cells.nodes, os.getpid())

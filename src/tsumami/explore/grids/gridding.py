@@ -71,7 +71,7 @@ class _Walk:
 
 
 @dataclass(slots=True, eq=False)
-class _Group:
+class _Bundle:
     """Cells with the same tokens so far; None: their branch of the cache is not open."""
 
     walks: list[_Walk]
@@ -131,11 +131,11 @@ class Gridding(EngineMaking[Cell, Grid]):
             self._seconds = time.perf_counter() - begin
 
     def _together(self) -> Generator[list[Feed], list[Rows], None]:
-        roots: dict[int, _Group] = {}
+        roots: dict[int, _Bundle] = {}
         for walk in self._walks:
             if walk.chain is not None:
-                roots.setdefault(walk.point.prompt, _Group([])).walks.append(walk)
-        waiting, followed = list(roots.values())[::-1], list[_Group]()
+                roots.setdefault(walk.point.prompt, _Bundle([])).walks.append(walk)
+        waiting, followed = list(roots.values())[::-1], list[_Bundle]()
         try:
             while waiting or followed:
                 while waiting and len(followed) < WIDTH:
@@ -149,7 +149,7 @@ class Gridding(EngineMaking[Cell, Grid]):
         finally:
             _close(followed)
 
-    def _feed(self, group: _Group) -> Feed:
+    def _feed(self, group: _Bundle) -> Feed:
         """The last token, or all of them on a branch that is new."""
         first = group.walks[0]
         if first.tokens:
@@ -160,7 +160,7 @@ class Gridding(EngineMaking[Cell, Grid]):
         group.branch = Branch(lasting=False)
         return Feed(group.branch, (*self._plan.prompts[first.point.prompt].tokens, *first.tokens))
 
-    def _grow(self, group: _Group, rows: Rows) -> list[_Group]:
+    def _grow(self, group: _Bundle, rows: Rows) -> list[_Bundle]:
         """The groups that go on: each cell chooses by itself; the first group goes on with the branch."""
         chosen: dict[int, list[_Walk]] = {}
         row = rows.last
@@ -168,7 +168,7 @@ class Gridding(EngineMaking[Cell, Grid]):
             token = self._choose(walk, row)
             if token is not None:
                 chosen.setdefault(token, []).append(walk)
-        children = [_Group(left) for token, walks in chosen.items() if (left := self._take(walks, token, row))]
+        children = [_Bundle(left) for token, walks in chosen.items() if (left := self._take(walks, token, row))]
         if children:
             children[0].branch = group.branch
         else:
@@ -292,7 +292,7 @@ def _fill(walk: _Walk, run: Run) -> None:
     walk.stop_string = run.stop_string
 
 
-def _close(groups: Sequence[_Group]) -> None:
+def _close(groups: Sequence[_Bundle]) -> None:
     """Give the places in the cache back."""
     for group in groups:
         if group.branch is not None:

@@ -29,7 +29,7 @@ from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap
 from tsumami.explore.maps.next_tokens import Choosing
 from tsumami.explore.maps.piece import MapPiece
-from tsumami.explore.maps.tree import Node, by_width, clipped, covers
+from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
 from tsumami.runs.generate import Generation, Prompt, check_prompt
 from tsumami.runs.making import EngineMaking
@@ -102,7 +102,7 @@ class Mapping:
         self._whole = sum(root.width for root in self._roots)
         self._leaves = self._max_tokens = self._nodes = 0
         self._seconds = 0.0
-        self._open: list[Node] = []
+        self._open: list[TextNode] = []
         self._ran: dict[int, tuple[int, ...]] = {}
         self._starting = threading.Lock()
         self._last: MapMaking[Any] | None = None
@@ -196,7 +196,7 @@ class Mapping:
     def _limit_reason(self) -> StopReason:
         return "length" if self._max_tokens <= self._backend.n_ctx - len(self._prompt.tokens) else "context"
 
-    def _next_level(self, level: list[Node]) -> list[Node]:
+    def _next_level(self, level: list[TextNode]) -> list[TextNode]:
         """The texts to follow from here; they alone keep a chain."""
         children = [child for node in level for child in node.children or ()]
         followed = self._widest([child for child in children if child.stop is None])
@@ -207,7 +207,7 @@ class Mapping:
             node.chain = None
         return followed
 
-    def _widest(self, nodes: list[Node]) -> list[Node]:
+    def _widest(self, nodes: list[TextNode]) -> list[TextNode]:
         """The texts to follow: the widest, in their order."""
         if len(nodes) <= self._leaves:
             return nodes
@@ -215,9 +215,9 @@ class Mapping:
         kept = {id(node) for node in chosen}
         return [node for node in nodes if id(node) in kept]
 
-    def _expand(self, level: list[Node], limit: int) -> Generator[list[Feed], list[Rows], None]:
+    def _expand(self, level: list[TextNode], limit: int) -> Generator[list[Feed], list[Rows], None]:
         """Decode the nodes that were not yet, each beginning once, and find their children."""
-        groups: dict[tuple[int, ...], list[Node]] = {}
+        groups: dict[tuple[int, ...], list[TextNode]] = {}
         for node in level:
             if node.children is None and not self._take_over(node, limit):
                 groups.setdefault(node.path(), []).append(node)
@@ -237,7 +237,7 @@ class Mapping:
             for node in nodes:
                 self._settle(node, self._choosing.children(node, got.last), limit)
 
-    def _take_over(self, node: Node, limit: int) -> bool:
+    def _take_over(self, node: TextNode, limit: int) -> bool:
         """Take the children from the map of another range, if it knows them for all values of the node."""
         source = node.source
         if source is None or source.children is None or not covers(source.spans, node.spans):
@@ -247,14 +247,14 @@ class Mapping:
         self._settle(node, children, limit)
         return True
 
-    def _settle(self, node: Node, children: list[Node], limit: int) -> None:
+    def _settle(self, node: TextNode, children: list[TextNode], limit: int) -> None:
         for child in children:
             child.source = node.source.child_like(child) if node.source is not None else None
             child.stop = self._stop(child, limit)
         node.children, node.source = children, None
 
     def _sequence(
-        self, node: Node, path: tuple[int, ...], taken: Container[Sequence]
+        self, node: TextNode, path: tuple[int, ...], taken: Container[Sequence]
     ) -> tuple[Sequence, tuple[int, ...]]:
         """A branch for a node, and what is to be fed to it: the first child goes on with its parent's, the others find
         its tokens in the cache.
@@ -264,7 +264,7 @@ class Mapping:
             return Sequence(), (*self._prompt.tokens, *path)
         return found, path[-1:]
 
-    def _stop(self, node: Node, limit: int) -> StopReason | None:
+    def _stop(self, node: TextNode, limit: int) -> StopReason | None:
         if node.token == DEAD_END:
             return "dead_end"
         if self._backend.tokenizer.is_eog(node.token):
@@ -317,16 +317,16 @@ class Mapping:
 
     # --- what there is ---
 
-    def _all(self) -> Iterator[Node]:
+    def _all(self) -> Iterator[TextNode]:
         for root in self._roots:
             yield from root.all()
 
-    def _ends(self) -> list[Node]:
+    def _ends(self) -> list[TextNode]:
         """The nodes at which the map ends: texts that ended, and those that are not followed under this budget."""
-        ends: list[Node] = []
+        ends: list[TextNode] = []
         level = list(self._roots)
         while level:
-            children: list[Node] = []
+            children: list[TextNode] = []
             for node in level:
                 if node.children is None:
                     ends.append(node)
@@ -339,7 +339,7 @@ class Mapping:
             ends += [node for node in open_ones if id(node) not in followed]
         return ends
 
-    def _progress(self, level: list[Node]) -> MapProgress:
+    def _progress(self, level: list[TextNode]) -> MapProgress:
         ends = [node for node in self._ends() if node.stop is not None]
         depth = max((node.depth for node in level), default=self._max_tokens)
         share = sum(node.width for node in ends) / self._whole
@@ -366,7 +366,7 @@ class Mapping:
             receipt=self._receipt(),
         )
 
-    def _pieces(self, ends: list[Node]) -> list[MapPiece]:
+    def _pieces(self, ends: list[TextNode]) -> list[MapPiece]:
         found = sorted(((*item, node) for node in ends for item in node.spans), key=_by_place)
         last = len(found) - 1
         made: list[MapPiece] = []
@@ -375,7 +375,7 @@ class Mapping:
             _join(made, self._piece(span, high, node, certain=certain))
         return made
 
-    def _piece(self, span: Span, high: float, node: Node, *, certain: bool) -> MapPiece:
+    def _piece(self, span: Span, high: float, node: TextNode, *, certain: bool) -> MapPiece:
         tokens = tuple(token for token in node.path() if token != DEAD_END)
         low, last = (self.axis.value(place) for place in span)
         return MapPiece(
@@ -394,7 +394,7 @@ class Mapping:
         return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
 
 
-def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
+def _close(nodes: Iterable[TextNode], but: Container[Sequence | None] = ()) -> None:
     """Let go of the places of nodes in the cache; those of `but` have a new owner."""
     for node in nodes:
         if node.sequence is not None and node.sequence not in but:
@@ -406,7 +406,7 @@ def _nobody_waits(_: Step) -> None:
     """The steps are wanted all at once."""
 
 
-def _by_place(item: tuple[Span, bool, Node]) -> Span:
+def _by_place(item: tuple[Span, bool, TextNode]) -> Span:
     return item[0]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from tsumami.boundaries import DEAD_END, MAPPED, Axis, MirostatTrial, Outcome, Past, Piece, Span, Trial, find
 from tsumami.errors import SettingsError
-from tsumami.explore.maps.tree import Node, Values
+from tsumami.explore.maps.tree import TextNode, Values
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Prompt, make_chain, permitted
@@ -39,7 +39,7 @@ class Choosing:
         self._settings = settings
         self._mirostat = axis.knob.name in MAPPED
 
-    def children(self, node: Node, row: Float32Array) -> list[Node]:
+    def children(self, node: TextNode, row: Float32Array) -> list[TextNode]:
         """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
         led = self._begun[node.depth] if node.depth < len(self._begun) else None
@@ -61,18 +61,20 @@ class Choosing:
             for outcome, spans in by_outcome.items()
         ]
 
-    def child(self, parent: Node | None, token: int, drawn: int, spans: Values, past: Past | None = None) -> Node:
+    def child(
+        self, parent: TextNode | None, token: int, drawn: int, spans: Values, past: Past | None = None
+    ) -> TextNode:
         """A node below `parent`; without one, a root."""
         width = sum(self._axis.width(span) for span, _ in spans)
-        return Node(parent, token, spans, width, drawn, parent.depth + 1 if parent else 0, past=past)
+        return TextNode(parent, token, spans, width, drawn, parent.depth + 1 if parent else 0, past=past)
 
-    def hand_on(self, child: Node) -> None:
+    def hand_on(self, child: TextNode) -> None:
         """Give a child its parent's chain, one token further."""
         if child.parent is not None and child.parent.chain is not None:
             child.chain = child.parent.chain.clone()
             self._accept(child.chain, (child.token,), child.drawn - child.parent.drawn)
 
-    def _trial(self, node: Node, chain: Chain, row: Float32Array, led: int | None) -> Trial | MirostatTrial:
+    def _trial(self, node: TextNode, chain: Chain, row: Float32Array, led: int | None) -> Trial | MirostatTrial:
         """Of a token that is given (`led`), mirostat's trial still tells what it would have chosen: mu follows that."""
         if self._mirostat:
             return MirostatTrial(chain, self._axis, row, node.past, node.drawn)
@@ -86,7 +88,7 @@ class Choosing:
     def _past(trial: Trial | MirostatTrial, outcome: Outcome, spans: Values) -> Past | None:
         return trial.after(outcome, [span for span, _ in spans]) if isinstance(trial, MirostatTrial) else None
 
-    def _chain(self, node: Node) -> Chain:
+    def _chain(self, node: TextNode) -> Chain:
         """The chain in the state before a node's next token."""
         value = self._axis.value(node.spans[0][0].first)
         settings = self._settings.replace(**{self._axis.knob.name: value})
