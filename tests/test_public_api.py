@@ -50,6 +50,7 @@ MEMBERS = {
         "gridding",
         "intervals",
         "knob_map",
+        "mapping",
         "model_card",
         "n_ctx",
         "name",

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
+from tsumami.cli.following import follow
 from tsumami.cli.knobs import KnobOptions, show
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
-from tsumami.cli.output import console, note
-from tsumami.cli.run import ctrl_c
+from tsumami.cli.output import Show, bar, console, note
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
@@ -26,7 +25,8 @@ from tsumami.errors import SettingsError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tsumami.explore.grids import Count, Grid, Gridding, Progress, Spread
+    from tsumami.explore.design import Design
+    from tsumami.explore.grids import Count, Grid, Gridding, GridProgress
     from tsumami.sweep import Sweep
 
 _COLUMNS: Final = 4  # of measures: a terminal has no room for more
@@ -77,34 +77,50 @@ def grid(
     ] = None,
 ) -> None:
     """Read, load, generate together, report."""
+    from tsumami.explore.design import Design
+    from tsumami.explore.grids import Gridding, plan_grid
+
     if workers is not None and ray is None:
         raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are")
     settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), _seeds(seeds)
     texts = prompt.read()
     files.check()
-    wishes: dict[str, Any] = {"base": settings, "vary": varied or None, "seeds": chosen}
-    with _progress() as watch, contextlib.ExitStack() as stack:
+    design = Design(settings, varied or None, seeds=chosen)
+    with contextlib.ExitStack() as stack:
         cells: Gridding | Sweep
         if ray is None:
             loaded = stack.enter_context(model.load())
             prompts = [prompt.made(loaded, text) for text in texts]
-            cells = loaded.gridding(prompts, max_tokens=settings.max_tokens, watch=watch, **wishes)
+            watch = _watch(stack.enter_context(bar()))
+            cells = Gridding(loaded, plan_grid(prompts, design), watch=watch)
         else:
             asked = [prompt.messages(text) for text in texts]
-            where: dict[str, Any] = {"address": ray, "workers": workers, "template": prompt.template}
-            cells = _sweep(asked, model, watch=watch, **where, **wishes)
+            watch = _watch(stack.enter_context(bar()))
+            cells = _sweep(asked, design, model, prompt.template, (ray, workers), watch)
         stack.push(cells)
-        found, interrupted = _follow(cells)
+        interrupted = follow(cells)
+        found = cells.grid
     report(found, files)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
-def _sweep(asked: list[list[dict[str, str]]], model: ModelOptions, **wishes: Any) -> Sweep:
-    """The same over Ray: the workers load the model."""
+def _sweep(
+    asked: list[list[dict[str, str]]],
+    design: Design,
+    model: ModelOptions,
+    template: str,
+    where: tuple[str, int | None],
+    watch: Callable[[GridProgress], None],
+) -> Sweep:
+    """The same over Ray, at an address with so many workers, which load the model."""
     from tsumami.sweep import Sweep
 
-    return Sweep(asked, model=model.name, options=model.engine, **wishes)
+    address, workers = where
+    return Sweep(
+        asked, design, model=model.name, options=model.engine, template=template, address=address, workers=workers,
+        watch=watch,
+    )  # fmt: skip
 
 
 def _seeds(text: str | None) -> int | list[int] | None:
@@ -126,39 +142,21 @@ def _seeds(text: str | None) -> int | list[int] | None:
 # --- while it is made ---
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Progress], None] | None]:
-    """What to call with the progress, where there is a terminal to show it on."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+def _watch(show: Show) -> Callable[[GridProgress], None]:
+    """What shows the progress."""
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None)
+    def watch(at: GridProgress) -> None:
+        show(_line(at), at.done, at.cells)
 
-        def watch(at: Progress) -> None:
-            bars.update(task, total=at.cells, completed=at.done, description=_line(at))
-
-        yield watch
+    return watch
 
 
-def _line(at: Progress) -> str:
+def _line(at: GridProgress) -> str:
     return say(
         f"{at.done} / {at.cells} セル、{at.texts} 文章、{at.nodes} トークン、追跡中 {at.followed}、待ち {at.waiting}",
         f"{at.done} of {at.cells} cells, {at.texts} texts, {at.nodes} tokens, following {at.followed}, waiting"
         f" {at.waiting}",
     )
-
-
-def _follow(cells: Gridding | Sweep) -> tuple[Grid, bool]:
-    """The grid, and whether Ctrl-C ended it."""
-    with ctrl_c(cells.cancel) as pressed:
-        for _ in cells:
-            pass
-        return cells.grid, pressed.is_set()
 
 
 # --- what it says ---
@@ -203,16 +201,15 @@ def _settings_table(found: Grid) -> Table:
     for head in [*heads, *map(_measure_name, shown), say("文章の数", "texts") if several else "#"]:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column(say("最初のシードの文章", "the first seed's text") if several else say("文章", "text"))
-    numbers: dict[str, int] = {}
+    numbers = found.text_numbers
     for rows in zip(*(spread(found, measure) for measure in shown), strict=True):
         settings = found.plan.settings[rows[0].settings]
         cell = found.cells[found.plan.number(Point(rows[0].prompt, rows[0].settings, found.plan.seeds[0]))]
-        number = numbers.setdefault(cell.text, len(numbers) + 1)
         table.add_row(
             *[str(rows[0].prompt + 1)] * prompts,
             *(show(name, getattr(settings, name)) for name in found.knobs),
-            *map(_spread_text, rows),
-            str(rows[0].texts if several else number),
+            *(one.text for one in rows),
+            str(rows[0].texts if several else numbers[cell.text]),
             Text(" ".join(cell.text.split()), overflow="ellipsis", no_wrap=True),
         )
     return table
@@ -223,7 +220,7 @@ def _held_table(found: Grid) -> Table:
     from rich.table import Table
 
     from tsumami.explain.measures import USUAL
-    from tsumami.explore.grids import between_values
+    from tsumami.explore.grids import held
 
     shown = USUAL[:_COLUMNS]
     title = say(
@@ -233,13 +230,10 @@ def _held_table(found: Grid) -> Table:
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="dim")
     for head in ("", *map(_measure_name, shown)):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
-    for name, values in found.plan.axes.items():
-        numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-        if len(numbers) < 2 or len(numbers) < len(values):
-            continue
-        counts = [between_values(found, measure, name) for measure in shown]
-        texts = [_count_text(one) for one in counts]
-        table.add_row(f"{name} {show(name, min(numbers))} → {show(name, max(numbers))}", *texts)
+    for row in zip(*(held(found, measure) for measure in shown), strict=True):
+        one = row[0]
+        name = f"{one.knob} {show(one.knob, one.low)} → {show(one.knob, one.high)}"
+        table.add_row(name, *(_count_text(each.count) for each in row))
     return table
 
 
@@ -252,14 +246,6 @@ def _measure_name(measure: str) -> str:
     from tsumami.explain.measures import MEASURES
 
     return say(MEASURES[measure].ja, MEASURES[measure].en)
-
-
-def _spread_text(one: Spread) -> str:
-    """The mean, and the ends where they differ."""
-    from tsumami.explain.measures import MEASURES
-
-    text = MEASURES[one.measure].text
-    return text(one.mean) if one.low == one.high else f"{text(one.mean)} ({text(one.low)}–{text(one.high)})"
 
 
 def _facts(found: Grid) -> str:

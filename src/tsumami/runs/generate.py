@@ -10,7 +10,6 @@ The three ways to get a token differ only in `Plain` and `_Contrastive`; the loo
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -19,13 +18,14 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from tsumami.engine import Feed, Program, Rows, Sequence, Ticket
+from tsumami.engine import Feed, Program, Rows, Sequence
 from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decision
 from tsumami.runs.ending import Ending
+from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Timings
@@ -105,7 +105,7 @@ class _Contrastive:
         row = self._state.row
         candidates = self._chain.process(row, watch)
         if self._begun:
-            candidates = _one_candidate(_permitted(self._chain, self._begun.popleft()))
+            candidates = _one_candidate(permitted(self._chain, self._begun.popleft()))
         made = yield from contrastive.choose(
             self._state, candidates, self._settings.top_k, self._settings.penalty_alpha
         )
@@ -140,13 +140,17 @@ def search(chain: Chain, before: tuple[int, ...], row: Float32Array, watch: Watc
 
 def _led(chain: Chain, choice: Choice, token: int) -> Choice:
     """The same roll, but another token; index -1 if a stage has cut it."""
-    found = np.flatnonzero(choice.candidates.data["id"] == _permitted(chain, token))
+    found = np.flatnonzero(choice.candidates.data["id"] == permitted(chain, token))
     pick = Pick(token, int(found[0]) if len(found) else -1, choice.pick.u)
     return replace(choice, pick=pick)
 
 
-def _permitted(chain: Chain, token: int) -> int:
-    """The token; a grammar that does not allow it could not go on (llama.cpp would end the process)."""
+def permitted(chain: Chain, token: int) -> int:
+    """The token, which the reply was made to go on with.
+
+    Raises:
+        DeadEndError: the grammar does not allow it, and could not go on (llama.cpp would end the process).
+    """
     for stage in chain.stages:
         if isinstance(stage, GrammarStage):
             alone = _one_candidate(token)
@@ -296,36 +300,34 @@ class Stream:
     """
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool = False) -> None:
-        self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
-        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._queue.put)
-        self._ticket: Ticket[Run] = backend.engine.submit(generation.program())
-        self._ticket.future.add_done_callback(lambda _: self._queue.put(None))
+        self._making = _RunMaking(backend, prompt, settings, ledgers=ledgers)
 
     def __iter__(self) -> Iterator[Step]:
-        try:
-            while (step := self._queue.get()) is not None:
-                yield step
-        except BaseException:  # broken off, by whoever iterates or by Ctrl-C
-            self.cancel()
-            raise
-        self._queue.put(None)  # whoever iterates again finds the end, too
-        self._ticket.result()
+        return iter(self._making)
 
     def cancel(self) -> None:
         """Stop as soon as the present batch is done."""
-        self._ticket.cancel()
+        self._making.cancel()
 
     @property
     def run(self) -> Run:
         """The finished run; waits for it. Ctrl-C while waiting cancels it."""
-        try:
-            return self._ticket.result()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
+        return self._making.result
 
     def __enter__(self) -> Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cancel()
+
+
+class _RunMaking(EngineMaking[Step, Run]):
+    """One run, whose steps are the news."""
+
+    def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool) -> None:
+        super().__init__()
+        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._tell)
+        self._ticket = self._submit(backend.engine, generation.program())
+
+    def _finish(self) -> Run:
+        return self._ticket.result()

@@ -13,9 +13,10 @@ from typing import Any
 
 from tsumami.engine import EngineOptions
 from tsumami.explore.grids import Cell, Gridding, GridPlan, grid_receipt
-from tsumami.model import Model, PromptLike, load
+from tsumami.model import Model, load
 from tsumami.prompts import Message
 from tsumami.runs import Prompt, Receipt
+from tsumami.runs.prompting import PromptLike
 
 __all__ = ["Asked", "GridPart", "PartWorker"]
 

@@ -15,6 +15,7 @@ from tsumami.errors import SettingsError
 from tsumami.explain import plain
 from tsumami.explain.tokens import account, look
 from tsumami.explain.tokens import next_token as what_comes
+from tsumami.explore.design import Design
 from tsumami.explore.lanes import Comparing, LanePlan, comparison_values, plan
 from tsumami.model import Model
 from tsumami.runs import Run
@@ -61,7 +62,7 @@ def plans(
 ) -> tuple[LanePlan, ...]:
     """The lanes of a comparison: each the settings with its own knobs put over them."""
     base = Settings.from_mapping(settings or {})
-    return plan([model.as_prompt(prompt)], base, settings=lanes)
+    return plan([model.as_prompt(prompt)], Design(base, settings=lanes))
 
 
 def comparison(comparing: Comparing) -> dict[str, Any]:

@@ -97,15 +97,13 @@ def heat_pictures(grid: Grid, language: Language, measures: Sequence[str] = USUA
 
 
 def _texts(grid: Grid, language: Language) -> Any:
-    numbers: dict[tuple[int, str], int] = {}
-    for cell in grid.cells:
-        numbers.setdefault((cell.point.prompt, cell.text), len(numbers) + 1)
+    numbers = grid.text_numbers
     apart = len(_row_labels(grid)) > 1 and len(grid.plan.seeds) > 1
     rows = [
         {
             **_place(grid, cell.point.settings, None if apart else cell.point.seed),
             "part": _part(grid, cell, language, apart=apart),
-            "value": numbers[cell.point.prompt, cell.text],
+            "value": numbers[cell.text],
             "seed": cell.point.seed,
             "text": cell.text[:_LONG],
         }

@@ -16,21 +16,22 @@ text is its tokens, and for mirostat the sums that its values can reach.
 from __future__ import annotations
 
 import math
-import queue
+import threading
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from tsumami.boundaries import DEAD_END, Axis, Span
-from tsumami.engine import Feed, Program, Rows, Sequence, Ticket
-from tsumami.errors import CancelledError, SettingsError
+from tsumami.engine import Feed, Program, Rows, Sequence
+from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap
 from tsumami.explore.maps.next_tokens import Choosing
 from tsumami.explore.maps.piece import MapPiece
-from tsumami.explore.maps.tree import Node, by_width, clipped, covers
-from tsumami.runs.backend import Backend
+from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
+from tsumami.runs.backend import Backend, Runner
 from tsumami.runs.generate import Generation
+from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.text import TextStream
@@ -38,13 +39,15 @@ from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
-__all__ = ["Mapping", "Progress"]
+__all__ = ["MapMaking", "MapProgress", "Mapping"]
+
+News = TypeVar("News")
 
 MOST_LEAVES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MapProgress:
     """How far a map is: tokens deep, texts ended, texts being followed, the finished share of the range in 0..1, tokens
     decoded.
     """
@@ -54,6 +57,28 @@ class Progress:
     followed: int
     coverage: float
     nodes: int
+
+
+class MapMaking(EngineMaking[News, KnobMap]):
+    """A map that is being made, or gone on with. Its news are what `watch` gives after a token, where it gives any."""
+
+    def __init__(self, mapping: Mapping, watch: Callable[[MapProgress], News | None] | None) -> None:
+        super().__init__()
+        self._mapping, self._watch = mapping, watch
+
+    def begin(self, engine: Runner, program: Program[None]) -> None:
+        """Hand in the program that makes it."""
+        self._submit(engine, program)
+
+    def note(self, progress: MapProgress) -> None:
+        """Tell what there is to tell of a token; called in the engine's thread."""
+        news = self._watch(progress) if self._watch is not None else None
+        if news is not None:
+            self._tell(news)
+
+    def _finish(self) -> KnobMap:
+        self._join()
+        return self._mapping.result
 
 
 class Mapping:
@@ -78,8 +103,10 @@ class Mapping:
         self._whole = sum(root.width for root in self._roots)
         self._leaves = self._max_tokens = self._nodes = 0
         self._seconds = 0.0
-        self._open: list[Node] = []
+        self._open: list[TextNode] = []
         self._ran: dict[int, tuple[int, ...]] = {}
+        self._starting = threading.Lock()
+        self._last: MapMaking[Any] | None = None
 
     def over(self, low: float, high: float) -> Mapping:
         """The map of another range, wider or a part: what is known here is not decoded again.
@@ -101,7 +128,7 @@ class Mapping:
         max_tokens: int = 64,
         leaves: int = 64,
         seconds: float | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Callable[[MapProgress], object] | None = None,
     ) -> KnobMap:
         """Follow the texts to `max_tokens` tokens, at most `leaves` at once, for about so many seconds.
 
@@ -110,14 +137,9 @@ class Mapping:
 
         Raises:
             SettingsError: a budget of nothing.
+            EngineError: this map is being made already.
         """
-        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
-        try:
-            ticket.result()
-        except KeyboardInterrupt:
-            ticket.cancel()
-            ticket.result()
-        return self.result
+        return self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch).kept()
 
     def start(
         self,
@@ -125,37 +147,28 @@ class Mapping:
         max_tokens: int = 64,
         leaves: int = 64,
         seconds: float | None = None,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> Ticket[None]:
-        """As `map`, but returns at once; wait for the ticket, or cancel it, then read `result`."""
+        watch: Callable[[MapProgress], News | None] | None = None,
+    ) -> MapMaking[News]:
+        """As `map`, but returns at once: iterate for what `watch` gives, then read `result`; or cancel it."""
         for name, value in (("max_tokens", max_tokens), ("leaves", leaves)):
             if not 1 <= value <= MOST_LEAVES:
                 raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}")
         if seconds is not None and not seconds > 0:
             raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
         room = self._backend.n_ctx - len(self._prompt.tokens)
-        self._leaves, self._max_tokens = leaves, max_tokens
-        return self._backend.engine.submit(self._program(min(max_tokens, room), seconds, watch))
+        made: MapMaking[News] = MapMaking(self, watch)
+        with self._starting:
+            self._check_idle()
+            self._leaves, self._max_tokens, self._last = leaves, max_tokens, made
+            made.begin(self._backend.engine, self._program(min(max_tokens, room), seconds, made.note))
+        return made
 
-    def stream(
-        self, *, max_tokens: int = 64, leaves: int = 64, seconds: float | None = None
-    ) -> Iterator[tuple[Progress, KnobMap]]:
-        """As `map`, giving the growing map after each token; leaving the iteration cancels it."""
-        grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None] = queue.SimpleQueue()
+    def _check_idle(self) -> None:
+        """One program at a time changes the tree: wait for the last one if it was cancelled, else refuse."""
+        if self._last is not None and not self._last.wait(None if self._last.cancelled else 0):
+            raise EngineError("this map is being made already; wait for it, or cancel it")
 
-        def watch(progress: Progress) -> None:
-            grown.put((progress, self.result))
-
-        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
-        ticket.future.add_done_callback(_Sentinel(grown))
-        try:
-            while (item := grown.get()) is not None:
-                yield item
-        finally:
-            ticket.cancel()
-        ticket.result()
-
-    def _program(self, limit: int, seconds: float | None, watch: Callable[[Progress], None] | None) -> Program[None]:
+    def _program(self, limit: int, seconds: float | None, tell: Callable[[MapProgress], None]) -> Program[None]:
         begin, before = time.perf_counter(), self._seconds
         level = list(self._roots)
         self._reopen(limit)
@@ -164,8 +177,7 @@ class Mapping:
                 yield from self._expand(level, limit)
                 level = self._next_level(level)
                 self._seconds = before + time.perf_counter() - begin
-                if watch is not None:
-                    watch(self._progress(level))
+                tell(self._progress(level))
                 if seconds is not None and self._seconds - before >= seconds:
                     return
             if not self._backend.engine_card.exact:
@@ -185,7 +197,7 @@ class Mapping:
     def _limit_reason(self) -> StopReason:
         return "length" if self._max_tokens <= self._backend.n_ctx - len(self._prompt.tokens) else "context"
 
-    def _next_level(self, level: list[Node]) -> list[Node]:
+    def _next_level(self, level: list[TextNode]) -> list[TextNode]:
         """The texts to follow from here; they alone keep a chain."""
         children = [child for node in level for child in node.children or ()]
         followed = self._widest([child for child in children if child.stop is None])
@@ -196,7 +208,7 @@ class Mapping:
             node.chain = None
         return followed
 
-    def _widest(self, nodes: list[Node]) -> list[Node]:
+    def _widest(self, nodes: list[TextNode]) -> list[TextNode]:
         """The texts to follow: the widest, in their order."""
         if len(nodes) <= self._leaves:
             return nodes
@@ -204,9 +216,9 @@ class Mapping:
         kept = {id(node) for node in chosen}
         return [node for node in nodes if id(node) in kept]
 
-    def _expand(self, level: list[Node], limit: int) -> Generator[list[Feed], list[Rows], None]:
+    def _expand(self, level: list[TextNode], limit: int) -> Generator[list[Feed], list[Rows], None]:
         """Decode the nodes that were not yet, each beginning once, and find their children."""
-        groups: dict[tuple[int, ...], list[Node]] = {}
+        groups: dict[tuple[int, ...], list[TextNode]] = {}
         for node in level:
             if node.children is None and not self._take_over(node, limit):
                 groups.setdefault(node.path(), []).append(node)
@@ -226,7 +238,7 @@ class Mapping:
             for node in nodes:
                 self._settle(node, self._choosing.children(node, got.last), limit)
 
-    def _take_over(self, node: Node, limit: int) -> bool:
+    def _take_over(self, node: TextNode, limit: int) -> bool:
         """Take the children from the map of another range, if it knows them for all values of the node."""
         source = node.source
         if source is None or source.children is None or not covers(source.spans, node.spans):
@@ -236,14 +248,14 @@ class Mapping:
         self._settle(node, children, limit)
         return True
 
-    def _settle(self, node: Node, children: list[Node], limit: int) -> None:
+    def _settle(self, node: TextNode, children: list[TextNode], limit: int) -> None:
         for child in children:
-            child.source = node.source.child_like(child.token, child.drawn) if node.source is not None else None
+            child.source = node.source.child_like(child) if node.source is not None else None
             child.stop = self._stop(child, limit)
         node.children, node.source = children, None
 
     def _sequence(
-        self, node: Node, path: tuple[int, ...], taken: Container[Sequence]
+        self, node: TextNode, path: tuple[int, ...], taken: Container[Sequence]
     ) -> tuple[Sequence, tuple[int, ...]]:
         """A branch for a node, and what is to be fed to it: the first child goes on with its parent's, the others find
         its tokens in the cache.
@@ -253,7 +265,7 @@ class Mapping:
             return Sequence(), (*self._prompt.tokens, *path)
         return found, path[-1:]
 
-    def _stop(self, node: Node, limit: int) -> StopReason | None:
+    def _stop(self, node: TextNode, limit: int) -> StopReason | None:
         if node.token == DEAD_END:
             return "dead_end"
         if self._backend.tokenizer.is_eog(node.token):
@@ -306,16 +318,16 @@ class Mapping:
 
     # --- what there is ---
 
-    def _all(self) -> Iterator[Node]:
+    def _all(self) -> Iterator[TextNode]:
         for root in self._roots:
             yield from root.all()
 
-    def _ends(self) -> list[Node]:
+    def _ends(self) -> list[TextNode]:
         """The nodes at which the map ends: texts that ended, and those that are not followed under this budget."""
-        ends: list[Node] = []
+        ends: list[TextNode] = []
         level = list(self._roots)
         while level:
-            children: list[Node] = []
+            children: list[TextNode] = []
             for node in level:
                 if node.children is None:
                     ends.append(node)
@@ -328,11 +340,11 @@ class Mapping:
             ends += [node for node in open_ones if id(node) not in followed]
         return ends
 
-    def _progress(self, level: list[Node]) -> Progress:
+    def _progress(self, level: list[TextNode]) -> MapProgress:
         ends = [node for node in self._ends() if node.stop is not None]
         depth = max((node.depth for node in level), default=self._max_tokens)
         share = sum(node.width for node in ends) / self._whole
-        return Progress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
+        return MapProgress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
 
     @property
     def result(self) -> KnobMap:
@@ -355,7 +367,7 @@ class Mapping:
             receipt=self._receipt(),
         )
 
-    def _pieces(self, ends: list[Node]) -> list[MapPiece]:
+    def _pieces(self, ends: list[TextNode]) -> list[MapPiece]:
         found = sorted(((*item, node) for node in ends for item in node.spans), key=_by_place)
         last = len(found) - 1
         made: list[MapPiece] = []
@@ -364,7 +376,7 @@ class Mapping:
             _join(made, self._piece(span, high, node, certain=certain))
         return made
 
-    def _piece(self, span: Span, high: float, node: Node, *, certain: bool) -> MapPiece:
+    def _piece(self, span: Span, high: float, node: TextNode, *, certain: bool) -> MapPiece:
         tokens = tuple(token for token in node.path() if token != DEAD_END)
         low, last = (self.axis.value(place) for place in span)
         return MapPiece(
@@ -383,7 +395,7 @@ class Mapping:
         return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
 
 
-def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
+def _close(nodes: Iterable[TextNode], but: Container[Sequence | None] = ()) -> None:
     """Let go of the places of nodes in the cache; those of `but` have a new owner."""
     for node in nodes:
         if node.sequence is not None and node.sequence not in but:
@@ -391,21 +403,11 @@ def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
         node.sequence = None
 
 
-class _Sentinel:
-    """Ends a queue when the work is done."""
-
-    def __init__(self, grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None]) -> None:
-        self._grown = grown
-
-    def __call__(self, _: object) -> None:
-        self._grown.put(None)
-
-
 def _nobody_waits(_: Step) -> None:
     """The steps are wanted all at once."""
 
 
-def _by_place(item: tuple[Span, bool, Node]) -> Span:
+def _by_place(item: tuple[Span, bool, TextNode]) -> Span:
     return item[0]
 
 

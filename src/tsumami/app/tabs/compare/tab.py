@@ -5,7 +5,6 @@ Guarantee: the lanes are `Comparing`'s (each is its lone run); what is said abou
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -27,6 +26,7 @@ from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
+from tsumami.runs.making import Pace
 from tsumami.settings import Settings
 
 _LEAST_SECONDS: Final = 0.15
@@ -130,11 +130,10 @@ class CompareTab:
             yield gr.skip(), gr.skip()
 
     def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
-        texts, last = [""] * len(names), 0.0
+        texts, pace = [""] * len(names), Pace(_LEAST_SECONDS)
         for lane, step in comparing:
             texts[lane] += step.text
-            if time.monotonic() - last >= _LEAST_SECONDS:
-                last = time.monotonic()
+            if pace.due():
                 shown = [charts.LaneColumn(name, text=text) for name, text in zip(names, texts, strict=True)]
                 yield charts.side_by_side(shown, None, self.texts.language), gr.skip()
 

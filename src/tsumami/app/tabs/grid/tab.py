@@ -20,7 +20,7 @@ from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
-from tsumami.app.tabs.grid.work import GridWork, Sight
+from tsumami.app.tabs.grid.work import GridSight, GridWork
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
@@ -179,7 +179,7 @@ class GridTab:
             self._tell(error)
             yield gr.skip()
 
-    def _drawn(self, work: GridWork, sight: Sight | None = None, *, pair: tuple[int, str] | None = None) -> str:
+    def _drawn(self, work: GridWork, sight: GridSight | None = None, *, pair: tuple[int, str] | None = None) -> str:
         """A grid as the component's value; `pair`: number of a cell, and HTML of it beside the chosen one."""
         texts, found = self.texts, work.found
         if found is not None:

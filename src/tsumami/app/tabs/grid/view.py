@@ -24,11 +24,13 @@ from tsumami.explore.grids import (
     Count,
     Grid,
     GridPlan,
-    Progress,
+    GridProgress,
     Spread,
-    between_values,
+    held,
     larger,
+    range_text,
     spread,
+    text_numbers,
 )
 from tsumami.knobs import KNOBS
 from tsumami.knobs.typed import as_item
@@ -88,9 +90,7 @@ def grid_data(
         found: the grid, once it has ended; only then means, spreads and counts are given.
         beside: number of the cell that the others are compared with.
     """
-    numbers: dict[str, int] = {}
-    for cell in cells:
-        numbers.setdefault(cell.text, len(numbers))
+    numbers = text_numbers(cells)
     base = {name: value for name, value in plan.settings[0].changed().items() if name not in (*plan.axes, "seed")}
     return {
         "knobs": list(plan.axes),
@@ -121,7 +121,7 @@ def facts(texts: Texts, found: Grid) -> str:
     )
 
 
-def progress(texts: Texts, at: Progress | None) -> str:
+def progress(texts: Texts, at: GridProgress | None) -> str:
     """How far a grid is, in one line."""
     if at is None:
         return texts("grid.begun")
@@ -168,8 +168,8 @@ def save_pictures(texts: Texts, found: Grid, path: Path, kind: str) -> None:
 
 
 def _cell(texts: Texts, cell: Cell, numbers: dict[str, int]) -> list[Any]:
-    """Which text, whether it is finished, and how it ended."""
-    return [numbers[cell.text], cell.finished, texts.pick(*STOP_REASONS[cell.stop_reason])]
+    """Which text (its place among them), whether it is finished, and how it ended."""
+    return [numbers[cell.text] - 1, cell.finished, texts.pick(*STOP_REASONS[cell.stop_reason])]
 
 
 def _colours(texts: Sequence[str], different: Sequence[str]) -> list[str | None]:
@@ -197,7 +197,9 @@ def _on_scale(numbers: Sequence[float | None], measure: str) -> Values:
     known = [number for number in numbers if number is not None]
     low, width = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
     return [
-        None if number is None else (round((number - low) / width, 4) if width else 0.0, _written(number, measure))
+        None
+        if number is None
+        else (round((number - low) / width, 4) if width else 0.0, ALL_MEASURES[measure].text(number))
         for number in numbers
     ]
 
@@ -237,7 +239,7 @@ def _spreads(spreads: Sequence[Spread]) -> list[list[Any]]:
     """For each settings: its mean as a square, its mean, ends, quartiles as texts, and how many texts it has."""
     squares = _on_scale([one.mean for one in spreads], spreads[0].measure)
     return [
-        [square, *(_span(one.measure, *ends) for ends in _ends(one)), one.texts]
+        [square, *(range_text(*ends, one.measure) for ends in _ends(one)), one.texts]
         for one, square in zip(spreads, squares, strict=True)
     ]
 
@@ -246,23 +248,14 @@ def _ends(one: Spread) -> tuple[tuple[float | None, float | None], tuple[float |
     return (one.low, one.high), (one.quarter, one.three_quarters)
 
 
-def _span(measure: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return "–"
-    return _written(low, measure) if low == high else f"{_written(low, measure)}–{_written(high, measure)}"
-
-
 def _held(texts: Texts, found: Grid, measure: str) -> list[str]:
     """`temperature 0 → 2: larger on 18 of 20`, for each knob of numbers."""
-    made = []
-    for name, values in found.plan.axes.items():
-        if len(values) < 2 or not all(type(value) in (int, float) for value in values):
-            continue
-        count = between_values(found, measure, name)
-        if count.of > 1:
-            ends = f"{name} {as_item(KNOBS[name], min(values))} → {as_item(KNOBS[name], max(values))}"
-            made.append(f"{ends}: {larger_on(texts, count)}" + _means(texts, found, measure, name))
-    return made
+    return [
+        f"{one.knob} {as_item(KNOBS[one.knob], one.low)} → {as_item(KNOBS[one.knob], one.high)}:"
+        f" {larger_on(texts, one.count)}" + _means(texts, found, measure, one.knob)
+        for one in held(found, measure)
+        if one.count.of > 1
+    ]
 
 
 def _means(texts: Texts, found: Grid, measure: str, name: str) -> str:
@@ -273,13 +266,7 @@ def _means(texts: Texts, found: Grid, measure: str, name: str) -> str:
     low, high = order[0], order[-1]
     if low.mean is None or high.mean is None:
         return ""
-    return texts("grid.means", low=_mean(low), high=_mean(high))
-
-
-def _mean(one: Spread) -> str:
-    """`2.3 (1.9–2.8)`; the mean alone where all seeds have it."""
-    mean = _span(one.measure, one.mean, one.mean)
-    return mean if one.low == one.high else f"{mean} ({_span(one.measure, one.low, one.high)})"
+    return texts("grid.means", low=low.text, high=high.text)
 
 
 # --- words ---
@@ -288,6 +275,3 @@ def _mean(one: Spread) -> str:
 def _name(texts: Texts, measure: str) -> str:
     return texts.pick(ALL_MEASURES[measure].ja, ALL_MEASURES[measure].en)
 
-
-def _written(number: float, measure: str) -> str:
-    return ALL_MEASURES[measure].text(number)

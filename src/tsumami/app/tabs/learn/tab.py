@@ -7,7 +7,6 @@ opened, and what is opened again is computed with the model that is loaded then.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from tsumami.course import Words
 from tsumami.errors import TsumamiError
 from tsumami.model import Model
 from tsumami.runs import Run
+from tsumami.runs.making import Pace
 
 _STEPS: Final = 20
 _REPEATS: Final = 2
@@ -242,15 +242,14 @@ class LearnTab:
 
     def _reply(self, request: gr.Request, model: Model, prompt: str, settings: Any) -> Iterator[str | Run]:
         """How far a reply is, and then the run; nothing more once nobody wants to see it."""
-        session, shown = _session(request), 0.0
+        session, pace = _session(request), Pace(_LEAST_SECONDS)
         with model.stream(prompt, settings) as stream:
             self._replies.begin(session, stream)
             try:
                 text = ""
                 for done, step in enumerate(stream, 1):
                     text += step.text
-                    if time.monotonic() - shown >= _LEAST_SECONDS:
-                        shown = time.monotonic()
+                    if pace.due():
                         yield view.progress(done, settings.max_tokens, text)
                 if not self._replies.dropped(stream):
                     yield stream.run

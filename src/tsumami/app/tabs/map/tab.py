@@ -18,7 +18,7 @@ import gradio as gr
 from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.knob_board import given
 from tsumami.app.tabs.chat.tab import ChatTab
-from tsumami.app.tabs.map.work import MapWork, Sight
+from tsumami.app.tabs.map.work import MapSight, MapWork
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.number_boxes import highest, whole
@@ -29,7 +29,7 @@ from tsumami.boundaries import Axis
 from tsumami.charts import handy, icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton, word
 from tsumami.errors import SettingsError, TsumamiError
 from tsumami.explore.intervals import mappable_knobs
-from tsumami.explore.maps import MOST_LEAVES, KnobMap, Mapping
+from tsumami.explore.maps import MOST_LEAVES, KnobMap
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
@@ -185,7 +185,7 @@ class MapTab:
             stop = self._works.asked(request)
             with self.shelf.lend(choice) as model:
                 begin = prompt_form.asked(model, prompt, as_chat=as_chat)
-                mapping = Mapping(model, begin, knob, *self._range(low, high), settings)
+                mapping = model.mapping(begin, knob, *self._range(low, high), settings)
                 if not stop.is_set():
                     yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
         except TsumamiError as error:
@@ -261,7 +261,7 @@ class MapTab:
         for sight in self._works.growing(request, work, work.grow(**budget)):
             yield self._drawn(work, sight)
 
-    def _drawn(self, work: MapWork, sight: Sight | None) -> str:
+    def _drawn(self, work: MapWork, sight: MapSight | None) -> str:
         """A map as the component's value."""
         found = work.found if sight is None else sight.found
         assert found is not None
@@ -273,7 +273,7 @@ class MapTab:
         )
         return json.dumps(data, ensure_ascii=False)
 
-    def _facts(self, found: KnobMap, sight: Sight | None) -> str:
+    def _facts(self, found: KnobMap, sight: MapSight | None) -> str:
         """How far the map is; while it grows, also where it is and how long it may take."""
         facts = icicle_facts(found, self.texts.language)
         if sight is None or sight.progress is None or sight.remaining is None:

@@ -6,7 +6,6 @@ session stay on the server (Kept); handlers unpack, call one function, and show 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -31,6 +30,7 @@ from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt
 from tsumami.explore.intervals import intervals
 from tsumami.model import Model
 from tsumami.runs import Run
+from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
@@ -274,11 +274,10 @@ class MicroscopeTab:
             with self.shelf.lend(choice) as model:
                 token = _token(self.texts, model, asked)
                 with branch(model, seen.run, seen.token, token, settings) as stream:
-                    text, last = "", time.monotonic()
+                    text, pace = "", Pace(_LEAST_SECONDS, at_once=False)
                     for step in stream:
                         text += step.text
-                        if time.monotonic() - last > _LEAST_SECONDS:
-                            last = time.monotonic()
+                        if pace.due():
                             yield [*self._skip()[:4], f'<p class="why growing">{escape(text)}</p>', *self._skip()[5:]]
                     tree = seen.tree.grown(seen.current, seen.token, stream.run)
             number = tree.branches[-1].number
