@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 import gradio as gr
@@ -42,7 +43,6 @@ from tsumami.errors import TsumamiError
 
 # The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
 _MODEL_KEY: Final = "tsumami-model"
-_STYLES: Final = ("page.css", "looking.css", "tabs/grid/grid.css", "tabs/learn/learn.css")
 
 
 def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Blocks:
@@ -141,9 +141,18 @@ def theme() -> gr.themes.Base:
 
 
 def style() -> str:
-    """The page's style sheet."""
-    ours = (resources.files("tsumami.app") / name for name in _STYLES)
-    return "\n".join((*(sheet.read_text("utf-8") for sheet in ours), charts.style()))
+    """The page's style sheet: its own, and those that lie beside their parts, tabs and views."""
+    sheets = sorted(_sheets(resources.files("tsumami.app")), key=lambda sheet: sheet.name != "page.css")
+    return "\n".join((*(sheet.read_text("utf-8") for sheet in sheets), charts.style()))
+
+
+def _sheets(folder: Traversable) -> Iterator[Traversable]:
+    """The style sheets in a folder and below, always in the same order."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _sheets(entry)
+        elif entry.name.endswith(".css"):
+            yield entry
 
 
 def script() -> str:

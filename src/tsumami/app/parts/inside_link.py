@@ -6,20 +6,10 @@ Guarantee: the link is plain Markdown, so it is harmless where nobody listens; t
 
 from __future__ import annotations
 
-from typing import Final
-
 import gradio as gr
 
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
-
-_LISTEN: Final = """
-document.addEventListener('click', event => {
-  const link = event.target.closest('#chat a[href*="#inside-"]');
-  if (!link || !element.isConnected) return;
-  event.preventDefault();
-  trigger('select', {to: +link.getAttribute('href').split('#inside-')[1]});
-}, true);
-"""
 
 
 def link(texts: Texts, exchange: int) -> str:
@@ -29,4 +19,4 @@ def link(texts: Texts, exchange: int) -> str:
 
 def listener() -> gr.HTML:
     """What hears the links; call in the chat's tab."""
-    return gr.HTML(elem_id="inside", js_on_load=_LISTEN, apply_default_css=False)
+    return gr.HTML(elem_id="inside", js_on_load=script(__name__, "inside_link.js"), apply_default_css=False)

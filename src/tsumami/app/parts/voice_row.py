@@ -15,12 +15,12 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
 
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.listening import Ears, everybodys_ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
@@ -133,12 +133,11 @@ class VoiceRow:
 
         # Words stand in the script, not in props: an update may replace all props of an HTML part.
         words = json.dumps({key: texts(f"voice.{key}") for key in _SCRIPT_WORDS}, ensure_ascii=False)
-        script = (resources.files("tsumami.app.parts") / "voice.js").read_text("utf-8")
         return gr.HTML(
             value="",
             html_template='<p class="voice-note" role="status" hidden></p>'
             '<button class="voice-play" type="button" hidden></button>',
-            js_on_load=f"const words = {words};\n{script}",
+            js_on_load=f"const words = {words};\n{script(__name__, 'voice.js')}",
             server_functions=[clip, hush],
             elem_id="voice-player",
             note="",

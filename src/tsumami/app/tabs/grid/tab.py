@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from importlib import resources
 from typing import Any, Final
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
+from tsumami.app.parts.scripts import script
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
@@ -77,10 +77,9 @@ class GridTab:
                 go = gr.Button(texts("grid.go"), variant="primary", size="sm", min_width=90, elem_id="grid-go")
                 stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="grid-stop")
                 outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
-            script = resources.files("tsumami.app.tabs.grid") / "grid.js"
             view = gr.HTML(
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
-                js_on_load=script.read_text("utf-8"), apply_default_css=False,
+                js_on_load=script(__name__, "grid.js"), apply_default_css=False,
             )  # fmt: skip
             file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -17,6 +17,7 @@ import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.knob_board import given
+from tsumami.app.parts.scripts import script
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.map.work import MapWork, Sight
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
@@ -39,23 +40,6 @@ _KINDS: Final = ("csv", "json", "html")
 _FIRST: Final = "temperature"
 _TOKENS: Final = 32
 _LEAVES: Final = 32
-#: The drawing, and what it asks of the server. A map arrives as the component's value.
-_SCRIPT: Final = """
-@icicle
-const drawn = tsumamiIcicle(element, {
-  zoom: range => trigger('select', range),
-  back: () => trigger('undo', {}),
-  inside: chosen => trigger('expand', chosen),
-  apply: chosen => trigger('apply', chosen),
-});
-const show = () => { if (props.value) drawn.show(JSON.parse(props.value)); };
-element.addEventListener('click', event => {
-  const kind = event.target.dataset.file;
-  if (kind) trigger('download', {kind});
-});
-watch(['value'], show);
-show();
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +81,7 @@ class MapTab:
                 wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
             view = gr.HTML(
                 value="", html_template=icicle_skeleton(texts.language, extra=self._files()), elem_id="map-view",
-                js_on_load=_SCRIPT.replace("@icicle", icicle_script()), apply_default_css=False,
+                js_on_load=f"{icicle_script()}\n{script(__name__, 'map.js')}", apply_default_css=False,
             )  # fmt: skip
             file = gr.DownloadButton(visible="hidden", elem_id="map-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -17,6 +17,7 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_panel
+from tsumami.app.parts.scripts import script
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.microscope import view as microscope_view
 from tsumami.app.tabs.microscope.view import Seen
@@ -34,50 +35,6 @@ from tsumami.runs import Run
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
-# A click on a token, or the arrow keys, move the eye; a click on a candidate asks about it.
-# One look is under way at a time: the marked token is where the eye wants to be, and the last wish is sent when the
-# answer to the one before is there (or does not come).
-_STRIP: Final = """
-element.tabIndex = 0;
-const tokens = () => [...element.querySelectorAll('[data-token]')];
-const at = () => tokens().findIndex(token => token.classList.contains('on'));
-let wish = null, waiting = null;
-function send() {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => { waiting = null; }, 3000);
-  trigger('select', {to: wish});
-}
-function look(to) {
-  tokens().forEach((token, number) => token.classList.toggle('on', number === to));
-  wish = to;
-  if (waiting === null) send();
-}
-watch(['value'], () => {
-  clearTimeout(waiting);
-  waiting = null;
-  if (wish !== null && wish !== at() && wish < tokens().length) look(wish);
-  else wish = null;
-});
-element.addEventListener('click', event => {
-  const token = event.target.closest('[data-token]');
-  if (token) { element.focus({preventScroll: true}); look(+token.dataset.token); }
-});
-element.addEventListener('keydown', event => {
-  const to = at() + ({ArrowRight: 1, ArrowLeft: -1}[event.key] ?? NaN);
-  if (!(to >= 0 && to < tokens().length)) return;
-  event.preventDefault();
-  look(to);
-});
-"""
-_CLICKS: Final = """
-const go = event => {
-  const button = event.target.closest('[data-close], [data-beside]'), row = event.target.closest('[data-@name]');
-  if (button) trigger('select', {...button.dataset});
-  else if (row) trigger('select', {to: +row.dataset.@name});
-};
-element.addEventListener('click', go);
-element.addEventListener('keydown', event => { if (event.key === 'Enter') go(event); });
-"""
 _SHOW_MODE: Final = """mode => document.querySelector('#microscope-strip .tsu')?.setAttribute('data-mode', mode)"""
 
 
@@ -109,9 +66,13 @@ class MicroscopeTab:
                     modes, value="final", show_label=False, container=False, min_width=320, elem_id="microscope-mode"
                 )
             about = gr.HTML(self._hint(), elem_id="microscope-about", apply_default_css=False)
-            strip = gr.HTML(elem_id="microscope-strip", js_on_load=_STRIP, apply_default_css=False)
+            strip = gr.HTML(
+                elem_id="microscope-strip", js_on_load=script(__name__, "strip.js"), apply_default_css=False
+            )
             inside = gr.HTML(
-                elem_id="microscope-inside", js_on_load=_CLICKS.replace("@name", "candidate"), apply_default_css=False
+                elem_id="microscope-inside",
+                js_on_load=script(__name__, "clicks.js", name="candidate"),
+                apply_default_css=False,
             )
             with gr.Row(elem_classes="tight", elem_id="microscope-ask"):
                 asked = gr.Textbox(
@@ -125,14 +86,18 @@ class MicroscopeTab:
                 )
             answer = gr.HTML(elem_id="microscope-answer", apply_default_css=False)
             tree = gr.HTML(
-                elem_id="microscope-tree", js_on_load=_CLICKS.replace("@name", "branch"), apply_default_css=False
+                elem_id="microscope-tree",
+                js_on_load=script(__name__, "clicks.js", name="branch"),
+                apply_default_css=False,
             )
             beside = gr.HTML(elem_id="microscope-beside", apply_default_css=False)
             with gr.Row(elem_classes="tight"):
                 check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
                 far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
             audited = gr.HTML(
-                elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
+                elem_id="microscope-audited",
+                js_on_load=script(__name__, "clicks.js", name="token"),
+                apply_default_css=False,
             )
         self._shown = [about, strip, inside, asked, answer, tree]
         self.outputs = [*self._shown, beside, audited]

@@ -14,6 +14,7 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_board, knob_panel
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import Choice, Shelf
@@ -25,12 +26,6 @@ from tsumami.model import Model
 _ROLLS: Final = 1000
 _BOARD: Final = "next-board"
 _WITHOUT: Final = ("max_tokens",)
-_CLICK: Final = """
-element.addEventListener('click', event => {
-  const row = event.target.closest('.tsu-bar[data-candidate], .tsu-share[data-candidate], .next-pick button');
-  if (row) trigger('select', {token: +row.dataset.candidate});
-});
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,9 @@ class NextTokenTab:
                 with gr.Row(elem_classes="tight"):
                     chat = gr.Checkbox(label=texts("next.chat"), container=False, min_width=160, elem_id="next-chat")
                     step = gr.Slider(0, 127, 0, step=1, label=texts("next.step"), min_width=220, elem_id="next-step")
-                view = gr.HTML(elem_id="next-view", js_on_load=_CLICK, apply_default_css=False)
+                view = gr.HTML(
+                    elem_id="next-view", js_on_load=script(__name__, "next_token.js"), apply_default_css=False
+                )
                 roll = gr.Button(texts("next.roll", count=f"{_ROLLS:,}"), size="sm", elem_id="next-roll")
                 histogram = gr.HTML(elem_id="next-histogram", apply_default_css=False)
             with gr.Column(scale=2, min_width=300):

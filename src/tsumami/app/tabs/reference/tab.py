@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import gradio as gr
 
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.settings import Settings
@@ -23,24 +24,6 @@ NOTES: Final = ("seed", "history", "open", "context")
 
 _MATHS: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 _ADDRESS: Final = re.compile(r"https?://[^\s)]+")
-
-# Found is what holds all the words, wherever; a name or a label that holds them comes first. Width of characters,
-# katakana or hiragana, capitals, and - or _ make no difference.
-_SEARCH: Final = r"""query => {
-  const fold = text => text.normalize('NFKC').toLowerCase().replace(/[ァ-ヶ]/g,
-    kana => String.fromCharCode(kana.charCodeAt(0) - 0x60)).replace(/[-_‐−]/g, '');
-  const words = fold(query || '').split(/\s+/).filter(Boolean);
-  const holds = text => words.every(word => fold(text).includes(word));
-  let found = 0;
-  for (const row of document.querySelectorAll('#reference .entry')) {
-    const hit = holds(row.dataset.find + row.textContent);
-    row.hidden = !hit;
-    row.style.order = words.length && !holds(row.dataset.name) ? 1 : 0;
-    found += hit;
-  }
-  const line = document.querySelector('#reference .found');
-  if (line) line.textContent = line.dataset.words.replace('0', found);
-}"""
 
 
 class Source(NamedTuple):
@@ -90,7 +73,9 @@ def build(texts: Texts) -> None:
         )
         gr.Markdown(table(texts), latex_delimiters=_MATHS, sanitize_html=False, padding=False)
     # not `input`, which misses pasting, deleting and what an input method composes
-    search.change(None, [search], None, js=_SEARCH, api_visibility="private", show_progress="hidden")
+    search.change(
+        None, [search], None, js=script(__name__, "search.js"), api_visibility="private", show_progress="hidden"
+    )
 
 
 def notes(texts: Texts) -> str:
