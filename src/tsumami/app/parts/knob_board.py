@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 
@@ -89,8 +89,3 @@ def greyed(board: str, settings: Settings) -> str:
     """A style that greys what does nothing under these settings on the board of that id."""
     names = ", ".join(f'#{board} [data-knob="{name}"]' for name in settings.idle_knobs())
     return f"<style>{names} {{ opacity: .45 }}</style>" if names else ""
-
-
-def given(values: dict[str, Any]) -> str:
-    """Knobs and values as a short line, such as `top_k=40, temperature=3`."""
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tsumami.app.parts.knob_board import given
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.charts.icicle_cells import PALETTE
 from tsumami.explain.measures import MEASURE_WORDS

@@ -16,11 +16,11 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
-from tsumami.app.parts.knob_board import given
 from tsumami.app.parts.scripts import script
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.map.work import MapWork, Sight
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.app.work.own_folder import place_for
