@@ -22,8 +22,8 @@ from tsumami.settings import Settings
 _TEMPLATE: Final = '<div class="chain" role="list" aria-label="@label"></div><p class="chain-hint">@hint</p>'
 
 
-def build(texts: Texts) -> gr.HTML:
-    """The component, showing the default order."""
+def build(texts: Texts, *, render: bool = True) -> gr.HTML:
+    """The component, showing the default order; with `render` False it is put on the page later."""
     settings = Settings()
     return gr.HTML(
         value=",".join(settings.chain_order),
@@ -32,6 +32,7 @@ def build(texts: Texts) -> gr.HTML:
         ),
         js_on_load=script(__name__, "chain_view.js", stages=",".join(STAGES)),
         elem_id="chain",
+        render=render,
         idle=",".join(idle_stages(settings)),
     )
 

@@ -31,36 +31,29 @@ _PATIENCE: Final = 10.0  # seconds; where nothing cuts the vocabulary, it would 
 _CLEAR: Final = "() => ''"
 
 
+def build() -> gr.HTML:
+    """Lay out the component, which shows nothing itself; call beside the knobs."""
+    drawing = script(__name__, "interval_bars.js")
+    return gr.HTML(value="", html_template="", js_on_load=drawing, elem_id="far", apply_default_css=False)
+
+
 @dataclass(slots=True)
 class IntervalBars:
-    """The component, and the work behind it."""
+    """The work behind the component."""
 
     texts: Texts
     shelf: Shelf
-    view: gr.HTML = field(init=False)
     _under_way: Kept[threading.Event] = field(default_factory=Kept)
     _one: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, 1))
 
-    def build(self) -> None:
-        """Lay out the component, which shows nothing itself; call beside the knobs."""
-        self.view = gr.HTML(
-            value="",
-            html_template="",
-            js_on_load=script(__name__, "interval_bars.js"),
-            elem_id="far",
-            apply_default_css=False,
-        )
-
-    def before(self, triggers: list[Any]) -> None:
+    def before(self, triggers: list[Any], bars: gr.HTML) -> None:
         """The bars go when something else is asked for: what they say is of the reply before."""
-        gr.on(
-            triggers, None, None, [self.view], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False
-        )
+        gr.on(triggers, None, None, [bars], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False)
 
-    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState) -> None:
+    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState, bars: gr.HTML) -> None:
         """Look anew when this event, which writes a reply, has ended."""
         talk.then(
-            self.on_reply, [choice, store], [self.view],
+            self.on_reply, [choice, store], [bars],
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 

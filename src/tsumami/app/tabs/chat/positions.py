@@ -14,15 +14,13 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app.parts import chain_view, knob_panel
+from tsumami.app.parts import browser, chain_view, knob_panel
 from tsumami.app.parts.scripts import script
 from tsumami.app.work.knob_values import contents_of
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
-# The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
-_STORAGE_KEY: Final = "tsumami-positions"
 _RESTORED: Final = "() => { window.tsumamiRestored = true; document.getElementById('restoring')?.remove(); }"
 
 
@@ -41,7 +39,7 @@ class Positions:
         all is restored.
         """
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        store = gr.BrowserState({}, storage_key=_STORAGE_KEY, secret=_STORAGE_KEY)
+        store = browser.kept("positions", {})
         parts: dict[str, Any] = {**self.knobs, **self.others}
         keep = script(__name__, "keep.js", names=",".join(parts))
         moved = [part.change for part in parts.values()]

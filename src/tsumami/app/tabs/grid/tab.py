@@ -10,18 +10,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
+from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.scripts import script
-from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
 from tsumami.app.tabs.grid.work import GridWork, Sight
-from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.own_folder import place_for
@@ -59,16 +58,17 @@ class _Form:
 class GridTab:
     """The tab. Runs are opened in `microscope`; `n_ctx`: the default model's."""
 
+    name: ClassVar[str] = "grid"
     texts: Texts
     shelf: Shelf
-    microscope: MicroscopeTab
+    microscope: Opener
     n_ctx: int
     _works: UnderWay[GridWork] = field(default_factory=UnderWay)
 
     # --- layout ---
 
-    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
-        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="grid"):
             with gr.Row(elem_classes="split", equal_height=False):
@@ -83,24 +83,24 @@ class GridTab:
             )  # fmt: skip
             file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        choice = chat.bar.choice
+        choice = desk.choice
         for knob, values in zip(form.knobs, form.values, strict=True):
             knob.change(self.on_knob, [knob], [values], queue=False, **quick)
         changes = [part.change for part in form.wishes]
         gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
-        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *chat.panel.inputs]
+        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *desk.panel.inputs]
         go.click(  # pressed again, it makes what is asked for now, and ends the other
             self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple", **quick
         )
         stop.click(self.on_stop, None, None, queue=False, **quick)
         view.submit(self.on_choose, None, [view], **quick)
         view.select(self.on_compare, [choice], [view], **quick)
-        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
-        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
-        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        view.apply(self.on_apply, [choice], [desk.tabs, *desk.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [desk.tabs], **quick)
+        self.microscope.show(opened, choice)
         made = view.download(self.on_file, None, [file], **quick)
         made.success(None, js=downloads.pressed("grid-file"), **quick)
-        blocks.unload(self.on_gone)
+        desk.blocks.unload(self.on_gone)
 
     def _form(self) -> _Form:
         texts = self.texts

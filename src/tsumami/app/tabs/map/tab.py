@@ -11,15 +11,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
+from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.scripts import script
-from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.map.work import MapWork, Sight
-from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.number_boxes import highest, whole
@@ -61,15 +60,16 @@ class _Form:
 class MapTab:
     """The tab. Runs are opened in `microscope`."""
 
+    name: ClassVar[str] = "map"
     texts: Texts
     shelf: Shelf
-    microscope: MicroscopeTab
+    microscope: Opener
     _works: UnderWay[MapWork] = field(default_factory=UnderWay)
 
     # --- layout ---
 
-    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
-        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="map"):
             with gr.Row(elem_classes="split", equal_height=False):
@@ -86,23 +86,23 @@ class MapTab:
             file = gr.DownloadButton(visible="hidden", elem_id="map-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         working: dict[str, Any] = {**quick, "concurrency_limit": None, "concurrency_id": "talk"}
-        choice, budget = chat.bar.choice, [form.tokens, form.leaves]
+        choice, budget = desk.choice, [form.tokens, form.leaves]
         form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **quick)
         asked = [form.prompt, form.as_chat, form.own, form.seed, form.knob, form.low, form.high]
         go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_map, [choice, *budget, *asked, *chat.panel.inputs], [view], trigger_mode="multiple", **working
+            self.on_map, [choice, *budget, *asked, *desk.panel.inputs], [view], trigger_mode="multiple", **working
         )
         deeper.click(self.on_deeper, budget, [form.tokens, view], **working)
         wider.click(self.on_wider, budget, [form.leaves, view], **working)
         view.select(self.on_zoom, budget, [view], **working)
         view.undo(self.on_back, None, [view], **quick)
         stop.click(self.on_stop, None, None, queue=False, **quick)
-        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
-        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
-        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        view.apply(self.on_apply, [choice], [desk.tabs, *desk.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [desk.tabs], **quick)
+        self.microscope.show(opened, choice)
         made = view.download(self.on_file, None, [file], **quick)
         made.success(None, js=downloads.pressed("map-file"), **quick)
-        blocks.unload(self.on_gone)
+        desk.blocks.unload(self.on_gone)
 
     def _form(self) -> _Form:
         texts = self.texts

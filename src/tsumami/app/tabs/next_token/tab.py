@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_board, knob_panel
+from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
@@ -40,14 +41,15 @@ class _Looked:
 
 @dataclass(slots=True)
 class NextTokenTab:
-    """The tab. `choice` is the session's model, `panel` the chat's knobs."""
+    """The tab. n_ctx: tokens of context of the default model."""
 
+    name: ClassVar[str] = "next"
     texts: Texts
     shelf: Shelf
     n_ctx: int
     _looked: Kept[_Looked] = field(default_factory=Kept)
 
-    def build(self, blocks: gr.Blocks, tab: gr.Tab, choice: gr.State, panel: knob_panel.KnobPanel) -> None:
+    def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Row(elem_id="next", elem_classes="split", equal_height=False):
@@ -66,16 +68,16 @@ class NextTokenTab:
             with gr.Column(scale=2, min_width=300):
                 take = gr.Button(texts("board.take"), size="sm", elem_id="next-take")
                 board = knob_board.build(texts, self.n_ctx, _BOARD, without=_WITHOUT)
-        how: list[Any] = [choice, prompt, chat, board]
+        how: list[Any] = [desk.choice, prompt, chat, board]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         gr.on(
-            [prompt.change, chat.change, board.input, board.change, step.change, tab.select],
+            [prompt.change, chat.change, board.input, board.change, step.change, place.select],
             self.on_turn, [*how, step], [view], trigger_mode="always_last", **quick,
         )  # fmt: skip
-        view.select(self.on_append, [choice, prompt, chat, step], [prompt, step], **quick)
-        take.click(self.on_take, panel.inputs, [board], **quick)
+        view.select(self.on_append, [desk.choice, prompt, chat, step], [prompt, step], **quick)
+        take.click(self.on_take, desk.panel.inputs, [board], **quick)
         roll.click(self.on_roll, how, [histogram], **quick)
-        blocks.unload(self._looked.forget)
+        desk.blocks.unload(self._looked.forget)
 
     def on_turn(
         self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None, step: float

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import gradio as gr
 
+from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.knobs import GROUPS, KNOBS, Knob
@@ -60,8 +62,19 @@ def stage(texts: Texts, knob: Knob) -> str:
     return knob.stage or texts("reference.stage_several")
 
 
-def build(texts: Texts) -> None:
-    """Lay out the tab; call inside a `gr.Tab`."""
+@dataclass(frozen=True, slots=True)
+class ReferenceTab:
+    """The tab."""
+
+    name: ClassVar[str] = "reference"
+    texts: Texts
+
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (it is about no model and no conversation)
+        """Lay out the tab; call inside the `gr.Tab`."""
+        _lay_out(self.texts)
+
+
+def _lay_out(texts: Texts) -> None:
     with gr.Column(elem_id="reference"):
         gr.HTML(notes(texts))
         search = gr.Textbox(

@@ -1,0 +1,22 @@
+"""Where parts, tabs and endpoints lean on what Gradio does not promise: untyped or internal, so that an upgrade has one
+place to look. (The server's own seams are in serving: gradio_import, uploads, site, assets.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+
+def put(*parts: Any) -> None:
+    """Put parts that were made with `render=False` on the page, here. Gradio's `render` has no types."""
+    for part in parts:
+        part.render()
+
+
+def data_of(event: gr.EventData) -> Mapping[str, Any]:
+    """All that a script sent along with its event. Public is only asking for one name that must be there."""
+    data: Mapping[str, Any] = event._data
+    return data
