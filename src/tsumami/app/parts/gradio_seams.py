@@ -1,5 +1,6 @@
-"""Where parts, tabs and endpoints lean on what Gradio does not promise: untyped or internal, so that an upgrade has one
-place to look. (The server's own seams are in serving: gradio_import, uploads, site, assets.)
+"""Where parts and tabs lean on what Gradio does not promise, so that an upgrade has one place to look.
+
+The other places: api/declaring for the endpoints, and in serving gradio_import, uploads, site and assets.
 """
 
 from __future__ import annotations
