@@ -12,8 +12,8 @@ from typing import Any
 
 def unpacked(values: Sequence[Any], *groups: Iterable[str]) -> list[dict[str, Any]]:
     """The values of each group by name; the groups stand one after the other."""
+    named = [tuple(group) for group in groups]
+    expected = sum(map(len, named))
+    assert len(values) == expected, f"{len(values)} values for {expected} names"
     rest = iter(values)
-    found = [dict(zip(names, rest, strict=False)) for names in map(tuple, groups)]
-    expected = sum(len(names) for names in found)
-    assert expected == len(values), f"{len(values)} values for {expected} names"
-    return found
+    return [dict(zip(names, rest, strict=False)) for names in named]  # each takes as many as it has names

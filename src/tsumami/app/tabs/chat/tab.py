@@ -240,6 +240,7 @@ class ChatTab:
         keep: bool = False,
         spoken: str | None = None,
     ) -> Shown:
+        """A conversation, kept by the browser if `keep`; what is None stays as it is."""
         return Shown(
             chat=view.chat_messages(self.texts, conversation, growing=growing),
             store=conversation.to_json() if keep else gr.skip(),

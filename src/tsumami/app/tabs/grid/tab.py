@@ -7,15 +7,16 @@ What is drawn is grid.js's; handlers unpack, call one function, and show what it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.form import unpacked
 from tsumami.app.parts.scripts import script
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
@@ -37,6 +38,18 @@ _TOKENS: Final = 32
 _SEEDS: Final = 1
 
 
+class WishContents(NamedTuple):
+    """What the form holds of `_Form.wishes`: two knobs, each with its values, and numbers."""
+
+    knob_1: str
+    values_1: str | None
+    knob_2: str | None
+    values_2: str | None
+    seed: float | None
+    seeds: float | None
+    tokens: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     """What a grid is asked for with; two knobs, each with its values."""
@@ -50,7 +63,7 @@ class _Form:
 
     @property
     def wishes(self) -> list[Any]:
-        """The parts that `_wishes` reads, in its order."""
+        """What makes a `WishContents`, in its order."""
         return [self.knobs[0], self.values[0], self.knobs[1], self.values[1], *self.numbers]
 
 
@@ -143,7 +156,7 @@ class GridTab:
 
     def on_outlook(self, *wishes: Any) -> str:
         """How large the grid would be, or what cannot be."""
-        return self._outlook(_wishes(wishes))
+        return self._outlook(_wishes(WishContents(*wishes)))
 
     def _outlook(self, wishes: Wishes) -> str:
         try:
@@ -163,9 +176,10 @@ class GridTab:
         *rest: Any,
     ) -> Iterator[Any]:
         """Make a grid."""
-        wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
+        wished, knobs = unpacked(rest, WishContents._fields, KNOBS)
+        wishes = _wishes(WishContents(**wished))
         try:
-            base = knob_panel.read_panel(knobs) if own else Settings()
+            base = knob_panel.read_contents(knobs) if own else Settings()
             stop = self._works.asked(request)
             with self.shelf.lend(choice) as model:
                 begin = prompt_form.asked(model, prompt, as_chat=as_chat)
@@ -282,8 +296,7 @@ def _first() -> Wishes:
     return Wishes(tuple(zip(_KNOBS, _VALUES, strict=True)), *_numbers().values())
 
 
-def _wishes(parts: Sequence[Any]) -> Wishes:
-    """The contents of `_Form.wishes`; a second knob that is none is left out."""
-    one, first, other, second, seed, seeds, tokens = parts
-    vary = [(one, first or "")] + ([(other, second or "")] if other else [])
-    return Wishes(tuple(vary), seed, seeds, tokens)
+def _wishes(form: WishContents) -> Wishes:
+    """What the form asks for; a second knob that is none is left out."""
+    vary = [(form.knob_1, form.values_1 or "")] + ([(form.knob_2, form.values_2 or "")] if form.knob_2 else [])
+    return Wishes(tuple(vary), form.seed, form.seeds, form.tokens)
