@@ -24,9 +24,9 @@ import anyio
 import gradio as gr
 
 from tsumami.app.api import answers, generating, looking, voices
-from tsumami.app.api.asked import Asked
 from tsumami.app.api.calls import Calls
 from tsumami.app.api.declaring import declare, looking_like
+from tsumami.app.api.service import Service
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import Shelf
 from tsumami.errors import TsumamiError
@@ -85,14 +85,14 @@ class Callers:
         return looking_like(call, work, first=0)
 
     def stoppable(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        """An endpoint of work that gets its call as `Asked`, and is given up if the call is cancelled."""
+        """An endpoint of work that gets its call as `Service`, and is given up if the call is cancelled."""
 
         async def call(request: gr.Request, *given: Any) -> Any:
-            with self._telling(), self._asked(request) as asked:
+            with self._telling(), self._serve(request) as service:
                 try:
-                    return await self._do(functools.partial(work, asked, *given))
+                    return await self._do(functools.partial(work, service, *given))
                 except asyncio.CancelledError:
-                    asked.call.give_up()
+                    service.call.give_up()
                     raise
 
         return looking_like(call, work, first=1)
@@ -101,8 +101,8 @@ class Callers:
         """An endpoint of work that answers piece by piece."""
 
         def call(request: gr.Request, *given: Any) -> Iterator[Any]:
-            with self._telling(), self._asked(request) as asked:
-                yield from work(asked, *given)
+            with self._telling(), self._serve(request) as service:
+                yield from work(service, *given)
 
         return looking_like(call, work, first=1)
 
@@ -114,9 +114,9 @@ class Callers:
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
 
     @contextlib.contextmanager
-    def _asked(self, request: gr.Request) -> Iterator[Asked]:
+    def _serve(self, request: gr.Request) -> Iterator[Service]:
         with self.calls.of(request) as call:
-            yield Asked(self.texts, self.shelf, call)
+            yield Service(self.texts, self.shelf, call)
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -142,7 +142,7 @@ class Endpoint:
     @property
     def parameters(self) -> dict[str, str]:
         """What a caller gives: each parameter's name and words."""
-        return {name: _PARAMETERS[name] for name in inspect.signature(self.function).parameters if name != "asked"}
+        return {name: _PARAMETERS[name] for name in inspect.signature(self.function).parameters if name != "service"}
 
     def register(self, blocks: gr.Blocks, callers: Callers) -> None:
         """Give the page this endpoint."""

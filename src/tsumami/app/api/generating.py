@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tsumami.app.api import answers, looking_answers
-from tsumami.app.api.asked import Asked
+from tsumami.app.api.service import Service
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Sending
 from tsumami.errors import EmptyPromptError
@@ -18,7 +18,9 @@ from tsumami.prompts import messages_from
 from tsumami.settings import Settings
 
 
-def run(asked: Asked, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None) -> dict[str, Any]:
+def run(
+    service: Service, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
+) -> dict[str, Any]:
     """Complete a text and wait for the run: its receipt, every token with its probabilities, why it stopped, and
     how long it took. The same prompt, settings and seed give the same run.
 
@@ -26,13 +28,13 @@ def run(asked: Asked, prompt: str, settings: dict[str, Any] | None = None, model
         the run in the form that `tsumami verify` and Run.from_json read
     """
     made = Settings.from_mapping(settings or {})
-    with asked.lend(model) as lent, lent.stream(prompt, made) as stream:
-        asked.begin(stream)
+    with service.lend(model) as lent, lent.stream(prompt, made) as stream:
+        service.begin(stream)
         return answers.run_json(stream.run)
 
 
 def generate(
-    asked: Asked, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
+    service: Service, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
 ) -> Iterator[str]:
     """Complete a text, piece by piece: each answer is all of the reply that there is so far.
 
@@ -42,12 +44,12 @@ def generate(
     if not prompt:
         raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
     conversation, sending = Conversation().ask(prompt), Sending(template="raw")
-    for growing in asked.reply(conversation, Settings.from_mapping(settings or {}), sending, model):
+    for growing in service.reply(conversation, Settings.from_mapping(settings or {}), sending, model):
         yield growing.conversation.exchanges[-1].reply
 
 
 def chat(
-    asked: Asked,
+    service: Service,
     messages: list[dict[str, str]],
     settings: dict[str, Any] | None = None,
     template: str | None = None,
@@ -60,12 +62,12 @@ def chat(
     Returns:
         `reply`, and `facts`: the prompt as sent, settings, seed, why it stopped, speeds, receipt
     """
-    *_, last = chat_stream(asked, messages, settings, template, system, memory, model)
+    *_, last = chat_stream(service, messages, settings, template, system, memory, model)
     return last
 
 
 def chat_stream(
-    asked: Asked,
+    service: Service,
     messages: list[dict[str, str]],
     settings: dict[str, Any] | None = None,
     template: str | None = None,
@@ -82,12 +84,12 @@ def chat_stream(
     own_system = said[0].content if said[0].role == "system" else ""
     sending = Sending(template, own_system if system is None else system, memory)
     conversation, made = answers.conversation_of(said), Settings.from_mapping(settings or {})
-    for growing in asked.reply(conversation, made, sending, model):
+    for growing in service.reply(conversation, made, sending, model):
         yield answers.answer(growing)
 
 
 def compare(
-    asked: Asked,
+    service: Service,
     prompt: str,
     lanes: list[dict[str, Any]],
     settings: dict[str, Any] | None = None,
@@ -99,8 +101,8 @@ def compare(
         `lanes` with their runs, and for each but the first its `divergences` from the first, and the `metrics`
     """
     with (
-        asked.lend(model) as lent,
+        service.lend(model) as lent,
         Comparing(lent, looking_answers.plans(lent, prompt, lanes, settings)) as comparing,
     ):
-        asked.begin(comparing)
+        service.begin(comparing)
         return looking_answers.comparison(comparing)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from gradio.data_classes import FileData
 
-from tsumami.app.api.asked import Asked
 from tsumami.app.api.declaring import uploaded
+from tsumami.app.api.service import Service
 from tsumami.app.work.listening import everybodys_ears
 from tsumami.app.work.own_folder import place_for
 from tsumami.errors import SpeechError
@@ -16,7 +16,7 @@ from tsumami.speech import Audio, Heard, Sentences, speakable, speaker_for
 _PAUSE: Final = 0.2  # seconds of silence between two sentences
 
 
-def transcribe(asked: Asked, audio: FileData, language: str | None = "ja", size: str = "base") -> dict[str, Any]:
+def transcribe(service: Service, audio: FileData, language: str | None = "ja", size: str = "base") -> dict[str, Any]:
     """The words in a recording. Silence and noise give an empty text and a reason, not a made-up sentence.
 
     Returns:
@@ -24,7 +24,7 @@ def transcribe(asked: Asked, audio: FileData, language: str | None = "ja", size:
     """
     news = everybodys_ears().hear(uploaded(audio), size, language or "auto")
     heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is
-    reason = heard.reason.text(asked.texts.language) if heard.reason else None
+    reason = heard.reason.text(service.texts.language) if heard.reason else None
     return {
         "text": heard.text,
         "reason": reason,

@@ -39,7 +39,7 @@ _SEEDS: Final = 1
 
 
 class WishContents(NamedTuple):
-    """What the form holds of `_Form.wishes`: two knobs, each with its values, and numbers."""
+    """What the form holds of `_GridForm.wishes`: two knobs, each with its values, and numbers."""
 
     knob_1: str
     values_1: str | None
@@ -51,7 +51,7 @@ class WishContents(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _GridForm:
     """What a grid is asked for with; two knobs, each with its values."""
 
     prompt: gr.Textbox
@@ -115,7 +115,7 @@ class GridTab:
         made.success(None, js=downloads.pressed("grid-file"), **quick)
         desk.blocks.unload(self.on_gone)
 
-    def _form(self) -> _Form:
+    def _form(self) -> _GridForm:
         texts = self.texts
         with gr.Column(scale=2, min_width=300):
             prompt = prompt_form.box(texts, "grid", "map.prompt")
@@ -126,7 +126,7 @@ class GridTab:
         with gr.Column(scale=3, min_width=300):
             knobs, values = zip(*(self._varied(number) for number in range(2)), strict=True)
             gr.HTML(f'<p class="tsu-note">{escape(texts("grid.form"))}</p>', apply_default_css=False)
-        return _Form(prompt, as_chat, own, list(knobs), list(values), numbers)
+        return _GridForm(prompt, as_chat, own, list(knobs), list(values), numbers)
 
     def _varied(self, number: int) -> tuple[gr.Dropdown, gr.Textbox]:
         """A knob to choose and its values to type; the second knob may be none."""

@@ -42,7 +42,7 @@ _LEAVES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _MapForm:
     """What a map is asked for with."""
 
     prompt: gr.Textbox
@@ -104,7 +104,7 @@ class MapTab:
         made.success(None, js=downloads.pressed("map-file"), **quick)
         desk.blocks.unload(self.on_gone)
 
-    def _form(self) -> _Form:
+    def _form(self) -> _MapForm:
         texts = self.texts
         with gr.Column(scale=3, min_width=300):
             prompt = prompt_form.box(texts, "map", "map.prompt")
@@ -122,7 +122,7 @@ class MapTab:
             with gr.Row(elem_classes="tight"):
                 tokens, leaves = self._number("tokens", _TOKENS), self._number("leaves", _LEAVES)
             gr.HTML(self._unmappable(), elem_id="map-others", apply_default_css=False)
-        return _Form(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
+        return _MapForm(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
 
     def _number(self, name: str, value: float) -> gr.Number:
         return gr.Number(value, label=self.texts(f"map.{name}"), min_width=90, elem_id=f"map-{name}")

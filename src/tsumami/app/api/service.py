@@ -20,7 +20,7 @@ from tsumami.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Service:
     """What the work of a call gets."""
 
     texts: Texts
