@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from string import ascii_uppercase
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_panel, prompt_form
-from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.parts.desk import Desk
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
@@ -37,11 +37,12 @@ _EXAMPLE: Final = "temperature=0.8\ntemperature=0\ntemperature=3"
 class CompareTab:
     """The tab."""
 
+    name: ClassVar[str] = "compare"
     texts: Texts
     shelf: Shelf
     _under_way: Kept[Comparing] = field(default_factory=Kept)
 
-    def build(self, blocks: gr.Blocks, chat: ChatTab) -> None:
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="compare"):
@@ -78,10 +79,10 @@ class CompareTab:
             plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         make.click(self.on_make, [knob, values], [written], queue=False, **quick)
-        how = [chat.bar.choice, prompt, as_chat, own, seed, most, written, *chat.panel.inputs]
+        how = [desk.choice, prompt, as_chat, own, seed, most, written, *desk.panel.inputs]
         go.click(self.on_compare, how, [view, plot], concurrency_limit=None, concurrency_id="talk", **quick)
         stop.click(self.on_stop, None, None, queue=False, **quick)
-        blocks.unload(self.on_gone)
+        desk.blocks.unload(self.on_gone)
 
     def on_make(self, knob: str, values: str | None) -> str:
         """Lanes for the values of one knob."""

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tsumami.app.parts.knob_board import given
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.charts import PALETTE
 from tsumami.explain.measures import MEASURES as ALL_MEASURES
@@ -274,4 +274,3 @@ def _means(texts: Texts, found: Grid, measure: str, name: str) -> str:
 
 def _name(texts: Texts, measure: str) -> str:
     return texts.pick(ALL_MEASURES[measure].ja, ALL_MEASURES[measure].en)
-

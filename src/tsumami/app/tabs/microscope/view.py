@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from tsumami import charts
-from tsumami.app.parts.knob_board import given
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.explain import Audit, KnobAudit
 from tsumami.explain.tokens import Account, Branch, Candidate, Column, Opened, Tree, account
