@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tsumami.boundaries.trial import DEAD_END as DEAD_END
     from tsumami.boundaries.trial import Outcome as Outcome
     from tsumami.boundaries.trial import Trial as Trial
-    from tsumami.boundaries.whole_vocabulary import Crowd as Crowd
+    from tsumami.boundaries.whole_vocabulary import WholeVocabulary as WholeVocabulary
 
 _HOMES: Final = {
     "Axis": "tsumami.boundaries.axis",
@@ -52,7 +52,7 @@ _HOMES: Final = {
     "DEAD_END": "tsumami.boundaries.trial",
     "Outcome": "tsumami.boundaries.trial",
     "Trial": "tsumami.boundaries.trial",
-    "Crowd": "tsumami.boundaries.whole_vocabulary",
+    "WholeVocabulary": "tsumami.boundaries.whole_vocabulary",
 }
 
 __all__ = [
@@ -61,7 +61,6 @@ __all__ = [
     "MAPPED",
     "Axis",
     "Box",
-    "Crowd",
     "Limit",
     "MirostatTrial",
     "Moves",
@@ -72,6 +71,7 @@ __all__ = [
     "Samplers",
     "Span",
     "Trial",
+    "WholeVocabulary",
     "check_mappable",
     "cut_reach",
     "find",

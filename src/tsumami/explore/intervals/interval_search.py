@@ -18,7 +18,6 @@ from tsumami.boundaries import (
     HEAVY,
     Axis,
     Box,
-    Crowd,
     Limit,
     Moves,
     Outcome,
@@ -26,6 +25,7 @@ from tsumami.boundaries import (
     Samplers,
     Span,
     Trial,
+    WholeVocabulary,
     cut_reach,
     reach,
 )
@@ -243,7 +243,7 @@ class _Look:
                 for some in (owners[:_FIRST], owners[_FIRST:])
             ]
             moves = self._moves
-            gallops = isinstance(moves, Crowd) or moves.weight > HEAVY
+            gallops = isinstance(moves, WholeVocabulary) or moves.weight > HEAVY
             limits = reach(Question(self._keeps, self._axis.cut, _side, _POINTS, moves.weight, gallops), *groups)
             for region in left:
                 region.narrow(limits[region.side])
@@ -283,8 +283,8 @@ class _Look:
 
 def _moves(trials: Sequence[Trial], wanted: Sequence[Outcome]) -> Moves:
     """What settles the boxes of a knob that moves logits."""
-    if trials[0].width > HEAVY and Crowd.fits(trials, wanted):
-        return Crowd(trials, wanted)
+    if trials[0].width > HEAVY and WholeVocabulary.fits(trials, wanted):
+        return WholeVocabulary(trials, wanted)
     return Moves(trials)
 
 
