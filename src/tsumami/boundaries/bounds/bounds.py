@@ -205,7 +205,8 @@ class Bounds:
         brought in order (and the others are cut off).
 
         Logits x · s, rounded so many times, are in the order of the x where these are farther apart than
-        sum_of(roundings) of both, whatever the scale s. Equal ones are in no order that is known.
+        sum_of(roundings) of both, whatever the scale s. Equal ones are in no order that is known; those at -inf, which
+        nothing but their number can make a difference of, are said to stay in theirs.
         """
         if self.is_sorted:
             return self

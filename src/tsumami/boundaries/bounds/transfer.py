@@ -321,8 +321,9 @@ def xtc(bounds: Bounds, threshold: float, keep: Keep, *, fires: bool) -> Bounds:
     bounds = bounds.sort()
     low, high = _rank_shares(bounds)
     slack = sum_of(low.shape[1] + OURS)  # of a p, relatively: n - 1 additions and a division
-    fewest_above = (low * (1 - slack) >= threshold).sum(axis=1, keepdims=True)
-    most_above = (high * (1 + slack) >= threshold).sum(axis=1, keepdims=True)
+    # at a threshold of 0 what is not there, with weight 0, would count as well
+    fewest_above = np.minimum((low * (1 - slack) >= threshold).sum(axis=1, keepdims=True), fewest)
+    most_above = np.minimum((high * (1 + slack) >= threshold).sum(axis=1, keepdims=True), most)
     drop_low, drop_high = (np.maximum(above - 1, 0) for above in (fewest_above, most_above))
     bounds = bounds.lose((drop_high > 0) & (fewest - drop_high < np.maximum(1, keep.most)) & (most > 1))
     certain, possible = bounds.ranks()
