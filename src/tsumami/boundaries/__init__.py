@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tsumami.boundaries.trial import DEAD_END as DEAD_END
     from tsumami.boundaries.trial import Chosen as Chosen
     from tsumami.boundaries.trial import Trial as Trial
-    from tsumami.boundaries.whole_vocabulary import Crowd as Crowd
+    from tsumami.boundaries.whole_vocabulary import WholeVocabulary as WholeVocabulary
 
 _HOMES: Final = {
     "Axis": "tsumami.boundaries.axis",
@@ -50,7 +50,7 @@ _HOMES: Final = {
     "DEAD_END": "tsumami.boundaries.trial",
     "Chosen": "tsumami.boundaries.trial",
     "Trial": "tsumami.boundaries.trial",
-    "Crowd": "tsumami.boundaries.whole_vocabulary",
+    "WholeVocabulary": "tsumami.boundaries.whole_vocabulary",
 }
 
 __all__ = [
@@ -60,7 +60,6 @@ __all__ = [
     "Axis",
     "Box",
     "Chosen",
-    "Crowd",
     "Limit",
     "LimitProblem",
     "MirostatTrial",
@@ -69,10 +68,12 @@ __all__ = [
     "Piece",
     "Span",
     "Trial",
+    "WholeVocabulary",
     "check_mappable",
     "find",
     "find_cut_limit",
     "find_limits",
 ]
 
-__getattr__, __dir__ = face(__name__, _HOMES)
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

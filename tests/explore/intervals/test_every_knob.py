@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.intervals import assert_holds, tokens_at
 from tests.support.worlds import PROMPT, seeded, world
 
 import tsumami
@@ -23,26 +24,6 @@ from tsumami.runs.replay import rows
 WORLD = world()
 SAMPLING = {"penalty_alpha": 0.0, "mirostat_mode": 0}
 STORY = "Once upon a time, in the town of lights, there was a diode."
-
-
-def tokens_at(model: Any, run: Run, knob: str, value: float) -> tuple[int, ...]:
-    return tuple(model.run(run.receipt.prompt, run.settings.replace(**{knob: value})).tokens)
-
-
-def assert_holds(model: Any, run: Run, found: Interval) -> None:
-    """What the interval says of its ends and of the values beyond."""
-    axis = Axis.handy(found.knob, getattr(run.settings, found.knob))
-    assert found.low <= axis.value(axis.place(getattr(run.settings, found.knob))) <= found.high
-    for value in {found.low, found.high}:
-        assert tokens_at(model, run, found.knob, value) == run.tokens
-    for bend, end, outermost in ((found.below, found.low, axis.low), (found.above, found.high, axis.high)):
-        if bend is None:
-            assert end == outermost
-            continue
-        assert abs(axis.place(bend.value) - axis.place(end)) == 1 or {bend.value, end} == {0.0, 1e-15}
-        other = tokens_at(model, run, found.knob, bend.value)
-        assert other[: bend.step] == run.tokens[: bend.step]
-        assert (other[bend.step] if bend.step < len(other) else None) == bend.token
 
 
 @settings(max_examples=12, deadline=None)

@@ -19,12 +19,12 @@ from tsumami.boundaries import (
     Axis,
     Box,
     Chosen,
-    Crowd,
     Limit,
     LimitProblem,
     Moves,
     Span,
     Trial,
+    WholeVocabulary,
     find_cut_limit,
     find_limits,
 )
@@ -237,7 +237,7 @@ class _Look:
                 cut=self._axis.cut,
                 key=_side,
                 weight=moves.weight,
-                singles_first=isinstance(moves, Crowd) or moves.weight > HEAVY,
+                singles_first=isinstance(moves, WholeVocabulary) or moves.weight > HEAVY,
             )
             limits = find_limits(problem, *groups)
             for region in left:
@@ -278,8 +278,8 @@ class _Look:
 
 def _moves(trials: Sequence[Trial], wanted: Sequence[Chosen]) -> Moves:
     """What settles the boxes of a knob that moves logits."""
-    if trials[0].width > HEAVY and Crowd.fits(trials, wanted):
-        return Crowd(trials, wanted)
+    if trials[0].width > HEAVY and WholeVocabulary.fits(trials, wanted):
+        return WholeVocabulary(trials, wanted)
     return Moves(trials)
 
 
