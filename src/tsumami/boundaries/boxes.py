@@ -21,6 +21,7 @@ from tsumami.boundaries.axis import Span
 from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole
 from tsumami.boundaries.bounds import transfer as enclosures
 from tsumami.boundaries.cut_lists import Nested
+from tsumami.boundaries.limits import HEAVY
 from tsumami.boundaries.moved_logits import Listed
 from tsumami.boundaries.trial import Chosen as Outcome
 from tsumami.boundaries.trial import Trial
@@ -224,6 +225,11 @@ class Moves(_Together):
     def __init__(self, trials: Sequence[Trial]) -> None:
         super().__init__(trials)
         self._known: dict[tuple[int, bytes], Outcome] = {}
+
+    @property
+    def singles_first(self) -> bool:
+        """Whether a box is so dear that single values should be asked before any."""
+        return self.weight > HEAVY
 
     def _list(self, owner: int) -> Listed:
         return self.trials[owner].moved_logits.listed

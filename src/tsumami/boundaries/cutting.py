@@ -16,7 +16,7 @@ from tsumami.boundaries.axis import Span
 from tsumami.boundaries.boxes import Cuts
 from tsumami.boundaries.cut_lists import Nested
 from tsumami.boundaries.limits import HEAVY, Box, Limit, LimitProblem, find_limits, narrowed
-from tsumami.boundaries.partition import find
+from tsumami.boundaries.partition import Partition
 from tsumami.boundaries.trial import Chosen, Trial
 
 __all__ = ["find_cut_limit"]
@@ -93,7 +93,7 @@ class _CutSearch:
     def _by_pieces(self, owner: int, start: int) -> None:
         """The stage cuts in one way here and in another there, so look at all there is."""
         side = self._box.side
-        found = find(self._trials[owner], self._between(start))[::side]
+        found = Partition(self._trials[owner]).find(self._between(start))[::side]
         for piece in found:
             box = Box(owner, piece.span, side)
             if not piece.certain:

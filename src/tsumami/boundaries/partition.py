@@ -28,7 +28,7 @@ from tsumami.boundaries.trial import DEAD_END, Chosen, Trial
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain
 
-__all__ = ["DEAD_END", "Chosen", "Piece", "pieces"]
+__all__ = ["DEAD_END", "Chosen", "Partition", "Piece", "pieces"]
 
 _BUDGET: Final = Budget(boxes=48, points=64, most_boxes=2048, most_entries=30_000_000)
 _MOST_WAYS: Final = 8  # in which a stage may cut, from one end of a span to the other
@@ -69,17 +69,26 @@ def pieces(chain: Chain, axis: Axis, row: Float32Array, span: Span) -> list[Piec
         row: the logits that the token is chosen from, shape (n_vocab,).
         span: the values to look at.
     """
-    trial = Trial(chain, axis, row)
-    return find(trial, span)
+    return Partition(Trial(chain, axis, row)).find(span)
 
 
-def find(trial: Trial, span: Span) -> list[Piece]:
-    """`pieces` for a trial that is at hand."""
-    if trial.idle or len(span) == 1:
-        return [Piece(span, trial.run(span.first))]
-    if trial.cuts:
-        return _confirmed(trial, _cut_pieces(trial, span))
-    return _confirmed(trial, solve(_Values(trial), span, _BUDGET))
+class Partition:
+    """A token whose logits alone say what a value chooses (a `TokenProblem`)."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def find(self, span: Span) -> list[Piece]:
+        """`pieces` for a trial that is at hand."""
+        trial = self._trial
+        if trial.idle or len(span) == 1:
+            return [Piece(span, trial.run(span.first))]
+        if trial.cuts:
+            return _confirmed(trial, _cut_pieces(trial, span))
+        return _confirmed(trial, solve(_Values(trial), span, _BUDGET))
+
+    def after(self, _outcome: Chosen, _spans: Sequence[Span], /) -> None:
+        """Later tokens need nothing of it."""
 
 
 # --- branch and bound ---

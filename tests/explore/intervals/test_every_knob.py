@@ -15,7 +15,7 @@ import tsumami
 from tsumami.boundaries.axis import Axis
 from tsumami.errors import CancelledError, RunFileError, SettingsError
 from tsumami.explore.intervals.every_knob import Bend, Interval, chunks, intervals, mappable_knobs
-from tsumami.explore.intervals.interval_search import Turning
+from tsumami.explore.intervals.interval_search import IntervalSearch
 from tsumami.runs import Prompt, Run
 from tsumami.runs.generate import Generation, make_chain
 from tsumami.runs.replay import rows
@@ -91,7 +91,7 @@ def test_values_for_which_xtc_took_another_number_of_numbers_are_told_apart() ->
         for value in np.linspace(found.low, found.high, 8)[1:-1].tolist():
             assert tokens_at(WORLD, run, "top_p", value) == run.tokens
         axis = Axis.handy("top_p", 0.4)
-        search = Turning(run.settings, "top_p")
+        search = IntervalSearch(run.settings, "top_p")
         assert search.axis == axis
         for chunk in chunks(WORLD, run):
             search.look(chunk)

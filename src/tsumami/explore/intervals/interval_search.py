@@ -1,4 +1,4 @@
-"""Turning: one knob away from a run's value on either side, until the first token gives way.
+"""Interval search: one knob turned away from a run's value on either side, until the first token gives way.
 
 Guarantee: all values between the run's and a side's end leave every token that was looked at as it is, unless the
 search is not `certain`; and at a side's bend, the nearest value beyond, the token of the bend is the first to differ.
@@ -34,7 +34,7 @@ from tsumami.sampling.resume import stage_with
 from tsumami.sampling.samplers import Samplers
 from tsumami.settings import Settings
 
-__all__ = ["Bend", "Chunk", "Turning"]
+__all__ = ["Bend", "Chunk", "IntervalSearch"]
 
 _FIRST: Final = 8  # tokens that are asked before the others
 
@@ -92,20 +92,20 @@ class _Region:
 
 
 @dataclass(slots=True, eq=False)
-class Side:
+class Direction:
     """One side of the run's value: what is left of it, the nearest first, and where it ends."""
 
     regions: list[_Region] = field(default_factory=list)
     bend: Bend | None = None
 
 
-class Turning:
+class IntervalSearch:
     """One knob of a run with `settings`. Show it the run's chunks in order; then ask for the `ends`."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         value = getattr(settings, name)
         self.axis = Axis.handy(name, value)
-        self.below, self.above = Side(), Side()
+        self.below, self.above = Direction(), Direction()
         self._settings = settings
         self._place = place = self.axis.place(value)
         self._samplers = Samplers()
@@ -145,7 +145,7 @@ class Turning:
         for side in (self.below, self.above):
             self._go_on(chunk, side)
 
-    def _go_on(self, chunk: Chunk, side: Side) -> None:
+    def _go_on(self, chunk: Chunk, side: Direction) -> None:
         """From region to region, as long as each is left whole."""
         for index, region in enumerate(side.regions):  # it grows where a region is split
             if not region.home:
@@ -167,14 +167,14 @@ class Turning:
             Chosen(token, trial.run(regions[0].anchor).drew if trial.has_xtc else False)
             for token, trial in zip(chunk.tokens, trials, strict=True)
         ]
-        look = _Look(self.axis, trials, wanted)
+        look = _ChunkTrials(self.axis, trials, wanted)
         look.narrow(regions, chunk.order)
         for region, span in zip(regions, whole, strict=True):
             region.taken = start + sum(outcome.drew for outcome in wanted)
             if region.span != span:
                 self._end(chunk, region, span, start, look)
 
-    def _end(self, chunk: Chunk, region: _Region, whole: Span, taken: int, look: _Look) -> None:
+    def _end(self, chunk: Chunk, region: _Region, whole: Span, taken: int, look: _ChunkTrials) -> None:
         """Beyond the end of a region: another token, or only another number for XTC."""
         place = region.span.last + 1 if region.side > 0 else region.span.first - 1
         owner, outcome = look.first_other(place)
@@ -207,7 +207,7 @@ class Turning:
         return made
 
 
-class _Look:
+class _ChunkTrials:
     """The trials of a chunk, and what they are wanted to choose."""
 
     def __init__(self, axis: Axis, trials: Sequence[Trial], wanted: Sequence[Chosen]) -> None:
@@ -237,7 +237,7 @@ class _Look:
                 cut=self._axis.cut,
                 key=_side,
                 weight=moves.weight,
-                singles_first=isinstance(moves, Crowd) or moves.weight > HEAVY,
+                singles_first=moves.singles_first,
             )
             limits = find_limits(problem, *groups)
             for region in left:

@@ -1,14 +1,14 @@
-"""Choosing: what the values of a node choose next.
+"""Next tokens: what the values of a node choose next.
 
-Guarantee: one algorithm makes all maps (mapping.py); which of the two kinds of problem it has, one that this token's
-logits decide (trial.py, pieces.py) or mirostat's, which all tokens before it decide (mirostat.py), is known here alone.
+Guarantee: one algorithm makes all maps (mapping.py), whatever decides what a token's values choose: its logits alone,
+or under mirostat all tokens before it (`boundaries.token_problem`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, MirostatTrial, Past, Piece, Span, Trial, find
+from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, Past, token_problem
 from tsumami.errors import SettingsError
 from tsumami.explore.maps.tree import Node, Values
 from tsumami.native import Float32Array
@@ -40,15 +40,16 @@ class Choosing:
     def children(self, node: Node, row: Float32Array) -> list[Node]:
         """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
-        trial = self._trial(node, chain, row)
+        problem = token_problem(chain, self._axis, row, node.past, node.drawn)
         by_outcome: dict[Chosen, Values] = {}
         for span, certain in node.spans:
-            for piece in self._pieces(trial, span):
+            for piece in problem.find(span):
                 by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
-        return [
-            self.child(node, outcome.token, node.drawn + outcome.drew, spans, self._past(trial, outcome, spans))
-            for outcome, spans in by_outcome.items()
-        ]
+        children: list[Node] = []
+        for outcome, values in by_outcome.items():
+            past = problem.after(outcome, [span for span, _ in values])
+            children.append(self.child(node, outcome.token, node.drawn + outcome.drew, values, past))
+        return children
 
     def child(self, parent: Node | None, token: int, drawn: int, spans: Values, past: Past | None = None) -> Node:
         """A node below `parent`; without one, a root."""
@@ -60,19 +61,6 @@ class Choosing:
         if child.parent is not None and child.parent.chain is not None:
             child.chain = child.parent.chain.clone()
             self._accept(child.chain, (child.token,), child.drawn - child.parent.drawn)
-
-    def _trial(self, node: Node, chain: Chain, row: Float32Array) -> Trial | MirostatTrial:
-        if self._mirostat:
-            return MirostatTrial(chain, self._axis, row, node.past, node.drawn)
-        return Trial(chain, self._axis, row)
-
-    @staticmethod
-    def _pieces(trial: Trial | MirostatTrial, span: Span) -> list[Piece]:
-        return trial.find(span) if isinstance(trial, MirostatTrial) else find(trial, span)
-
-    @staticmethod
-    def _past(trial: Trial | MirostatTrial, outcome: Chosen, spans: Values) -> Past | None:
-        return trial.after(outcome, [span for span, _ in spans]) if isinstance(trial, MirostatTrial) else None
 
     def _chain(self, node: Node) -> Chain:
         """The chain in the state before a node's next token."""
