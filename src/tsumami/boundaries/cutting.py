@@ -58,18 +58,18 @@ class _CutSearch:
         """Make the limit small by running single values."""
         narrowed(self.limit, self._box._replace(owner=owner), functools.partial(self._keeps, owner))
 
-    def _keeps(self, owner: int, place: int) -> bool:
-        return self._trials[owner].run(place) == self._wanted[owner]
+    def _keeps(self, owner: int, ordinal: int) -> bool:
+        return self._trials[owner].run(ordinal) == self._wanted[owner]
 
-    def ask(self, owners: Sequence[int], place: int) -> None:
+    def ask(self, owners: Sequence[int], ordinal: int) -> None:
         """Run a single value."""
         for owner in owners:
-            if not self._keeps(owner, place):
-                self._end_before(owner, place)
+            if not self._keeps(owner, ordinal):
+                self._end_before(owner, ordinal)
                 return
 
-    def _end_before(self, owner: int, place: int) -> None:
-        self.limit.end_before(self._box._replace(owner=owner).at(place))
+    def _end_before(self, owner: int, ordinal: int) -> None:
+        self.limit.end_before(self._box._replace(owner=owner).at(ordinal))
 
     def ask_sizes(self, owners: Sequence[int], start: int) -> None:
         """From a value that is as wanted to the limit."""
@@ -86,7 +86,7 @@ class _CutSearch:
             self._by_sizes(nested, start)
 
     def _between(self, start: int) -> Span:
-        """The places from `start` to the limit."""
+        """The ordinals from `start` to the limit."""
         first, last = sorted((start, self.limit.number))
         return Span(first, last)
 
@@ -133,8 +133,8 @@ class _CutSearch:
         """Find the first value at which the stage has come to a size; it may pass over it, and then one looks on."""
         trial = self._trials[owner]
 
-        def before(place: int) -> bool:
-            return (trial.cut_lists.size_at(place) - size) * sizes_side < 0
+        def before(ordinal: int) -> bool:
+            return (trial.cut_lists.size_at(ordinal) - size) * sizes_side < 0
 
         if before(self.limit.number):
             return

@@ -247,9 +247,9 @@ class MirostatTrial:
         """A box in parts."""
         return self._axis.cut(box, parts)
 
-    def run(self, place: int) -> Chosen:
+    def run(self, ordinal: int) -> Chosen:
         """What one value chooses."""
-        (outcome,) = self.settle([Span(place, place)])
+        (outcome,) = self.settle([Span(ordinal, ordinal)])
         assert outcome is not None, "a single value has one history"
         return outcome
 
@@ -304,11 +304,11 @@ class MirostatTrial:
         """The same, after the real stage was run on both sides of every boundary."""
         sides = [side for a, b in itertools.pairwise(found) for side in ((a.span.last, a), (b.span.first, b))]
         if sides:
-            mu = self._mu([Span(place, place) for place, _ in sides])
-            for i, (place, piece) in enumerate(sides):
+            mu = self._mu([Span(ordinal, ordinal) for ordinal, _ in sides])
+            for i, (ordinal, piece) in enumerate(sides):
                 small, _ = self._cut.sizes(mu.part(i))
                 outcome = self._real(mu.low[i], int(small[0]))
-                assert not piece.certain or outcome == piece.outcome, (self._axis.value(place), outcome, piece)
+                assert not piece.certain or outcome == piece.outcome, (self._axis.value(ordinal), outcome, piece)
         return found
 
     # --- mu ---
@@ -358,7 +358,7 @@ def weights(falls: Float32Array) -> Float32Array:
     """C's own expf of logits below the largest, shape (n,), the first of them 0; NumPy's differs in the last bit.
 
     llama.cpp's softmax gives expf(l) / sum. So entries are added behind that make the sum a power of two, and dividing
-    by it is exact: one that comes near, then many small ones, each of which adds one unit in the last place until the
+    by it is exact: one that comes near, then many small ones, each of which adds one unit in the last ordinal until the
     power is reached, where they are lost in rounding.
     """
     about = float(np.add.accumulate(np.exp(falls.astype(np.float64)).astype(np.float32))[-1])

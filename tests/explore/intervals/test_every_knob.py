@@ -32,14 +32,14 @@ def tokens_at(model: Any, run: Run, knob: str, value: float) -> tuple[int, ...]:
 def assert_holds(model: Any, run: Run, found: Interval) -> None:
     """What the interval says of its ends and of the values beyond."""
     axis = Axis.handy(found.knob, getattr(run.settings, found.knob))
-    assert found.low <= axis.value(axis.place(getattr(run.settings, found.knob))) <= found.high
+    assert found.low <= axis.value(axis.ordinal(getattr(run.settings, found.knob))) <= found.high
     for value in {found.low, found.high}:
         assert tokens_at(model, run, found.knob, value) == run.tokens
     for bend, end, outermost in ((found.below, found.low, axis.low), (found.above, found.high, axis.high)):
         if bend is None:
             assert end == outermost
             continue
-        assert abs(axis.place(bend.value) - axis.place(end)) == 1 or {bend.value, end} == {0.0, 1e-15}
+        assert abs(axis.ordinal(bend.value) - axis.ordinal(end)) == 1 or {bend.value, end} == {0.0, 1e-15}
         other = tokens_at(model, run, found.knob, bend.value)
         assert other[: bend.step] == run.tokens[: bend.step]
         assert (other[bend.step] if bend.step < len(other) else None) == bend.token
@@ -53,7 +53,7 @@ def test_any_knob_of_any_run_ends_where_generation_says(drawn: tsumami.Settings,
     found = intervals(WORLD, run, [knob])[knob]
     assert_holds(WORLD, run, found)
     axis = Axis.handy(knob, getattr(drawn, knob))
-    value = axis.value(data.draw(st.integers(axis.place(found.low), axis.place(found.high))))
+    value = axis.value(data.draw(st.integers(axis.ordinal(found.low), axis.ordinal(found.high))))
     if axis.knob.smallest is None or not 0 < value < axis.knob.smallest:
         assert tokens_at(WORLD, run, knob, value) == run.tokens
 
@@ -192,7 +192,7 @@ def test_random_values_inside_choose_the_very_tokens(
     run, found = story
     axis = Axis.handy(knob, getattr(run.settings, knob))
     logits = list(rows(model, run))
-    places = np.random.default_rng(0).integers(axis.place(found[knob].low), axis.place(found[knob].high) + 1, 200)
+    places = np.random.default_rng(0).integers(axis.ordinal(found[knob].low), axis.ordinal(found[knob].high) + 1, 200)
     for place in set(places.tolist()):
         settings_there = run.settings.replace(**{knob: axis.value(place)})
         chain = make_chain(model, run.receipt.prompt_tokens, settings_there, run.receipt.seed)

@@ -36,7 +36,7 @@ class MirostatSearch:
         self._below: Bend | None = None
         self._above: Bend | None = None
         self.certain = True
-        self._place = self.axis.place(value)
+        self._ordinal = self.axis.ordinal(value)
         self._regions = [_Carried(span) for span in self.axis.spans()]
 
     @property
@@ -72,7 +72,7 @@ class MirostatSearch:
 
     def _around(self, pieces: list[Piece], step: int, token: int) -> tuple[int, int]:
         """The first and the last of the pieces around the run's value that choose its token; notes what gives way."""
-        first = last = next(i for i, piece in enumerate(pieces) if piece.span.first <= self._place <= piece.span.last)
+        first = last = next(i for i, piece in enumerate(pieces) if piece.span.first <= self._ordinal <= piece.span.last)
         assert pieces[first].outcome.token == token, "the run's own value chooses its token"
         while first > 0 and pieces[first - 1].outcome.token == token:
             first -= 1
@@ -84,6 +84,6 @@ class MirostatSearch:
             self._above = self._bend(step, pieces[last + 1], pieces[last + 1].span.first)
         return first, last
 
-    def _bend(self, step: int, piece: Piece, place: int) -> Bend:
+    def _bend(self, step: int, piece: Piece, ordinal: int) -> Bend:
         token = piece.outcome.token
-        return Bend(self.axis.value(place), step, None if token == DEAD_END else token)
+        return Bend(self.axis.value(ordinal), step, None if token == DEAD_END else token)
