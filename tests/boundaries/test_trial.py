@@ -44,39 +44,39 @@ XTC_ORDERS = [("xtc", "top_p", "top_k"), ("top_p", "xtc", "top_k"), ("top_k", "t
 def test_whether_xtc_took_a_number_before_is_right_whatever_was_asked_first(order: tuple[str, ...], name: str) -> None:
     """Nothing else need be asked before, and asking changes nothing."""
     made, axis, row = Settings(samplers=order, xtc_probability=0.5), Axis.handy(name), some_row(1)
-    first = trial_at(made, axis, axis.place(0.3 if name != "min_keep" else 2), row)
+    first = trial_at(made, axis, axis.ordinal(0.3 if name != "min_keep" else 2), row)
     stage = {"min_keep": min(order, key=lambda one: (one == "top_k", order.index(one)))}.get(name, KNOBS[name].stage)
     before = name == "xtc_threshold" or order.index("xtc") < order.index(stage or "")
     assert first.drew_before == before
-    other = trial_at(made, axis, axis.place(0.3 if name != "min_keep" else 2), row)
-    other.run(axis.place(0.3 if name != "min_keep" else 2))
+    other = trial_at(made, axis, axis.ordinal(0.3 if name != "min_keep" else 2), row)
+    other.run(axis.ordinal(0.3 if name != "min_keep" else 2))
     assert other.drew_before == before
 
 
 def test_one_candidate_takes_no_number() -> None:
     made, row = Settings(samplers=("top_k", "xtc"), top_k=1, xtc_probability=0.5), some_row(1)
     axis = Axis.handy("xtc_threshold")
-    assert not trial_at(made, axis, axis.place(0.1), row).drew_before
-    assert not trial_at(made, axis, axis.place(0.1), row).run(axis.place(0.1)).drew
+    assert not trial_at(made, axis, axis.ordinal(0.1), row).drew_before
+    assert not trial_at(made, axis, axis.ordinal(0.1), row).run(axis.ordinal(0.1)).drew
 
 
 def test_a_forced_token_comes_whatever_is_chosen() -> None:
     axis = Axis.handy("temperature")
-    trial = trial_at(Settings(), axis, axis.place(0.7), some_row(1), forced=123)
-    assert {trial.run(axis.place(value)).token for value in (0.5, 0.9, 2.0)} == {123}
+    trial = trial_at(Settings(), axis, axis.ordinal(0.7), some_row(1), forced=123)
+    assert {trial.run(axis.ordinal(value)).token for value in (0.5, 0.9, 2.0)} == {123}
 
 
 def test_where_every_token_is_forbidden_there_is_a_dead_end() -> None:
     axis, made = Axis.handy("temperature"), Settings(logit_bias={token: float("-inf") for token in range(N_VOCAB)})
-    assert trial_at(made, axis, axis.place(0.7), some_row(1)).run(axis.place(0.9)).token == DEAD_END
+    assert trial_at(made, axis, axis.ordinal(0.7), some_row(1)).run(axis.ordinal(0.9)).token == DEAD_END
 
 
 def test_a_knob_whose_stage_does_nothing_is_idle_and_every_value_is_the_chains() -> None:
     axis, row = Axis.handy("dry_base"), some_row(1)
     made = Settings(dry_multiplier=0)
-    trial = trial_at(made, axis, axis.place(2.0), row)
+    trial = trial_at(made, axis, axis.ordinal(2.0), row)
     assert trial.idle
-    assert trial.run(axis.place(1.5)).token == token_at(made, axis, axis.place(3.0), row)
+    assert trial.run(axis.ordinal(1.5)).token == token_at(made, axis, axis.ordinal(3.0), row)
 
 
 # --- the lists that are looked at instead of the whole vocabulary ---
@@ -99,7 +99,7 @@ def test_what_is_left_out_of_the_list_is_cut_at_every_value(name: str, seed: int
 
 def test_dynamic_temperature_moves_every_token_so_the_list_is_whole() -> None:
     axis = Axis.handy("dynatemp_range")
-    trial = trial_at(Settings(top_k=20), axis, axis.place(0.5), some_row(0))
+    trial = trial_at(Settings(top_k=20), axis, axis.ordinal(0.5), some_row(0))
     assert len(trial.moved_logits.listed.ids) == len(trial.moved_logits.whole.ids)
     low, high = trial.moved_logits.entropy_share
     p = np.exp(some_row(0).astype(np.float64))[np.argsort(-some_row(0))[: trial.width]]

@@ -41,7 +41,7 @@ def test_what_is_settled_is_what_the_chain_chooses(knob: str, seed: int) -> None
     run = WORLD.run(PROMPT, seed=seed, max_tokens=8, **{**PURE, knob: value, **others})
     tokens = trials(run, knob)
     axis = tokens[0].axis
-    home = axis.place(value)
+    home = axis.ordinal(value)
     wanted = [trial.run(home) for trial in tokens]
     assert WholeVocabulary.fits(tokens, wanted)
     together = WholeVocabulary(tokens, wanted)

@@ -16,14 +16,14 @@ def tokens_at(model: Any, run: Run, knob: str, value: float) -> tuple[int, ...]:
 def assert_holds(model: Any, run: Run, found: Interval) -> None:
     """What the interval says of its ends and of the values beyond."""
     axis = Axis.handy(found.knob, getattr(run.settings, found.knob))
-    assert found.low <= axis.value(axis.place(getattr(run.settings, found.knob))) <= found.high
+    assert found.low <= axis.value(axis.ordinal(getattr(run.settings, found.knob))) <= found.high
     for value in {found.low, found.high}:
         assert tokens_at(model, run, found.knob, value) == run.tokens
     for bend, end, outermost in ((found.below, found.low, axis.low), (found.above, found.high, axis.high)):
         if bend is None:
             assert end == outermost
             continue
-        assert abs(axis.place(bend.value) - axis.place(end)) == 1 or {bend.value, end} == {0.0, 1e-15}
+        assert abs(axis.ordinal(bend.value) - axis.ordinal(end)) == 1 or {bend.value, end} == {0.0, 1e-15}
         other = tokens_at(model, run, found.knob, bend.value)
         assert other[: bend.step] == run.tokens[: bend.step]
         assert (other[bend.step] if bend.step < len(other) else None) == bend.token

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from tsumami.boundaries.limits import LimitProblem as LimitProblem
     from tsumami.boundaries.limits import find_limits as find_limits
     from tsumami.boundaries.mirostat import MAPPED as MAPPED
-    from tsumami.boundaries.mirostat import MirostatTrial as MirostatTrial
     from tsumami.boundaries.mirostat import Past as Past
     from tsumami.boundaries.partition import Piece as Piece
-    from tsumami.boundaries.partition import find as find
+    from tsumami.boundaries.token_problems import TokenProblem as TokenProblem
+    from tsumami.boundaries.token_problems import token_problem as token_problem
     from tsumami.boundaries.trial import DEAD_END as DEAD_END
     from tsumami.boundaries.trial import Chosen as Chosen
     from tsumami.boundaries.trial import Trial as Trial
@@ -38,15 +38,15 @@ _HOMES: Final = {
     "Moves": "tsumami.boundaries.boxes",
     "find_cut_limit": "tsumami.boundaries.cutting",
     "MAPPED": "tsumami.boundaries.mirostat",
-    "MirostatTrial": "tsumami.boundaries.mirostat",
     "Past": "tsumami.boundaries.mirostat",
     "Piece": "tsumami.boundaries.partition",
-    "find": "tsumami.boundaries.partition",
     "Box": "tsumami.boundaries.limits",
     "HEAVY": "tsumami.boundaries.limits",
     "Limit": "tsumami.boundaries.limits",
     "LimitProblem": "tsumami.boundaries.limits",
     "find_limits": "tsumami.boundaries.limits",
+    "TokenProblem": "tsumami.boundaries.token_problems",
+    "token_problem": "tsumami.boundaries.token_problems",
     "DEAD_END": "tsumami.boundaries.trial",
     "Chosen": "tsumami.boundaries.trial",
     "Trial": "tsumami.boundaries.trial",
@@ -62,17 +62,17 @@ __all__ = [
     "Chosen",
     "Limit",
     "LimitProblem",
-    "MirostatTrial",
     "Moves",
     "Past",
     "Piece",
     "Span",
+    "TokenProblem",
     "Trial",
     "WholeVocabulary",
     "check_mappable",
-    "find",
     "find_cut_limit",
     "find_limits",
+    "token_problem",
 ]
 
 if not TYPE_CHECKING:  # else every name would pass for one of this face

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole, rounding, transfer
 from tsumami.boundaries.cut_lists import Nested
+from tsumami.boundaries.limits import HEAVY
 from tsumami.boundaries.moved_logits import Listed
 from tsumami.boundaries.trial import Chosen, Trial
 from tsumami.native import Float32Array, Int32Array
@@ -229,6 +230,11 @@ class Moves(_Boxes):
     def __init__(self, trials: Sequence[Trial]) -> None:
         super().__init__(trials)
         self._known: dict[tuple[int, bytes], Chosen] = {}
+
+    @property
+    def singles_first(self) -> bool:
+        """Whether a box is so dear that single values should be asked before any."""
+        return self.weight > HEAVY
 
     def _list(self, owner: int) -> Listed:
         return self.trials[owner].moved_logits.listed

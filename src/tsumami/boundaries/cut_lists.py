@@ -63,7 +63,7 @@ class CutLists:
         """
         if self._name in ("top_p", "min_p", "tfs_z") and self._chain.starts_sorted:
             return self._prefixes(span)
-        first, last = (self.left_at(place) for place in span)
+        first, last = (self.left_at(ordinal) for ordinal in span)
         falling = self._size(first) > self._size(last)
         big, small = (first, last) if falling else (last, first)
         masks = self._name == "top_n_sigma"
@@ -80,7 +80,7 @@ class CutLists:
 
     def _prefixes(self, span: Span) -> Nested:
         """Where all that the stage can leave is a beginning of the sorted list before it."""
-        first, last = (self.size_at(place) for place in span)
+        first, last = (self.size_at(ordinal) for ordinal in span)
         small, big = sorted((first, last))
         ids, logits, _ = Listed.of(self._chain.before.candidates)
         return self._heeded(Nested(ids[:big], logits[:big], np.arange(big), True, small, big, first > last, False))
@@ -117,15 +117,15 @@ class CutLists:
         rank[np.argsort(-logits, kind="stable")] = np.arange(n)
         return rank
 
-    def left_at(self, place: int) -> Candidates:
+    def left_at(self, ordinal: int) -> Candidates:
         """What the knob's own stage, the real one, leaves at a value."""
-        return self._chain.left_by(self._chain.own_with(self._name, self._axis.value(place)))
+        return self._chain.left_by(self._chain.own_with(self._name, self._axis.value(ordinal)))
 
-    def size_at(self, place: int) -> int:
+    def size_at(self, ordinal: int) -> int:
         """How many that is."""
-        if self._name == "top_k" and place:
-            return min(place, self._chain.width)
-        return self._size(self.left_at(place))
+        if self._name == "top_k" and ordinal:
+            return min(ordinal, self._chain.width)
+        return self._size(self.left_at(ordinal))
 
     def _size(self, candidates: Candidates) -> int:
         """How many there are; what top-n-sigma has cut stays in the list at -inf."""

@@ -16,7 +16,7 @@ from tsumami.boundaries.axis import Span
 from tsumami.boundaries.boxes import Cuts
 from tsumami.boundaries.cut_lists import Nested
 from tsumami.boundaries.limits import HEAVY, Box, Limit, LimitProblem, find_limits, narrowed
-from tsumami.boundaries.partition import find
+from tsumami.boundaries.partition import Partition
 from tsumami.boundaries.trial import Chosen, Trial
 
 __all__ = ["find_cut_limit"]
@@ -58,18 +58,18 @@ class _CutSearch:
         """Make the limit small by running single values."""
         narrowed(self.limit, self._box._replace(owner=owner), functools.partial(self._keeps, owner))
 
-    def _keeps(self, owner: int, place: int) -> bool:
-        return self._trials[owner].run(place) == self._wanted[owner]
+    def _keeps(self, owner: int, ordinal: int) -> bool:
+        return self._trials[owner].run(ordinal) == self._wanted[owner]
 
-    def ask(self, owners: Sequence[int], place: int) -> None:
+    def ask(self, owners: Sequence[int], ordinal: int) -> None:
         """Run a single value."""
         for owner in owners:
-            if not self._keeps(owner, place):
-                self._end_before(owner, place)
+            if not self._keeps(owner, ordinal):
+                self._end_before(owner, ordinal)
                 return
 
-    def _end_before(self, owner: int, place: int) -> None:
-        self.limit.end_before(self._box._replace(owner=owner).at(place))
+    def _end_before(self, owner: int, ordinal: int) -> None:
+        self.limit.end_before(self._box._replace(owner=owner).at(ordinal))
 
     def ask_sizes(self, owners: Sequence[int], start: int) -> None:
         """From a value that is as wanted to the limit."""
@@ -86,14 +86,14 @@ class _CutSearch:
             self._by_sizes(nested, start)
 
     def _between(self, start: int) -> Span:
-        """The places from `start` to the limit."""
+        """The ordinals from `start` to the limit."""
         first, last = sorted((start, self.limit.number))
         return Span(first, last)
 
     def _by_pieces(self, owner: int, start: int) -> None:
         """The stage cuts in one way here and in another there, so look at all there is."""
         side = self._box.side
-        found = find(self._trials[owner], self._between(start))[::side]
+        found = Partition(self._trials[owner]).find(self._between(start))[::side]
         for piece in found:
             box = Box(owner, piece.span, side)
             if not piece.certain:
@@ -133,8 +133,8 @@ class _CutSearch:
         """Find the first value at which the stage has come to a size; it may pass over it, and then one looks on."""
         trial = self._trials[owner]
 
-        def before(place: int) -> bool:
-            return (trial.cut_lists.size_at(place) - size) * sizes_side < 0
+        def before(ordinal: int) -> bool:
+            return (trial.cut_lists.size_at(ordinal) - size) * sizes_side < 0
 
         if before(self.limit.number):
             return

@@ -249,9 +249,9 @@ class MirostatTrial:
         """A box in parts."""
         return self._axis.cut(box, parts)
 
-    def run(self, place: int) -> Chosen:
+    def run(self, ordinal: int) -> Chosen:
         """What one value chooses."""
-        (outcome,) = self.settle([Span(place, place)])
+        (outcome,) = self.settle([Span(ordinal, ordinal)])
         assert outcome is not None, "a single value has one history"
         return outcome
 
@@ -307,11 +307,11 @@ class MirostatTrial:
         """The same, after the real stage was run on both sides of every boundary."""
         sides = [side for a, b in itertools.pairwise(found) for side in ((a.span.last, a), (b.span.first, b))]
         if sides:
-            mu = self._mu([Span(place, place) for place, _ in sides])
-            for i, (place, piece) in enumerate(sides):
+            mu = self._mu([Span(ordinal, ordinal) for ordinal, _ in sides])
+            for i, (ordinal, piece) in enumerate(sides):
                 small, _ = self._cut.sizes(mu.part(i))
                 outcome = self._real(mu.low[i], int(small[0]))
-                assert not piece.certain or outcome == piece.outcome, (self._axis.value(place), outcome, piece)
+                assert not piece.certain or outcome == piece.outcome, (self._axis.value(ordinal), outcome, piece)
         return found
 
     # --- mu ---

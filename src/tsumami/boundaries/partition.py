@@ -28,7 +28,7 @@ from tsumami.boundaries.trial import DEAD_END, Chosen, Trial
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain
 
-__all__ = ["DEAD_END", "Chosen", "Piece", "pieces"]
+__all__ = ["DEAD_END", "Chosen", "Partition", "Piece", "pieces"]
 
 _BUDGET: Final = Budget(boxes=48, points=64, most_boxes=2048, most_entries=30_000_000)
 _MOST_WAYS: Final = 8  # in which a stage may cut, from one end of a span to the other
@@ -69,17 +69,26 @@ def pieces(chain: Chain, axis: Axis, row: Float32Array, span: Span) -> list[Piec
         row: the logits that the token is chosen from, shape (n_vocab,).
         span: the values to look at.
     """
-    trial = Trial(chain, axis, row)
-    return find(trial, span)
+    return Partition(Trial(chain, axis, row)).find(span)
 
 
-def find(trial: Trial, span: Span) -> list[Piece]:
-    """`pieces` for a trial that is at hand."""
-    if trial.idle or len(span) == 1:
-        return [Piece(span, trial.run(span.first))]
-    if trial.cuts:
-        return _confirmed(trial, _cut_pieces(trial, span))
-    return _confirmed(trial, solve(_Values(trial), span, _BUDGET))
+class Partition:
+    """A token whose logits alone say what a value chooses (a `TokenProblem`)."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def find(self, span: Span) -> list[Piece]:
+        """`pieces` for a trial that is at hand."""
+        trial = self._trial
+        if trial.idle or len(span) == 1:
+            return [Piece(span, trial.run(span.first))]
+        if trial.cuts:
+            return _confirmed(trial, _cut_pieces(trial, span))
+        return _confirmed(trial, solve(_Values(trial), span, _BUDGET))
+
+    def after(self, _outcome: Chosen, _spans: Sequence[Span], /) -> None:
+        """Later tokens need nothing of it."""
 
 
 # --- branch and bound ---
@@ -168,9 +177,9 @@ def _connected(boxes: Sequence[Span]) -> list[Span]:
 def _confirmed(trial: Trial, found: list[Piece]) -> list[Piece]:
     """The same, after the real chain was run on both sides of every boundary."""
     for left, right in itertools.pairwise(found):
-        for place, piece in ((left.span.last, left), (right.span.first, right)):
-            outcome = trial.run(place)
-            assert outcome == piece.outcome, (trial.axis.knob.name, trial.axis.value(place), outcome, piece)
+        for ordinal, piece in ((left.span.last, left), (right.span.first, right)):
+            outcome = trial.run(ordinal)
+            assert outcome == piece.outcome, (trial.axis.knob.name, trial.axis.value(ordinal), outcome, piece)
     return found
 
 
@@ -178,7 +187,7 @@ def _confirmed(trial: Trial, found: list[Piece]) -> list[Piece]:
 
 
 class _Values:
-    """A knob that moves logits: the numbers are places on the axis."""
+    """A knob that moves logits: the numbers are ordinals on the axis."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
@@ -242,16 +251,16 @@ def _cut_pieces(trial: Trial, span: Span, ways: int = 0) -> list[Piece]:
     return joined(made)
 
 
-def _last_of(trial: Trial, nested: Nested, sizes: Span, places: Span) -> int:
-    """The last place after `places.first` at which the real stage has not gone beyond these sizes; `places.first` if
-    there is none. It has at `places.last`.
+def _last_of(trial: Trial, nested: Nested, sizes: Span, ordinals: Span) -> int:
+    """The last of the ordinals at which the real stage has not gone beyond these sizes; it has at `ordinals.last`, and
+    `ordinals.first` counts as within.
     """
 
-    def within(place: int) -> bool:
-        size = trial.cut_lists.size_at(place)
+    def within(ordinal: int) -> bool:
+        size = trial.cut_lists.size_at(ordinal)
         return size >= sizes.first if nested.falling else size <= sizes.last
 
-    return bisect(within, places.first, places.last).kept
+    return bisect(within, ordinals.first, ordinals.last).kept
 
 
 def _two_ways(trial: Trial, span: Span, ways: int) -> list[Piece]:
@@ -259,12 +268,12 @@ def _two_ways(trial: Trial, span: Span, ways: int) -> list[Piece]:
     min_keep): the values that leave the very list of the smaller end are one piece, the others are looked at by
     themselves.
     """
-    first, last = (trial.cut_lists.left_at(place) for place in span)
+    first, last = (trial.cut_lists.left_at(ordinal) for ordinal in span)
     small_first = len(first) <= len(last)
     fixed = (first if small_first else last).ids
 
-    def same(place: int) -> bool:
-        return np.array_equal(trial.cut_lists.left_at(place).ids, fixed)
+    def same(ordinal: int) -> bool:
+        return np.array_equal(trial.cut_lists.left_at(ordinal).ids, fixed)
 
     begin, end = span if small_first else span[::-1]
     edge = bisect(same, begin, end)

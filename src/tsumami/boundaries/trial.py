@@ -72,12 +72,12 @@ class Trial:
 
     # --- the truth ---
 
-    def run(self, place: int) -> Chosen:
+    def run(self, ordinal: int) -> Chosen:
         """What the real chain chooses at a value."""
-        found = self._known.get(place)
+        found = self._known.get(ordinal)
         if found is None:
-            stages = () if self.idle else self._chain.with_value(self.axis.knob.name, self.axis.value(place))
-            found = self._known[place] = self._choose(self._chain.finish(stages))
+            stages = () if self.idle else self._chain.with_value(self.axis.knob.name, self.axis.value(ordinal))
+            found = self._known[ordinal] = self._choose(self._chain.finish(stages))
         return found
 
     def run_size(self, nested: Nested, size: int) -> Chosen:
@@ -134,8 +134,8 @@ class Trial:
         """The last tokens that a stage with this window has seen."""
         return self._chain.history(window)
 
-    def repetitions(self, place: int | None = None) -> Repetitions:
+    def repetitions(self, ordinal: int | None = None) -> Repetitions:
         """DRY's repetitions, at another value of the knob or at the chain's own."""
-        if place is None:
+        if ordinal is None:
             return self._chain.repetitions(self.settings)
-        return self._chain.repetitions(self.settings.unchecked(self.axis.knob.name, self.axis.value(place)))
+        return self._chain.repetitions(self.settings.unchecked(self.axis.knob.name, self.axis.value(ordinal)))

@@ -113,6 +113,10 @@ class WholeVocabulary(Moves):
     def weight(self) -> int:
         return max(place.size for place in self._places) if self._heats else self.columns
 
+    @property
+    def singles_first(self) -> bool:
+        return True
+
     def _list(self, owner: int) -> Listed:
         return self._places[owner].few
 

@@ -16,7 +16,7 @@ import tsumami
 from tsumami.boundaries.axis import Axis
 from tsumami.errors import CancelledError, RunFileError, SettingsError
 from tsumami.explore.intervals.every_knob import Bend, Interval, chunks, intervals, mappable_knobs
-from tsumami.explore.intervals.interval_search import Turning
+from tsumami.explore.intervals.interval_search import IntervalSearch
 from tsumami.runs import Prompt, Run
 from tsumami.runs.generate import Generation, make_chain
 from tsumami.runs.replay import rows
@@ -34,7 +34,7 @@ def test_any_knob_of_any_run_ends_where_generation_says(drawn: tsumami.Settings,
     found = intervals(WORLD, run, [knob])[knob]
     assert_holds(WORLD, run, found)
     axis = Axis.handy(knob, getattr(drawn, knob))
-    value = axis.value(data.draw(st.integers(axis.place(found.low), axis.place(found.high))))
+    value = axis.value(data.draw(st.integers(axis.ordinal(found.low), axis.ordinal(found.high))))
     if axis.knob.smallest is None or not 0 < value < axis.knob.smallest:
         assert tokens_at(WORLD, run, knob, value) == run.tokens
 
@@ -72,7 +72,7 @@ def test_values_for_which_xtc_took_another_number_of_numbers_are_told_apart() ->
         for value in np.linspace(found.low, found.high, 8)[1:-1].tolist():
             assert tokens_at(WORLD, run, "top_p", value) == run.tokens
         axis = Axis.handy("top_p", 0.4)
-        search = Turning(run.settings, "top_p")
+        search = IntervalSearch(run.settings, "top_p")
         assert search.axis == axis
         for chunk in chunks(WORLD, run):
             search.look(chunk)
@@ -173,7 +173,7 @@ def test_random_values_inside_choose_the_very_tokens(
     run, found = story
     axis = Axis.handy(knob, getattr(run.settings, knob))
     logits = list(rows(model, run))
-    places = np.random.default_rng(0).integers(axis.place(found[knob].low), axis.place(found[knob].high) + 1, 200)
+    places = np.random.default_rng(0).integers(axis.ordinal(found[knob].low), axis.ordinal(found[knob].high) + 1, 200)
     for place in set(places.tolist()):
         settings_there = run.settings.replace(**{knob: axis.value(place)})
         chain = make_chain(model, run.receipt.prompt_tokens, settings_there, run.receipt.seed)

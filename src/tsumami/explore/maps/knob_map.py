@@ -78,9 +78,9 @@ class KnobMap(Saved):
             SettingsError: outside the range of the map.
         """
         axis = Axis(get(self.knob), self.low, self.high)
-        place = axis.place(value)
+        place = axis.ordinal(value)
         for piece in self.pieces:
-            if axis.place(piece.low) <= place <= axis.place(piece.last):
+            if axis.ordinal(piece.low) <= place <= axis.ordinal(piece.last):
                 return piece
         raise SettingsError(f"{self.knob} = {value!r} is outside this map; it goes from {self.low} to {self.high}")
 

@@ -299,12 +299,12 @@ class Mapping:
         """Run the values on both sides of each boundary, one after another, as lone runs are computed."""
         for piece in self.result.pieces:
             for value in {piece.low, piece.last}:
-                known = self._ran.get(self.axis.place(value), ())
+                known = self._ran.get(self.axis.ordinal(value), ())
                 if piece.tokens and len(known) < len(piece.tokens):
                     run = yield from self._lone(value, len(piece.tokens))
                     if run.stop_reason == "cancelled":
                         return
-                    self._ran[self.axis.place(value)] = run.tokens
+                    self._ran[self.axis.ordinal(value)] = run.tokens
 
     def _lone(self, value: float, max_tokens: int) -> Program[Run]:
         settings = self._settings.replace(**{self.axis.knob.name: value, "max_tokens": max_tokens})
@@ -313,7 +313,7 @@ class Mapping:
 
     def _came_again(self, piece: MapPiece) -> bool:
         """Whether the values at both ends of a piece have given its text when they were run."""
-        ends = (self._ran.get(self.axis.place(value), ()) for value in (piece.low, piece.last))
+        ends = (self._ran.get(self.axis.ordinal(value), ()) for value in (piece.low, piece.last))
         return all(tokens[: len(piece.tokens)] == piece.tokens for tokens in ends)
 
     # --- what there is ---

@@ -1,15 +1,15 @@
-"""Choosing: what the values of a node choose next.
+"""Next tokens: what the values of a node choose next.
 
-Guarantee: one algorithm makes all maps (mapping.py); which of the two kinds of problem it has, one that this token's
-logits decide (trial.py, pieces.py) or mirostat's, which all tokens before it decide (mirostat.py), is known here alone;
-and so is that the first tokens may be given with the prompt, whatever a value would choose.
+Guarantee: one algorithm makes all maps (mapping.py), whatever decides what a token's values choose: its logits alone,
+or under mirostat all tokens before it (`boundaries.token_problem`). The first tokens may be given with the prompt,
+whatever a value would choose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, MirostatTrial, Past, Piece, Span, Trial, find
+from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, Past, token_problem
 from tsumami.errors import SettingsError
 from tsumami.explore.maps.tree import TextNode, Values
 from tsumami.native import Float32Array
@@ -46,21 +46,17 @@ class Choosing:
         led = self._begun[node.depth] if node.depth < len(self._begun) else None
         if led is not None and _is_dead_end(chain, row, led):
             return [self.child(node, DEAD_END, node.drawn, node.spans)]
-        trial = self._trial(node, chain, row, led)
+        problem = token_problem(chain, self._axis, row, node.past, node.drawn, forced=led)
         by_outcome: dict[Chosen, Values] = {}
         for span, certain in node.spans:
-            for piece in self._pieces(trial, span):
+            for piece in problem.find(span):
                 by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
-        return [
-            self.child(
-                node,
-                outcome.token if led is None else led,
-                node.drawn + outcome.drew,
-                spans,
-                self._past(trial, outcome, spans),
-            )
-            for outcome, spans in by_outcome.items()
-        ]
+        children: list[TextNode] = []
+        for outcome, values in by_outcome.items():
+            past = problem.after(outcome, [span for span, _ in values])
+            token = outcome.token if led is None else led
+            children.append(self.child(node, token, node.drawn + outcome.drew, values, past))
+        return children
 
     def child(
         self, parent: TextNode | None, token: int, drawn: int, spans: Values, past: Past | None = None
@@ -74,20 +70,6 @@ class Choosing:
         if child.parent is not None and child.parent.chain is not None:
             child.chain = child.parent.chain.clone()
             self._accept(child.chain, (child.token,), child.drawn - child.parent.drawn)
-
-    def _trial(self, node: TextNode, chain: Chain, row: Float32Array, led: int | None) -> Trial | MirostatTrial:
-        """Of a token that is given (`led`), mirostat's trial still tells what it would have chosen: mu follows that."""
-        if self._mirostat:
-            return MirostatTrial(chain, self._axis, row, node.past, node.drawn)
-        return Trial(chain, self._axis, row, forced=led)
-
-    @staticmethod
-    def _pieces(trial: Trial | MirostatTrial, span: Span) -> list[Piece]:
-        return trial.find(span) if isinstance(trial, MirostatTrial) else find(trial, span)
-
-    @staticmethod
-    def _past(trial: Trial | MirostatTrial, outcome: Chosen, spans: Values) -> Past | None:
-        return trial.after(outcome, [span for span, _ in spans]) if isinstance(trial, MirostatTrial) else None
 
     def _chain(self, node: TextNode) -> Chain:
         """The chain in the state before a node's next token."""
