@@ -39,6 +39,7 @@ from tsumami.app.work.callers import at_home, naming
 from tsumami.app.work.replying import Sessions
 from tsumami.app.work.shelf import Shelf
 from tsumami.errors import TsumamiError
+from tsumami.knobs.knob import room_for_a_reply
 
 # The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
 _MODEL_KEY: Final = "tsumami-model"
@@ -107,7 +108,7 @@ def _wire_model(tab: ChatTab) -> None:
             gr.Warning(texts.error(error), title=texts("error.title"))
             yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip(), gr.skip()
             return
-        most = max(reach - 256, 1)
+        most = room_for_a_reply(reach)
         yield choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), model_bar.to_keep(choice)
 
     def on_open(kept: Any, wanted: float | None, request: gr.Request) -> model_bar.Reopened:

@@ -15,7 +15,7 @@ is written once.
 from tsumami.knobs.knob import Kind, Knob, Slider
 from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
 from tsumami.knobs.stages import Mode
-from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, Group, default, get, knobs_of
+from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, KnobGroup, default, get, knobs_of
 from tsumami.knobs.values import Bias
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "ORDERS",
     "STAGES",
     "Bias",
-    "Group",
     "Kind",
     "Knob",
+    "KnobGroup",
     "Mode",
     "Slider",
     "default",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import values
 from tsumami.knobs.orders import check_order
 
-__all__ = ["Kind", "Knob", "Slider"]
+__all__ = ["Kind", "Knob", "Slider", "room_for_a_reply"]
 
 Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "order"]
 """How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
@@ -74,7 +74,7 @@ class Knob:
         """The slider's range on a model with `n_ctx` cells of context."""
         if self.slider is None or self.slider.high is not None:
             return self.slider
-        return self.slider._replace(high=max(n_ctx - 256, 1))
+        return self.slider._replace(high=room_for_a_reply(n_ctx))
 
     def validate(self, value: object) -> Any:
         """The value in the form in which Settings keeps it (plain, hashable); SettingsError says why it cannot work."""
@@ -120,6 +120,12 @@ class Knob:
         return f"{low} or more" if low else "any finite number"
 
 
+def room_for_a_reply(n_ctx: int) -> int:
+    """How many tokens of `n_ctx` cells of context are offered for a reply; the rest is for the prompt."""
+    return max(n_ctx - _PROMPT_CELLS, 1)
+
+
+_PROMPT_CELLS: Final = 256
 _ALLOWED: Mapping[str, str] = {
     "bool": "true or false",
     "texts": "a list of non-empty texts",

@@ -14,6 +14,7 @@ from tsumami.app.work.replying import Sending
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.engine.catalogue import catalogue, is_name
 from tsumami.engine.loading import EngineOptions
+from tsumami.knobs.knob import room_for_a_reply
 
 _OWN_TEMPLATE: Final = "auto"
 _ALL: Final = -1
@@ -177,7 +178,7 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
         before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
     with shelf.lend(choice) as model:
-        line, most = describe(texts, model), max(model.n_ctx - 256, 1)
+        line, most = describe(texts, model), room_for_a_reply(model.n_ctx)
     if before is not None and before != choice:
         line = f"{texts('model.gone', name=before.name)}\n\n{line}"
     form = to_keep(before or shelf.default)
