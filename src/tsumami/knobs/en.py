@@ -197,7 +197,7 @@ WORDS: dict[str, KnobWords] = {
         "DRY allowed length",
         "The length of a repeat, in tokens, from which DRY begins to punish.",
         "A match of exactly this length costs dry_multiplier, longer ones more; shorter ones are free. Small"
-        " values break set phrases and names, large ones overlook short loops. KnobWords that the tokenizer splits"
+        " values break set phrases and names, large ones overlook short loops. Words that the tokenizer splits"
         " into many tokens (names, Japanese) may need 3 to 5. Not used while dry_multiplier is 0.",
     ),
     "dry_penalty_last_n": KnobWords(
