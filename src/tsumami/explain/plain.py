@@ -13,7 +13,7 @@ from typing import Any
 
 from tsumami.explain.measures import Metrics
 from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Moved, WhyNot
-from tsumami.explain.tokens import Account, Candidate, Outcome
+from tsumami.explain.tokens import Account, Candidate, Outcome, Share
 from tsumami.runs import Run
 
 
@@ -43,7 +43,7 @@ def audit_values(found: Audit) -> dict[str, Any]:
 def why_not_values(found: WhyNot) -> dict[str, Any]:
     """What became of a token; `kept` is the value that would have kept it."""
     values = dataclasses.asdict(found)
-    return {**values, **_token(found.piece), "span": None if found.span is None else list(found.span)}
+    return {**values, **_token(found.piece), "span": _span(found.span)}
 
 
 def account_values(found: Account, piece: Callable[[int], bytes]) -> dict[str, Any]:
@@ -93,14 +93,17 @@ def _change(change: Change) -> dict[str, Any]:
 def _outcome(found: Outcome | None, run: Run, step: int | None) -> dict[str, Any] | None:
     if found is None or step is None:
         return None
-    span = found.span(found.token)
     return {
         "token": found.token,
         "text": _text(run.steps[step].piece),
         "u": found.u,
-        "span": None if span is None else list(span),
+        "span": _span(found.span(found.token)),
         "left": len(found.final),
     }
+
+
+def _span(found: Share | None) -> list[float] | None:
+    return None if found is None else [found.low, found.high]
 
 
 def _token(piece: bytes) -> dict[str, str]:

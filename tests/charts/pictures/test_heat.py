@@ -52,6 +52,11 @@ def test_listed_settings_are_named_by_what_differs(model: tsumami.Model) -> None
     assert {row["row"] for row in rows} == {"0", "1"}
 
 
+def test_values_that_differ_late_have_squares_of_their_own(model: tsumami.Model) -> None:
+    close = model.grid("The sea", vary={"temperature": [0.7, 0.70000001]}, seeds=1, max_tokens=1)
+    assert [row["column"] for row in squares(text_picture(close, "en"))] == ["0.7", "0.70000001"]
+
+
 def test_what_cells_share_with_a_chosen_one(found: Grid) -> None:
     beside = found.at(temperature=0.6, top_p=0.5, seed=1, prompt=1)
     rows = squares(shared_picture(found, beside, "en"))

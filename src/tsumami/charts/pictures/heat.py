@@ -15,6 +15,9 @@ import altair as alt
 from tsumami.charts.pictures import look
 from tsumami.explain.measures import MEASURES, USUAL
 from tsumami.explore.grids import Cell, Grid, spread
+from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import as_item
+from tsumami.settings import Settings
 from tsumami.wording import Language
 
 __all__ = ["heat_picture", "heat_pictures", "shared_picture", "text_picture"]
@@ -185,7 +188,7 @@ def _short(form: str) -> str:
 def _place(grid: Grid, settings: int, seed: int | None = None) -> dict[str, str]:
     made = grid.plan.settings[settings]
     axes = list(grid.plan.axes)
-    column = _text(getattr(made, axes[0])) if axes else _column_labels(grid)[settings]
+    column = _shown(made, axes[0]) if axes else _column_labels(grid)[settings]
     if len(_row_labels(grid)) > 1:
         return {"column": column, "row": _row(grid, settings)}
     return {"column": column, "row": "" if seed is None else str(seed)}
@@ -194,10 +197,9 @@ def _place(grid: Grid, settings: int, seed: int | None = None) -> dict[str, str]
 def _column_labels(grid: Grid) -> list[str]:
     axes = grid.plan.axes
     if axes:
-        return [_text(value) for value in next(iter(axes.values()))]
-    named = [
-        ", ".join(f"{name}={_text(getattr(one, name))}" for name in grid.knobs) or "–" for one in grid.plan.settings
-    ]
+        name, values = next(iter(axes.items()))
+        return [as_item(KNOBS[name], value) for value in values]
+    named = [", ".join(f"{name}={_shown(one, name)}" for name in grid.knobs) or "–" for one in grid.plan.settings]
     return look.distinct(named)
 
 
@@ -209,8 +211,8 @@ def _row(grid: Grid, settings: int) -> str:
     """The values of all varied knobs but the first."""
     made, others = grid.plan.settings[settings], list(grid.plan.axes)[1:]
     if len(others) == 1:
-        return _text(getattr(made, others[0]))
-    return ", ".join(f"{name}={_text(getattr(made, name))}" for name in others)
+        return _shown(made, others[0])
+    return ", ".join(f"{name}={_shown(made, name)}" for name in others)
 
 
 def _across(grid: Grid, language: Language) -> str:
@@ -230,8 +232,8 @@ def _part(grid: Grid, cell: Cell, language: Language, *, apart: bool) -> str:
     return " · ".join(word for word in words if word)
 
 
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+def _shown(settings: Settings, name: str) -> str:
+    return as_item(KNOBS[name], getattr(settings, name))
 
 
 def _name(measure: str, language: Language) -> str:

@@ -48,7 +48,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
     replayer, row = attached(run), row_at(run, index)
     if not 0 <= token < len(row):
         raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})")
-    asked = _Question(run, index, replayer.chain(run, index), row, token)
+    asked = _Asked(run, index, replayer.chain(run, index), row, token)
     outcome, stage = asked.outcome, asked.cut_by
     made = WhyNot(
         id=token,
@@ -82,7 +82,7 @@ def _before(ledger: Ledger, stage: str | None, token: int) -> float | None:
     return records[place - 1].prob_of(token) if place else None
 
 
-class _Question:
+class _Asked:
     """One token at one place of a run. A token set by hand is not the chain's choice, and is asked for all the same."""
 
     def __init__(self, run: Run, index: int, chain: Chain, row: Float32Array, token: int) -> None:

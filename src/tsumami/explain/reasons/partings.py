@@ -18,7 +18,7 @@ import numpy as np
 
 from tsumami.explain.measures import shared_prefix
 from tsumami.explain.reasons import causes, sentences
-from tsumami.explain.reasons.causes import Levers, Place
+from tsumami.explain.reasons.causes import Levers, PartingPlace
 from tsumami.explain.reasons.findings import Cause, Change, Divergence, Moved
 from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
@@ -57,7 +57,7 @@ def divergence(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergenc
     found = parting(a, b, names)
     if found.kind != "parted" or found.step is None:
         return found
-    place = Place(a, b, found.step)
+    place = PartingPlace(a, b, found.step)
     enough = causes.find(place)
     back = place.outcome(enough.levers)
     made = replace(
@@ -76,7 +76,7 @@ def divergence(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergenc
     return replace(made, ja=ja, en=en)
 
 
-def _changes(place: Place, levers: Levers) -> tuple[Change, ...]:
+def _changes(place: PartingPlace, levers: Levers) -> tuple[Change, ...]:
     return tuple(Change(*value) for lever in levers for value in causes.values(place, lever))
 
 
@@ -126,7 +126,7 @@ def _first_difference(back: Ledger, b: Ledger) -> str | None:
     return None
 
 
-def _moved(found: Divergence, place: Place) -> tuple[Moved, ...]:
+def _moved(found: Divergence, place: PartingPlace) -> tuple[Moved, ...]:
     """What the cause moves: first the two tokens of the runs, then those that only A's value leaves, those that only
     B's does, and those that both do; of each the ones that it moves most.
     """
@@ -168,7 +168,7 @@ def _affected(found: Divergence) -> set[int]:
     return affected
 
 
-def _raw(place: Place) -> tuple[Moved, ...]:
+def _raw(place: PartingPlace) -> tuple[Moved, ...]:
     """The model's own probability of either token; of another model, by its bytes."""
     moved = []
     for side in (place.a, place.b):
