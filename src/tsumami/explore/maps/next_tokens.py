@@ -1,4 +1,4 @@
-"""Choosing: what the values of a node choose next.
+"""Next tokens: what the values of a node choose next.
 
 Guarantee: one algorithm makes all maps (mapping.py); which of the two kinds of problem it has, one that this token's
 logits decide (trial.py, pieces.py) or mirostat's, which all tokens before it decide (mirostat.py), is known here alone;
@@ -19,10 +19,10 @@ from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.stages import XtcStage
 from tsumami.settings import Settings
 
-__all__ = ["Choosing"]
+__all__ = ["Continuations"]
 
 
-class Choosing:
+class Continuations:
     """How one knob's values choose tokens after one prompt."""
 
     def __init__(self, backend: Backend, prompt: Prompt, axis: Axis, settings: Settings) -> None:
