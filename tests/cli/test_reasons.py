@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from tests.cli.conftest import read_until
 
 import tsumami
 from tsumami.app.api import looking_answers
@@ -114,6 +120,20 @@ def test_a_prompt_that_is_too_long_does_not_take_the_other_with_it(invoke: Any) 
 )
 def test_what_cannot_be_compared_is_one_line(refused: Any, arguments: list[str], message: str) -> None:
     assert message in refused("compare", PROMPT, *arguments, *COMMON[:2])
+
+
+def test_ctrl_c_keeps_the_lanes_as_far_as_they_are() -> None:
+    asked = ["compare", PROMPT, "--seeds", "0,1", "--temperature", "3", "--max-tokens", "2000", "--lang", "en"]
+    terminal, their_end = pty.openpty()
+    command = [Path(sys.executable).with_name("tsumami"), *asked, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=their_end) as process:
+        os.close(their_end)
+        read_until(terminal, b"9 tokens")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    assert process.returncode == 130
+    assert [run["stop_reason"] for run in json.loads(out)["runs"]] == ["cancelled", "cancelled"]
 
 
 # --- explain ---

@@ -4,7 +4,7 @@ Guarantee: the tree of texts depends on prompt, settings, knob, range and budget
 and the values that give it (tree.py); it is decoded once, and what its values choose next is found exactly
 (next_tokens.py). Of more children than `leaves`, the widest are followed; the others stay as they are, and are the rest
 of the map. What was found is kept: going on with more tokens, more leaves or another range (`over`) decodes only
-what is new, and gives what it would have given in one go.
+what is new, and gives what it would have given in one go. Of a prompt with a given beginning, all texts have it.
 
 On an engine that is not exact, the values on both sides of every boundary are run by themselves at the end; a piece
 whose values do not give its text again is not `certain`.
@@ -26,7 +26,7 @@ from tsumami.boundaries import DEAD_END, Axis, Span
 from tsumami.engine import Feed, Program, Rows, Sequence
 from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap
-from tsumami.explore.maps.next_tokens import Choosing
+from tsumami.explore.maps.next_tokens import Continuations
 from tsumami.explore.maps.piece import MapPiece
 from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
@@ -98,8 +98,8 @@ class Mapping:
         self._backend = backend
         self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))
-        self._choosing = Choosing(backend, prompt, self.axis, self._settings)
-        self._roots = [self._choosing.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
+        self._continuations = Continuations(backend, prompt, self.axis, self._settings)
+        self._roots = [self._continuations.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
         self._whole = sum(root.width for root in self._roots)
         self._leaves = self._max_tokens = self._nodes = 0
         self._seconds = 0.0
@@ -203,7 +203,7 @@ class Mapping:
         followed = self._widest([child for child in children if child.stop is None])
         for child in followed:
             if child.children is None:
-                self._choosing.hand_on(child)
+                self._continuations.hand_on(child)
         for node in level:
             node.chain = None
         return followed
@@ -236,7 +236,7 @@ class Mapping:
         self._nodes += len(feeds)
         for nodes, got in zip(groups.values(), rows, strict=True):
             for node in nodes:
-                self._settle(node, self._choosing.children(node, got.last), limit)
+                self._settle(node, self._continuations.children(node, got.last), limit)
 
     def _take_over(self, node: TextNode, limit: int) -> bool:
         """Take the children from the map of another range, if it knows them for all values of the node."""
@@ -244,7 +244,9 @@ class Mapping:
         if source is None or source.children is None or not covers(source.spans, node.spans):
             return False
         found = [(old, clipped(old.spans, node.spans)) for old in source.children]
-        children = [self._choosing.child(node, old.token, old.drawn, spans, old.past) for old, spans in found if spans]
+        children = [
+            self._continuations.child(node, old.token, old.drawn, spans, old.past) for old, spans in found if spans
+        ]
         self._settle(node, children, limit)
         return True
 

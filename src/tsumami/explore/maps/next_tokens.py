@@ -20,10 +20,10 @@ from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.stages import XtcStage
 from tsumami.settings import Settings
 
-__all__ = ["Choosing"]
+__all__ = ["Continuations"]
 
 
-class Choosing:
+class Continuations:
     """How one knob's values choose tokens after one prompt."""
 
     def __init__(self, backend: Backend, prompt: Prompt, axis: Axis, settings: Settings) -> None:
