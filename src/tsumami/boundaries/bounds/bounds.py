@@ -249,11 +249,11 @@ class Bounds:
         return replace(self, ids=self.ids[columns], **taken)
 
     def take_boxes(self, boxes: Whole) -> Bounds:
-        """Keep these boxes, of candidates that are `exact` and stand in order: they have neither scale nor keys."""
-        assert self.exact
-        assert self.in_order
-        arrays = {name: getattr(self, name) for name in ("low", "high", "must", "may", "lost")}
-        taken: dict[str, Any] = {name: array[boxes] for name, array in arrays.items() if len(array) > 1}
+        """Keep these boxes: rows of all that there is a row a box of, which must be the same number everywhere."""
+        names = ("low", "high", "must", "may", "lost", "scale_low", "scale_high", "key_low", "key_high")
+        arrays = {name: array for name in names if len(array := getattr(self, name)) > 1}
+        assert len({len(array) for array in arrays.values()}) <= 1
+        taken: dict[str, Any] = {name: array[boxes] for name, array in arrays.items()}
         return replace(self, **taken)
 
     def ranks(self) -> tuple[Whole, Whole]:
