@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import tsumami
+from tsumami.engine import EngineOptions
 from tsumami.errors import (
     EmptyPromptError,
     EngineClosedError,
@@ -322,6 +323,15 @@ def test_a_closed_model_that_never_ran_has_no_card() -> None:
 def test_options_that_cannot_work_are_refused_before_anything_is_loaded(options: dict[str, int], word: str) -> None:
     with pytest.raises(SettingsError, match=word):
         tsumami.load("no such model", **options)
+
+
+def test_options_may_be_given_as_one_value_and_single_ones_beside_it() -> None:
+    options = EngineOptions(n_ctx=1024, threads=1, exact=False)
+    with tsumami.load("smollm2", options, n_ctx=2048) as model:
+        assert model.options == EngineOptions(n_ctx=2048, threads=1, exact=False)
+        assert model.n_ctx == 2048
+    with pytest.raises(TypeError, match="n_context"):
+        tsumami.load("smollm2", options, n_context=2048)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("name", ["no such model", "./missing.gguf", "", "smollm"])

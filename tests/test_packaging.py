@@ -99,6 +99,15 @@ def test_the_package_knows_its_version(project: dict[str, Any]) -> None:
     assert tsumami.__version__ == project["version"]
 
 
+def test_the_wheel_holds_every_file_of_the_package() -> None:
+    builders = pytest.importorskip("hatchling.builders.wheel", reason="hatchling, which builds the wheel, is not here")
+    here = ROOT / "src" / "tsumami"
+    built = {Path(one.path) for one in builders.WheelBuilder(str(ROOT)).recurse_included_files()}
+    ours = {path for path in here.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path.suffix for path in ours} >= {".py", ".js", ".css", ".json"}
+    assert sorted(path.relative_to(here) for path in ours - built) == []
+
+
 @pytest.mark.parametrize("heavy", ["llama_cpp", "gradio", "pandas", "altair", "marimo"])
 def test_importing_tsumami_does_not_load(heavy: str) -> None:
     code = f"import sys, tsumami; sys.exit({heavy!r} in sys.modules)"

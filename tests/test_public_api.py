@@ -50,6 +50,7 @@ MEMBERS = {
         "gridding",
         "intervals",
         "knob_map",
+        "mapping",
         "model_card",
         "n_ctx",
         "name",
@@ -85,7 +86,20 @@ MEMBERS = {
     ],
     "Stream": ["cancel", "run"],
 }
-ROOMS = ["errors", "explain", "knobs", "presets", "prompts", "runs", "sampling", "settings", "testing"]
+ROOMS = [
+    "engine",
+    "errors",
+    "explain",
+    "knobs",
+    "models",
+    "presets",
+    "prompts",
+    "runs",
+    "sampling",
+    "settings",
+    "storage",
+    "testing",
+]
 
 
 def test_the_names_are_the_agreed_ones() -> None:
@@ -137,6 +151,15 @@ def test_what_a_room_lists_is_there_and_explained(room: str) -> None:
             assert thing.__doc__, name
 
 
+@pytest.mark.parametrize("room", ["engine", "models"])
+def test_a_face_lists_what_it_has_and_nothing_else(room: str) -> None:
+    made = importlib.import_module(f"tsumami.{room}")
+    assert dir(made) == sorted(made.__all__)
+    assert sorted(made._HOMES) == sorted(made.__all__)
+    with pytest.raises(AttributeError, match=f"'tsumami.{room}' has no attribute 'lod'"):
+        _ = made.lod
+
+
 def loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter has after a statement."""
     code = f"import sys\n{statement}\nprint(*sys.modules)"
@@ -154,6 +177,12 @@ def test_importing_tsumami_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", ["Settings", "KNOBS", "PRESETS"])
 def test_settings_and_knobs_need_no_engine(name: str) -> None:
     assert loaded_by(f"import tsumami; tsumami.{name}") & HEAVY == set()
+
+
+def test_models_are_listed_and_found_without_llama_cpp() -> None:
+    found = "from tsumami.models import catalogue, resolve; catalogue(); resolve()"
+    assert loaded_by(found) & (HEAVY - {"pydantic"}) == set(), "huggingface_hub may load pydantic"
+    assert loaded_by("import tsumami.engine; tsumami.engine.__doc__") & HEAVY == set()
 
 
 def test_a_model_needs_no_page() -> None:

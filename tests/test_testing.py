@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine import Feed, Program, Rows, Sequence
 from tsumami.errors import EngineError
 from tsumami.runs.backend import Backend
 from tsumami.testing import ByteTokenizer, ScriptedListener, ScriptedModel, SilentSpeaker, saying
@@ -71,6 +70,19 @@ def test_a_closed_sequence_cannot_be_fed() -> None:
     sequence.close()
     with pytest.raises(EngineError, match="closed"):
         feed(model, Feed(sequence, (1,)))
+
+
+def test_a_script_that_fails_leaves_the_sequence_as_it_was() -> None:
+    def script(tokens: tuple[int, ...]) -> list[float]:
+        if len(tokens) > 2:
+            raise ValueError("no more")
+        return [0.0] * 258
+
+    model, sequence = ScriptedModel(script), Sequence()
+    feed(model, Feed(sequence, (1, 2)))
+    with pytest.raises(ValueError, match="no more"):
+        feed(model, Feed(sequence, (3,)))
+    assert (sequence.tokens, sequence.under_way) == ((1, 2), False)
 
 
 def test_silent_speech_comes_along() -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import tsumami
-from tsumami.engine.catalogue import resolve
+from tsumami.models import resolve
 from tsumami.native import DEFAULT_ENVIRONMENT
 
 

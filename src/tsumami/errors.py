@@ -107,6 +107,11 @@ class PromptError(TsumamiError):
 class EmptyPromptError(PromptError):
     """The prompt has no token to start from."""
 
+    def __init__(
+        self, message: str = "the prompt is empty: the model needs at least one token to go on from; give a text"
+    ) -> None:
+        super().__init__(message)
+
 
 class PromptTooLongError(PromptError):
     """The prompt has more tokens than the context holds."""

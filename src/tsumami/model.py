@@ -10,36 +10,30 @@ import functools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, Self, SupportsIndex
+from typing import Any, Final, Self, Unpack
 
-from tsumami.engine.batcher import Engine
-from tsumami.engine.catalogue import DEFAULT_MODEL
-from tsumami.engine.exactness import Exactness, processor
-from tsumami.engine.fingerprint import Progress
-from tsumami.engine.loading import EngineOptions, LoadedModel
-from tsumami.engine.loading import load as load_engine
-from tsumami.engine.sequence import first_outside
-from tsumami.errors import EngineClosedError, PromptError
-from tsumami.explore.grids import Grid, Gridding, plan_grid
-from tsumami.explore.grids import Progress as GridProgress
+from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel, processor
+from tsumami.engine import load as load_engine
+from tsumami.errors import EngineClosedError
+from tsumami.explore.design import Design
+from tsumami.explore.grids import Grid, Gridding, GridProgress, plan_grid
 from tsumami.explore.intervals import Interval, intervals
 from tsumami.explore.lanes import Comparing, Comparison, plan
 from tsumami.explore.maps import KnobMap
 from tsumami.explore.maps import Mapping as Mapper
+from tsumami.models import DEFAULT_MODEL, ByteProgress
 from tsumami.native import NativeModel, Vocab, engine_build
-from tsumami.prompts import Memory, Message, PromptFormat, PromptText, format_named, messages_from
+from tsumami.prompts import Memory, Message, PromptFormat, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
+from tsumami.runs.prompting import PromptLike, as_prompt, several, text_of, tokens_of
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.settings import Settings
 
 EVERYTHING: Final = Memory(None)
-
-#: What a run can start from: text, a prompt made by `Model.prompt`, or token ids.
-PromptLike = str | Prompt | PromptText | Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +113,8 @@ class Model:
             template: `model` (its own chat template, the default where there is one), `llama2`, `raw`, or a format.
             memory: how many past exchanges to keep; None for the format's own default; default: all.
         """
-        made = self.format(template)
         kept = Memory(memory) if isinstance(memory, int) else memory
-        return self.as_prompt(made.render(messages_from(messages), kept))
+        return self.as_prompt(self.format(template).render(messages_from(messages), kept))
 
     def compare(
         self,
@@ -161,9 +154,9 @@ class Model:
         **knobs: Any,
     ) -> Comparing:
         """As `compare`, but gives the steps as they come: iterate for (lane, step), then read `.comparison`."""
-        prompts = [self.as_prompt(one) for one in _several(prompt)]
+        prompts = [self.as_prompt(one) for one in several(prompt)]
         made = (base or Settings()).replace(**knobs)
-        return Comparing(self, plan(prompts, made, vary=vary, settings=settings, seeds=seeds))
+        return Comparing(self, plan(prompts, Design(made, vary, settings, seeds)))
 
     def knob_map(
         self,
@@ -195,9 +188,16 @@ class Model:
             SettingsError: a knob, a range or a budget of which there is no map.
             PromptError: an empty prompt.
         """
-        made = (settings or Settings()).replace(**knobs)
-        mapping = Mapper(self, self.as_prompt(prompt), knob, low, high, made)
+        mapping = self.mapping(prompt, knob, low, high, settings, **knobs)
         return mapping.map(max_tokens=max_tokens, leaves=leaves, seconds=seconds)
+
+    def mapping(
+        self, prompt: PromptLike, knob: str, low: float, high: float, settings: Settings | None = None, **knobs: Any
+    ) -> Mapper:
+        """As `knob_map`, before anything is decoded: `start` it and look at it while it grows, or `map` it, and go on
+        with more tokens, more leaves or another range.
+        """
+        return Mapper(self, self.as_prompt(prompt), knob, low, high, (settings or Settings()).replace(**knobs))
 
     def grid(
         self,
@@ -244,9 +244,9 @@ class Model:
         **knobs: Any,
     ) -> Gridding:
         """As `grid`, but gives the cells as they are finished: iterate, then read `.grid`."""
-        prompts = [self.as_prompt(one) for one in _several(prompt)]
+        prompts = [self.as_prompt(one) for one in several(prompt)]
         made = (base or Settings()).replace(**{"max_tokens": max_tokens, **knobs})
-        return Gridding(self, plan_grid(prompts, made, vary=vary, settings=settings, seeds=seeds), watch=watch)
+        return Gridding(self, plan_grid(prompts, Design(made, vary, settings, seeds)), watch=watch)
 
     def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
@@ -254,10 +254,8 @@ class Model:
             return template
         source = self._native.chat_template
         name = template or ("model" if source else "raw")
-        vocab = self.tokenizer
-        return format_named(
-            name, template=source, bos_token=_piece(vocab, vocab.bos), eos_token=_piece(vocab, vocab.eos)
-        )
+        bos, eos = (() if one is None else (one,) for one in (self.tokenizer.bos, self.tokenizer.eos))
+        return format_named(name, template=source, bos_token=self.detokenize(bos), eos_token=self.detokenize(eos))
 
     def as_prompt(self, prompt: PromptLike) -> Prompt:
         """Whatever a run can start from, as the tokens that this model gets.
@@ -265,16 +263,7 @@ class Model:
         Raises:
             PromptError: it is something else, or a token id that this model does not have.
         """
-        if isinstance(prompt, Prompt):
-            return prompt
-        if isinstance(prompt, PromptText):
-            tokens = self.tokenize(prompt.text, add_special=prompt.add_special)
-            return Prompt(prompt.text, tuple(tokens), prompt.format)
-        if isinstance(prompt, str):
-            # an empty text has no token to go on from, even where the model puts BOS in front of everything
-            return Prompt(prompt, tuple(self.tokenize(prompt)) if prompt else ())
-        ids = _token_ids(prompt, self.tokenizer.n_tokens)
-        return Prompt(self.detokenize(ids), ids, "tokens")
+        return as_prompt(self.tokenizer, prompt)
 
     def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
         """How far each knob could have been turned without changing the text of a run, and what gives way first.
@@ -302,15 +291,11 @@ class Model:
         Raises:
             PromptError: the text holds a lone surrogate, which UTF-8 cannot express.
         """
-        try:
-            data = text.encode()
-        except UnicodeEncodeError as error:
-            raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}") from error
-        return self.tokenizer.tokenize(data, add_special=add_special, parse_special=parse_special)
+        return list(tokens_of(self.tokenizer, text, add_special=add_special, parse_special=parse_special))
 
     def detokenize(self, tokens: Iterable[int]) -> str:
         """The text of token ids; bytes that are no character come out as U+FFFD."""
-        return b"".join(map(self.tokenizer.piece, tokens)).decode("utf-8", "replace")
+        return text_of(self.tokenizer, tokens)
 
     # --- facts (the seam of runs/backend.py) ---
 
@@ -431,63 +416,28 @@ class Model:
         return f"<tsumami.Model {self.name}: {what}, n_ctx {self.n_ctx}, {exact}>"
 
 
-def _piece(vocab: Vocab, token: int | None) -> str:
-    return "" if token is None else vocab.piece(token).decode("utf-8", "replace")
-
-
-def _several(given: PromptLike | Sequence[PromptLike]) -> Sequence[PromptLike]:
-    """A list of texts or prompts is several; a text, a prompt, or token ids are one."""
-    if isinstance(given, str | Prompt | PromptText) or not isinstance(given, Sequence):
-        return [given]
-    parts = [one for one in given if not isinstance(one, SupportsIndex)]
-    return parts if parts and len(parts) == len(given) else [given]  # type: ignore[list-item]  # token ids
-
-
-def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
-    """Token ids as plain integers; bytes would pass for ids without being meant so."""
-    if isinstance(given, bytes | bytearray | Mapping) or not isinstance(given, Iterable):
-        raise PromptError(f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}")
-    tokens = []
-    for index, token in enumerate(given):
-        if isinstance(token, bool) or not isinstance(token, SupportsIndex):
-            raise _no_token(index, token, n_vocab)
-        tokens.append(token.__index__())
-    bad = first_outside(tokens, n_vocab)
-    if bad is not None:
-        raise _no_token(bad, tokens[bad], n_vocab)
-    return tuple(tokens)
-
-
-def _no_token(index: int, given: object, n_vocab: int) -> PromptError:
-    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}")
-
-
 def load(
     name: str | os.PathLike[str] = DEFAULT_MODEL,
+    options: EngineOptions | None = None,
     *,
-    n_ctx: int | None = None,
-    n_gpu_layers: int = 0,
-    threads: int | None = None,
-    exact: bool = True,
-    n_cells: int | None = None,
-    download_progress: Progress | None = None,
+    download_progress: ByteProgress | None = None,
     load_progress: Callable[[float], None] | None = None,
+    **changes: Unpack[EngineKeywords],
 ) -> Model:
     """Load a model by name: `smollm2` (bundled, the default), `gemma`, `elyza`, `gpt2`, a path, or
     `owner/repo:file.gguf`.
 
     Args:
         name: which model.
-        n_ctx: tokens that one run may have (default: the model's own context, at most 4096).
-        n_gpu_layers: layers to put on a GPU; a GPU backend is not bit-exact.
-        threads: most threads to use (default: all usable cores).
-        exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
-        n_cells: tokens that all sequences together may have in the cache (default: twice n_ctx where that is cheap).
+        options: how to load it (default: the defaults).
         download_progress: called with bytes done and bytes in all.
         load_progress: called with a share in 0..1.
+        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`;
+            `tsumami.engine.EngineOptions` says what each means.
 
     Raises:
         ModelError: it cannot be found, is broken, or does not fit into memory.
+        SettingsError: an option that cannot be.
     """
-    options = EngineOptions(n_ctx=n_ctx, n_gpu_layers=n_gpu_layers, threads=threads, exact=exact, n_cells=n_cells)
-    return Model(load_engine(name, options, download_progress=download_progress, load_progress=load_progress))
+    made = replace(options or EngineOptions(), **changes)
+    return Model(load_engine(name, made, download_progress=download_progress, load_progress=load_progress))

@@ -603,14 +603,14 @@ def mirostat(version: int, n_vocab: int, seed: int, tau: float, eta: float) -> N
 
 @functools.cache
 def c_math(name: str) -> Callable[..., float]:
-    """`log2f`, `logf` or `powf` of C: floats in, float out, in single precision.
+    """`expf`, `log2f`, `logf` or `powf` of C: floats in, float out, in single precision.
 
     It is looked up through llama.cpp's own library, so it is the very function that the samplers call, to the last bit
     (NumPy's own differ).
     """
     found = getattr(_c.llama_cpp._lib, name)
     found.restype = ctypes.c_float
-    found.argtypes = [ctypes.c_float] * {"log2f": 1, "logf": 1, "powf": 2}[name]
+    found.argtypes = [ctypes.c_float] * {"expf": 1, "log2f": 1, "logf": 1, "powf": 2}[name]
     return cast(Callable[..., float], found)
 
 

@@ -13,14 +13,13 @@ from typing import Any
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import WINDOWS
 from tsumami.settings import Settings
 
 __all__ = ["KEPT", "PRESETS", "Preset", "get"]
 
 KEPT = ("max_tokens", "stop", "seed", "logit_bias", "grammar", "json_schema", "regex", "penalize_prompt")
 """The knobs that a preset leaves alone."""
-
-_WINDOWS = ("repeat_last_n", "dry_penalty_last_n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ def get(name: str) -> Preset:
 
 def _neutral() -> dict[str, Any]:
     """Every knob at its neutral value, but the windows open: turning one penalty up then shows what it does."""
-    skipped = (*KEPT, *_WINDOWS)
+    skipped = (*KEPT, *WINDOWS.values())
     return {name: knob.neutral for name, knob in KNOBS.items() if knob.neutral is not None and name not in skipped}
 
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tsumami.engine.batcher import Program, T, Ticket
-from tsumami.engine.sequence import Feed, Rows
+from tsumami.engine import Feed, Program, Rows, Ticket
 from tsumami.errors import CancelledError, EngineClosedError
 from tsumami.native import Float32Array
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream
@@ -38,6 +37,7 @@ __all__ = [
     "saying",
 ]
 
+T = TypeVar("T")
 #: What a scripted model is: the tokens so far -> one float per token of the vocabulary (its logits).
 Script = Callable[[tuple[int, ...]], npt.ArrayLike]
 
@@ -130,7 +130,7 @@ class ScriptedEngine:
         Raises:
             EngineClosedError: the engine was closed.
         """
-        ticket = Ticket(program, 0)
+        ticket: Ticket[T] = Ticket()
         with self._lock:
             if self._closed:
                 raise EngineClosedError("this model was closed; make another")
@@ -168,17 +168,24 @@ class ScriptedEngine:
     def _turn(self, ticket: Ticket[T], program: Program[T], feeds: list[Feed]) -> list[Feed]:
         if self._closed:
             return program.throw(EngineClosedError("this model was closed"))
-        if ticket._cancelled.is_set():
+        if ticket.cancelled:
             return program.throw(CancelledError("cancelled"))
         return program.send([self._rows(feed) for feed in feeds])
 
     def _rows(self, feed: Feed) -> Rows:
         self.fed += 1
-        feed.sequence._check_open()
-        before = feed.sequence.tokens
-        after = (*before, *feed.tokens)
-        feed.sequence._tokens.extend(feed.tokens)
-        first = {"all": len(before), "last": max(len(after) - 1, len(before)), "none": len(after)}[feed.rows]
+        before, after = len(feed.sequence), feed.sequence.begin_feed(feed.tokens)
+        try:
+            rows = self._computed(feed, before, tuple(after))
+        except BaseException:
+            feed.sequence.abort_feed()
+            raise
+        feed.sequence.end_feed(after)
+        return rows
+
+    def _computed(self, feed: Feed, before: int, after: tuple[int, ...]) -> Rows:
+        """The rows of a feed that makes a sequence of `before` tokens into `after`."""
+        first = {"all": before, "last": max(len(after) - 1, before), "none": len(after)}[feed.rows]
         ends = [after[: i + 1] for i in range(first, len(after))]
         logits = [np.asarray(self._script(end), np.float32) for end in ends]
         hidden = None

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.tokens import N_VOCAB, chain_at, some_row, token_at
 
 import tsumami
 from tsumami.boundaries.axis import Axis
-from tsumami.boundaries.partition import DEAD_END, Piece, pieces
-from tsumami.errors import DeadEndError, SettingsError
+from tsumami.boundaries.partition import Piece, pieces
+from tsumami.errors import SettingsError
 from tsumami.native import Float32Array
 from tsumami.runs.replay import rows
-from tsumami.sampling import Chain
 from tsumami.settings import Settings
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -46,32 +46,10 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "dry_allowed_length": {"dry_multiplier": 1.1},
     "dry_penalty_last_n": {"dry_multiplier": 1.1},
 }
-HISTORY = (5, 9, 3, 5, 9, 3, 8, 5, 9, 5, 9, 3, 5)
-N_VOCAB = 300
-
-
-def chain_at(settings: Settings, axis: Axis, place: int, history: tuple[int, ...] = HISTORY) -> Chain:
-    made = settings.replace(**{axis.knob.name: axis.value(place)})
-    chain = Chain.from_settings(made, seed=3, n_vocab=N_VOCAB)
-    chain.accept_prompt(history)
-    return chain
-
-
-def token_at(settings: Settings, axis: Axis, place: int, row: Float32Array) -> int:
-    try:
-        return chain_at(settings, axis, place).choose(row).pick.token
-    except DeadEndError:
-        return DEAD_END
 
 
 def all_pieces(settings: Settings, axis: Axis, row: Float32Array) -> list[Piece]:
     return [piece for span in axis.spans() for piece in pieces(chain_at(settings, axis, span.first), axis, row, span)]
-
-
-def some_row(seed: int) -> Float32Array:
-    row = np.random.default_rng(seed).normal(0, 3, N_VOCAB).astype(np.float32)
-    row[[5, 9, 3]] += np.float32(4)
-    return row
 
 
 @pytest.mark.parametrize("order", ["classic", "llama.cpp"])
@@ -82,10 +60,10 @@ def test_pieces_cover_the_range_and_are_the_real_chains(name: str, order: str, s
     settings = Settings(samplers=order, xtc_probability=0.7 * (seed % 2), repeat_penalty=1.2, **TOGETHER.get(name, {}))
     row = some_row(seed)
     found = all_pieces(settings, axis, row)
-    assert (found[0].span.first, found[-1].span.last) == (axis.place(axis.low), axis.place(axis.high))
+    assert (found[0].span.first, found[-1].span.last) == (axis.ordinal(axis.low), axis.ordinal(axis.high))
     for left, right in itertools.pairwise(found):
         gap = (left.span.last + 1, right.span.first)
-        assert gap[0] == gap[1] or gap == (1, axis.place(1e-15))  # a temperature below 1e-15 does not exist
+        assert gap[0] == gap[1] or gap == (1, axis.ordinal(1e-15))  # a temperature below 1e-15 does not exist
         for place, piece in ((left.span.last, left), (right.span.first, right)):
             assert token_at(settings, axis, place, row) == piece.outcome.token
     dice = np.random.default_rng(seed)
@@ -100,7 +78,7 @@ def test_a_piece_of_a_few_values_is_found() -> None:
     row[[1, 2, 3]] = np.log(np.array([0.5, 1e-7, 0.4999999], np.float32))
     plain = Settings(temperature=1.0, top_k=0, min_p=0.0, repeat_penalty=1.0)
     found = all_pieces(plain, axis, row)
-    scanned = range(axis.place(0.4999), axis.place(0.5001))
+    scanned = range(axis.ordinal(0.4999), axis.ordinal(0.5001))
     tokens = [token_at(plain, axis, place, row) for place in scanned]
     changes = [place for place, (a, b) in zip(scanned, itertools.pairwise(tokens), strict=False) if a != b]
     mine = [p.span.last for p, q in itertools.pairwise(found) if p.outcome.token != q.outcome.token]

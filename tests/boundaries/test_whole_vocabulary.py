@@ -1,4 +1,4 @@
-"""What a crowd says of a box of values is what the real chain chooses at each of them; and it settles most boxes."""
+"""What is said of a box over the whole vocabulary is what the real chain chooses at each value; most boxes settle."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.explore.intervals.test_every_knob import assert_holds
+from tests.support.intervals import assert_holds
 from tests.support.worlds import PROMPT, world
 
 import tsumami
 from tsumami.boundaries.axis import Axis, Span
 from tsumami.boundaries.trial import Trial
-from tsumami.boundaries.whole_vocabulary import Crowd
+from tsumami.boundaries.whole_vocabulary import WholeVocabulary
 from tsumami.explore.intervals.every_knob import chunks, intervals
 from tsumami.runs import Run
 
@@ -41,15 +41,15 @@ def test_what_is_settled_is_what_the_chain_chooses(knob: str, seed: int) -> None
     run = WORLD.run(PROMPT, seed=seed, max_tokens=8, **{**PURE, knob: value, **others})
     tokens = trials(run, knob)
     axis = tokens[0].axis
-    home = axis.place(value)
+    home = axis.ordinal(value)
     wanted = [trial.run(home) for trial in tokens]
-    assert Crowd.fits(tokens, wanted)
-    crowd = Crowd(tokens, wanted)
+    assert WholeVocabulary.fits(tokens, wanted)
+    together = WholeVocabulary(tokens, wanted)
     rng = np.random.default_rng(seed)
     settled = 0
     for size in (1, 30, 3000, 300_000):
         span = Span(home, home + size - 1)
-        found = crowd.settle(range(len(tokens)), [span] * len(tokens))
+        found = together.settle(range(len(tokens)), [span] * len(tokens))
         for trial, outcome in zip(tokens, found, strict=True):
             if outcome is not None:
                 settled += 1
@@ -59,10 +59,10 @@ def test_what_is_settled_is_what_the_chain_chooses(knob: str, seed: int) -> None
 
 
 @pytest.mark.parametrize("others", [{"top_k": 5}, {"min_p": 0.1}, {"dynatemp_range": 0.3}, {"temperature": 0.0}])
-def test_chains_that_cut_or_sort_are_no_crowd(others: dict[str, Any]) -> None:
+def test_chains_that_cut_or_sort_are_not_settled_over_the_whole_vocabulary(others: dict[str, Any]) -> None:
     run = WORLD.run(PROMPT, seed=1, max_tokens=2, **{**PURE, **others})
     tokens = trials(run, "frequency_penalty")
-    assert not Crowd.fits(tokens, [trial.run(0) for trial in tokens])
+    assert not WholeVocabulary.fits(tokens, [trial.run(0) for trial in tokens])
 
 
 @pytest.mark.parametrize("knob", ["temperature", "presence_penalty", "min_p"])

@@ -45,7 +45,7 @@ def test_not_a_gguf(refused: Refused, tmp_path: Path) -> None:
 
 
 def test_a_truncated_gguf(refused: Refused, model: tsumami.Model, tmp_path: Path) -> None:
-    from tsumami.engine.catalogue import resolve
+    from tsumami.models import resolve
 
     file = tmp_path / "half.gguf"
     file.write_bytes(resolve().path.read_bytes()[:4_000_000])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tsumami.cli.doctor import optional_parts
-from tsumami.engine.exactness import Exactness
+from tsumami.engine import Exactness
 
 
 def test_the_report_has_all_that_was_asked_for(invoke: Any) -> None:
@@ -41,7 +41,7 @@ def test_fast_mode_is_not_exact_and_says_the_remedy(invoke: Any, language: str, 
 
 def test_the_check_runs_afresh(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = Exactness(False, "理由", "the reason", "対処", "the remedy", ("forked",))
-    monkeypatch.setattr("tsumami.engine.exactness.check", lambda *_, **__: verdict)
+    monkeypatch.setattr("tsumami.engine.exactness.check_exactness", lambda *_, **__: verdict)
     called = invoke("doctor", "--n-ctx", "512")
     assert "not exact: the reason" in called.out
     assert "the remedy" in called.out

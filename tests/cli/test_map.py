@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tsumami.charts.icicle_page import icicle_data
-from tsumami.explore.maps.knob_map import KnobMap
+from tsumami.charts import icicle_data
+from tsumami.explore.maps import KnobMap
 
 from .conftest import Invoke
+from .terminal import read_until
 
 ASKED = ("map", "Once upon a time", "--knob", "top_k", "--range", "1:5", "--seed", "0", "--max-tokens", "4")
 
@@ -98,11 +99,3 @@ def test_ctrl_c_keeps_the_map_as_far_as_it_is(tmp_path: Path) -> None:
     found = KnobMap.from_json(file.read_text("utf-8"))
     assert any(not piece.finished and piece.tokens for piece in found.pieces)
     assert found.nodes > 0
-
-
-def read_until(terminal: int, words: bytes) -> bytes:
-    """What a terminal shows, up to these words at least."""
-    said = b""
-    while words not in said:
-        said += os.read(terminal, 4096)
-    return said

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tsumami.cli.models import size_text
-from tsumami.engine.catalogue import catalogue
+from tsumami.models import catalogue
 
 
 def test_json_is_the_catalogue(invoke: Any) -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from tests.cli.conftest import read_until
 
 import tsumami
+from tsumami.app.api import looking_answers
 
 PROMPT = "Once upon a time"
 COMMON = ("--max-tokens", "8", "--seed", "0", "--threads", "1")
@@ -114,6 +122,20 @@ def test_what_cannot_be_compared_is_one_line(refused: Any, arguments: list[str],
     assert message in refused("compare", PROMPT, *arguments, *COMMON[:2])
 
 
+def test_ctrl_c_keeps_the_lanes_as_far_as_they_are() -> None:
+    asked = ["compare", PROMPT, "--seeds", "0,1", "--temperature", "3", "--max-tokens", "2000", "--lang", "en"]
+    terminal, their_end = pty.openpty()
+    command = [Path(sys.executable).with_name("tsumami"), *asked, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=their_end) as process:
+        os.close(their_end)
+        read_until(terminal, b"9 tokens")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    assert process.returncode == 130
+    assert [run["stop_reason"] for run in json.loads(out)["runs"]] == ["cancelled", "cancelled"]
+
+
 # --- explain ---
 
 
@@ -168,6 +190,22 @@ def test_another_version_is_refused(refused: Any, saved: dict[str, Path], tmp_pa
     other = edited(saved["a"], tmp_path / "v.json", lambda form: form.update(version=99))
     assert "format version 99" in refused("explain", str(saved["a"]), other)
     assert "format version 99" in refused("audit", other)
+
+
+# --- one form for all ---
+
+
+def test_the_endpoints_answer_what_the_commands_print(
+    invoke: Any, model: tsumami.Model, tmp_path: Path, saved: dict[str, Path]
+) -> None:
+    a = tsumami.Run.load(saved["a"])
+    model.run(PROMPT, seed=0, max_tokens=8, logit_bias={a.tokens[1]: -math.inf}).save(tmp_path / "banned.json")
+    other = json.loads((tmp_path / "banned.json").read_text("utf-8"))
+    audited = json.loads(invoke("audit", str(tmp_path / "banned.json"), "--json").out)
+    assert json.loads(json.dumps(looking_answers.audit(model, other), allow_nan=False)) == audited
+    parted = json.loads(invoke("explain", str(saved["a"]), str(tmp_path / "banned.json"), "--json").out)["divergence"]
+    answered = looking_answers.divergence(model, json.loads(a.to_json()), other)
+    assert json.loads(json.dumps(answered, allow_nan=False)) == parted
 
 
 # --- audit ---

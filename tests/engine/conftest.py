@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tsumami import native
-from tsumami.engine.batcher import EXACT, Engine, Policy
+from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
+from tsumami.engine.planning import TOGETHER, Policy
 from tsumami.native import ContextOptions, NativeModel
 
 from . import tiny_model
@@ -56,7 +57,7 @@ def make_engine(tiny: NativeModel) -> Iterator[MakeEngine]:
     made: list[Engine] = []
 
     def make(
-        model: NativeModel = tiny, *, n_cells: int = 512, slots: int = 8, policy: Policy = EXACT, **options: Any
+        model: NativeModel = tiny, *, n_cells: int = 512, slots: int = 8, policy: Policy = TOGETHER, **options: Any
     ) -> Engine:
         given: dict[str, Any] = {"n_batch": 512, "n_ubatch": 32, "threads": 1, "exact": True} | options
         engine = Engine(model, ContextOptions(n_cells=n_cells, n_sequences=slots + N_KEEPERS, **given), policy=policy)

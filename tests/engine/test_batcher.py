@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsumami.engine.batcher import SOLO, Engine, Program
+from tsumami.engine.batcher import Engine
+from tsumami.engine.planning import SOLO
+from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import DecodeRow, Float32Array
@@ -516,7 +518,7 @@ def test_a_sequence_fed_by_two_programs_at_once_is_refused_to_the_second(make_en
     sequence = Sequence()
     first = engine.submit(_on(sequence, [1, 2, 3]))
     second = engine.submit(_on(sequence, [4]))
-    while not sequence._under_way:
+    while not sequence.under_way:
         time.sleep(0.001)
     with pytest.raises(EngineError, match="being fed"):
         sequence.rollback(0)
@@ -537,7 +539,7 @@ def test_a_cancelled_feed_leaves_its_sequence_usable(make_engine: MakeEngine, ti
     watched.gate.clear()
     sequence = Sequence()
     ticket = engine.submit(_on(sequence, text(0, 4000)))
-    while not sequence._under_way:
+    while not sequence.under_way:
         time.sleep(0.001)
     ticket.cancel()
     watched.gate.set()
@@ -567,7 +569,7 @@ def test_a_sequence_closed_under_way_spoils_nobody(make_engine: MakeEngine, tiny
         watched.gate.clear()
         sequence = Sequence()
         ticket = engine.submit(_on(sequence, tokens[:cut]))
-        while not sequence._under_way:
+        while not sequence.under_way:
             time.sleep(0.001)
         sequence.close()
         others = [engine.submit(_feed_once(tokens[: cut - i])) for i in range(3)]
@@ -879,7 +881,8 @@ import sys, time
 from pathlib import Path
 from tsumami.native import ContextOptions, NativeModel
 from tsumami.engine.batcher import Engine
-from tsumami.engine.sequence import Feed, Sequence
+from tsumami.engine.sequence import Feed
+from tsumami.engine.sequence import Sequence
 engine = Engine(NativeModel(Path(sys.argv[1])), ContextOptions(4096, 512, 32, 10, 1, True))
 def busy():
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tsumami.engine.cache import N_KEEPERS, Cache, Slot
+from tsumami.engine.cache import N_KEEPERS, Cache, Eviction, Slot
 from tsumami.engine.sequence import Sequence
 
 
@@ -84,7 +85,7 @@ class Desk:
         self.cache.append(slot, target[have:], beside=beside)
         self.memory.decode(slot.number, have, target[have:])
         self.cache.keep(slot, have)
-        sequence._tokens[:] = target
+        sequence.end_feed(target)
         return have
 
     def slot(self, sequence: Sequence) -> Slot | None:
@@ -502,3 +503,24 @@ def test_a_rolled_back_sequence_keeps_what_it_can(partial: bool) -> None:
     sequence.rollback(3)
     assert desk.feed(sequence, [9]) == (3 if partial else 0)
     desk.check()
+
+
+# --- who goes first
+
+
+def slot(number: int, rank: int, used: int, owner: Sequence) -> Slot:
+    return Slot(number, weakref.ref(owner), rank, used=used)
+
+
+def test_what_nobody_owns_goes_first_then_the_latest_askers_open_sequences_then_ones_own() -> None:
+    open_one, closed = Sequence(), Sequence()
+    closed.close()
+    older, mine, later, latest = (slot(rank, rank, 9, open_one) for rank in range(4))
+    recent, stale = slot(4, 0, 2, closed), slot(5, 0, 1, closed)
+    eviction = Eviction(rank=1, spare={stale.number})
+    going = [one for one in (older, mine, later, latest, recent, stale) if eviction.allows(one)]
+    assert sorted(going, key=Eviction.order) == [recent, latest, later, mine], (
+        "neither an older asker's, nor a spare one"
+    )
+    assert [one for one in going if Eviction(1, closed_only=True).allows(one)] == [recent]
+    assert min(recent, stale, key=Eviction.order) is stale, "the least recently used"

@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tsumami import native
-from tsumami.engine.batcher import SOLO, Engine, Program
+from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS, Cache, Slot
-from tsumami.engine.catalogue import resolve
-from tsumami.engine.exactness import EXACT_VERDICT, check
-from tsumami.engine.gguf import read_header
+from tsumami.engine.exactness import EXACT_VERDICT, check_exactness
+from tsumami.engine.planning import SOLO
+from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.models.finding import resolve
+from tsumami.models.gguf import read_header
 from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
 
 from .conftest import MakeEngine
@@ -401,7 +403,7 @@ def test_the_self_check_calls_exact_what_is(
 ) -> None:
     model = NativeModel(tiny_files(kind))
     for engine in (engine_on(model, 1024), make_engine(n_cells=1024, threads=2)):
-        assert check(engine, read_header(tiny_files(kind)), gpu_layers=0) == EXACT_VERDICT
+        assert check_exactness(engine, read_header(tiny_files(kind)), gpu_layers=0) == EXACT_VERDICT
         assert engine.usage().live_sequences == 0
         engine.close()
     model.close()
@@ -420,7 +422,7 @@ def test_the_self_check_finds_what_is_not_exact(
 ) -> None:
     model = NativeModel(tiny_files(kind))
     engine = engine_on(model, 1024, **options)
-    verdict = check(engine, read_header(tiny_files(kind)), gpu_layers=0)
+    verdict = check_exactness(engine, read_header(tiny_files(kind)), gpu_layers=0)
     engine.close()
     model.close()
     assert not verdict.exact
@@ -433,7 +435,7 @@ def test_the_self_check_finds_what_is_not_exact(
 def test_float_weights_are_not_exact_and_the_remedy_is_named(tiny_files: Callable[[str], Path], kind: str) -> None:
     model = NativeModel(tiny_files(kind))
     engine = engine_on(model, 1024)
-    verdict = check(engine, read_header(tiny_files(kind)), gpu_layers=0)
+    verdict = check_exactness(engine, read_header(tiny_files(kind)), gpu_layers=0)
     engine.close()
     model.close()
     assert not verdict.exact
@@ -448,7 +450,7 @@ def test_float_weights_are_not_exact_and_the_remedy_is_named(tiny_files: Callabl
 def test_on_a_gpu_the_remedy_is_to_stay_off_it(tiny_files: Callable[[str], Path]) -> None:
     model = NativeModel(tiny_files("F16"))
     engine = engine_on(model, 1024)
-    verdict = check(engine, read_header(tiny_files("F16")), gpu_layers=99)
+    verdict = check_exactness(engine, read_header(tiny_files("F16")), gpu_layers=99)
     engine.close()
     model.close()
     assert "GPU" in verdict.why_en
@@ -492,7 +494,7 @@ def test_runs_that_cannot_be_exact_repeat_all_the_same(tiny_files: Callable[[str
 def test_smollm2_in_f16_is_found_out(smollm2_as: Callable[[str], Path]) -> None:
     model = NativeModel(smollm2_as("F16"))
     engine = engine_on(model, 1024)
-    verdict = check(engine, read_header(smollm2_as("F16")), gpu_layers=0)
+    verdict = check_exactness(engine, read_header(smollm2_as("F16")), gpu_layers=0)
     engine.close()
     model.close()
     assert not verdict.exact
@@ -504,11 +506,11 @@ import sys
 from pathlib import Path
 from tsumami.native import ContextOptions, NativeModel
 from tsumami.engine.batcher import Engine
-from tsumami.engine.exactness import check
-from tsumami.engine.gguf import read_header
+from tsumami.engine.exactness import check_exactness
+from tsumami.models.gguf import read_header
 path = Path(sys.argv[1])
 engine = Engine(NativeModel(path), ContextOptions(1024, 512, 32, 10, 1, True))
-print(check(engine, read_header(path), gpu_layers=0).exact)
+print(check_exactness(engine, read_header(path), gpu_layers=0).exact)
 engine.close()
 """
 

@@ -6,24 +6,24 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
+from tests.support.gguf_writer import BOOL, F32, gguf, pair, text
 
 from tsumami.engine import exactness
 from tsumami.engine import loading as loading_module
-from tsumami.engine.batcher import EXACT, FAST, SOLO
-from tsumami.engine.catalogue import resolve
 from tsumami.engine.exactness import EXACT_VERDICT, FAST_VERDICT
-from tsumami.engine.loading import EngineOptions, LoadedModel, load
-from tsumami.engine.remembered import cache_directory
+from tsumami.engine.loading import EngineKeywords, EngineOptions, LoadedModel, load
+from tsumami.engine.planning import SOLO, TOGETHER
 from tsumami.engine.sequence import Sequence
 from tsumami.errors import EngineClosedError, ModelFormatError, OutOfMemoryError, SettingsError
+from tsumami.models.finding import resolve
 from tsumami.native import NativeModel
+from tsumami.storage import cache_directory
 
 from . import tiny_model
-from .gguf_writer import BOOL, F32, gguf, pair, text
 
 TinyFiles = Callable[[str], Path]
 
@@ -37,13 +37,13 @@ def _own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Notes every self-check that really runs."""
     ran: list[object] = []
-    really = exactness.check
+    really = exactness.check_exactness
 
     def check(*args: Any, **options: Any) -> exactness.Exactness:
         ran.append(args[0])
         return really(*args, **options)
 
-    monkeypatch.setattr(exactness, "check", check)
+    monkeypatch.setattr(exactness, "check_exactness", check)
     return ran
 
 
@@ -69,6 +69,10 @@ def test_an_option_outside_its_range_is_refused_by_name(name: str, value: int) -
 def test_an_option_that_is_no_whole_number_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=rf"{name} = .*whole number"):
         EngineOptions(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_keywords_are_the_fields() -> None:
+    assert get_type_hints(EngineKeywords) == get_type_hints(EngineOptions)
 
 
 def test_more_context_than_the_model_was_trained_for_is_refused(tiny_files: TinyFiles) -> None:
@@ -173,7 +177,7 @@ def test_a_model_that_does_not_generate_is_refused(tiny_files: TinyFiles, monkey
 def test_an_exact_model_runs_together_and_says_so(tiny_files: TinyFiles, checks: list[object]) -> None:
     loaded = load(tiny_files("Q8_0"))
     assert loaded.exactness == EXACT_VERDICT
-    assert loaded.engine.policy == EXACT
+    assert loaded.engine.policy == TOGETHER
     assert loaded.engine.usage().live_sequences == 0
     assert len(checks) == 1
     loaded.close()
@@ -192,7 +196,7 @@ def test_a_model_that_is_not_exact_runs_alone_and_says_so(tiny_files: TinyFiles,
 def test_fast_mode_is_not_checked_and_says_so(tiny_files: TinyFiles, checks: list[object]) -> None:
     loaded = load(tiny_files("Q8_0"), EngineOptions(exact=False))
     assert loaded.exactness == FAST_VERDICT
-    assert loaded.engine.policy == FAST
+    assert loaded.engine.policy == TOGETHER
     assert loaded.engine.options.n_ubatch == 512
     assert not checks
     loaded.close()

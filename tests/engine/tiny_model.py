@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from .gguf_writer import ARCHITECTURE, F32, FLOAT32, UINT32, gguf, pair, text, u32
+from tests.support.gguf_writer import ARCHITECTURE, F32, FLOAT32, UINT32, gguf, pair, text, u32
 
 N_VOCAB, N_CTX = 256, 4096
 

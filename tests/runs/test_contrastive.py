@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tsumami
-from tsumami.engine.sequence import Sequence
+from tsumami.engine import Sequence
 from tsumami.errors import EngineError, SettingsError
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying

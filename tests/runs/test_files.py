@@ -17,8 +17,8 @@ import tsumami
 from tsumami.errors import RunFileError
 from tsumami.knobs import KNOBS
 from tsumami.runs import Alternative, EngineCard, ModelCard, Receipt, Run, Step, Timings
-from tsumami.runs.files import read_form
-from tsumami.runs.run import FORMAT_VERSION, STOP_REASONS
+from tsumami.runs.json_files import read_form
+from tsumami.runs.values import FORMAT_VERSION, STOP_REASONS
 from tsumami.testing import ScriptedModel, saying
 
 _SHARES = st.floats(0, 1)

@@ -12,7 +12,7 @@ import pytest
 
 from tsumami.errors import EmptyPromptError, EngineClosedError, PromptError, PromptTooLongError, SettingsError
 from tsumami.runs import Prompt, Run, Step
-from tsumami.runs.run import STOP_REASONS
+from tsumami.runs.values import STOP_REASONS
 from tsumami.sampling import rolls
 from tsumami.sampling.candidates import softmax
 from tsumami.testing import ByteTokenizer, Script, ScriptedModel, saying

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tsumami
-from tsumami.engine.exactness import processor
+from tsumami.engine import processor
 from tsumami.native import engine_build
 from tsumami.runs import Run
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.runs.signs import signed
+from tsumami.runs.signs import signed, visible
 
 
 @given(st.binary(max_size=12))
@@ -22,3 +23,20 @@ def test_japanese_and_bytes_that_are_no_character() -> None:
     assert signed("夢\n".encode()) == "夢⏎"
     assert signed(b"\xe5\xa4") == r"\xe5\xa4"
     assert signed("\u200b") == r"\u200b"
+
+
+@pytest.mark.parametrize(
+    ("piece", "label"),
+    [
+        (b" the", "␣the"),
+        (b"\n", "⏎"),
+        (b"\xe3\x81", r"\xe3\x81"),
+        ("夢".encode(), "夢"),
+        (b"", "∅"),
+        (b"a b", "a b"),
+        (" ", "␣"),
+        ("a b ", "a␣b␣"),
+    ],
+)
+def test_what_cannot_be_seen_gets_a_sign(piece: bytes | str, label: str) -> None:
+    assert visible(piece) == label

@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 from tests.support.bare import Bare, Row
 
-from tsumami.engine.catalogue import DEFAULT_MODEL
 from tsumami.model import Model
+from tsumami.models import DEFAULT_MODEL
 
 #: Repetitive and with breakers in it, so that penalties and DRY have something to look back on.
 PROMPT: Final = 'A list of colours: red, green, blue, red, green, blue, red, green, blue\n"The sky is blue": said'

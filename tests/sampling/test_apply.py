@@ -385,9 +385,9 @@ def test_xtc_rolls_its_die_from_the_seed(seed: int) -> None:
     word = np.random.RandomState(seed).randint(0, 2**32, dtype=np.uint64)
     u = min(np.float32(word) / np.float32(2**32), np.nextafter(np.float32(1), np.float32(0)))
     for probability, fires in ((float(u) - 0.01, False), (float(u) + 0.01, True)):
-        if 0 < probability <= 1:
-            knobs = neutral(xtc_probability=probability, xtc_threshold=0.1, seed=seed)
-            assert (len(apply("xtc", knobs, of_probs(0.5, 0.5))) == 1) is fires
+        assert 0 < probability <= 1, "choose seeds whose roll is not at an end"
+        knobs = neutral(xtc_probability=probability, xtc_threshold=0.1, seed=seed)
+        assert (len(apply("xtc", knobs, of_probs(0.5, 0.5))) == 1) is fires
 
 
 def test_an_unknown_stage_is_named_with_those_that_exist() -> None:

@@ -184,6 +184,13 @@ def test_the_language_can_be_detected(spoken: Audio) -> None:
 
 
 @pytest.mark.slow
+def test_a_call_may_name_its_language_and_changes_none_for_others(spoken: Audio) -> None:
+    mine = WhisperListener("base", "en", threads=1)
+    assert [mine.listen(spoken, language).language for language in ("ja", "auto", None)] == ["ja", "ja", "en"]
+    assert mine.language == "en"
+
+
+@pytest.mark.slow
 def test_an_unknown_language_is_an_error_with_a_remedy(spoken: Audio) -> None:
     with pytest.raises(SpeechError, match="'klingon'"):
         WhisperListener("base", "klingon", threads=1).listen(spoken)
@@ -200,6 +207,14 @@ def test_the_first_use_loads_once_and_tells_how_far_it_is(spoken: Audio) -> None
     for thread in threads:
         thread.join()
     assert listener.loaded
+    assert [step.fraction for step in told if step.step == "load"] == [0, 1]
+
+
+@pytest.mark.slow
+def test_who_listens_first_may_be_told_how_far_it_is(spoken: Audio) -> None:
+    told: list[Loading] = []
+    listener = WhisperListener("base", threads=1)
+    assert "天気" in listener.listen(spoken, on_loading=told.append).text
     assert [step.fraction for step in told if step.step == "load"] == [0, 1]
 
 

@@ -16,7 +16,7 @@ def assert_whole(found: KnobMap) -> None:
     assert (found.pieces[0].low, found.pieces[-1].last, found.pieces[-1].high) == (found.low, found.high, found.high)
     for left, right in itertools.pairwise(found.pieces):
         assert left.high == right.low
-        assert axis.place(left.last) + 1 == axis.place(right.low)
+        assert axis.ordinal(left.last) + 1 == axis.ordinal(right.low)
         assert (left.tokens, left.stop_reason) != (right.tokens, right.stop_reason)
 
 

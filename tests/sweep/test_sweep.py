@@ -13,8 +13,9 @@ import pytest
 
 import tsumami
 from tsumami.errors import EngineError, MissingDependencyError, ModelNotFoundError, SettingsError
+from tsumami.explore.design import Design
 from tsumami.explore.grids.grid import Grid
-from tsumami.explore.grids.gridding import Progress
+from tsumami.explore.grids.gridding import GridProgress
 from tsumami.settings import Settings
 from tsumami.sweep import Sweep
 from tsumami.sweep.cluster import Cluster, cluster
@@ -48,8 +49,8 @@ def test_where_no_cluster_answers_the_address_is_named(
 
 
 def test_with_a_worker_killed_in_the_middle_the_grid_is_that_of_one_machine(two: Cluster, single: Grid) -> None:
-    seen: list[Progress] = []
-    with Sweep(PROMPTS, base=BASE, vary=VARY, seeds=3, workers=2, watch=seen.append) as sweep:
+    seen: list[GridProgress] = []
+    with Sweep(PROMPTS, Design(BASE, VARY, seeds=3), workers=2, watch=seen.append) as sweep:
         arrived = [next(iter(sweep))]
         os.kill(sweep.pids[0], signal.SIGKILL)  # it has handed in a part, and was given the next one
         arrived += sweep
@@ -66,13 +67,13 @@ def test_with_a_worker_killed_in_the_middle_the_grid_is_that_of_one_machine(two:
 
 def test_messages_and_a_template_are_made_where_the_model_is(two: Cluster, model: tsumami.Model) -> None:
     messages = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": "Why is the sky blue?"}]
-    with Sweep([messages], template="model", base=BASE, vary={"top_k": [1, 40]}, seeds=[5], workers=1) as sweep:
+    with Sweep([messages], Design(BASE, {"top_k": [1, 40]}, seeds=[5]), template="model", workers=1) as sweep:
         found = sweep.grid
     assert found.cells == model.grid(model.prompt(messages), vary={"top_k": [1, 40]}, seeds=[5], max_tokens=12).cells
 
 
 def test_cancelled_it_keeps_the_parts_that_were_handed_in(two: Cluster, single: Grid) -> None:
-    with Sweep(PROMPTS, base=BASE, vary=VARY, seeds=3, workers=1) as sweep:
+    with Sweep(PROMPTS, Design(BASE, VARY, seeds=3), workers=1) as sweep:
         next(iter(sweep))
         sweep.cancel()
         found = sweep.grid
@@ -84,7 +85,7 @@ def test_cancelled_it_keeps_the_parts_that_were_handed_in(two: Cluster, single: 
 
 def test_what_a_worker_finds_wrong_is_said_as_it_is(two: Cluster) -> None:
     with pytest.raises(ModelNotFoundError, match="gema"):
-        Sweep(PROMPTS, model="gema", base=BASE, workers=1)
+        Sweep(PROMPTS, Design(BASE), model="gema", workers=1)
 
 
 def test_a_cluster_of_ours_listens_on_loopback_alone(two: Cluster) -> None:
@@ -93,17 +94,17 @@ def test_a_cluster_of_ours_listens_on_loopback_alone(two: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "words"),
+    ("design", "workers", "words"),
     [
-        ({"workers": 0}, "workers = 0"),
-        ({"workers": 10_000}, "workers = 10000"),
-        ({"vary": {"temprature": [1.0]}}, "temperature"),
-        ({"seeds": 0}, "seeds = 0"),
+        ({}, 0, "workers = 0"),
+        ({}, 10_000, "workers = 10000"),
+        ({"vary": {"temprature": [1.0]}}, None, "temperature"),
+        ({"seeds": 0}, None, "seeds = 0"),
     ],
 )
-def test_what_is_no_sweep_is_refused(two: Cluster, wishes: dict[str, Any], words: str) -> None:
+def test_what_is_no_sweep_is_refused(two: Cluster, design: dict[str, Any], workers: int | None, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        Sweep(PROMPTS, base=BASE, **wishes)
+        Sweep(PROMPTS, Design(BASE, **design), workers=workers)
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,44 +15,42 @@ if TYPE_CHECKING:
     from tsumami.boundaries.axis import Span as Span
     from tsumami.boundaries.axis import check_mappable as check_mappable
     from tsumami.boundaries.boxes import Moves as Moves
-    from tsumami.boundaries.cutting import cut_reach as cut_reach
+    from tsumami.boundaries.cutting import find_cut_limit as find_cut_limit
+    from tsumami.boundaries.limits import HEAVY as HEAVY
+    from tsumami.boundaries.limits import Box as Box
+    from tsumami.boundaries.limits import Limit as Limit
+    from tsumami.boundaries.limits import LimitProblem as LimitProblem
+    from tsumami.boundaries.limits import find_limits as find_limits
     from tsumami.boundaries.mirostat import MAPPED as MAPPED
-    from tsumami.boundaries.mirostat import MirostatTrial as MirostatTrial
     from tsumami.boundaries.mirostat import Past as Past
     from tsumami.boundaries.partition import Piece as Piece
-    from tsumami.boundaries.partition import find as find
-    from tsumami.boundaries.samplers import Samplers as Samplers
-    from tsumami.boundaries.search import HEAVY as HEAVY
-    from tsumami.boundaries.search import Box as Box
-    from tsumami.boundaries.search import Limit as Limit
-    from tsumami.boundaries.search import Question as Question
-    from tsumami.boundaries.search import reach as reach
+    from tsumami.boundaries.token_problems import TokenProblem as TokenProblem
+    from tsumami.boundaries.token_problems import token_problem as token_problem
     from tsumami.boundaries.trial import DEAD_END as DEAD_END
-    from tsumami.boundaries.trial import Outcome as Outcome
+    from tsumami.boundaries.trial import Chosen as Chosen
     from tsumami.boundaries.trial import Trial as Trial
-    from tsumami.boundaries.whole_vocabulary import Crowd as Crowd
+    from tsumami.boundaries.whole_vocabulary import WholeVocabulary as WholeVocabulary
 
 _HOMES: Final = {
     "Axis": "tsumami.boundaries.axis",
     "Span": "tsumami.boundaries.axis",
     "check_mappable": "tsumami.boundaries.axis",
     "Moves": "tsumami.boundaries.boxes",
-    "cut_reach": "tsumami.boundaries.cutting",
+    "find_cut_limit": "tsumami.boundaries.cutting",
     "MAPPED": "tsumami.boundaries.mirostat",
-    "MirostatTrial": "tsumami.boundaries.mirostat",
     "Past": "tsumami.boundaries.mirostat",
     "Piece": "tsumami.boundaries.partition",
-    "find": "tsumami.boundaries.partition",
-    "Samplers": "tsumami.boundaries.samplers",
-    "Box": "tsumami.boundaries.search",
-    "HEAVY": "tsumami.boundaries.search",
-    "Limit": "tsumami.boundaries.search",
-    "Question": "tsumami.boundaries.search",
-    "reach": "tsumami.boundaries.search",
+    "Box": "tsumami.boundaries.limits",
+    "HEAVY": "tsumami.boundaries.limits",
+    "Limit": "tsumami.boundaries.limits",
+    "LimitProblem": "tsumami.boundaries.limits",
+    "find_limits": "tsumami.boundaries.limits",
+    "TokenProblem": "tsumami.boundaries.token_problems",
+    "token_problem": "tsumami.boundaries.token_problems",
     "DEAD_END": "tsumami.boundaries.trial",
-    "Outcome": "tsumami.boundaries.trial",
+    "Chosen": "tsumami.boundaries.trial",
     "Trial": "tsumami.boundaries.trial",
-    "Crowd": "tsumami.boundaries.whole_vocabulary",
+    "WholeVocabulary": "tsumami.boundaries.whole_vocabulary",
 }
 
 __all__ = [
@@ -61,21 +59,21 @@ __all__ = [
     "MAPPED",
     "Axis",
     "Box",
-    "Crowd",
+    "Chosen",
     "Limit",
-    "MirostatTrial",
+    "LimitProblem",
     "Moves",
-    "Outcome",
     "Past",
     "Piece",
-    "Question",
-    "Samplers",
     "Span",
+    "TokenProblem",
     "Trial",
+    "WholeVocabulary",
     "check_mappable",
-    "cut_reach",
-    "find",
-    "reach",
+    "find_cut_limit",
+    "find_limits",
+    "token_problem",
 ]
 
-__getattr__, __dir__ = face(__name__, _HOMES)
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

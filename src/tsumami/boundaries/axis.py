@@ -1,13 +1,15 @@
 """An axis: the values of one knob that its stage can tell apart, in order.
 
 Guarantee: between two neighbours on an axis there is no value that llama.cpp could see, because it keeps numbers as
-32-bit floats or integers. Every value has a place, a whole number (`place`, `value`), so an interval is a pair of
-places, and "exactly" has a meaning. An axis consists of spans: at a span's ends the chain itself changes (a neutral
-stage is not built at all, a temperature of 0 is another way to choose), within a span only numbers do.
+32-bit floats or integers. Every value has an ordinal (`ordinal`, `value`): the number of a float32 among all of them in
+order, 0.0 being number 0, or the integer itself. So an interval is a pair of ordinals, and "exactly" has a meaning. An
+axis consists of spans: at a span's ends the chain itself changes (a neutral stage is not built at all, a temperature of
+0 is another way to choose), within a span only numbers do.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import Knob, get
+from tsumami.knobs.stages import row_of
 
 __all__ = ["Axis", "Span", "check_mappable"]
 
@@ -26,20 +29,21 @@ _NOT_A_MAP: Final = {
     "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
     "penalize_prompt": "it is either on or off; make it an axis of a grid",
 }
-#: Values at which a stage switches itself off beside the knob's neutral one (llama-sampler.cpp's `_init` functions).
-_SWITCHES: Final[dict[str, tuple[float, ...]]] = {"top_k": (0,), "temperature": (0.0,), "dry_base": (1.0,)}
-_CUTS: Final = ("top_k", "top_p", "min_p", "typical_p", "tfs_z", "xtc_threshold", "xtc_probability", "top_n_sigma")
-_LAST_THAT_ACTS: Final = {"xtc_threshold": 0.5}
 
 
 class Span(NamedTuple):
-    """Places first .. last, both included."""
+    """Ordinals first .. last, both included."""
 
     first: int
     last: int
 
     def __len__(self) -> int:
         return self.last - self.first + 1
+
+    def cut(self, parts: int) -> list[Span]:
+        """In at most `parts` pieces of about equally many ordinals."""
+        edges = dict.fromkeys(self.first + len(self) * part // parts for part in range(parts + 1))
+        return [Span(first, after - 1) for first, after in itertools.pairwise(edges)]
 
 
 def check_mappable(name: str) -> Knob:
@@ -77,7 +81,7 @@ class Axis:
             what = "is reversed" if ends[0] > ends[1] else "is empty"
             raise SettingsError(f"{name} from {low!r} to {high!r} {what}: give the smaller value first, low < high")
         axis = cls(knob, *ends)
-        return cls(knob, axis.value(axis.place(ends[0])), axis.value(axis.place(ends[1])))
+        return cls(knob, axis.value(axis.ordinal(ends[0])), axis.value(axis.ordinal(ends[1])))
 
     @classmethod
     def handy(cls, name: str, *also: float) -> Axis:
@@ -85,7 +89,7 @@ class Axis:
         knob = check_mappable(name)
         assert knob.slider is not None
         low, high = knob.slider.low, knob.slider.high or 2048
-        return cls.of(name, min(low, *also), max(high, *also))
+        return cls.of(name, min((low, *also)), max((high, *also)))
 
     @property
     def whole(self) -> bool:
@@ -95,30 +99,30 @@ class Axis:
     @property
     def cuts(self) -> bool:
         """Whether its stage cuts: whatever the value, it leaves the candidates' logits as they are."""
-        return self.knob.name in _CUTS
+        return self.knob.name in row_of(self.knob.stage).cuts_by
 
-    def place(self, value: float) -> int:
-        """The place of the value that llama.cpp sees for `value`."""
+    def ordinal(self, value: float) -> int:
+        """The ordinal of the value that llama.cpp sees for `value`."""
         if self.whole:
             return int(value)
         bits = int(np.float32(value).view(np.int32))
         return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
 
-    def value(self, place: int) -> float:
-        """The value at a place; a 32-bit float with as few digits as name it."""
+    def value(self, ordinal: int) -> float:
+        """The value with an ordinal; a 32-bit float with as few digits as name it."""
         if self.whole:
-            return place
-        return float(str(self.values(np.array([place]))[0].astype(np.float32)))
+            return ordinal
+        return float(str(self.values(np.array([ordinal]))[0].astype(np.float32)))
 
-    def values(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The values at places, shape (n,), exactly as llama.cpp sees them."""
+    def values(self, ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The values with these ordinals, shape (n,), exactly as llama.cpp sees them."""
         if self.whole:
-            return places.astype(np.float64)
-        bits = np.where(places >= 0, places, -places | 0x80000000).astype(np.uint32)
+            return ordinals.astype(np.float64)
+        bits = np.where(ordinals >= 0, ordinals, -ordinals | 0x80000000).astype(np.uint32)
         return bits.view(np.float32).astype(np.float64)
 
-    def _places(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """The places of values, shape (n,), as `place` has them."""
+    def _ordinals(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """The ordinals of values, shape (n,), as `ordinal` has them."""
         if self.whole:
             return values.astype(np.int64)
         bits = values.astype(np.float32).view(np.int32).astype(np.int64)
@@ -126,15 +130,17 @@ class Axis:
 
     def spans(self) -> list[Span]:
         """The parts within which the chain stays the same but for numbers; together they are the whole axis."""
-        first, last = self.place(self.low), self.place(self.high)
-        name, neutral = self.knob.name, self.knob.neutral
-        alone = {self.place(value) for value in (*_SWITCHES.get(name, ()), *([] if neutral is None else [neutral]))}
-        starts = {first} | {place for one in alone for place in (one, one + 1)}
+        first, last = self.ordinal(self.low), self.ordinal(self.high)
+        name, neutral, stage = self.knob.name, self.knob.neutral, row_of(self.knob.stage)
+        alone = {
+            self.ordinal(value) for value in (*stage.switches.get(name, ()), *([] if neutral is None else [neutral]))
+        }
+        starts = {first} | {ordinal for one in alone for ordinal in (one, one + 1)}
         if self.knob.smallest is not None and self.low < self.knob.smallest < self.high:
-            starts.add(self.place(self.knob.smallest))
-        if name in _LAST_THAT_ACTS:
-            starts.add(self.place(_LAST_THAT_ACTS[name]) + 1)
-        inside = sorted(place for place in starts if first <= place <= last)
+            starts.add(self.ordinal(self.knob.smallest))
+        if name in stage.last_that_acts:
+            starts.add(self.ordinal(stage.last_that_acts[name]) + 1)
+        inside = sorted(ordinal for ordinal in starts if first <= ordinal <= last)
         spans = [Span(begin, end - 1) for begin, end in zip(inside, [*inside[1:], last + 1], strict=True)]
         return [span for span in spans if self._exists(span)]
 
@@ -152,8 +158,8 @@ class Axis:
     def cut(self, span: Span, parts: int) -> list[Span]:
         """A span in at most `parts` pieces of about equal width."""
         low, high = self.values(np.array([span.first, span.last]))
-        places = self._places(low + (high - low) * (np.arange(1, parts) / parts))
-        starts = [span.first, *dict.fromkeys(places[(span.first < places) & (places <= span.last)].tolist())]
+        ordinals = self._ordinals(low + (high - low) * (np.arange(1, parts) / parts))
+        starts = [span.first, *dict.fromkeys(ordinals[(span.first < ordinals) & (ordinals <= span.last)].tolist())]
         if len(starts) == 1 and len(span) > 1:
             starts.append(span.first + len(span) // 2)
         return [Span(begin, end - 1) for begin, end in zip(starts, [*starts[1:], span.last + 1], strict=True)]

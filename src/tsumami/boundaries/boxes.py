@@ -1,10 +1,13 @@
-"""Together: what is certain for boxes of values of one knob, at many tokens of a run at once.
+"""Boxes: what is certain for ranges of values of one knob, at many tokens of a run at once.
 
 Guarantee: an outcome that is given for a box is what `Trial.run` gives for every value in it. None says that the bounds
 leave it open, which they never do for a single value: that one is run.
 
 A box belongs to one of the trials, its owner. Candidates become rows of arrays, one a box (bounds/bounds.py), so the
 price of a stage is that of a few NumPy calls, whatever the number of tokens.
+
+For example: the temperatures 0.7 .. 0.8 at 128 tokens are 128 boxes, settled in one go. For those tokens whose roll
+falls on the same candidate at both ends, by a margin, the whole range is settled; the others stay open.
 """
 
 from __future__ import annotations
@@ -18,17 +21,21 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.boundaries.axis import Span
-from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole
-from tsumami.boundaries.bounds import transfer as enclosures
-from tsumami.boundaries.trial import Listed, Nested, Outcome, Trial
+from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole, rounding, transfer
+from tsumami.boundaries.cut_lists import Nested
+from tsumami.boundaries.limits import HEAVY
+from tsumami.boundaries.moved_logits import Listed
+from tsumami.boundaries.trial import Chosen, Trial
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Stage
 
-__all__ = ["Cuts", "Moves", "Rows", "alike"]
+__all__ = ["BoxRows", "Cuts", "Moves", "alike"]
 
 _MOST_ENTRIES: Final = 600_000  # of an array
 _MOST_COMPARED: Final = 1024  # candidates whose logits are remembered
 _MOST_KEPT: Final = 2_000_000  # entries of lists that are laid out once and for all
+#: llama.cpp limits base^length to e^88.7228391 (FLOAT_MAX_LOG); nothing is said from a little below that on.
+_DRY_LIMIT: Final = 80.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +60,7 @@ class _Table:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class BoxRows:
     """Boxes, one a row: row i is of trial `trials[which[i]]`, whose candidates are that row of the table."""
 
     trials: Sequence[Trial]
@@ -92,7 +99,7 @@ class Rows:
         return made[self.which]
 
 
-class _Together:
+class _Boxes:
     """Boxes of several trials of one knob (see above)."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
@@ -108,12 +115,12 @@ class _Together:
     def _list(self, owner: int) -> Listed:
         raise NotImplementedError
 
-    def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def _settle(self, rows: BoxRows, boxes: Sequence[Span]) -> list[Chosen | None]:
         raise NotImplementedError
 
-    def settle(self, owners: Sequence[int], boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, owners: Sequence[int], boxes: Sequence[Span]) -> list[Chosen | None]:
         """For each box of the trial `owners[i]` the outcome that is certain throughout, else None."""
-        found: list[Outcome | None] = [None] * len(boxes)
+        found: list[Chosen | None] = [None] * len(boxes)
         for group in self._groups(owners):
             widths = self._widths
             at_once = max(1, _MOST_ENTRIES // max(widths[owners[i]] for i in group))
@@ -132,14 +139,14 @@ class _Together:
         groups = [[i for i, owner in enumerate(owners) if self.trials[owner].fires is side] for side in (False, True)]
         return [group for group in groups if group]
 
-    def _rows(self, owners: Sequence[int]) -> Rows:
+    def _rows(self, owners: Sequence[int]) -> BoxRows:
         if self._kept is None and len(self.trials) * self.columns <= _MOST_KEPT:
             self._kept = _Table.of([self._list(owner) for owner in range(len(self.trials))])
         if self._kept is not None:
-            return Rows(self.trials, self._kept, np.array(owners))
+            return BoxRows(self.trials, self._kept, np.array(owners))
         distinct, which = np.unique(np.array(owners), return_inverse=True)
         some = distinct.tolist()
-        return Rows([self.trials[i] for i in some], _Table.of([self._list(i) for i in some]), which)
+        return BoxRows([self.trials[i] for i in some], _Table.of([self._list(i) for i in some]), which)
 
     @functools.cached_property
     def _widths(self) -> list[int]:
@@ -157,14 +164,14 @@ class _Together:
 
     # --- the rest of the chain ---
 
-    def _finish(self, bounds: Bounds, rows: Rows, keep: Keep) -> list[Outcome | None]:
+    def _finish(self, bounds: Bounds, rows: BoxRows, keep: Keep) -> list[Chosen | None]:
         count = len(rows.which)
         drawn, rolls = self._facts(rows.trials)
         drew = drawn[rows.which]
         for stage in self._stages:
             if stage.name == "xtc":
                 drew = np.broadcast_to(bounds.count()[0][:, 0] >= 2, count)
-            self._through(stage, bounds, rows, keep)
+            bounds = self._through(stage, bounds, rows, keep)
         choice = bounds.largest() if self.settings.mode == "greedy" else bounds.roll(rolls[rows.which])
         tokens = rows.tokens_at(np.asarray(np.broadcast_to(choice.ids, count)))
         certain, lost, drawn = (np.broadcast_to(a, count).tolist() for a in (choice.certain, bounds.lost[:, 0], drew))
@@ -180,34 +187,36 @@ class _Together:
             self._all_facts = found
         return found
 
-    def _through(self, stage: Stage, bounds: Bounds, rows: Rows, keep: Keep) -> None:
-        """A stage whose knobs stay, on bounds."""
+    def _through(self, stage: Stage, bounds: Bounds, rows: BoxRows, keep: Keep) -> Bounds:
+        """What a stage whose knobs stay makes of bounds."""
         s = self.settings
         match stage.name:
             case "penalties":
                 seen = rows.seen(s.repeat_last_n)[:, bounds.ids]
-                enclosures.Penalties(seen, seen, *_penalties(self)).apply(bounds)
+                return transfer.Penalties(seen, seen, *_penalties(self)).apply(bounds)
             case "dry":
                 found = [trial.repetitions() for trial in rows.trials]
                 taken = [one.amounts(s.dry_multiplier, s.dry_base) for one in found]
                 amounts = rows.per_token(taken, 0.0)[:, bounds.ids].astype(np.float32)
-                enclosures.Dry(amounts, amounts).apply(bounds)
+                return transfer.Dry(amounts, amounts).apply(bounds)
             case "temperature":
-                _temperature(self, bounds)
+                return _temperature(self, bounds)
             case "top_k":
-                enclosures.top_k(bounds, s.top_k)
+                return transfer.top_k(bounds, s.top_k)
             case "top_n_sigma":
-                enclosures.top_n_sigma(bounds, _float32(s.top_n_sigma))
+                return transfer.top_n_sigma(bounds, _float32(s.top_n_sigma))
             case "tfs_z":
-                enclosures.tfs_z(bounds, _float32(s.tfs_z), keep)
+                return transfer.tfs_z(bounds, _float32(s.tfs_z), keep)
             case "typ_p":
-                enclosures.typ_p(bounds, _float32(s.typical_p), keep)
+                return transfer.typ_p(bounds, _float32(s.typical_p), keep)
             case "top_p":
-                enclosures.top_p(bounds, _float32(s.top_p), keep)
+                return transfer.top_p(bounds, _float32(s.top_p), keep)
             case "min_p":
-                enclosures.min_p(bounds, _float32(s.min_p), keep)
+                return transfer.min_p(bounds, _float32(s.min_p), keep)
             case "xtc":
-                enclosures.xtc(bounds, _float32(s.xtc_threshold), keep, fires=rows.trials[int(rows.which[0])].fires)
+                fires = rows.trials[int(rows.which[0])].fires
+                return transfer.xtc(bounds, _float32(s.xtc_threshold), keep, fires=fires)
+        return bounds
 
     @property
     def _keep(self) -> Keep:
@@ -215,24 +224,29 @@ class _Together:
         return Keep(own, own)
 
 
-class Moves(_Together):
+class Moves(_Boxes):
     """Boxes of values of a knob that moves logits, or of min_keep."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         super().__init__(trials)
-        self._known: dict[tuple[int, bytes], Outcome] = {}
+        self._known: dict[tuple[int, bytes], Chosen] = {}
+
+    @property
+    def singles_first(self) -> bool:
+        """Whether a box is so dear that single values should be asked before any."""
+        return self.weight > HEAVY
 
     def _list(self, owner: int) -> Listed:
-        return self.trials[owner].listed
+        return self.trials[owner].moved_logits.listed
 
-    def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def _settle(self, rows: BoxRows, boxes: Sequence[Span]) -> list[Chosen | None]:
         bounds, keep = rows.bounds(), self._keep
         same = np.zeros(len(boxes), bool)
         ends = np.array([[box.first, box.last] for box in boxes])
         if self._name == "min_keep":
             keep = Keep(ends[:, :1], ends[:, 1:])
         else:
-            self._move(bounds, rows, ends)
+            bounds = self._move(bounds, rows, ends)
             same = alike(bounds, len(boxes))
         moved = bounds.low
         if same.all() and len(moved) > 1:
@@ -244,19 +258,19 @@ class Moves(_Together):
                 found[index] = self._run(trial, box.first, moved[index] if same[index] else None)
         return found
 
-    def _distinct(self, bounds: Bounds, rows: Rows, boxes: Sequence[Span], keep: Keep) -> list[Outcome | None]:
+    def _distinct(self, bounds: Bounds, rows: BoxRows, boxes: Sequence[Span], keep: Keep) -> list[Chosen | None]:
         """Boxes of exact candidates: neighbours with the very same ones are looked at once."""
         moved, which = bounds.low, rows.which
         other = (moved[1:] != moved[:-1]).any(axis=1) | (which[1:] != which[:-1])
         first = np.flatnonzero(np.concatenate([[True], other]))
-        bounds.take_boxes(first)
-        few = Rows(rows.trials, rows.table, which[first])
-        made: list[Outcome] = []
+        bounds = bounds.take_boxes(first)
+        few = BoxRows(rows.trials, rows.table, which[first])
+        made: list[Chosen] = []
         for index, outcome in zip(first.tolist(), self._finish(bounds, few, keep), strict=True):
             made.append(outcome or self._run(rows.trials[int(which[index])], boxes[index].first, moved[index]))
         return [made[number] for number in np.repeat(np.arange(len(first)), np.diff([*first, len(boxes)])).tolist()]
 
-    def _run(self, trial: Trial, place: int, logits: Reals | None) -> Outcome:
+    def _run(self, trial: Trial, place: int, logits: Reals | None) -> Chosen:
         """Run a value; one that leaves the very `logits` that another has left chooses the same."""
         if logits is None or len(logits) > _MOST_COMPARED:
             return trial.run(place)
@@ -265,47 +279,50 @@ class Moves(_Together):
             self._known[key] = trial.run(place)
         return self._known[key]
 
-    def _move(self, bounds: Bounds, rows: Rows, ends: Whole) -> None:
+    def _move(self, bounds: Bounds, rows: BoxRows, ends: Whole) -> Bounds:
         """The knob's own stage over each box, from place to place, shape (boxes, 2)."""
         name, axis = self._name, self.trials[0].axis
         values = axis.values(ends.reshape(-1)).reshape(-1, 2)
         own = {name: (values[:, :1], values[:, 1:])}
         match axis.knob.stage:
             case "temperature":
-                _temperature(self, bounds, self._share(rows), **own)
+                return _temperature(self, bounds, self._share(rows), **own)
             case "penalties" if name == "repeat_last_n":
                 fewest, most = (rows.seen_within(ends[:, end]) for end in (0, 1))
-                enclosures.Penalties(fewest, most, *_penalties(self)).apply(bounds)
+                return transfer.Penalties(fewest, most, *_penalties(self)).apply(bounds)
             case "penalties":
                 seen = rows.seen(self.settings.repeat_last_n)
-                enclosures.Penalties(seen, seen, *_penalties(self, **own)).apply(bounds)
+                return transfer.Penalties(seen, seen, *_penalties(self, **own)).apply(bounds)
             case "dry" if name in ("dry_multiplier", "dry_base"):
-                self._dry(bounds, rows, **own)
+                return self._dry(bounds, rows, **own)
             case _:
-                self._dry_window(bounds, rows, ends)
+                return self._dry_window(bounds, rows, ends)
 
-    def _share(self, rows: Rows) -> tuple[Reals, Reals] | None:
+    def _share(self, rows: BoxRows) -> tuple[Reals, Reals] | None:
         """Dynamic temperature's H / ln n, which does not depend on its knobs."""
         if self._name == "temperature" and self.settings.dynatemp_range == 0:
             return None
-        shares = np.array([trial.entropy_share for trial in rows.trials])[rows.which]
+        shares = np.array([trial.moved_logits.entropy_share for trial in rows.trials])[rows.which]
         return shares[:, :1], shares[:, 1:]
 
-    def _dry(self, bounds: Bounds, rows: Rows, **own: tuple[Reals, Reals]) -> None:
-        """multiplier · base^length; the lengths stay."""
+    def _dry(self, bounds: Bounds, rows: BoxRows, **own: tuple[Reals, Reals]) -> Bounds:
+        """multiplier · base^length; the lengths stay. llama.cpp rounds that to a 32-bit float in the end; before, C's
+        pow, the product, and NumPy's power are off by a few units of double precision.
+        """
         many, root = (own.get(name) or _point(getattr(self.settings, name)) for name in ("dry_multiplier", "dry_base"))
         found = [{token: float(n) for token, n in trial.repetitions().lengths.items()} for trial in rows.trials]
         length = rows.per_token(found, -1.0)
         longest = length.max(axis=1, keepdims=True)
-        bounds.lose(longest * np.log(root[1]) > 80)  # beyond that llama.cpp limits the exponent
+        room = rounding.double_sum_of(16)
         with np.errstate(over="ignore"):
             low, high = (
-                np.where(length >= 0, many[end] * root[end] ** np.maximum(length, 0), 0.0).astype(np.float32)
-                for end in (0, 1)
+                np.where(length >= 0, many[end] * root[end] ** np.maximum(length, 0) * part, 0.0).astype(np.float32)
+                for end, part in ((0, 1 - room), (1, 1 + room))
             )
-        enclosures.Dry(low, high).apply(bounds)
+        limited = longest * np.log(root[1]) > _DRY_LIMIT
+        return transfer.Dry(low, high).apply(bounds.lose(limited))
 
-    def _dry_window(self, bounds: Bounds, rows: Rows, ends: Whole) -> None:
+    def _dry_window(self, bounds: Bounds, rows: BoxRows, ends: Whole) -> Bounds:
         """A longer window finds more and longer repetitions, a longer allowed length leaves less of them."""
         s, tokens = self.settings, rows.table.tokens
         sides = []
@@ -316,10 +333,10 @@ class Moves(_Together):
                 for token, amount in taken.items():
                     made[i, tokens[row] == token] = amount
             sides.append(made)
-        enclosures.Dry(np.minimum(*sides), np.maximum(*sides)).apply(bounds)
+        return transfer.Dry(np.minimum(*sides), np.maximum(*sides)).apply(bounds)
 
 
-class Cuts(_Together):
+class Cuts(_Boxes):
     """Boxes of sizes of a knob that cuts: how many candidates its stage leaves, of one nested list a trial."""
 
     def __init__(self, trials: Sequence[Trial], nested: Sequence[Nested]) -> None:
@@ -329,51 +346,50 @@ class Cuts(_Together):
     def _list(self, owner: int) -> Listed:
         return self._nested[owner].listed
 
-    def _settle(self, rows: Rows, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def _settle(self, rows: BoxRows, boxes: Sequence[Span]) -> list[Chosen | None]:
         bounds = rows.bounds()
         nested = self._nested_of(rows)
         rank = self._ranks(nested, rows)
         sizes = np.array([[box.first, box.last] for box in boxes])
         surely, perhaps = rank < sizes[:, :1], rank < sizes[:, 1:]
         if nested[0].masks:
-            bounds.shift(np.where(surely, bounds.low, -np.inf), np.where(perhaps, bounds.high, -np.inf), rounded=False)
+            bounds = bounds.shift(np.where(surely, bounds.low, -np.inf), np.where(perhaps, bounds.high, -np.inf))
         else:
-            bounds.keep(surely, perhaps)
+            bounds = bounds.keep(surely, perhaps)
         found = self._finish(bounds, rows, self._keep)
         for index, (row, box) in enumerate(zip(rows.which.tolist(), boxes, strict=True)):
             if found[index] is None and len(box) == 1:
                 found[index] = rows.trials[row].run_size(nested[row], box.first)
         return found
 
-    def _nested_of(self, rows: Rows) -> list[Nested]:
+    def _nested_of(self, rows: BoxRows) -> list[Nested]:
         of = {id(trial): nested for trial, nested in zip(self.trials, self._nested, strict=True)}
         return [of[id(trial)] for trial in rows.trials]
 
-    def _ranks(self, nested: Sequence[Nested], rows: Rows) -> npt.NDArray[np.int64]:
+    def _ranks(self, nested: Sequence[Nested], rows: BoxRows) -> npt.NDArray[np.int64]:
         made = np.full(rows.table.low.shape, np.iinfo(np.int64).max)
         for row, one in enumerate(nested):
             made[row, : len(one.rank)] = one.rank
         return made[rows.which]
 
 
-def _outcome(forced: int | None, token: int, certain: bool, lost: bool, drew: bool) -> Outcome | None:
+def _outcome(forced: int | None, token: int, certain: bool, lost: bool, drew: bool) -> Chosen | None:
     if forced is not None:
-        return None if lost else Outcome(forced, drew)
-    return Outcome(token, drew) if certain else None
+        return None if lost else Chosen(forced, drew)
+    return Chosen(token, drew) if certain else None
 
 
 def _temperature(
-    made: _Together, bounds: Bounds, share: tuple[Reals, Reals] | None = None, **own: tuple[Reals, Reals]
-) -> None:
+    made: _Boxes, bounds: Bounds, share: tuple[Reals, Reals] | None = None, **own: tuple[Reals, Reals]
+) -> Bounds:
     names = ("temperature", "dynatemp_range", "dynatemp_exponent")
     value, spread, exponent = (own.get(name) or _point(getattr(made.settings, name)) for name in names)
     if np.any(spread[1] > 0):
-        enclosures.dynamic_temperature(bounds, value, spread, exponent, share)
-    else:
-        enclosures.temperature(bounds, *value)
+        return transfer.dynamic_temperature(bounds, value, spread, exponent, share)
+    return transfer.temperature(bounds, *value)
 
 
-def _penalties(made: _Together, **own: tuple[Reals, Reals]) -> list[tuple[Reals, Reals]]:
+def _penalties(made: _Boxes, **own: tuple[Reals, Reals]) -> list[tuple[Reals, Reals]]:
     names = ("repeat_penalty", "frequency_penalty", "presence_penalty")
     return [own.get(name) or _point(getattr(made.settings, name)) for name in names]
 
@@ -388,8 +404,11 @@ def _count(history: tuple[int, ...], tokens: Int32Array) -> Float32Array:
 
 
 def alike(bounds: Bounds, count: int) -> Flags:
-    """For each box whether all its values leave the very same candidates, as float32 is coarse: then one is enough."""
-    if bounds.roundings or np.any(bounds.scale_low != bounds.scale_high):
+    """For each box whether all its values leave the very same candidates, as float32 is coarse: then one is enough.
+
+    For example: 5 - 0.01 and 5 - 0.010000001 are the same 32-bit float, though these are neighbouring penalties.
+    """
+    if not bounds.is_settled:
         return np.zeros(count, bool)
     equal = (bounds.low == bounds.high).all(axis=1) & ~bounds.lost[:, 0]
     return np.broadcast_to(equal, count)

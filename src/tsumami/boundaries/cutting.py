@@ -1,32 +1,31 @@
 """Cutting: how far a knob that cuts can be turned, for many tokens at once.
 
-Guarantee: as `reach`, over values. Such a knob has only as many outcomes as its stage leaves different candidates, so
-for each token the sizes of what is left are settled; where the stage, the real one, goes from one size to the next is
-looked up only for the token that ends the interval.
+Guarantee: as `find_limits`, over values. Such a knob has only as many outcomes as its stage leaves different
+candidates, so for each token the sizes of what is left are settled; where the stage, the real one, goes from one size
+to the next is looked up only for the token that ends the interval.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
+from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.boxes import Cuts
-from tsumami.boundaries.partition import find
-from tsumami.boundaries.search import HEAVY, Box, Limit, Question, gallop, reach
-from tsumami.boundaries.trial import Nested, Outcome, Trial
+from tsumami.boundaries.cut_lists import Nested
+from tsumami.boundaries.limits import HEAVY, Box, Limit, LimitProblem, find_limits, narrowed
+from tsumami.boundaries.partition import Partition
+from tsumami.boundaries.trial import Chosen, Trial
 
-__all__ = ["cut_reach"]
+__all__ = ["find_cut_limit"]
 
-_GALLOPS: Final = 8
+_SINGLES: Final = 8  # tokens of heavy boxes that are asked for single values first
 
 
-def cut_reach(
-    trials: Sequence[Trial], wanted: Sequence[Outcome], owners: Sequence[int], box: Box, start: int | None
+def find_cut_limit(
+    trials: Sequence[Trial], wanted: Sequence[Chosen], owners: Sequence[int], box: Box, start: int | None
 ) -> Limit:
     """How far the values of `box` (its owner does not matter) choose what is wanted of each of the owners.
 
@@ -37,10 +36,10 @@ def cut_reach(
         box: the values, on one side of where one starts from.
         start: the value beside the box that is known to choose what is wanted, if there is one.
     """
-    search = _Search(trials, wanted, box)
+    search = _CutSearch(trials, wanted, box)
     if trials[0].width > HEAVY:
-        for owner in owners[:_GALLOPS]:
-            search.gallop(owner)
+        for owner in owners[:_SINGLES]:
+            search.ask_singles(owner)
     if start is None:
         search.ask(owners, box.near)
         start = box.near
@@ -48,29 +47,29 @@ def cut_reach(
     return search.limit
 
 
-class _Search:
-    def __init__(self, trials: Sequence[Trial], wanted: Sequence[Outcome], box: Box) -> None:
+class _CutSearch:
+    def __init__(self, trials: Sequence[Trial], wanted: Sequence[Chosen], box: Box) -> None:
         self._trials = trials
         self._wanted = wanted
         self._box = box
         self.limit = Limit(box.far, box.side)
 
-    def gallop(self, owner: int) -> None:
+    def ask_singles(self, owner: int) -> None:
         """Make the limit small by running single values."""
-        gallop(Box(owner, *self._box[1:]), self.limit, functools.partial(self._keeps, owner))
+        narrowed(self.limit, self._box._replace(owner=owner), functools.partial(self._keeps, owner))
 
-    def _keeps(self, owner: int, place: int) -> bool:
-        return self._trials[owner].run(place) == self._wanted[owner]
+    def _keeps(self, owner: int, ordinal: int) -> bool:
+        return self._trials[owner].run(ordinal) == self._wanted[owner]
 
-    def ask(self, owners: Sequence[int], place: int) -> None:
+    def ask(self, owners: Sequence[int], ordinal: int) -> None:
         """Run a single value."""
         for owner in owners:
-            if self._trials[owner].run(place) != self._wanted[owner]:
-                self._end_before(owner, place)
+            if not self._keeps(owner, ordinal):
+                self._end_before(owner, ordinal)
                 return
 
-    def _end_before(self, owner: int, place: int) -> None:
-        self.limit.end_before(Box(owner, Span(place, place), self._box.side))
+    def _end_before(self, owner: int, ordinal: int) -> None:
+        self.limit.end_before(self._box._replace(owner=owner).at(ordinal))
 
     def ask_sizes(self, owners: Sequence[int], start: int) -> None:
         """From a value that is as wanted to the limit."""
@@ -78,7 +77,7 @@ class _Search:
         for owner in owners:
             if (self.limit.number - start) * self._box.side <= 0:
                 return
-            found = self._trials[owner].nested(self._between(start))
+            found = self._trials[owner].cut_lists.nested(self._between(start))
             if found is None:
                 self._by_pieces(owner, start)
             elif found.smallest != found.largest:
@@ -87,18 +86,18 @@ class _Search:
             self._by_sizes(nested, start)
 
     def _between(self, start: int) -> Span:
-        """The places from `start` to the limit."""
+        """The ordinals from `start` to the limit."""
         first, last = sorted((start, self.limit.number))
         return Span(first, last)
 
     def _by_pieces(self, owner: int, start: int) -> None:
         """The stage cuts in one way here and in another there, so look at all there is."""
         side = self._box.side
-        found = find(self._trials[owner], self._between(start))[::side]
+        found = Partition(self._trials[owner]).find(self._between(start))[::side]
         for piece in found:
             box = Box(owner, piece.span, side)
-            if not piece.certain and self.limit.doubt is None:
-                self.limit.doubt = box.near
+            if not piece.certain:
+                self.limit.doubts(box.near)
             if piece.outcome != self._wanted[owner]:
                 self.limit.end_before(box)
                 return
@@ -116,11 +115,12 @@ class _Search:
             ]
 
         boxes = [Box(i, *self._sizes(nested[owner])) for i, owner in enumerate(owners)]
-        limits = reach(Question(keeps, _cut, _owner, 1, cuts.columns), boxes)
+        problem = LimitProblem(keeps=keeps, cut=Span.cut, key=_owner, weight=cuts.columns, points=1)
+        limits = find_limits(problem, boxes)
         for i, owner in enumerate(owners):
             limit = limits[i]
             if limit.doubt is not None:  # a number of sizes beyond all measure
-                self.limit.doubt = start
+                self.limit.doubts(start)
             if limit.owner is not None:
                 self._come_to(owner, start, limit.number + limit.side, limit.side)
 
@@ -132,22 +132,18 @@ class _Search:
     def _come_to(self, owner: int, start: int, size: int, sizes_side: int) -> None:
         """Find the first value at which the stage has come to a size; it may pass over it, and then one looks on."""
         trial = self._trials[owner]
-        kept, other = start, self.limit.number
-        if (trial.size_at(other) - size) * sizes_side < 0:
+
+        def before(ordinal: int) -> bool:
+            return (trial.cut_lists.size_at(ordinal) - size) * sizes_side < 0
+
+        if before(self.limit.number):
             return
-        while abs(other - kept) > 1:
-            middle = (kept + other) // 2
-            kept, other = (kept, middle) if (trial.size_at(middle) - size) * sizes_side >= 0 else (middle, other)
-        if trial.run(other) != self._wanted[owner]:
-            self._end_before(owner, other)
+        first = bisect(before, start, self.limit.number).other
+        if self._keeps(owner, first):
+            self.ask_sizes([owner], first)
         else:
-            self.ask_sizes([owner], other)
+            self._end_before(owner, first)
 
 
 def _owner(box: Box) -> int:
     return box.owner
-
-
-def _cut(span: Span, parts: int) -> list[Span]:
-    edges = sorted({int(i) for i in np.linspace(span.first, span.last + 1, parts + 1)})
-    return [Span(first, last - 1) for first, last in itertools.pairwise(edges)]

@@ -27,10 +27,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami import native
+from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Axis, Span
-from tsumami.boundaries.partition import Piece, joined
-from tsumami.boundaries.trial import DEAD_END, Outcome
+from tsumami.boundaries.bounds import rounding
+from tsumami.boundaries.partition import Piece, solve
+from tsumami.boundaries.search import Budget
+from tsumami.boundaries.trial import DEAD_END, Chosen
 from tsumami.errors import DeadEndError
+from tsumami.knobs import KNOBS, knobs_of
 from tsumami.native import Float32Array
 from tsumami.sampling import Candidates, Chain
 from tsumami.sampling.draw import Rolls
@@ -38,16 +42,16 @@ from tsumami.sampling.draw import Rolls
 __all__ = ["MAPPED", "MirostatTrial", "Past"]
 
 #: The knobs that these maps are of.
-MAPPED: Final = ("mirostat_tau", "mirostat_eta")
+MAPPED: Final = tuple(name for name in knobs_of("mirostat") if KNOBS[name].kind == "float")
 
 Sizes = npt.NDArray[np.int64]
 
-_BOXES: Final = 64  # boxes that are looked at together
-_MOST_BOXES: Final = 30_000  # for one span at one token; what is open then is only probed
+#: For one span at one token. A box is open if two histories differ in it, so it is split down to single values.
+_BUDGET: Final = Budget(boxes=64, points=0, most_boxes=30_000, most_entries=30_000)
 _M: Final = 100  # how many candidates version 1 estimates its slope from
-_ROLL_SLACK: Final = 3e-7  # what rounding p to float32 can move a sum of them by, with room
-_TAIL: Final = 2048
-_LEAST: Final = 1e-46  # below every float32 but 0, whose surprise is infinite
+_SURPRISE: Final = rounding.surprise(149)  # how far a p can be off whose surprise is known; none has more bits
+_TAIL: Final = 2048  # entries that are added to a softmax
+_NO_WEIGHT: Final = -105.0  # e^-105 is less than a third of the smallest float32, so expf gives 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,9 +89,9 @@ class _BySurprise:
         return self._at(mu.low), self._at(mu.high)
 
     def _at(self, mu: Float32Array) -> Sizes:
-        threshold = np.maximum(np.exp2(-mu.astype(np.float64)), _LEAST)
-        surely = np.searchsorted(self.negated, -threshold * (1 + 1e-5), side="right")
-        perhaps = np.searchsorted(self.negated, -threshold * (1 - 1e-5), side="right")
+        threshold = np.maximum(np.exp2(-mu.astype(np.float64)), rounding.LEAST_FLOAT)
+        surely = np.searchsorted(self.negated, -threshold * (1 + _SURPRISE), side="right")
+        perhaps = np.searchsorted(self.negated, -threshold * (1 - _SURPRISE), side="right")
         for i in np.flatnonzero(surely != perhaps):
             surely[i] += _count_up_to(self.negated[surely[i] : perhaps[i]], float(mu[i]))
         return np.maximum(self.first + surely, 1)
@@ -99,11 +103,7 @@ class _BySurprise:
 def _count_up_to(negated: Float32Array, mu: float) -> int:
     """How many of the first have a surprise of at most mu, by C's own logarithm."""
     log2f = native.c_math("log2f")
-    low, high = 0, len(negated)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if -log2f(-float(negated[middle])) > mu else (middle + 1, high)
-    return low
+    return bisect(lambda i: -log2f(-float(negated[i])) <= mu, -1, len(negated)).other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,6 +198,8 @@ class MirostatTrial:
     from token to token have this past.
     """
 
+    weight: Final = 1  # a box costs the same whatever the vocabulary: its bounds are a few numbers
+
     def __init__(self, chain: Chain, axis: Axis, row: Float32Array, past: Past | None, drawn: int) -> None:
         """Of a chain whose stages stand before the token.
 
@@ -240,49 +242,31 @@ class MirostatTrial:
     def find(self, span: Span) -> list[Piece]:
         """The pieces of a span, in its order."""
         if self._candidates is None:
-            return [Piece(span, Outcome(DEAD_END, False))]
-        found: list[Piece] = []
-        boxes, spent = [span], 0
-        while boxes:
-            left: list[Span] = []
-            for begin in range(0, len(boxes), _BOXES):
-                some = boxes[begin : begin + _BOXES]
-                for box, outcome in zip(some, self._settle(some), strict=True):
-                    if outcome is None:
-                        left.append(box)
-                    else:
-                        found.append(Piece(box, outcome))
-            spent += len(boxes)
-            if spent > _MOST_BOXES:
-                found += [piece for box in left for piece in self._probed(box)]
-                break
-            parts = max(4, _BOXES // max(1, len(left)))
-            boxes = [part for box in left for part in self._axis.cut(box, parts)]
-        return self._confirmed(joined(found))
+            return [Piece(span, Chosen(DEAD_END, False))]
+        return self._confirmed(solve(self, span, _BUDGET))
 
-    def _probed(self, box: Span) -> list[Piece]:
-        """A box of which only the ends are looked at."""
-        middle = (box.first + box.last) // 2
-        halves = [(Span(box.first, middle), box.first), (Span(middle + 1, box.last), box.last)]
-        return [Piece(half, self.run(end), certain=False) for half, end in halves if len(half)]
+    def cut(self, box: Span, parts: int) -> list[Span]:
+        """A box in parts."""
+        return self._axis.cut(box, parts)
 
-    def run(self, place: int) -> Outcome:
+    def run(self, ordinal: int) -> Chosen:
         """What one value chooses."""
-        (outcome,) = self._settle([Span(place, place)])
+        (outcome,) = self.settle([Span(ordinal, ordinal)])
         assert outcome is not None, "a single value has one history"
         return outcome
 
-    def _settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         """For each box the outcome that is certain throughout, else None."""
         mu = self._mu(boxes)
         small, large = self._cut.sizes(mu)
-        first, last = self._ranks(small, -_ROLL_SLACK), self._ranks(large, _ROLL_SLACK)
-        found: list[Outcome | None] = []
+        slack = rounding.pick_of(len(self._ids))
+        first, last = self._ranks(small, -slack), self._ranks(large, slack)
+        found: list[Chosen | None] = []
         for i in range(len(boxes)):
             if (small[i] > 1) != (large[i] > 1):
                 found.append(None)
             elif first[i] == last[i]:
-                found.append(Outcome(int(self._ids[first[i]]), bool(small[i] > 1)))
+                found.append(Chosen(int(self._ids[first[i]]), bool(small[i] > 1)))
             else:
                 found.append(self._real(mu.low[i], int(small[i])) if small[i] == large[i] else None)
         return found
@@ -292,7 +276,7 @@ class MirostatTrial:
         targets = self._u * (1 + slack) * self._sums[sizes - 1]
         return np.minimum(np.searchsorted(self._sums, targets), sizes - 1)
 
-    def _real(self, mu: np.float32, size: int) -> Outcome:
+    def _real(self, mu: np.float32, size: int) -> Chosen:
         """What the real stage chooses at a mu. It begins at twice its tau, and with an eta of 0 it stays there; the
         rolls of the tokens before are spent first.
         """
@@ -304,7 +288,7 @@ class MirostatTrial:
                 sampler.apply(owner.array)
         left = self._candidates.copy()
         sampler.apply(left.array)
-        return Outcome(int(left.data["id"][left.selected]), len(left) > 1)
+        return Chosen(int(left.data["id"][left.selected]), len(left) > 1)
 
     def _stage(self, mu: np.float32) -> native.NativeSampler:
         origin, settings = self._origin, self._settings
@@ -323,11 +307,11 @@ class MirostatTrial:
         """The same, after the real stage was run on both sides of every boundary."""
         sides = [side for a, b in itertools.pairwise(found) for side in ((a.span.last, a), (b.span.first, b))]
         if sides:
-            mu = self._mu([Span(place, place) for place, _ in sides])
-            for i, (place, piece) in enumerate(sides):
+            mu = self._mu([Span(ordinal, ordinal) for ordinal, _ in sides])
+            for i, (ordinal, piece) in enumerate(sides):
                 small, _ = self._cut.sizes(mu.part(i))
                 outcome = self._real(mu.low[i], int(small[0]))
-                assert not piece.certain or outcome == piece.outcome, (self._axis.value(place), outcome, piece)
+                assert not piece.certain or outcome == piece.outcome, (self._axis.value(ordinal), outcome, piece)
         return found
 
     # --- mu ---
@@ -358,7 +342,7 @@ class MirostatTrial:
         made = np.full(count, value, np.float32)
         return Reach(made, made)
 
-    def after(self, outcome: Outcome, spans: Sequence[Span]) -> Past | None:
+    def after(self, outcome: Chosen, spans: Sequence[Span]) -> Past | None:
         """The past of the values `spans`, which all choose `outcome` here."""
         if outcome.token == DEAD_END:
             return self._past
@@ -373,20 +357,41 @@ class MirostatTrial:
         return made
 
 
-def weights(falls: Float32Array) -> Float32Array:
+def weights(falls: Float32Array, tail: int = _TAIL) -> Float32Array:
     """C's own expf of logits below the largest, shape (n,), the first of them 0; NumPy's differs in the last bit.
 
-    llama.cpp's softmax gives expf(l) / sum. So entries are added behind that make the sum a power of two, and dividing
-    by it is exact: one that comes near, then many small ones, each of which adds one unit in the last place until the
-    power is reached, where they are lost in rounding.
+    Asking for each by itself takes too long for a vocabulary, so llama.cpp's softmax is made to tell (`_by_softmax`,
+    which adds `tail` entries); what cannot be told in this way is asked for.
+    """
+    made, known = _by_softmax(falls, tail)
+    expf = native.c_math("expf")
+    made[falls < _NO_WEIGHT] = 0
+    for i in np.flatnonzero(~known & (falls >= _NO_WEIGHT)).tolist():
+        made[i] = expf(falls[i])
+    return made
+
+
+def _by_softmax(falls: Float32Array, tail: int) -> tuple[Float32Array, npt.NDArray[np.bool_]]:
+    """The same, and which of them are proved.
+
+    llama.cpp's softmax gives fl(expf(l) / sum), where sum is a running sum in float32. Entries are added behind so that
+    it becomes a power of two, P; dividing by P is exact, as long as the result is a normal number. With u = P · 2^-24,
+    the spacing of floats in P/2 .. P:
+        sum <= P / 2 without the tail, roughly (P is chosen so).
+        tail[0] brings it near P - tail/4 · u: to P - j · u with a whole number j, which is to be within 1 .. tail - 1.
+        Each of the others adds t, about 0.75 u. P - j · u + t is nearer to P - (j - 1) · u than to P - j · u, so
+        each of them adds one u, until the sum is P. From there on floats are 2u apart; t < u is lost, the sum stays P.
+    That j is within its range is no theorem (n roundings may move a sum by n · u / 4), so the last entry is a witness.
+    Its expf, t, is asked for. If sum is not P, it differs by 2^-24 of it or more; then t / sum differs from t / P by at
+    least as much of itself, which for a t of 1.5 · 2^k is 1.5 half units in the last place: fl(t / sum) is not t / P.
     """
     about = float(np.add.accumulate(np.exp(falls.astype(np.float64)).astype(np.float32))[-1])
     power = int(np.ceil(np.log2(about))) + 1
     unit = 2.0 ** (power - 24)
-    tail = np.full(_TAIL, np.log(0.75 * unit), np.float32)
-    tail[0] = np.log(2.0**power - about - _TAIL / 4 * unit)
-    entries = Candidates.of(np.arange(len(falls) + _TAIL), np.concatenate([falls, tail]), is_sorted=True)
+    more = np.full(tail, np.log(0.75 * unit), np.float32)
+    more[0] = np.log(2.0**power - about - tail / 4 * unit)
+    entries = Candidates.of(np.arange(len(falls) + tail), np.concatenate([falls, more]), is_sorted=True)
     native.top_p(0.5, len(entries)).apply(entries.array)
-    made = np.ascontiguousarray(entries.data["p"][: len(falls)]) * np.float32(2.0**power)
-    assert made[0] == 1, "the sum is a power of two"
-    return made
+    p = np.ascontiguousarray(entries.data["p"])
+    proved = p[-1] * np.float32(2.0**power) == np.float32(native.c_math("expf")(more[-1]))
+    return p[: len(falls)] * np.float32(2.0**power), proved & (p[: len(falls)] > rounding.SMALLEST)

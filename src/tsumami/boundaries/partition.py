@@ -6,8 +6,8 @@ between, whole boxes of values are settled at once by bounds of what the stages 
 box that the bounds leave open is cut up, down to single values, which are simply run.
 
 A knob that cuts (top_k, top_p …) has only as many outcomes as its stage leaves different candidates, so there a box is
-a range of sizes and the values come from the real stage (`_Cut`). A knob that moves logits (temperature, penalties …)
-has boxes of values (`_Move`).
+a range of sizes and the values come from the real stage (`_Sizes`). A knob that moves logits (temperature, penalties …)
+has boxes of values (`_Values`).
 """
 
 from __future__ import annotations
@@ -19,20 +19,18 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from tsumami.bisection import bisect
 from tsumami.boundaries.axis import Axis, Span
 from tsumami.boundaries.boxes import Cuts, Moves
-from tsumami.boundaries.trial import DEAD_END, Nested, Outcome, Trial
+from tsumami.boundaries.cut_lists import Nested
+from tsumami.boundaries.search import Budget, probe, settle_or_split
+from tsumami.boundaries.trial import DEAD_END, Chosen, Trial
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain
 
-__all__ = ["DEAD_END", "Outcome", "Piece", "pieces"]
+__all__ = ["DEAD_END", "Chosen", "Partition", "Piece", "pieces"]
 
-_BOXES: Final = 48  # boxes that are looked at together
-_POINTS: Final = 64  # a box of so few values is settled value by value
-_MOST_BOXES: Final = 2048  # more open boxes than that: bounds do not help
-_MOST_ENTRIES: Final = 30_000_000  # nor more candidates in boxes
-_MOST_POINTS: Final = 4096  # beyond that, what bounds leave open is only probed
-_PROBES: Final = 33
+_BUDGET: Final = Budget(boxes=48, points=64, most_boxes=2048, most_entries=30_000_000)
 _MOST_WAYS: Final = 8  # in which a stage may cut, from one end of a span to the other
 
 
@@ -41,22 +39,23 @@ class Piece:
     """Neighbouring values with one outcome. `certain` is False where values inside were only probed."""
 
     span: Span
-    outcome: Outcome
+    outcome: Chosen
     certain: bool = True
 
 
 class Problem(Protocol):
     """Something with an outcome at every whole number."""
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         """The outcome of each box where it is certainly the same throughout, else None; a single number is run."""
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int) -> Chosen:
         """The outcome at one number, by the real chain."""
 
     def cut(self, box: Span, parts: int) -> list[Span]:
         """A box in parts."""
 
+    @property
     def weight(self) -> int:
         """How many candidates a box has."""
 
@@ -70,87 +69,82 @@ def pieces(chain: Chain, axis: Axis, row: Float32Array, span: Span) -> list[Piec
         row: the logits that the token is chosen from, shape (n_vocab,).
         span: the values to look at.
     """
-    trial = Trial(chain, axis, row)
-    return find(trial, span)
+    return Partition(Trial(chain, axis, row)).find(span)
 
 
-def find(trial: Trial, span: Span) -> list[Piece]:
-    """`pieces` for a trial that is at hand."""
-    if trial.idle or len(span) == 1:
-        return [Piece(span, trial.run(span.first))]
-    if trial.cuts:
-        return _confirmed(trial, _cut_pieces(trial, span))
-    return _confirmed(trial, solve(_Move(trial), span))
+class Partition:
+    """A token whose logits alone say what a value chooses (a `TokenProblem`)."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def find(self, span: Span) -> list[Piece]:
+        """`pieces` for a trial that is at hand."""
+        trial = self._trial
+        if trial.idle or len(span) == 1:
+            return [Piece(span, trial.run(span.first))]
+        if trial.cuts:
+            return _confirmed(trial, _cut_pieces(trial, span))
+        return _confirmed(trial, solve(_Values(trial), span, _BUDGET))
+
+    def after(self, _outcome: Chosen, _spans: Sequence[Span], /) -> None:
+        """Later tokens need nothing of it."""
 
 
 # --- branch and bound ---
 
 
-def solve(problem: Problem, whole: Span) -> list[Piece]:
-    """All pieces of `whole`: settle boxes together, cut up what stays open, run what is small."""
-    found: list[Piece] = []
-    open_boxes = [whole]
-    parts, spent = 1, 0
-    while open_boxes:
-        boxes = [part for box in open_boxes for part in problem.cut(box, parts)]
+def solve(problem: Problem, whole: Span, budget: Budget) -> list[Piece]:
+    """All pieces of `whole`: settle boxes, split what stays open, run what is small, probe what is too much."""
+    solving = _Solving(problem, budget)
+    for box in _connected(settle_or_split(solving, [whole], budget)):
+        solving.found += _probed(problem, box, budget.probes)
+    return joined(solving.found)
+
+
+class _Solving:
+    """A `Splitting` of spans that takes note of their pieces."""
+
+    def __init__(self, problem: Problem, budget: Budget) -> None:
+        self.found: list[Piece] = []
+        self.weight = problem.weight
+        self.split = problem.cut
+        self._problem = problem
+        self._budget = budget
+
+    def settle(self, boxes: Sequence[Span]) -> list[Span]:
+        """What is small is run at once."""
         left: list[Span] = []
-        for begin in range(0, len(boxes), _BOXES):
-            some = boxes[begin : begin + _BOXES]
-            for box, outcome in zip(some, problem.settle(some), strict=True):
-                if outcome is not None:
-                    found.append(Piece(box, outcome))
-                else:
-                    left.append(box)
-        open_boxes = [box for box in left if len(box) > _POINTS]
-        rest = [box for box in left if len(box) <= _POINTS]
-        spent += len(boxes) * problem.weight()
-        if len(open_boxes) > _MOST_BOXES or spent > _MOST_ENTRIES:
-            open_boxes, rest = [], left
-        for box in _joined(rest):
-            found += _one_by_one(problem, box)
-        parts = max(3, _BOXES // max(1, len(open_boxes)))
-    return joined(found)
+        for box, outcome in zip(boxes, self._problem.settle(boxes), strict=True):
+            if outcome is not None:
+                self.found.append(Piece(box, outcome))
+            else:
+                left.append(box)
+        for box in _connected([box for box in left if len(box) <= self._budget.points]):
+            self.found += self._one_by_one(box)
+        return [box for box in left if len(box) > self._budget.points]
+
+    def _one_by_one(self, box: Span) -> list[Piece]:
+        if len(box) > self._budget.most_points:
+            return _probed(self._problem, box, self._budget.probes)
+        points = [Span(number, number) for number in range(box.first, box.last + 1)]
+        outcomes = self._problem.settle(points)
+        return joined([Piece(point, _there(outcome)) for point, outcome in zip(points, outcomes, strict=True)])
 
 
-def _one_by_one(problem: Problem, box: Span) -> list[Piece]:
-    if len(box) > _MOST_POINTS:
-        return _probe(problem, box)
-    found = []
-    for begin in range(box.first, box.last + 1, 8 * _BOXES):
-        points = [Span(i, i) for i in range(begin, min(begin + 8 * _BOXES, box.last + 1))]
-        found += [Piece(point, _there(outcome)) for point, outcome in zip(points, problem.settle(points), strict=True)]
-    return joined(found)
-
-
-def _there(outcome: Outcome | None) -> Outcome:
+def _there(outcome: Chosen | None) -> Chosen:
     assert outcome is not None, "a single number is always settled"
     return outcome
 
 
-def _probe(problem: Problem, box: Span) -> list[Piece]:
-    """The pieces between probes, each boundary found by halving: what is thinner than the probes' distance may be
-    missed, and the pieces say so.
-    """
-    at = sorted({int(place) for place in np.linspace(box.first, box.last, _PROBES)})
-    known = {place: problem.run(place) for place in at}
-    starts = [box.first]
-    for low, high in itertools.pairwise(at):
-        while known[low] != known[high]:
-            start = _first_other(problem, low, high, known)
-            starts.append(start)
-            low = start
-    ends = [*(start - 1 for start in starts[1:]), box.last]
-    return [Piece(Span(a, b), known[a], certain=False) for a, b in zip(starts, ends, strict=True)]
+def _probed(problem: Problem, box: Span, probes: int) -> list[Piece]:
+    """A box of which only some numbers were run, as its pieces say."""
 
+    def outcomes(numbers: Sequence[int]) -> list[Chosen]:
+        return [problem.run(number) for number in numbers]
 
-def _first_other(problem: Problem, low: int, high: int, known: dict[int, Outcome]) -> int:
-    """A number in low + 1 .. high whose outcome is not low's while its neighbour's below is."""
-    outcome = known[low]
-    while high - low > 1:
-        middle = (low + high) // 2
-        known[middle] = problem.run(middle)
-        low, high = (middle, high) if known[middle] == outcome else (low, middle)
-    return high
+    found = probe(box.first, box.last, outcomes, probes)
+    return [Piece(Span(begin, end), outcome, certain=False) for begin, end, outcome in found]
 
 
 def joined(found: list[Piece]) -> list[Piece]:
@@ -170,7 +164,8 @@ def _first(piece: Piece) -> int:
     return piece.span.first
 
 
-def _joined(boxes: list[Span]) -> list[Span]:
+def _connected(boxes: Sequence[Span]) -> list[Span]:
+    """Boxes that touch, as one."""
     made: list[Span] = []
     for box in sorted(boxes):
         if made and made[-1].last + 1 == box.first:
@@ -182,31 +177,32 @@ def _joined(boxes: list[Span]) -> list[Span]:
 def _confirmed(trial: Trial, found: list[Piece]) -> list[Piece]:
     """The same, after the real chain was run on both sides of every boundary."""
     for left, right in itertools.pairwise(found):
-        for place, piece in ((left.span.last, left), (right.span.first, right)):
-            outcome = trial.run(place)
-            assert outcome == piece.outcome, (trial.axis.knob.name, trial.axis.value(place), outcome, piece)
+        for ordinal, piece in ((left.span.last, left), (right.span.first, right)):
+            outcome = trial.run(ordinal)
+            assert outcome == piece.outcome, (trial.axis.knob.name, trial.axis.value(ordinal), outcome, piece)
     return found
 
 
 # --- the two kinds of problems ---
 
 
-class _Move:
-    """A knob that moves logits: the numbers are places on the axis."""
+class _Values:
+    """A knob that moves logits: the numbers are ordinals on the axis."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
         self._moves = Moves([trial])
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         return self._moves.settle([0] * len(boxes), boxes)
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int) -> Chosen:
         return self._trial.run(number)
 
     def cut(self, box: Span, parts: int) -> list[Span]:
         return self._trial.axis.cut(box, parts)
 
+    @property
     def weight(self) -> int:
         return self._moves.columns
 
@@ -219,16 +215,16 @@ class _Sizes:
         self._nested = nested
         self._cuts = Cuts([trial], [nested])
 
-    def settle(self, boxes: Sequence[Span]) -> list[Outcome | None]:
+    def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
         return self._cuts.settle([0] * len(boxes), boxes)
 
-    def run(self, number: int) -> Outcome:
+    def run(self, number: int) -> Chosen:
         return self._trial.run_size(self._nested, number)
 
     def cut(self, box: Span, parts: int) -> list[Span]:
-        edges = sorted({int(i) for i in np.linspace(box.first, box.last + 1, parts + 1)})
-        return [Span(a, b - 1) for a, b in itertools.pairwise(edges)]
+        return box.cut(parts)
 
+    @property
     def weight(self) -> int:
         return len(self._nested.ids)
 
@@ -237,12 +233,12 @@ def _cut_pieces(trial: Trial, span: Span, ways: int = 0) -> list[Piece]:
     """Pieces over sizes, and for each boundary between sizes the values where the real stage goes from one to the
     other.
     """
-    nested = trial.nested(span)
+    nested = trial.cut_lists.nested(span)
     if nested is None:
-        return _two_ways(trial, span, ways + 1) if ways < _MOST_WAYS else _probe(_Move(trial), span)
+        return _two_ways(trial, span, ways + 1) if ways < _MOST_WAYS else _probed(_Values(trial), span, _BUDGET.probes)
     if nested.smallest == nested.largest:
         return [Piece(span, trial.run(span.first))]
-    found = solve(_Sizes(trial, nested), Span(nested.smallest, nested.largest))
+    found = solve(_Sizes(trial, nested), Span(nested.smallest, nested.largest), _BUDGET)
     if nested.falling:
         found = found[::-1]
     made: list[Piece] = []
@@ -255,17 +251,16 @@ def _cut_pieces(trial: Trial, span: Span, ways: int = 0) -> list[Piece]:
     return joined(made)
 
 
-def _last_of(trial: Trial, nested: Nested, sizes: Span, places: Span) -> int:
-    """The last place after `places.first` at which the real stage has not gone beyond these sizes; `places.first` if
-    there is none. It has at `places.last`.
+def _last_of(trial: Trial, nested: Nested, sizes: Span, ordinals: Span) -> int:
+    """The last of the ordinals at which the real stage has not gone beyond these sizes; it has at `ordinals.last`, and
+    `ordinals.first` counts as within.
     """
-    low, high = places
-    while high - low > 1:
-        middle = (low + high) // 2
-        size = trial.size_at(middle)
-        within = size >= sizes.first if nested.falling else size <= sizes.last
-        low, high = (middle, high) if within else (low, middle)
-    return low
+
+    def within(ordinal: int) -> bool:
+        size = trial.cut_lists.size_at(ordinal)
+        return size >= sizes.first if nested.falling else size <= sizes.last
+
+    return bisect(within, ordinals.first, ordinals.last).kept
 
 
 def _two_ways(trial: Trial, span: Span, ways: int) -> list[Piece]:
@@ -273,14 +268,14 @@ def _two_ways(trial: Trial, span: Span, ways: int) -> list[Piece]:
     min_keep): the values that leave the very list of the smaller end are one piece, the others are looked at by
     themselves.
     """
-    first, last = (trial.left_at(place) for place in span)
+    first, last = (trial.cut_lists.left_at(ordinal) for ordinal in span)
     small_first = len(first) <= len(last)
     fixed = (first if small_first else last).ids
-    low, high = span
-    while high - low > 1:
-        middle = (low + high) // 2
-        same = np.array_equal(trial.left_at(middle).ids, fixed)
-        low, high = (middle, high) if same == small_first else (low, middle)
-    if small_first:
-        return joined([Piece(Span(span.first, low), trial.run(low)), *_cut_pieces(trial, Span(high, span.last), ways)])
-    return joined([*_cut_pieces(trial, Span(span.first, low), ways), Piece(Span(high, span.last), trial.run(high))])
+
+    def same(ordinal: int) -> bool:
+        return np.array_equal(trial.cut_lists.left_at(ordinal).ids, fixed)
+
+    begin, end = span if small_first else span[::-1]
+    edge = bisect(same, begin, end)
+    rest = Span(*sorted((edge.other, end)))
+    return joined([Piece(Span(*sorted((begin, edge.kept))), trial.run(begin)), *_cut_pieces(trial, rest, ways)])

@@ -11,20 +11,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from tsumami.charts.pieces import Group, groups
+from tsumami.charts.colours import PALETTE
+from tsumami.charts.pieces import Characters, groups
 from tsumami.explore.maps import KnobMap, MapPiece
 from tsumami.knobs import get
 from tsumami.runs.signs import SPACE, signed
 
-__all__ = ["PALETTE", "Cell", "Extent", "cells", "colour", "extents", "handy", "label"]
-
-#: Twenty calm colours under dark letters: ten hues, each light and less light.
-PALETTE: Final = (
-    "#aecbea", "#f6cfa4", "#b5dcb1", "#f3b8b4", "#d2c3e6", "#d9c3b5", "#f3c9e0", "#cfd3d8", "#e6e2a3", "#aadfe3",
-    "#86b0dc", "#eab06d", "#8fc58a", "#e68f89", "#b49cd6", "#bf9f8b", "#e3a0c8", "#aab1ba", "#cfc866", "#7ac5cc",
-)  # fmt: skip
+__all__ = ["Extent", "IcicleCell", "cells", "colour", "extents", "handy", "label"]
 
 
 class Extent(NamedTuple):
@@ -35,7 +30,7 @@ class Extent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class IcicleCell:
     """Tokens first .. last of the pieces begin .. end of a map, all included, and their text."""
 
     begin: int
@@ -45,9 +40,9 @@ class Cell:
     text: str
 
 
-def cells(found: KnobMap) -> Iterator[Cell]:
+def cells(found: KnobMap) -> Iterator[IcicleCell]:
     """All cells of a map; those of neighbours with the same beginning as one."""
-    open_cells: list[Cell] = []
+    open_cells: list[IcicleCell] = []
     before: MapPiece | None = None
     for index, piece in enumerate(found.pieces):
         common = _common(before, piece)
@@ -56,13 +51,13 @@ def cells(found: KnobMap) -> Iterator[Cell]:
         while kept and not _same(kept[-1], made[len(kept) - 1]):
             kept.pop()
         yield from open_cells[len(kept) :]
-        grown = [Cell(cell.begin, index, cell.first, cell.last, cell.text) for cell in kept]
-        new = [Cell(index, index, group.start, group.stop - 1, group.text) for group in made[len(kept) :]]
+        grown = [IcicleCell(cell.begin, index, cell.first, cell.last, cell.text) for cell in kept]
+        new = [IcicleCell(index, index, group.start, group.stop - 1, group.text) for group in made[len(kept) :]]
         open_cells, before = grown + new, piece
     yield from open_cells
 
 
-def _same(cell: Cell, group: Group) -> bool:
+def _same(cell: IcicleCell, group: Characters) -> bool:
     return (cell.first, cell.last, cell.text) == (group.start, group.stop - 1, group.text)
 
 

@@ -1,20 +1,25 @@
 """Tokens as a reader sees them: characters whole, what is invisible made visible.
 
 Guarantee: the texts of all groups of a reply, joined, are its bytes decoded as UTF-8 (U+FFFD for what is none); a group
-is as short as can be, so a character made of several tokens is one group, and every other token is one alone.
+is as short as can be, so a character made of several tokens is one group, and every other token is one alone. Nothing
+is drawn here, so strings and Altair both build on it.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tsumami.runs.signs import SPACE, signed
+from tsumami.runs import Step
+
+#: The bytes of a token: `model.tokenizer.piece`.
+Piece = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Characters:
     """Tokens start .. stop (as in a slice) that make whole characters, and their text."""
 
     start: int
@@ -22,29 +27,26 @@ class Group:
     text: str
 
 
-def groups(pieces: Iterable[bytes]) -> list[Group]:
+def groups(pieces: Iterable[bytes]) -> list[Characters]:
     """The tokens of a reply, those that share a character together."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    found: list[Group] = []
+    found: list[Characters] = []
     start, text, at = 0, "", 0
     for at, piece in enumerate(pieces, 1):
         text += decoder.decode(piece)
         if not decoder.getstate()[0]:
-            found.append(Group(start, at, text))
+            found.append(Characters(start, at, text))
             start, text = at, ""
     if start < at:
-        found.append(Group(start, at, text + decoder.decode(b"", final=True)))
+        found.append(Characters(start, at, text + decoder.decode(b"", final=True)))
     return found
-
-
-def visible(piece: bytes) -> str:
-    r"""One token's bytes as a label: spaces at its ends as ␣, line breaks as ⏎, bytes that are no character as \xNN."""
-    text = signed(piece)
-    if text.startswith(" ") or text.endswith(" "):
-        text = text.replace(" ", SPACE)
-    return text or "∅"
 
 
 def in_hex(piece: bytes) -> str:
     """The bytes in hexadecimal, such as `e3 81 82`."""
     return piece.hex(" ")
+
+
+def surprise(step: Step) -> float:
+    """-log2 of the raw probability, in bits: how little the model expected the token."""
+    return -math.log2(max(step.p_raw, 1e-30))

@@ -5,9 +5,10 @@ Guarantee: every text has both languages; a key that does not exist is an error 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["ja", "en"]
+from tsumami.explain.measures import TOKEN_MEASURES
+from tsumami.wording import Language
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "token": ("トークン", "token"),
@@ -17,11 +18,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "probability": ("確率", "probability"),
     "raw": ("素の確率", "raw"),
     "raw_about": ("モデルだけの確率(つまみの前)", "under the model alone, before any knob"),
-    "final": ("最終の確率", "final"),
     "final_about": ("すべてのステージの後、サイコロが振られた確率", "after all stages: what the roll was held against"),
-    "entropy": ("エントロピー(ビット)", "entropy (bits)"),
-    "rank": ("順位", "rank"),
-    "surprise": ("驚き(ビット)", "surprise (bits)"),
     "sure": ("予想どおり", "expected"),
     "unsure": ("意外", "surprising"),
     "few": ("迷いなし", "certain"),
@@ -85,20 +82,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "how.alone": ("候補が一つなのでサイコロは使わない", "one candidate was left: nothing was rolled"),
     "how.led": ("このトークンは指定された。サイコロでは選ばれていない", "this token was given, not chosen by the roll"),
 }  # fmt: skip
+_WORDS.update({one.name: (one.ja, one.en) for one in TOKEN_MEASURES})
 
 
 def word(language: Language, key: str, **values: object) -> str:
     """The text of `key` in a language, its {places} filled in."""
     text = _WORDS[key][language == "en"]
     return text.format(**values) if values else text
-
-
-def percent(share: float) -> str:
-    """A share in 0..1 as people read it: three figures, and a word for what is not zero but nearly."""
-    if share >= 0.9995:
-        return "100%" if share >= 0.99995 else "99.9%"
-    if share >= 0.1:
-        return f"{100 * share:.1f}%"
-    if share >= 0.0001:
-        return f"{100 * share:.2f}%"
-    return "<0.01%" if share > 0 else "0%"

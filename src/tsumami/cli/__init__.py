@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from tsumami.cli.exit_codes import INTERRUPTED
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code (0 fine, 1 different or pipe closed, 2 bad input, 130 Ctrl-C)."""
@@ -22,4 +24,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         start(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:  # before or after the work itself, which has its own way to stop
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -56,15 +56,10 @@ def app(
     note(say("画面を準備しています…", "preparing the page …"))
     from tsumami.app.serving.server import ServerOptions, serve
     from tsumami.app.work.shelf import Choice
-    from tsumami.engine.catalogue import DEFAULT_MODEL
-    from tsumami.engine.loading import EngineOptions
 
-    options = EngineOptions(
-        n_ctx=model.n_ctx, n_gpu_layers=model.n_gpu_layers or 0, threads=model.threads, exact=not model.fast
-    )
-    name = model.model or DEFAULT_MODEL
+    choice = Choice(model.name, model.engine)
     with ExitStack() as stack:
-        shown = stack.enter_context(bars(name))
+        shown = stack.enter_context(bars(choice.name))
 
         def report(share: float, stage: str) -> None:
             if stage == "download" and shown.download is not None:
@@ -77,7 +72,7 @@ def app(
             note(say(f"{url} で使えます。Ctrl-C で終わります。", f"ready at {url} — Ctrl-C ends it"))
 
         serve(
-            Choice(name, options),
+            choice,
             ServerOptions(host, port, auth, root_path),
             language=language(),
             report=report,

@@ -18,7 +18,7 @@ from tsumami.cli.files import decode
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import note, warn, write
-from tsumami.cli.run import facts, follow
+from tsumami.cli.run import facts, write_reply
 from tsumami.cli.words import UsageProblem, say
 from tsumami.errors import TsumamiError
 
@@ -156,7 +156,7 @@ def _answer(session: Session, stream: Stream) -> None:
     from tsumami.cli.session import changed
 
     with stream:
-        run, _ = follow(stream)
+        run, _ = write_reply(stream)
     session.keep(run)
     write("\n")
     note(f"{facts(run)} · {changed(session.settings)}")

@@ -1,20 +1,22 @@
 """`tsumami compare`: runs side by side from one prompt and one roll, and why they part.
 
 Guarantee: stdout holds the report (text, or JSON with --json) and nothing else; the report says nothing that the
-library did not compute. A lane that fails is named, and the others are shown.
+library did not compute. A lane that fails is named, and the others are shown. Ctrl-C keeps the lanes as far as they
+are.
 """
 
 from __future__ import annotations
 
-import sys
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.following import follow
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
-from tsumami.cli.output import check_writable, console, note, save_text, warn, write_json
+from tsumami.cli.output import bar, check_writable, console, note, save_text, warn, write_json
 from tsumami.cli.reasons import lane_name, measures, paragraph
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import say
@@ -22,7 +24,7 @@ from tsumami.cli.words import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tsumami.explore.lanes import Comparing, Comparison
+    from tsumami.explore.lanes import Comparison
 
 
 def about() -> str:
@@ -57,8 +59,9 @@ def compare(
     check_writable(html)
     with model.load() as loaded:
         prompts = [prompt.made(loaded, one) for one in texts]
-        with loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
-            _follow(lanes)
+        with bar() as show, loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
+            count = itertools.count(1)
+            interrupted = follow(lanes, lambda _: show(_line(next(count))))
             found = lanes.comparison
         if html is not None:
             from tsumami.cli.compare_page import page
@@ -72,23 +75,14 @@ def compare(
         report(console(), found)
     if html is not None:
         note(say(f"{html} に書き出しました。", f"Written to {html}."))
+    if interrupted:
+        raise typer.Exit(130)
     if len(found.runs) < len(found.lanes):
         raise typer.Exit(2)
 
 
-def _follow(lanes: Comparing) -> None:
-    """Take the steps as they come, with a bar on a terminal."""
-    if not sys.stderr.isatty():
-        for _ in lanes:
-            pass
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        for count, _ in enumerate(lanes, 1):
-            bar.update(task, description=say(f"{count} トークン", f"{count} tokens"))
+def _line(count: int) -> str:
+    return say(f"{count} トークン", f"{count} tokens")
 
 
 def report(screen: Console, found: Comparison) -> None:

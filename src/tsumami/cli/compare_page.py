@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tsumami import charts
 from tsumami.cli.reasons import lane_name, measure_rows
 from tsumami.cli.words import language, say
+from tsumami.explain.measures import TOKEN_MEASURES
 
 if TYPE_CHECKING:
     from tsumami.explore.lanes import Comparison
@@ -55,7 +56,7 @@ def _prompt(found: Comparison) -> str:
 
 def _lanes(found: Comparison) -> str:
     columns = [
-        charts.Column(lane_name(index, lane), lane.run, problem=str(lane.error or ""))
+        charts.LaneColumn(lane_name(index, lane), lane.run, problem=str(lane.error or ""))
         for index, lane in enumerate(found.lanes)
     ]
     return charts.side_by_side(columns, found.alignment, language())
@@ -87,7 +88,7 @@ def _pictures(found: Comparison) -> str:
     if not any(run.steps for run in found.runs):
         return ""
     runs = dict(zip(_names(found), found.runs, strict=True))
-    drawn = (charts.inline(charts.measure_line(runs, measure, language())) for measure in charts.MEASURES)
+    drawn = (charts.inline(charts.measure_line(runs, one.name, language())) for one in TOKEN_MEASURES)
     return f'<div class="pictures">{"".join(drawn)}</div>'
 
 

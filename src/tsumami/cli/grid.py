@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tsumami.cli.knobs import KnobOptions
+from tsumami.cli.exit_codes import INTERRUPTED
+from tsumami.cli.following import follow
+from tsumami.cli.knobs import KnobOptions, show
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
-from tsumami.cli.output import console, note
-from tsumami.cli.run import ctrl_c
+from tsumami.cli.output import Show, bar, console, note
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
@@ -25,10 +25,11 @@ from tsumami.errors import SettingsError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tsumami.explore.grids import Count, Grid, Gridding, Progress, Spread
+    from tsumami.explore.design import Design
+    from tsumami.explore.grids import Count, Grid, Gridding, GridProgress
     from tsumami.sweep import Sweep
 
-_SHOWN: Final = ("tokens", "perplexity", "entropy", "distinct_2")
+_COLUMNS: Final = 4  # of measures: a terminal has no room for more
 _WIDE: Final = 120  # columns where there is no terminal
 
 
@@ -76,35 +77,50 @@ def grid(
     ] = None,
 ) -> None:
     """Read, load, generate together, report."""
+    from tsumami.explore.design import Design
+    from tsumami.explore.grids import Gridding, plan_grid
+
     if workers is not None and ray is None:
         raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are")
     settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), _seeds(seeds)
     texts = prompt.read()
     files.check()
-    wishes: dict[str, Any] = {"base": settings, "vary": varied or None, "seeds": chosen}
-    with _progress() as watch, contextlib.ExitStack() as stack:
+    design = Design(settings, varied or None, seeds=chosen)
+    with contextlib.ExitStack() as stack:
         cells: Gridding | Sweep
         if ray is None:
             loaded = stack.enter_context(model.load())
             prompts = [prompt.made(loaded, text) for text in texts]
-            cells = loaded.gridding(prompts, max_tokens=settings.max_tokens, watch=watch, **wishes)
+            watch = _watch(stack.enter_context(bar()))
+            cells = Gridding(loaded, plan_grid(prompts, design), watch=watch)
         else:
             asked = [prompt.messages(text) for text in texts]
-            where: dict[str, Any] = {"address": ray, "workers": workers, "template": prompt.template}
-            cells = _sweep(asked, model, watch=watch, **where, **wishes)
+            watch = _watch(stack.enter_context(bar()))
+            cells = _sweep(asked, design, model, prompt.template, (ray, workers), watch)
         stack.push(cells)
-        found, interrupted = _follow(cells)
+        interrupted = follow(cells)
+        found = cells.grid
     report(found, files)
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
-def _sweep(asked: list[list[dict[str, str]]], model: ModelOptions, **wishes: Any) -> Sweep:
-    """The same over Ray: the workers load the model."""
-    from tsumami.engine.catalogue import DEFAULT_MODEL
+def _sweep(
+    asked: list[list[dict[str, str]]],
+    design: Design,
+    model: ModelOptions,
+    template: str,
+    where: tuple[str, int | None],
+    watch: Callable[[GridProgress], None],
+) -> Sweep:
+    """The same over Ray, at an address with so many workers, which load the model."""
     from tsumami.sweep import Sweep
 
-    return Sweep(asked, model=model.model or DEFAULT_MODEL, options=model.loading, **wishes)
+    address, workers = where
+    return Sweep(
+        asked, design, model=model.name, options=model.engine, template=template, address=address, workers=workers,
+        watch=watch,
+    )  # fmt: skip
 
 
 def _seeds(text: str | None) -> int | list[int] | None:
@@ -126,39 +142,21 @@ def _seeds(text: str | None) -> int | list[int] | None:
 # --- while it is made ---
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Progress], None] | None]:
-    """What to call with the progress, where there is a terminal to show it on."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+def _watch(show: Show) -> Callable[[GridProgress], None]:
+    """What shows the progress."""
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None)
+    def watch(at: GridProgress) -> None:
+        show(_line(at), at.done, at.cells)
 
-        def watch(at: Progress) -> None:
-            bars.update(task, total=at.cells, completed=at.done, description=_line(at))
-
-        yield watch
+    return watch
 
 
-def _line(at: Progress) -> str:
+def _line(at: GridProgress) -> str:
     return say(
         f"{at.done} / {at.cells} セル、{at.texts} 文章、{at.nodes} トークン、追跡中 {at.followed}、待ち {at.waiting}",
         f"{at.done} of {at.cells} cells, {at.texts} texts, {at.nodes} tokens, following {at.followed}, waiting"
         f" {at.waiting}",
     )
-
-
-def _follow(cells: Gridding | Sweep) -> tuple[Grid, bool]:
-    """The grid, and whether Ctrl-C ended it."""
-    with ctrl_c(cells.cancel) as pressed:
-        for _ in cells:
-            pass
-        return cells.grid, pressed.is_set()
 
 
 # --- what it says ---
@@ -183,7 +181,7 @@ def _json(found: Grid) -> str:
 
 
 def _chart(found: Grid) -> Any:
-    from tsumami.charts.heat import heat_pictures
+    from tsumami.charts import heat_pictures
 
     return heat_pictures(found, language())
 
@@ -193,24 +191,25 @@ def _settings_table(found: Grid) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from tsumami.explain.measures import USUAL
     from tsumami.explore.grids import Point, spread
 
+    shown = USUAL[:_COLUMNS]
     several, prompts = len(found.plan.seeds) > 1, len(found.plan.prompts) > 1
     table = Table(box=None, pad_edge=False)
     heads = [say("プロンプト", "prompt")] * prompts + list(found.knobs)
-    for head in [*heads, *map(_measure_name, _SHOWN), say("文章の数", "texts") if several else "#"]:
+    for head in [*heads, *map(_measure_name, shown), say("文章の数", "texts") if several else "#"]:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column(say("最初のシードの文章", "the first seed's text") if several else say("文章", "text"))
-    numbers: dict[str, int] = {}
-    for rows in zip(*(spread(found, measure) for measure in _SHOWN), strict=True):
+    numbers = found.text_numbers
+    for rows in zip(*(spread(found, measure) for measure in shown), strict=True):
         settings = found.plan.settings[rows[0].settings]
         cell = found.cells[found.plan.number(Point(rows[0].prompt, rows[0].settings, found.plan.seeds[0]))]
-        number = numbers.setdefault(cell.text, len(numbers) + 1)
         table.add_row(
             *[str(rows[0].prompt + 1)] * prompts,
-            *(_value(getattr(settings, name)) for name in found.knobs),
-            *map(_spread_text, rows),
-            str(rows[0].texts if several else number),
+            *(show(name, getattr(settings, name)) for name in found.knobs),
+            *(one.text for one in rows),
+            str(rows[0].texts if several else numbers[cell.text]),
             Text(" ".join(cell.text.split()), overflow="ellipsis", no_wrap=True),
         )
     return table
@@ -220,22 +219,21 @@ def _held_table(found: Grid) -> Table:
     """On how many prompts, seeds and values of the other knobs a measure is larger at a knob's largest value."""
     from rich.table import Table
 
-    from tsumami.explore.grids import between_values
+    from tsumami.explain.measures import USUAL
+    from tsumami.explore.grids import held
 
+    shown = USUAL[:_COLUMNS]
     title = say(
         "大きいほうの値で測った値が大きくなった数（ほかの条件は同じ）",
         "how often the larger value has the larger measure, all else equal",
     )
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="dim")
-    for head in ("", *map(_measure_name, _SHOWN)):
+    for head in ("", *map(_measure_name, shown)):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
-    for name, values in found.plan.axes.items():
-        numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-        if len(numbers) < 2 or len(numbers) < len(values):
-            continue
-        counts = [between_values(found, measure, name) for measure in _SHOWN]
-        texts = [_count_text(one) for one in counts]
-        table.add_row(f"{name} {_value(min(numbers))} → {_value(max(numbers))}", *texts)
+    for row in zip(*(held(found, measure) for measure in shown), strict=True):
+        one = row[0]
+        name = f"{one.knob} {show(one.knob, one.low)} → {show(one.knob, one.high)}"
+        table.add_row(name, *(_count_text(each.count) for each in row))
     return table
 
 
@@ -245,25 +243,9 @@ def _count_text(one: Count) -> str:
 
 
 def _measure_name(measure: str) -> str:
-    from tsumami.explain.measures import MEASURE_WORDS
+    from tsumami.explain.measures import MEASURES
 
-    ja, en, _ = MEASURE_WORDS[measure]
-    return say(ja, en)
-
-
-def _spread_text(one: Spread) -> str:
-    """The mean, and the ends where they differ."""
-    from tsumami.explain.measures import MEASURE_WORDS
-
-    if one.mean is None or one.low is None or one.high is None:
-        return "–"
-    form = MEASURE_WORDS[one.measure][2].replace("d", ".3g")
-    mean = format(one.mean, form)
-    return mean if one.low == one.high else f"{mean} ({format(one.low, form)}–{format(one.high, form)})"
-
-
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    return say(MEASURES[measure].ja, MEASURES[measure].en)
 
 
 def _facts(found: Grid) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from tsumami.cli.output import save_text
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob, default
-from tsumami.knobs.typed import typed
+from tsumami.knobs.typed import shown, typed
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
 from tsumami.settings import Settings
@@ -55,20 +54,11 @@ def parse(knob: Knob, text: str | list[str]) -> Any:
 
 
 def show(name: str, value: Any) -> str:
-    """A value in the form in which it can be typed."""
-    match KNOBS[name].kind:
-        case "texts":
-            return " ".join(map(repr, value)) or say("なし", "none")
-        case "bias":
-            pairs = value.items() if isinstance(value, Mapping) else value
-            return ",".join(f"{token}={bias}" for token, bias in pairs) or say("なし", "none")
-        case "order":
-            return value if isinstance(value, str) else ";".join(value) or "none"
-        case "bool":
-            return "on" if value else "off"
-    if value is None:
-        return say("なし", "none")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value in the form in which it can be typed; several texts apart, each in quotation marks."""
+    text = shown(KNOBS[name], value)
+    if isinstance(text, list):
+        text = " ".join(map(repr, value)) if KNOBS[name].kind == "texts" else ",".join(text)
+    return text or say("なし", "none")
 
 
 # --- the options ---

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tsumami.cli.output import console, percent, piece
+from tsumami.cli.output import console, piece
 from tsumami.cli.words import say
+from tsumami.wording import percent
 
 if TYPE_CHECKING:
     from rich.console import Console

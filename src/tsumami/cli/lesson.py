@@ -64,7 +64,7 @@ def lesson(
     ] = None,
 ) -> None:
     """Start marimo on the notebook, or let it export it."""
-    from tsumami.engine.catalogue import resolve
+    from tsumami.models import resolve
 
     if edit and html is not None:
         raise SettingsError("--edit and --html exclude each other; give one of them")

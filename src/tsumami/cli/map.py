@@ -7,25 +7,22 @@ Ctrl-C keeps what there is, the map as far as it is, and exits with 130.
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
+from tsumami.cli.following import follow
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
-from tsumami.cli.output import console, note, save_text
-from tsumami.cli.run import ctrl_c
+from tsumami.cli.output import bar, console, note, save_text
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 
 if TYPE_CHECKING:
-    from tsumami.explore.maps import KnobMap
-    from tsumami.explore.maps import Mapping as Mapper
-    from tsumami.explore.maps import Progress as At
+    from tsumami.explore.maps import KnobMap, MapMaking, MapProgress
 
 
 def about() -> str:
@@ -56,22 +53,27 @@ def map(  # noqa: A001  (the command's name)
     ] = None,
 ) -> None:
     """Read, load, map, report."""
-    from tsumami.explore.maps import Mapping as Mapper
-
     settings = knobs.settings()
     low, high = _range(span)
     asked = prompt.read_one()
     files.check()
     tokens = knobs.short(settings).max_tokens
     with model.load() as loaded:
-        mapping = Mapper(loaded, prompt.made(loaded, asked), knob, low, high, settings)
-        found, stopped = _follow(mapping, tokens, leaves, seconds)
+        mapping = loaded.mapping(prompt.made(loaded, asked), knob, low, high, settings)
+        with bar() as show:
+
+            def watch(at: MapProgress) -> None:
+                show(_line(at), at.depth, tokens)
+
+            made: MapMaking[None] = mapping.start(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
+            stopped = follow(made)
+        found = made.result
         files.draw(functools.partial(_Picture, found))
         if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
         note(_facts(found))
     if stopped:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _json(found: KnobMap) -> str:
@@ -86,11 +88,11 @@ class _Picture:
 
     def save(self, path: str, *, format: str, **options: Any) -> None:  # noqa: A002  (Altair's name)
         if format == "html":
-            from tsumami.charts.icicle_page import icicle_page
+            from tsumami.charts import icicle_page
 
             save_text(Path(path), icicle_page(self._found, language()))
             return
-        from tsumami.charts.icicle import icicle
+        from tsumami.charts import icicle
 
         chart: Any = icicle(self._found, language=language())
         chart.save(path, format=format, **options)
@@ -113,34 +115,7 @@ def _range(text: str) -> tuple[float, float]:
     return ends
 
 
-def _follow(mapping: Mapper, tokens: int, leaves: int, seconds: float | None) -> tuple[KnobMap, bool]:
-    """Make the map, with a line of progress on a terminal; gives it, and whether Ctrl-C ended it."""
-    with _watched(tokens) as watch:
-        ticket = mapping.start(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
-        with ctrl_c(ticket.cancel) as pressed:
-            ticket.result()
-            return mapping.result, pressed.is_set()
-
-
-@contextmanager
-def _watched(tokens: int) -> Iterator[Callable[[At], None] | None]:
-    """What shows on a terminal how far the map is."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=tokens)
-
-        def watch(at: At) -> None:
-            bar.update(task, completed=at.depth, description=_line(at))
-
-        yield watch
-
-
-def _line(at: At) -> str:
+def _line(at: MapProgress) -> str:
     return say(
         f"{at.texts} 文章、範囲の {at.coverage:.0%}、{at.nodes} トークン、追跡中 {at.followed}",
         f"{at.texts} texts, {at.coverage:.0%} of the range, {at.nodes} tokens, following {at.followed}",
@@ -187,7 +162,7 @@ def _facts(found: KnobMap) -> str:
     if flickers := found.flickers:
         line += "\n⇅ " + say(flickers[0].ja, flickers[0].en)
     if not found.exact:
-        from tsumami.charts.words import word
+        from tsumami.charts import word
 
         line += "\n" + word(language(), "icicle.probed" if found.receipt.engine.exact else "icicle.inexact")
     return line

@@ -10,7 +10,7 @@ from tsumami.cli.output import console, write_json
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
-    from tsumami.engine.catalogue import ModelEntry
+    from tsumami.models import ModelEntry
 
 
 def about() -> str:
@@ -25,7 +25,7 @@ def models(
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Print the catalogue; reads this machine only, never the network."""
-    from tsumami.engine.catalogue import catalogue
+    from tsumami.models import catalogue
 
     entries = catalogue()
     if as_json:

@@ -23,6 +23,7 @@ from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
 
 if TYPE_CHECKING:
+    from tsumami.engine import EngineOptions
     from tsumami.model import Model
     from tsumami.runs import Prompt
 
@@ -116,29 +117,31 @@ class ModelOptions:
         return replace(self, **{name: value for name, value in values.items() if getattr(self, name) is None})
 
     @property
-    def loading(self) -> dict[str, Any]:
-        """How it is loaded, as `tsumami.load` takes it."""
-        return {
-            "n_ctx": self.n_ctx,
-            "n_gpu_layers": self.n_gpu_layers or 0,
-            "threads": self.threads,
-            "exact": not self.fast,
-        }
+    def name(self) -> str:
+        """Which model."""
+        from tsumami.models import DEFAULT_MODEL
+
+        return self.model if self.model is not None else DEFAULT_MODEL
+
+    @property
+    def engine(self) -> EngineOptions:
+        """How it is loaded.
+
+        Raises:
+            SettingsError: an option that cannot be.
+        """
+        from tsumami.engine import EngineOptions
+
+        layers = self.n_gpu_layers or 0
+        return EngineOptions(n_ctx=self.n_ctx, n_gpu_layers=layers, threads=self.threads, exact=not self.fast)
 
     @contextmanager
     def load(self) -> Iterator[Model]:
         """The model that was asked for, loaded with bars and closed at the end."""
-        from tsumami.engine.catalogue import DEFAULT_MODEL
         from tsumami.model import load
 
-        name = self.model if self.model is not None else DEFAULT_MODEL
-        with bars(name) as shown:
-            model = load(
-                name,
-                **self.loading,
-                download_progress=shown.download,
-                load_progress=shown.loading,
-            )
+        with bars(self.name) as shown:
+            model = load(self.name, self.engine, download_progress=shown.download, load_progress=shown.loading)
         with model:
             yield model
 
@@ -220,7 +223,7 @@ class PromptOptions:
             PromptError: it is empty.
         """
         if not text:
-            raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from; give a text")
+            raise EmptyPromptError
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
         return [*system, {"role": "user", "content": text}]
 

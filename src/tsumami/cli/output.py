@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -21,8 +21,9 @@ from tsumami.errors import RunFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
-    from tsumami.engine.fingerprint import Progress
+    from tsumami.models import ByteProgress
 
 
 def write(text: str) -> None:
@@ -50,11 +51,6 @@ def warn(text: str) -> None:
 def piece(data: bytes) -> str:
     r"""A token's bytes for people: quoted, what is no character as \\x.."""
     return repr(data.decode("utf-8", "backslashreplace")).replace("\\\\x", "\\x")
-
-
-def percent(share: float) -> str:
-    """A probability with three significant digits."""
-    return f"{100 * share:.3g}%"
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -106,20 +102,17 @@ def save_text(path: Path, text: str) -> None:
 class Bars:
     """What `tsumami.load` reports to; both None where nobody watches."""
 
-    download: Progress | None = None
+    download: ByteProgress | None = None
     loading: Callable[[float], None] | None = None
 
 
 @contextmanager
 def bars(model: str) -> Iterator[Bars]:
     """Bars for a download and for loading, on stderr, if it is a terminal; they vanish when the work is done."""
-    if not sys.stderr.isatty():
-        yield Bars()
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+    with _drawn(percents=True) as progress:
+        if progress is None:
+            yield Bars()
+            return
         fetching = progress.add_task(say(f"{model} を取得中", f"fetching {model}"), total=None, visible=False)
         loading = progress.add_task(say(f"{model} を読み込み中", f"loading {model}"), total=1.0)
 
@@ -131,3 +124,38 @@ def bars(model: str) -> Iterator[Bars]:
             progress.update(loading, completed=share, description=checking if share >= 1 else None)
 
         yield Bars(download, load)
+
+
+class Show(Protocol):
+    """Shows how far the work is."""
+
+    def __call__(self, line: str, done: float | None = None, of: float | None = None) -> None:
+        """A line, how much is done, and of how much (None: that is not known)."""
+
+
+@contextmanager
+def bar() -> Iterator[Show]:
+    """A bar for the work itself; where there is no terminal it shows nothing."""
+    with _drawn() as progress:
+        task = None if progress is None else progress.add_task("", total=None)
+
+        def show(line: str, done: float | None = None, of: float | None = None) -> None:
+            if progress is not None and task is not None:
+                progress.update(task, description=line, completed=done, total=of)
+
+        yield show
+
+
+@contextmanager
+def _drawn(*, percents: bool = False) -> Iterator[Progress | None]:
+    """Rich's bars on stderr, if it is a terminal; they vanish when the work is done."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
+    if not percents:
+        del columns[2]
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        yield progress

@@ -33,14 +33,13 @@ def paragraph(text: str, width: int) -> Text:
 
 def measure_rows(measured: Iterable[Metrics]) -> list[tuple[str, list[str]]]:
     """The measures as texts: a row for each measure, a cell for each run."""
-    from tsumami.explain.measures import MEASURE_WORDS
+    from tsumami.explain.measures import TEXT_MEASURES
 
     found = list(measured)
-    rows = []
-    for name, (ja, en, form) in MEASURE_WORDS.items():
-        values = [getattr(one, name) for one in found]
-        rows.append((say(ja, en), ["–" if value is None else format(value, form) for value in values]))
-    return rows
+    return [
+        (say(measure.ja, measure.en), [measure.text(getattr(one, measure.name)) for one in found])
+        for measure in TEXT_MEASURES
+    ]
 
 
 def measures(found: Comparison) -> Table:

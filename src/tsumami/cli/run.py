@@ -6,15 +6,13 @@ nothing else). Ctrl-C keeps what there is: the text, the facts, the JSON.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
+from tsumami.cli.following import follow
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
@@ -22,7 +20,7 @@ from tsumami.cli.words import say
 
 if TYPE_CHECKING:
     from tsumami.model import Model
-    from tsumami.runs import Prompt, Run, Stream
+    from tsumami.runs import Prompt, Run, Step, Stream
 
 
 def about() -> str:
@@ -81,7 +79,7 @@ def run(
             print_prompt(loaded, made)
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
         with loaded.stream(made, settings, ledger=ledger and not loaded.exactness.exact) as stream:
-            done, interrupted = follow(stream, silent=as_json)
+            done, interrupted = write_reply(stream, silent=as_json)
         write(done.to_json(indent=1) + "\n" if as_json else "\n")
         if out is not None:
             save_text(out, done.to_json(indent=1) + "\n")
@@ -92,44 +90,23 @@ def run(
         if not quiet:
             note(facts(done))
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
 
 
-def follow(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:
+def write_reply(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:
     """Write the text as it comes; gives the run, and whether Ctrl-C ended it."""
-    shown = 0
-    with ctrl_c(stream.cancel) as pressed:
-        for step in stream:
-            if step.text and not silent:
-                write(step.text)
-            shown += len(step.text)
-        done = stream.run
+    shown: list[str] = []
+
+    def show(step: Step) -> None:
+        if step.text and not silent:
+            write(step.text)
+        shown.append(step.text)
+
+    interrupted = follow(stream, show)
+    done = stream.run
     if not silent:
-        write(done.text[shown:])  # what was held back when it was stopped
-    return done, pressed.is_set()
-
-
-@contextmanager
-def ctrl_c(stop: Callable[[], None]) -> Iterator[threading.Event]:
-    """Let Ctrl-C call `stop` instead of breaking off whatever line is being run, so that nothing is lost or written
-    twice; a second Ctrl-C breaks off.
-    """
-    pressed = threading.Event()
-
-    def press(_signal: int, _frame: object) -> None:
-        if pressed.is_set():
-            raise KeyboardInterrupt
-        pressed.set()
-        stop()
-
-    if threading.current_thread() is not threading.main_thread():  # signals come to the main thread alone
-        yield pressed
-        return
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
+        write(done.text[len("".join(shown)) :])  # what was held back when it was stopped
+    return done, interrupted
 
 
 def facts(run: Run) -> str:

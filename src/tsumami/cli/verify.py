@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import note, percent, piece, write, write_json
+from tsumami.cli.output import note, piece, write, write_json
 from tsumami.cli.words import say
 from tsumami.errors import RunFileError
+from tsumami.wording import percent
 
 if TYPE_CHECKING:
     from tsumami.runs import Receipt, Run, Verification

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from tsumami.errors import TsumamiError
+from tsumami.wording import LANGUAGES, Language
 
-Language = Literal["ja", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
 _VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 

@@ -13,7 +13,7 @@ the words, which live in texts/{ja,en}.json.
     words        the lesson's words, in Japanese and English
 """
 
-from tsumami.course.inside import CausalTrial, Part, parts, sees, try_causality
+from tsumami.course.inside import CausalTrial, Station, parts, sees, try_causality
 from tsumami.course.loop import Turn, candidates, turn, up_to
 from tsumami.course.pictures import loop_boxes, loop_diagram, stations, token_pieces
 from tsumami.course.sentences import facts, fit_sentence, models_here, trial_sentence, where_they_part
@@ -37,9 +37,8 @@ from tsumami.course.timing import (
     timing_table,
     until_stopped,
 )
-from tsumami.course.tokens import TokenRow, length_table, lines, token_rows, token_table, visible
+from tsumami.course.tokens import TokenRow, length_table, lines, token_rows, token_table
 from tsumami.course.words import (
-    LANGUAGES,
     N_QUESTIONS,
     PARTS,
     PROMPT,
@@ -49,6 +48,8 @@ from tsumami.course.words import (
     table,
     variants,
 )
+from tsumami.runs.signs import visible
+from tsumami.wording import LANGUAGES
 
 __all__ = [
     "LANGUAGES",
@@ -63,7 +64,7 @@ __all__ = [
     "VARIANTS",
     "CausalTrial",
     "Fit",
-    "Part",
+    "Station",
     "Timing",
     "TokenRow",
     "Turn",

@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Sequence
+from tsumami.engine import Feed, Program, Sequence
 from tsumami.errors import EmptyPromptError, PromptTooLongError
 from tsumami.model import Model
 from tsumami.native import Float32Array
@@ -23,7 +22,7 @@ _POSITIONS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Station:
     """A station on the way of a prompt through the model: its name (a key of the texts), the shape of what comes out of
     it, and how often it is passed.
     """
@@ -33,7 +32,7 @@ class Part:
     times: int = 1
 
 
-def parts(model: Model, text: str) -> tuple[Part, ...]:
+def parts(model: Model, text: str) -> tuple[Station, ...]:
     """The stations that the tokens of `text` pass, with the shapes that they have in this model.
 
     Raises:
@@ -44,13 +43,13 @@ def parts(model: Model, text: str) -> tuple[Part, ...]:
     if n > model.n_ctx:
         raise PromptTooLongError(f"the text has {n} tokens; the context holds {model.n_ctx}. Shorten the text")
     return (
-        Part("ids", (n,)),
-        Part("embeddings", (n, shape.n_embd)),
-        Part("attention", (shape.n_head, n, n), shape.n_layer),
-        Part("hidden", (n, shape.n_embd), shape.n_layer),
-        Part("last", (shape.n_embd,)),
-        Part("logits", (shape.n_vocab,)),
-        Part("probabilities", (shape.n_vocab,)),
+        Station("ids", (n,)),
+        Station("embeddings", (n, shape.n_embd)),
+        Station("attention", (shape.n_head, n, n), shape.n_layer),
+        Station("hidden", (n, shape.n_embd), shape.n_layer),
+        Station("last", (shape.n_embd,)),
+        Station("logits", (shape.n_vocab,)),
+        Station("probabilities", (shape.n_vocab,)),
     )
 
 

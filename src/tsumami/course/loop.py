@@ -10,8 +10,8 @@ from typing import Final
 
 import pandas as pd
 
-from tsumami.course.tokens import visible
 from tsumami.runs import Run
+from tsumami.runs.signs import visible
 
 _SHOWN_LOGITS: Final = 10
 

@@ -11,10 +11,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from tsumami.course.inside import Part
+from tsumami.course.inside import Station
 from tsumami.course.loop import Turn
-from tsumami.course.tokens import TokenRow, visible
+from tsumami.course.tokens import TokenRow
 from tsumami.course.words import Words
+from tsumami.runs.signs import visible
 
 #: Six colours that the common kinds of colour blindness can tell apart from their neighbours (after Okabe and Ito).
 _COLOURS: Final = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")
@@ -102,7 +103,7 @@ def _piece(row: TokenRow, colour: str, words: Words) -> str:
     )
 
 
-def stations(parts: Sequence[Part], words: Words) -> str:
+def stations(parts: Sequence[Station], words: Words) -> str:
     """The way of a prompt through the model: a box for each station with the shape of what comes out of it."""
     boxes = []
     for part in parts:

@@ -8,8 +8,8 @@ from typing import Final
 from tsumami.course.inside import CausalTrial
 from tsumami.course.timing import Fit
 from tsumami.course.words import Words
-from tsumami.engine.catalogue import catalogue
 from tsumami.model import Model
+from tsumami.models import catalogue
 from tsumami.runs import Run
 
 _ROLLING: Final = ("sample", "mirostat")  # the modes in which the roll decides

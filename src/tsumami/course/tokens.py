@@ -15,7 +15,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from tsumami.model import Model
-from tsumami.runs.signs import SPACE, signed
+from tsumami.runs.signs import visible
 
 #: `text`: whole characters; `part`: some bytes of a character; `mark`: a special token that stands in the text;
 #: `added`: a special token that the model puts in front by itself; `lost`: bytes of the text that no token stands for.
@@ -47,11 +47,6 @@ class TokenRow:
     def bytes(self) -> str:
         """The bytes in hexadecimal, such as `E5 A4 A2`."""
         return self.piece.hex(" ").upper()
-
-
-def visible(text: str) -> str:
-    """Blanks, tabs and line ends as signs that can be seen; other control characters by their code."""
-    return signed(text).replace(" ", SPACE)
 
 
 def token_rows(model: Model, text: str) -> tuple[TokenRow, ...]:

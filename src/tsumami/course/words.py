@@ -11,10 +11,9 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["ja", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
+from tsumami.wording import Language
 
 #: The parts of the lesson, in order; each has `title`, `question`, `try`, `notice` and `why`.
 PARTS: Final = ("loop", "tokens", "lengths", "strategies", "prompts", "time", "inside")

@@ -1,1 +1,82 @@
-"""Tokens in, logits out: models and where they come from, sequences and forks, the batcher, exactness."""
+"""Running models: tokens in, logits out.
+
+    sequence    what is fed, and what comes back: Sequence, Feed, Rows
+    program     what an engine runs, and the ticket for it: Program, Ticket
+    batcher     Engine: one thread that feeds the context from everybody at once, as planning.py says
+    cache       which tokens lie in the context, over cells.py (where) and radix.py (who shares a prefix)
+    loading     from a model's name to an engine that runs; memory.py asks whether it fits
+    exactness   whether the same tokens give the same bits, however they are computed; threads.py may change meanwhile
+
+Guarantee: each name is fetched when it is first asked for, so that whoever needs the seam alone loads no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tsumami.faces import face
+
+if TYPE_CHECKING:
+    from tsumami.engine.batcher import Engine as Engine
+    from tsumami.engine.batcher import Usage as Usage
+    from tsumami.engine.exactness import Exactness as Exactness
+    from tsumami.engine.exactness import check_exactness as check_exactness
+    from tsumami.engine.exactness import processor as processor
+    from tsumami.engine.loading import EngineKeywords as EngineKeywords
+    from tsumami.engine.loading import EngineOptions as EngineOptions
+    from tsumami.engine.loading import LoadedModel as LoadedModel
+    from tsumami.engine.loading import load as load
+    from tsumami.engine.planning import SOLO as SOLO
+    from tsumami.engine.planning import Policy as Policy
+    from tsumami.engine.program import Program as Program
+    from tsumami.engine.program import Ticket as Ticket
+    from tsumami.engine.sequence import Feed as Feed
+    from tsumami.engine.sequence import Rows as Rows
+    from tsumami.engine.sequence import Sequence as Sequence
+    from tsumami.engine.sequence import first_outside as first_outside
+    from tsumami.engine.threads import usable_cores as usable_cores
+
+_HOMES = {
+    "SOLO": "tsumami.engine.planning",
+    "Engine": "tsumami.engine.batcher",
+    "EngineKeywords": "tsumami.engine.loading",
+    "EngineOptions": "tsumami.engine.loading",
+    "Exactness": "tsumami.engine.exactness",
+    "Feed": "tsumami.engine.sequence",
+    "LoadedModel": "tsumami.engine.loading",
+    "Policy": "tsumami.engine.planning",
+    "Program": "tsumami.engine.program",
+    "Rows": "tsumami.engine.sequence",
+    "Sequence": "tsumami.engine.sequence",
+    "Ticket": "tsumami.engine.program",
+    "Usage": "tsumami.engine.batcher",
+    "check_exactness": "tsumami.engine.exactness",
+    "first_outside": "tsumami.engine.sequence",
+    "load": "tsumami.engine.loading",
+    "processor": "tsumami.engine.exactness",
+    "usable_cores": "tsumami.engine.threads",
+}
+
+__all__ = [
+    "SOLO",
+    "Engine",
+    "EngineKeywords",
+    "EngineOptions",
+    "Exactness",
+    "Feed",
+    "LoadedModel",
+    "Policy",
+    "Program",
+    "Rows",
+    "Sequence",
+    "Ticket",
+    "Usage",
+    "check_exactness",
+    "first_outside",
+    "load",
+    "processor",
+    "usable_cores",
+]
+
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

@@ -21,114 +21,45 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final
 
-import numpy as np
-
-from tsumami.engine.cache import N_KEEPERS, Cache, Slot
+from tsumami.engine.cache import N_KEEPERS, Cache
+from tsumami.engine.planning import TOGETHER, BatchPlan, Job, Policy, Portion
+from tsumami.engine.program import Program, T, Ticket
 from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.engine.threads import ThreadGovernor
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
-from tsumami.native import ContextOptions, DecodeRow, Float32Array, NativeContext, NativeModel
-
-T = TypeVar("T")
-#: A program yields one feed or several, is sent one `Rows` per feed, and returns its result.
-Program = Generator[list[Feed], list[Rows], T]
+from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
 
 _log = logging.getLogger(__name__)
-_TURN_SECONDS = (
-    0.25  # how long a turn with pieces of prompts may take; keeps everybody's stream and a stop button lively
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the batcher may do. An engine that is not exact, but was asked to be, runs one program at a time, from an
-    empty cache and with pieces of one fixed size: the call shapes of a run are then always the same.
-    """
-
-    reuse: bool
-    together: bool
-    fixed_piece: int | None = None
-
-
-EXACT = Policy(reuse=True, together=True)
-FAST = Policy(reuse=True, together=True)
-SOLO = Policy(reuse=False, together=False, fixed_piece=32)
+#: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
+_TURN_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
-    """One feed on its way: the whole token list that its sequence will have, and the rows collected so far."""
+class _Running:
+    """A program in the engine, older the smaller its `rank`: the jobs of its feeds, or why these were refused."""
 
-    feed: Feed
-    target: list[int]
-    n_new: int
-    logits: list[Float32Array] = field(default_factory=list)
-    hidden: list[Float32Array] = field(default_factory=list)
-    reused: int | None = None
-    done: bool = False
+    ticket: Ticket[Any]
+    program: Program[Any]
+    rank: int
+    jobs: list[Job] = field(default_factory=list)
+    refusal: Exception | None = None
 
-    def first_output(self) -> int:
-        """Index in `target` of the first token whose row is wanted."""
-        if self.feed.rows == "all":
-            return len(self.target) - self.n_new
-        return len(self.target) - 1 if self.feed.rows == "last" else len(self.target)
-
-    def progress(self) -> int:
-        """Index in `target` of the next token whose row is still to come."""
-        return self.first_output() + len(self.logits)
-
-    def reusable(self) -> int:
-        """How many of the first tokens may come from the cache; a row must be computed, and so must something."""
-        return min(self.progress(), len(self.target) - 1)
-
-    def result(self, n_vocab: int) -> Rows:
-        return Rows(_stacked(self.logits, n_vocab), _stacked(self.hidden, 0) if self.hidden else None, self.reused or 0)
-
-
-def _stacked(rows: list[Float32Array], width: int) -> Float32Array:
-    """Rows as one array (n, width); a single one, the case of every generated token, without another copy."""
-    if len(rows) == 1:
-        return rows[0][np.newaxis]
-    return np.stack(rows) if rows else np.empty((0, width), np.float32)
-
-
-class Ticket(Generic[T]):
-    """A program that was handed in: wait for its `result`, or `cancel` it."""
-
-    def __init__(self, program: Program[T], rank: int) -> None:
-        self.rank = rank
-        self.future: Future[T] = Future()
-        self.future.set_running_or_notify_cancel()  # a future cancelled behind our back could take no result any more
-        self._program = program
-        self._jobs: list[_Job] = []
-        self._refusal: Exception | None = None
-        self._cancelled = threading.Event()
-        self._wake: Callable[[], None] = lambda: None
-
-    def result(self, timeout: float | None = None) -> T:
-        """Wait for the program's return value; raises what it raised."""
-        return self.future.result(timeout)
-
-    @property
-    def done(self) -> bool:
-        """Whether the program has ended."""
-        return self.future.done()
-
-    def cancel(self) -> None:
-        """Ask the program to end; `CancelledError` is thrown into it, and it may still return what it has."""
-        self._cancelled.set()
-        self._wake()
+    def release(self) -> None:
+        """Let go of the sequences of jobs that will not be done."""
+        for job in self.jobs:
+            if not job.done:
+                job.feed.sequence.abort_feed()
+        self.jobs = []
 
 
 class Engine:
     """Runs programs on one model."""
 
-    def __init__(self, model: NativeModel, options: ContextOptions, *, policy: Policy = EXACT) -> None:
+    def __init__(self, model: NativeModel, options: ContextOptions, *, policy: Policy = TOGETHER) -> None:
         self.model = model
         self.options = options
         self.n_vocab = model.vocab.n_tokens
@@ -137,9 +68,9 @@ class Engine:
         self._governor = ThreadGovernor(options.threads)
         self._policy = policy
         self._ranks = itertools.count()
-        self._incoming: deque[Ticket[Any]] = deque()
-        self._running: list[Ticket[Any]] = []
-        self._alone: Ticket[Any] | None = None
+        self._incoming: deque[_Running] = deque()
+        self._running: list[_Running] = []
+        self._alone: _Running | None = None
         self._condition = threading.Condition()
         self._closing = False
         self._between_crowds = False
@@ -205,12 +136,11 @@ class Engine:
         Raises:
             EngineClosedError: the engine was closed.
         """
-        ticket = Ticket(program, next(self._ranks))
-        ticket._wake = self._wake
+        ticket: Ticket[T] = Ticket(self._wake)
         with self._condition:
             if self._closing:
                 raise EngineClosedError("this model was closed; load it again")
-            self._incoming.append(ticket)
+            self._incoming.append(_Running(ticket, program, next(self._ranks)))
             self._condition.notify()
         return ticket
 
@@ -265,13 +195,13 @@ class Engine:
                 except Exception as error:  # noqa: BLE001  (it must reach those who wait, not end the thread)
                     _log.debug("a turn failed", exc_info=True)
                     self._cache.forget()
-                    for ticket in list(self._running):
-                        self._throw(ticket, error)
+                    for running in list(self._running):
+                        self._throw(running, error)
         finally:
             with self._condition:
                 self._closing = True
-            for ticket in [*self._running, *self._incoming]:
-                self._throw(ticket, EngineClosedError("this model was closed"))
+            for running in [*self._running, *self._incoming]:
+                self._throw(running, EngineClosedError("this model was closed"))
             self._context.close()
             if self._at_end is not None:
                 self._at_end()
@@ -287,45 +217,50 @@ class Engine:
             self._incoming.clear()
             self._between_crowds = not self._running
             self._running += arrived
-        for ticket in arrived:
-            self._advance(ticket, None)
-        for ticket in list(self._running):
-            if ticket._cancelled.is_set():
-                self._throw(ticket, CancelledError("cancelled"))
+        for running in arrived:
+            self._advance(running, None)
+        for running in list(self._running):
+            if running.ticket.cancelled:
+                self._throw(running, CancelledError("cancelled"))
         return True
 
-    def _advance(self, ticket: Ticket[Any], answer: list[Rows] | Exception | None) -> None:
+    def _advance(self, running: _Running, answer: list[Rows] | Exception | None) -> None:
         """Let a program go on to its next feeds, or take its result. What it yields is looked at here and answered in
         the next turn, even a refusal, so that no program can keep the others waiting by what it asks for.
         """
-        program = ticket._program
-        ticket._jobs, ticket._refusal = [], None
+        program = running.program
+        running.jobs, running.refusal = [], None
         try:
             feeds = program.throw(answer) if isinstance(answer, Exception) else program.send(answer)  # type: ignore[arg-type]  # None starts it
         except StopIteration as stop:
-            self._end(ticket, result=stop.value)
+            self._end(running, result=stop.value)
         except BaseException as error:  # noqa: BLE001  (whatever a program raises belongs to whoever waits for it)
-            self._end(ticket, error=error)
+            self._end(running, error=error)
         else:
-            self._accept(ticket, feeds)
+            self._accept(running, feeds)
 
-    def _accept(self, ticket: Ticket[Any], feeds: Iterable[Feed]) -> None:
+    def _accept(self, running: _Running, feeds: Iterable[Feed]) -> None:
         """Turn feeds into jobs; what cannot be done is an error of the program that asked for it."""
         try:
             for feed in feeds:
-                ticket._jobs.append(self._job(feed))
+                running.jobs.append(self._job(feed, running.rank))
         except Exception as error:  # noqa: BLE001  (thrown into the program, with the next turn)
-            _release(ticket._jobs)
-            ticket._jobs, ticket._refusal = [], error
+            running.release()
+            running.refusal = error
 
-    def _job(self, feed: Feed) -> _Job:
-        sequence, tokens = feed.sequence, [operator.index(token) for token in feed.tokens]
-        sequence._check_open()
-        if not tokens:
-            return _Job(feed, sequence._tokens[:], 0, done=True)
-        if sequence._under_way:
-            raise EngineError("this sequence is being fed already; yield its next feed when the rows are there")
-        target = [*sequence._tokens, *tokens]
+    def _job(self, feed: Feed, rank: int) -> Job:
+        tokens = [operator.index(token) for token in feed.tokens]
+        target = feed.sequence.begin_feed(tokens)
+        if tokens:
+            try:
+                self._check(target)
+            except EngineError:
+                feed.sequence.abort_feed()
+                raise
+        return Job(rank, feed, target, len(tokens), done=not tokens)
+
+    def _check(self, target: list[int]) -> None:
+        """Refuse tokens that there are not, and more than fit in."""
         bad = first_outside(target, self.n_vocab)
         if bad is not None:
             raise EngineError(f"token id {target[bad]} is outside the vocabulary (0..{self.n_vocab - 1})")
@@ -334,31 +269,28 @@ class Engine:
                 f"this sequence needs {len(target)} cells, but the whole cache has {self.n_cells}; "
                 "shorten it or load the model with a larger n_ctx"
             )
-        sequence._under_way = True
-        return _Job(feed, target, len(tokens))
 
-    def _throw(self, ticket: Ticket[Any], error: Exception) -> None:
+    def _throw(self, running: _Running, error: Exception) -> None:
         """End a program from outside; it may still return what it has, but nothing is decoded for it any more."""
-        _release(ticket._jobs)
-        self._advance(ticket, error)
-        if not ticket.done:
+        running.release()
+        self._advance(running, error)
+        if not running.ticket.done:
             try:
-                ticket._program.close()
+                running.program.close()
             except BaseException as raised:  # noqa: BLE001  (it belongs to whoever waits, as above)
-                self._end(ticket, error=raised)
+                self._end(running, error=raised)
             else:
-                self._end(ticket, error=error)
+                self._end(running, error=error)
 
-    def _end(self, ticket: Ticket[Any], *, result: Any = None, error: BaseException | None = None) -> None:
-        if ticket in self._running:
-            self._running.remove(ticket)
-        _release(ticket._jobs)
-        ticket._jobs = []
-        self._cache.retire(ticket.rank)
+    def _end(self, running: _Running, *, result: Any = None, error: BaseException | None = None) -> None:
+        if running in self._running:
+            self._running.remove(running)
+        running.release()
+        self._cache.retire(running.rank)
         if error is not None:
-            ticket.future.set_exception(error)
+            running.ticket.future.set_exception(error)
         else:
-            ticket.future.set_result(result)
+            running.ticket.future.set_result(result)
 
     def _turn(self) -> None:
         """One batch of plain feeds and one of feeds that want hidden states: they are never mixed, because a context
@@ -368,38 +300,18 @@ class Engine:
             return
         if self._between_crowds and self._policy.reuse:
             self._cache.make_ready()
-        tickets = self._running if self._policy.together else self._running[:1]
-        if not self._policy.together and self._alone is not tickets[0]:
-            self._alone = tickets[0]
+        served = self._running if self._policy.together else self._running[:1]
+        if not self._policy.together and self._alone is not served[0]:
+            self._alone = served[0]
             self._cache.forget()
-        waiting = [(t, job) for t in tickets for job in t._jobs if not job.done]
+        waiting = [job for running in served for job in running.jobs if not job.done]
         for hidden in (False, True):
-            wanted = [(t, job) for t, job in waiting if job.feed.hidden == hidden]
+            wanted = [job for job in waiting if job.feed.hidden == hidden]
             if wanted:
-                self._decode(self._plan(wanted), hidden)
-        for ticket in list(self._running):
-            if all(job.done for job in ticket._jobs):
-                self._advance(ticket, ticket._refusal or [job.result(self.n_vocab) for job in ticket._jobs])
-
-    def _plan(self, wanted: list[tuple[Ticket[Any], _Job]]) -> list[_Piece]:
-        """Choose what goes into this batch, oldest first: one token for whoever needs one, and pieces of prompts up to
-        what a turn may take without getting slow. A prompt leaves half of that to the prompts behind it, so a short one
-        need not wait for the end of a long one.
-        """
-        pieces: list[_Piece] = []
-        room, prompt_room = self._context.n_batch, self._prompt_room()
-        prompts = sum(job.n_new > 1 for _, job in wanted)
-        for ticket, job in sorted(wanted, key=lambda pair: pair[0].rank):
-            prompts -= job.n_new > 1
-            share = min(room, prompt_room // 2 if prompts else prompt_room)
-            piece = self._place(ticket.rank, job, share, pieces) if room else None
-            if piece is None:
-                continue
-            pieces.append(piece)
-            room -= piece.count
-            if piece.count > 1:
-                prompt_room -= piece.count
-        return pieces
+                self._decode(wanted, hidden)
+        for running in list(self._running):
+            if all(job.done for job in running.jobs):
+                self._advance(running, running.refusal or [job.result(self.n_vocab) for job in running.jobs])
 
     def _prompt_room(self) -> int:
         """How many prompt tokens this turn may take."""
@@ -408,59 +320,38 @@ class Engine:
         affordable = int(_TURN_SECONDS / self._seconds_per_token)
         return max(32, min(self._context.n_batch, affordable))
 
-    def _place(self, rank: int, job: _Job, room: int, pieces: list[_Piece]) -> _Piece | None:
-        """Find the job's slot and cells for its next piece, beside the `pieces` that are planned; None: not in this
-        turn.
-
-        Only the first of a turn may make room by a collection, because that moves the slots of everybody. The others
-        take what is left, unless they could not stay beside those who go before them, or one of the planned pieces
-        computes just what they need: then they wait.
-        """
-        busy, planned = {piece.slot.number for piece in pieces}, sum(piece.count for piece in pieces)
-        while True:
-            slot = self._cache.place(job.feed.sequence, job.target, len(job.target) - job.reusable(), rank, busy)
-            if slot is None:
-                return None
-            have = len(slot.tokens)
-            wants_more = self._policy.reuse and have < job.reusable()
-            if wants_more and any(piece.serves(job, have) for piece in pieces):
-                return None
-            remaining, free = len(job.target) - have, self._cache.free_cells - planned
-            count = min(1 if remaining == 1 else min(remaining, room), free)
-            if count and (not busy or remaining <= free or self._cache.fits(slot, remaining, rank, busy, planned)):
-                if job.reused is None:
-                    job.reused = have
-                return _Piece(job, slot, have, count)
-            if busy or not room or not self._cache.make_room(min(remaining, room), rank, {slot.number}):
-                return None
-
-    def _decode(self, pieces: list[_Piece], hidden: bool) -> None:
-        if not pieces:
+    def _decode(self, jobs: list[Job], hidden: bool) -> None:
+        """Plan a batch of these jobs, compute it, and give every job its rows."""
+        plan = BatchPlan(self._cache, self._context.n_batch, self._prompt_room(), self._policy.reuse)
+        portions = plan.take(jobs)
+        if not portions:
             return
-        batch: list[DecodeRow] = []
-        outputs: list[tuple[_Job, int]] = []
-        for piece in pieces:
-            wanted_from = piece.job.progress()
-            tokens = piece.job.target[piece.start : piece.start + piece.count]
-            for position, token in enumerate(tokens, piece.start):
-                output = position >= wanted_from
-                if output:
-                    outputs.append((piece.job, len(batch)))
-                batch.append(DecodeRow(token, position, piece.slot.number, output))
-            self._cache.append(piece.slot, tokens, beside=len(pieces) > 1)
+        batch, outputs = self._lay_out(portions)
         self._compute(batch, hidden)
-        for piece in pieces:
-            self._cache.keep(piece.slot, piece.start)
+        for portion in portions:
+            self._cache.keep(portion.slot, portion.start)
         for job, row in outputs:
             job.logits.append(self._context.logits(row))
             if hidden:
                 job.hidden.append(self._context.hidden(row))
-        for piece in pieces:
-            job = piece.job
-            if piece.start + piece.count == len(job.target):
-                job.done = True
-                job.feed.sequence._tokens[:] = job.target
-                job.feed.sequence._under_way = False
+        for portion in portions:
+            if portion.is_last:
+                portion.job.done = True
+                portion.job.feed.sequence.end_feed(portion.job.target)
+
+    def _lay_out(self, portions: list[Portion]) -> tuple[list[DecodeRow], list[tuple[Job, int]]]:
+        """The rows of the batch, and which of them is the output of whom; the cells are taken from here on."""
+        batch: list[DecodeRow] = []
+        outputs: list[tuple[Job, int]] = []
+        for portion in portions:
+            wanted_from, tokens = portion.job.progress(), portion.tokens
+            for position, token in enumerate(tokens, portion.start):
+                output = position >= wanted_from
+                if output:
+                    outputs.append((portion.job, len(batch)))
+                batch.append(DecodeRow(token, position, portion.slot.number, output))
+            self._cache.append(portion.slot, tokens, beside=len(portions) > 1)
+        return batch, outputs
 
     def _compute(self, batch: list[DecodeRow], hidden: bool) -> None:
         """One `llama_decode`, timed for the choice of threads and the size of the next pieces."""
@@ -482,33 +373,10 @@ class Engine:
             self._seconds_per_token += 0.3 * (per_token - self._seconds_per_token)
 
 
-def _release(jobs: list[_Job]) -> None:
-    """Let go of the sequences of jobs that will not be done."""
-    for job in jobs:
-        if not job.done:
-            job.feed.sequence._under_way = False
-
-
 def _between_turns(change: Callable[[], None]) -> Program[None]:
     """A program that feeds nothing: it runs `change` in the engine's thread, where nothing else is under way."""
     yield []
     change()
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A run of tokens of one job in one batch: positions start .. start + count of its slot."""
-
-    job: _Job
-    slot: Slot
-    start: int
-    count: int
-
-    def serves(self, job: _Job, have: int) -> bool:
-        """Whether this piece is about to compute the next token of `job`, so that it can be forked in the next turn."""
-        if not self.start <= have < min(self.start + self.count, job.reusable()):
-            return False
-        return self.job.target[have] == job.target[have] and self.job.target[:have] == job.target[:have]
 
 
 @dataclass(frozen=True, slots=True)

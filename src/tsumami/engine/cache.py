@@ -16,7 +16,7 @@ import itertools
 import sys
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Sequence as Tokens
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -28,7 +28,10 @@ from tsumami.engine.sequence import Sequence
 #: Sequence ids that the cache needs for itself, beside its slots.
 N_KEEPERS: Final = 2
 _RETIRED: Final = sys.maxsize  # the rank of sequences whose program has ended
-_WORTHWHILE = 4  # a collection should free at least a quarter of the cells, or it would come again too soon
+# Shares of all cells.
+_WORTHWHILE: Final = 1 / 4  # a collection should free at least so many, or it would come again too soon
+_ROOMY: Final = 1 / 2  # so many are free after one while nobody is at work
+_NEARLY_ALL: Final = 3 / 4  # where more than these must go, single caches that stay would lie scattered
 
 
 class SlotMemory(Protocol):
@@ -60,6 +63,47 @@ class Slot:
         return sequence is not None and not sequence.closed
 
 
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """Who may lose their cells to an asker of `rank` (the smaller, the older), and who first. `spare` slots stay.
+
+    1. Slots that nobody owns any more, the one that was used least recently first.
+    2. Unless `closed_only`: the open sequences of later askers, the latest one's first; then the asker's own.
+
+    An older asker's open sequences never go, so the oldest always gets on.
+    """
+
+    rank: int
+    spare: Collection[int] = ()
+    closed_only: bool = False
+
+    def allows(self, slot: Slot) -> bool:
+        """Whether the slot may go."""
+        if slot.number in self.spare:
+            return False
+        return not slot.live or (slot.rank >= self.rank and not self.closed_only)
+
+    @staticmethod
+    def order(slot: Slot) -> tuple[bool, int, int]:
+        """Of two that may go, the smaller goes first."""
+        return (slot.live, -slot.rank if slot.live else 0, slot.used)
+
+
+@dataclass(slots=True)
+class _Demand:
+    """How many cells sequences side by side have taken lately: what the next crowd may want again."""
+
+    cells: int = 0
+
+    def take(self, count: int) -> None:
+        self.cells += count
+
+    def next(self, size: int) -> int:
+        """What to expect in a cache of `size` cells; what is not taken again counts half from now on."""
+        expected, self.cells = min(self.cells, size), self.cells // 2
+        return expected
+
+
 class Cache:
     """Slots over a pool of cells."""
 
@@ -77,7 +121,7 @@ class Cache:
         self._free_numbers = list(range(n_slots - 1, -1, -1))
         self._by_sequence: weakref.WeakKeyDictionary[Sequence, Slot] = weakref.WeakKeyDictionary()
         self._clock = itertools.count(1)
-        self._crowd = 0  # cells that sequences side by side have taken since `make_ready`, and half of those before
+        self._demand = _Demand()
 
     @property
     def n_cells(self) -> int:
@@ -184,7 +228,7 @@ class Cache:
         return slot
 
     def _open(self, sequence: Sequence, rank: int, busy: set[int]) -> Slot | None:
-        if not self._free_numbers and not self._evict_one(rank, busy):
+        if not self._free_numbers and not self._evict_one(Eviction(rank, busy)):
             return None
         number = self._free_numbers.pop()
         slot = self._slots[number] = Slot(number, weakref.ref(sequence), rank)
@@ -196,7 +240,8 @@ class Cache:
         for them.
         """
         cells = self._pool.take(len(tokens))
-        self._crowd += len(cells) if beside else 0
+        if beside:
+            self._demand.take(len(cells))
         assert not slot.cells or slot.cells[-1] < cells[0], "cells of a sequence must ascend"
         slot.tokens.extend(tokens)
         slot.cells.extend(cells)
@@ -215,11 +260,8 @@ class Cache:
         same) only until `count` cells are. `spare` slots stay. False: nothing could be freed.
         """
         before = self._pool.free
-        wanted = max(count, self._pool.size // _WORTHWHILE)
-        while self._pool.free + self._pool.dead < wanted and self._evict_one(rank, spare, closed_only=True):
-            pass
-        while self._pool.free + self._pool.dead < count and self._evict_one(rank, spare):
-            pass
+        self._evict_until(max(count, self._share(_WORTHWHILE)), Eviction(rank, spare, closed_only=True))
+        self._evict_until(count, Eviction(rank, spare))
         self._collect()
         return self._pool.free > before
 
@@ -227,22 +269,25 @@ class Cache:
         """While nobody is at work: if less than a quarter of the cells is free, make it half, the oldest caches first;
         after a crowd as many as it took, because the next may be as large; if that is nearly all, only beginnings that
         several had in common stay, because the rest would lie scattered, and each token looks over all cells up to the
-        highest.
+        highest. Of 8192 cells: with 3000 free nothing happens; with 1500 free, closed caches go until 4096 are; after
+        64 lanes that took 7000, all go but what the lanes had in common.
 
         A collection now cuts no open sequence that is about to be continued. In the middle of a crowd it would cut all
         of them, and computing them again would take as long as the crowd itself. What it costs is that a cache above
         the new frontier serves again only when the frontier has passed it.
         """
-        crowd, self._crowd = min(self._crowd, self._pool.size), self._crowd // 2
+        crowd = self._demand.next(self._pool.size)
         self._tidy()
-        if self._pool.free >= max(self._pool.size // _WORTHWHILE, crowd):
+        if self._pool.free >= max(self._share(_WORTHWHILE), crowd):
             return
-        wanted = max(self._pool.size // 2, crowd)
-        if wanted > self._pool.size * 3 // 4:
+        wanted = max(self._share(_ROOMY), crowd)
+        if wanted > self._share(_NEARLY_ALL):
             self._keep_beginnings(slot for slot in self._slots.values() if not slot.live)
-        while self._pool.free + self._pool.dead < wanted and self._evict_one(0, set(), closed_only=True):
-            pass
+        self._evict_until(wanted, Eviction(0, closed_only=True))
         self._collect()
+
+    def _share(self, share: float) -> int:
+        return int(self._pool.size * share)
 
     def _tidy(self) -> None:
         """Drop what serves nobody, the ends of sequences that are not to last and second copies, and free it at once,
@@ -300,18 +345,17 @@ class Cache:
         if self.reuse and slot.tokens:
             self._tree.extend(slot.number, slot.tokens)
 
-    def _evict_one(self, rank: int, busy: set[int], *, closed_only: bool = False) -> bool:
-        """Drop the slot that may go first: ownerless ones, then those of later askers, then the asker's own idle
-        ones.
-        """
-        candidates = [
-            slot
-            for slot in self._slots.values()
-            if slot.number not in busy and (not slot.live or (slot.rank >= rank and not closed_only))
-        ]
-        if not candidates:
+    def _evict_until(self, cells: int, eviction: Eviction) -> None:
+        """Evict until a collection would leave so many cells free, or nothing more may go."""
+        while self._pool.free + self._pool.dead < cells and self._evict_one(eviction):
+            pass
+
+    def _evict_one(self, eviction: Eviction) -> bool:
+        """Drop the slot that goes first; False: none may go."""
+        first = min(filter(eviction.allows, self._slots.values()), key=eviction.order, default=None)
+        if first is None:
             return False
-        self._evict(min(candidates, key=lambda slot: (slot.live, -slot.rank if slot.live else 0, slot.used)))
+        self._evict(first)
         return True
 
     def _evict(self, slot: Slot) -> None:

@@ -17,11 +17,13 @@ from typing import Final
 
 import numpy as np
 
-from tsumami.engine.batcher import EXACT, Engine, Policy, Program
-from tsumami.engine.gguf import GGUFHeader
-from tsumami.engine.remembered import recall, remember
+from tsumami.engine.batcher import Engine
+from tsumami.engine.planning import TOGETHER, Policy
+from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Sequence
+from tsumami.models import GGUFHeader
 from tsumami.native import USER_ENVIRONMENT, Float32Array, engine_build
+from tsumami.storage import recall, remember
 
 _MEMORY: Final = "exactness"
 _VERSION: Final = 3  # raise it when the check itself changes, so that old verdicts are forgotten
@@ -56,21 +58,21 @@ FAST_VERDICT: Final = Exactness(
 )
 
 
-def check(engine: Engine, header: GGUFHeader, *, gpu_layers: int, length: int = 80) -> Exactness:
+def check_exactness(engine: Engine, header: GGUFHeader, *, gpu_layers: int, length: int = 80) -> Exactness:
     """Run the self-check on a fresh engine and give the verdict. `length` is the number of tokens to compare."""
     failed = tuple(name for name, same in _comparisons(engine, length) if not same)
     return EXACT_VERDICT if not failed else _not_exact(failed, header, gpu_layers)
 
 
 def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gpu_layers: int) -> Exactness:
-    """`check`, unless the same weights were checked before by the same build on the same processor."""
+    """`check_exactness`, unless the same weights were checked before by the same build on the same processor."""
     several_threads, shape = engine.options.threads > 1, (engine.options.n_ubatch, engine.options.n_cells)
     build = (str(engine_build()), processor(), USER_ENVIRONMENT.get("GGML_CPU_TILED_MM"))
     key = "|".join(map(str, (_VERSION, fingerprint, *build, *shape, several_threads, gpu_layers)))
     known = recall(_MEMORY).get(key)
     if isinstance(known, list) and all(isinstance(name, str) for name in known):
         return EXACT_VERDICT if not known else _not_exact(tuple(known), header, gpu_layers)
-    verdict = check(engine, header, gpu_layers=gpu_layers)
+    verdict = check_exactness(engine, header, gpu_layers=gpu_layers)
     remember(_MEMORY, key, list(verdict.failed))
     return verdict
 
@@ -111,10 +113,10 @@ def _comparisons(engine: Engine, length: int) -> Iterator[tuple[str, bool]]:
         yield "one thread", _same(engine.run(_pieces(tokens, [half, 1, 1, 7])), whole)
         engine.limit_threads(engine.options.threads)
         yield "token by token", _same(engine.run(_singly(early, tokens[tail:])), whole[tail:])
-        engine.set_policy(EXACT)
+        engine.set_policy(TOGETHER)
         yield "forked", engine.run(_forked(tokens, whole, half))
     finally:
-        engine.set_policy(EXACT)
+        engine.set_policy(TOGETHER)
         engine.limit_threads(engine.options.threads)
 
 

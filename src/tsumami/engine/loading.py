@@ -10,17 +10,16 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
-from tsumami.engine.batcher import EXACT, FAST, SOLO, Engine
+from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
-from tsumami.engine.catalogue import DEFAULT_MODEL, ModelFile, resolve
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
-from tsumami.engine.fingerprint import Progress
-from tsumami.engine.gguf import GGUFHeader
 from tsumami.engine.memory import check_room
+from tsumami.engine.planning import SOLO
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
+from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
 
 DEFAULT_N_CTX: Final = 4096
@@ -39,8 +38,13 @@ _EXACT_UBATCH: Final = 32  # from 64 query rows on, attention takes a tiled kern
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How to load. `n_ctx`: tokens that one run may have (None: the model's own, at most 4096). `n_cells`: tokens that
-    all sequences together may have in the cache (None: twice n_ctx if that is cheap). `threads` None: all usable cores.
+    """How to load.
+
+    n_ctx: tokens that one run may have (None: the model's own context, at most 4096).
+    n_gpu_layers: layers to put on a GPU, -1 for all; a GPU backend is not bit-exact.
+    threads: most threads to use (None: all usable cores).
+    exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
+    n_cells: tokens that all sequences together may have in the cache (None: twice n_ctx where that is cheap).
     """
 
     n_ctx: int | None = None
@@ -58,6 +62,16 @@ class EngineOptions:
                 raise SettingsError(f"{name} = {value!r}: needs a whole number")
             if not low <= value <= high:
                 raise SettingsError(f"{name} = {value}: needs {low} to {high}")
+
+
+class EngineKeywords(TypedDict, total=False):
+    """The same as keywords, for those who give them one by one."""
+
+    n_ctx: int | None
+    n_gpu_layers: int
+    threads: int | None
+    exact: bool
+    n_cells: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +95,7 @@ def load(
     name: str | os.PathLike[str] = DEFAULT_MODEL,
     options: EngineOptions | None = None,
     *,
-    download_progress: Progress | None = None,
+    download_progress: ByteProgress | None = None,
     load_progress: Callable[[float], None] | None = None,
 ) -> LoadedModel:
     """Find, check and load a model.
@@ -105,9 +119,7 @@ def load(
         undo.callback(native.close)
         n_ctx = _n_ctx(file, native, options)
         fingerprint = file.fingerprint()
-        engine = Engine(
-            native, _context_options(native, file.header, options, n_ctx), policy=EXACT if options.exact else FAST
-        )
+        engine = Engine(native, _context_options(native, file.header, options, n_ctx))
         undo.callback(engine.close)
         exactness = FAST_VERDICT
         if options.exact:

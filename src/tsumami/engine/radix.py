@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class _Node:
+class _RadixNode:
     edge: list[int]
-    parent: _Node | None
-    children: dict[int, _Node] = field(default_factory=dict)
+    parent: _RadixNode | None
+    children: dict[int, _RadixNode] = field(default_factory=dict)
     slots: set[int] = field(default_factory=set)
 
 
@@ -31,8 +31,8 @@ class RadixTree:
     """Token lists by slot number."""
 
     def __init__(self) -> None:
-        self._root = _Node([], None)
-        self._ends: dict[int, _Node] = {}
+        self._root = _RadixNode([], None)
+        self._ends: dict[int, _RadixNode] = {}
 
     def extend(self, slot: int, tokens: Sequence[int]) -> None:
         """Append `tokens` to the list of `slot`, which begins empty."""
@@ -50,7 +50,7 @@ class RadixTree:
                 rest = []
         self._ends[slot] = node
 
-    def _descend(self, child: _Node, slot: int, rest: list[int]) -> tuple[_Node, list[int]]:
+    def _descend(self, child: _RadixNode, slot: int, rest: list[int]) -> tuple[_RadixNode, list[int]]:
         """Walk `slot` into `child` as far as `rest` agrees with its edge, splitting the edge where they part."""
         common = common_prefix(child.edge, rest)
         if common < len(child.edge):
@@ -58,16 +58,16 @@ class RadixTree:
         child.slots.add(slot)
         return child, rest[common:]
 
-    def _split(self, node: _Node, length: int) -> _Node:
+    def _split(self, node: _RadixNode, length: int) -> _RadixNode:
         """Cut the edge of `node` after `length` tokens; returns the new upper part."""
         assert node.parent is not None
-        upper = _Node(node.edge[:length], node.parent, {node.edge[length]: node}, set(node.slots))
+        upper = _RadixNode(node.edge[:length], node.parent, {node.edge[length]: node}, set(node.slots))
         node.parent.children[upper.edge[0]] = upper
         node.edge, node.parent = node.edge[length:], upper
         return upper
 
-    def _grow(self, node: _Node, slot: int, tokens: list[int]) -> _Node:
-        made = _Node(tokens, node, {}, {slot})
+    def _grow(self, node: _RadixNode, slot: int, tokens: list[int]) -> _RadixNode:
+        made = _RadixNode(tokens, node, {}, {slot})
         node.children[tokens[0]] = made
         return made
 

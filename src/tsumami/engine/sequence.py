@@ -3,6 +3,9 @@
 Guarantee: a sequence *is* its token list. Whether its keys and values lie in the cache is the cache's business
 (cache.py): what is there is used, what is not is computed again, and an exact engine gives the same bits either way.
 So `fork` and `rollback` cost nothing here, need no lock, and cannot fail.
+
+Programs read a sequence, fork it, roll it back and close it. An engine, ours or another, feeds it: `begin_feed` when it
+takes a feed on, then `end_feed` when the rows are there, or `abort_feed` when there will be none.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ class Sequence:
         self._tokens = list(tokens)
         self.lasting = lasting
         self.closed = False
-        self._under_way = False  # set and cleared by the batcher, while a feed of this sequence is on its way
+        self._under_way = False
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -54,6 +57,35 @@ class Sequence:
         twice.
         """
         self.closed = True
+
+    # --- for engines ---
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an engine has taken a feed on and its rows are still to come."""
+        return self._under_way
+
+    def begin_feed(self, tokens: Tokens[int]) -> list[int]:
+        """Take a feed on: the tokens that this sequence will have. Until it is ended or aborted there can be no other,
+        and no rollback. A feed of no tokens is done at once and need not be ended.
+
+        Raises:
+            EngineError: the sequence was closed, or another feed is under way.
+        """
+        self._check_open()
+        if tokens and self._under_way:
+            raise EngineError("this sequence is being fed already; yield its next feed when the rows are there")
+        self._under_way |= len(tokens) > 0
+        return [*self._tokens, *tokens]
+
+    def end_feed(self, tokens: Tokens[int]) -> None:
+        """The feed is done: `tokens`, what `begin_feed` gave, are the sequence now."""
+        self._tokens[:] = tokens
+        self._under_way = False
+
+    def abort_feed(self) -> None:
+        """The feed will not be done: the sequence stays as it was. Safe to call when there is none."""
+        self._under_way = False
 
     def _check_open(self) -> None:
         if self.closed:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tsumami.explain.reasons import parting as parting
     from tsumami.explain.reasons import why_not as why_not
     from tsumami.explain.tokens import Outcome as Outcome
-    from tsumami.explain.tokens import Span as Span
+    from tsumami.explain.tokens import Share as Share
     from tsumami.explain.tokens import ledger as ledger
 
 _HOMES: Final = {
@@ -49,7 +49,7 @@ _HOMES: Final = {
     "metrics": "tsumami.explain.measures",
     "shared_prefix": "tsumami.explain.measures",
     "Outcome": "tsumami.explain.tokens",
-    "Span": "tsumami.explain.tokens",
+    "Share": "tsumami.explain.tokens",
     "ledger": "tsumami.explain.tokens",
 }
 
@@ -63,7 +63,7 @@ __all__ = [
     "Moved",
     "Outcome",
     "Series",
-    "Span",
+    "Share",
     "WhyNot",
     "audit",
     "divergence",
@@ -74,4 +74,5 @@ __all__ = [
     "why_not",
 ]
 
-__getattr__, __dir__ = face(__name__, _HOMES)
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

@@ -1,18 +1,19 @@
-"""Reasons as plain values, for JSON: what the command line prints and programs read.
+"""Reasons as plain values, for JSON: the one form that the command line prints and endpoints answer.
 
 Guarantee: strictly JSON (no NaN, no infinity, no bytes); every divergence has `step`, `cause`, `stage`, `tokens` and
-the sentence in `ja` and `en`, null where there is nothing to say.
+the sentence in `ja` and `en`, null where there is nothing to say. A token's text is written as in run files, where
+bytes that are no UTF-8 are escaped, and its bytes stand beside it as hexadecimal digits.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tsumami.explain.measures import Metrics
-from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit
-from tsumami.explain.tokens import Outcome
+from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Moved, WhyNot
+from tsumami.explain.tokens import Account, Candidate, Outcome, Share
 from tsumami.runs import Run
 
 
@@ -26,10 +27,7 @@ def divergence_values(found: Divergence) -> dict[str, Any]:
         "changes": [_change(change) for change in found.changes],
         "others": [[_change(change) for change in one] for one in found.others],
         "smallest": found.smallest,
-        "tokens": [
-            {"id": one.id, "text": _text(one.piece), "bytes": one.piece.hex(), "p_a": one.p_a, "p_b": one.p_b}
-            for one in found.tokens
-        ],
+        "tokens": [_moved(one) for one in found.tokens],
         "at_a": _outcome(found.at_a, found.a, found.step),
         "at_b": _outcome(found.at_b, found.b, found.step),
         "ja": found.ja,
@@ -42,6 +40,25 @@ def audit_values(found: Audit) -> dict[str, Any]:
     return {"tokens": found.tokens, "knobs": [_knob(one) for one in found.knobs], "dead": list(found.dead)}
 
 
+def why_not_values(found: WhyNot) -> dict[str, Any]:
+    """What became of a token; `kept` is the value that would have kept it."""
+    values = dataclasses.asdict(found)
+    return {**values, **_token(found.piece), "span": _span(found.span)}
+
+
+def account_values(found: Account, piece: Callable[[int], bytes]) -> dict[str, Any]:
+    """A token's way through the stages; `piece` gives the bytes of a token."""
+    return {
+        "token": found.token,
+        "text": _text(piece(found.token)),
+        "mode": found.mode,
+        "u": found.u,
+        "stages": [dataclasses.asdict(column) for column in found.columns],
+        "candidates": [_candidate(found, one, piece(one.token)) for one in found.rows],
+        "hidden": found.hidden,
+    }
+
+
 def metrics_values(found: Metrics) -> dict[str, Any]:
     """The measures of a run, with the series over its tokens."""
     return dataclasses.asdict(found)
@@ -49,9 +66,24 @@ def metrics_values(found: Metrics) -> dict[str, Any]:
 
 def _knob(found: KnobAudit) -> dict[str, Any]:
     values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    piece = values.pop("instead_piece")
+    piece = found.instead_piece
     values.update(value=plain(found.value), neutral=plain(found.neutral), dead=found.dead)
+    values.update(instead_piece=None if piece is None else piece.hex())
     return values | {"instead_text": None if piece is None else _text(piece)}
+
+
+def _moved(found: Moved) -> dict[str, Any]:
+    return {"id": found.id, **_token(found.piece), "p_a": found.p_a, "p_b": found.p_b}
+
+
+def _candidate(account: Account, found: Candidate, piece: bytes) -> dict[str, Any]:
+    return {
+        "id": found.token,
+        "text": _text(piece),
+        "bytes": piece.hex(),
+        "probabilities": list(found.probs),
+        "cut_by": None if found.cut_at is None else account.columns[found.cut_at].name,
+    }
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -61,14 +93,22 @@ def _change(change: Change) -> dict[str, Any]:
 def _outcome(found: Outcome | None, run: Run, step: int | None) -> dict[str, Any] | None:
     if found is None or step is None:
         return None
-    span = found.span(found.token)
     return {
         "token": found.token,
         "text": _text(run.steps[step].piece),
         "u": found.u,
-        "span": None if span is None else list(span),
+        "span": _span(found.span(found.token)),
         "left": len(found.final),
     }
+
+
+def _span(found: Share | None) -> list[float] | None:
+    return None if found is None else [found.low, found.high]
+
+
+def _token(piece: bytes) -> dict[str, str]:
+    """A token in words and in bytes; `piece` is the name that endpoints gave the bytes first, so it stays."""
+    return {"text": _text(piece), "bytes": piece.hex(), "piece": piece.hex()}
 
 
 def _text(piece: bytes) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tsumami.faces import face
 
 if TYPE_CHECKING:
+    from tsumami.explore.design import Design as Design
     from tsumami.explore.grids import Cell as Cell
     from tsumami.explore.grids import Grid as Grid
     from tsumami.explore.grids import Gridding as Gridding
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tsumami.explore.maps import Mapping as Mapping
 
 _HOMES: Final = {
+    "Design": "tsumami.explore.design",
     "Alignment": "tsumami.explore.lanes",
     "Block": "tsumami.explore.lanes",
     "Comparing": "tsumami.explore.lanes",
@@ -60,6 +62,7 @@ __all__ = [
     "Cell",
     "Comparing",
     "Comparison",
+    "Design",
     "Grid",
     "GridPlan",
     "Gridding",
@@ -74,4 +77,5 @@ __all__ = [
     "plan_grid",
 ]
 
-__getattr__, __dir__ = face(__name__, _HOMES)
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

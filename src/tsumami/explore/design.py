@@ -1,45 +1,66 @@
-"""Points: the settings that a comparison or a grid is made of.
+"""Designs: what an experiment tries.
 
-Guarantee: every settings was checked before anything is generated, and all that is not said comes from one base.
+Guarantee: all that a design does not say comes from its one base, and every settings is checked before anything is
+generated.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import get
 from tsumami.settings import Settings
 
+__all__ = ["Design", "check_list"]
 
-def check_given(
-    vary: Mapping[str, Sequence[Any]] | None, settings: Sequence[Settings | Mapping[str, Any]] | None, **lists: Any
-) -> None:
-    """Refuse `vary` beside `settings`, and lists with nothing in them.
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is tried: every settings with every seed.
+
+    Args:
+        base: what holds where nothing else is said.
+        vary: values by knob; several knobs give every combination.
+        settings: instead of `vary`: whole settings, or the knobs in which they differ from `base`.
+        seeds: which, or (in a grid) how many from the seed of `base` on; None: one.
+
+    Raises:
+        SettingsError: both `vary` and `settings`, or a list with nothing in it.
+    """
+
+    base: Settings
+    vary: Mapping[str, Sequence[Any]] | None = None
+    settings: Sequence[Settings | Mapping[str, Any]] | None = None
+    seeds: int | Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.vary and self.settings:
+            raise SettingsError("vary and settings were both given; give one of them")
+        for name, values in {"vary": self.vary, "settings": self.settings, **(self.vary or {})}.items():
+            check_list(name, values)
+
+    def points(self, seed: int) -> list[Settings]:
+        """Every combination of `vary`, or each of `settings`; those that say no seed take this one.
+
+        Raises:
+            SettingsError: a value that a knob cannot have, or a knob that does not exist.
+        """
+        base = self.base.replace(seed=seed)
+        return [_over(base, one) for one in self.settings or _combinations(self.vary or {})]
+
+
+def check_list(name: str, values: Any) -> None:
+    """Refuse what is no list, and a list with nothing in it; None is no list that was left out.
 
     Raises:
         SettingsError: it names the list.
     """
-    if vary and settings:
-        raise SettingsError("vary and settings were both given; give one of them")
-    for name, values in {"vary": vary, "settings": settings, **lists, **(vary or {})}.items():
-        if values is not None and (isinstance(values, str) or not len(values)):
-            raise SettingsError(f"{name} = {values!r}: needs a list with at least one value")
-
-
-def settings_of(
-    base: Settings, vary: Mapping[str, Sequence[Any]] | None, settings: Sequence[Settings | Mapping[str, Any]] | None
-) -> list[Settings]:
-    """Every combination of `vary`, or the listed `settings` (whole ones, or the knobs that differ from `base`).
-
-    Settings without a seed take that of `base`.
-
-    Raises:
-        SettingsError: a value that a knob cannot have, or a knob that does not exist.
-    """
-    return [_with(base, one) for one in settings or _combinations(vary or {})]
+    if values is not None and (isinstance(values, str | int) or not len(values)):
+        raise SettingsError(f"{name} = {values!r}: needs a list with at least one value")
 
 
 def _combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -47,6 +68,6 @@ def _combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(names, values, strict=True)) for values in itertools.product(*vary.values())]
 
 
-def _with(base: Settings, given: Settings | Mapping[str, Any]) -> Settings:
+def _over(base: Settings, given: Settings | Mapping[str, Any]) -> Settings:
     made = given if isinstance(given, Settings) else base.replace(**given)
     return made.replace(seed=base.seed) if made.seed < 0 else made

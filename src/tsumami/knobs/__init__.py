@@ -7,28 +7,34 @@ is written once.
     table    the rows: numbers, formulas, papers, names in other engines
     ja, en   the words of the rows
     values   what a value of each kind is
-    orders   which stages there are, and the orders that have a name
-    typed    a value as it is typed, varying: several values, as lists and ranges
+    stages   one row a stage: where it acts, whether it cuts, how far it looks back
+    orders   the orders of the stages that have a name
+    typed    a value as it is typed and shown, varying: several values, as lists and ranges
 """
 
-from tsumami.knobs.knob import Kind, Knob, Slider
+from tsumami.knobs.knob import Kind, Knob, Slider, longest_reply
 from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
-from tsumami.knobs.table import CLASSIC_KNOBS, GROUPS, KNOBS, Group, default, get
+from tsumami.knobs.stages import Mode
+from tsumami.knobs.table import CLASSIC_KNOBS, CONSTRAINTS, GROUPS, KNOBS, KnobGroup, default, get, knobs_of
 from tsumami.knobs.values import Bias
 
 __all__ = [
     "CLASSIC",
     "CLASSIC_KNOBS",
+    "CONSTRAINTS",
     "GROUPS",
     "KNOBS",
     "LLAMA_CPP",
     "ORDERS",
     "STAGES",
     "Bias",
-    "Group",
     "Kind",
     "Knob",
+    "KnobGroup",
+    "Mode",
     "Slider",
     "default",
     "get",
+    "knobs_of",
+    "longest_reply",
 ]

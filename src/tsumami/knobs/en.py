@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tsumami.knobs.words import Words
+from tsumami.knobs.words import KnobWords
 
 __all__ = ["WORDS"]
 
-WORDS: dict[str, Words] = {
-    "max_tokens": Words(
+WORDS: dict[str, KnobWords] = {
+    "max_tokens": KnobWords(
         "Maximum tokens",
         "Upper limit of tokens in the reply; 0 goes on until the context is full.",
         "How many times the generation loop may turn. It does not touch the probabilities: with the same seed a"
@@ -15,7 +15,7 @@ WORDS: dict[str, Words] = {
         " token or a stop string appears. A token is not a character: an English word is one or two, a Japanese"
         " character often one to three. Start small, and raise it when sentences are cut off.",
     ),
-    "temperature": Words(
+    "temperature": KnobWords(
         "Temperature",
         "How sharp the distribution is: low keeps to the likely tokens, high lets surprising ones in.",
         "Divides every logit by T before they become probabilities. T = 1 leaves the model's own distribution,"
@@ -24,7 +24,7 @@ WORDS: dict[str, Words] = {
         " shares out probability among the tokens that are left, and with top_k 1 it does nothing. Fix the seed"
         " and compare 0.2, 0.8 and 1.5.",
     ),
-    "top_p": Words(
+    "top_p": KnobWords(
         "Top-p (nucleus)",
         "Keeps the most likely tokens until their probabilities add up to p.",
         "How many tokens stay depends on the distribution: one or two where the next word is nearly certain,"
@@ -32,7 +32,7 @@ WORDS: dict[str, Words] = {
         " are computed over what earlier stages left, so the same p keeps a different set elsewhere in the order."
         " To see it alone, set top_k and min_p to 0 and typical_p and tfs_z to 1, then compare 0.5 with 0.95.",
     ),
-    "min_p": Words(
+    "min_p": KnobWords(
         "Min-p",
         "Drops every token less likely than min_p times the most likely one.",
         "The threshold moves with the top probability: strict where the model is sure, lenient where it"
@@ -40,7 +40,7 @@ WORDS: dict[str, Words] = {
         " poor candidates stay out. When top_k or top_p have already cut hard, nothing may be left for it to"
         " remove. Start at 0.05 to 0.1.",
     ),
-    "typical_p": Words(
+    "typical_p": KnobWords(
         "Typical-p",
         "Keeps the tokens whose surprise is closest to the average (the entropy) until they add up to more than p.",
         "Rests on the observation that people do not always write the likeliest word. Tokens are ordered by how"
@@ -49,7 +49,7 @@ WORDS: dict[str, Words] = {
         " llama.cpp cannot compute the entropy then, and the result is arbitrary. Set top_p to 1 and try 0.5 to"
         " 0.95.",
     ),
-    "frequency_penalty": Words(
+    "frequency_penalty": KnobWords(
         "Frequency penalty",
         "Lowers the logit of a token by this much for each time it has appeared.",
         "A token that occurs c times among the last repeat_last_n tokens loses c times this value, so words wear"
@@ -57,7 +57,7 @@ WORDS: dict[str, Words] = {
         " repeat_last_n is 0. Too much also drives out articles, particles and punctuation, and the text falls"
         " apart. Try 0.2 to 0.5 first.",
     ),
-    "presence_penalty": Words(
+    "presence_penalty": KnobWords(
         "Presence penalty",
         "Lowers the logit of every token that has appeared, however often, by this much.",
         "A token found at least once among the last repeat_last_n tokens loses this value once. It does not"
@@ -65,7 +65,7 @@ WORDS: dict[str, Words] = {
         " and neither does any value when repeat_last_n is 0. Keep frequency_penalty at 0 and compare 0.5 with"
         " 1.5 to see how it differs from a penalty that counts.",
     ),
-    "repeat_penalty": Words(
+    "repeat_penalty": KnobWords(
         "Repeat penalty",
         "Weakens tokens that have appeared: positive logits are divided by it, others multiplied.",
         "The logit l of a token among the last repeat_last_n becomes l / value if l > 0 and l × value otherwise,"
@@ -73,7 +73,7 @@ WORDS: dict[str, Words] = {
         " logit. 1 does nothing, below 1 invites repetition, and 0 cannot work because it would divide by zero."
         " 1.05 to 1.2 is usual; beyond 1.5 even necessary particles and punctuation disappear.",
     ),
-    "top_k": Words(
+    "top_k": KnobWords(
         "Top-k",
         "Keeps the k tokens with the largest logits.",
         "Cuts the whole vocabulary (tens or hundreds of thousands of tokens) to its k best. The count is fixed,"
@@ -81,7 +81,7 @@ WORDS: dict[str, Words] = {
         " nothing; 1 is greedy, and temperature and seed stop mattering. When top_p or min_p cut harder, going"
         " from 40 to 100 changes nothing. Fix the seed and compare 1, 5, 40 and 0.",
     ),
-    "seed": Words(
+    "seed": KnobWords(
         "Seed",
         "Starts the random numbers: the same value gives the same text, below 0 picks one at random.",
         "The number u(s, t) that picks token t depends on the seed s and the position t alone, whatever the other"
@@ -89,7 +89,7 @@ WORDS: dict[str, Words] = {
         " picked at random, and the one that was used is kept. It does nothing at temperature 0, at top_k 1 and"
         " in contrastive search, where nothing is drawn. Fix it before you study another knob.",
     ),
-    "tfs_z": Words(
+    "tfs_z": KnobWords(
         "Tail-free (TFS)",
         "Looks at how the sorted probabilities bend and cuts where the flat tail begins.",
         "Takes the sorted probabilities' second differences, scales their absolute values to add up to 1, and"
@@ -97,7 +97,7 @@ WORDS: dict[str, Words] = {
         " nothing, and so does any value with two candidates or fewer. llama.cpp removed it in 2024, so tsumami"
         " brings its own; the llama.cpp order does not contain it. Set top_p to 1 and try 0.5 to 0.97.",
     ),
-    "mirostat_mode": Words(
+    "mirostat_mode": KnobWords(
         "Mirostat mode",
         "Keeps the text's surprise level: 0 off, 1 the original method, 2 the simplified one.",
         "Measures the surprise of each chosen token in bits and adjusts how many candidates stay, so that the"
@@ -106,7 +106,7 @@ WORDS: dict[str, Words] = {
         " only penalties and temperature act before it, and temperature 0 stays greedy. Worth trying when long"
         " texts turn dull or incoherent.",
     ),
-    "mirostat_tau": Words(
+    "mirostat_tau": KnobWords(
         "Mirostat target",
         "The surprise per token, in bits, that mirostat aims at.",
         "Surprise is −log₂ p: 5 bits belong to a token with probability about 1/32. Small targets give safe and"
@@ -114,14 +114,14 @@ WORDS: dict[str, Words] = {
         " token by the difference between the surprise and the target. Not used while mirostat_mode is 0. Set the"
         " mode to 2, fix the seed and compare 2, 5 and 8.",
     ),
-    "mirostat_eta": Words(
+    "mirostat_eta": KnobWords(
         "Mirostat rate",
         "How strongly a miss of the target moves the limit for the next token.",
         "After each token μ becomes μ − η × (surprise − τ). A large rate follows quickly, and the width of"
         " the choice swings; a small one is calm, and takes long to reach the target. At 0 μ stays at 2τ, a"
         " fixed threshold. Not used while mirostat_mode is 0. If 0.1 feels restless, try 0.05.",
     ),
-    "repeat_last_n": Words(
+    "repeat_last_n": KnobWords(
         "Penalty window",
         "How many of the latest tokens the three penalties look back at.",
         "Only tokens inside this window are penalised. A short window stops immediate repeats; a long one also"
@@ -129,7 +129,7 @@ WORDS: dict[str, Words] = {
         " neutral (1, 0, 0) this value changes nothing. 64 suits short pieces; when a long text repeats whole"
         " paragraphs, try 256 or more.",
     ),
-    "penalize_prompt": Words(
+    "penalize_prompt": KnobWords(
         "Penalise the prompt",
         "Whether penalties and DRY count the prompt's tokens as well as the reply's.",
         "On, the end of the prompt counts as text that has already appeared, as in llama-server and the earlier"
@@ -137,7 +137,7 @@ WORDS: dict[str, Words] = {
         " your question may be avoided in the answer; for summaries and translations, where they are wanted, off"
         " is better. It does nothing while neither the penalties nor DRY act.",
     ),
-    "dynatemp_range": Words(
+    "dynatemp_range": KnobWords(
         "Dynamic temperature range",
         "Lets the temperature move within T ± this value, by how undecided the distribution is.",
         "The candidates' entropy, divided by its maximum ln n, sets the temperature: near 0 (sure) it is T − r,"
@@ -145,7 +145,7 @@ WORDS: dict[str, Words] = {
         " Not used at temperature 0 or with mirostat. The entropy is taken over what earlier stages left, so"
         " strong narrowing changes it. Try temperature 1 with a range of 0.5.",
     ),
-    "dynatemp_exponent": Words(
+    "dynatemp_exponent": KnobWords(
         "Dynamic temperature exponent",
         "The curve by which entropy becomes temperature.",
         "The entropy, scaled to 0 to 1, is raised to this power before it sets the temperature. 1 is"
@@ -153,7 +153,7 @@ WORDS: dict[str, Words] = {
         " temperature is always at its upper end T + r. Not used while dynatemp_range is 0. Set the range to 0.5"
         " and compare 0.5, 1 and 2.",
     ),
-    "xtc_probability": Words(
+    "xtc_probability": KnobWords(
         "XTC probability",
         "The chance, for each token, that the top choices are excluded.",
         "When it fires, only the least likely of the tokens that reach the threshold stays, and all above it go."
@@ -161,7 +161,7 @@ WORDS: dict[str, Words] = {
         " none at the threshold nothing happens. Whether it fires is drawn from numbers of its own, so a fixed"
         " seed still repeats. Start at 0.5 with a threshold of 0.1.",
     ),
-    "xtc_threshold": Words(
+    "xtc_threshold": KnobWords(
         "XTC threshold",
         "The probability from which XTC counts a token as a top choice.",
         "Only where two or more tokens reach it does XTC remove all but the least likely of them. Lower values"
@@ -169,7 +169,7 @@ WORDS: dict[str, Words] = {
         " which is no text any more; above 0.5 two tokens can never both reach it, and nothing happens. Not used"
         " while xtc_probability is 0. Try 0.05 to 0.2.",
     ),
-    "top_n_sigma": Words(
+    "top_n_sigma": KnobWords(
         "Top-nσ",
         "Keeps the tokens whose logit lies within n standard deviations of the largest.",
         "Works on the spread σ of the logits instead of on probabilities. Dividing by a temperature scales the"
@@ -177,7 +177,7 @@ WORDS: dict[str, Words] = {
         " is off; smaller is stricter. llama.cpp masks with −∞ and removes nothing, so a typical_p after it can"
         " become arbitrary. Try about 1.0 together with a high temperature.",
     ),
-    "dry_multiplier": Words(
+    "dry_multiplier": KnobWords(
         "DRY strength",
         "How strongly a token is held back that would continue a repeated sequence.",
         "When the latest tokens match a sequence that occurred before, the token that would continue it loses"
@@ -185,7 +185,7 @@ WORDS: dict[str, Words] = {
         " words return and breaks loops of sentences and paragraphs. 0 is off, and the other dry_ knobs do"
         " nothing then. About 0.8 is usual; set repeat_penalty to 1 to see it alone.",
     ),
-    "dry_base": Words(
+    "dry_base": KnobWords(
         "DRY base",
         "By what factor DRY's penalty grows with each further token of the match.",
         "The penalty is strength × base^(match − allowed length). 1 makes it the same for every length; larger"
@@ -193,21 +193,21 @@ WORDS: dict[str, Words] = {
         " dry_multiplier is 0. At 1.75 a match five tokens beyond the allowed length costs about 16 times as"
         " much. Leave it, and adjust dry_multiplier first.",
     ),
-    "dry_allowed_length": Words(
+    "dry_allowed_length": KnobWords(
         "DRY allowed length",
         "The length of a repeat, in tokens, from which DRY begins to punish.",
         "A match of exactly this length costs dry_multiplier, longer ones more; shorter ones are free. Small"
         " values break set phrases and names, large ones overlook short loops. Words that the tokenizer splits"
         " into many tokens (names, Japanese) may need 3 to 5. Not used while dry_multiplier is 0.",
     ),
-    "dry_penalty_last_n": Words(
+    "dry_penalty_last_n": KnobWords(
         "DRY window",
         "How many of the latest tokens DRY searches for repeats.",
         "Matches are looked for inside this window only. A long one also finds repeats of distant paragraphs, and"
         " in a long chat avoids earlier set phrases. At 0 DRY does not act, and it is not used while"
         " dry_multiplier is 0. When paragraphs come back, make it at least twice their length.",
     ),
-    "dry_sequence_breakers": Words(
+    "dry_sequence_breakers": KnobWords(
         "DRY breakers",
         "Texts at which a match ends.",
         "A match never reaches across one of these texts. With the line break, colon and quotation mark in the"
@@ -215,7 +215,7 @@ WORDS: dict[str, Words] = {
         " formatting back as well. For Japanese it can help to add 。 and 、 and 」. Not used while"
         " dry_multiplier is 0.",
     ),
-    "penalty_alpha": Words(
+    "penalty_alpha": KnobWords(
         "Contrastive weight",
         "Judges the top_k tokens by probability and by how much they resemble the context.",
         "Above 0 (with top_k of 2 or more) contrastive search takes over: the model looks one step ahead for each"
@@ -224,14 +224,14 @@ WORDS: dict[str, Words] = {
         " repeating themselves. Each token costs top_k steps of the model, so it is slow. Start with top_k 4 and"
         " α 0.6.",
     ),
-    "min_keep": Words(
+    "min_keep": KnobWords(
         "Minimum to keep",
         "The number of candidates that the stages cutting by probability always leave.",
         "typical_p, top_p, min_p, tfs_z and XTC leave at least this many; top_k and top_n_sigma do not read it."
         " Even at 0 one candidate always stays. It does nothing at temperature 0 or with mirostat, and never"
         " brings back what an earlier stage removed. To keep some variety under tight cuts, try 2 to 5.",
     ),
-    "logit_bias": Words(
+    "logit_bias": KnobWords(
         "Logit bias",
         "Adds a number to the logits of chosen tokens; −∞ bans them.",
         "It is added before every other stage. Positive values invite a token, negative ones discourage it, −∞"
@@ -239,7 +239,7 @@ WORDS: dict[str, Words] = {
         " temperature 0 and in contrastive search too. Ids differ between models, and one word can be several"
         " tokens, for instance with and without a leading space: look at the tokenized text first.",
     ),
-    "grammar": Words(
+    "grammar": KnobWords(
         "Grammar (GBNF)",
         "Allows only tokens that fit a grammar written in GBNF.",
         "Sets the logit of every token that cannot come next to −∞. It can hold a reply to yes or no, or to a"
@@ -247,7 +247,7 @@ WORDS: dict[str, Words] = {
         " is barred as well, so a reply cut off by max_tokens is incomplete. For JSON, json_schema is easier. It"
         " excludes json_schema and regex.",
     ),
-    "json_schema": Words(
+    "json_schema": KnobWords(
         "JSON schema",
         "Makes the reply JSON that fits a schema.",
         'Tokens that do not fit the schema are barred. {"type": "object"} is enough'
@@ -255,14 +255,14 @@ WORDS: dict[str, Words] = {
         " in the prompt, too, what you want. Too small a max_tokens cuts the JSON off. A keyword that cannot"
         " be kept to, such as not or uniqueItems, is refused by name and never ignored. It excludes grammar and regex.",
     ),
-    "regex": Words(
+    "regex": KnobWords(
         "Regular expression",
         "Makes the whole reply match a regular expression.",
         r"Only tokens with which the reply can still come to match are left, such as \d{4}-\d{2}-\d{2} for a date. The"
         " whole reply has to match, with or without ^ and $. Once it does, the model may end; where it cannot match"
         " yet, it may not. Look-around and back-references are refused. It excludes grammar and json_schema.",
     ),
-    "stop": Words(
+    "stop": KnobWords(
         "Stop texts",
         "Generation ends just before any of these texts.",
         "As soon as one of them appears in the output, generation ends, and the stop text is not part of the"
@@ -270,7 +270,7 @@ WORDS: dict[str, Words] = {
         ' there stays the same. Use "User:" when the model goes on to write your part of the chat, or a line'
         " break for a single line. With none, the end token or max_tokens decides.",
     ),
-    "samplers": Words(
+    "samplers": KnobWords(
         "Order of samplers",
         "Which stages run, and in which order.",
         "Each stage works on what the one before it left, so the order matters. classic is the traditional chain"

@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import values
 from tsumami.knobs.orders import check_order
 
-__all__ = ["Kind", "Knob", "Slider"]
+__all__ = ["Kind", "Knob", "Slider", "longest_reply"]
 
 Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "regex", "order"]
 """How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
+
+_FOR_THE_PROMPT: Final = 256
 
 
 class Slider(NamedTuple):
@@ -27,6 +29,11 @@ class Slider(NamedTuple):
     low: float
     high: float | None
     step: float
+
+
+def longest_reply(n_ctx: int) -> int:
+    """The most tokens that the page offers for a reply in a context of `n_ctx`: some cells stay for the prompt."""
+    return max(n_ctx - _FOR_THE_PROMPT, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ class Knob:
         """The slider's range on a model with `n_ctx` cells of context."""
         if self.slider is None or self.slider.high is not None:
             return self.slider
-        return self.slider._replace(high=max(n_ctx - 256, 1))
+        return self.slider._replace(high=longest_reply(n_ctx))
 
     def validate(self, value: object) -> Any:
         """The value in the form in which Settings keeps it (plain, hashable); SettingsError says why it cannot work."""

@@ -1,8 +1,7 @@
 """Which stages a chain can have, and the orders that have a name.
 
 Guarantee: an order is a tuple of stage names, each at most once, or one of two names, so that equal chains are equal
-values: a list that spells out a named order becomes its name. The stage names are llama.cpp's own
-(`common_sampler_type_to_str`), plus `tfs_z`, which llama.cpp had until #10071.
+values: a list that spells out a named order becomes its name.
 """
 
 from __future__ import annotations
@@ -13,24 +12,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from tsumami.errors import SettingsError
+from tsumami.knobs.stages import ROWS
 
 __all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "check_order", "resolve"]
 
-CLASSIC = (
-    "penalties",
-    "dry",
-    "top_n_sigma",
-    "top_k",
-    "tfs_z",
-    "typ_p",
-    "top_p",
-    "min_p",
-    "xtc",
-    "temperature",
-)
+CLASSIC = tuple(row.name for row in ROWS.values() if row.ordered)
 """The chain of llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them."""
 
-LLAMA_CPP = tuple(stage for stage in CLASSIC if stage != "tfs_z")
+LLAMA_CPP = tuple(stage for stage in CLASSIC if ROWS[stage].in_llama_cpp)
 """llama.cpp's default order today (`common_params_sampling::samplers`)."""
 
 STAGES = CLASSIC

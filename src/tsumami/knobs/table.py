@@ -14,29 +14,29 @@ from tsumami.errors import UnknownKnobError
 from tsumami.knobs import en, ja, values
 from tsumami.knobs.knob import Kind, Knob, Slider
 
-__all__ = ["CLASSIC_KNOBS", "GROUPS", "KNOBS", "Group", "default", "get"]
+__all__ = ["CLASSIC_KNOBS", "CONSTRAINTS", "GROUPS", "KNOBS", "KnobGroup", "default", "get", "knobs_of"]
 
 
-class Group(NamedTuple):
+class KnobGroup(NamedTuple):
     """The title of a group of knobs."""
 
     title_ja: str
     title_en: str
 
 
-GROUPS: Mapping[str, Group] = MappingProxyType(
+GROUPS: Mapping[str, KnobGroup] = MappingProxyType(
     {
-        "length": Group("長さと停止", "Length and stopping"),
-        "temperature": Group("温度", "Temperature"),
-        "truncation": Group("候補の絞り込み", "Narrowing the candidates"),
-        "penalties": Group("繰り返しペナルティ", "Repetition penalties"),
-        "random": Group("乱数", "Randomness"),
-        "mirostat": Group("Mirostat", "Mirostat"),
-        "dry": Group("DRY（文の繰り返しの抑制）", "DRY (against repeated sequences)"),
-        "xtc": Group("XTC（上位候補の除外）", "XTC (exclude top choices)"),
-        "contrastive": Group("コントラスティブサーチ", "Contrastive search"),
-        "constraint": Group("制約", "Constraints"),
-        "order": Group("ステージの順序", "Order of the stages"),
+        "length": KnobGroup("長さと停止", "Length and stopping"),
+        "temperature": KnobGroup("温度", "Temperature"),
+        "truncation": KnobGroup("候補の絞り込み", "Narrowing the candidates"),
+        "penalties": KnobGroup("繰り返しペナルティ", "Repetition penalties"),
+        "random": KnobGroup("乱数", "Randomness"),
+        "mirostat": KnobGroup("Mirostat", "Mirostat"),
+        "dry": KnobGroup("DRY（文の繰り返しの抑制）", "DRY (against repeated sequences)"),
+        "xtc": KnobGroup("XTC（上位候補の除外）", "XTC (exclude top choices)"),
+        "contrastive": KnobGroup("コントラスティブサーチ", "Contrastive search"),
+        "constraint": KnobGroup("制約", "Constraints"),
+        "order": KnobGroup("ステージの順序", "Order of the stages"),
     }
 )
 
@@ -632,6 +632,15 @@ def get(name: str) -> Knob:
     raise UnknownKnobError(f"no knob is called {name!r}; {hint}")
 
 
+#: The knobs that say what the reply has to be; one at most.
+CONSTRAINTS = ("grammar", "json_schema", "regex")
+
+
 def default(name: str) -> Any:
     """The default of the knob of this name."""
     return get(name).default
+
+
+def knobs_of(*stages: str) -> tuple[str, ...]:
+    """The names of the knobs that these stages read, in the table's order."""
+    return tuple(name for name, knob in KNOBS.items() if knob.stage in stages)

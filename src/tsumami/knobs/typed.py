@@ -1,12 +1,21 @@
-r"""A knob's value as it is typed: in the terminal, in a chat's `/set`, in a form of the page.
+r"""A knob's value as it is typed and shown: in the terminal, in a chat's `/set`, in a form of the page.
 
-Guarantee: every text ends in `Knob.validate`, so all places accept the same and refuse with the same words. Numbers may
-be typed as a Japanese keyboard gives them (０．５); texts stay as they are. No file is read here: a page must not name
-files of the machine that serves it.
+Guarantee: every text ends in `Knob.validate`, so all places accept the same and refuse with the same words; and what is
+shown can be typed: `typed(knob, shown(knob, value)) == value`, and so do `from_item` and `as_item`. Numbers may be
+typed as a Japanese keyboard gives them (０．５); of texts only the escapes are read. No file is read here: a page must
+not name files of the machine that serves it.
+
+    knob        shown                      as_item, one of several after each other, such as top_k=40, stop=["."]
+    0.5         0.5                        0.5
+    True        on                         on
+    ("a", "\n") a  and  \n, two entries    ["a", "\n"]
+    ((7, -inf),) 7=-inf, one entry         {"7": "-inf"}
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -15,12 +24,17 @@ from typing import Any, Final
 from tsumami.errors import SettingsError
 from tsumami.knobs.knob import Knob
 
-__all__ = ["plain", "typed", "unescape"]
+__all__ = ["as_item", "from_item", "plain", "shown", "typed", "unescape"]
 
 _TRUE: Final = ("true", "on", "yes", "1")
 _FALSE: Final = ("false", "off", "no", "0")
 _ESCAPE: Final = re.compile(r"\\(n|r|t|\\|u[0-9a-fA-F]{4})")
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+_ESCAPES: Final = {sign: f"\\{letter}" for letter, sign in _ESCAPED.items()}
+_UNSEEN: Final = ("Cc", "Zl", "Zp")  # control characters, and what ends a line
+
+
+# --- as it is typed ---
 
 
 def typed(knob: Knob, text: str | list[str]) -> Any:
@@ -29,17 +43,13 @@ def typed(knob: Knob, text: str | list[str]) -> Any:
     Raises:
         SettingsError: the knob cannot have it.
     """
-    if isinstance(text, list):
-        entries = text
-    elif knob.kind == "bias":
-        entries = [entry for entry in text.split(",") if entry.strip()]
-    else:
-        entries = [text] if text else []
+    entries = text if isinstance(text, list) else [text] if text else []
     match knob.kind:
         case "texts":
             return knob.validate([unescape(entry) for entry in entries])
         case "bias":
-            return knob.validate([_bias(knob, entry) for entry in entries])
+            pairs = [pair for entry in entries for pair in plain(entry).split(",") if pair.strip()]
+            return knob.validate([_bias(knob, pair) for pair in pairs])
     one = entries[-1] if entries else ""
     return knob.validate(_READERS.get(knob.kind, str)(one))
 
@@ -71,11 +81,16 @@ def _truth(text: str) -> bool | str:
     return True if word in _TRUE else False if word in _FALSE else text
 
 
-def _bias(knob: Knob, entry: str) -> tuple[str, float | int | str]:
-    token, equals, bias = entry.partition("=")
+def _bias(knob: Knob, entry: str) -> tuple[int | str, float | int | str]:
+    """`12=-5`, or `12:-5`."""
+    token, equals, bias = entry.replace(":", "=", 1).partition("=")
     if not equals:
-        raise SettingsError(f"{knob.name} = {entry!r}: needs TOKEN=BIAS, such as 12=-5, or 12=-inf to ban the token")
-    return token.strip(), _number(bias.strip())
+        needs = "needs TOKEN=BIAS, such as 12=-5, or 12=-inf to ban the token"
+        raise SettingsError(f"{knob.name} = {entry!r}: {needs}", knob=knob.name, value=entry)
+    try:
+        return int(token), _number(bias.strip())
+    except ValueError:
+        return token.strip(), _number(bias.strip())
 
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
@@ -84,3 +99,77 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "choice": _number,
     "bool": _truth,
 }
+
+
+# --- as it is shown ---
+
+
+def shown(knob: Knob, value: Any) -> str | list[str]:
+    """A value as it can be typed; of texts and biases one text for each."""
+    match knob.kind:
+        case "texts":
+            return [_escape(text) for text in value]
+        case "bias":
+            return [f"{token}={_digits(bias)}" for token, bias in knob.validate(value)]
+        case "bool":
+            return "on" if value else "off"
+        case "order":
+            return value if isinstance(value, str) else ";".join(value) or "none"
+        case "grammar" | "schema" | "regex":
+            return knob.validate(value) or ""
+        case _:
+            return _digits(value)
+
+
+def _escape(text: str) -> str:
+    return _without_unseen("".join(_ESCAPES.get(c, c) for c in text))
+
+
+def _without_unseen(text: str) -> str:
+    r"""In one line, whatever is in it; `\uXXXX` is also JSON's own way."""
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _UNSEEN else c for c in text)
+
+
+def _digits(number: float) -> str:
+    """A number in few digits, and in as many as it needs to be read back."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
+
+
+# --- one of several, after each other in a line ---
+
+
+def as_item(knob: Knob, value: Any) -> str:
+    """A value as it stands in `knob=value, knob=value`: as it is shown, or as JSON where it may hold a comma."""
+    match knob.kind:
+        case "texts":
+            return _json(list(value))
+        case "bias":
+            pairs = {str(token): "-inf" if bias == -math.inf else bias for token, bias in knob.validate(value)}
+            return _json(pairs)
+        case "grammar" | "regex":
+            return _json(knob.validate(value))
+        case _:
+            text = shown(knob, value)
+            assert isinstance(text, str)
+            return _without_unseen(text) or "null"
+
+
+def _json(value: object) -> str:
+    return _without_unseen(json.dumps(value, ensure_ascii=False))
+
+
+def from_item(knob: Knob, text: str) -> Any:
+    """The value of such an item: JSON, or as it is typed.
+
+    Raises:
+        SettingsError: the knob cannot have it.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return typed(knob, text)
+    if isinstance(value, bool | int | float):
+        return typed(knob, text)
+    knob.validate(value)
+    return value

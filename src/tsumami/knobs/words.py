@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Words"]
+__all__ = ["KnobWords"]
 
 
-class Words(NamedTuple):
+class KnobWords(NamedTuple):
     """What one language says about one knob."""
 
     label: str

@@ -12,10 +12,9 @@ def _():
 
     import tsumami
     from tsumami import charts, course
-    from tsumami.charts import lesson as pictures
     from tsumami.errors import TsumamiError
 
-    return TsumamiError, charts, course, mo, pictures, tsumami
+    return TsumamiError, charts, course, mo, tsumami
 
 
 @app.cell(hide_code=True)
@@ -166,13 +165,13 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(course, explain, lengths_texts, mo, model, pictures, shown, words):
+def _(charts, course, explain, lengths_texts, mo, model, shown, words):
     _table = course.length_table(model, course.lines(lengths_texts.value))
     mo.stop(_table.empty, mo.callout(words("tokens.empty"), kind="warn"))
     mo.vstack(
         [
             mo.ui.altair_chart(
-                pictures.length_bars(
+                charts.length_bars(
                     _table,
                     title=words("lengths.chart"),
                     tokens=words("lengths.column.tokens"),
@@ -283,7 +282,7 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(attempt, course, explain, mo, model, pictures, shown, time_again, time_counts, time_repeats, words):
+def _(attempt, charts, course, explain, mo, model, shown, time_again, time_counts, time_repeats, words):
     time_again.value
     _counts = attempt(course.read_counts, time_counts.value)
 
@@ -295,7 +294,7 @@ def _(attempt, course, explain, mo, model, pictures, shown, time_again, time_cou
 
     def _chart(table, x, y, x_title, title):
         line = course.fit(table[x], table[y])
-        drawn = pictures.time_line(
+        drawn = charts.time_line(
             table,
             x=x,
             y=y,
@@ -339,14 +338,14 @@ def _(course, heading, mo, words):
 
 
 @app.cell(hide_code=True)
-def _(attempt, course, explain, inside_text, mo, model, pictures, words):
+def _(attempt, charts, course, explain, inside_text, mo, model, words):
     mo.stop(not inside_text.value, mo.callout(words("tokens.empty"), kind="warn"))
     mo.vstack(
         [
             mo.md(course.facts(model, words)),
             mo.Html(course.stations(attempt(course.parts, model, inside_text.value), words)),
             mo.ui.altair_chart(
-                pictures.sight(course.sees(model, inside_text.value), title=words("inside.sees")),
+                charts.sight(course.sees(model, inside_text.value), title=words("inside.sees")),
                 chart_selection=False,
                 legend_selection=False,
             ),

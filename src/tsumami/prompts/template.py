@@ -40,7 +40,7 @@ class _Refusal(jinja2.TemplateError):
     """The template called `raise_exception`."""
 
 
-class _Generation(Extension):
+class _GenerationTag(Extension):
     """`{% generation %}` marks what to train on; for a prompt its body is plain text."""
 
     tags = {"generation"}  # noqa: RUF012 - jinja2 declares it as a plain set
@@ -72,7 +72,7 @@ def _tojson(  # the signature that templates know: that of transformers
 
 @functools.lru_cache(maxsize=32)
 def _compiled(source: str) -> jinja2.Template:
-    environment = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation])
+    environment = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _GenerationTag])
     environment.filters["tojson"] = _tojson
     environment.globals["raise_exception"] = _raise_exception
     return environment.from_string(source)

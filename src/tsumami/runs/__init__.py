@@ -1,16 +1,9 @@
 """Run and Step, the generation loop, contrastive search, the receipt, replay and verification."""
 
-from tsumami.runs.generate import Prompt, Stream
-from tsumami.runs.run import (
-    STOP_REASONS,
-    Alternative,
-    EngineCard,
-    ModelCard,
-    Receipt,
-    Run,
-    Step,
-    Timings,
-)
+from tsumami.runs.generate import Stream
+from tsumami.runs.prompt import Prompt
+from tsumami.runs.run import Run
+from tsumami.runs.values import STOP_REASONS, Alternative, EngineCard, ModelCard, Receipt, Step, StopReason, Timings
 from tsumami.runs.verify import Verification, verify
 
 __all__ = [
@@ -22,6 +15,7 @@ __all__ = [
     "Receipt",
     "Run",
     "Step",
+    "StopReason",
     "Stream",
     "Timings",
     "Verification",

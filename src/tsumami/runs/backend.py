@@ -6,11 +6,14 @@ speak the OpenAI protocol can come behind the same seam, able to do less.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from tsumami.engine.batcher import Program, T, Ticket
+from tsumami.engine import Program, Ticket
 from tsumami.native import Vocab
-from tsumami.runs.run import EngineCard, ModelCard, Replayer
+from tsumami.runs.run import Replayer
+from tsumami.runs.values import EngineCard, ModelCard
+
+T = TypeVar("T")
 
 
 class Tokenizer(Protocol):

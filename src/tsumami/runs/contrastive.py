@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tsumami.engine.sequence import Feed, Rows, Sequence
+from tsumami.engine import Feed, Rows, Sequence
 from tsumami.errors import EngineError
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates

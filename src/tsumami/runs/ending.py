@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tsumami.runs.backend import Backend
-from tsumami.runs.run import StopReason
 from tsumami.runs.text import TextStream
+from tsumami.runs.values import StopReason
 from tsumami.settings import Settings
 
 __all__ = ["Ending", "Taken"]

@@ -10,47 +10,33 @@ The three ways to get a token differ only in `Plain` and `_Contrastive`; the loo
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
 
-from tsumami.engine.batcher import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
-from tsumami.errors import CancelledError, EmptyPromptError, PromptError, PromptTooLongError
+from tsumami.engine import Feed, Program, Rows, Sequence
+from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
+from tsumami.runs.decision import Decision
 from tsumami.runs.ending import Ending
-from tsumami.runs.run import Alternative, Receipt, Run, Step, StopReason, Timings
+from tsumami.runs.making import EngineMaking
+from tsumami.runs.prompt import Prompt, check_prompt
+from tsumami.runs.run import Run
+from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Timings
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Rolls
-from tsumami.sampling.ledger import ContrastiveTerm
 from tsumami.sampling.measure import final_probabilities, measure_raw
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt as the model gets it: the text, its tokens, and the name of the format that made it.
-
-    `begun`: tokens that the reply is made to begin with, whatever the chain would choose (a branch, say). They are
-    steps of the run like all others: stages take note of them, and each lets its roll pass.
-    """
-
-    text: str
-    tokens: tuple[int, ...]
-    template: str = "raw"
-    begun: tuple[int, ...] = ()
 
 
 class Decider(Protocol):
@@ -67,15 +53,6 @@ class Decider(Protocol):
 
     def close(self) -> None:
         """Give the place in the cache back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A choice, the raw row of logits that it was made from, and the terms of contrastive search."""
-
-    choice: Choice
-    row: Float32Array
-    contrast: tuple[ContrastiveTerm, ...] = ()
 
 
 class Plain:
@@ -128,7 +105,7 @@ class _Contrastive:
         row = self._state.row
         candidates = self._chain.process(row, watch)
         if self._begun:
-            candidates = _one_candidate(_permitted(self._chain, self._begun.popleft()))
+            candidates = _one_candidate(permitted(self._chain, self._begun.popleft()))
         made = yield from contrastive.choose(
             self._state, candidates, self._settings.top_k, self._settings.penalty_alpha
         )
@@ -163,13 +140,17 @@ def search(chain: Chain, before: tuple[int, ...], row: Float32Array, watch: Watc
 
 def _led(chain: Chain, choice: Choice, token: int) -> Choice:
     """The same roll, but another token; index -1 if a stage has cut it."""
-    found = np.flatnonzero(choice.candidates.data["id"] == _permitted(chain, token))
+    found = np.flatnonzero(choice.candidates.data["id"] == permitted(chain, token))
     pick = Pick(token, int(found[0]) if len(found) else -1, choice.pick.u)
     return replace(choice, pick=pick)
 
 
-def _permitted(chain: Chain, token: int) -> int:
-    """The token; a grammar that does not allow it could not go on."""
+def permitted(chain: Chain, token: int) -> int:
+    """The token, which the reply was made to go on with.
+
+    Raises:
+        DeadEndError: the grammar does not allow it, and could not go on.
+    """
     for stage in chain.stages:
         if isinstance(stage, ConstraintStage):
             alone = _one_candidate(token)
@@ -221,17 +202,7 @@ class Generation:
         self._emit = emit
         self._keep_ledgers = ledgers
         seed = effective_seed(settings)
-        self._receipt = Receipt(
-            model=backend.model_card,
-            engine=backend.engine_card,
-            prompt=prompt.text,
-            prompt_tokens=prompt.tokens,
-            template=prompt.template,
-            settings=settings,
-            seed=seed,
-            tsumami=version("tsumami"),
-            begun=prompt.begun,
-        )
+        self._receipt = Receipt.of(backend, prompt, settings, seed)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._ending = Ending(backend, prompt.tokens, settings)
         self._steps: list[Step] = []
@@ -321,25 +292,6 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
     )
 
 
-def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int) -> None:
-    """Refuse a prompt that no run can start from.
-
-    Raises:
-        PromptError: it is empty, too long for the context, or holds a token that the model does not have.
-    """
-    if not prompt.tokens:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-    if len(prompt.tokens) >= n_ctx:
-        raise PromptTooLongError(
-            f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
-            "answer. Shorten it, or load the model with a larger n_ctx"
-        )
-    for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
-        bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does
-        if bad is not None:
-            raise PromptError(f"token {bad} of the {place} has id {tokens[bad]}; this vocabulary has 0..{n_vocab - 1}")
-
-
 class Stream:
     """Steps as they come. Iterate over it, then read `run`; `cancel()` stops it and `run` has what there was.
 
@@ -348,36 +300,34 @@ class Stream:
     """
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool = False) -> None:
-        self._queue: queue.SimpleQueue[Step | None] = queue.SimpleQueue()
-        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._queue.put)
-        self._ticket: Ticket[Run] = backend.engine.submit(generation.program())
-        self._ticket.future.add_done_callback(lambda _: self._queue.put(None))
+        self._making = _RunMaking(backend, prompt, settings, ledgers=ledgers)
 
     def __iter__(self) -> Iterator[Step]:
-        try:
-            while (step := self._queue.get()) is not None:
-                yield step
-        except BaseException:  # broken off, by whoever iterates or by Ctrl-C
-            self.cancel()
-            raise
-        self._queue.put(None)  # whoever iterates again finds the end, too
-        self._ticket.result()
+        return iter(self._making)
 
     def cancel(self) -> None:
         """Stop as soon as the present batch is done."""
-        self._ticket.cancel()
+        self._making.cancel()
 
     @property
     def run(self) -> Run:
         """The finished run; waits for it. Ctrl-C while waiting cancels it."""
-        try:
-            return self._ticket.result()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
+        return self._making.result
 
     def __enter__(self) -> Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cancel()
+
+
+class _RunMaking(EngineMaking[Step, Run]):
+    """One run, whose steps are the news."""
+
+    def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool) -> None:
+        super().__init__()
+        generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._tell)
+        self._ticket = self._submit(backend.engine, generation.program())
+
+    def _finish(self) -> Run:
+        return self._ticket.result()

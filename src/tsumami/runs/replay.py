@@ -15,13 +15,14 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
+from tsumami.engine import Feed, Program, Rows, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Decider, Decision, Plain, make_chain, make_decider, search
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.decision import Decision
+from tsumami.runs.generate import Decider, Plain, make_chain, make_decider, search
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
 from tsumami.sampling.chain import Watch
 

@@ -10,13 +10,15 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tsumami.engine.sequence import Feed, Rows
+from tsumami.engine import Feed, Rows
 from tsumami.errors import CancelledError, RunFileError
 from tsumami.runs.backend import Backend
+from tsumami.runs.decision import Decision
 from tsumami.runs.files import receipt_from
-from tsumami.runs.generate import Decider, Decision, Generation, Prompt, make_chain, make_decider
+from tsumami.runs.generate import Decider, Generation, make_chain, make_decider
 from tsumami.runs.replay import FromRows, check_run, mismatch
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 from tsumami.sampling.chain import Watch
 
 
@@ -33,8 +35,8 @@ def restore(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> Run:
     else:
         chain = make_chain(backend, receipt.prompt_tokens, settings, receipt.seed)
         inner = FromRows(chain, tokens, receipt.begun)
-    prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, receipt.begun)
-    made = Generation(backend, prompt, settings, ledgers=False, emit=_nobody_waits, decider=_Following(inner, tokens))
+    following = _Following(inner, tokens)
+    made = Generation(backend, receipt.to_prompt(), settings, ledgers=False, emit=_nobody_waits, decider=following)
     return replace(backend.engine.run(made.program()), receipt=receipt)
 
 

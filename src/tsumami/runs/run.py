@@ -10,142 +10,22 @@ Probabilities are shares in 0..1; entropies are in bits; times are in seconds.
 from __future__ import annotations
 
 import html
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import Protocol
 
-from tsumami.engine.remembered import replace_file
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
+from tsumami.runs.decision import Decision
+from tsumami.runs.json_files import read_file, write_file
+from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timings, plain
 from tsumami.sampling import Chain, Ledger
 from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
 
-if TYPE_CHECKING:
-    from tsumami.runs.generate import Decision
-
-#: Version of the JSON form.
-FORMAT_VERSION: Final = 1
-
-StopReason = Literal["eog", "stop", "length", "context", "cancelled", "dead_end"]
-#: What each stop reason means, in ja and en.
-STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
-    "eog": ("モデルが終わりのトークンを選んだ", "the model chose an end-of-generation token"),
-    "stop": ("停止文字列が現れた", "a stop string appeared"),
-    "length": ("max_tokens に達した", "max_tokens was reached"),
-    "context": ("文脈がいっぱいになった", "the context is full"),
-    "cancelled": ("途中で止められた", "it was stopped"),
-    "dead_end": ("文法またはバイアスがすべてのトークンを禁じた", "the grammar or a bias forbids every token"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """Which weights: `fingerprint` is the sha256 of the file."""
-
-    name: str
-    fingerprint: str
-    architecture: str
-    quantization: str | None
-    n_params: int
-    size: int
-    source: str
-    license: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCard:
-    """Which arithmetic: the build, the processor, and whether repeats are bit-exact, with the reason."""
-
-    binding: str
-    library: str
-    features: tuple[str, ...]
-    processor: str
-    mode: Literal["exact", "fast"]
-    exact: bool
-    why_ja: str
-    why_en: str
-    n_ctx: int
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
-    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them.
-    """
-
-    model: ModelCard
-    engine: EngineCard
-    prompt: str
-    prompt_tokens: tuple[int, ...]
-    template: str
-    settings: Settings
-    seed: int
-    tsumami: str
-    begun: tuple[int, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The receipt as plain values, as in a run file."""
-        from tsumami.runs.files import plain_receipt
-
-        return plain_receipt(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One of the likeliest tokens of a step: its bytes (`piece`), raw probability, and final one (0 if a stage cut
-    it).
-    """
-
-    id: int
-    piece: bytes
-    p_raw: float
-    p_final: float
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One token.
-
-    `piece` holds the token's bytes; `text` is what became showable with it ("" while a character is incomplete);
-    `p_raw` its probability under the model alone (softmax of the logits), `p_final` after the chain, which the roll was
-    held against; `entropy` that of the raw distribution in bits; `rank` 1 for the likeliest raw token; `u` the roll in
-    0..1 (None if none was taken); `n_candidates` how many were left to choose from.
-    """
-
-    id: int
-    piece: bytes
-    text: str
-    p_raw: float
-    p_final: float
-    entropy: float
-    rank: int
-    u: float | None
-    n_candidates: int
-    alternatives: tuple[Alternative, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """How long it took. `reused` counts prompt tokens that came from the cache."""
-
-    prompt_tokens: int
-    reused: int
-    generated: int
-    prompt_seconds: float
-    generation_seconds: float
-
-    @property
-    def prompt_per_second(self) -> float:
-        """Prompt tokens computed (not reused) per second."""
-        return (self.prompt_tokens - self.reused) / max(self.prompt_seconds, 1e-9)
-
-    @property
-    def generation_per_second(self) -> float:
-        """Tokens after the first per second."""
-        return max(self.generated - 1, 0) / max(self.generation_seconds, 1e-9)
+__all__ = ["HasReplayer", "Replayer", "Run", "attached"]
 
 
 class Replayer(Protocol):
@@ -233,9 +113,7 @@ class Run:
         """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
         `timings`.
         """
-        from tsumami.runs.files import dump
-
-        return dump(self, indent)
+        return _dump(self, indent)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Run:
@@ -244,9 +122,10 @@ class Run:
         Raises:
             RunFileError: not JSON, another version, or a field that does not fit; the message names it.
         """
-        from tsumami.runs.files import parse
+        from tsumami.runs.files import parse  # pydantic: who only makes runs need not load it
 
-        return parse(text)
+        parts = parse(text)
+        return cls(parts.receipt, parts.steps, parts.stop_reason, parts.timings, parts.stop_string)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file, in one step: a disk that is full leaves what was there before.
@@ -276,30 +155,6 @@ class Run:
         return f'<div style="white-space:pre-wrap">{spans}</div><small>{html.escape(facts)}</small>'
 
 
-def write_file(path: str | os.PathLike[str], text: str) -> None:
-    """Write a result's JSON and a line end, in one step.
-
-    Raises:
-        RunFileError: it cannot be written.
-    """
-    try:
-        replace_file(Path(path), text + "\n")
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a result's file.
-
-    Raises:
-        RunFileError: it cannot be read.
-    """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
 class HasReplayer(Protocol):
     """Anything that runs can be attached to: it knows how to compute again what they were made of."""
 
@@ -317,6 +172,19 @@ def attached(run: Run) -> Replayer:
     if run.replayer is None:
         raise RunFileError("this run was read from a file; attach its model first: run.attach(tsumami.load(...))")
     return run.replayer
+
+
+def _dump(run: Run, indent: int | None) -> str:
+    form = {
+        "version": FORMAT_VERSION,
+        "receipt": plain(run.receipt),
+        "text": run.text,
+        "steps": plain(run.steps),
+        "stop_reason": run.stop_reason,
+        "stop_string": run.stop_string,
+        "timings": plain(run.timings),
+    }
+    return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
 
 def _hover(step: Step) -> str:

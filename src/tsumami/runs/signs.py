@@ -13,6 +13,14 @@ _SIGNS: Final = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\N{IDEOGRAPHIC SPACE}":
 SPACE: Final = "␣"
 
 
+def visible(piece: bytes | str) -> str:
+    """One token as a label: `signed`, with spaces as ␣ where one stands at an end, and ∅ for nothing."""
+    text = signed(piece)
+    if text.startswith(" ") or text.endswith(" "):
+        text = text.replace(" ", SPACE)
+    return text or "∅"
+
+
 def signed(piece: bytes | str) -> str:
     r"""A text, or a token's bytes, with signs; other control characters, and bytes that are no character, as `\x..`."""
     text = piece if isinstance(piece, str) else piece.decode("utf-8", "backslashreplace")

@@ -7,12 +7,12 @@ for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Prompt, Stream
-from tsumami.runs.run import Receipt, Run
+from tsumami.runs.generate import Stream
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,8 @@ class Verification:
 def verify(backend: Backend, run: Run) -> Verification:
     """Generate the run again from its receipt (prompt tokens, settings, effective seed) and compare."""
     receipt = run.receipt
-    prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, receipt.begun)
     settings = receipt.settings.replace(seed=receipt.seed, max_tokens=max(len(run.steps), 1))
-    with Stream(backend, prompt, settings) as stream:
+    with Stream(backend, receipt.to_prompt(), settings) as stream:
         again = stream.run
     pairs = list(zip(run.steps, again.steps, strict=False))
     different = [i for i, (a, b) in enumerate(pairs) if a != b]
@@ -53,7 +52,7 @@ def verify(backend: Backend, run: Run) -> Verification:
 
 def circumstances(backend: Backend, receipt: Receipt) -> tuple[tuple[str, str], ...]:
     """What a receipt and this model disagree on, in ja and en."""
-    now = replace(receipt, model=backend.model_card, engine=backend.engine_card, tsumami=version("tsumami"))
+    now = Receipt.of(backend, receipt.to_prompt(), receipt.settings, receipt.seed)
     return tuple(_circumstances(receipt, now))
 
 

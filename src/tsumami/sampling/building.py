@@ -12,16 +12,13 @@ from typing import Final
 
 from tsumami import native
 from tsumami.errors import SettingsError
-from tsumami.knobs import KNOBS
+from tsumami.knobs import KNOBS, Mode, knobs_of
+from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
 from tsumami.settings import Settings
 
-_ACTIVE_STAGES: Final = {
-    "greedy": {"penalties", "dry"},
-    "contrastive": {"penalties", "dry"},
-    "mirostat": {"penalties", "temperature"},
-}
+_KNOBS_OF: Final = {name: knobs_of(name) for name in ROWS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +35,6 @@ class Origin:
     def around(self) -> Surroundings:
         """What a stage needs besides the settings."""
         return Surroundings(self.seed, self.n_vocab, self.vocab)
-
-
-#: How far each stage that looks back does so, and what else a stage reads besides its own knobs.
-_WINDOWS: Final = {"penalties": "repeat_last_n", "dry": "dry_penalty_last_n"}
-_HEED_MIN_KEEP: Final = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-_KNOBS_OF: Final = {
-    stage: tuple(name for name, knob in KNOBS.items() if knob.stage == stage)
-    for stage in ("logit_bias", "grammar", *BUILDERS)
-}
 
 
 def stage_names(settings: Settings) -> tuple[str, ...]:
@@ -68,9 +56,15 @@ def build(name: str, origin: Origin) -> Stage:
         return _bias(origin)
     if name == "grammar":
         return _grammar(origin)
-    if name not in _ACTIVE_STAGES.get(mode, BUILDERS):
+    if mode not in ROWS[name].modes:
         return IdleStage(name, mode)
-    return BUILDERS[name](settings.replace(dynatemp_range=0.0) if mode == "mirostat" else settings, origin.around)
+    unread = {knob: KNOBS[knob].default for knob in _KNOBS_OF[name] if knob not in _read_by(name, mode)}
+    return BUILDERS[name](settings.replace(**unread) if unread else settings, origin.around)
+
+
+def _read_by(name: str, mode: Mode) -> tuple[str, ...]:
+    """The knobs of a stage that it reads in this mode."""
+    return ROWS[name].reads.get(mode, _KNOBS_OF[name])
 
 
 def _bias(origin: Origin) -> Stage:
@@ -91,7 +85,7 @@ def _grammar(origin: Origin) -> Stage:
 
 def seen(name: str, origin: Origin) -> tuple[int, ...]:
     """The prompt's tokens that a stage gets to see; of a long prompt it needs what its window can hold."""
-    window = getattr(origin.settings, _WINDOWS[name]) if name in _WINDOWS and origin.settings.penalize_prompt else 0
+    window = getattr(origin.settings, WINDOWS[name]) if name in WINDOWS and origin.settings.penalize_prompt else 0
     return origin.prompt[-window:] if window else ()
 
 
@@ -99,16 +93,14 @@ def stage_reads(name: str, origin: Origin) -> Hashable:
     """All that a stage is built from. Two chains in the same place whose stages read the same have the same stage, but
     for what it remembers of logits (XTC's generator).
     """
-    settings, mode = origin.settings, origin.settings.mode
-    if name in BUILDERS and name not in _ACTIVE_STAGES.get(mode, BUILDERS):
+    settings, mode, row = origin.settings, origin.settings.mode, ROWS[name]
+    if mode not in row.modes:
         return (name, mode)
-    own = [getattr(settings, knob) for knob in _KNOBS_OF[name]]
-    more: tuple[object, ...] = (settings.min_keep,) if name in _HEED_MIN_KEEP else ()
-    match name:
-        case "xtc":
-            more += (origin.seed,)
-        case "temperature" if mode == "mirostat":
-            own = [settings.temperature]
-        case "penalties" | "dry" | "grammar" | "logit_bias":
-            more += (origin.n_vocab, origin.vocab, seen(name, origin))
-    return (name, *own, *more)
+    reads: list[Hashable] = [name, *(getattr(settings, knob) for knob in _read_by(name, mode))]
+    if row.heeds_min_keep:
+        reads.append(settings.min_keep)
+    if row.own_roll:
+        reads.append(origin.seed)
+    if row.needs_vocabulary:
+        reads += [origin.n_vocab, origin.vocab, seen(name, origin)]
+    return tuple(reads)

@@ -21,6 +21,7 @@ import numpy as np
 
 from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
+from tsumami.knobs.stages import row_of
 from tsumami.native import Float32Array
 from tsumami.sampling.building import Origin, build, seen, stage_names, stage_reads
 from tsumami.sampling.candidates import MISSORTED, Candidates
@@ -197,8 +198,8 @@ class Chain:
     @property
     def remembers_rows(self) -> bool:
         """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll."""
-        xtc = any(stage.name == "xtc" and stage.idle is None for stage in self.stages)
-        return xtc or isinstance(self._chooser, MirostatChooser)
+        rolled = any(row_of(stage.name).own_roll and stage.idle is None for stage in self.stages)
+        return rolled or isinstance(self._chooser, MirostatChooser)
 
     def follow(self, tokens: Iterable[int]) -> None:
         """Go on past tokens that were chosen before: every stage takes note, and one roll passes for each.

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from tsumami import constraints, native
 from tsumami.constraints.llg import deep
 from tsumami.errors import GrammarError
+from tsumami.knobs import CONSTRAINTS
 from tsumami.sampling.candidates import Candidates
 from tsumami.settings import Settings
 
@@ -83,7 +84,7 @@ class ConstraintStage:
 
 def constraint_of(settings: Settings) -> tuple[str, str] | None:
     """The knob that constrains the reply, and its text."""
-    found = [(name, text) for name in ("grammar", "json_schema", "regex") if (text := getattr(settings, name))]
+    found = [(name, text) for name in CONSTRAINTS if (text := getattr(settings, name))]
     return found[0] if found else None
 
 

@@ -8,16 +8,66 @@ free, so that nobody is locked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from tsumami.knobs import KNOBS, STAGES
+from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Mode, knobs_of
+from tsumami.knobs.stages import HEED_MIN_KEEP, ROWS, WINDOWS, row_of
 
-if TYPE_CHECKING:
-    from tsumami.settings import Settings
+__all__ = ["IdleReason", "KnobValues", "Mode", "idle_knobs"]
 
-__all__ = ["IdleReason", "idle_knobs"]
+
+class KnobValues(Protocol):
+    """What the rules below read of `Settings`: the knobs that make others idle, and what follows from them."""
+
+    @property
+    def mode(self) -> Mode: ...
+
+    @property
+    def chain_order(self) -> tuple[str, ...]: ...
+
+    @property
+    def top_k(self) -> int: ...
+
+    @property
+    def top_p(self) -> float: ...
+
+    @property
+    def min_p(self) -> float: ...
+
+    @property
+    def typical_p(self) -> float: ...
+
+    @property
+    def tfs_z(self) -> float: ...
+
+    @property
+    def repeat_last_n(self) -> int: ...
+
+    @property
+    def dynatemp_range(self) -> float: ...
+
+    @property
+    def xtc_probability(self) -> float: ...
+
+    @property
+    def xtc_threshold(self) -> float: ...
+
+    @property
+    def dry_multiplier(self) -> float: ...
+
+    @property
+    def dry_penalty_last_n(self) -> int: ...
+
+    @property
+    def grammar(self) -> str | None: ...
+
+    @property
+    def json_schema(self) -> str | None: ...
+
+    @property
+    def regex(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +82,16 @@ class IdleReason:
 _Finding = tuple[Iterable[str], IdleReason]
 
 _PENALTIES = ("frequency_penalty", "presence_penalty", "repeat_penalty")
-_MIROSTAT = ("mirostat_mode", "mirostat_tau", "mirostat_eta")
-_ALWAYS_ACT = ("max_tokens", "stop", "logit_bias", "grammar", "json_schema", "regex")
-_HISTORY_STAGES = ("penalties", "dry")
-_CAN_DROP_THE_BEST = ("typ_p", "xtc")
+#: What a way to choose reads besides its stages and the loop around them.
+_READ_BESIDES: Mapping[Mode, tuple[str, ...]] = {
+    "sample": (),
+    "contrastive": ("samplers", "top_k"),
+    "greedy": ("samplers", "penalty_alpha", "temperature"),
+    "mirostat": ("seed",),
+}
 
 
-def idle_knobs(settings: Settings) -> dict[str, IdleReason]:
+def idle_knobs(settings: KnobValues) -> dict[str, IdleReason]:
     """The idle knobs with their reasons, in the table's order. The first reason that applies is given."""
     found: dict[str, IdleReason] = {}
     rules = (_by_mode, _left_out, _under_top_k_1, _penalties, _dry, _xtc, _singles, _min_keep)
@@ -51,35 +104,28 @@ def idle_knobs(settings: Settings) -> dict[str, IdleReason]:
 
 def _of_stages(*stages: str) -> tuple[str, ...]:
     """The knobs that belong to these stages alone; penalize_prompt is shared by two, `_penalties` judges it."""
-    return tuple(name for name, knob in KNOBS.items() if knob.stage in stages and name != "penalize_prompt")
+    return tuple(name for name in knobs_of(*stages) if name != "penalize_prompt")
 
 
-def _all_but(*acting: str) -> tuple[str, ...]:
-    return tuple(name for name in KNOBS if name not in acting and name not in _ALWAYS_ACT)
-
-
-def _by_mode(settings: Settings) -> Iterator[_Finding]:
+def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
     """What each way to choose the token leaves unused, whatever the values are."""
-    history = (*_of_stages(*_HISTORY_STAGES), "penalize_prompt", "samplers", "penalty_alpha")
-    match settings.mode:
-        case "contrastive":
-            yield _all_but(*history, "top_k"), _CONTRASTIVE
-        case "greedy":
-            yield _all_but(*history, "temperature"), _GREEDY
-        case "mirostat":
-            acting = (*_of_stages("penalties"), "penalize_prompt", "temperature", "seed", *_MIROSTAT)
-            yield _all_but(*acting), _MIROSTAT_ON
-        case "sample":
-            yield ("mirostat_tau", "mirostat_eta"), _MIROSTAT_OFF
+    mode = settings.mode
+    if mode == "sample":
+        yield [name for name in knobs_of("mirostat") if name != "mirostat_mode"], _MIROSTAT_OFF
+        return
+    acting = {*knobs_of("loop"), *_READ_BESIDES[mode]}
+    for stage in ROWS.values():
+        acting.update(stage.reads.get(mode, knobs_of(stage.name)) if mode in stage.modes else ())
+    yield [name for name in KNOBS if name not in acting], _BY_MODE[mode]
 
 
-def _left_out(settings: Settings) -> Iterator[_Finding]:
+def _left_out(settings: KnobValues) -> Iterator[_Finding]:
     """Stages that the order does not name, but what greedy and contrastive search read without a stage."""
     if settings.mode == "mirostat":
         return
-    brought = {"contrastive": "top_k", "greedy": "temperature"}.get(settings.mode)
+    brought = {KNOBS[name].stage for name in _READ_BESIDES[settings.mode]}
     for stage in STAGES:
-        if stage in settings.chain_order or stage == brought:
+        if stage in settings.chain_order or stage in brought:
             continue
         reason = IdleReason(
             ("samplers",),
@@ -90,18 +136,18 @@ def _left_out(settings: Settings) -> Iterator[_Finding]:
         yield [name for name in _of_stages(stage) if name != "temperature"], reason
 
 
-def _under_top_k_1(settings: Settings) -> Iterator[_Finding]:
+def _under_top_k_1(settings: KnobValues) -> Iterator[_Finding]:
     """top_k 1 leaves one candidate: nothing after it has a choice, and before it only what can change the best acts."""
     order = settings.chain_order
     if settings.mode != "sample" or settings.top_k != 1 or "top_k" not in order:
         return
     at = order.index("top_k")
     last_dropper = max(
-        (i for i in range(at) if order[i] in _CAN_DROP_THE_BEST and _narrows(settings, order[i])), default=-1
+        (i for i in range(at) if row_of(order[i]).leaves != "largest" and _narrows(settings, order[i])), default=-1
     )
-    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in (*_HISTORY_STAGES, *_CAN_DROP_THE_BEST)]
+    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in WINDOWS and row_of(s).leaves == "largest"]
     idle = {*_of_stages(*order[at + 1 :], *keeps_best)}
-    if last_dropper >= 0 or any(stage in _HISTORY_STAGES for stage in order[at + 1 :]):
+    if last_dropper >= 0 or any(stage in WINDOWS for stage in order[at + 1 :]):
         idle.discard("temperature")  # at 0 the greedy mode would pass over those stages, or run these
     if not _narrows(settings, "xtc") or "xtc" not in order[:at]:
         idle.add("seed")
@@ -110,7 +156,7 @@ def _under_top_k_1(settings: Settings) -> Iterator[_Finding]:
     yield idle, _TOP_K_1
 
 
-def _penalties(settings: Settings) -> Iterator[_Finding]:
+def _penalties(settings: KnobValues) -> Iterator[_Finding]:
     neutral = all(getattr(settings, name) == KNOBS[name].neutral for name in _PENALTIES)
     if settings.repeat_last_n == 0:
         yield _PENALTIES, _NO_WINDOW
@@ -120,7 +166,7 @@ def _penalties(settings: Settings) -> Iterator[_Finding]:
         yield ("penalize_prompt",), _NO_HISTORY
 
 
-def _heeds_history(settings: Settings, *, neutral: bool) -> bool:
+def _heeds_history(settings: KnobValues, *, neutral: bool) -> bool:
     """Whether any stage that looks back at earlier tokens acts."""
     order = settings.chain_order
     if settings.mode == "sample" and settings.top_k == 1 and "top_k" in order:
@@ -130,21 +176,21 @@ def _heeds_history(settings: Settings, *, neutral: bool) -> bool:
     return penalties or (dry and settings.dry_multiplier > 0 and settings.dry_penalty_last_n > 0)
 
 
-def _dry(settings: Settings) -> Iterator[_Finding]:
+def _dry(settings: KnobValues) -> Iterator[_Finding]:
     if settings.dry_multiplier == 0:
         yield [name for name in _of_stages("dry") if name != "dry_multiplier"], _DRY_OFF
     elif settings.dry_penalty_last_n == 0:
         yield [name for name in _of_stages("dry") if name != "dry_penalty_last_n"], _DRY_NO_WINDOW
 
 
-def _xtc(settings: Settings) -> Iterator[_Finding]:
+def _xtc(settings: KnobValues) -> Iterator[_Finding]:
     if settings.xtc_probability == 0:
         yield ("xtc_threshold",), _XTC_OFF
-    elif settings.xtc_threshold > 0.5:
+    elif settings.xtc_threshold > ROWS["xtc"].last_that_acts["xtc_threshold"]:
         yield ("xtc_probability",), _XTC_TOO_HIGH
 
 
-def _singles(settings: Settings) -> Iterator[_Finding]:
+def _singles(settings: KnobValues) -> Iterator[_Finding]:
     """Knobs that one other knob makes idle."""
     if settings.dynatemp_range == 0:
         yield ("dynatemp_exponent",), _DYNATEMP_OFF
@@ -155,26 +201,19 @@ def _singles(settings: Settings) -> Iterator[_Finding]:
             yield tuple(other for other in _CONSTRAINT_SET if other != name), reason
 
 
-def _min_keep(settings: Settings) -> Iterator[_Finding]:
+def _min_keep(settings: KnobValues) -> Iterator[_Finding]:
     """min_keep is heeded by the stages that cut by probability; top_k and top_n_sigma do not read it."""
-    heeding = ("tfs_z", "typ_p", "top_p", "min_p", "xtc")
-    if not any(stage in settings.chain_order and _narrows(settings, stage) for stage in heeding):
+    if not any(stage in settings.chain_order and _narrows(settings, stage) for stage in HEED_MIN_KEEP):
         yield ("min_keep",), _NOTHING_TO_KEEP
 
 
-def _narrows(settings: Settings, stage: str) -> bool:
+def _narrows(settings: KnobValues, stage: str) -> bool:
     """Whether this stage, where it runs, can remove a candidate."""
-    match stage:
-        case "xtc":
-            return settings.xtc_probability > 0 and settings.xtc_threshold <= 0.5
-        case "min_p":
-            return settings.min_p > 0
-        case "typ_p":
-            return settings.typical_p < 1
-        case "top_p":
-            return settings.top_p < 1
-        case _:
-            return settings.tfs_z < 1
+    cuts_by, last = row_of(stage).cuts_by, row_of(stage).last_that_acts
+    values = {name: getattr(settings, name) for name in cuts_by}
+    return bool(values) and all(
+        value != KNOBS[name].neutral and value <= last.get(name, value) for name, value in values.items()
+    )
 
 
 _CONTRASTIVE = IdleReason(
@@ -198,6 +237,11 @@ _MIROSTAT_ON = IdleReason(
     "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, logit bias and"
     " grammar act.",
 )
+_BY_MODE: Mapping[Mode, IdleReason] = {
+    "contrastive": _CONTRASTIVE,
+    "greedy": _GREEDY,
+    "mirostat": _MIROSTAT_ON,
+}
 _MIROSTAT_OFF = IdleReason(
     ("mirostat_mode",),
     "mirostat_mode が 0（オフ）なので、Mirostat の値は使われません。",
@@ -260,7 +304,7 @@ _CONSTRAINT_SET = {
         f"{name} が設定されています。grammar、json_schema、regex は同時に使えません。どれか一つにしてください。",
         f"{name} is set; grammar, json_schema and regex are three ways to say one thing, so only one can be used.",
     )
-    for name in ("grammar", "json_schema", "regex")
+    for name in CONSTRAINTS
 }
 _NOTHING_TO_KEEP = IdleReason(
     ("tfs_z", "typical_p", "top_p", "min_p", "xtc_probability"),

@@ -5,6 +5,7 @@ when they are first used, and say how to be installed when they are missing. Not
 sampling or runs.
 
     heard = WhisperListener("base").listen(Audio.from_array(samples, rate))     # heard.text, or heard.reason
+    sound = read_recording("said.webm", most_seconds=300).audio                 # or None, with a reason
     for sentence in sentences.feed(chunk):                                      # sentences = Sentences()
         sound = speaker_for(text=sentence).speak(speakable(sentence))
 """
@@ -12,20 +13,23 @@ sampling or runs.
 from __future__ import annotations
 
 from tsumami.speech.audio import Audio
+from tsumami.speech.availability import Extra, extras
 from tsumami.speech.espeak import ESpeakSpeaker
 from tsumami.speech.fakes import ScriptedListener, SilentSpeaker
 from tsumami.speech.kokoro import KokoroSpeaker
 from tsumami.speech.openjtalk import OpenJTalkSpeaker
 from tsumami.speech.protocols import Heard, Listener, Loading, OnLoading, Reason, Speaker
+from tsumami.speech.recording import Recording, read_recording
 from tsumami.speech.sentences import Sentences
 from tsumami.speech.speakable import speakable
-from tsumami.speech.voices import Voice, speaker_for, voices
+from tsumami.speech.voices import Voice, has_japanese, speaker_for, voices
 from tsumami.speech.whisper import WhisperListener
 from tsumami.speech.whisper_models import whisper_folder, whisper_sizes
 
 __all__ = [
     "Audio",
     "ESpeakSpeaker",
+    "Extra",
     "Heard",
     "KokoroSpeaker",
     "Listener",
@@ -33,12 +37,16 @@ __all__ = [
     "OnLoading",
     "OpenJTalkSpeaker",
     "Reason",
+    "Recording",
     "ScriptedListener",
     "Sentences",
     "SilentSpeaker",
     "Speaker",
     "Voice",
     "WhisperListener",
+    "extras",
+    "has_japanese",
+    "read_recording",
     "speakable",
     "speaker_for",
     "voices",

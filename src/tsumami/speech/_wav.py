@@ -2,27 +2,29 @@
 
 The standard library's `wave` knows integer PCM only and, before Python 3.12, not even that under the EXTENSIBLE header
 that 24-bit recorders use; so the header is read here. A file is either understood in full or refused with a reason:
-samples are never guessed.
+samples are never guessed. `read_head` finds where they lie without reading them: refusing an hour is free.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF), and Microsoft's WAVEFORMATEXTENSIBLE.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tsumami.errors import SpeechError
 
-__all__ = ["WavFile", "read_wav"]
+__all__ = ["WavFile", "WavHead", "is_wav", "read_head", "read_wav"]
 
 _PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
 # Written by programs that stream and cannot know the length in advance: eSpeak NG 0x7FFFF000, ffmpeg 0xFFFFFFFF.
 _UNKNOWN_LENGTH = 0x7FFFF000
+_MOST_FORMAT_BYTES = 64  # EXTENSIBLE has 40; a chunk that claims more is not read into memory
 _REMEDY = "Save it as WAV again (PCM, 16 bits) or record once more."
 
 
@@ -43,26 +45,58 @@ class _Format:
     bits: int
 
 
+@dataclass(frozen=True)
+class WavHead:
+    """Where the samples of a file lie (`at`, and `size` bytes of them), and what they are."""
+
+    format: _Format
+    at: int
+    size: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration, by what the samples are; the byte rate that the file claims besides is not asked."""
+        return self.size / (self.format.frame_bytes * self.format.rate)
+
+
+def is_wav(start: bytes) -> bool:
+    """Whether a file with this start is one of RIFF's, and so ours to read."""
+    return start[:4] in (b"RIFF", b"RF64")
+
+
 def read_wav(data: bytes) -> WavFile:
     """The samples of a WAV file held in memory: PCM of 8, 16, 24 or 32 bits, or float of 32 or 64 bits.
 
     Raises SpeechError for anything else: not a WAV file, no samples, cut off, compressed.
     """
-    if len(data) < 12 or data[:4] not in (b"RIFF", b"RF64") or data[8:12] != b"WAVE":
-        raise SpeechError(f"Not a WAV file: {len(data)} bytes that start with {data[:4]!r}, not b'RIFF'. {_REMEDY}")
+    head = read_head(io.BytesIO(data))
+    return WavFile(_samples(memoryview(data)[head.at : head.at + head.size], head.format), head.format.rate)
+
+
+def read_head(file: BinaryIO) -> WavHead:
+    """Where the samples of an open WAV file lie; nothing but the heads of its chunks is read.
+
+    Raises SpeechError for a file that is no WAV, holds no samples or is cut off.
+    """
+    length = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    start = file.read(12)
+    if len(start) < 12 or not is_wav(start) or start[8:12] != b"WAVE":
+        raise SpeechError(f"Not a WAV file: {length} bytes that start with {start[:4]!r}, not b'RIFF'. {_REMEDY}")
     fmt: _Format | None = None
     at = 12
-    while at + 8 <= len(data):
-        name, size = data[at : at + 4], int(struct.unpack_from("<I", data, at + 4)[0])
+    while at + 8 <= length:
+        file.seek(at)
+        name, size = struct.unpack("<4sI", file.read(8))
         at += 8
         if name == b"fmt ":
-            fmt = _format(data[at : at + size])
+            fmt = _format(file.read(min(size, _MOST_FORMAT_BYTES)))
         elif name == b"data":
             if fmt is None:
                 raise SpeechError(f"Broken WAV file: samples before the format chunk. {_REMEDY}")
-            return WavFile(_samples(_body(data, at, size), fmt), fmt.rate)
+            return WavHead(fmt, at, _size(size, length - at))
         at += size + size % 2  # chunks are padded to even lengths
-    raise SpeechError(f"Broken WAV file: it ends after {len(data)} bytes without any samples. {_REMEDY}")
+    raise SpeechError(f"Broken WAV file: it ends after {length} bytes without any samples. {_REMEDY}")
 
 
 def _format(chunk: bytes) -> _Format:
@@ -78,11 +112,10 @@ def _format(chunk: bytes) -> _Format:
     return _Format(code, channels, rate, frame_bytes, bits)
 
 
-def _body(data: bytes, at: int, size: int) -> memoryview:
-    there = len(data) - at
+def _size(size: int, there: int) -> int:
     if size > there and size < _UNKNOWN_LENGTH:
         raise SpeechError(f"Broken WAV file: cut off, {there} of {size} bytes of samples are there. {_REMEDY}")
-    return memoryview(data)[at : at + min(size, there)]
+    return min(size, there)
 
 
 def _samples(body: memoryview, fmt: _Format) -> NDArray[Any]:

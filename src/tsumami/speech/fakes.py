@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tsumami.errors import SpeechError
 from tsumami.speech.audio import Audio
-from tsumami.speech.protocols import Heard, Reason
+from tsumami.speech.protocols import Heard, OnLoading, Reason
 
 __all__ = ["ScriptedListener", "SilentSpeaker"]
 
@@ -29,7 +29,9 @@ class SilentSpeaker:
 
 
 class ScriptedListener:
-    """A `Listener` that hears the given answers one after the other, whatever the audio; `audios` holds what it got.
+    """A `Listener` that hears the given answers one after the other, whatever the audio.
+
+    `audios` holds what it got, `languages` what it was asked for; it is always ready.
 
     An answer is a text, or a `Heard` in full; "" stands for silence, with a reason. After the last answer a SpeechError
     says that the script is over.
@@ -38,13 +40,19 @@ class ScriptedListener:
     def __init__(self, answers: Iterable[str | Heard]) -> None:
         self._answers = list(answers)
         self.audios: list[Audio] = []
+        self.languages: list[str | None] = []
 
-    def listen(self, audio: Audio) -> Heard:
+    def load(self, on_loading: OnLoading | None = None) -> None:
+        """Nothing to do, and nothing to tell."""
+
+    def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
         """The next answer."""
+        self.load(on_loading)
         if len(self.audios) >= len(self._answers):
             raise SpeechError(f"The script of {len(self._answers)} answers is over; give ScriptedListener more.")
         answer = self._answers[len(self.audios)]
         self.audios.append(audio)
+        self.languages.append(language)
         if isinstance(answer, Heard):
             return answer
         if answer:

@@ -16,7 +16,7 @@ from tsumami.speech._optional import require
 from tsumami.speech.audio import Audio
 from tsumami.speech.protocols import Reason
 
-__all__ = ["RATE", "Voiced", "reason_unsure", "too_short_or_long", "voiced"]
+__all__ = ["RATE", "Voiced", "reason_too_long", "reason_unsure", "too_short_or_long", "voiced"]
 
 RATE = 16_000
 """Whisper's sample rate in Hz."""
@@ -59,14 +59,7 @@ def too_short_or_long(audio: Audio, most_seconds: float) -> Reason | None:
             f"録音が短すぎます（{audio.seconds:.2f} 秒、最短 {_SHORTEST} 秒）。話し終えてから止めてください。",
             f"The recording is too short ({audio.seconds:.2f} s, at least {_SHORTEST} s). Stop it after speaking.",
         )
-    if audio.seconds > most_seconds:
-        length, limit = _clock(audio.seconds), _clock(most_seconds)
-        return Reason(
-            "too_long",
-            f"録音が長すぎます（{length}、上限 {limit}）。短く切ってから送ってください。",
-            f"The recording is too long ({length}; the limit is {limit}). Trim it and send it again.",
-        )
-    return None
+    return reason_too_long(audio.seconds, most_seconds) if audio.seconds > most_seconds else None
 
 
 def voiced(audio: Audio) -> Voiced:
@@ -90,6 +83,18 @@ def voiced(audio: Audio) -> Voiced:
     if sum(end - start for start, end in spans) < _SHORTEST * RATE:
         return _nothing(_reason_noise())
     return Voiced(np.concatenate([samples[start:end] for start, end in spans]))
+
+
+def reason_too_long(seconds: float | None, most_seconds: float) -> Reason:
+    """The recording takes `seconds`, or nobody knows how long (None) but longer than `most_seconds`."""
+    limit = _clock(most_seconds)
+    return Reason(
+        "too_long",
+        f"録音が長すぎます（{'' if seconds is None else f'{_clock(seconds)}、'}上限 {limit}）。"
+        "短く切ってから送ってください。",
+        f"The recording is too long ({'' if seconds is None else f'{_clock(seconds)}; '}the limit is {limit}). "
+        "Trim it and send it again.",
+    )
 
 
 def reason_unsure() -> Reason:

@@ -1,6 +1,7 @@
-"""Listening and speaking: two protocols of one method each, and what they hand over.
+"""Listening and speaking: two small protocols, and what they hand over.
 
-Guarantee: everything above this floor (the app, the command line, lessons) knows only these. A `Listener` never
+Guarantee: everything above this floor (the app, the command line, lessons) knows only these. A listener and a speaker
+may be shared by threads: what one call wishes is said in that call and changes nothing for others. A `Listener` never
 invents: when it heard no speech, `Heard.text` is empty and `Heard.reason` says why, in Japanese and in English. Errors
 of the machinery (a missing package, a broken file) are exceptions; audio that merely holds nothing is not.
 """
@@ -49,24 +50,6 @@ class Heard:
     seconds: float = 0.0
 
 
-@runtime_checkable
-class Listener(Protocol):
-    """Speech to text."""
-
-    def listen(self, audio: Audio) -> Heard:
-        """The words in `audio`, of any rate and number of channels."""
-        ...
-
-
-@runtime_checkable
-class Speaker(Protocol):
-    """Text to speech."""
-
-    def speak(self, text: str) -> Audio:
-        """The sound of `text`, plain text (see `speakable`); zero samples where there is nothing to pronounce."""
-        ...
-
-
 @dataclass(frozen=True)
 class Loading:
     """How far the first use of a speech model has come.
@@ -87,3 +70,29 @@ class Loading:
 
 OnLoading = Callable[[Loading], None]
 """Called from the loading thread, often; it should return quickly."""
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Speech to text."""
+
+    def load(self, on_loading: OnLoading | None = None) -> None:
+        """Make ready to listen at once; does nothing where that is done. `on_loading` is told how far it has come."""
+        ...
+
+    def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
+        """The words in `audio`, of any rate and number of channels.
+
+        language: Whisper's code such as "ja", or "auto" to find it out; None is the listener's own.
+        on_loading: told how far the first use has come, where `load` was not called before.
+        """
+        ...
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """Text to speech."""
+
+    def speak(self, text: str) -> Audio:
+        """The sound of `text`, plain text (see `speakable`); zero samples where there is nothing to pronounce."""
+        ...

@@ -48,7 +48,7 @@ class WhisperListener:
     """A `Listener`. The model is found and loaded on the first `listen` (or by `load`), once, whatever the threads.
 
     size_or_path: a size ("tiny", "base", "large-v3-turbo", …), a hub name, or a folder in CTranslate2's format.
-    language: Whisper's code such as "ja"; None detects it.
+    language: Whisper's code such as "ja", for calls that name none; None detects it.
     threads: CPU threads; 0 takes half of the cores, so that text generation beside it keeps the others.
     device, compute_type: CTranslate2's; int8 on the CPU unless told otherwise.
     most_seconds: longer recordings are refused with a reason.
@@ -92,7 +92,7 @@ class WhisperListener:
         """
         self._loaded_model(on_loading)
 
-    def listen(self, audio: Audio) -> Heard:
+    def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
         """The words in `audio`; see `Listener`. Safe to call from several threads, which then take turns.
 
         Raises SpeechError when the model cannot be used, MissingDependencyError for a missing package.
@@ -103,15 +103,17 @@ class WhisperListener:
         voice = gate.voiced(audio)
         if voice.reason is not None:
             return Heard("", voice.reason, seconds=audio.seconds)
-        return self._transcribe(voice, audio.seconds)
+        self.load(on_loading)
+        spoken = self.language if language is None else language
+        return self._transcribe(voice, audio.seconds, None if spoken == "auto" else spoken)
 
-    def _transcribe(self, voice: gate.Voiced, seconds: float) -> Heard:
+    def _transcribe(self, voice: gate.Voiced, seconds: float, language: str | None) -> Heard:
         model = self._loaded_model(None)
         with self._lock:
             try:
                 segments, info = model.transcribe(
                     voice.samples,
-                    language=self.language,
+                    language=language,
                     beam_size=5,
                     temperature=0.0,
                     # A first error would otherwise be continued to the end.
@@ -123,7 +125,7 @@ class WhisperListener:
                 kept = [segment for segment in segments if _believable(segment)]
             except (ValueError, RuntimeError) as error:
                 raise SpeechError(
-                    f"Whisper {self.size_or_path} could not listen (language {self.language!r}): {error} "
+                    f"Whisper {self.size_or_path} could not listen (language {language!r}): {error} "
                     "Choose another language or size."
                 ) from error
         text = "".join(segment.text for segment in kept).strip()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tsumami.engine.threads import usable_cores
+from tsumami.engine import usable_cores
 from tsumami.errors import EngineError, MissingDependencyError, SettingsError
 
 __all__ = ["Cluster", "cluster"]

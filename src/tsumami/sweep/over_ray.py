@@ -9,20 +9,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Final
 
-from tsumami.engine.catalogue import DEFAULT_MODEL
+from tsumami.engine import EngineOptions
 from tsumami.errors import EngineError
 from tsumami.explain.measures import measured
-from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, Progress, plan_grid
-from tsumami.runs import Prompt
-from tsumami.runs.run import Receipt
-from tsumami.settings import Settings
+from tsumami.explore.design import Design
+from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, GridProgress, plan_grid
+from tsumami.models import DEFAULT_MODEL
+from tsumami.runs import Prompt, Receipt
+from tsumami.runs.making import Making
 from tsumami.sweep.cluster import Cluster, cluster
-from tsumami.sweep.worker import Asked, Part, PartWorker
+from tsumami.sweep.worker import Asked, GridPart, PartWorker
 
 __all__ = ["Sweep"]
 
@@ -31,49 +31,41 @@ _TRIES: Final = 3  # workers that a part may lose
 _PATIENCE: Final = 0.2  # seconds between two looks at a cancellation
 
 
-class Sweep:
+class Sweep(Making[Cell, Grid]):
     """Cells as workers hand them in: iterate, then read `grid`. Use it in a `with` block: it ends the workers."""
 
     def __init__(
         self,
         prompts: Sequence[Asked],
+        design: Design,
         *,
         model: str = DEFAULT_MODEL,
-        options: Mapping[str, Any] | None = None,
+        options: EngineOptions | None = None,
         template: str | None = None,
-        base: Settings | None = None,
-        vary: Mapping[str, Sequence[Any]] | None = None,
-        settings: Sequence[Settings | Mapping[str, Any]] | None = None,
-        seeds: int | Sequence[int] | None = None,
         address: str = "auto",
         workers: int | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Callable[[GridProgress], None] | None = None,
     ) -> None:
         """Connect and load the model.
 
         Args:
             prompts: texts or token ids, or messages where a `template` is named.
+            design: which settings and seeds they are tried with.
             model: its name, as `tsumami.load` takes it on the workers' machines.
-            options: how they load it, as `tsumami.load` has it (`threads`: the cores of each worker).
+            options: how they load it (`threads`, where it is not said: the cores of each worker).
             template: the prompt format.
-            base: what holds where nothing else is said (default: the defaults, with 64 tokens).
-            vary: as in `Model.grid`.
-            settings: as in `Model.grid`.
-            seeds: as in `Model.grid`.
             address: of the Ray cluster: `auto`, `local`, or where it is (see `cluster`).
             workers: how many.
             watch: called with the progress when a part was handed in.
 
         Raises:
             MissingDependencyError: Ray is not installed.
-            SettingsError: as in `Model.grid`, or more workers than cores.
+            SettingsError: as in `plan_grid`, or more workers than cores.
             PromptError: something that is no prompt.
             ModelError: a worker cannot load the model.
             EngineError: no cluster answers.
         """
-        made = base or Settings(max_tokens=64)
-        wishes: dict[str, Any] = {"vary": vary, "settings": settings, "seeds": seeds}
-        plan_grid([Prompt("", ())] * len(prompts), made, **wishes)  # what is wrong is said before anything is started
+        plan = plan_grid([Prompt("", ())] * len(prompts), design)  # what is wrong is said before anything is started
         self._watch = watch
         self._cancelled = False
         self._lost = self._nodes = 0
@@ -82,10 +74,10 @@ class Sweep:
         self._ending = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             self._cluster = undo.enter_context(cluster(address, workers))
-            self._hire = _hirer(self._cluster, model, dict(options or {}))
+            self._hire = _hirer(self._cluster, model, options or EngineOptions())
             self._idle = [self._hire() for _ in range(self._cluster.workers)]
             asked = self._answer(self._idle[0].prompts.remote(list(prompts), template))
-            self._plan = plan_grid(asked, made, **wishes)
+            self._plan = plan.with_prompts(asked)  # they are tokens only where the model is
             self._receipt: Receipt = self._answer(self._idle[0].receipt.remote(self._plan))
             self._ending = undo.pop_all()
         self._shared = self._cluster.ray.put(self._plan)
@@ -105,7 +97,7 @@ class Sweep:
         return tuple(self._pids)
 
     def __iter__(self) -> Iterator[Cell]:
-        """The cells as they are handed in; each comes once."""
+        """The cells as they are handed in; each comes once. Who breaks off can go on later."""
         ray = self._cluster.ray
         while (self._waiting or self._busy) and not self._cancelled:
             self._hand_out()
@@ -123,10 +115,10 @@ class Sweep:
             worker, numbers = self._idle.pop(), self._waiting.popleft()
             self._busy[worker.make.remote(self._shared, numbers)] = worker, numbers
 
-    def _take(self, reference: Any, worker: Any, numbers: tuple[int, ...]) -> Part | None:
+    def _take(self, reference: Any, worker: Any, numbers: tuple[int, ...]) -> GridPart | None:
         """A part that was handed in; None if its worker was lost, and then it waits for another."""
         try:
-            part: Part = self._answer(reference)
+            part: GridPart = self._answer(reference)
         except self._cluster.ray.exceptions.RayActorError as error:
             self._lost += 1
             self._tries[numbers] = self._tries.get(numbers, 0) + 1
@@ -142,7 +134,7 @@ class Sweep:
         self._keep(part)
         return part
 
-    def _keep(self, part: Part) -> None:
+    def _keep(self, part: GridPart) -> None:
         if part.receipt.model.fingerprint != self._receipt.model.fingerprint:
             raise EngineError(
                 f"a worker has other weights under the name {part.receipt.model.name} (sha256"
@@ -158,7 +150,7 @@ class Sweep:
             texts = len({cell.text for cell in self._cells.values()})
             alone = sum(max(len(cell.tokens) - 1, 0) for cell in self._cells.values())
             done, busy, waiting = len(self._cells), len(self._busy), len(self._waiting)
-            self._watch(Progress(done, len(self._plan), texts, busy, waiting, self._nodes, alone - self._nodes))
+            self._watch(GridProgress(done, len(self._plan), texts, busy, waiting, self._nodes, alone - self._nodes))
 
     def _answer(self, reference: Any) -> Any:
         """What a worker answers; what it raised is raised here as it is."""
@@ -175,11 +167,11 @@ class Sweep:
     @property
     def grid(self) -> Grid:
         """The grid; waits for all parts. Ctrl-C meanwhile cancels."""
-        try:
-            for _ in self:
-                pass
-        except KeyboardInterrupt:
-            self.cancel()
+        return self.kept()
+
+    def _finish(self) -> Grid:
+        for _ in self:
+            pass
         cells = tuple(self._cells.get(number) or _empty(self._plan, number) for number in range(len(self._plan)))
         return Grid(self._plan, cells, self._receipt, self._nodes, self._seconds)
 
@@ -187,18 +179,10 @@ class Sweep:
         """End the workers, and the cluster if it was started here. Safe to call twice."""
         self._ending.close()
 
-    def __enter__(self) -> Sweep:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _hirer(found: Cluster, model: str, options: dict[str, Any]) -> Callable[[], Any]:
+def _hirer(found: Cluster, model: str, options: EngineOptions) -> Callable[[], Any]:
     """What makes a worker."""
-    options = options | {"threads": options.get("threads") or found.cores}
+    options = replace(options, threads=options.threads or found.cores)
     actor = found.ray.remote(num_cpus=found.cores, max_restarts=0, max_task_retries=0)(PartWorker)
 
     def hire() -> Any:

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tsumami.engine import EngineOptions
 from tsumami.explore.grids import Cell, Gridding, GridPlan, grid_receipt
-from tsumami.model import Model, PromptLike, load
+from tsumami.model import Model, load
 from tsumami.prompts import Message
-from tsumami.runs import Prompt
-from tsumami.runs.run import Receipt
+from tsumami.runs import Prompt, Receipt
+from tsumami.runs.prompting import PromptLike
 
-__all__ = ["Asked", "Part", "PartWorker"]
+__all__ = ["Asked", "GridPart", "PartWorker"]
 
 #: What a prompt can be asked as: what a run can start from, or messages.
 Asked = PromptLike | Sequence[Message | dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GridPart:
     """Some cells, the receipt of the grid as this worker would write it, tokens decoded, and the worker's process."""
 
     cells: tuple[Cell, ...]
@@ -36,12 +37,12 @@ class Part:
 class PartWorker:
     """One model in one process."""
 
-    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        self._name, self._options = name, dict(options)
+    def __init__(self, name: str, options: EngineOptions) -> None:
+        self._name, self._options = name, options
 
     @functools.cached_property
     def _model(self) -> Model:
-        return load(self._name, **self._options)
+        return load(self._name, self._options)
 
     def prompts(self, asked: Sequence[Any], template: str | None) -> tuple[Prompt, ...]:
         """The prompts as the model gets them; messages where a template is named, else as `Model.as_prompt` has it."""
@@ -53,7 +54,7 @@ class PartWorker:
         """What holds for the whole grid on this machine."""
         return grid_receipt(self._model, plan)
 
-    def make(self, plan: GridPlan, numbers: Iterable[int]) -> Part:
+    def make(self, plan: GridPlan, numbers: Iterable[int]) -> GridPart:
         """The cells of these numbers."""
         with Gridding(self._model, plan, numbers) as cells:
-            return Part(tuple(cells.cells()), grid_receipt(self._model, plan), cells.nodes, os.getpid())
+            return GridPart(tuple(cells.cells()), grid_receipt(self._model, plan), cells.nodes, os.getpid())

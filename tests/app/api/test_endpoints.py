@@ -84,7 +84,7 @@ _SERVE: Final = """
 import json, sys
 from tsumami.app.serving.server import ServerOptions, serve
 from tsumami.app.work.shelf import Choice
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 serve(Choice("smollm2", EngineOptions(threads=1)), ServerOptions(**json.loads(sys.argv[1])))
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import tsumami
 from tsumami import explain
 from tsumami.app.api import looking_answers
 from tsumami.errors import SettingsError
-from tsumami.explore.lanes.comparison import Comparing
+from tsumami.explain import plain
+from tsumami.explore.lanes import Comparing, comparison_values
 from tsumami.runs import Run
 
 PROMPT = "Once upon a time"
@@ -26,6 +28,12 @@ def run(model: tsumami.Model) -> Run:
 def stored(run: Run) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(run.to_json())
     return values
+
+
+@pytest.fixture(scope="module")
+def banned(model: tsumami.Model, run: Run) -> Run:
+    """A run in which a token that the other has may not come."""
+    return model.run(PROMPT, seed=2, max_tokens=8, logit_bias={run.tokens[2]: -math.inf})
 
 
 def as_json(value: Any) -> Any:
@@ -67,3 +75,35 @@ def test_lanes_and_their_divergence(model: tsumami.Model, stored: dict[str, Any]
     assert as_json(looking_answers.divergence(model, first, second)) == found["divergences"][0]
     assert found["divergences"][0]["cause"] in ("shifted_mass", "other_survivors")
     assert found["metrics"][0]["tokens"] == 8
+
+
+def test_a_banned_token_is_told_in_strict_json_and_as_the_command_line_tells_it(
+    model: tsumami.Model, run: Run, stored: dict[str, Any], banned: Run
+) -> None:
+    ban = {str(run.tokens[2]): "-inf"}
+    other = json.loads(banned.to_json())
+    audited = as_json(looking_answers.audit(model, other))
+    assert audited == as_json(plain.audit_values(explain.audit(banned)))
+    assert [one["value"] for one in audited["knobs"] if one["knob"] == "logit_bias"] == [[[run.tokens[2], "-inf"]]]
+
+    parted = as_json(looking_answers.divergence(model, stored, other))
+    assert parted == as_json(plain.divergence_values(explain.divergence(run, banned)))
+    assert {"name": "logit_bias", "a": [], "b": [[run.tokens[2], "-inf"]]} in parted["changes"]
+
+    lanes = [{}, {"logit_bias": ban}]
+    with Comparing(model, looking_answers.plans(model, PROMPT, lanes, {"seed": 2, "max_tokens": 8})) as comparing:
+        found = as_json(looking_answers.comparison(comparing))
+        assert found == as_json(comparison_values(comparing.comparison))
+    assert found["lanes"][1]["differs"]["logit_bias"] == [[run.tokens[2], "-inf"]]
+    assert found["divergences"] == [parted] == [one["divergence"] for one in found["runs"][1:]]
+
+
+def test_a_token_has_its_text_as_in_a_run_and_its_bytes(model: tsumami.Model, run: Run, stored: dict[str, Any]) -> None:
+    told = looking_answers.why_not(model, stored, 3, run.tokens[3])
+    step = stored["steps"][3]
+    assert (told["id"], told["text"], told["bytes"]) == (step["id"], step["text"], run.steps[3].piece.hex())
+    assert told["piece"] == told["bytes"], "as it was called first"
+    shown = looking_answers.ledger(model, stored, 3)
+    assert [(one["text"], one["bytes"]) for one in shown["candidates"] if one["id"] == step["id"]] == [
+        (told["text"], told["bytes"])
+    ]

@@ -51,7 +51,7 @@ _SERVE: Final = """
 import sys
 from tsumami.app.serving.server import ServerOptions, serve
 from tsumami.app.work.shelf import Choice
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 serve(Choice("smollm2", EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)), ServerOptions(port=int(sys.argv[1])))
 """
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 import tsumami
-from tsumami.charts.words import percent
+from tsumami.wording import percent
 
 from .conftest import Pages
 from .desk import Desk

@@ -11,7 +11,7 @@ import pytest
 from tsumami.app.parts import model_bar
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 
 OTHER = Choice("smollm2", EngineOptions(n_ctx=512))
 

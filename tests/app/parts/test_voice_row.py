@@ -22,7 +22,16 @@ from tsumami.app.work.listening import Ears
 from tsumami.app.work.replying import Growing
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, speaking
 from tsumami.errors import MissingDependencyError, SpeechError
-from tsumami.speech import Audio, ESpeakSpeaker, Heard, Loading, OpenJTalkSpeaker, ScriptedListener, SilentSpeaker
+from tsumami.speech import (
+    Audio,
+    ESpeakSpeaker,
+    Heard,
+    Loading,
+    OnLoading,
+    OpenJTalkSpeaker,
+    ScriptedListener,
+    SilentSpeaker,
+)
 
 JA, EN = Texts("ja"), Texts("en")
 REPLY = "猫は**夜**に歩く😺。`ls -l | wc` を見て!\n```python\nprint(1)\n```\n- 終わり。"
@@ -295,8 +304,8 @@ def test_one_listener_a_size_for_everybody_and_one_recording_at_a_time(tmp_path:
     made: list[str] = []
     busy, most = 0, 0
 
-    class Counting:
-        def listen(self, audio: Audio) -> Heard:
+    class Counting(ScriptedListener):
+        def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
             nonlocal busy, most
             busy += 1
             most = max(most, busy)
@@ -306,7 +315,7 @@ def test_one_listener_a_size_for_everybody_and_one_recording_at_a_time(tmp_path:
 
     def make(size: str) -> Counting:
         made.append(size)
-        return Counting()
+        return Counting([])
 
     ears = Ears(make)
     threads = [
@@ -318,6 +327,33 @@ def test_one_listener_a_size_for_everybody_and_one_recording_at_a_time(tmp_path:
         thread.join()
     assert sorted(made) == ["base", "tiny"]
     assert most == 1
+
+
+def test_who_loads_a_model_keeps_nobody_waiting_who_uses_another(tmp_path: Path) -> None:
+    (tmp_path / "said.wav").write_bytes(tone().to_wav())
+    loading, let = threading.Event(), threading.Event()
+
+    class Downloading(ScriptedListener):
+        def load(self, on_loading: OnLoading | None = None) -> None:
+            if on_loading is not None:
+                on_loading(Loading("download", 1, 2))
+            loading.set()
+            assert let.wait(10)
+
+    ears = Ears(lambda size: Downloading(["後"]) if size == "large-v3" else ScriptedListener(["先"]))
+    slow = ears.hear(tmp_path / "said.wav", "large-v3", "ja")
+    assert next(slow) == Loading("download", 1, 2)
+    assert loading.wait(10)
+    assert heard(ears, tmp_path / "said.wav").text == "先"
+    let.set()
+    assert [news.text for news in slow if isinstance(news, Heard)] == ["後"]
+
+
+@pytest.mark.parametrize("language", ["ja", "auto", "en"])
+def test_the_language_is_a_wish_of_one_recording(language: str, said: Path) -> None:
+    listener = ScriptedListener(["はい"])
+    list(Ears(lambda size: listener).hear(said, "base", language))
+    assert listener.languages == [language]
 
 
 def test_without_the_speech_packages_the_message_says_what_to_type(

@@ -27,7 +27,7 @@ from tests.app.api.test_endpoints import ENDPOINTS, serving
 from tsumami.app.serving import uploads
 from tsumami.app.work.callers import at_home
 from tsumami.app.work.own_folder import own_folder, place_for
-from tsumami.engine.catalogue import resolve
+from tsumami.models import resolve
 
 SECRET: Final = b'{"temperature": 0.123456, "it is": "the secret of this machine"}'
 META: Final = {"_type": "gradio.FileData"}
@@ -237,6 +237,19 @@ def test_no_other_door_stands_open(target: Target, path: str) -> None:
     got = httpx.get(f"{target.url}en/gradio_api/{path.format(secret=target.secret)}")
     assert got.status_code >= 400
     assert SECRET not in got.content
+
+
+def test_the_page_s_voice_gets_through_the_door_that_stays_open_and_nothing_else_does(target: Target) -> None:
+    parts = httpx.get(f"{target.url}en/config").json()["components"]
+    (player,) = (part["id"] for part in parts if part["props"].get("elem_id") == "voice-player")
+    asked = {"session_hash": "a", "component_id": player, "data": {"id": "nobody's", "number": 0}}
+    got = target.post("component_server/", {**asked, "fn_name": "clip"})
+    assert got.json() == {"wav": "", "over": True, "problem": ""}
+    assert target.post("component_server/", {**asked, "fn_name": "get_config"}).status_code == 404
+    behind = {
+        part["props"].get("elem_id"): part["props"]["server_fns"] for part in parts if "server_fns" in part["props"]
+    }
+    assert behind == {"voice-player": ["clip", "hush"]}, "what else could be called through it"
 
 
 def test_speech_that_was_made_here_is_handed_out(target: Target, tmp_path: Path) -> None:

@@ -121,7 +121,8 @@ def test_a_token_that_stayed_says_where_it_lies_and_where_the_roll_fell() -> Non
     assert run.text == "b"
     found = explain.why_not(run, 0, ord("c"))
     assert found.fate == "roll"
-    assert found.span == (pytest.approx(0.7), pytest.approx(0.9))
+    assert found.span is not None
+    assert (found.span.token, found.span.low, found.span.high) == (found.id, pytest.approx(0.7), pytest.approx(0.9))
     assert "0.7000 to 0.9000" in found.en
     assert f"{run.steps[0].u:.4f}" in found.ja
 

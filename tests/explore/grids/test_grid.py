@@ -14,7 +14,7 @@ import tsumami
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.explore.grids.grid import MEASURES, Cell, Grid
 from tsumami.explore.grids.plan import GridPlan, Point
-from tsumami.explore.grids.seeds import Count, between_values, larger, spread
+from tsumami.explore.grids.seeds import Count, Held, between_values, held, larger, spread
 from tsumami.runs import Prompt
 from tsumami.settings import Settings
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
@@ -27,7 +27,7 @@ def found(model: tsumami.Model) -> Grid:
     return model.grid([STORY, "The sea"], vary={"temperature": [0.4, 1.8], "top_p": [0.5, 0.95]}, seeds=3, max_tokens=8)
 
 
-def written(values: dict[tuple[int, int], float | None], seeds: int, *, unfinished: tuple[int, ...] = ()) -> Grid:
+def made_up(values: dict[tuple[int, int], float | None], seeds: int, *, unfinished: tuple[int, ...] = ()) -> Grid:
     """A grid of one prompt, top_k 1 and 2, whose perplexities are given by settings and seed."""
     settings = tuple(Settings(top_k=k, seed=0) for k in (1, 2))
     plan = GridPlan((Prompt("x", (1,)),), settings, tuple(range(seeds)), {"top_k": (1, 2)})
@@ -107,22 +107,22 @@ def test_what_is_no_grid_is_refused(found: Grid) -> None:
 
 def test_spread_is_that_of_the_finished_cells() -> None:
     values = {(0, 0): 1.0, (0, 1): 2.0, (0, 2): 3.0, (0, 3): None, (1, 0): 5.0, (1, 1): 5.0, (1, 2): 9.0, (1, 3): 5.0}
-    calm, wild = spread(written(values, 4, unfinished=(6,)), "perplexity")
+    calm, wild = spread(made_up(values, 4, unfinished=(6,)), "perplexity")
     assert (calm.cells, calm.texts, calm.mean, calm.low, calm.high) == (3, 2, 2.0, 1.0, 3.0)
     assert (calm.quarter, calm.three_quarters) == (1.5, 2.5)
     assert (wild.cells, wild.mean, wild.low, wild.high) == (3, 5.0, 5.0, 5.0)
-    nothing = spread(written(dict.fromkeys(values, None), 4), "perplexity")
+    nothing = spread(made_up(dict.fromkeys(values, None), 4), "perplexity")
     assert nothing[0].mean is None
 
 
 def test_a_conclusion_is_counted_seed_by_seed() -> None:
     values = {(0, 0): 1.0, (0, 1): 2.0, (0, 2): 3.0, (0, 3): None, (1, 0): 5.0, (1, 1): 2.0, (1, 2): 1.0, (1, 3): 5.0}
-    grid = written(values, 4)
+    grid = made_up(values, 4)
     assert larger(grid, "perplexity", 0, 1) == Count("perplexity", 1, 1, 3)
     assert larger(grid, "perplexity", 0, 1).smaller == 1
     assert larger(grid, "perplexity", 1, 0) == Count("perplexity", 1, 1, 3)
     assert between_values(grid, "perplexity", "top_k") == larger(grid, "perplexity", 0, 1)
-    assert larger(written(values, 4, unfinished=(0,)), "perplexity", 0, 1).of == 2
+    assert larger(made_up(values, 4, unfinished=(0,)), "perplexity", 0, 1).of == 2
 
 
 def test_values_of_a_knob_are_compared_with_all_others_equal(found: Grid) -> None:
@@ -136,6 +136,40 @@ def test_values_of_a_knob_are_compared_with_all_others_equal(found: Grid) -> Non
         for cold, hot in [[found.at(prompt=prompt, seed=seed, top_p=top_p, temperature=value) for value in (0.4, 1.8)]]
     )
     assert count.larger == by_hand
+
+
+def test_a_switch_is_no_number_and_knobs_of_numbers_say_what_held() -> None:
+    values = {(0, 0): 1.0, (0, 1): 2.0, (1, 0): 5.0, (1, 1): 2.0}
+    grid = made_up(values, 2)
+    assert held(grid, "perplexity") == (Held("top_k", 1, 2, Count("perplexity", 1, 1, 2)),)
+    switched = replace(grid, plan=replace(grid.plan, axes={"penalize_prompt": (False, True), "top_k": (1,)}))
+    assert held(switched, "perplexity") == ()
+    with pytest.raises(SettingsError, match="penalize_prompt: this grid does not vary it over two or more numbers"):
+        between_values(switched, "perplexity", "penalize_prompt")
+    with pytest.raises(SettingsError, match="perplexity"):
+        held(grid, "perplexty")
+
+
+def test_equal_texts_have_one_number_counted_from_1(found: Grid) -> None:
+    numbers = found.text_numbers
+    assert list(numbers.values()) == list(range(1, len(numbers) + 1))
+    assert [row["text_number"] for row in found.rows()] == [numbers[cell.text] for cell in found.cells]
+
+
+@pytest.mark.parametrize(
+    ("values", "measure", "said"),
+    [
+        ([2.0, 2.0], "tokens", "2"),
+        ([2.0, 3.0], "tokens", "2.5 (2–3)"),
+        ([1234.0, 2234.0], "tokens", "1,734 (1,234–2,234)"),
+        ([0.25, 0.75], "repeated_ngrams", "50.0% (25.0%–75.0%)"),
+        ([2.0, 3.0], "perplexity", "2.5 (2–3)"),
+        ([None, None], "perplexity", "–"),
+    ],
+)
+def test_a_spread_is_its_mean_with_its_ends(values: list[float | None], measure: str, said: str) -> None:
+    grid = made_up({(settings, seed): values[seed] for settings in (0, 1) for seed in (0, 1)}, 2)
+    assert replace(spread(grid, "perplexity")[0], measure=measure).text == said
 
 
 def test_unknown_measures_knobs_and_settings_are_refused(found: Grid) -> None:

@@ -12,8 +12,9 @@ from tests.support.worlds import PROMPT, world
 import tsumami
 from tsumami.errors import EmptyPromptError, GrammarError, SettingsError
 from tsumami.explain.measures.values import metrics
+from tsumami.explore.design import Design
 from tsumami.explore.grids.grid import Grid
-from tsumami.explore.grids.gridding import WIDTH, Gridding, Progress
+from tsumami.explore.grids.gridding import WIDTH, Gridding, GridProgress
 from tsumami.explore.grids.plan import MOST_CELLS, GridPlan, plan_grid
 from tsumami.runs import Prompt
 from tsumami.settings import Settings
@@ -78,16 +79,16 @@ def test_what_cells_share_is_decoded_once(model: tsumami.Model) -> None:
 
 def test_a_grid_leaves_little_in_the_cache(model: tsumami.Model) -> None:
     """Each token looks over all cells up to the highest; what nobody goes on from should not slow down what follows."""
-    before = model.run(STORY, max_tokens=1)
+    before = model.run(STORY, seed=0, max_tokens=1)
     held = model.engine.usage().used_cells
     made = model.grid(STORY, vary={"temperature": [0.5, 1.0, 2.0, 3.0]}, seeds=3, max_tokens=10)
-    assert model.run(STORY, max_tokens=1).tokens == before.tokens
+    assert model.run(STORY, seed=0, max_tokens=1).tokens == before.tokens
     tokens = sum(len(cell.tokens) for cell in made.cells)
     assert model.engine.usage().used_cells - held < tokens / 4
 
 
 def test_cells_with_the_same_text_cost_as_much_as_one(model: tsumami.Model) -> None:
-    seen: list[Progress] = []
+    seen: list[GridProgress] = []
     vary = {"top_k": [10, 20, 30]}
     with model.gridding(STORY, vary=vary, seeds=4, temperature=0, max_tokens=6, watch=seen.append) as cells:
         found = cells.grid
@@ -97,8 +98,8 @@ def test_cells_with_the_same_text_cost_as_much_as_one(model: tsumami.Model) -> N
 
 def test_more_branches_than_are_followed_at_once_wait_and_lose_nothing() -> None:
     model = world()
-    plan = plan_grid(prompts(PROMPT, "x"), BASE.replace(top_k=0, temperature=3), seeds=2 * WIDTH)
-    seen: list[Progress] = []
+    plan = plan_grid(prompts(PROMPT, "x"), Design(BASE.replace(top_k=0, temperature=3), seeds=2 * WIDTH))
+    seen: list[GridProgress] = []
     with Gridding(model, plan, watch=seen.append) as cells:
         found = cells.grid
     assert len(found.texts) > WIDTH
@@ -109,7 +110,7 @@ def test_more_branches_than_are_followed_at_once_wait_and_lose_nothing() -> None
 
 
 def test_cells_come_as_they_are_finished_each_once() -> None:
-    plan = plan_grid(prompts(PROMPT), BASE, vary={"max_tokens": [3, 1, 7], "top_k": [2, 40]})
+    plan = plan_grid(prompts(PROMPT), Design(BASE, vary={"max_tokens": [3, 1, 7], "top_k": [2, 40]}))
     with Gridding(world(), plan) as cells:
         arrived = list(cells)
         assert [len(cell.tokens) for cell in arrived] == [1, 1, 3, 3, 7, 7]
@@ -150,7 +151,7 @@ def test_cancelled_it_keeps_what_there_is(model: tsumami.Model) -> None:
 def test_cancelled_contrastive_cells_keep_what_there_is(model: tsumami.Model) -> None:
     enough = threading.Event()
 
-    def watch(at: Progress) -> None:
+    def watch(at: GridProgress) -> None:
         if at.nodes == 3:
             enough.set()
 
@@ -167,23 +168,23 @@ def test_cancelled_contrastive_cells_keep_what_there_is(model: tsumami.Model) ->
 def test_a_beginning_of_the_reply_holds_for_its_cells() -> None:
     model = world()
     begun = Prompt(PROMPT, prompts(PROMPT)[0].tokens, begun=(65, 66))
-    found = made(model, plan_grid([begun], BASE, vary={"top_k": [2, 40]}))
+    found = made(model, plan_grid([begun], Design(BASE, vary={"top_k": [2, 40]})))
     assert all(cell.tokens[:2] == (65, 66) for cell in found.cells)
     assert_lone(model, found)
 
 
 def test_a_part_of_a_plan_can_be_made_alone() -> None:
-    plan = plan_grid(prompts(PROMPT), BASE, vary={"top_k": [2, 5, 40]}, seeds=2)
+    plan = plan_grid(prompts(PROMPT), Design(BASE, vary={"top_k": [2, 5, 40]}, seeds=2))
     whole = made(world(), plan)
     with Gridding(world(), plan, [4, 1]) as cells:
         assert cells.cells() == [whole.cells[4], whole.cells[1]]
 
 
 def test_seeds_count_from_the_seed_of_the_base() -> None:
-    assert plan_grid(prompts("x"), Settings(seed=7), seeds=3).seeds == (7, 8, 9)
-    assert plan_grid(prompts("x"), Settings(), seeds=3).seeds == (0, 1, 2)
-    assert plan_grid(prompts("x"), Settings(), seeds=[5, 2, 5]).seeds == (5, 2)
-    assert plan_grid(prompts("x"), Settings()).seeds[0] >= 0
+    assert plan_grid(prompts("x"), Design(Settings(seed=7), seeds=3)).seeds == (7, 8, 9)
+    assert plan_grid(prompts("x"), Design(Settings(), seeds=3)).seeds == (0, 1, 2)
+    assert plan_grid(prompts("x"), Design(Settings(), seeds=[5, 2, 5])).seeds == (5, 2)
+    assert plan_grid(prompts("x"), Design(Settings())).seeds[0] >= 0
 
 
 @pytest.mark.parametrize(
@@ -204,12 +205,12 @@ def test_seeds_count_from_the_seed_of_the_base() -> None:
 )
 def test_what_is_no_grid_is_refused(wishes: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        plan_grid(prompts(PROMPT), BASE, **wishes)
+        plan_grid(prompts(PROMPT), Design(BASE, **wishes))
 
 
 def test_the_limit_of_cells_is_named() -> None:
     with pytest.raises(SettingsError, match=f"at most {MOST_CELLS:,}"):
-        plan_grid(prompts("a", "b"), BASE, seeds=MOST_CELLS)
+        plan_grid(prompts("a", "b"), Design(BASE, seeds=MOST_CELLS))
 
 
 def test_a_grammar_that_does_not_parse_and_an_empty_prompt_are_refused_at_once(model: tsumami.Model) -> None:

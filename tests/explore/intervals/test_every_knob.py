@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.intervals import assert_holds, tokens_at
 from tests.support.worlds import PROMPT, seeded, world
 
 import tsumami
 from tsumami.boundaries.axis import Axis
 from tsumami.errors import CancelledError, RunFileError, SettingsError
 from tsumami.explore.intervals.every_knob import Bend, Interval, chunks, intervals, mappable_knobs
-from tsumami.explore.intervals.interval_search import Turning
+from tsumami.explore.intervals.interval_search import IntervalSearch
 from tsumami.runs import Prompt, Run
 from tsumami.runs.generate import Generation, make_chain
 from tsumami.runs.replay import rows
@@ -23,26 +24,6 @@ from tsumami.runs.replay import rows
 WORLD = world()
 SAMPLING = {"penalty_alpha": 0.0, "mirostat_mode": 0}
 STORY = "Once upon a time, in the town of lights, there was a diode."
-
-
-def tokens_at(model: Any, run: Run, knob: str, value: float) -> tuple[int, ...]:
-    return tuple(model.run(run.receipt.prompt, run.settings.replace(**{knob: value})).tokens)
-
-
-def assert_holds(model: Any, run: Run, found: Interval) -> None:
-    """What the interval says of its ends and of the values beyond."""
-    axis = Axis.handy(found.knob, getattr(run.settings, found.knob))
-    assert found.low <= axis.value(axis.place(getattr(run.settings, found.knob))) <= found.high
-    for value in {found.low, found.high}:
-        assert tokens_at(model, run, found.knob, value) == run.tokens
-    for bend, end, outermost in ((found.below, found.low, axis.low), (found.above, found.high, axis.high)):
-        if bend is None:
-            assert end == outermost
-            continue
-        assert abs(axis.place(bend.value) - axis.place(end)) == 1 or {bend.value, end} == {0.0, 1e-15}
-        other = tokens_at(model, run, found.knob, bend.value)
-        assert other[: bend.step] == run.tokens[: bend.step]
-        assert (other[bend.step] if bend.step < len(other) else None) == bend.token
 
 
 @settings(max_examples=12, deadline=None)
@@ -53,7 +34,7 @@ def test_any_knob_of_any_run_ends_where_generation_says(drawn: tsumami.Settings,
     found = intervals(WORLD, run, [knob])[knob]
     assert_holds(WORLD, run, found)
     axis = Axis.handy(knob, getattr(drawn, knob))
-    value = axis.value(data.draw(st.integers(axis.place(found.low), axis.place(found.high))))
+    value = axis.value(data.draw(st.integers(axis.ordinal(found.low), axis.ordinal(found.high))))
     if axis.knob.smallest is None or not 0 < value < axis.knob.smallest:
         assert tokens_at(WORLD, run, knob, value) == run.tokens
 
@@ -91,7 +72,7 @@ def test_values_for_which_xtc_took_another_number_of_numbers_are_told_apart() ->
         for value in np.linspace(found.low, found.high, 8)[1:-1].tolist():
             assert tokens_at(WORLD, run, "top_p", value) == run.tokens
         axis = Axis.handy("top_p", 0.4)
-        search = Turning(run.settings, "top_p")
+        search = IntervalSearch(run.settings, "top_p")
         assert search.axis == axis
         for chunk in chunks(WORLD, run):
             search.look(chunk)
@@ -192,7 +173,7 @@ def test_random_values_inside_choose_the_very_tokens(
     run, found = story
     axis = Axis.handy(knob, getattr(run.settings, knob))
     logits = list(rows(model, run))
-    places = np.random.default_rng(0).integers(axis.place(found[knob].low), axis.place(found[knob].high) + 1, 200)
+    places = np.random.default_rng(0).integers(axis.ordinal(found[knob].low), axis.ordinal(found[knob].high) + 1, 200)
     for place in set(places.tolist()):
         settings_there = run.settings.replace(**{knob: axis.value(place)})
         chain = make_chain(model, run.receipt.prompt_tokens, settings_there, run.receipt.seed)

@@ -9,7 +9,8 @@ from tests.support.worlds import PROMPT, noise, world
 
 import tsumami
 from tsumami.errors import PromptTooLongError, SettingsError
-from tsumami.explore.lanes.comparison import Comparing, plan
+from tsumami.explore.design import Design
+from tsumami.explore.lanes import Comparing, Comparison, Lane, LanePlan, comparison_values, plan
 from tsumami.runs import Prompt
 from tsumami.settings import Settings
 from tsumami.testing import ByteTokenizer, ScriptedModel
@@ -44,7 +45,7 @@ def test_prompts_can_be_compared_and_settings_be_given_whole(model: tsumami.Mode
 
 
 def test_steps_come_lane_by_lane_as_they_are_made() -> None:
-    plans = plan(prompts(PROMPT), BASE, vary={"top_k": [2, 40, 100]})
+    plans = plan(prompts(PROMPT), Design(BASE, vary={"top_k": [2, 40, 100]}))
     with Comparing(world(), plans) as lanes:
         steps: list[list[Any]] = [[], [], []]
         for lane, step in lanes:
@@ -55,16 +56,16 @@ def test_steps_come_lane_by_lane_as_they_are_made() -> None:
 
 
 def test_one_random_seed_is_taken_for_all_lanes() -> None:
-    plans = plan(prompts("x"), Settings(), vary={"top_k": [2, 40]})
+    plans = plan(prompts("x"), Design(Settings(), vary={"top_k": [2, 40]}))
     assert len({one.settings.seed for one in plans}) == 1
     assert plans[0].settings.seed >= 0
-    whole = plan(prompts("x"), Settings(seed=4), settings=[Settings(top_k=3), Settings(top_k=4, seed=9)])
+    whole = plan(prompts("x"), Design(Settings(seed=4), settings=[Settings(top_k=3), Settings(top_k=4, seed=9)]))
     assert [one.settings.seed for one in whole] == [4, 9]
 
 
 def test_a_lane_that_fails_takes_no_other_with_it() -> None:
     model = ScriptedModel(noise, n_ctx=12)
-    plans = plan(prompts("ab", "a" * 40, "abc"), BASE)
+    plans = plan(prompts("ab", "a" * 40, "abc"), Design(BASE))
     with Comparing(model, plans) as lanes:
         assert {lane for lane, _ in lanes} == {0, 2}
         found = lanes.comparison
@@ -80,7 +81,7 @@ def test_a_lane_that_fails_on_the_way_is_named() -> None:
             raise SettingsError("the script broke")
         return noise(tokens)
 
-    with Comparing(ScriptedModel(script), plan(prompts("aa", "bb"), BASE)) as lanes:
+    with Comparing(ScriptedModel(script), plan(prompts("aa", "bb"), Design(BASE))) as lanes:
         found = lanes.comparison
     assert str(found.lanes[1].error) == "the script broke"
     assert found.lanes[0].run is not None
@@ -88,7 +89,7 @@ def test_a_lane_that_fails_on_the_way_is_named() -> None:
 
 
 def test_cancelled_lanes_keep_what_they_have() -> None:
-    with Comparing(world(), plan(prompts("ab"), Settings(max_tokens=400, seed=0), seeds=[0, 1])) as lanes:
+    with Comparing(world(), plan(prompts("ab"), Design(Settings(max_tokens=400, seed=0), seeds=[0, 1]))) as lanes:
         next(iter(lanes))
         lanes.cancel()
         runs = lanes.comparison.runs
@@ -109,7 +110,7 @@ def test_cancelled_lanes_keep_what_they_have() -> None:
 )
 def test_what_cannot_be_compared_is_refused_with_a_reason(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        plan(prompts("x"), BASE, **given)
+        plan(prompts("x"), Design(BASE, **given))
 
 
 def test_an_engine_that_cannot_replay_says_so_and_shows_the_place() -> None:
@@ -119,9 +120,16 @@ def test_an_engine_that_cannot_replay_says_so_and_shows_the_place() -> None:
         calls[tokens] = calls.get(tokens, 0) + 1
         return noise((*tokens, calls[tokens] + tokens[0]))
 
-    with Comparing(ScriptedModel(drifting), plan(prompts("ab"), BASE, seeds=[0, 1])) as lanes:
+    with Comparing(ScriptedModel(drifting), plan(prompts("ab"), Design(BASE, seeds=[0, 1]))) as lanes:
         (found,) = lanes.comparison.divergences
     assert found.cause is None
     assert found.kind == "parted"
     assert "No cause: token" in found.en
     assert "原因は計算できません" in found.ja
+
+
+def test_a_comparison_whose_lanes_all_failed_can_still_be_written() -> None:
+    lane = Lane(LanePlan(prompts("a")[0], BASE), {}, None, SettingsError("no such lane"))
+    values = comparison_values(Comparison((lane, lane), (), (), (), None))
+    assert [one["error"] for one in values["lanes"]] == ["no such lane"] * 2
+    assert (values["runs"], values["divergences"]) == ([], [])

@@ -42,7 +42,7 @@ def test_the_tiny_pieces_of_a_map_are_in_flickers(found: KnobMap) -> None:
 def test_every_value_of_a_flicker_gives_the_text_of_its_piece(model: tsumami.Model, found: KnobMap) -> None:
     axis = Axis(get(found.knob), found.low, found.high)
     one = min((one for one in found.flickers if one.end > one.begin + 1), key=_values)
-    places = range(axis.place(one.low) - 1, axis.place(one.last) + 2)
+    places = range(axis.ordinal(one.low) - 1, axis.ordinal(one.last) + 2)
     assert len(places) == one.values + 2
     texts = []
     for value in map(axis.value, places):
@@ -60,7 +60,7 @@ def _values(one: Flicker) -> int:
 def made(found: KnobMap, knob: str, low: float, widths: list[int], texts: str) -> KnobMap:
     """A map whose pieces are so many 32-bit floats wide and have one token each."""
     axis = Axis.of(knob, low, low + 0.5)
-    place, pieces = axis.place(low), []
+    place, pieces = axis.ordinal(low), []
     for width, text in zip(widths, texts, strict=True):
         first, last, after = (axis.value(place + more) for more in (0, width - 1, width))
         pieces.append(MapPiece(first, after, last, text, (ord(text),), (text.encode(),), True, "length"))

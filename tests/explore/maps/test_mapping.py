@@ -6,10 +6,10 @@ import pytest
 from tests.support.maps import assert_whole, same
 
 import tsumami
-from tsumami.errors import RunFileError, SettingsError
+from tsumami.errors import EngineError, RunFileError, SettingsError
 from tsumami.explore.intervals.every_knob import intervals
 from tsumami.explore.maps.knob_map import KnobMap
-from tsumami.explore.maps.mapping import Mapping, Progress
+from tsumami.explore.maps.mapping import Mapping, MapProgress
 from tsumami.settings import Settings
 
 PROMPT = "Once upon a time, in the town of lights,"
@@ -31,9 +31,11 @@ def test_more_tokens_and_more_leaves_later_are_one_go(model: tsumami.Model) -> N
 
 def test_a_cancelled_map_keeps_what_there_is_and_can_go_on(model: tsumami.Model) -> None:
     mapping = maker(model, "top_k", 1, 40)
-    seen: list[Progress] = []
-    for progress, grown in mapping.stream(max_tokens=6, leaves=8):
-        seen.append(progress)
+
+    def sight(progress: MapProgress) -> tuple[MapProgress, KnobMap]:
+        return progress, mapping.result
+
+    for progress, grown in mapping.start(max_tokens=6, leaves=8, watch=sight):
         assert_whole(grown)
         if progress.depth == 3:
             break
@@ -41,6 +43,18 @@ def test_a_cancelled_map_keeps_what_there_is_and_can_go_on(model: tsumami.Model)
     assert_whole(kept)
     assert any(len(piece.tokens) >= 3 for piece in kept.pieces)
     assert same(mapping.map(max_tokens=6, leaves=8), maker(model, "top_k", 1, 40).map(max_tokens=6, leaves=8))
+
+
+def test_a_map_is_made_once_at_a_time_and_gone_on_with_after_it_was_cancelled(model: tsumami.Model) -> None:
+    mapping = maker(model, "temperature", 0.3, 1.5)
+    with mapping.start(max_tokens=2000, leaves=4, watch=lambda at: at) as making:
+        with pytest.raises(EngineError, match="is being made already"):
+            mapping.start(max_tokens=3, leaves=4)
+        assert not making.wait(0), "and goes on undisturbed"
+        making.cancel()
+        assert same(
+            mapping.map(max_tokens=3, leaves=4), maker(model, "temperature", 0.3, 1.5).map(max_tokens=3, leaves=4)
+        )
 
 
 def test_saved_and_reopened_it_is_equal_and_its_runs_verify(model: tsumami.Model, tmp_path: object) -> None:
@@ -124,7 +138,7 @@ def test_only_texts_that_are_followed_hold_a_chain_and_a_place_in_the_cache(mode
     mapping = maker(model, "temperature", 0.3, 1.5)
     chains, places = [], []
 
-    def watch(_: Progress) -> None:
+    def watch(_: MapProgress) -> None:
         nodes = list(mapping._all())
         chains.append(sum(node.chain is not None for node in nodes))
         places.append(sum(node.sequence is not None for node in nodes))

@@ -41,14 +41,14 @@ def values_of(found: KnobMap) -> list[float]:
     """Both sides of every boundary, and random values that the knob's stage can tell apart."""
     axis, dice = Axis(get(found.knob), found.low, found.high), np.random.default_rng(0)
     sides = [value for piece in found.pieces for value in (piece.low, piece.last)]
-    some = [axis.value(axis.place(value)) for value in dice.uniform(found.low, found.high, N_RANDOM).tolist()]
+    some = [axis.value(axis.ordinal(value)) for value in dice.uniform(found.low, found.high, N_RANDOM).tolist()]
     return list(dict.fromkeys([*sides, *some]))
 
 
 def piece_at(found: KnobMap, value: float) -> MapPiece:
     axis = Axis(get(found.knob), found.low, found.high)
-    place = axis.place(value)
-    (piece,) = (p for p in found.pieces if axis.place(p.low) <= place <= axis.place(p.last))
+    place = axis.ordinal(value)
+    (piece,) = (p for p in found.pieces if axis.ordinal(p.low) <= place <= axis.ordinal(p.last))
     return piece
 
 

@@ -8,25 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Any, Final
-
-import pydantic
-from gradio.data_classes import FileData
+from typing import Any
 
 from tsumami.app.work.conversation import Conversation, Exchange
-from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.replying import Growing
-from tsumami.engine.catalogue import catalogue
-from tsumami.errors import PromptError, SpeechError
+from tsumami.errors import PromptError
 from tsumami.knobs import KNOBS, Knob
+from tsumami.models import catalogue
 from tsumami.presets import PRESETS
 from tsumami.prompts import Message
 from tsumami.runs import Run
 from tsumami.settings import Settings
-from tsumami.speech import Audio, Sentences, speakable, speaker_for
-
-_PAUSE: Final = 0.2  # seconds of silence between two sentences
 
 
 def conversation_of(messages: Sequence[Message]) -> Conversation:
@@ -63,13 +55,15 @@ def run_json(run: Run) -> dict[str, Any]:
     return values
 
 
-def models(_: object) -> list[dict[str, Any]]:
-    """The catalogue."""
+def models() -> list[dict[str, Any]]:
+    """The models that have a name: what they are, their licence and size in bytes, and whether they are here."""
     return [asdict(entry) for entry in catalogue()]
 
 
-def knobs(_: object) -> list[dict[str, Any]]:
-    """The knob table."""
+def knobs() -> list[dict[str, Any]]:
+    """Every knob: its default, valid range, slider, meaning in Japanese and English, formula, paper, stage, and its
+    names in other engines.
+    """
     return [_row(knob) for knob in KNOBS.values()]
 
 
@@ -79,8 +73,8 @@ def _row(knob: Knob) -> dict[str, Any]:
     return row | {"aliases": dict(knob.aliases), "slider": slider, "allowed": knob.allowed}
 
 
-def presets(_: object) -> list[dict[str, Any]]:
-    """The presets, put over the defaults."""
+def presets() -> list[dict[str, Any]]:
+    """The named settings, each with its words and with all of its knobs."""
     return [
         {
             "name": preset.name,
@@ -94,8 +88,12 @@ def presets(_: object) -> list[dict[str, Any]]:
     ]
 
 
-def check_settings(settings: dict[str, Any], _: object) -> dict[str, Any]:
-    """What settings amount to."""
+def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Check settings without running them. What cannot work is an error that says why.
+
+    Returns:
+        all knobs, those that differ from their defaults, how tokens are chosen, and which knobs do nothing and why
+    """
     made = Settings.from_mapping(settings)
     return {
         "settings": made.to_dict(),
@@ -104,25 +102,3 @@ def check_settings(settings: dict[str, Any], _: object) -> dict[str, Any]:
         "order": list(made.chain_order),
         "idle": {name: asdict(reason) for name, reason in made.idle_knobs().items()},
     }
-
-
-def uploaded(audio: FileData) -> Path:
-    """Where an upload lies. Gradio has checked that it is one, if it says that it is."""
-    try:
-        return Path(FileData.model_validate(audio, context={"validate_meta": True}).path)
-    except pydantic.ValidationError as error:
-        raise SpeechError("audio is not an uploaded file; in Python give handle_file(path)") from error
-
-
-def speak(text: str, language: str | None, voice: str | None, speed: float, _: object) -> FileData:
-    """A text as sound, in a file where Gradio hands files out."""
-    sentences = Sentences()
-    said = [speakable(sentence) for sentence in (*sentences.feed(text), sentences.flush())]
-    speaker = speaker_for(language, voice, text=text, speed=speed)
-    parts = [speaker.speak(sentence) for sentence in said if sentence.strip()]
-    if not parts:
-        raise SpeechError("there is nothing to say: the text has no words")
-    wav = Audio.joined(parts, pause=_PAUSE).to_wav()
-    path = place_for("speech.wav")
-    path.write_bytes(wav)
-    return FileData(path=str(path), mime_type="audio/wav")

@@ -1,32 +1,17 @@
-"""The way from a reply of the chat to the microscope: a link in the folded account, and what hears it.
+"""What hears the link from a reply of the chat to the microscope (views/links.py).
 
-Guarantee: the link is plain Markdown, so it is harmless where nobody listens; the listener shows nothing, and fires
-`select` with the number of the exchange as `to`.
+Guarantee: it shows nothing, and fires `select` with the number of the exchange as `to`.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import gradio as gr
 
-from tsumami.app.words.texts import Texts
-
-_LISTEN: Final = """
-document.addEventListener('click', event => {
-  const link = event.target.closest('#chat a[href*="#inside-"]');
-  if (!link || !element.isConnected) return;
-  event.preventDefault();
-  trigger('select', {to: +link.getAttribute('href').split('#inside-')[1]});
-}, true);
-"""
+from tsumami.app.parts.scripts import script
 
 
-def link(texts: Texts, exchange: int) -> str:
-    """The link to the reply of exchange number `exchange`, as Markdown."""
-    return f"[{texts('account.inside')}](#inside-{exchange})"
-
-
-def listener() -> gr.HTML:
-    """What hears the links; call in the chat's tab."""
-    return gr.HTML(elem_id="inside", js_on_load=_LISTEN, apply_default_css=False)
+def listener(*, render: bool = True) -> gr.HTML:
+    """What hears the links; with `render` False it is put on the page later."""
+    return gr.HTML(
+        elem_id="inside", js_on_load=script(__name__, "inside_link.js"), apply_default_css=False, render=render
+    )

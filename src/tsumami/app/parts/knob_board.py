@@ -10,59 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Knob
 from tsumami.settings import Settings
 
 _START: Final = {"seed": 0}
-
-_SCRIPT: Final = """
-const knobs = () => [...element.querySelectorAll('[data-knob]')];
-const parse = () => { try { return JSON.parse(props.value || '{}'); } catch { return {}; } };
-const set = (knob, value) => knob.querySelectorAll('input, select').forEach(box => {
-  if (box.type === 'checkbox') box.checked = value;
-  else if (box !== document.activeElement || box.type === 'range') {
-    if (box.type === 'range' && value > +box.max) box.max = value;
-    box.value = value;
-  }
-});
-const read = box => box.type === 'checkbox' ? box.checked : box.value === '' ? null : +box.value;
-function show() {
-  const changed = parse();
-  for (const knob of knobs()) {
-    const start = JSON.parse(knob.dataset.start);
-    const value = knob.dataset.knob in changed ? changed[knob.dataset.knob] : start;
-    set(knob, value);
-    knob.classList.toggle('turned', value !== start);
-  }
-  const known = knobs().map(knob => knob.dataset.knob);
-  const others = Object.keys(changed).filter(name => !known.includes(name));
-  const line = element.querySelector('.board-others');
-  line.hidden = !others.length;
-  line.querySelector('b').textContent = others.join(', ');
-}
-function turn(knob, value) {
-  if (value === null || Number.isNaN(value)) return;
-  const changed = parse();
-  changed[knob.dataset.knob] = value;
-  props.value = JSON.stringify(changed);
-  set(knob, value);
-  knob.classList.toggle('turned', value !== JSON.parse(knob.dataset.start));
-  trigger('input');
-}
-element.addEventListener('input', event => turn(event.target.closest('[data-knob]'), read(event.target)));
-element.addEventListener('dblclick', event => {
-  const knob = event.target.closest('[data-knob]');
-  if (knob && event.target.tagName === 'LABEL') turn(knob, JSON.parse(knob.dataset.start));
-});
-watch(['value'], () => show());
-show();
-"""
 
 
 def build(texts: Texts, n_ctx: int, elem_id: str, *, without: Iterable[str] = ()) -> gr.HTML:
@@ -77,7 +35,11 @@ def build(texts: Texts, n_ctx: int, elem_id: str, *, without: Iterable[str] = ()
         f'<p class="board-others" hidden>{escape(texts("board.others"))} <b></b></p></div>'
     )
     return gr.HTML(
-        value=json.dumps(_START), html_template=template, js_on_load=_SCRIPT, elem_id=elem_id, apply_default_css=False
+        value=json.dumps(_START),
+        html_template=template,
+        js_on_load=script(__name__, "knob_board.js"),
+        elem_id=elem_id,
+        apply_default_css=False,
     )
 
 
@@ -127,8 +89,3 @@ def greyed(board: str, settings: Settings) -> str:
     """A style that greys what does nothing under these settings on the board of that id."""
     names = ", ".join(f'#{board} [data-knob="{name}"]' for name in settings.idle_knobs())
     return f"<style>{names} {{ opacity: .45 }}</style>" if names else ""
-
-
-def given(values: dict[str, Any]) -> str:
-    """Knobs and values as a short line, such as `top_k=40, temperature=3`."""
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())

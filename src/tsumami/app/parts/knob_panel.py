@@ -8,7 +8,7 @@ says why; it stays movable, because moving another knob may wake it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import gradio as gr
 from gradio.components import Component
 
 from tsumami.app.parts import chain_view
+from tsumami.app.parts.gradio_seams import put
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, settings_of
 from tsumami.app.work.own_folder import place_for
@@ -49,66 +50,76 @@ class KnobPanel:
         return list(self.knobs.values())
 
 
-def build(texts: Texts, n_ctx: int) -> KnobPanel:
-    """Lay out the panel for a model with `n_ctx` tokens of context."""
-    knobs: dict[str, Any] = {}
+def made(texts: Texts, n_ctx: int) -> KnobPanel:
+    """The components, for a model with `n_ctx` tokens of context; `lay_out` puts them on the page."""
+
+    def button(name: str, elem_id: str) -> gr.Button:
+        return gr.Button(texts(f"knobs.{name}"), size="sm", min_width=70, elem_id=elem_id, render=False)
+
+    presets = ((texts.pick(preset.label_ja, preset.label_en), name) for name, preset in PRESETS.items())
+    return KnobPanel(
+        knobs={name: _component(texts, knob, n_ctx) for name, knob in KNOBS.items()},
+        preset=gr.Dropdown(
+            [(texts("knobs.preset"), ""), *presets],
+            value="", label=texts("knobs.preset"), show_label=False, container=False, elem_id="preset", min_width=130,
+            render=False,
+        ),
+        neutral=button("neutral", "neutral"),
+        defaults=button("defaults", "defaults"),
+        save=button("save", "save-settings"),
+        saved=gr.DownloadButton(visible="hidden", elem_id="saved-settings", render=False),
+        load=gr.UploadButton(
+            texts("knobs.load"), size="sm", min_width=70, file_types=[".json"], elem_id="load-settings", render=False
+        ),
+        problem=gr.Markdown(visible=False, elem_id="settings-problem", render=False),
+    )  # fmt: skip
+
+
+def lay_out(texts: Texts, panel: KnobPanel) -> None:
+    """Put the panel on the page, the classic knobs first; call where it is to stand."""
     with gr.Row(elem_classes="tight"):
-        preset = gr.Dropdown(
-            [(texts("knobs.preset"), ""), *((texts.pick(p.label_ja, p.label_en), name) for name, p in PRESETS.items())],
-            value="",
-            label=texts("knobs.preset"),
-            show_label=False,
-            container=False,
-            elem_id="preset",
-            min_width=130,
-        )
-        defaults = gr.Button(texts("knobs.defaults"), size="sm", min_width=70, elem_id="defaults")
-        neutral = gr.Button(texts("knobs.neutral"), size="sm", min_width=70, elem_id="neutral")
-        save = gr.Button(texts("knobs.save"), size="sm", min_width=70, elem_id="save-settings")
-        saved = gr.DownloadButton(visible="hidden", elem_id="saved-settings")
-        load = gr.UploadButton(
-            texts("knobs.load"), size="sm", min_width=70, file_types=[".json"], elem_id="load-settings"
-        )
-    problem = gr.Markdown(visible=False, elem_id="settings-problem")
+        put(panel.preset, panel.defaults, panel.neutral, panel.save, panel.saved, panel.load)
+    put(panel.problem)
     with gr.Accordion(texts("knobs.classic"), open=True, elem_id="classic"):
-        for knob in KNOBS.values():
-            if knob.classic:
-                knobs[knob.name] = _component(texts, knob, n_ctx)
+        _place(texts, panel, [knob for knob in KNOBS.values() if knob.classic])
     with gr.Accordion(texts("chain.title"), open=False, elem_id="chain-group"):
-        knobs["samplers"] = chain_view.build(texts)
+        put(panel.knobs["samplers"])
     for group_name, group in GROUPS.items():
         members = [k for k in KNOBS.values() if k.group == group_name and not k.classic and k.name != "samplers"]
         if members:
             with gr.Accordion(texts.pick(group.title_ja, group.title_en), open=False):
-                for knob in members:
-                    knobs[knob.name] = _component(texts, knob, n_ctx)
-    ordered = {name: knobs[name] for name in KNOBS}
-    return KnobPanel(ordered, preset, neutral, defaults, save, saved, load, problem)
+                _place(texts, panel, members)
+
+
+def _place(texts: Texts, panel: KnobPanel, knobs: Iterable[Knob]) -> None:
+    """Put knobs on the page, below each its explanation to unfold."""
+    for knob in knobs:
+        put(panel.knobs[knob.name])
+        gr.Markdown(explanation(texts, knob), latex_delimiters=_LATEX, elem_classes="more")
 
 
 def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
-    """The input of one knob, and its explanation to unfold."""
+    """The input of one knob, not yet on the page."""
+    if knob.name == "samplers":
+        return chain_view.build(texts, render=False)
     common: dict[str, Any] = {
         "label": f"{texts.pick(knob.label_ja, knob.label_en)} ({knob.name})",
         "info": texts.pick(knob.line_ja, knob.line_en),
         "elem_id": f"knob-{knob.name}",
         "elem_classes": "knob",
+        "render": False,
     }
     value = contents_of(Settings())[knob.name]
     slider = knob.slider_for(n_ctx)
-    component: Component
     if knob.name == "seed":
-        component = gr.Number(value=value, precision=0, step=1, **common)
-    elif slider is not None:
-        component = gr.Slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
-    elif knob.kind == "bool":
-        component = gr.Checkbox(value=value, **common)
-    elif knob.kind == "choice":
-        component = gr.Radio(list(knob.choices), value=value, **common)
-    else:
-        component = gr.Textbox(value=value, lines=2, max_lines=8, **common)
-    gr.Markdown(explanation(texts, knob), latex_delimiters=_LATEX, elem_classes="more")
-    return component
+        return gr.Number(value=value, precision=0, step=1, **common)
+    if slider is not None:
+        return gr.Slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
+    if knob.kind == "bool":
+        return gr.Checkbox(value=value, **common)
+    if knob.kind == "choice":
+        return gr.Radio(list(knob.choices), value=value, **common)
+    return gr.Textbox(value=value, lines=2, max_lines=8, **common)
 
 
 def explanation(texts: Texts, knob: Knob) -> str:
@@ -131,9 +142,16 @@ def read_panel(values: Sequence[Any]) -> Settings:
     Raises:
         SettingsError: a content, or a pair of contents, cannot work.
     """
-    contents = dict(zip(KNOBS, values, strict=True))
-    contents["samplers"] = chain_view.read(contents["samplers"])
-    return settings_of(contents)
+    return read_contents(dict(zip(KNOBS, values, strict=True)))
+
+
+def read_contents(contents: Mapping[str, Any]) -> Settings:
+    """The settings that the contents of the knobs' components, by name, add up to.
+
+    Raises:
+        SettingsError: a content, or a pair of contents, cannot work.
+    """
+    return settings_of({**contents, "samplers": chain_view.read(contents["samplers"])})
 
 
 def fill(settings: Settings, n_ctx: int) -> list[Any]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
+from tsumami.app.parts import browser
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.callers import at_home, naming
 from tsumami.app.work.replying import Sending
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.engine.catalogue import catalogue, is_name
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
+from tsumami.errors import TsumamiError
+from tsumami.knobs import longest_reply
+from tsumami.models import catalogue, is_name
 
 _OWN_TEMPLATE: Final = "auto"
 _ALL: Final = -1
@@ -35,18 +39,22 @@ class ModelBar:
 
     @property
     def inputs(self) -> list[Component]:
-        """What `read` takes, in its order."""
-        return [self.choice, self.template, self.system, self.memory]
+        """What makes a `BarContents`, in its order: all that changes the next prompt."""
+        return [getattr(self, name) for name in BarContents._fields]
 
     @property
     def positions(self) -> dict[str, Component]:
         """What outlives the page whatever happens to the server; the model is taken up again by `reopened`."""
         return {"template": self.template, "system": self.system, "memory": self.memory}
 
-    @property
-    def prompt_inputs(self) -> list[Any]:
-        """What changes the prompt while typing."""
-        return [self.choice, self.template, self.system, self.memory]
+
+class BarContents(NamedTuple):
+    """What the bar holds: the session's model, and how a conversation becomes a prompt."""
+
+    choice: Choice | None
+    template: str
+    system: str | None
+    memory: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,8 @@ class Reopened(NamedTuple):
     fast: bool
 
 
-def build(texts: Texts, default: Choice) -> ModelBar:
-    """Lay out the bar."""
-    choice = gr.State(default)
+def build(texts: Texts, default: Choice, choice: gr.State) -> ModelBar:
+    """Lay out the bar; `choice` holds the session's model, at first the default."""
     with gr.Accordion(texts("model.title", name=default.name), open=False, elem_id="model-bar"):
         with gr.Row(elem_classes="tight"):
             name = gr.Dropdown(
@@ -129,9 +136,9 @@ def _names(texts: Texts) -> list[tuple[str, str]]:
     ]
 
 
-def read(values: Sequence[Any]) -> Picked:
-    """What the components say, given in the order of `ModelBar.inputs`."""
-    choice, template, system, memory = values
+def read(contents: BarContents) -> Picked:
+    """What the bar says."""
+    choice, template, system, memory = contents
     name = None if template == _OWN_TEMPLATE else str(template)
     remembered = None if name == "llama2" and memory == _ALL else int(memory)
     return Picked(choice or Choice(), Sending(name, str(system or "").strip(), remembered))
@@ -177,7 +184,7 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
         before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
     with shelf.lend(choice) as model:
-        line, most = describe(texts, model), max(model.n_ctx - 256, 1)
+        line, most = describe(texts, model), longest_reply(model.n_ctx)
     if before is not None and before != choice:
         line = f"{texts('model.gone', name=before.name)}\n\n{line}"
     form = to_keep(before or shelf.default)
@@ -195,15 +202,61 @@ def describe(texts: Texts, model: Any) -> str:
     return f"{facts}\n\n{why} {remedy}".strip()
 
 
-__all__ = [
-    "ModelBar",
-    "Picked",
-    "Reopened",
-    "build",
-    "describe",
-    "kept_choice",
-    "load_model",
-    "read",
-    "reopened",
-    "to_keep",
-]
+class LoadNews(NamedTuple):
+    """What loading a model changes; what is not given stays as it is. reach: the knob max_tokens."""
+
+    choice: Any = gr.skip()
+    line: Any = gr.skip()
+    reach: Any = gr.skip()
+    store: Any = gr.skip()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """Loading a model changes the session's choice, the line about it, and how far max_tokens reaches. The browser
+    keeps the choice.
+    """
+
+    texts: Texts
+    shelf: Shelf
+
+    def wire(self, bar: ModelBar, length: gr.Slider, restored: Any) -> None:
+        """Connect the bar. length: the knob max_tokens; restored: the event after which the page's form stands."""
+        store = browser.kept("model", {})
+        bar.load.click(
+            self.on_load_model,
+            [bar.name, bar.n_ctx, bar.fast, length],
+            [bar.choice, bar.state, length, store],
+            api_visibility="private",
+        )
+        restored.then(
+            self.on_open,
+            [store, length],
+            [bar.choice, bar.state, length, bar.name, bar.n_ctx, bar.fast],
+            api_visibility="private", show_progress="hidden", queue=False,
+        )  # fmt: skip
+
+    def on_load_model(
+        self,
+        name: str,
+        n_ctx: float | None,
+        fast: bool,
+        wanted: float | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
+    ) -> Iterator[LoadNews]:
+        """Load another model; if it cannot be loaded, the one before stays."""
+        texts = self.texts
+        try:
+            with naming(name, at_home(request.request)):
+                choice, line, reach = load_model(texts, self.shelf, name, n_ctx, fast, progress)
+        except TsumamiError as error:
+            gr.Warning(texts.error(error), title=texts("error.title"))
+            yield LoadNews(line=texts("model.kept", why=texts.error(error)))
+            return
+        most = max(reach - 256, 1)
+        yield LoadNews(choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), to_keep(choice))
+
+    def on_open(self, kept: Any, wanted: float | None, request: gr.Request) -> Reopened:
+        """Take up the model that the browser has kept."""
+        return reopened(self.texts, self.shelf, kept, wanted, home=at_home(request.request))

@@ -15,18 +15,17 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.listening import Ears, everybodys_ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
 from tsumami.errors import TsumamiError
-from tsumami.speech import Heard, Loading, voices
-from tsumami.speech.voices import has_japanese
+from tsumami.speech import Heard, Loading, has_japanese, voices
 
 _LANGUAGES: Final = ("ja", "auto", "en", "zh", "ko", "de", "fr", "es", "it", "pt", "ru", "vi", "id", "th")
 _SIZES: Final = ("tiny", "base", "small", "medium", "large-v3-turbo", "large-v3")
@@ -34,89 +33,105 @@ _SCRIPT_WORDS: Final = ("play", "refused", "no_microphone", "busy_microphone", "
 _PATIENCE: Final = 10.0  # seconds that one question for a clip may wait
 
 
-@dataclass(slots=True)
-class VoiceRow:
-    """The components of the row under the message box, and their handlers."""
+class VoiceContents(NamedTuple):
+    """How replies are spoken: whether, in which voice, and how fast."""
 
-    texts: Texts
-    ears: Ears = field(default_factory=everybodys_ears)
-    mouth: Mouth = field(default_factory=everybodys_mouth)
-    player: gr.HTML = field(init=False)
-    recording: gr.Audio = field(init=False)
-    speak: gr.Checkbox = field(init=False)
-    voice: gr.Dropdown = field(init=False)
-    speed: gr.Slider = field(init=False)
-    size: gr.Dropdown = field(init=False)
-    language: gr.Dropdown = field(init=False)
-    at_once: gr.Checkbox = field(init=False)
-    used: gr.State = field(init=False)
-    go: gr.State = field(init=False)
+    speak: bool
+    voice: str
+    speed: float
+
+
+class VoiceNews(NamedTuple):
+    """Contents of `VoiceParts.outputs`; what is not given stays as it is. used: whether somebody has ever spoken;
+    go: whether what is in `message` is to be sent.
+    """
+
+    message: Any = gr.skip()
+    recording: Any = gr.skip()
+    player: Any = gr.skip()
+    speak: Any = gr.skip()
+    used: Any = gr.skip()
+    go: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceParts:
+    """The components of the row under the message box."""
+
+    player: gr.HTML
+    recording: gr.Audio
+    speak: gr.Checkbox
+    voice: gr.Dropdown
+    speed: gr.Slider
+    size: gr.Dropdown
+    language: gr.Dropdown
+    at_once: gr.Checkbox
+    used: gr.State
+    go: gr.State
 
     @property
     def inputs(self) -> list[Component]:
-        """What `begin` takes, in its order."""
-        return [self.speak, self.voice, self.speed]
+        """What makes a `VoiceContents`, in its order."""
+        return [getattr(self, name) for name in VoiceContents._fields]
 
     @property
     def positions(self) -> dict[str, Component]:
         """What outlives the page."""
-        return {
-            "voice.speak": self.speak,
-            "voice.voice": self.voice,
-            "voice.speed": self.speed,
-            "voice.size": self.size,
-            "voice.language": self.language,
-            "voice.at_once": self.at_once,
-        }
+        kept = ("speak", "voice", "speed", "size", "language", "at_once")
+        return {f"voice.{name}": getattr(self, name) for name in kept}
 
-    def build(self) -> None:
+    def outputs(self, message: gr.Textbox) -> list[Component]:
+        """What a `VoiceNews` fills, in its order."""
+        return [message, *(getattr(self, name) for name in VoiceNews._fields[1:])]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRow:
+    """The row's handlers."""
+
+    texts: Texts
+    ears: Ears = field(default_factory=everybodys_ears)
+    mouth: Mouth = field(default_factory=everybodys_mouth)
+
+    def build(self) -> VoiceParts:
         """Lay out the row."""
         texts = self.texts
-        self.used, self.go = gr.State(False), gr.State(False)
-        self.player = self._player()
+        used, go, player = gr.State(False), gr.State(False), self._player()
         with gr.Row(elem_id="voice", elem_classes="tight", equal_height=True):
-            self.recording = gr.Audio(
-                sources=["microphone", "upload"],
-                type="filepath",
-                label=texts("voice.record"),
-                show_label=False,
-                container=False,
-                editable=False,
-                buttons=[],
-                min_width=80,
-                elem_id="voice-in",
-            )
-            self.speak = gr.Checkbox(
+            recording = gr.Audio(
+                sources=["microphone", "upload"], type="filepath", label=texts("voice.record"), show_label=False,
+                container=False, editable=False, buttons=[], min_width=80, elem_id="voice-in",
+            )  # fmt: skip
+            speak = gr.Checkbox(
                 False, label=texts("voice.speak"), container=False, min_width=130, elem_id="voice-speak"
             )
             with gr.Accordion(texts("voice.title"), open=False, elem_id="voice-settings"):
-                self._choices()
+                with gr.Row(elem_classes="tight"):
+                    size, language = self._listening()
+                    at_once = gr.Checkbox(True, label=texts("voice.at_once"), min_width=130, elem_id="voice-at-once")
+                with gr.Row(elem_classes="tight"):
+                    voice, speed = self._speaking()
+        return VoiceParts(player, recording, speak, voice, speed, size, language, at_once, used, go)
 
-    def _choices(self) -> None:
+    def _listening(self) -> tuple[gr.Dropdown, gr.Dropdown]:
+        """Which ears, and for which language."""
         texts = self.texts
-        with gr.Row(elem_classes="tight"):
-            self.size = gr.Dropdown(
-                list(_SIZES), value="base", label=texts("voice.size"), min_width=130, elem_id="voice-size"
-            )
-            self.language = gr.Dropdown(
-                [(texts(f"voice.language_{code}"), code) for code in _LANGUAGES],
-                value="ja",
-                label=texts("voice.language"),
-                min_width=130,
-                elem_id="voice-language",
-            )
-            self.at_once = gr.Checkbox(True, label=texts("voice.at_once"), min_width=130, elem_id="voice-at-once")
-        with gr.Row(elem_classes="tight"):
-            self.voice = gr.Dropdown(
-                [(texts("voice.auto"), "auto"), *_voices(texts)],
-                value="auto",
-                label=texts("voice.voice"),
-                min_width=180,
-                elem_id="voice-voice",
-            )
-            self.speed = gr.Slider(
-                0.5, 2.0, value=1.0, step=0.1, label=texts("voice.speed"), min_width=180, elem_id="voice-speed"
-            )
+        size = gr.Dropdown(list(_SIZES), value="base", label=texts("voice.size"), min_width=130, elem_id="voice-size")
+        languages: list[Any] = [(texts(f"voice.language_{code}"), code) for code in _LANGUAGES]
+        language = gr.Dropdown(
+            languages, value="ja", label=texts("voice.language"), min_width=130, elem_id="voice-language"
+        )
+        return size, language
+
+    def _speaking(self) -> tuple[gr.Dropdown, gr.Slider]:
+        """Which voice, and how fast."""
+        texts = self.texts
+        menu: list[Any] = [(texts("voice.auto"), "auto"), *_voices(texts)]
+        voice = gr.Dropdown(menu, value="auto", label=texts("voice.voice"), min_width=180, elem_id="voice-voice")
+        speed = gr.Slider(
+            0.5, 2.0, value=1.0, step=0.1, label=texts("voice.speed"), min_width=180, elem_id="voice-speed"
+        )
+        return voice, speed
 
     def _player(self) -> gr.HTML:
         """The invisible part: it holds the name of the speech to play, and shows what is to be said about voice."""
@@ -133,35 +148,33 @@ class VoiceRow:
 
         # Words stand in the script, not in props: an update may replace all props of an HTML part.
         words = json.dumps({key: texts(f"voice.{key}") for key in _SCRIPT_WORDS}, ensure_ascii=False)
-        script = (resources.files("tsumami.app.parts") / "voice.js").read_text("utf-8")
         return gr.HTML(
             value="",
             html_template='<p class="voice-note" role="status" hidden></p>'
             '<button class="voice-play" type="button" hidden></button>',
-            js_on_load=f"const words = {words};\n{script}",
+            js_on_load=f"const words = {words};\n{script(__name__, 'voice.js')}",
             server_functions=[clip, hush],
             elem_id="voice-player",
             note="",
         )
 
-    def wire(self, message: gr.Textbox) -> Any:
+    def wire(self, parts: VoiceParts, message: gr.Textbox) -> Any:
         """Connect the recorder; returns the event after which `go` says whether to send what is in `message`."""
         return gr.on(
-            [self.recording.stop_recording, self.recording.upload],
+            [parts.recording.stop_recording, parts.recording.upload],
             self.on_recording,
-            [self.recording, message, self.size, self.language, self.at_once, self.speak, self.used],
-            [message, self.recording, self.player, self.speak, self.used, self.go],
+            [parts.recording, message, parts.size, parts.language, parts.at_once, parts.speak, parts.used],
+            parts.outputs(message),
             api_visibility="private",
             show_progress="hidden",
             concurrency_limit=4,  # of the server's threads, however many people talk at once
             concurrency_id="listen",
         )
 
-    def begin(self, session: str, values: Any) -> Speech | None:
-        """The speech of the session's next reply, or None where it stays silent. values: those of `inputs`."""
-        speak, voice, speed = values
+    def begin(self, session: str, how: VoiceContents) -> Speech | None:
+        """The speech of the session's next reply, or None where it stays silent."""
         self.mouth.stop(session)
-        return self.mouth.begin(session, chosen_speaker(str(voice), float(speed))) if speak else None
+        return self.mouth.begin(session, chosen_speaker(str(how.voice), float(how.speed))) if how.speak else None
 
     def on_recording(
         self,
@@ -172,18 +185,17 @@ class VoiceRow:
         at_once: bool,
         speak: bool,
         used: bool,
-    ) -> Iterator[Any]:
+    ) -> Iterator[VoiceNews]:
         """Put what was said into the message box. The first time, replies begin to be spoken."""
         if not recording:
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), False
+            yield VoiceNews()
             return
-        yield gr.skip(), gr.skip(), gr.update(note=self.texts("voice.listening")), gr.skip(), gr.skip(), False
+        yield VoiceNews(player=gr.update(note=self.texts("voice.listening")))
         problem, text = "", ""
         try:
             for news in _thinned(self.ears.hear(recording, size, language)):
                 if isinstance(news, Loading):
-                    note = self._loading(news, size)
-                    yield gr.skip(), gr.skip(), gr.update(note=note), gr.skip(), gr.skip(), False
+                    yield VoiceNews(player=gr.update(note=self._loading(news, size)))
                 else:
                     text = news.text
                     problem = news.reason.text(self.texts.language) if news.reason else ""
@@ -191,10 +203,10 @@ class VoiceRow:
             problem = self.texts.error(error)
         if not text:
             gr.Warning(problem, title=self.texts("voice.nothing_heard"))
-            yield gr.skip(), None, gr.update(note=problem), gr.skip(), gr.skip(), False
+            yield VoiceNews(recording=None, player=gr.update(note=problem))
             return
         message = _put_after(typed or "", text)
-        yield message, None, gr.update(note=""), speak or not used, True, at_once
+        yield VoiceNews(message, None, gr.update(note=""), speak=speak or not used, used=True, go=at_once)
 
     def _loading(self, news: Loading, size: str) -> str:
         if news.step == "load":

@@ -28,11 +28,12 @@ _REFUSED: Final = (
     "a file was named that was not uploaded here; in Python give handle_file(path) / "
     "ここに送られていないファイルが指定されました"
 )
-#: Doors of Gradio that this page does not use: they fetch addresses, or read files by name.
+#: Doors of Gradio that this page does not use: they fetch addresses, or read files by name. (`component_server` stays
+#: open: through it the page asks for the clips of a speech. It reaches those functions of parts that are meant for it,
+#: and of the parts on this page only the voice has some.)
 CLOSED: Final = (
     "/dev/",
     "/monitoring",
-    "/gradio_api/component_server",
     "/gradio_api/custom_component/",
     "/gradio_api/deep_link",
     "/gradio_api/dev/",

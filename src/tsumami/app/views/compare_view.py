@@ -8,23 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Final
 
 from tsumami import charts
 from tsumami.app.words.texts import Texts
 from tsumami.explain import Metrics, divergence
+from tsumami.explain.measures import TEXT_MEASURES
 from tsumami.explore.lanes import align
 from tsumami.runs import Run
-
-_MEASURES: Final = (
-    "tokens", "mean_logprob", "perplexity", "entropy", "distinct_1", "distinct_2", "distinct_3", "repeated_ngrams",
-    "longest_repeat", "shared_prefix",
-)  # fmt: skip
 
 
 def pair(texts: Texts, piece: charts.Piece, runs: tuple[Run, Run], names: tuple[str, str]) -> str:
     """Two runs side by side, and why they part."""
-    columns = [charts.Column(name, run) for name, run in zip(names, runs, strict=True)]
+    columns = [charts.LaneColumn(name, run) for name, run in zip(names, runs, strict=True)]
     beside = charts.side_by_side(columns, align(runs), texts.language)
     return f"{beside}{charts.parting(piece, divergence(*runs), names, texts.language)}"
 
@@ -36,17 +31,11 @@ def measures(texts: Texts, names: Sequence[str], found: Sequence[Metrics]) -> st
         for at, name in enumerate(names)
     )
     rows = "".join(
-        f"<tr><th>{escape(texts(f'compare.{name}'))}</th>"
-        f"{''.join(f'<td>{_number(getattr(one, name))}</td>' for one in found)}</tr>"
-        for name in _MEASURES
+        f"<tr><th>{escape(texts.pick(measure.ja, measure.en))}</th>"
+        f"{''.join(f'<td>{measure.text(getattr(one, measure.name))}</td>' for one in found)}</tr>"
+        for measure in TEXT_MEASURES
     )
     return (
         f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-measures"><thead><tr><th></th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></div>"
     )
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -10,13 +10,11 @@ import functools
 import json
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
 
 from tsumami.errors import SettingsError, TsumamiError
 from tsumami.knobs import KNOBS, Knob
-
-Language = Literal["ja", "en"]
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
+from tsumami.wording import LANGUAGES as LANGUAGES
+from tsumami.wording import Language as Language
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import fastapi
 
-from tsumami.engine.catalogue import is_name, unknown
 from tsumami.errors import ModelError, ModelNotFoundError, OutOfMemoryError
+from tsumami.models import is_name, no_such_model
 
 _PROXY_MARKS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
@@ -45,14 +45,14 @@ def naming(model: str, home: bool) -> Iterator[None]:
         yield
         return
     if not home:
-        raise ModelNotFoundError(unknown(model, paths=False))
+        raise ModelNotFoundError(no_such_model(model, paths=False))
     try:
         yield
     except OutOfMemoryError:
         raise
     except ModelError as error:
         hint = f"if it is a path, `tsumami doctor -m {model}` in a terminal says what is wrong with it"
-        raise ModelNotFoundError(f"{unknown(model)}; {hint}") from error
+        raise ModelNotFoundError(f"{no_such_model(model)}; {hint}") from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
 r"""Knobs between the page and Settings: what a component shows, and what it means.
 
-Guarantee: `read(knob, shown(knob, value))` is the value again. Texts that a person types (lists, biases) have one entry
-a line, with \n, \t and \\ for what cannot be typed. No Gradio here.
+Guarantee: `read(knob, shown(knob, value))` is the value again. What a person types is read as everywhere
+(`tsumami.knobs.typed`); lists and biases have one entry a line. No Gradio here.
 """
 
 from __future__ import annotations
@@ -10,22 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from tsumami.errors import SettingsError
-from tsumami.knobs import KNOBS, Knob
+from tsumami.knobs import KNOBS, Knob, typed
 from tsumami.settings import Settings
-
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-_UNESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
 def shown(knob: Knob, value: Any) -> Any:
     """What the component of a knob shows for a value."""
     match knob.kind:
-        case "texts":
-            return "\n".join(map(_escape, value))
-        case "bias":
-            return "\n".join(f"{token}={bias!r}" for token, bias in value)
+        case "texts" | "bias":
+            return "\n".join(typed.shown(knob, value))
         case "grammar" | "schema" | "regex":
-            return value or ""
+            return typed.shown(knob, value)
         case _:
             return value
 
@@ -37,12 +32,10 @@ def read(knob: Knob, raw: Any) -> Any:
         SettingsError: it means nothing; the message says what is expected.
     """
     match knob.kind:
-        case "texts":
-            return [_unescape(line) for line in (raw or "").split("\n") if line]
-        case "bias":
-            return dict(_bias(line) for line in (raw or "").split("\n") if line.strip())
+        case "texts" | "bias":
+            return list(typed.typed(knob, [line for line in (raw or "").split("\n") if line]))
         case "grammar" | "schema" | "regex":
-            return raw if raw and raw.strip() else None
+            return typed.typed(knob, raw or "")
         case _ if raw is None or raw == "":
             raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)
         case _:
@@ -57,29 +50,3 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
 def contents_of(settings: Settings) -> dict[str, Any]:
     """What every knob's component shows for these settings."""
     return {name: shown(knob, getattr(settings, name)) for name, knob in KNOBS.items()}
-
-
-def _escape(text: str) -> str:
-    return "".join(_ESCAPES.get(character, character) for character in text)
-
-
-def _unescape(line: str) -> str:
-    made, escaped = [], False
-    for character in line:
-        if escaped:
-            made.append(_UNESCAPES.get(character, f"\\{character}"))
-        elif character != "\\":
-            made.append(character)
-        escaped = character == "\\" and not escaped
-    return "".join(made) + ("\\" if escaped else "")
-
-
-def _bias(line: str) -> tuple[int, float]:
-    token, _, bias = line.replace("=", ":").partition(":")
-    try:
-        return int(token), float(bias)
-    except ValueError:
-        raise SettingsError(
-            f"logit_bias: {line!r} is not of the form token=bias, such as 42=-1.5 or 42=-inf",
-            knob="logit_bias", value=line,
-        ) from None  # fmt: skip

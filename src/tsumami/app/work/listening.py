@@ -10,18 +10,12 @@ import contextlib
 import functools
 import os
 import queue
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from tsumami.errors import SpeechError
-from tsumami.speech import Audio, Heard, Listener, Loading, WhisperListener
-from tsumami.speech._optional import require
-from tsumami.speech.gate import too_short_or_long
+from tsumami.speech import Heard, Listener, Loading, WhisperListener, read_recording
 
 _MOST_SECONDS: Final = 300.0  # of a recording
 
@@ -65,56 +59,16 @@ class Ears:
                 return
 
     def _hear(self, recording: Path, size: str, language: str, tell: Callable[[Loading], None]) -> Heard:
-        seconds = _duration(recording)
-        if seconds > _MOST_SECONDS:  # before the samples are read: an hour takes a gigabyte
-            stand_in = Audio(np.broadcast_to(np.float32(0), round(seconds * 1000)), 1000)
-            return Heard("", too_short_or_long(stand_in, _MOST_SECONDS), seconds=seconds)
-        audio = _read(recording)
+        sound = read_recording(recording, _MOST_SECONDS)
+        if sound.audio is None:
+            return Heard("", sound.reason, seconds=sound.seconds)
         with self._lock:
             if size not in self._listeners:
                 self._listeners[size] = self._make(size)
             listener = self._listeners[size]
-        if isinstance(listener, WhisperListener):
-            listener.load(tell)  # outside of the turn: a download keeps nobody waiting who uses another size
+        listener.load(tell)  # outside of the turn: a download keeps nobody waiting who uses another size
         with self._turn:
-            if isinstance(listener, WhisperListener):
-                listener.language = None if language == "auto" else language
-            return listener.listen(audio)
-
-
-def _duration(recording: Path) -> float:
-    """Seconds of a file of sound, read from its head; 0 where only reading everything would tell."""
-    with recording.open("rb") as file:
-        head = file.read(36)
-    if head[:4] in (b"RIFF", b"RF64"):
-        if len(head) < 36 or head[12:16] != b"fmt ":
-            return 0.0
-        bytes_per_second: int = struct.unpack_from("<I", head, 28)[0]
-        return recording.stat().st_size / bytes_per_second if bytes_per_second else 0.0
-    av = require("av", "Reading sound that is not WAV")
-    with _refusing(recording), av.open(str(recording), mode="r", metadata_errors="ignore") as container:
-        if not container.streams.audio:
-            raise SpeechError(f"{recording.name} holds no sound. Record again, or choose a file of sound.")
-        return float((container.duration or 0) / av.time_base)
-
-
-def _read(recording: Path) -> Audio:
-    data = recording.read_bytes()
-    if data[:4] in (b"RIFF", b"RF64"):
-        return Audio.from_wav(data)
-    whisper_audio = require("faster_whisper.audio", "Reading sound that is not WAV")
-    with _refusing(recording):
-        return Audio.from_array(whisper_audio.decode_audio(str(recording), sampling_rate=16_000), 16_000)
-
-
-@contextlib.contextmanager
-def _refusing(recording: Path) -> Iterator[None]:
-    broken = require("av.error", "Reading sound that is not WAV").FFmpegError
-    try:
-        yield
-    except (broken, OSError, ValueError, IndexError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__  # the whole of an error may tell the path
-        raise SpeechError(f"{recording.name} cannot be read as sound ({why}). Record again, or save as WAV.") from error
+            return listener.listen(sound.audio, language)
 
 
 def stand_back(niceness: int) -> None:

@@ -8,7 +8,6 @@ No Gradio here, so that the page, its API and the tests share one path.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +15,7 @@ from typing import Protocol
 from tsumami.app.work.conversation import Conversation, ReplyFacts, outlook
 from tsumami.model import Model
 from tsumami.runs import Stream
+from tsumami.runs.making import Pace
 from tsumami.settings import Settings
 
 _LEAST_SECONDS = 0.05  # between two updates of a page: faster than the eye, slower than the tokens
@@ -130,13 +130,14 @@ def reply(
 
 
 def _grow(stream: Stream, conversation: Conversation, begun: str) -> Iterator[Growing]:
-    text, new, last = begun, "", 0.0
+    text, new, pace = begun, "", Pace(_LEAST_SECONDS)
     for step in stream:
         text += step.text
         new += step.text
-        if new and time.monotonic() - last >= _LEAST_SECONDS:
+        if new and pace.due():
             yield Growing(conversation.answered(text), new, done=False)
-            new, last = "", time.monotonic()
+            new = ""
+            pace.looked()
     run = stream.run
     whole = begun + run.text
     rest = new + whole[len(text) :]

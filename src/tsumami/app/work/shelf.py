@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 from tsumami.model import Model, load
 
 #: Called with a share in 0..1 and a word on what is going on (`download`, `load`).
@@ -106,8 +106,6 @@ class Shelf:
 
 
 def _load(choice: Choice, report: Report | None) -> Model:
-    options = choice.options
-
     def downloading(done: int, total: int | None) -> None:
         if report is not None and total:
             report(done / total, "download")
@@ -116,13 +114,4 @@ def _load(choice: Choice, report: Report | None) -> Model:
         if report is not None:
             report(share, "load")
 
-    return load(
-        choice.name,
-        n_ctx=options.n_ctx,
-        n_gpu_layers=options.n_gpu_layers,
-        threads=options.threads,
-        exact=options.exact,
-        n_cells=options.n_cells,
-        download_progress=downloading,
-        load_progress=loading,
-    )
+    return load(choice.name, choice.options, download_progress=downloading, load_progress=loading)

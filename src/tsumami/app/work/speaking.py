@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from tsumami.app.work.listening import stand_back
 from tsumami.app.work.replying import Growing
 from tsumami.errors import SpeechError, TsumamiError
-from tsumami.speech import Sentences, Speaker, speakable, speaker_for
-from tsumami.speech.voices import has_japanese
+from tsumami.speech import Sentences, Speaker, has_japanese, speakable, speaker_for
 
 _logger = logging.getLogger(__name__)
 

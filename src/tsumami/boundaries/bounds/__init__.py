@@ -3,7 +3,7 @@
 Guarantee: pure functions of arrays; no chain, no trial, no run.
 """
 
-from tsumami.boundaries.bounds.bounds import Bounds, Flags, Reals, Whole
+from tsumami.boundaries.bounds.bounds import Bounds, CertainChoice, Flags, Reals, Whole, certainly_drawn
 from tsumami.boundaries.bounds.transfer import Keep
 
-__all__ = ["Bounds", "Flags", "Keep", "Reals", "Whole"]
+__all__ = ["Bounds", "CertainChoice", "Flags", "Keep", "Reals", "Whole", "certainly_drawn"]

@@ -7,43 +7,63 @@ value of the box. The other way round nothing is promised: bounds may be too wid
 Arrays are (boxes, candidates); an axis of length 1 stands for "the same for all". A logit is `low..high` times a
 positive `scale`, because a temperature moves all logits together, and their order and differences with it. A candidate
 in `must` is there for sure, one outside `may` is not.
+
+For example: logits 3, 2, 1 while the temperature is within 0.5 .. 1. Then `low` and `high` stay 3, 2, 1, exactly, and
+the scale is 1 .. 2. That the first is above the second is as certain as before, which it would not be if the logits
+were 3 .. 6, 2 .. 4, 1 .. 2.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bounds", "Choice"]
+from tsumami.boundaries.bounds import rounding
+from tsumami.sampling.candidates import MISSORTED
+
+__all__ = ["Bounds", "CertainChoice", "certainly_drawn"]
 
 Reals = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
 
-_HALF_ULP: Final = 2.0**-24
-_EXPF: Final = 2.0**-23  # glibc's expf is within one unit in the last place
 _SMALL: Final = 4_000_000  # entries that a comparison of all pairs may have
+_BUCKETS: Final = 128  # llama.cpp sorts more than that by way of buckets
+_ONE: Final = np.ones((1, 1))
+_ZERO: Final = np.zeros((1, 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class CertainChoice:
     """Per box: the id of the candidate that is chosen, and whether that is certain."""
 
     ids: Whole
     certain: Flags
 
 
-@dataclass(slots=True, eq=False)
+class Relative(NamedTuple):
+    """Bounds of the exponents of a softmax, less that of one candidate, shapes (boxes, candidates); and `gap`, shape
+    (boxes, 1): by how much at most the largest exceeds that one.
+    """
+
+    low: Reals
+    high: Reals
+    gap: Reals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bounds:
     """The candidates of many boxes at once. `ids`, shape (candidates,), name them; boxes may be of several tokens of a
-    run, and then an id is a place in each one's own list.
+    run, and then an id is a place in each one's own list. Every method gives new bounds, which share the arrays that
+    stay as they are; no array is ever written to.
 
     `exact`: low and high are the same and, to the last bit, the logits that llama.cpp has (then scale is 1).
     `in_order`: the columns stand in the candidates' order; otherwise `key_low..key_high` say it, larger first.
-    `is_sorted`: llama.cpp's trust flag. `lost`: boxes of which nothing is known any more.
+    `is_sorted`: llama.cpp's trust flag. `lost`: boxes of which nothing is known any more. `roundings`: by how many
+    roundings to float32 a logit may be off its low..high.
     """
 
     ids: Whole
@@ -56,119 +76,185 @@ class Bounds:
     exact: bool = True
     in_order: bool = True
     roundings: int = 0
-    scale_low: Reals = field(default_factory=lambda: np.ones((1, 1)))
-    scale_high: Reals = field(default_factory=lambda: np.ones((1, 1)))
-    key_low: Reals = field(default_factory=lambda: np.zeros((1, 1)))
-    key_high: Reals = field(default_factory=lambda: np.zeros((1, 1)))
+    scale_low: Reals = field(default_factory=lambda: _ONE)
+    scale_high: Reals = field(default_factory=lambda: _ONE)
+    key_low: Reals = field(default_factory=lambda: _ZERO)
+    key_high: Reals = field(default_factory=lambda: _ZERO)
 
     # --- logits ---
 
-    def divide(self, low: Reals, high: Reals) -> None:
+    def divide(self, low: Reals, high: Reals) -> Bounds:
         """Divide every logit by a temperature within low..high, shapes (boxes, 1)."""
         if self.exact and np.array_equal(low, high):
             with np.errstate(over="ignore", under="ignore"):
-                divided = self.low.astype(np.float32) / low.astype(np.float32)
-            self.low = self.high = divided.astype(np.float64)
-            return
-        self.exact = False
-        self.roundings += 1
-        self.scale_low, self.scale_high = self.scale_low / high, self.scale_high / low
+                divided = (self.low.astype(np.float32) / low.astype(np.float32)).astype(np.float64)
+            return replace(self, low=divided, high=divided)
+        scale_low, scale_high, count = self.scale_low / high, self.scale_high / low, self.roundings + 1
+        return replace(self, exact=False, roundings=count, scale_low=scale_low, scale_high=scale_high)
 
-    def shift(self, low: Reals, high: Reals, *, rounded: bool) -> None:
-        """Replace the logits (of scale 1, see `collapse`) by these bounds; `rounded`: they leave float32's rounding
-        out.
+    def shift(self, low: Reals, high: Reals) -> Bounds:
+        """Replace the logits, of `settled` bounds, by these bounds, float32's rounding included."""
+        assert self.is_settled
+        return replace(self, low=low, high=high, exact=self.exact and np.array_equal(low, high))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether low..high hold the very logits: nothing to be multiplied with, nothing to be rounded."""
+        plain = self.scale_low is _ONE or bool(np.all(self.scale_low == 1) and np.all(self.scale_high == 1))
+        return plain and not self.roundings
+
+    def settled(self) -> Bounds:
+        """The same with the scale and the roundings inside low..high, so that the logits themselves, as 32-bit floats,
+        are bounded. A stage that goes on with float32's own, monotonic operations may then round low and high to
+        float32 to begin with: a float32 of at least `low` is at least the float32 nearest to it.
         """
-        self.low, self.high = low, high
-        self.exact = self.exact and not rounded and np.array_equal(low, high)
-        self.roundings += 3 if rounded else 0
-
-    def collapse(self) -> None:
-        """Multiply the scale into the logits."""
-        if np.all(self.scale_low == 1) and np.all(self.scale_high == 1):
-            return
+        if self.is_settled:
+            return self
         with np.errstate(invalid="ignore"):
             low = np.minimum(self.low * self.scale_low, self.low * self.scale_high)
             high = np.maximum(self.high * self.scale_low, self.high * self.scale_high)
-        self.low, self.high = low, high
-        self.scale_low = self.scale_high = np.ones((1, 1))
+        part = rounding.sum_of(self.roundings + rounding.OURS)
+        low, high = low - part * _size(low), high + part * _size(high)
+        return replace(self, low=low, high=high, roundings=0, scale_low=_ONE, scale_high=_ONE)
 
-    def lose(self, boxes: Flags) -> None:
+    def lose(self, boxes: Flags) -> Bounds:
         """Give up boxes, shape (boxes, 1): a stage did something there that cannot be bounded."""
-        self.lost = self.lost | boxes
+        return replace(self, lost=self.lost | boxes)
 
-    def relative(self) -> tuple[Reals, Reals]:
-        """Bounds of (logit - logit of one surviving candidate), rounding included; -inf for what is masked."""
+    def relative(self) -> Relative:
+        """Bounds of (exponent - exponent of one surviving candidate, t), -inf for what is masked.
+
+        llama.cpp's exponents are e = fl(l - m) with the largest logit m. Where t is the largest, they are fl(l - t).
+        Else m exceeds t by up to a gap, |l - m| <= |l - t| + gap, and so
+            e - e_t = (l - t) ± h · (|l - m| + |t - m|) = (l - t) ± h · (|l - t| + 2 · gap)
+        Of `exact` logits l - t is made in float32 itself, hence h · |l - t| once more where there is a gap. Logits that
+        are not exact were rounded before: sum_of(roundings) · (|l| + |t|), as large a part of a logit at every scale.
+
+        For example: 10, 9.5 and 8, of which 10 falls to 9 at the end of the box. Then t is 9.5 (it is the one that
+        surely has the most), the others are between -0.5 and 0.5 and at -1.5, and the gap is 0.5.
+        """
         inside = np.where(self.must, self.low, -np.inf)
         top = inside.argmax(axis=1)[:, None]
-        self.lose(np.take_along_axis(inside, top, 1) == -np.inf)
-        top_low = _at(self.low, top)
-        top_high = _at(self.high, top)
+        unknown = np.take_along_axis(inside, top, 1) == -np.inf
+        top_low, top_high = _at(self.low, top), _at(self.high, top)
         with np.errstate(invalid="ignore"):
+            gap = np.where(self.may, self.high - top_low, 0).max(axis=1, keepdims=True, initial=0)
             if self.exact:
                 low = high = (self.low.astype(np.float32) - top_low.astype(np.float32)).astype(np.float64)
-                rivals = (self.may & ~self.must & (self.high > top_low)).any(axis=1, keepdims=True)
-                pad = np.where(rivals, 4 * _HALF_ULP * (np.abs(_finite(low)) + 1), 0.0)
-                return low - pad, high + pad
-            size = np.maximum(np.abs(_finite(self.low)), np.abs(_finite(self.high))) + np.abs(_finite(top_high))
-            pad = 1.01 * _HALF_ULP * self.roundings * size  # as large a part of a logit at every scale
-            low, high = self.low - top_high - pad, self.high - top_low + pad
-            own = np.arange(low.shape[1])[None, :] == top
-            low, high = np.where(own, 0.0, low), np.where(own, 0.0, high)
-            x_low = np.minimum(low * self.scale_low, low * self.scale_high)
-            x_high = np.maximum(high * self.scale_low, high * self.scale_high)
-        part = 1.01 * _HALF_ULP
-        return x_low - part * np.abs(_finite(x_low)), x_high + part * np.abs(_finite(x_high))
+                if gap.any():
+                    off = np.where(gap > 0, rounding.sum_of(2) * (np.abs(_finite(low)) + gap), 0.0)
+                    low, high = low - off, high + off
+            else:
+                low, high = self._differences(top, top_low, top_high)
+                part, around = rounding.sum_of(1 + rounding.OURS), 2 * gap * self.scale_high
+                low = low - part * (np.abs(_finite(low)) + around)
+                high = high + part * (np.abs(_finite(high)) + around)
+        if unknown.any():
+            low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+        return Relative(low, high, gap)
+
+    def _differences(self, top: Whole, top_low: Reals, top_high: Reals) -> tuple[Reals, Reals]:
+        """Bounds of l - t, at all scales, before it is rounded."""
+        low, high = self.low - top_high, self.high - top_low
+        if self.roundings:
+            top_size = np.maximum(np.abs(_finite(top_low)), np.abs(_finite(top_high)))
+            size = np.maximum(np.abs(_finite(self.low)), np.abs(_finite(self.high))) + top_size
+            pad = rounding.sum_of(self.roundings) * size
+            low, high = low - pad, high + pad
+        own = np.arange(low.shape[1])[None, :] == top
+        low, high = np.where(own, 0.0, low), np.where(own, 0.0, high)
+        return np.minimum(low * self.scale_low, low * self.scale_high), np.maximum(
+            high * self.scale_low, high * self.scale_high
+        )
 
     def weights(self) -> tuple[Reals, Reals]:
-        """Bounds of expf(logit - that candidate's): 0 at the bottom for what may be missing."""
-        low, high = self.relative()
+        """Bounds of expf(e) / exp(e_t), e and e_t as in `relative`: 0 at the bottom for what may be missing."""
+        low, high, nothing = self._weights()
+        small = np.where(self.must, low, 0.0)
+        return np.where(small < nothing, 0.0, small), high
+
+    def _weights(self) -> tuple[Reals, Reals, Reals]:
+        """The same, at the bottom as if all were there; and the weight below which expf may give 0, shape (boxes, 1).
+
+        That is NOTHING / exp(e_t), and e_t = -(0 - e_t) is at least minus the largest of the relative exponents.
+        """
+        low, high, gap = self.relative()
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            small = np.where(self.must, np.exp(low) * (1 - _EXPF), 0.0)
-            large = np.where(self.may, np.exp(high) * (1 + _EXPF), 0.0)
-        # below float32's smallest number expf gives 0
-        return np.where(small < 1.2e-38, 0.0, small), np.where((large > 0) & (large < 1.2e-38), 1.2e-38, large)
+            small = np.exp(low) * (1 - rounding.EXPF)
+            large = np.where(self.may, np.exp(high) * (1 + rounding.EXPF), 0.0)
+            nothing = np.full((1, 1), rounding.NOTHING)
+            if gap.any():
+                nothing = rounding.NOTHING * np.exp(np.where(self.may, high, 0).max(axis=1, keepdims=True, initial=0))
+            return small, np.where((large > 0) & (large < nothing), nothing, large), nothing
+
+    def shares(self) -> tuple[Reals, Reals]:
+        """Bounds of each candidate's probability if it is there: w / (w + all others)."""
+        low, high, nothing = self._weights()
+        own_low = np.where(self.may & (low >= nothing), low, 0.0)
+        low = np.where(self.must, own_low, 0.0)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            others_low = np.maximum(low.sum(axis=1, keepdims=True) - low, 0)
+            others_high = np.maximum(high.sum(axis=1, keepdims=True) - high, 0)
+            share_low, share_high = own_low / (own_low + others_high), high / (high + others_low)
+        return np.nan_to_num(share_low, nan=0.0), np.nan_to_num(share_high, nan=1.0)
 
     # --- order ---
 
-    def sort(self) -> None:
-        """Order by falling logit, as llama.cpp does where its trust flag is not set."""
+    def sort(self, first: int | None = None) -> Bounds:
+        """Order by falling logit, as llama.cpp does where its trust flag is not set; `first`: only so many of them are
+        brought in order (and the others are cut off).
+
+        Logits x · s, rounded so many times, are in the order of the x where these are farther apart than
+        sum_of(roundings) of both, whatever the scale s. Equal ones are in no order that is known; those at -inf, which
+        nothing but their number can make a difference of, are said to stay in theirs.
+        """
         if self.is_sorted:
-            return
-        self.is_sorted = True
-        if self.low.shape[0] == 1 and np.array_equal(self.low, self.high):
-            order = np.argsort(-self.low[0], kind="stable")
-            values = self.low[0, order]
-            step = 0.0 if self.exact else 4 * _HALF_ULP * self.roundings
+            return self
+        made = self._without_missorted(first)
+        if made.low.shape[0] == 1 and np.array_equal(made.low, made.high):
+            order = np.argsort(-made.low[0], kind="stable")
+            values = made.low[0, order]
             with np.errstate(invalid="ignore"):
-                apart = values[:-1] - values[1:] > step * (np.abs(values[:-1]) + np.abs(values[1:]))
-            alive = values[1:] > -np.inf
-            if np.all(apart | ~alive):
-                self._take(order)
-                self.in_order = True
-                return
-        pad = 0.0 if self.exact else 4 * _HALF_ULP * self.roundings
-        self.in_order = False
-        self.key_low = self.low - pad * np.abs(_finite(self.low))
-        self.key_high = self.high + pad * np.abs(_finite(self.high))
+                apart = values[:-1] - values[1:] > made._off(values[:-1]) + made._off(values[1:])
+            if np.all(apart | (values[1:] == -np.inf)):
+                return replace(made._take(order), is_sorted=True, in_order=True)
+        key_low, key_high = made.low - made._off(made.low), made.high + made._off(made.high)
+        return replace(made, is_sorted=True, in_order=False, key_low=key_low, key_high=key_high)
 
-    def order_by(self, low: Reals, high: Reals) -> None:
+    def _off(self, values: Reals) -> Reals | float:
+        """How far, before the scale, roundings can take logits with these values."""
+        if not self.roundings:
+            return 0.0
+        return np.asarray(rounding.sum_of(self.roundings) * _size(values, float(self.scale_low.min())))
+
+    def _without_missorted(self, first: int | None) -> Bounds:
+        """Boxes whose logits llama.cpp missorts (`MISSORTED`) are lost; 1 % early, for the roundings."""
+        n = len(self.ids)
+        if n <= _BUCKETS or (first is not None and first <= _BUCKETS):
+            return self
+        with np.errstate(over="ignore", invalid="ignore"):
+            largest = np.where(self.may, self.high, -np.inf).max(axis=1, keepdims=True) * self.scale_high
+        wrong = largest > 0.99 * MISSORTED
+        return self.lose(wrong) if wrong.any() else self
+
+    def order_by(self, low: Reals, high: Reals) -> Bounds:
         """Order by a falling key, bounds of shape (boxes, candidates)."""
-        self.in_order, self.is_sorted = False, False
-        self.key_low, self.key_high = low, high
+        return replace(self, in_order=False, is_sorted=False, key_low=low, key_high=high)
 
-    def _take(self, columns: npt.NDArray[Any]) -> None:
+    def _take(self, columns: npt.NDArray[Any]) -> Bounds:
         """Keep these columns, in this order."""
         before = len(self.ids)
-        self.ids = self.ids[columns]
-        for name in ("low", "high", "must", "may", "key_low", "key_high"):
-            array = getattr(self, name)
-            if array.shape[1] == before:
-                setattr(self, name, array[:, columns])
+        arrays = {name: getattr(self, name) for name in ("low", "high", "must", "may", "key_low", "key_high")}
+        taken: dict[str, Any] = {name: a[:, columns] for name, a in arrays.items() if a.shape[1] == before}
+        return replace(self, ids=self.ids[columns], **taken)
 
-    def take_boxes(self, boxes: Whole) -> None:
-        """Keep these boxes, of candidates that are `exact`."""
-        for name in ("low", "high", "must", "may", "lost"):
-            setattr(self, name, getattr(self, name)[boxes])
+    def take_boxes(self, boxes: Whole) -> Bounds:
+        """Keep these boxes: rows of all that there is a row a box of, which must be the same number everywhere."""
+        names = ("low", "high", "must", "may", "lost", "scale_low", "scale_high", "key_low", "key_high")
+        arrays = {name: array for name in names if len(array := getattr(self, name)) > 1}
+        assert len({len(array) for array in arrays.values()}) <= 1
+        taken: dict[str, Any] = {name: array[boxes] for name, array in arrays.items()}
+        return replace(self, **taken)
 
     def ranks(self) -> tuple[Whole, Whole]:
         """Per candidate: how many others are certainly, and at most, before it."""
@@ -184,24 +270,24 @@ class Bounds:
             return certain, possible
         return _ranks_by_row(low, high, self.must, self.may, boxes)
 
-    def keep_top(self, fewest: Whole, most: Whole) -> None:
+    def keep_top(self, fewest: Whole, most: Whole) -> Bounds:
         """Cut to the first `fewest`..`most` candidates, shapes (boxes, 1)."""
         if self.in_order:
             certain, possible = self.ranks()
-            self.keep(possible < fewest, certain < most)
-            return
+            return self.keep(possible < fewest, certain < most)
         # at most `fewest`, with itself, may be before it; less than `most` are before it for sure
         rival = _nth_largest(np.where(self.may, self.key_high, -np.inf), fewest)
         line = _nth_largest(np.where(self.must, self.key_low, -np.inf), most - 1)
-        self.keep((self.key_low > rival) | (self.may.sum(axis=1, keepdims=True) <= fewest), self.key_high >= line)
+        few = self.may.sum(axis=1, keepdims=True) <= fewest
+        return self.keep((self.key_low > rival) | few, self.key_high >= line)
 
-    def keep(self, surely: Flags, perhaps: Flags) -> None:
+    def keep(self, surely: Flags, perhaps: Flags) -> Bounds:
         """Keep candidates: those of `surely` for sure, those outside `perhaps` not."""
-        self.must = self.must & surely
-        self.may = self.may & perhaps
-        alive = np.asarray(self.may.any(axis=0))
+        made = replace(self, must=self.must & surely, may=self.may & perhaps)
+        alive = np.asarray(made.may.any(axis=0))
         if len(alive) > 64 and 0 < alive.sum() * 2 < len(alive):
-            self._take(np.flatnonzero(alive))
+            return made._take(np.flatnonzero(alive))
+        return made
 
     def count(self) -> tuple[Whole, Whole]:
         """Bounds of the number of candidates, shapes (boxes, 1)."""
@@ -209,29 +295,24 @@ class Bounds:
 
     # --- the choice ---
 
-    def roll(self, u: Reals) -> Choice:
+    def roll(self, u: Reals) -> CertainChoice:
         """What `dist` draws with the rolls u, shape (boxes, 1): the first candidate whose running sum reaches u times
-        the total.
-
-        With t's own weight w and the sums before and after it, that is t where (1 - u) · before < u · (w + after) and
-        (1 - u) · (before + w) >= u · after.
+        the total (see `certainly_drawn`).
         """
         low, high = self.weights()
         boxes = max(low.shape[0], self.lost.shape[0])
         low, high = (np.broadcast_to(a, (boxes, a.shape[1])) for a in (low, high))
-        middle = (low + np.where(np.isfinite(high), high, 0.0)) / 2
-        at = self._nominal(middle, u)
+        at = self._nominal((low + np.where(np.isfinite(high), high, 0.0)) / 2, u)
         own = np.take_along_axis(low, at, 1)
         before, maybe_before, after, maybe_after = self._around(at)
-        lows, highs = (np.sum(np.where(mask, low, 0.0), axis=1, keepdims=True) for mask in (before, after))
+        least_before, least_after = (
+            np.sum(np.where(mask, low, 0.0), axis=1, keepdims=True) for mask in (before, after)
+        )
         most_before, most_after = (
             np.sum(np.where(mask, high, 0.0), axis=1, keepdims=True) for mask in (maybe_before, maybe_after)
         )
-        margin = 1 + 1e-12
-        not_earlier = (1 - u) * most_before * margin < u * (own + highs)
-        not_later = (1 - u) * (lows + own) >= u * most_after * margin
-        sure = not_earlier & not_later & (own > 0) & ~self.lost
-        return Choice(self.ids[at[:, 0]], sure[:, 0])
+        sure = certainly_drawn(u, (least_before, most_before), own, (least_after, most_after), low.shape[1])
+        return CertainChoice(self.ids[at[:, 0]], (sure & ~self.lost)[:, 0])
 
     def _nominal(self, middle: Reals, u: Reals) -> Whole:
         """The column of the candidate that would be chosen in the middle of each box, shape (boxes, 1)."""
@@ -258,15 +339,35 @@ class Bounds:
             (self.key_low <= high) & others,
         )
 
-    def largest(self) -> Choice:
+    def largest(self) -> CertainChoice:
         """What greedy choice takes: the candidate with the largest logit."""
         low = np.where(self.must, self.low, -np.inf)
         high = np.where(self.may, self.high, -np.inf)
         at = low.argmax(axis=1)[:, None]
+        best = _at(low, at)
         others = np.where(np.arange(len(self.ids))[None, :] == at, -np.inf, high).max(axis=1, keepdims=True)
-        gap = _at(low, at) - others
-        pad = 0.0 if self.exact else 8 * _HALF_ULP * self.roundings * np.abs(_finite(others))
-        return Choice(self.ids[at[:, 0]], ((gap > pad) & ~self.lost)[:, 0])
+        certain = (best - others > self._off(best) + self._off(others)) & ~self.lost
+        return CertainChoice(self.ids[at[:, 0]], certain[:, 0])
+
+
+def certainly_drawn(u: Reals, before: tuple[Reals, Reals], own: Reals, after: tuple[Reals, Reals], count: int) -> Flags:
+    """Whether `dist`, with the rolls u, surely draws a candidate, by bounds of the sums of the weights before and after
+    it and the least that it weighs itself; all of one shape. `count`: among how many, at most.
+
+    With the exact sums B, w, A that is where (1 - u) · B < u · (w + A) and (1 - u) · (B + w) >= u · A; the margin is
+    derived in `rounding.draw_of`.
+
+    For example: weights 5, 3, 2 and u = 0.6. The second is drawn: 0.4 · 5 < 0.6 · (3 + 2) and 0.4 · (5 + 3) >= 0.6 · 2.
+    """
+    margin = rounding.draw_of(count)
+    not_earlier = (1 - u + margin) * before[1] < u * (1 - margin) * (own + after[0])
+    not_later = (1 - u - margin) * (before[0] + own) >= u * (1 + margin) * after[1]
+    return np.asarray(not_earlier & not_later & (own > 0))
+
+
+def _size(values: Reals, scale: float = 1.0) -> Reals:
+    """What a rounding is a part of: the number, but at least the smallest normal float32 at this scale."""
+    return np.maximum(np.abs(_finite(values)), rounding.SMALLEST / scale)
 
 
 def _nth_largest(keys: Reals, n: Whole) -> Reals:

@@ -3,8 +3,8 @@
 Guarantee: every measure has one name, one formula and one form.
 """
 
+from tsumami.explain.measures.table import MEASURES, TEXT_MEASURES, TOKEN_MEASURES, USUAL, Measure, surprise
 from tsumami.explain.measures.values import (
-    MEASURE_WORDS,
     Metrics,
     Series,
     identities,
@@ -13,4 +13,17 @@ from tsumami.explain.measures.values import (
     shared_prefix,
 )
 
-__all__ = ["MEASURE_WORDS", "Metrics", "Series", "identities", "measured", "metrics", "shared_prefix"]
+__all__ = [
+    "MEASURES",
+    "TEXT_MEASURES",
+    "TOKEN_MEASURES",
+    "USUAL",
+    "Measure",
+    "Metrics",
+    "Series",
+    "identities",
+    "measured",
+    "metrics",
+    "shared_prefix",
+    "surprise",
+]

@@ -20,20 +20,6 @@ from tsumami.runs import Run
 SMALLEST: Final = 2.0**-149
 _REPEAT: Final = 4
 
-#: What the measures are called in ja and en, and how they are written.
-MEASURE_WORDS: Final[dict[str, tuple[str, str, str]]] = {
-    "tokens": ("トークン数", "tokens", "d"),
-    "shared_prefix": ("A と共通の先頭", "shared with A", "d"),
-    "mean_logprob": ("平均対数確率", "mean log-prob.", ".3f"),
-    "perplexity": ("パープレキシティ", "perplexity", ".3g"),
-    "entropy": ("エントロピー（bit）", "entropy (bits)", ".2f"),
-    "distinct_1": ("distinct-1", "distinct-1", ".3f"),
-    "distinct_2": ("distinct-2", "distinct-2", ".3f"),
-    "distinct_3": ("distinct-3", "distinct-3", ".3f"),
-    "repeated_ngrams": ("くり返し（4-gram）", "repeated 4-grams", ".1%"),
-    "longest_repeat": ("最長のくり返し", "longest repeat", "d"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Series:

@@ -6,13 +6,14 @@ Guarantee: as in sentences.py: every token, value and number in them is one of t
 from __future__ import annotations
 
 from tsumami.explain.reasons.findings import WhyNot
-from tsumami.explain.reasons.sentences import Words, joined, percent, quoted, value_text
+from tsumami.explain.reasons.sentences import Bilingual, joined, quoted, value_text
 from tsumami.runs import Run, Step
+from tsumami.wording import percent
 
 
 def audited(
     run: Run, knob: str, changed: int, decided: int, first: int | None, instead: bytes | None, count: int
-) -> Words:
+) -> Bilingual:
     """What one knob did in a run of `count` chosen tokens."""
     value, name = value_text(knob, getattr(run.settings, knob)), f"{knob}"
     if not count:
@@ -43,7 +44,7 @@ def audited(
     )
 
 
-def why_not(found: WhyNot, chosen: Step, mode: str) -> Words:
+def why_not(found: WhyNot, chosen: Step, mode: str) -> Bilingual:
     """What became of a token."""
     token, other = quoted(found.piece), quoted(chosen.piece)
     begin = (
@@ -75,7 +76,7 @@ def why_not(found: WhyNot, chosen: Step, mode: str) -> Words:
     return joined([begin, told])
 
 
-def _was_cut(found: WhyNot) -> Words:
+def _was_cut(found: WhyNot) -> Bilingual:
     before = percent(found.p_before)
     cut = (
         f"{found.stage} が落としました（その直前の確率は {before}）。",
@@ -103,11 +104,11 @@ def _exact(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def _rolled_elsewhere(found: WhyNot, other: Words) -> Words:
+def _rolled_elsewhere(found: WhyNot, other: Bilingual) -> Bilingual:
     assert found.span is not None
     if found.u is None:
         return f"残っていましたが、{other[0]}が選ばれました。", f"It stayed, but {other[1]} was chosen."
-    low, high = found.span
+    low, high = found.span.low, found.span.high
     return (
         f"最後まで残りましたが、乱数 u = {found.u:.4f} が {low:.4f}〜{high:.4f} に入れば選ばれるところ、"
         f"{other[0]}に当たりました。",

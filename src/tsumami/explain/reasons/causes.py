@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.explain.tokens import Outcome, choose_at, row_at, token_at
-from tsumami.knobs import KNOBS
+from tsumami.knobs import KNOBS, knobs_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
@@ -27,10 +27,10 @@ Levers = tuple[str, ...]
 """
 
 _TRIES: Final = 1500
-_MIROSTAT: Final = ("mirostat_mode", "mirostat_tau", "mirostat_eta")
+_MIROSTAT: Final = knobs_of("mirostat")
 _CONTEXT: Final = ("prompt", "model")
 #: Knobs that end a run, or that `seed` stands for, but choose no token.
-_NOT_CHOOSING: Final = ("max_tokens", "stop", "seed")
+_NOT_CHOOSING: Final = knobs_of("loop", "draw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
+class RunAt:
     """One run at the place: its chain, ready to choose, and the logits to choose from."""
 
     run: Run
@@ -52,7 +52,7 @@ class Side:
     outcome: Outcome
 
 
-class Place:
+class PartingPlace:
     """Two runs at the token where they part."""
 
     def __init__(self, a: Run, b: Run, step: int) -> None:
@@ -77,7 +77,7 @@ class Place:
             found.append("memory")
         return tuple(found)
 
-    def back(self, levers: Iterable[str]) -> tuple[Chain, Side] | None:
+    def back(self, levers: Iterable[str]) -> tuple[Chain, RunAt] | None:
         """B's chain with these as in A, and the side whose logits it is to choose from; None if there is no such chain
         (its settings exclude each other, or mirostat would have to begin in the middle).
         """
@@ -111,7 +111,7 @@ class Place:
         return outcome
 
 
-def find(place: Place) -> Found:
+def find(place: PartingPlace) -> Found:
     """The smallest set of differences that explains why B's token is not A's.
 
     Raises:
@@ -147,14 +147,14 @@ def smallest(levers: Levers, works: Callable[[Sequence[str]], bool], tries: int 
     return Found(tuple(needed), (), smallest=False)
 
 
-def _side(run: Run, step: int, other: Side | None) -> Side:
+def _side(run: Run, step: int, other: RunAt | None) -> RunAt:
     """A run at the place; runs with the same context have the same logits there."""
     row = row_at(run, step) if other is None else other.row
     chain = attached(run).chain(run, step)
     outcome = choose_at(run, step, chain, row)
     if outcome is None or outcome.token != run.tokens[step]:
         raise mismatch(step)
-    return Side(run, chain, row, outcome)
+    return RunAt(run, chain, row, outcome)
 
 
 def _context(a: Run, b: Run) -> str | None:
@@ -164,7 +164,7 @@ def _context(a: Run, b: Run) -> str | None:
     return "prompt" if a.receipt.prompt_tokens != b.receipt.prompt_tokens else None
 
 
-def _knobs(place: Place, exclude: Iterable[str]) -> list[str]:
+def _knobs(place: PartingPlace, exclude: Iterable[str]) -> list[str]:
     """The knobs that differ, those of earlier stages first."""
     a, b = place.a.run.settings, place.b.run.settings
     left_out = {*exclude, *_NOT_CHOOSING}
@@ -176,7 +176,7 @@ def _knobs(place: Place, exclude: Iterable[str]) -> list[str]:
     return list(dict.fromkeys("mirostat" if name in _MIROSTAT else name for name in differ))
 
 
-def values(place: Place, lever: str) -> list[tuple[str, Any, Any]]:
+def values(place: PartingPlace, lever: str) -> list[tuple[str, Any, Any]]:
     """A lever as name and value in A and in B."""
     a, b = place.a.run, place.b.run
     match lever:

@@ -2,8 +2,8 @@
 
 Guarantee: a value that would have kept it was found by running the very stage on the very candidates, and both were
 checked: with that value the token stays, with the neighbouring one (the next whole number, or the next float32 that
-llama.cpp can tell apart) it goes. Every cutting stage keeps a nested set as its knob moves towards neutral, so halving
-finds the place.
+llama.cpp can tell apart) it goes. Every cutting stage keeps a nested set as its knob moves towards neutral, so
+bisection finds the place.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Final
 
 import numpy as np
 
+from tsumami.bisection import bisect, exponential_search
 from tsumami.errors import SettingsError
 from tsumami.explain.reasons import answers
 from tsumami.explain.reasons.findings import Fate, Kept, WhyNot
 from tsumami.explain.tokens import choose_at, row_at
+from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import row_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
@@ -27,16 +30,7 @@ from tsumami.runs.run import attached
 from tsumami.sampling import Candidates, Chain, Ledger
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
-#: The knob of each stage that cuts, and the value at which it keeps everything (None: found by doubling).
-_KNOBS: Final[dict[str, tuple[str, float | None]]] = {
-    "top_k": ("top_k", None),
-    "top_p": ("top_p", 1.0),
-    "min_p": ("min_p", 0.0),
-    "typ_p": ("typical_p", 1.0),
-    "tfs_z": ("tfs_z", 1.0),
-    "xtc": ("xtc_threshold", 0.51),
-    "top_n_sigma": ("top_n_sigma", None),
-}
+_LARGEST_INT: Final = 2**30
 
 
 def why_not(run: Run, index: int, token: int) -> WhyNot:
@@ -54,7 +48,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
     replayer, row = attached(run), row_at(run, index)
     if not 0 <= token < len(row):
         raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})")
-    asked = _Question(run, index, replayer.chain(run, index), row, token)
+    asked = _Asked(run, index, replayer.chain(run, index), row, token)
     outcome, stage = asked.outcome, asked.cut_by
     made = WhyNot(
         id=token,
@@ -65,7 +59,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
         rank=1 + int(np.count_nonzero(row > row[token])),
         stage=stage,
         p_before=_before(outcome.ledger, stage, token),
-        kept=asked.kept(stage) if stage in _KNOBS else None,
+        kept=asked.kept(stage) if stage and row_of(stage).cuts_by else None,
         span=None if stage else outcome.span(token),
         u=outcome.u,
     )
@@ -88,7 +82,7 @@ def _before(ledger: Ledger, stage: str | None, token: int) -> float | None:
     return records[place - 1].prob_of(token) if place else None
 
 
-class _Question:
+class _Asked:
     """One token at one place of a run. A token set by hand is not the chain's choice, and is asked for all the same."""
 
     def __init__(self, run: Run, index: int, chain: Chain, row: Float32Array, token: int) -> None:
@@ -108,10 +102,10 @@ class _Question:
 
     def kept(self, stage: str) -> Kept | None:
         """The nearest value of the stage's knob that keeps the token there."""
-        knob, neutral = _KNOBS[stage]
-        was = getattr(self._run.settings, knob)
+        knob, was = row_of(stage).cuts_by[0], getattr(self._run.settings, row_of(stage).cuts_by[0])
         keeps = self._test(stage, knob)
-        ends = _nearest_int(int(was), keeps) if knob == "top_k" else _nearest_float(float(was), neutral, keeps)
+        whole = KNOBS[knob].kind == "int"
+        ends = _nearest_int(was, keeps) if whole else _nearest_float(was, row_of(stage).keeps_all, keeps)
         if ends is None:
             return None
         then, chosen = self._after(knob, ends[0])
@@ -144,33 +138,17 @@ class _Question:
 
 def _nearest_int(was: int, keeps: Callable[[float], bool]) -> tuple[int, int] | None:
     """The smallest whole number above `was` that keeps it, and the one before."""
-    low, high = was, max(2 * was, 1)
-    while not keeps(high):
-        low, high = high, 2 * high
-        if high > 2**30:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle) else (middle, high)
-    return high, low
+    edge = exponential_search(lambda value: not keeps(value), was, _LARGEST_INT)
+    return None if edge is None else (edge.other, edge.kept)
 
 
-def _nearest_float(was: float, neutral: float | None, keeps: Callable[[float], bool]) -> tuple[float, float] | None:
+def _nearest_float(was: float, keeps_all: float | None, keeps: Callable[[float], bool]) -> tuple[float, float] | None:
     """The value nearest to `was` that keeps it, and its neighbour among the float32 that does not."""
-    far = neutral
-    if far is None:  # top_n_sigma: larger keeps more
-        far = max(was, 1.0)
-        while not keeps(far):
-            far *= 2
-            if far > _FLOAT32_MAX:
-                return None
-    elif not keeps(far):
+    far = _FLOAT32_MAX if keeps_all is None else keeps_all  # top_n_sigma: larger keeps more
+    if not keeps(far):
         return None
-    low, high = _ordinal(was), _ordinal(far)
-    while abs(high - low) > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(_float(middle)) else (middle, high)
-    return _float(high), _float(low)
+    edge = bisect(lambda ordinal: not keeps(_float(ordinal)), _ordinal(was), _ordinal(far))
+    return _float(edge.other), _float(edge.kept)
 
 
 def _ordinal(value: float) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tsumami.explain.tokens import Outcome, Span
+from tsumami.explain.tokens import Outcome, Share
 from tsumami.runs import Run
 
 Cause = Literal["other_survivors", "shifted_mass", "penalty", "other_draw", "other_logits"]
@@ -116,7 +116,7 @@ class WhyNot:
     stage: str | None
     p_before: float | None
     kept: Kept | None
-    span: Span | None
+    span: Share | None
     u: float | None
     ja: str = ""
     en: str = ""

@@ -18,15 +18,15 @@ import numpy as np
 
 from tsumami.explain.measures import shared_prefix
 from tsumami.explain.reasons import causes, sentences
-from tsumami.explain.reasons.causes import Levers, Place
+from tsumami.explain.reasons.causes import Levers, PartingPlace
 from tsumami.explain.reasons.findings import Cause, Change, Divergence, Moved
 from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import WINDOWS
 from tsumami.runs import Run
 from tsumami.runs.run import attached
 from tsumami.sampling import Ledger
 
-_LOOK_BACK: Final = ("penalties", "dry")
 _CHOOSERS: Final = {"greedy": "temperature", "mirostat": "mirostat", "contrastive": "contrastive"}
 _TOKENS: Final = 12  # of those that went out, came in, or moved; `Outcome.final` has all of them
 
@@ -57,7 +57,7 @@ def divergence(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergenc
     found = parting(a, b, names)
     if found.kind != "parted" or found.step is None:
         return found
-    place = Place(a, b, found.step)
+    place = PartingPlace(a, b, found.step)
     enough = causes.find(place)
     back = place.outcome(enough.levers)
     made = replace(
@@ -76,7 +76,7 @@ def divergence(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergenc
     return replace(made, ja=ja, en=en)
 
 
-def _changes(place: Place, levers: Levers) -> tuple[Change, ...]:
+def _changes(place: PartingPlace, levers: Levers) -> tuple[Change, ...]:
     return tuple(Change(*value) for lever in levers for value in causes.values(place, lever))
 
 
@@ -86,7 +86,7 @@ def _cause(levers: Levers, back: Outcome, b: Outcome) -> Cause:
         return "other_logits"
     if "seed" in levers:
         return "other_draw"
-    if all(lever in KNOBS and KNOBS[lever].stage in _LOOK_BACK for lever in levers):
+    if all(lever in KNOBS and KNOBS[lever].stage in WINDOWS for lever in levers):
         return "penalty"
     return "shifted_mass" if back.final.keys() == b.final.keys() else "other_survivors"
 
@@ -126,7 +126,7 @@ def _first_difference(back: Ledger, b: Ledger) -> str | None:
     return None
 
 
-def _moved(found: Divergence, place: Place) -> tuple[Moved, ...]:
+def _moved(found: Divergence, place: PartingPlace) -> tuple[Moved, ...]:
     """What the cause moves: first the two tokens of the runs, then those that only A's value leaves, those that only
     B's does, and those that both do; of each the ones that it moves most.
     """
@@ -156,7 +156,7 @@ def _affected(found: Divergence) -> set[int]:
     assert found.back is not None
     assert found.at_b is not None
     affected: set[int] = set()
-    for name in _LOOK_BACK:
+    for name in WINDOWS:
         sides = []
         for outcome in (found.back, found.at_b):
             record = next((one for one in outcome.ledger.records if one.name == name), None)
@@ -168,7 +168,7 @@ def _affected(found: Divergence) -> set[int]:
     return affected
 
 
-def _raw(place: Place) -> tuple[Moved, ...]:
+def _raw(place: PartingPlace) -> tuple[Moved, ...]:
     """The model's own probability of either token; of another model, by its bytes."""
     moved = []
     for side in (place.a, place.b):

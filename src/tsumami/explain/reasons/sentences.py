@@ -12,8 +12,10 @@ from typing import Any, Final
 from tsumami.explain.reasons.findings import Change, Divergence, Moved
 from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import shown
 from tsumami.runs import STOP_REASONS, Run, Step
 from tsumami.runs.signs import signed
+from tsumami.wording import percent
 
 _LATE_ROLL: Final = (
     "Mirostat は候補が 1 つのとき乱数を使わないので、同じシードでも何番目の乱数かがずれています。",
@@ -24,7 +26,7 @@ _LATE_ROLL: Final = (
 A: Final = "\ue000"
 B: Final = "\ue001"
 
-Words = tuple[str, str]
+Bilingual = tuple[str, str]
 """The same in ja and en."""
 
 _NAMED: Final = 3  # tokens that a sentence names
@@ -35,29 +37,24 @@ _AFTER: Final = (
 )
 
 
-def percent(share: float | None) -> str:
-    """A probability with three significant digits."""
-    return "0%" if not share else f"{100 * share:.3g}%"
-
-
-def called(words: Words, names: tuple[str, str]) -> Words:
+def called(words: Bilingual, names: tuple[str, str]) -> Bilingual:
     """The sentences with the names of the two runs."""
     ja, en = (text.replace(A, names[0]).replace(B, names[1]) for text in words)
     return ja, en
 
 
-def joined(parts: Iterable[Words]) -> Words:
+def joined(parts: Iterable[Bilingual]) -> Bilingual:
     """Sentences one after another."""
     listed = [part for part in parts if part[0]]
     return "".join(ja for ja, _ in listed), " ".join(en for _, en in listed)
 
 
-def quoted(piece: bytes) -> Words:
+def quoted(piece: bytes) -> Bilingual:
     """A token in quotation marks."""
     return f"「{signed(piece)}」", f"“{signed(piece)}”"
 
 
-def same(a: Run) -> Words:
+def same(a: Run) -> Bilingual:
     """Two runs with the same tokens."""
     count = len(a.steps)
     if not count:
@@ -65,7 +62,7 @@ def same(a: Run) -> Words:
     return f"{count} 個のトークンがすべて同じです。", f"All {count} tokens are the same."
 
 
-def ended(a: Run, b: Run, step: int) -> Words:
+def ended(a: Run, b: Run, step: int) -> Bilingual:
     """One run was over where the other went on."""
     name, short = (f"{A}", a) if len(a.steps) == step else (f"{B}", b)
     other = f"{B}" if name == f"{A}" else f"{A}"
@@ -81,7 +78,7 @@ def ended(a: Run, b: Run, step: int) -> Words:
     )
 
 
-def where(a: Step, b: Step, step: int) -> Words:
+def where(a: Step, b: Step, step: int) -> Bilingual:
     """The place and both tokens."""
     (a_ja, a_en), (b_ja, b_en) = quoted(a.piece), quoted(b.piece)
     if step:
@@ -94,7 +91,7 @@ def where(a: Step, b: Step, step: int) -> Words:
     return f"{begin[0]}{A} は{a_ja}、{B} は{b_ja}です。", f"{begin[1]}: {A} has {a_en}, {B} has {b_en}."
 
 
-def by_hand(names: Sequence[str]) -> Words:
+def by_hand(names: Sequence[str]) -> Bilingual:
     """A token that no chain chose."""
     who = "・".join(names), " and ".join(names)
     return (
@@ -103,7 +100,7 @@ def by_hand(names: Sequence[str]) -> Words:
     )
 
 
-def account(found: Divergence, step_a: Step, step_b: Step) -> Words:
+def account(found: Divergence, step_a: Step, step_b: Step) -> Bilingual:
     """Where, why, how it was checked, and what it does not say."""
     assert found.step is not None
     assert found.at_a is not None
@@ -125,7 +122,7 @@ def account(found: Divergence, step_a: Step, step_b: Step) -> Words:
 # --- what differs ---
 
 
-def name_of(change: Change) -> Words:
+def name_of(change: Change) -> Bilingual:
     """What a change is called."""
     special = {
         "seed": ("シード", "the seed"),
@@ -142,22 +139,16 @@ def _spaced(name: str) -> str:
 
 
 def value_text(name: str, value: Any) -> str:
-    """A value as a person would type it, shortened where it is long."""
-    if isinstance(value, bool):
-        text = "on" if value else "off"
-    elif isinstance(value, float):
-        text = f"{value:g}"
-    elif name in KNOBS and KNOBS[name].kind == "bias":
-        text = ",".join(f"{token}={bias:g}" for token, bias in value) or "–"
-    elif isinstance(value, tuple):
-        text = ";".join(map(str, value)) or "–"
-    else:
-        text = "–" if value is None else str(value)
+    """A value as a person would type it, shortened where it is long; of a knob, or of what else differs."""
+    text = "–" if value is None else str(value)
+    if name in KNOBS:
+        typed = shown(KNOBS[name], value)
+        text = (typed if isinstance(typed, str) else ("," if KNOBS[name].kind == "bias" else ";").join(typed)) or "–"
     text = "".join(c if c.isprintable() else "↵" for c in text)
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
-def _difference(changes: tuple[Change, ...]) -> Words:
+def _difference(changes: tuple[Change, ...]) -> Bilingual:
     ja, en = [], []
     for change in changes:
         name = name_of(change)
@@ -174,7 +165,7 @@ def _difference(changes: tuple[Change, ...]) -> Words:
 # --- the five causes ---
 
 
-def _survivors(found: Divergence) -> Words:
+def _survivors(found: Divergence) -> Bilingual:
     assert found.back is not None
     assert found.at_b is not None
     n_a, n_b = len(found.back.final), len(found.at_b.final)
@@ -191,7 +182,7 @@ def _survivors(found: Divergence) -> Words:
     return joined([*parts, *(_only(found, *side) for side in sides)])
 
 
-def _only(found: Divergence, these: dict[int, float], others: dict[int, float], ja: str, en: str) -> Words:
+def _only(found: Divergence, these: dict[int, float], others: dict[int, float], ja: str, en: str) -> Bilingual:
     """The tokens that are left on one side alone."""
     count = len(these.keys() - others.keys())
     if not count:
@@ -208,13 +199,13 @@ def _were(count: int) -> str:
     return "candidate was" if count == 1 else "candidates were"
 
 
-def _list(named: Sequence[tuple[Moved, float | None]]) -> Words:
+def _list(named: Sequence[tuple[Moved, float | None]]) -> Bilingual:
     ja = "、".join(f"{quoted(one.piece)[0]}（{percent(p)}）" for one, p in named)
     en = ", ".join(f"{quoted(one.piece)[1]} ({percent(p)})" for one, p in named)
     return ja, en
 
 
-def _mass(found: Divergence) -> Words:
+def _mass(found: Divergence) -> Bilingual:
     assert found.at_b is not None
     count = len(found.at_b.final)
     if all(one.p_a == one.p_b for one in found.tokens):
@@ -231,13 +222,13 @@ def _mass(found: Divergence) -> Words:
     )
 
 
-def _moves(tokens: Sequence[Moved]) -> Words:
+def _moves(tokens: Sequence[Moved]) -> Bilingual:
     ja = "、".join(f"{quoted(one.piece)[0]} {A} {percent(one.p_a)} → {B} {percent(one.p_b)}" for one in tokens)
     en = ", ".join(f"{quoted(one.piece)[1]} {A} {percent(one.p_a)} → {B} {percent(one.p_b)}" for one in tokens)
     return ja, en
 
 
-def _penalty(found: Divergence) -> Words:
+def _penalty(found: Divergence) -> Bilingual:
     moved = _moves(found.tokens[:_NAMED])
     return (
         f"ペナルティが、前に出たトークンの確率を変えます: {moved[0]}。",
@@ -245,7 +236,7 @@ def _penalty(found: Divergence) -> Words:
     )
 
 
-def _draw(found: Divergence) -> Words:
+def _draw(found: Divergence) -> Bilingual:
     assert found.back is not None
     assert found.at_b is not None
     if found.back.final == found.at_b.final:
@@ -260,7 +251,7 @@ def _draw(found: Divergence) -> Words:
     )
 
 
-def _logits(found: Divergence) -> Words:
+def _logits(found: Divergence) -> Bilingual:
     moved = _moves(found.tokens[:_NAMED])
     return (
         f"そのため、モデルが出す確率そのものが違います: {moved[0]}。",
@@ -271,7 +262,7 @@ def _logits(found: Divergence) -> Words:
 # --- the rolls, and the check ---
 
 
-def _rolls(found: Divergence, step_a: Step, step_b: Step) -> Words:
+def _rolls(found: Divergence, step_a: Step, step_b: Step) -> Bilingual:
     assert found.at_a is not None
     assert found.at_b is not None
     a, b = _fell(f"{A}", found.at_a, step_a), _fell(f"{B}", found.at_b, step_b)
@@ -284,7 +275,7 @@ def _rolls(found: Divergence, step_a: Step, step_b: Step) -> Words:
     return told
 
 
-def _fell(name: str, outcome: Outcome, step: Step) -> Words:
+def _fell(name: str, outcome: Outcome, step: Step) -> Bilingual:
     """Without the end of the Japanese sentence, as two of these make one."""
     token = quoted(step.piece)
     if outcome.mode == "greedy":
@@ -300,7 +291,7 @@ def _fell(name: str, outcome: Outcome, step: Step) -> Words:
     )
 
 
-def _checked(found: Divergence, step_a: Step) -> Words:
+def _checked(found: Divergence, step_a: Step) -> Bilingual:
     token = quoted(step_a.piece)
     ja, en = _named(found.changes)
     alone = len(found.changes) == 1
@@ -325,7 +316,7 @@ def _checked(found: Divergence, step_a: Step) -> Words:
     return joined(parts)
 
 
-def _others(found: Divergence) -> Words:
+def _others(found: Divergence) -> Bilingual:
     if not found.others:
         return "", ""
     named = [_named(one) for one in found.others[:_NAMED]]
@@ -333,7 +324,7 @@ def _others(found: Divergence) -> Words:
     return f"代わりに{ja}を戻しても、同じ結果になります。", f"Putting back {en} instead would have done, too."
 
 
-def _named(changes: Sequence[Change]) -> Words:
+def _named(changes: Sequence[Change]) -> Bilingual:
     """The names of what was put back."""
     ja = "と".join(_spaced(f" {name}" if name[0].isascii() else name) for name, _ in map(name_of, changes))
     return ja, " and ".join(name for _, name in map(name_of, changes))

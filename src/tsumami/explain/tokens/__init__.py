@@ -3,11 +3,11 @@
 Guarantee: what is shown is computed from the run's own logits, chain and roll.
 """
 
-from tsumami.explain.tokens.accounts import Account, Candidate, Column, Share, account
+from tsumami.explain.tokens.accounts import Account, Candidate, Column, account
 from tsumami.explain.tokens.branches import Branch, Tree, branch
 from tsumami.explain.tokens.lookahead import Look, NextToken, look, next_token
 from tsumami.explain.tokens.opening import Opened, open_bytes, open_receipt
-from tsumami.explain.tokens.outcome import Outcome, Span, choose_at, ledger, row_at, token_at
+from tsumami.explain.tokens.outcome import Outcome, Share, choose_at, ledger, row_at, token_at
 
 __all__ = [
     "Account",
@@ -19,7 +19,6 @@ __all__ = [
     "Opened",
     "Outcome",
     "Share",
-    "Span",
     "Tree",
     "account",
     "branch",

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from tsumami.explain.tokens.outcome import Share
 from tsumami.sampling import Ledger, StageRecord
 
 _SHARES: Final = 40  # the most shares of the final strip that are told apart
@@ -57,15 +58,6 @@ class Candidate:
     def cut_at(self) -> int | None:
         """Index of the column that cut it; None if it stayed to the end."""
         return next((i for i, p in enumerate(self.probs) if p is None), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a final candidate has of the line from 0 to 1: rolls in low..high fall on it."""
-
-    token: int
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,43 @@
 """The next token, live: what a chain makes of logits that are at hand, and which token a seed and a step would pick.
 
 Guarantee: the stages and the pick are the run's own (a run with the same prompt, settings and seed begins with the
-token of step 0), and turning a knob decodes nothing. Contrastive search is the exception: it needs its candidates'
+token of step 0; where the reply has a given beginning of n tokens, it goes on with that of step n), and turning a knob
+decodes nothing. Contrastive search is the exception: it needs its candidates'
 hidden states, so each look is a run of one token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tsumami.engine.batcher import Program
-from tsumami.engine.sequence import Feed, Sequence
-from tsumami.errors import EmptyPromptError, PromptError
+from tsumami.engine import Feed, Program, Sequence
+from tsumami.errors import DeadEndError
 from tsumami.explain.tokens.accounts import Account, account
 from tsumami.native import Float32Array
-from tsumami.runs import Prompt, Stream
+from tsumami.runs import Prompt, Run, Stream
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_chain
+from tsumami.runs.generate import make_chain, permitted
+from tsumami.runs.prompt import check_prompt
 from tsumami.sampling import Candidates, Draw, Ledger, LedgerWriter, Pick, effective_seed, rolls
 from tsumami.settings import Settings
 
 
+def _no_rows() -> Float32Array:
+    return np.empty((0, 0), np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A prompt and the logits after it, shape (n_vocab,)."""
+    """A prompt and the logits after it and its beginning of the reply, shape (n_vocab,); `led`: those before each token
+    of that beginning, shape (n, n_vocab).
+    """
 
     prompt: Prompt
     row: Float32Array
+    led: Float32Array = field(default_factory=_no_rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,39 +76,58 @@ def look(backend: Backend, prompt: Prompt) -> Look:
     Raises:
         PromptError: it is empty or does not fit into the context.
     """
-    if not prompt.tokens:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-    if len(prompt.tokens) > backend.n_ctx:
-        raise PromptError(f"the prompt has {len(prompt.tokens)} tokens; the context has {backend.n_ctx}")
-    return Look(prompt, backend.engine.run(_row(prompt.tokens)))
+    check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab, answers=False)
+    rows = backend.engine.run(_rows(prompt))
+    return Look(prompt, rows[-1], rows[:-1])
 
 
-def _row(tokens: tuple[int, ...]) -> Program[Float32Array]:
+def _rows(prompt: Prompt) -> Program[Float32Array]:
+    """The logits after the prompt, and after each token of the reply's beginning."""
     with Sequence() as sequence:
-        (rows,) = yield [Feed(sequence, tokens)]
-        return rows.last
+        (rows,) = yield [Feed(sequence, prompt.tokens)]
+        found = rows.last[np.newaxis]
+        if prompt.begun:
+            (rows,) = yield [Feed(sequence, prompt.begun, rows="all")]
+            found = np.concatenate([found, rows.logits])
+        return found
 
 
-def next_token(backend: Backend, at: Look, settings: Settings, *, step: int = 0) -> NextToken:
-    """What these settings make of the logits, and the token that roll number `step` of their seed picks.
+def next_token(backend: Backend, at: Look, settings: Settings, *, step: int | None = None) -> NextToken:
+    """What these settings make of the logits, and the token that roll number `step` of their seed picks (default: the
+    roll of a run, which is the first one after those of the reply's beginning).
 
     Raises:
         DeadEndError: a grammar or a bias forbids every token.
         SettingsError: the settings do not fit this model.
     """
-    seed = effective_seed(settings)
+    seed, own = effective_seed(settings), len(at.prompt.begun)
+    step = own if step is None else step
     if settings.mode == "contrastive":
-        with Stream(backend, at.prompt, settings.replace(seed=seed, max_tokens=1), ledgers=True) as stream:
-            (ledger,) = stream.run.ledgers
+        with Stream(backend, at.prompt, settings.replace(seed=seed, max_tokens=own + 1), ledgers=True) as stream:
+            ledger = _last(stream.run, own)
         return NextToken(settings, seed, step, ledger, {ledger.token: 1.0})
     chain = make_chain(backend, at.prompt.tokens, settings, seed)
+    for row, token in zip(at.led, at.prompt.begun, strict=True):
+        chain.choose(row)  # a roll passes, and mirostat follows it
+        chain.accept(permitted(chain, token))
     writer = LedgerWriter()
     choice = chain.choose(at.row, writer.watch)
     ids = choice.candidates.ids.tolist()
     probs = np.asarray(choice.candidates.data["p"], np.float64)
     exact = {token: p for token, p in zip(ids, (probs / probs.sum()).tolist(), strict=True) if p > 0}
-    pick = choice.pick if not step else _pick(choice.candidates, exact, choice.pick, settings, seed, step)
+    pick = choice.pick if step == own else _pick(choice.candidates, exact, choice.pick, settings, seed, step)
     return NextToken(settings, seed, step, writer.close(0, pick), exact)
+
+
+def _last(run: Run, index: int) -> Ledger:
+    """The ledger of a run's last token, which has this index.
+
+    Raises:
+        DeadEndError: the run does not come so far.
+    """
+    if len(run.steps) <= index:
+        raise DeadEndError(f"the beginning of the reply ends after {len(run.steps)} tokens ({run.stop_reason})")
+    return run.ledgers[index]
 
 
 def _pick(

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tsumami.bisection import bisect
 from tsumami.errors import RunFileError
 from tsumami.runs import Run
 from tsumami.runs.backend import Backend
@@ -85,16 +86,16 @@ def _receipt(data: bytes) -> dict[str, Any] | None:
 
 
 def _sound(backend: Backend, run: Run) -> int:
-    """How many tokens at the beginning come out again: halving, since each try is one pass."""
-    low, high = 0, len(run.tokens)
-    while low < high:
-        middle = (low + high + 1) // 2
+    """How many tokens at the beginning come out again, given that not all do. Each try is one pass."""
+
+    def comes_again(count: int) -> bool:
         try:
-            restore(backend, run.receipt, run.tokens[:middle])
-            low = middle
+            restore(backend, run.receipt, run.tokens[:count])
         except RunFileError:
-            high = middle - 1
-    return low
+            return False
+        return True
+
+    return bisect(comes_again, 0, len(run.tokens)).kept
 
 
 def _other_model(theirs: str, ours: str) -> tuple[str, str]:

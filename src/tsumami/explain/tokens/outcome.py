@@ -7,7 +7,6 @@ for a run's own chain is the run's own ledger.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +18,11 @@ from tsumami.sampling import Chain, Ledger, LedgerWriter
 from tsumami.settings import Mode
 
 
-class Span(NamedTuple):
-    """A place on the line from 0 to 1."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a final candidate has of the line from 0 to 1: rolls in low..high fall on it."""
 
+    token: int
     low: float
     high: float
 
@@ -46,12 +47,12 @@ class Outcome:
         """The roll; None where none decided."""
         return self.ledger.pick.u if self.mode in ("sample", "mirostat") else None
 
-    def span(self, token: int) -> Span | None:
+    def span(self, token: int) -> Share | None:
         """Where a token lies on the line: rolls from `low` up to `high` fall on it; None if it was cut."""
         low = 0.0
         for one, p in self.final.items():
             if one == token:
-                return Span(low, low + p)
+                return Share(token, low, low + p)
             low += p
         return None
 

@@ -8,42 +8,30 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from tsumami.errors import RunFileError, SettingsError
+from tsumami.errors import SettingsError
+from tsumami.explain.measures import TEXT_MEASURES
 from tsumami.explain.reasons import Divergence, divergence
 from tsumami.explore.grids.plan import GridPlan, Point
+from tsumami.explore.saved import Saved
 from tsumami.knobs import KNOBS, get
 from tsumami.runs import Prompt
 from tsumami.runs.backend import Backend
-from tsumami.runs.files import read_form, receipt_from
 from tsumami.runs.restore import restore
-from tsumami.runs.run import STOP_REASONS, Receipt, Run, StopReason, read_file, write_file
+from tsumami.runs.run import Run
+from tsumami.runs.values import STOP_REASONS, Receipt, StopReason
 from tsumami.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MEASURES", "Cell", "Grid"]
+__all__ = ["MEASURES", "Cell", "Grid", "text_numbers"]
 
-#: Version of the JSON form.
-FORMAT_VERSION: Final = 1
 #: What is measured of each cell's text; see `Metrics`, of which these are fields (`tokens` is its length).
-MEASURES: Final = (
-    "tokens",
-    "mean_logprob",
-    "perplexity",
-    "entropy",
-    "distinct_1",
-    "distinct_2",
-    "distinct_3",
-    "repeated_ngrams",
-    "longest_repeat",
-)
+MEASURES: Final = tuple(one.name for one in TEXT_MEASURES if not one.between)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +53,22 @@ class Cell:
         return self.stop_reason != "cancelled"
 
 
+def text_numbers(cells: Iterable[Cell]) -> dict[str, int]:
+    """The different texts of cells, numbered from 1 in the order in which they come."""
+    numbers: dict[str, int] = {}
+    for cell in cells:
+        numbers.setdefault(cell.text, len(numbers) + 1)
+    return numbers
+
+
 @dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Saved):
     """The cells of `plan`, by number. `receipt`: model, engine, and the settings that hold where nothing else is said;
     `nodes`: tokens that were decoded after the prompts; `seconds`: how long it took.
     """
+
+    kind: ClassVar = "grid"
+    version: ClassVar = 1
 
     plan: GridPlan
     cells: tuple[Cell, ...]
@@ -88,6 +87,11 @@ class Grid:
     def texts(self) -> tuple[str, ...]:
         """The different texts of finished cells, in their order."""
         return tuple(dict.fromkeys(cell.text for cell in self.cells if cell.finished))
+
+    @property
+    def text_numbers(self) -> dict[str, int]:
+        """Every text with its number, wherever it stands: the same in tables, on pages and in pictures."""
+        return text_numbers(self.cells)
 
     @property
     def saved(self) -> int:
@@ -163,7 +167,7 @@ class Grid:
         same, counted from 1), and `text`.
         """
         first = self.cells[0] if beside is None else beside
-        numbers: dict[str, int] = {}
+        numbers = self.text_numbers
         for cell in self.cells:
             settings = self.plan.settings[cell.point.settings]
             yield {
@@ -174,7 +178,7 @@ class Grid:
                 **cell.measures,
                 "shared_prefix": self.shared_prefix(first, cell),
                 "stop_reason": cell.stop_reason,
-                "text_number": numbers.setdefault(cell.text, len(numbers) + 1),
+                "text_number": numbers[cell.text],
                 "text": cell.text,
             }
 
@@ -193,15 +197,12 @@ class Grid:
         writer.writerows(rows)
         return out.getvalue()
 
-    def to_json(self, *, indent: int | None = None) -> str:
-        """The grid as JSON: `prompts`, `settings` (each as the knobs that differ from the receipt's), `seeds`, `axes`,
-        `cells` (each `prompt`, `settings`, `seed`, `text`, `tokens`, `stop_reason`, `stop_string`, `measures`),
-        `nodes`, `seconds`, and the `receipt`.
+    def _values(self) -> dict[str, Any]:
+        """`prompts`, `settings` (each as the knobs that differ from the receipt's), `seeds`, `axes`, `cells` (each
+        `prompt`, `settings`, `seed`, `text`, `tokens`, `stop_reason`, `stop_string`, `measures`), `nodes`, `seconds`.
         """
         base, plan = self.receipt.settings.to_dict(), self.plan
-        form = {
-            "kind": "grid",
-            "version": FORMAT_VERSION,
+        return {
             "prompts": [_prompt_values(prompt) for prompt in plan.prompts],
             "settings": [_difference(one.to_dict(), base) for one in plan.settings],
             "seeds": list(plan.seeds),
@@ -209,41 +210,12 @@ class Grid:
             "cells": [_cell_values(cell) for cell in self.cells],
             "nodes": self.nodes,
             "seconds": self.seconds,
-            "receipt": self.receipt.to_dict(),
         }
-        return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Grid:
-        """Read what `to_json` wrote.
-
-        Raises:
-            RunFileError: not JSON, not a grid, another version, or a field that does not fit.
-        """
-        form = read_form(text, "grid", FORMAT_VERSION, "grid")
-        try:
-            receipt = receipt_from(form.pop("receipt"))
-            plan = _plan_of(form, receipt.settings)
-            return cls(plan, _cells_of(form, plan), receipt, int(form["nodes"]), float(form["seconds"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RunFileError(f"this grid does not fit: {error}") from error
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the grid as JSON, in one step.
-
-        Raises:
-            RunFileError: it cannot be written.
-        """
-        write_file(path, self.to_json(indent=1))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Grid:
-        """Read a grid from a file.
-
-        Raises:
-            RunFileError: as `from_json`, or the file cannot be read.
-        """
-        return cls.from_json(read_file(path))
+    def _read(cls, form: dict[str, Any], receipt: Receipt) -> Self:
+        plan = _plan_of(form, receipt.settings)
+        return cls(plan, _cells_of(form, plan), receipt, int(form["nodes"]), float(form["seconds"]))
 
 
 def _difference(values: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:

@@ -11,18 +11,14 @@ seeds, which it does not use; so are prompts with a given beginning of the reply
 
 from __future__ import annotations
 
-import concurrent.futures
-import queue
+import functools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from types import TracebackType
 from typing import Any, Final
 
-from tsumami.engine.batcher import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows
-from tsumami.engine.sequence import Sequence as Branch
+from tsumami.engine import Feed, Program, Rows
+from tsumami.engine import Sequence as Branch
 from tsumami.errors import CancelledError, DeadEndError
 from tsumami.explain.measures import measured
 from tsumami.explore.grids.grid import MEASURES, Cell, Grid
@@ -30,19 +26,22 @@ from tsumami.explore.grids.plan import GridPlan, Point
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.ending import Ending
-from tsumami.runs.generate import Generation, check_prompt, make_chain
-from tsumami.runs.run import Receipt, Run, Step, StopReason
+from tsumami.runs.generate import Generation, make_chain
+from tsumami.runs.making import EngineMaking
+from tsumami.runs.prompt import check_prompt
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import Chain
 from tsumami.sampling.measure import measure_raw
 
-__all__ = ["Gridding", "Progress", "grid_receipt"]
+__all__ = ["GridProgress", "Gridding", "grid_receipt"]
 
 #: Branches that are decoded at once: an exact engine computes so many rows in one go.
 WIDTH: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class GridProgress:
     """How far a grid is: cells that are done and all of them, different texts, branches that are being followed,
     branches that wait, tokens decoded, and tokens that were not decoded once more because cells shared them.
     """
@@ -73,14 +72,14 @@ class _Walk:
 
 
 @dataclass(slots=True, eq=False)
-class _Group:
+class _Bundle:
     """Cells with the same tokens so far; None: their branch of the cache is not open."""
 
     walks: list[_Walk]
     branch: Branch | None = None
 
 
-class Gridding:
+class Gridding(EngineMaking[Cell, Grid]):
     """Cells as they are finished: iterate, then read `grid`; leaving a `with` block cancels what is left."""
 
     def __init__(
@@ -89,7 +88,7 @@ class Gridding:
         plan: GridPlan,
         numbers: Iterable[int] | None = None,
         *,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Callable[[GridProgress], None] | None = None,
     ) -> None:
         """Start. `numbers`: the cells to make (default: all of the plan); `watch` is called in the engine's thread
         after each token.
@@ -98,6 +97,7 @@ class Gridding:
             PromptError: a prompt that no run can start from.
             SettingsError: a grammar that does not parse, say.
         """
+        super().__init__()
         for prompt in plan.prompts:
             check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend, self._plan, self._watch = backend, plan, watch
@@ -106,9 +106,7 @@ class Gridding:
         self._done = self._nodes = self._saved = 0
         self._texts: set[str] = set()
         self._seconds = 0.0
-        self._queue: queue.SimpleQueue[_Walk | None] = queue.SimpleQueue()
-        self._ticket: Ticket[None] = backend.engine.submit(self._program())
-        self._ticket.future.add_done_callback(self._ended)
+        self._submit(backend.engine, self._program())
 
     def _walk(self, number: int) -> _Walk:
         point = self._plan.point(number)
@@ -116,9 +114,6 @@ class Gridding:
         alone = settings.mode == "contrastive" or bool(prompt.begun)
         chain = None if alone else make_chain(self._backend, prompt.tokens, settings, point.seed)
         return _Walk(number, point, chain, Ending(self._backend, prompt.tokens, settings))
-
-    def _ended(self, _: object) -> None:
-        self._queue.put(None)
 
     # --- in the engine's thread ---
 
@@ -137,11 +132,11 @@ class Gridding:
             self._seconds = time.perf_counter() - begin
 
     def _together(self) -> Generator[list[Feed], list[Rows], None]:
-        roots: dict[int, _Group] = {}
+        roots: dict[int, _Bundle] = {}
         for walk in self._walks:
             if walk.chain is not None:
-                roots.setdefault(walk.point.prompt, _Group([])).walks.append(walk)
-        waiting, followed = list(roots.values())[::-1], list[_Group]()
+                roots.setdefault(walk.point.prompt, _Bundle([])).walks.append(walk)
+        waiting, followed = list(roots.values())[::-1], list[_Bundle]()
         try:
             while waiting or followed:
                 while waiting and len(followed) < WIDTH:
@@ -151,11 +146,11 @@ class Gridding:
                 followed, rest = grown[:WIDTH], grown[WIDTH:]
                 _close(rest)
                 waiting += rest[::-1]
-                self._tell(len(followed), len(waiting))
+                self._note(len(followed), len(waiting))
         finally:
             _close(followed)
 
-    def _feed(self, group: _Group) -> Feed:
+    def _feed(self, group: _Bundle) -> Feed:
         """The last token, or all of them on a branch that is new."""
         first = group.walks[0]
         if first.tokens:
@@ -166,7 +161,7 @@ class Gridding:
         group.branch = Branch(lasting=False)
         return Feed(group.branch, (*self._plan.prompts[first.point.prompt].tokens, *first.tokens))
 
-    def _grow(self, group: _Group, rows: Rows) -> list[_Group]:
+    def _grow(self, group: _Bundle, rows: Rows) -> list[_Bundle]:
         """The groups that go on: each cell chooses by itself; the first group goes on with the branch."""
         chosen: dict[int, list[_Walk]] = {}
         row = rows.last
@@ -174,7 +169,7 @@ class Gridding:
             token = self._choose(walk, row)
             if token is not None:
                 chosen.setdefault(token, []).append(walk)
-        children = [_Group(left) for token, walks in chosen.items() if (left := self._take(walks, token, row))]
+        children = [_Bundle(left) for token, walks in chosen.items() if (left := self._take(walks, token, row))]
         if children:
             children[0].branch = group.branch
         else:
@@ -211,7 +206,7 @@ class Gridding:
         walk.stop, walk.chain = reason, None
         self._done += 1
         self._texts.add(walk.text)
-        self._queue.put(walk)
+        self._tell_later(functools.partial(self._cell, walk))
 
     def _one_by_one(self) -> Generator[list[Feed], list[Rows], None]:
         """The cells that are runs by themselves, those of contrastive search once for all seeds."""
@@ -236,34 +231,14 @@ class Gridding:
 
     def _count(self, _: Step) -> None:
         self._nodes += 1
-        self._tell(1, 0)
+        self._note(1, 0)
 
-    def _tell(self, followed: int, waiting: int) -> None:
+    def _note(self, followed: int, waiting: int) -> None:
         if self._watch is not None:
-            self._watch(
-                Progress(self._done, len(self._walks), len(self._texts), followed, waiting, self._nodes, self._saved)
-            )
+            done, cells, texts = self._done, len(self._walks), len(self._texts)
+            self._watch(GridProgress(done, cells, texts, followed, waiting, self._nodes, self._saved))
 
     # --- what there is ---
-
-    def __iter__(self) -> Iterator[Cell]:
-        """The cells as they are finished; each comes once."""
-        try:
-            while (walk := self._queue.get()) is not None:
-                yield self._cell(walk)
-        except BaseException:  # broken off, by whoever iterates or by Ctrl-C
-            self.cancel()
-            raise
-        self._queue.put(None)  # whoever iterates again finds the end, too
-        self._ticket.result()
-
-    def cancel(self) -> None:
-        """Stop as soon as the present batch is done; cells that are not finished keep the text that they have."""
-        self._ticket.cancel()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end, but no longer than so; whether it has come."""
-        return bool(concurrent.futures.wait([self._ticket.future], seconds).done)
 
     def so_far(self) -> list[Cell]:
         """All cells in order as they are by now; may be asked while they are made. What is not finished has its text so
@@ -279,12 +254,7 @@ class Gridding:
 
     def cells(self) -> list[Cell]:
         """All cells in order, finished or not; waits for the end. Ctrl-C meanwhile cancels."""
-        try:
-            self._ticket.result()
-        except KeyboardInterrupt:
-            self.cancel()
-            self._ticket.result()
-        return [self._cell(walk) for walk in self._walks]
+        return list(self.kept().cells)
 
     @property
     def nodes(self) -> int:
@@ -293,8 +263,12 @@ class Gridding:
 
     @property
     def grid(self) -> Grid:
-        """The grid, if all its cells were asked for; waits for the end."""
-        cells = tuple(self.cells())
+        """The grid, if all its cells were asked for; waits for the end. Ctrl-C meanwhile cancels."""
+        return self.kept()
+
+    def _finish(self) -> Grid:
+        self._join()
+        cells = tuple(map(self._cell, self._walks))
         return Grid(self._plan, cells, grid_receipt(self._backend, self._plan), self._nodes, self._seconds)
 
     def _cell(self, walk: _Walk) -> Cell:
@@ -305,29 +279,11 @@ class Gridding:
             self._measured[key] = {name: getattr(found, name) for name in MEASURES}
         return Cell(walk.point, walk.text, tokens, walk.stop or "cancelled", walk.stop_string, self._measured[key])
 
-    def __enter__(self) -> Gridding:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cancel()
-
 
 def grid_receipt(backend: Backend, plan: GridPlan) -> Receipt:
     """The receipt of a plan's first cell on a model: what holds for the whole grid where nothing else is said."""
     prompt, settings = plan.prompts[0], plan.settings[0]
-    return Receipt(
-        model=backend.model_card,
-        engine=backend.engine_card,
-        prompt=prompt.text,
-        prompt_tokens=prompt.tokens,
-        template=prompt.template,
-        settings=settings,
-        seed=settings.seed,
-        tsumami=version("tsumami"),
-        begun=prompt.begun,
-    )
+    return Receipt.of(backend, prompt, settings, settings.seed)
 
 
 def _fill(walk: _Walk, run: Run) -> None:
@@ -337,7 +293,7 @@ def _fill(walk: _Walk, run: Run) -> None:
     walk.stop_string = run.stop_string
 
 
-def _close(groups: Sequence[_Group]) -> None:
+def _close(groups: Sequence[_Bundle]) -> None:
     """Give the places in the cache back."""
     for group in groups:
         if group.branch is not None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tsumami.errors import SettingsError
-from tsumami.explore.design import check_given, settings_of
+from tsumami.explore.design import Design, check_list
 from tsumami.knobs import get
 from tsumami.runs import Prompt
 from tsumami.sampling import effective_seed
@@ -67,44 +67,35 @@ class GridPlan:
         before = point.prompt * len(self.settings) + point.settings
         return before * len(self.seeds) + self.seeds.index(point.seed)
 
+    def with_prompts(self, prompts: Sequence[Prompt]) -> GridPlan:
+        """The same plan of as many other prompts."""
+        assert len(prompts) == len(self.prompts)
+        return replace(self, prompts=tuple(prompts))
+
     def settings_at(self, point: Point) -> Settings:
         """The settings of a cell, its seed among them."""
         return self.settings[point.settings].replace(seed=point.seed)
 
 
-def plan_grid(
-    prompts: Sequence[Prompt],
-    base: Settings,
-    *,
-    vary: Mapping[str, Sequence[Any]] | None = None,
-    settings: Sequence[Settings | Mapping[str, Any]] | None = None,
-    seeds: int | Sequence[int] | None = None,
-) -> GridPlan:
-    """The grid of every prompt with every settings and every seed.
-
-    Args:
-        prompts: one or several.
-        base: what holds where nothing else is said.
-        vary: values by knob; several knobs give every combination. A value that is given twice counts once.
-        settings: instead of `vary`: whole settings, or the knobs that differ from `base`.
-        seeds: so many, from the seed of `base` on (from 0 if that is random), or which; None: one.
+def plan_grid(prompts: Sequence[Prompt], design: Design) -> GridPlan:
+    """The grid of every prompt with every settings and every seed of a design. A value that is varied twice counts
+    once; seeds that are counted begin at that of the base (at 0 if it is random).
 
     Raises:
         SettingsError: an unknown knob, a value that a knob cannot have, an empty list, no seed, or too many cells.
     """
-    chosen = _seeds(seeds, base)
-    check_given(vary, settings, prompts=prompts)
-    axes = {get(name).name: _values(name, values) for name, values in (vary or {}).items()}
-    points = math.prod(map(len, axes.values())) if axes else len(settings or (base,))
+    chosen = _seeds(design.seeds, design.base)
+    check_list("prompts", prompts)
+    axes = {get(name).name: _values(name, values) for name, values in (design.vary or {}).items()}
+    points = math.prod(map(len, axes.values())) if axes else len(design.settings or (design.base,))
     cells = len(prompts) * points * len(chosen)
     if cells > MOST_CELLS:
         raise SettingsError(
             f"{cells:,} cells ({len(prompts)} prompts, {points:,} settings, {len(chosen):,} seeds): a grid has at most"
             f" {MOST_CELLS:,}; give fewer values, seeds or prompts"
         )
-    base = base.replace(seed=chosen[0])
-    made = tuple(one.replace(seed=chosen[0]) for one in settings_of(base, axes, settings))
-    return GridPlan(tuple(prompts), made, chosen, axes)
+    made = replace(design, vary=axes or None).points(chosen[0])
+    return GridPlan(tuple(prompts), tuple(one.replace(seed=chosen[0]) for one in made), chosen, axes)
 
 
 def _values(name: str, values: Sequence[Any]) -> tuple[Any, ...]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tsumami.errors import SettingsError
+from tsumami.explain.measures import MEASURES as TABLE
 from tsumami.explore.grids.grid import MEASURES, Cell, Grid
 from tsumami.explore.grids.plan import Point
 from tsumami.knobs import get
 
-__all__ = ["Count", "Spread", "between_values", "larger", "spread"]
+__all__ = ["Count", "Held", "Spread", "between_values", "held", "larger", "range_text", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,18 @@ class Spread:
     quarter: float | None
     three_quarters: float | None
 
+    @property
+    def text(self) -> str:
+        """`2.3 (1.9–2.8)`, the mean with its ends in the measure's form; the mean alone where all cells have it."""
+        mean = TABLE[self.measure].text(self.mean)
+        return mean if self.low == self.high else f"{mean} ({range_text(self.low, self.high, self.measure)})"
+
+
+def range_text(low: float | None, high: float | None, measure: str) -> str:
+    """`1.9–2.8`; one number where both ends are it."""
+    text = TABLE[measure].text
+    return text(low) if low == high else f"{text(low)}–{text(high)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -53,6 +68,18 @@ class Count:
     def smaller(self) -> int:
         """On how many it is smaller."""
         return self.of - self.larger - self.equal
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A knob that was varied over numbers, its smallest and its largest value, and how often the largest has the larger
+    measure, all else being equal.
+    """
+
+    knob: str
+    low: float
+    high: float
+    count: Count
 
 
 def spread(grid: Grid, measure: str) -> tuple[Spread, ...]:
@@ -100,13 +127,33 @@ def between_values(grid: Grid, measure: str, knob: str) -> Count:
     """
     _check(measure)
     name = get(knob).name
-    values = grid.plan.axes.get(name, ())
-    if len(values) < 2 or not all(isinstance(value, int | float) for value in values):
+    ends = _number_ends(grid.plan.axes.get(name, ()))
+    if ends is None:
         raise SettingsError(f"{name}: this grid does not vary it over two or more numbers")
-    low, high = min(values), max(values)
+    low, high = ends
     index = {settings: number for number, settings in enumerate(grid.plan.settings)}
     starts = [settings for settings in index if getattr(settings, name) == low]
     return _count(grid, measure, [(index[one], index[one.replace(**{name: high})]) for one in starts])
+
+
+def held(grid: Grid, measure: str) -> tuple[Held, ...]:
+    """For each knob that was varied over numbers, how often its largest value has the larger measure.
+
+    Raises:
+        SettingsError: no measure of that name.
+    """
+    _check(measure)
+    ends = {name: _number_ends(values) for name, values in grid.plan.axes.items()}
+    return tuple(Held(name, *two, between_values(grid, measure, name)) for name, two in ends.items() if two is not None)
+
+
+def _number_ends(values: Sequence[Any]) -> tuple[float, float] | None:
+    """The smallest and the largest of a knob's values; None where they are not two or more numbers (a switch is none,
+    though Python takes it for one).
+    """
+    if len(values) < 2 or not all(type(value) in (int, float) for value in values):
+        return None
+    return min(values), max(values)
 
 
 def _count(grid: Grid, measure: str, pairs: list[tuple[int, int]]) -> Count:

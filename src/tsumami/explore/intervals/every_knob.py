@@ -12,7 +12,7 @@ them little is left, and all others keep it (boundaries/search.py).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +20,8 @@ import numpy as np
 
 from tsumami.boundaries import MAPPED, check_mappable
 from tsumami.errors import CancelledError, SettingsError
-from tsumami.explore.intervals.interval_search import Bend, Chunk, Turning
-from tsumami.explore.intervals.mirostat_search import MirostatTurning
+from tsumami.explore.intervals.interval_search import Bend, Chunk, IntervalSearch
+from tsumami.explore.intervals.mirostat_search import MirostatSearch
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
@@ -83,17 +83,17 @@ def intervals(
         RunFileError: another model, or a token that does not come out again.
         CancelledError: it is not wanted any more.
     """
-    if run.settings.mode == "mirostat":
-        return _under_mirostat(backend, run, knobs, wanted)
-    if run.settings.mode not in ("sample", "greedy"):
+    if run.settings.mode not in ("sample", "greedy", "mirostat"):
         raise SettingsError(
             f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
             " token's logits; turn it off and run again"
         )
-    names = tuple(mappable_knobs() if knobs is None else knobs)
-    searches = {name: Turning(run.settings, name) for name in names}
     idle = set(run.settings.idle_knobs())
-    for chunk in chunks(backend, run):
+    under_mirostat = run.settings.mode == "mirostat"
+    names = _under_mirostat(knobs, idle) if under_mirostat else tuple(mappable_knobs() if knobs is None else knobs)
+    search_of: type[IntervalSearch | MirostatSearch] = MirostatSearch if under_mirostat else IntervalSearch
+    searches = {name: search_of(run.settings, name) for name in names}
+    for chunk in chunks(backend, run, 1 if under_mirostat else None):  # there a single token may take seconds
         for name, search in searches.items():
             _check(wanted)
             if name not in idle:
@@ -101,28 +101,19 @@ def intervals(
     return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
 
 
-def _under_mirostat(
-    backend: Backend, run: Run, knobs: Iterable[str] | None, wanted: Callable[[], bool] | None
-) -> dict[str, Interval]:
-    """Of tau and eta, and of what does nothing; what moves the logits moves all that the target mu has followed."""
-    idle = set(run.settings.idle_knobs())
-    names = [name for name in mappable_knobs() if name in (*MAPPED, *idle)] if knobs is None else list(knobs)
+def _under_mirostat(knobs: Iterable[str] | None, idle: Container[str]) -> tuple[str, ...]:
+    """Tau and eta, and what does nothing; what moves the logits moves all that the target mu has followed."""
+    if knobs is None:
+        return tuple(name for name in mappable_knobs() if name in MAPPED or name in idle)
+    names = tuple(knobs)
     for name in names:
         check_mappable(name)
-        if name not in (*MAPPED, *idle):
+        if name not in MAPPED and name not in idle:
             raise SettingsError(
                 f"the interval of {name} under mirostat is not known: it moves every logit that the target mu has"
                 f" followed; ask for {' or '.join(MAPPED)}, or set mirostat_mode to 0 and run again"
             )
-    searches = {name: MirostatTurning(run, name) for name in names}
-    chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
-    for step, (row, token) in enumerate(zip(rows(backend, run), run.tokens, strict=True)):
-        _check(wanted)
-        for name, search in searches.items():
-            if name not in idle:
-                search.look(chain, step, row)
-        chain.accept(token)
-    return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
+    return names
 
 
 def _check(wanted: Callable[[], bool] | None) -> None:
@@ -130,7 +121,7 @@ def _check(wanted: Callable[[], bool] | None) -> None:
         raise CancelledError("the intervals are not wanted any more")
 
 
-def _interval(search: Turning | MirostatTurning, *, idle: bool) -> Interval:
+def _interval(search: IntervalSearch | MirostatSearch, *, idle: bool) -> Interval:
     low, high = search.ends
     name = search.axis.knob.name
     if idle:
@@ -139,10 +130,10 @@ def _interval(search: Turning | MirostatTurning, *, idle: bool) -> Interval:
     return Interval(name, low, high, below, above, search.certain)
 
 
-def chunks(backend: Backend, run: Run) -> Iterator[Chunk]:
-    """The run's tokens, some at a time: the chain before each, chosen again."""
+def chunks(backend: Backend, run: Run, at_once: int | None = None) -> Iterator[Chunk]:
+    """The run's tokens, some at a time (default: as many as may be in memory): the chain before each, chosen again."""
     chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
-    at_once = max(1, _MOST_LOGITS // backend.engine.n_vocab)
+    at_once = at_once or max(1, _MOST_LOGITS // backend.engine.n_vocab)
     numbered = enumerate(rows(backend, run))
     while some := list(itertools.islice(numbered, at_once)):
         yield _chunk(chain, run, some[0][0], [row for _, row in some])

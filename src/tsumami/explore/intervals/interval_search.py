@@ -1,4 +1,4 @@
-"""Turning: one knob away from a run's value on either side, until the first token gives way.
+"""Interval search: one knob turned away from a run's value on either side, until the first token gives way.
 
 Guarantee: all values between the run's and a side's end leave every token that was looked at as it is, unless the
 search is not `certain`; and at a side's bend, the nearest value beyond, the token of the bend is the first to differ.
@@ -18,26 +18,25 @@ from tsumami.boundaries import (
     HEAVY,
     Axis,
     Box,
-    Crowd,
+    Chosen,
     Limit,
+    LimitProblem,
     Moves,
-    Outcome,
-    Question,
-    Samplers,
     Span,
     Trial,
-    cut_reach,
-    reach,
+    WholeVocabulary,
+    find_cut_limit,
+    find_limits,
 )
 from tsumami.native import Float32Array
-from tsumami.sampling import Chain, Stage
-from tsumami.sampling.stages import BUILDERS
+from tsumami.sampling import Chain
+from tsumami.sampling.resume import stage_with
+from tsumami.sampling.samplers import Samplers
 from tsumami.settings import Settings
 
-__all__ = ["Bend", "Chunk", "Turning"]
+__all__ = ["Bend", "Chunk", "IntervalSearch"]
 
 _FIRST: Final = 8  # tokens that are asked before the others
-_POINTS: Final = 64  # so few values are asked one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +92,37 @@ class _Region:
 
 
 @dataclass(slots=True, eq=False)
-class Side:
+class Direction:
     """One side of the run's value: what is left of it, the nearest first, and where it ends."""
 
     regions: list[_Region] = field(default_factory=list)
     bend: Bend | None = None
 
 
-class Turning:
+class IntervalSearch:
     """One knob of a run with `settings`. Show it the run's chunks in order; then ask for the `ends`."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         value = getattr(settings, name)
         self.axis = Axis.handy(name, value)
-        self.below, self.above = Side(), Side()
+        self.below, self.above = Direction(), Direction()
         self._settings = settings
-        self._place = place = self.axis.place(value)
+        self._ordinal = ordinal = self.axis.ordinal(value)
         self._samplers = Samplers()
         for span in self.axis.spans():
-            home = span.first <= place <= span.last
-            if span.last > place:
-                part = Span(max(span.first, place + 1), span.last)
-                self.above.regions.append(_Region(part, 1, place if home else part.first, home=home))
-            if span.first < place:
-                part = Span(span.first, min(span.last, place - 1))
-                self.below.regions.insert(0, _Region(part, -1, place if home else part.last, home=home))
+            home = span.first <= ordinal <= span.last
+            if span.last > ordinal:
+                part = Span(max(span.first, ordinal + 1), span.last)
+                self.above.regions.append(_Region(part, 1, ordinal if home else part.first, home=home))
+            if span.first < ordinal:
+                part = Span(span.first, min(span.last, ordinal - 1))
+                self.below.regions.insert(0, _Region(part, -1, ordinal if home else part.last, home=home))
 
     @property
     def ends(self) -> tuple[float, float]:
         """The first and the last value that leave all tokens as they are."""
-        low = min([self._place, *(region.span.first for region in self.below.regions)])
-        high = max([self._place, *(region.span.last for region in self.above.regions)])
+        low = min([self._ordinal, *(region.span.first for region in self.below.regions)])
+        high = max([self._ordinal, *(region.span.last for region in self.above.regions)])
         return self.axis.value(low), self.axis.value(high)
 
     @property
@@ -146,7 +145,7 @@ class Turning:
         for side in (self.below, self.above):
             self._go_on(chunk, side)
 
-    def _go_on(self, chunk: Chunk, side: Side) -> None:
+    def _go_on(self, chunk: Chunk, side: Direction) -> None:
         """From region to region, as long as each is left whole."""
         for index, region in enumerate(side.regions):  # it grows where a region is split
             if not region.home:
@@ -165,27 +164,27 @@ class Turning:
         start = regions[0].taken
         trials = self._trials(chunk, regions[0])
         wanted = [
-            Outcome(token, trial.run(regions[0].anchor).drew if trial.has_xtc else False)
+            Chosen(token, trial.run(regions[0].anchor).drew if trial.has_xtc else False)
             for token, trial in zip(chunk.tokens, trials, strict=True)
         ]
-        look = _Look(self.axis, trials, wanted)
+        look = _ChunkTrials(self.axis, trials, wanted)
         look.narrow(regions, chunk.order)
         for region, span in zip(regions, whole, strict=True):
             region.taken = start + sum(outcome.drew for outcome in wanted)
             if region.span != span:
                 self._end(chunk, region, span, start, look)
 
-    def _end(self, chunk: Chunk, region: _Region, whole: Span, taken: int, look: _Look) -> None:
+    def _end(self, chunk: Chunk, region: _Region, whole: Span, taken: int, look: _ChunkTrials) -> None:
         """Beyond the end of a region: another token, or only another number for XTC."""
-        place = region.span.last + 1 if region.side > 0 else region.span.first - 1
-        owner, outcome = look.first_other(place)
+        ordinal = region.span.last + 1 if region.side > 0 else region.span.first - 1
+        owner, outcome = look.first_other(ordinal)
         if outcome.token != look.wanted[owner].token:
             token = None if outcome.token == DEAD_END else outcome.token
-            region.bend = Bend(self.axis.value(place), chunk.first + owner, token)
+            region.bend = Bend(self.axis.value(ordinal), chunk.first + owner, token)
         else:
-            assert place != region.anchor, (self.axis.knob.name, self.axis.value(place), outcome, look.wanted[owner])
-            span = Span(place, whole.last) if region.side > 0 else Span(whole.first, place)
-            region.rest = _Region(span, region.side, place, taken)
+            assert ordinal != region.anchor, (self.axis, ordinal, outcome, look.wanted[owner])
+            span = Span(ordinal, whole.last) if region.side > 0 else Span(whole.first, ordinal)
+            region.rest = _Region(span, region.side, ordinal, taken)
 
     # --- the trials of a chunk ---
 
@@ -195,7 +194,7 @@ class Turning:
         settings = self._settings.replace(**{self.axis.knob.name: value})
         other = settings.mode != self._settings.mode
         chains = [chain.variant(settings) if other else chain for chain in chunk.chains]
-        own = self._own(chains[0], settings)
+        own = stage_with(chains[0], self.axis.knob.stage, settings)
         made: list[Trial] = []
         taken = region.taken
         for chain, row, token, forced in zip(chains, chunk.rows, chunk.tokens, chunk.forced, strict=True):
@@ -207,21 +206,11 @@ class Turning:
                 taken += trial.run(region.anchor).drew
         return made
 
-    def _own(self, chain: Chain, settings: Settings) -> Stage | None:
-        """The knob's own stage with a region's value; None for min_keep, which has several."""
-        name = self.axis.knob.stage
-        if self.axis.knob.name == "min_keep" or name not in BUILDERS:
-            return None
-        known = next((stage for stage in chain.stages if stage.name == name), None)
-        if known is None or known.idle not in (None, "neutral"):
-            return known
-        return BUILDERS[name](settings, chain.origin.around)
 
-
-class _Look:
+class _ChunkTrials:
     """The trials of a chunk, and what they are wanted to choose."""
 
-    def __init__(self, axis: Axis, trials: Sequence[Trial], wanted: Sequence[Outcome]) -> None:
+    def __init__(self, axis: Axis, trials: Sequence[Trial], wanted: Sequence[Chosen]) -> None:
         self._axis = axis
         self._trials = trials
         self.wanted = wanted
@@ -243,8 +232,14 @@ class _Look:
                 for some in (owners[:_FIRST], owners[_FIRST:])
             ]
             moves = self._moves
-            gallops = isinstance(moves, Crowd) or moves.weight > HEAVY
-            limits = reach(Question(self._keeps, self._axis.cut, _side, _POINTS, moves.weight, gallops), *groups)
+            problem = LimitProblem(
+                keeps=self._keeps,
+                cut=self._axis.cut,
+                key=_side,
+                weight=moves.weight,
+                singles_first=moves.singles_first,
+            )
+            limits = find_limits(problem, *groups)
             for region in left:
                 region.narrow(limits[region.side])
 
@@ -266,25 +261,25 @@ class _Look:
     def _cut(self, region: _Region, owners: Sequence[int]) -> None:
         if len(region.span) and owners:
             start = region.anchor if region.home else None
-            region.narrow(cut_reach(self._trials, self.wanted, owners, Box(0, region.span, region.side), start))
+            region.narrow(find_cut_limit(self._trials, self.wanted, owners, Box(0, region.span, region.side), start))
 
-    def first_other(self, place: int) -> tuple[int, Outcome]:
+    def first_other(self, ordinal: int) -> tuple[int, Chosen]:
         """The first token that is not as wanted at a value, and what it is."""
         if self._moves is None:
             return next(
                 (owner, outcome)
                 for owner, trial in enumerate(self._trials)
-                if (outcome := trial.run(place)) != self.wanted[owner]
+                if (outcome := trial.run(ordinal)) != self.wanted[owner]
             )
-        found = self._moves.settle(range(len(self._trials)), [Span(place, place)] * len(self._trials))
+        found = self._moves.settle(range(len(self._trials)), [Span(ordinal, ordinal)] * len(self._trials))
         owner = next(i for i, outcome in enumerate(found) if outcome != self.wanted[i])
-        return owner, self._trials[owner].run(place)
+        return owner, self._trials[owner].run(ordinal)
 
 
-def _moves(trials: Sequence[Trial], wanted: Sequence[Outcome]) -> Moves:
+def _moves(trials: Sequence[Trial], wanted: Sequence[Chosen]) -> Moves:
     """What settles the boxes of a knob that moves logits."""
-    if trials[0].width > HEAVY and Crowd.fits(trials, wanted):
-        return Crowd(trials, wanted)
+    if trials[0].width > HEAVY and WholeVocabulary.fits(trials, wanted):
+        return WholeVocabulary(trials, wanted)
     return Moves(trials)
 
 

@@ -1,4 +1,4 @@
-"""Turning tau or eta of a mirostat run on either side, until the first token gives way.
+"""Mirostat search: tau or eta of a run turned away from its value on either side, until the first token gives way.
 
 Guarantee: as that of interval_search.py. Here a token depends on all before it, so the values that are left are carried
 from token to token in regions, each with a past of its own (mirostat.py): those that have taken as many rolls and cut
@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tsumami.boundaries import DEAD_END, Axis, MirostatTrial, Past, Piece, Span
-from tsumami.explore.intervals.interval_search import Bend
+from tsumami.boundaries import DEAD_END, Axis, Past, Piece, Span, TokenProblem, token_problem
+from tsumami.explore.intervals.interval_search import Bend, Chunk
 from tsumami.native import Float32Array
-from tsumami.runs.replay import mismatch
-from tsumami.runs.run import Run
 from tsumami.sampling import Chain
+from tsumami.settings import Settings
 
-__all__ = ["MirostatTurning"]
+__all__ = ["MirostatSearch"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Region:
+class _Carried:
     """Values with one past, and how many rolls they have taken."""
 
     span: Span
@@ -28,18 +27,17 @@ class _Region:
     drawn: int = 0
 
 
-class MirostatTurning:
-    """One knob of a mirostat run: `look` at its tokens; then `ends`, `bends` and `certain` say what is left."""
+class MirostatSearch:
+    """One knob of a mirostat run with `settings`. Show it the run's chunks in order; then ask for the `ends`."""
 
-    def __init__(self, run: Run, name: str) -> None:
-        value = getattr(run.settings, name)
+    def __init__(self, settings: Settings, name: str) -> None:
+        value = getattr(settings, name)
         self.axis = Axis.handy(name, value)
         self._below: Bend | None = None
         self._above: Bend | None = None
         self.certain = True
-        self._run = run
-        self._place = self.axis.place(value)
-        self._regions = [_Region(span) for span in self.axis.spans()]
+        self._ordinal = self.axis.ordinal(value)
+        self._regions = [_Carried(span) for span in self.axis.spans()]
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -51,31 +49,31 @@ class MirostatTurning:
         """What gives way below and above."""
         return self._below, self._above
 
-    def look(self, chain: Chain, step: int, row: Float32Array) -> None:
-        """Look at a token; one after another. `chain` is the run's before it, its own choice is not asked.
+    def look(self, chunk: Chunk) -> None:
+        """Leave out the values that choose another token in this chunk."""
+        for step, (chain, row) in enumerate(zip(chunk.chains, chunk.rows, strict=True)):
+            self._look(chunk, step, chain, row)
 
-        Raises:
-            RunFileError: the token does not come out again.
-        """
+    def _look(self, chunk: Chunk, step: int, chain: Chain, row: Float32Array) -> None:
+        """At one token of it."""
         found = [(*one, region) for region in self._regions for one in self._pieces(chain, row, region)]
-        if step >= len(self._run.receipt.begun):
-            first, last = self._around([piece for piece, *_ in found], step, self._run.tokens[step])
+        if not chunk.forced[step]:
+            first, last = self._around([piece for piece, *_ in found], chunk.first + step, chunk.tokens[step])
             found = found[first : last + 1]
         self.certain = self.certain and all(piece.certain for piece, *_ in found)
         self._regions = [
-            _Region(piece.span, trial.after(piece.outcome, [piece.span]), region.drawn + piece.outcome.drew)
-            for piece, trial, region in found
+            _Carried(piece.span, problem.after(piece.outcome, [piece.span]), region.drawn + piece.outcome.drew)
+            for piece, problem, region in found
         ]
 
-    def _pieces(self, chain: Chain, row: Float32Array, region: _Region) -> list[tuple[Piece, MirostatTrial]]:
-        trial = MirostatTrial(chain, self.axis, row, region.past, region.drawn)
-        return [(piece, trial) for piece in trial.find(region.span)]
+    def _pieces(self, chain: Chain, row: Float32Array, region: _Carried) -> list[tuple[Piece, TokenProblem]]:
+        problem = token_problem(chain, self.axis, row, region.past, region.drawn)
+        return [(piece, problem) for piece in problem.find(region.span)]
 
     def _around(self, pieces: list[Piece], step: int, token: int) -> tuple[int, int]:
         """The first and the last of the pieces around the run's value that choose its token; notes what gives way."""
-        first = last = next(i for i, piece in enumerate(pieces) if piece.span.first <= self._place <= piece.span.last)
-        if pieces[first].outcome.token != token:
-            raise mismatch(step)
+        first = last = next(i for i, piece in enumerate(pieces) if piece.span.first <= self._ordinal <= piece.span.last)
+        assert pieces[first].outcome.token == token, "the run's own value chooses its token"
         while first > 0 and pieces[first - 1].outcome.token == token:
             first -= 1
         while last + 1 < len(pieces) and pieces[last + 1].outcome.token == token:
@@ -86,6 +84,6 @@ class MirostatTurning:
             self._above = self._bend(step, pieces[last + 1], pieces[last + 1].span.first)
         return first, last
 
-    def _bend(self, step: int, piece: Piece, place: int) -> Bend:
+    def _bend(self, step: int, piece: Piece, ordinal: int) -> Bend:
         token = piece.outcome.token
-        return Bend(self.axis.value(place), step, None if token == DEAD_END else token)
+        return Bend(self.axis.value(ordinal), step, None if token == DEAD_END else token)

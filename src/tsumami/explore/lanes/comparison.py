@@ -7,25 +7,22 @@ that they stay comparable roll by roll.
 
 from __future__ import annotations
 
-import functools
 import math
-import queue
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Any
 
-from tsumami.engine.batcher import Ticket
+from tsumami.engine import Ticket
 from tsumami.errors import RunFileError, TsumamiError
 from tsumami.explain.measures import Metrics, metrics
 from tsumami.explain.reasons import Divergence, divergence, parting
-from tsumami.explore.design import check_given, settings_of
+from tsumami.explore.design import Design, check_list
 from tsumami.explore.lanes.alignment import Alignment, align, check_lanes
 from tsumami.knobs import KNOBS
 from tsumami.runs import Prompt, Run, Step
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import Generation
+from tsumami.runs.making import EngineMaking
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
@@ -63,112 +60,65 @@ class Comparison:
     alignment: Alignment | None
 
 
-def plan(
-    prompts: Sequence[Prompt],
-    base: Settings,
-    *,
-    vary: Mapping[str, Sequence[Any]] | None = None,
-    settings: Sequence[Settings | Mapping[str, Any]] | None = None,
-    seeds: Sequence[int] | None = None,
-) -> tuple[LanePlan, ...]:
-    """The lanes: every prompt with every settings and every seed.
-
-    Args:
-        prompts: one or several.
-        base: what holds where nothing else is said.
-        vary: values by knob; several knobs give every combination.
-        settings: whole settings, or the knobs that differ from `base`; instead of `vary`.
-        seeds: seeds to take, instead of one for all.
+def plan(prompts: Sequence[Prompt], design: Design) -> tuple[LanePlan, ...]:
+    """The lanes: every prompt with every settings and every seed of a design; without seeds one for all.
 
     Raises:
-        SettingsError: not 2 to 8 lanes, both `vary` and `settings`, an empty list, or a value that a knob cannot have.
+        SettingsError: not 2 to 8 lanes, an empty list, or a value that a knob cannot have.
     """
-    check_given(vary, settings, seeds=seeds)
-    sizes = [len(values) for values in (prompts, settings, seeds, *(vary or {}).values()) if values is not None]
-    check_lanes(math.prod(sizes))
-    base = base.replace(seed=effective_seed(base))
-    made = settings_of(base, vary, settings)
+    check_list("prompts", prompts)
+    check_list("seeds", design.seeds)
+    seeds = None if design.seeds is None or isinstance(design.seeds, int) else design.seeds
+    lists = (prompts, design.settings, seeds, *(design.vary or {}).values())
+    check_lanes(math.prod(len(values) for values in lists if values is not None))
+    made = design.points(effective_seed(design.base))
     if seeds is not None:
         made = [one.replace(seed=seed) for one in made for seed in seeds]
     return tuple(LanePlan(prompt, one) for prompt in prompts for one in made)
 
 
-class Comparing:
+class Comparing(EngineMaking[tuple[int, Step], Comparison]):
     """Lanes as they grow: iterate for (lane, step), then read `comparison`; leaving a `with` block cancels the rest."""
 
     def __init__(self, backend: Backend, plans: Sequence[LanePlan]) -> None:
+        super().__init__()
         check_lanes(len(plans))
         self._plans = tuple(plans)
-        self._differs = _differences(self._plans)
-        self._queue: queue.SimpleQueue[tuple[int, Step | None]] = queue.SimpleQueue()
-        self._tickets = [self._begin(backend, lane, made) for lane, made in enumerate(self._plans)]
-        self._open = len(self._tickets)
+        self._begun = [self._begin(backend, lane, made) for lane, made in enumerate(self._plans)]
 
     def _begin(self, backend: Backend, lane: int, made: LanePlan) -> Ticket[Run] | TsumamiError:
+        def emit(step: Step) -> None:
+            self._tell((lane, step))
+
         try:
-            emit = functools.partial(self._put, lane)
             generation = Generation(backend, made.prompt, made.settings, ledgers=False, emit=emit)
-            ticket = backend.engine.submit(generation.program())
+            return self._submit(backend.engine, generation.program())
         except TsumamiError as error:
-            self._queue.put((lane, None))
             return error
-        ticket.future.add_done_callback(functools.partial(self._end, lane))
-        return ticket
 
-    def _put(self, lane: int, step: Step) -> None:
-        self._queue.put((lane, step))
+    def _join(self) -> None:
+        """Wait for the lanes; what ended one is said in its place, and ends no other."""
+        for ticket in self._begun:
+            _outcome(ticket)
 
-    def _end(self, lane: int, _done: Future[Run]) -> None:
-        self._queue.put((lane, None))
-
-    def __iter__(self) -> Iterator[tuple[int, Step]]:
-        """The steps of all lanes as they come, each with the number of its lane; each comes once."""
-        try:
-            while self._open:
-                lane, step = self._queue.get()
-                if step is None:
-                    self._open -= 1
-                else:
-                    yield lane, step
-        except BaseException:  # broken off, by whoever iterates or by Ctrl-C
-            self.cancel()
-            raise
-
-    def cancel(self) -> None:
-        """Stop all lanes as soon as the present batch is done; they keep what they have."""
-        for ticket in self._tickets:
-            if isinstance(ticket, Ticket):
-                ticket.cancel()
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """The lanes when all of them are done; waits for them."""
-        return tuple(map(self._lane, range(len(self._plans))))
-
-    def _lane(self, index: int) -> Lane:
-        made, differs, ticket = self._plans[index], self._differs[index], self._tickets[index]
-        if isinstance(ticket, TsumamiError):
-            return Lane(made, differs, None, ticket)
-        try:
-            return Lane(made, differs, ticket.result())
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
-        except TsumamiError as error:
-            return Lane(made, differs, None, error)
+    def _finish(self) -> Comparison:
+        lanes = zip(self._plans, _differences(self._plans), map(_outcome, self._begun), strict=True)
+        return compared([Lane(made, differs, *outcome) for made, differs, outcome in lanes])
 
     @property
     def comparison(self) -> Comparison:
         """The lanes when all of them are done, and what is to be said about them."""
-        return compared(self.lanes)
+        return self.result
 
-    def __enter__(self) -> Comparing:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cancel()
+def _outcome(begun: Ticket[Run] | TsumamiError) -> tuple[Run | None, TsumamiError | None]:
+    """The run of a lane, or what ended it; waits for it."""
+    if isinstance(begun, TsumamiError):
+        return None, begun
+    try:
+        return begun.result(), None
+    except TsumamiError as error:
+        return None, error
 
 
 def compared(lanes: Sequence[Lane]) -> Comparison:

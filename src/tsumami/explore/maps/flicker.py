@@ -92,4 +92,4 @@ def _stretches(numbers: set[int]) -> Iterator[tuple[int, int]]:
 def _flicker(pieces: Sequence[MapPiece], axis: Axis, begin: int, end: int) -> Flicker:
     low, last = pieces[begin].low, pieces[end].last
     texts = {(piece.tokens, piece.stop_reason) for piece in pieces[begin - 1 : end + 2]}
-    return Flicker(low, last, axis.place(last) - axis.place(low) + 1, begin, end, len(texts))
+    return Flicker(low, last, axis.ordinal(last) - axis.ordinal(low) + 1, begin, end, len(texts))

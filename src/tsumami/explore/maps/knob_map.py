@@ -9,41 +9,41 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
 from tsumami.boundaries import Axis
-from tsumami.errors import RunFileError, SettingsError
+from tsumami.errors import SettingsError
 from tsumami.explore.maps.flicker import Flicker, flickers
 from tsumami.explore.maps.piece import MapPiece
+from tsumami.explore.saved import Saved
 from tsumami.knobs import get
 from tsumami.runs.backend import Backend
-from tsumami.runs.files import read_form, receipt_from
 from tsumami.runs.restore import restore
-from tsumami.runs.run import Receipt, Run, read_file, write_file
+from tsumami.runs.run import Run
+from tsumami.runs.values import Receipt
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["KnobMap"]
 
-#: Version of the JSON form.
-FORMAT_VERSION: Final = 1
 _COLUMNS: Final = (
     "low", "high", "last", "width", "finished", "stop_reason", "certain", "flicker", "n_tokens", "text",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class KnobMap:
+class KnobMap(Saved):
     """The map of `knob` from `low` to `high`. `coverage` is the finished share of the range, in 0..1; `leaves` how many
     texts were followed at once at most, `nodes` how many tokens were decoded.
     """
+
+    kind: ClassVar = "knob_map"
+    version: ClassVar = 1
 
     knob: str
     low: float
@@ -78,9 +78,9 @@ class KnobMap:
             SettingsError: outside the range of the map.
         """
         axis = Axis(get(self.knob), self.low, self.high)
-        place = axis.place(value)
+        place = axis.ordinal(value)
         for piece in self.pieces:
-            if axis.place(piece.low) <= place <= axis.place(piece.last):
+            if axis.ordinal(piece.low) <= place <= axis.ordinal(piece.last):
                 return piece
         raise SettingsError(f"{self.knob} = {value!r} is outside this map; it goes from {self.low} to {self.high}")
 
@@ -122,52 +122,20 @@ class KnobMap:
         writer.writerows(self.rows())
         return out.getvalue()
 
-    def to_json(self, *, indent: int | None = None) -> str:
-        """The map as JSON: `knob`, `low`, `high`, `coverage`, `pieces` (each `low`, `high`, `last`, `text`, `tokens`,
-        `pieces`, `finished`, `stop_reason`, `certain`) and the `receipt`.
+    def _values(self) -> dict[str, Any]:
+        """`knob`, `low`, `high`, `coverage`, `pieces` (each `low`, `high`, `last`, `text`, `tokens`, `pieces`,
+        `finished`, `stop_reason`, `certain`), `leaves`, `max_tokens`, `nodes`, `seconds`.
         """
-        form = {
-            "kind": "knob_map",
-            "version": FORMAT_VERSION,
+        return {
             **{name: getattr(self, name) for name in ("knob", "low", "high", "coverage")},
             "pieces": [_plain(piece) for piece in self.pieces],
             **{name: getattr(self, name) for name in ("leaves", "max_tokens", "nodes", "seconds")},
-            "receipt": self.receipt.to_dict(),
         }
-        return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> KnobMap:
-        """Read what `to_json` wrote.
-
-        Raises:
-            RunFileError: not JSON, not a map, another version, or a field that does not fit.
-        """
-        form = read_form(text, "knob map", FORMAT_VERSION, "knob_map")
-        try:
-            receipt = receipt_from(form.pop("receipt"))
-            pieces = tuple(_piece_of(piece) for piece in form.pop("pieces"))
-            made = cls(**form, pieces=pieces, receipt=receipt)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RunFileError(f"this knob map does not fit: {error}") from error
-        return made
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the map as JSON, in one step.
-
-        Raises:
-            RunFileError: it cannot be written.
-        """
-        write_file(path, self.to_json(indent=1))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> KnobMap:
-        """Read a map from a file.
-
-        Raises:
-            RunFileError: as `from_json`, or the file cannot be read.
-        """
-        return cls.from_json(read_file(path))
+    def _read(cls, form: dict[str, Any], receipt: Receipt) -> Self:
+        pieces = tuple(_piece_of(piece) for piece in form.pop("pieces"))
+        return cls(**form, pieces=pieces, receipt=receipt)
 
 
 def _plain(piece: MapPiece) -> dict[str, Any]:

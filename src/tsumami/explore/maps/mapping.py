@@ -4,7 +4,7 @@ Guarantee: the tree of texts depends on prompt, settings, knob, range and budget
 and the values that give it (tree.py); it is decoded once, and what its values choose next is found exactly
 (next_tokens.py). Of more children than `leaves`, the widest are followed; the others stay as they are, and are the rest
 of the map. What was found is kept: going on with more tokens, more leaves or another range (`over`) decodes only
-what is new, and gives what it would have given in one go.
+what is new, and gives what it would have given in one go. Of a prompt with a given beginning, all texts have it.
 
 On an engine that is not exact, the values on both sides of every boundary are run by themselves at the end; a piece
 whose values do not give its text again is not `certain`.
@@ -16,35 +16,38 @@ text is its tokens, and for mirostat the sums that its values can reach.
 from __future__ import annotations
 
 import math
-import queue
+import threading
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from tsumami.boundaries import DEAD_END, Axis, Span
-from tsumami.engine.batcher import Program, Ticket
-from tsumami.engine.sequence import Feed, Rows, Sequence
-from tsumami.errors import CancelledError, EmptyPromptError, SettingsError
+from tsumami.engine import Feed, Program, Rows, Sequence
+from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap
-from tsumami.explore.maps.next_tokens import Choosing
+from tsumami.explore.maps.next_tokens import Continuations
 from tsumami.explore.maps.piece import MapPiece
-from tsumami.explore.maps.tree import Node, by_width, clipped, covers
-from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Generation, Prompt
-from tsumami.runs.run import Receipt, Run, Step, StopReason
+from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
+from tsumami.runs.backend import Backend, Runner
+from tsumami.runs.generate import Generation
+from tsumami.runs.making import EngineMaking
+from tsumami.runs.prompt import Prompt, check_prompt
+from tsumami.runs.run import Run
 from tsumami.runs.text import TextStream
+from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
-__all__ = ["Mapping", "Progress"]
+__all__ = ["MapMaking", "MapProgress", "Mapping"]
+
+News = TypeVar("News")
 
 MOST_LEAVES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MapProgress:
     """How far a map is: tokens deep, texts ended, texts being followed, the finished share of the range in 0..1, tokens
     decoded.
     """
@@ -54,6 +57,28 @@ class Progress:
     followed: int
     coverage: float
     nodes: int
+
+
+class MapMaking(EngineMaking[News, KnobMap]):
+    """A map that is being made, or gone on with. Its news are what `watch` gives after a token, where it gives any."""
+
+    def __init__(self, mapping: Mapping, watch: Callable[[MapProgress], News | None] | None) -> None:
+        super().__init__()
+        self._mapping, self._watch = mapping, watch
+
+    def begin(self, engine: Runner, program: Program[None]) -> None:
+        """Hand in the program that makes it."""
+        self._submit(engine, program)
+
+    def note(self, progress: MapProgress) -> None:
+        """Tell what there is to tell of a token; called in the engine's thread."""
+        news = self._watch(progress) if self._watch is not None else None
+        if news is not None:
+            self._tell(news)
+
+    def _finish(self) -> KnobMap:
+        self._join()
+        return self._mapping.result
 
 
 class Mapping:
@@ -66,21 +91,22 @@ class Mapping:
 
         Raises:
             SettingsError: a knob that cannot be mapped, a range that cannot be, or settings under which it cannot.
-            PromptError: an empty prompt.
+            PromptError: no run can start from the prompt.
         """
         self.axis = Axis.of(knob, low, high)
-        if not prompt.tokens:
-            raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+        check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
         self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))
-        self._choosing = Choosing(backend, prompt, self.axis, self._settings)
-        self._roots = [self._choosing.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
+        self._continuations = Continuations(backend, prompt, self.axis, self._settings)
+        self._roots = [self._continuations.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
         self._whole = sum(root.width for root in self._roots)
         self._leaves = self._max_tokens = self._nodes = 0
         self._seconds = 0.0
-        self._open: list[Node] = []
+        self._open: list[TextNode] = []
         self._ran: dict[int, tuple[int, ...]] = {}
+        self._starting = threading.Lock()
+        self._last: MapMaking[Any] | None = None
 
     def over(self, low: float, high: float) -> Mapping:
         """The map of another range, wider or a part: what is known here is not decoded again.
@@ -102,7 +128,7 @@ class Mapping:
         max_tokens: int = 64,
         leaves: int = 64,
         seconds: float | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Callable[[MapProgress], object] | None = None,
     ) -> KnobMap:
         """Follow the texts to `max_tokens` tokens, at most `leaves` at once, for about so many seconds.
 
@@ -111,14 +137,9 @@ class Mapping:
 
         Raises:
             SettingsError: a budget of nothing.
+            EngineError: this map is being made already.
         """
-        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
-        try:
-            ticket.result()
-        except KeyboardInterrupt:
-            ticket.cancel()
-            ticket.result()
-        return self.result
+        return self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch).kept()
 
     def start(
         self,
@@ -126,39 +147,28 @@ class Mapping:
         max_tokens: int = 64,
         leaves: int = 64,
         seconds: float | None = None,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> Ticket[None]:
-        """As `map`, but returns at once; wait for the ticket, or cancel it, then read `result`."""
+        watch: Callable[[MapProgress], News | None] | None = None,
+    ) -> MapMaking[News]:
+        """As `map`, but returns at once: iterate for what `watch` gives, then read `result`; or cancel it."""
         for name, value in (("max_tokens", max_tokens), ("leaves", leaves)):
             if not 1 <= value <= MOST_LEAVES:
                 raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}")
         if seconds is not None and not seconds > 0:
             raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
         room = self._backend.n_ctx - len(self._prompt.tokens)
-        if room < 1:
-            raise SettingsError(f"the prompt fills the context of {self._backend.n_ctx}; shorten it")
-        self._leaves, self._max_tokens = leaves, max_tokens
-        return self._backend.engine.submit(self._program(min(max_tokens, room), seconds, watch))
+        made: MapMaking[News] = MapMaking(self, watch)
+        with self._starting:
+            self._check_idle()
+            self._leaves, self._max_tokens, self._last = leaves, max_tokens, made
+            made.begin(self._backend.engine, self._program(min(max_tokens, room), seconds, made.note))
+        return made
 
-    def stream(
-        self, *, max_tokens: int = 64, leaves: int = 64, seconds: float | None = None
-    ) -> Iterator[tuple[Progress, KnobMap]]:
-        """As `map`, giving the growing map after each token; leaving the iteration cancels it."""
-        grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None] = queue.SimpleQueue()
+    def _check_idle(self) -> None:
+        """One program at a time changes the tree: wait for the last one if it was cancelled, else refuse."""
+        if self._last is not None and not self._last.wait(None if self._last.cancelled else 0):
+            raise EngineError("this map is being made already; wait for it, or cancel it")
 
-        def watch(progress: Progress) -> None:
-            grown.put((progress, self.result))
-
-        ticket = self.start(max_tokens=max_tokens, leaves=leaves, seconds=seconds, watch=watch)
-        ticket.future.add_done_callback(_Sentinel(grown))
-        try:
-            while (item := grown.get()) is not None:
-                yield item
-        finally:
-            ticket.cancel()
-        ticket.result()
-
-    def _program(self, limit: int, seconds: float | None, watch: Callable[[Progress], None] | None) -> Program[None]:
+    def _program(self, limit: int, seconds: float | None, tell: Callable[[MapProgress], None]) -> Program[None]:
         begin, before = time.perf_counter(), self._seconds
         level = list(self._roots)
         self._reopen(limit)
@@ -167,8 +177,7 @@ class Mapping:
                 yield from self._expand(level, limit)
                 level = self._next_level(level)
                 self._seconds = before + time.perf_counter() - begin
-                if watch is not None:
-                    watch(self._progress(level))
+                tell(self._progress(level))
                 if seconds is not None and self._seconds - before >= seconds:
                     return
             if not self._backend.engine_card.exact:
@@ -188,18 +197,18 @@ class Mapping:
     def _limit_reason(self) -> StopReason:
         return "length" if self._max_tokens <= self._backend.n_ctx - len(self._prompt.tokens) else "context"
 
-    def _next_level(self, level: list[Node]) -> list[Node]:
+    def _next_level(self, level: list[TextNode]) -> list[TextNode]:
         """The texts to follow from here; they alone keep a chain."""
         children = [child for node in level for child in node.children or ()]
         followed = self._widest([child for child in children if child.stop is None])
         for child in followed:
             if child.children is None:
-                self._choosing.hand_on(child)
+                self._continuations.hand_on(child)
         for node in level:
             node.chain = None
         return followed
 
-    def _widest(self, nodes: list[Node]) -> list[Node]:
+    def _widest(self, nodes: list[TextNode]) -> list[TextNode]:
         """The texts to follow: the widest, in their order."""
         if len(nodes) <= self._leaves:
             return nodes
@@ -207,9 +216,9 @@ class Mapping:
         kept = {id(node) for node in chosen}
         return [node for node in nodes if id(node) in kept]
 
-    def _expand(self, level: list[Node], limit: int) -> Generator[list[Feed], list[Rows], None]:
+    def _expand(self, level: list[TextNode], limit: int) -> Generator[list[Feed], list[Rows], None]:
         """Decode the nodes that were not yet, each beginning once, and find their children."""
-        groups: dict[tuple[int, ...], list[Node]] = {}
+        groups: dict[tuple[int, ...], list[TextNode]] = {}
         for node in level:
             if node.children is None and not self._take_over(node, limit):
                 groups.setdefault(node.path(), []).append(node)
@@ -227,26 +236,28 @@ class Mapping:
         self._nodes += len(feeds)
         for nodes, got in zip(groups.values(), rows, strict=True):
             for node in nodes:
-                self._settle(node, self._choosing.children(node, got.last), limit)
+                self._settle(node, self._continuations.children(node, got.last), limit)
 
-    def _take_over(self, node: Node, limit: int) -> bool:
+    def _take_over(self, node: TextNode, limit: int) -> bool:
         """Take the children from the map of another range, if it knows them for all values of the node."""
         source = node.source
         if source is None or source.children is None or not covers(source.spans, node.spans):
             return False
         found = [(old, clipped(old.spans, node.spans)) for old in source.children]
-        children = [self._choosing.child(node, old.token, old.drawn, spans, old.past) for old, spans in found if spans]
+        children = [
+            self._continuations.child(node, old.token, old.drawn, spans, old.past) for old, spans in found if spans
+        ]
         self._settle(node, children, limit)
         return True
 
-    def _settle(self, node: Node, children: list[Node], limit: int) -> None:
+    def _settle(self, node: TextNode, children: list[TextNode], limit: int) -> None:
         for child in children:
-            child.source = node.source.child_like(child.token, child.drawn) if node.source is not None else None
+            child.source = node.source.child_like(child) if node.source is not None else None
             child.stop = self._stop(child, limit)
         node.children, node.source = children, None
 
     def _sequence(
-        self, node: Node, path: tuple[int, ...], taken: Container[Sequence]
+        self, node: TextNode, path: tuple[int, ...], taken: Container[Sequence]
     ) -> tuple[Sequence, tuple[int, ...]]:
         """A branch for a node, and what is to be fed to it: the first child goes on with its parent's, the others find
         its tokens in the cache.
@@ -256,7 +267,7 @@ class Mapping:
             return Sequence(), (*self._prompt.tokens, *path)
         return found, path[-1:]
 
-    def _stop(self, node: Node, limit: int) -> StopReason | None:
+    def _stop(self, node: TextNode, limit: int) -> StopReason | None:
         if node.token == DEAD_END:
             return "dead_end"
         if self._backend.tokenizer.is_eog(node.token):
@@ -290,12 +301,12 @@ class Mapping:
         """Run the values on both sides of each boundary, one after another, as lone runs are computed."""
         for piece in self.result.pieces:
             for value in {piece.low, piece.last}:
-                known = self._ran.get(self.axis.place(value), ())
+                known = self._ran.get(self.axis.ordinal(value), ())
                 if piece.tokens and len(known) < len(piece.tokens):
                     run = yield from self._lone(value, len(piece.tokens))
                     if run.stop_reason == "cancelled":
                         return
-                    self._ran[self.axis.place(value)] = run.tokens
+                    self._ran[self.axis.ordinal(value)] = run.tokens
 
     def _lone(self, value: float, max_tokens: int) -> Program[Run]:
         settings = self._settings.replace(**{self.axis.knob.name: value, "max_tokens": max_tokens})
@@ -304,21 +315,21 @@ class Mapping:
 
     def _came_again(self, piece: MapPiece) -> bool:
         """Whether the values at both ends of a piece have given its text when they were run."""
-        ends = (self._ran.get(self.axis.place(value), ()) for value in (piece.low, piece.last))
+        ends = (self._ran.get(self.axis.ordinal(value), ()) for value in (piece.low, piece.last))
         return all(tokens[: len(piece.tokens)] == piece.tokens for tokens in ends)
 
     # --- what there is ---
 
-    def _all(self) -> Iterator[Node]:
+    def _all(self) -> Iterator[TextNode]:
         for root in self._roots:
             yield from root.all()
 
-    def _ends(self) -> list[Node]:
+    def _ends(self) -> list[TextNode]:
         """The nodes at which the map ends: texts that ended, and those that are not followed under this budget."""
-        ends: list[Node] = []
+        ends: list[TextNode] = []
         level = list(self._roots)
         while level:
-            children: list[Node] = []
+            children: list[TextNode] = []
             for node in level:
                 if node.children is None:
                     ends.append(node)
@@ -331,11 +342,11 @@ class Mapping:
             ends += [node for node in open_ones if id(node) not in followed]
         return ends
 
-    def _progress(self, level: list[Node]) -> Progress:
+    def _progress(self, level: list[TextNode]) -> MapProgress:
         ends = [node for node in self._ends() if node.stop is not None]
         depth = max((node.depth for node in level), default=self._max_tokens)
         share = sum(node.width for node in ends) / self._whole
-        return Progress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
+        return MapProgress(depth, len({node.path() for node in ends}), len(level), share, self._nodes)
 
     @property
     def result(self) -> KnobMap:
@@ -358,7 +369,7 @@ class Mapping:
             receipt=self._receipt(),
         )
 
-    def _pieces(self, ends: list[Node]) -> list[MapPiece]:
+    def _pieces(self, ends: list[TextNode]) -> list[MapPiece]:
         found = sorted(((*item, node) for node in ends for item in node.spans), key=_by_place)
         last = len(found) - 1
         made: list[MapPiece] = []
@@ -367,7 +378,7 @@ class Mapping:
             _join(made, self._piece(span, high, node, certain=certain))
         return made
 
-    def _piece(self, span: Span, high: float, node: Node, *, certain: bool) -> MapPiece:
+    def _piece(self, span: Span, high: float, node: TextNode, *, certain: bool) -> MapPiece:
         tokens = tuple(token for token in node.path() if token != DEAD_END)
         low, last = (self.axis.value(place) for place in span)
         return MapPiece(
@@ -383,19 +394,10 @@ class Mapping:
         )
 
     def _receipt(self) -> Receipt:
-        return Receipt(
-            model=self._backend.model_card,
-            engine=self._backend.engine_card,
-            prompt=self._prompt.text,
-            prompt_tokens=self._prompt.tokens,
-            template=self._prompt.template,
-            settings=self._settings,
-            seed=self._settings.seed,
-            tsumami=version("tsumami"),
-        )
+        return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
 
 
-def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
+def _close(nodes: Iterable[TextNode], but: Container[Sequence | None] = ()) -> None:
     """Let go of the places of nodes in the cache; those of `but` have a new owner."""
     for node in nodes:
         if node.sequence is not None and node.sequence not in but:
@@ -403,21 +405,11 @@ def _close(nodes: Iterable[Node], but: Container[Sequence | None] = ()) -> None:
         node.sequence = None
 
 
-class _Sentinel:
-    """Ends a queue when the work is done."""
-
-    def __init__(self, grown: queue.SimpleQueue[tuple[Progress, KnobMap] | None]) -> None:
-        self._grown = grown
-
-    def __call__(self, _: object) -> None:
-        self._grown.put(None)
-
-
 def _nobody_waits(_: Step) -> None:
     """The steps are wanted all at once."""
 
 
-def _by_place(item: tuple[Span, bool, Node]) -> Span:
+def _by_place(item: tuple[Span, bool, TextNode]) -> Span:
     return item[0]
 
 

@@ -1,27 +1,29 @@
-"""Choosing: what the values of a node choose next.
+"""Next tokens: what the values of a node choose next.
 
-Guarantee: one algorithm makes all maps (mapping.py); which of the two kinds of problem it has, one that this token's
-logits decide (trial.py, pieces.py) or mirostat's, which all tokens before it decide (mirostat.py), is known here alone.
+Guarantee: one algorithm makes all maps (mapping.py), whatever decides what a token's values choose: its logits alone,
+or under mirostat all tokens before it (`boundaries.token_problem`). The first tokens may be given with the prompt,
+whatever a value would choose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tsumami.boundaries import DEAD_END, MAPPED, Axis, MirostatTrial, Outcome, Past, Piece, Span, Trial, find
+from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, Past, token_problem
 from tsumami.errors import SettingsError
-from tsumami.explore.maps.tree import Node, Values
+from tsumami.explore.maps.tree import TextNode, Values
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Prompt, make_chain
-from tsumami.sampling import Chain
+from tsumami.runs.generate import make_chain, permitted
+from tsumami.runs.prompt import Prompt
+from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.stages import XtcStage
 from tsumami.settings import Settings
 
-__all__ = ["Choosing"]
+__all__ = ["Continuations"]
 
 
-class Choosing:
+class Continuations:
     """How one knob's values choose tokens after one prompt."""
 
     def __init__(self, backend: Backend, prompt: Prompt, axis: Axis, settings: Settings) -> None:
@@ -33,48 +35,43 @@ class Choosing:
         _check_mode(axis.knob.name, settings)
         self._backend = backend
         self._prompt = prompt
+        self._begun = prompt.begun
         self._axis = axis
         self._settings = settings
         self._mirostat = axis.knob.name in MAPPED
 
-    def children(self, node: Node, row: Float32Array) -> list[Node]:
+    def children(self, node: TextNode, row: Float32Array) -> list[TextNode]:
         """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
-        trial = self._trial(node, chain, row)
-        by_outcome: dict[Outcome, Values] = {}
+        led = self._begun[node.depth] if node.depth < len(self._begun) else None
+        if led is not None and _is_dead_end(chain, row, led):
+            return [self.child(node, DEAD_END, node.drawn, node.spans)]
+        problem = token_problem(chain, self._axis, row, node.past, node.drawn, forced=led)
+        by_outcome: dict[Chosen, Values] = {}
         for span, certain in node.spans:
-            for piece in self._pieces(trial, span):
+            for piece in problem.find(span):
                 by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
-        return [
-            self.child(node, outcome.token, node.drawn + outcome.drew, spans, self._past(trial, outcome, spans))
-            for outcome, spans in by_outcome.items()
-        ]
+        children: list[TextNode] = []
+        for outcome, values in by_outcome.items():
+            past = problem.after(outcome, [span for span, _ in values])
+            token = outcome.token if led is None else led
+            children.append(self.child(node, token, node.drawn + outcome.drew, values, past))
+        return children
 
-    def child(self, parent: Node | None, token: int, drawn: int, spans: Values, past: Past | None = None) -> Node:
+    def child(
+        self, parent: TextNode | None, token: int, drawn: int, spans: Values, past: Past | None = None
+    ) -> TextNode:
         """A node below `parent`; without one, a root."""
         width = sum(self._axis.width(span) for span, _ in spans)
-        return Node(parent, token, spans, width, drawn, parent.depth + 1 if parent else 0, past=past)
+        return TextNode(parent, token, spans, width, drawn, parent.depth + 1 if parent else 0, past=past)
 
-    def hand_on(self, child: Node) -> None:
+    def hand_on(self, child: TextNode) -> None:
         """Give a child its parent's chain, one token further."""
         if child.parent is not None and child.parent.chain is not None:
             child.chain = child.parent.chain.clone()
             self._accept(child.chain, (child.token,), child.drawn - child.parent.drawn)
 
-    def _trial(self, node: Node, chain: Chain, row: Float32Array) -> Trial | MirostatTrial:
-        if self._mirostat:
-            return MirostatTrial(chain, self._axis, row, node.past, node.drawn)
-        return Trial(chain, self._axis, row)
-
-    @staticmethod
-    def _pieces(trial: Trial | MirostatTrial, span: Span) -> list[Piece]:
-        return trial.find(span) if isinstance(trial, MirostatTrial) else find(trial, span)
-
-    @staticmethod
-    def _past(trial: Trial | MirostatTrial, outcome: Outcome, spans: Values) -> Past | None:
-        return trial.after(outcome, [span for span, _ in spans]) if isinstance(trial, MirostatTrial) else None
-
-    def _chain(self, node: Node) -> Chain:
+    def _chain(self, node: TextNode) -> Chain:
         """The chain in the state before a node's next token."""
         value = self._axis.value(node.spans[0][0].first)
         settings = self._settings.replace(**{self._axis.knob.name: value})
@@ -95,6 +92,18 @@ class Choosing:
         for stage in chain.stages:
             if isinstance(stage, XtcStage) and stage.idle is None:
                 stage.skip(drawn)
+
+
+def _is_dead_end(chain: Chain, row: Float32Array, led: int) -> bool:
+    """Whether a run ends before a token that it was made to go on with: all are forbidden, or the grammar forbids it.
+    Bans are infinite, so no value of a knob can lift one.
+    """
+    try:
+        chain.clone().process(row)
+        permitted(chain, led)
+    except DeadEndError:
+        return True
+    return False
 
 
 def _check_mode(knob: str, settings: Settings) -> None:

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tsumami.boundaries import Past, Span
-from tsumami.engine.sequence import Sequence
-from tsumami.runs.run import StopReason
+from tsumami.engine import Sequence
+from tsumami.runs.values import StopReason
 from tsumami.sampling import Chain
 
-__all__ = ["Node", "Values", "by_width", "clipped", "covers"]
+__all__ = ["TextNode", "Values", "by_width", "clipped", "covers"]
 
 #: Spans in order, each with whether it is certain.
 Values = list[tuple[Span, bool]]
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class TextNode:
     """A beginning of a text: its last token, and the values that give it.
 
     `stop` says why it ends here, if it does; `children` are None until it was decoded; `drawn` counts the numbers that
@@ -29,29 +29,29 @@ class Node:
     another range, which may know its children.
     """
 
-    parent: Node | None
+    parent: TextNode | None
     token: int
     spans: Values
     width: float
     drawn: int
     depth: int
     stop: StopReason | None = None
-    children: list[Node] | None = None
+    children: list[TextNode] | None = None
     past: Past | None = field(default=None, repr=False)
-    source: Node | None = field(default=None, repr=False)
+    source: TextNode | None = field(default=None, repr=False)
     chain: Chain | None = field(default=None, repr=False)
     sequence: Sequence | None = field(default=None, repr=False)
 
     def path(self) -> tuple[int, ...]:
         """The tokens from the beginning of the reply to this node."""
         tokens: list[int] = []
-        node: Node | None = self
+        node: TextNode | None = self
         while node is not None and node.parent is not None:
             tokens.append(node.token)
             node = node.parent
         return tuple(reversed(tokens))
 
-    def all(self) -> Iterator[Node]:
+    def all(self) -> Iterator[TextNode]:
         """The node itself and all below."""
         nodes = [self]
         while nodes:
@@ -59,12 +59,15 @@ class Node:
             yield node
             nodes += node.children or ()
 
-    def child_like(self, token: int, drawn: int) -> Node | None:
-        """The child of that kind, if it is known."""
-        return next((one for one in self.children or () if (one.token, one.drawn) == (token, drawn)), None)
+    def child_like(self, other: TextNode) -> TextNode | None:
+        """The child with the same token, as many numbers taken, and values in common, if it is known."""
+        for one in self.children or ():
+            if (one.token, one.drawn) == (other.token, other.drawn) and clipped(one.spans, other.spans):
+                return one
+        return None
 
 
-def by_width(node: Node) -> tuple[float, Span]:
+def by_width(node: TextNode) -> tuple[float, Span]:
     """Sorts the widest first, and among equals the lowest values."""
     return -node.width, node.spans[0][0]
 

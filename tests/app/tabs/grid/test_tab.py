@@ -17,7 +17,7 @@ from tsumami.app.tabs.grid.tab import GridTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 
 HERE = Choice("smollm2", EngineOptions(threads=1))

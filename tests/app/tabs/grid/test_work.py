@@ -9,6 +9,7 @@ import pytest
 import tsumami
 from tsumami.app.tabs.grid.work import GridWork
 from tsumami.app.work.shelf import Choice
+from tsumami.explore.design import Design
 from tsumami.explore.grids.plan import plan_grid
 from tsumami.settings import Settings
 
@@ -17,7 +18,7 @@ STORY = "Once upon a time, in the town of lights,"
 
 def work(model: tsumami.Model, *lengths: int) -> GridWork:
     base = Settings(seed=0, temperature=2.0, logit_bias=((0, float("-inf")), (2, float("-inf"))))
-    plan = plan_grid([model.as_prompt(STORY)], base, vary={"max_tokens": lengths}, seeds=2)
+    plan = plan_grid([model.as_prompt(STORY)], Design(base, vary={"max_tokens": lengths}, seeds=2))
     return GridWork(plan, model, Choice())
 
 

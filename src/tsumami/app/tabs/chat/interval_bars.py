@@ -16,6 +16,7 @@ from typing import Any, Final
 import anyio
 import gradio as gr
 
+from tsumami.app.parts.scripts import script
 from tsumami.app.views import interval_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
@@ -28,71 +29,31 @@ from tsumami.explore.intervals import intervals
 _MOST_TOKENS: Final = 128  # of a reply; beyond, the work would hold up others
 _PATIENCE: Final = 10.0  # seconds; where nothing cuts the vocabulary, it would take a minute
 _CLEAR: Final = "() => ''"
-_SCRIPT: Final = """
-const bars = () => { try { return JSON.parse(props.value || '{}'); } catch { return {}; } };
-function draw() {
-  const found = bars();
-  for (const old of document.querySelectorAll('.far-under'))
-    if (!found[old.dataset.knob] || !old.isConnected) old.remove();
-  for (const [knob, {low, high, say}] of Object.entries(found)) {
-    const slider = document.querySelector(`#knob-${knob} input[type=range]`);
-    if (!slider || !slider.offsetWidth) continue;
-    const place = slider.parentElement;
-    let bar = place.parentElement.querySelector('.far-under');
-    if (!bar) {
-      bar = document.createElement('div');
-      bar.className = 'far-under';
-      bar.dataset.knob = knob;
-      bar.setAttribute('role', 'note');
-      bar.appendChild(document.createElement('i'));
-      bar.addEventListener('click', () => bar.classList.toggle('open'));  // a finger cannot point
-      place.after(bar);
-    }
-    const reach = slider.max - slider.min, share = value => Math.min(Math.max((value - slider.min) / reach, 0), 1);
-    const thumb = 16, wide = slider.offsetWidth - thumb;
-    bar.style.marginLeft = `${slider.getBoundingClientRect().left - place.getBoundingClientRect().left + thumb / 2}px`;
-    bar.style.width = `${wide}px`;
-    bar.firstChild.style.left = `${100 * share(low)}%`;
-    bar.firstChild.style.width = `${100 * (share(high) - share(low))}%`;
-    if (bar.title !== say) { bar.title = say; bar.setAttribute('aria-label', say); }
-  }
-}
-let waiting = null;
-const soon = () => { waiting ??= setTimeout(() => { waiting = null; draw(); }, 60); };
-const ours = node => node.classList?.contains('far-under');
-const changed = change => ![...change.addedNodes, ...change.removedNodes].every(ours);
-new MutationObserver(changes => { if (props.value && changes.some(changed)) soon(); })
-  .observe(document.querySelector('#knobs'), {childList: true, subtree: true});
-new ResizeObserver(soon).observe(document.querySelector('#knobs'));
-watch(['value'], draw);
-draw();
-"""
+
+
+def build() -> gr.HTML:
+    """Lay out the component, which shows nothing itself; call beside the knobs."""
+    drawing = script(__name__, "interval_bars.js")
+    return gr.HTML(value="", html_template="", js_on_load=drawing, elem_id="far", apply_default_css=False)
 
 
 @dataclass(slots=True)
 class IntervalBars:
-    """The component, and the work behind it."""
+    """The work behind the component."""
 
     texts: Texts
     shelf: Shelf
-    view: gr.HTML = field(init=False)
     _under_way: Kept[threading.Event] = field(default_factory=Kept)
     _one: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, 1))
 
-    def build(self) -> None:
-        """Lay out the component, which shows nothing itself; call beside the knobs."""
-        self.view = gr.HTML(value="", html_template="", js_on_load=_SCRIPT, elem_id="far", apply_default_css=False)
-
-    def before(self, triggers: list[Any]) -> None:
+    def before(self, triggers: list[Any], bars: gr.HTML) -> None:
         """The bars go when something else is asked for: what they say is of the reply before."""
-        gr.on(
-            triggers, None, None, [self.view], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False
-        )
+        gr.on(triggers, None, None, [bars], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False)
 
-    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState) -> None:
+    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState, bars: gr.HTML) -> None:
         """Look anew when this event, which writes a reply, has ended."""
         talk.then(
-            self.on_reply, [choice, store], [self.view],
+            self.on_reply, [choice, store], [bars],
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 

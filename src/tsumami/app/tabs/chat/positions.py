@@ -7,7 +7,6 @@ before it is restored (page.js). Keeping costs the server nothing: the browser d
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,17 +14,13 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app.parts import chain_view, knob_panel
+from tsumami.app.parts import browser, chain_view, knob_panel
+from tsumami.app.parts.scripts import script
 from tsumami.app.work.knob_values import contents_of
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
-# The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
-_STORAGE_KEY: Final = "tsumami-positions"
-# Components report their defaults while they appear; what is kept must not be replaced by these before it is restored.
-_KEEP: Final = """(kept, ...values) => window.tsumamiRestored
-  ? Object.fromEntries(@names.map((name, at) => [name, values[at]])) : kept"""
 _RESTORED: Final = "() => { window.tsumamiRestored = true; document.getElementById('restoring')?.remove(); }"
 
 
@@ -44,9 +39,9 @@ class Positions:
         all is restored.
         """
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-        store = gr.BrowserState({}, storage_key=_STORAGE_KEY, secret=_STORAGE_KEY)
+        store = browser.kept("positions", {})
         parts: dict[str, Any] = {**self.knobs, **self.others}
-        keep = _KEEP.replace("@names", json.dumps(list(parts)))
+        keep = script(__name__, "keep.js", names=",".join(parts))
         moved = [part.change for part in parts.values()]
         gr.on([*moved, parts["samplers"].input], None, [store, *parts.values()], [store], js=keep, **quiet)
         opened = blocks.load(self.on_open, [store], list(parts.values()), **quiet)

@@ -11,15 +11,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
-from gradio.components import Component
 
-from tsumami.app.parts import downloads, inside_link, knob_panel, model_bar
+from tsumami.app.parts import downloads, knob_panel, model_bar
+from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.model_bar import ModelLoading
 from tsumami.app.parts.voice_row import VoiceRow
+from tsumami.app.tabs.chat import parts as chat_parts
 from tsumami.app.tabs.chat import view
+from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
+from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, outlook
@@ -28,194 +32,141 @@ from tsumami.app.work.replying import Sessions, reply
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.speaking import speaking
 from tsumami.errors import TsumamiError
+from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
 _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser's storage
-# The browser keeps the conversation under this key. The "secret" only has to stay the same: nothing is hidden from the
-# person whose browser it is.
-_STORAGE_KEY: Final = "tsumami-conversation"
+_PRIVATE: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
+# What answers at once needs no queue. It must not use one, either: Gradio's browser side can lose an event that is sent
+# in the moment in which the stream of the event before it closes, and typing then made a message hang.
+_AT_ONCE: Final[dict[str, Any]] = {**_PRIVATE, "queue": False}
+_TALKING: Final[dict[str, Any]] = {**_PRIVATE, "concurrency_limit": None, "concurrency_id": "talk"}
 
 
 @dataclass(slots=True)
 class ChatTab:
-    """The components of the tab and the handlers that connect them."""
+    """The tab. n_ctx: tokens of context of the default model."""
 
+    name: ClassVar[str] = "chat"
     texts: Texts
     shelf: Shelf
     sessions: Sessions
     n_ctx: int
-    store: gr.BrowserState = field(init=False)
-    chat: gr.Chatbot = field(init=False)
-    message: gr.Textbox = field(init=False)
-    inside: gr.HTML = field(init=False)
-    context: gr.HTML = field(init=False)
-    stop: gr.Button = field(init=False)
-    again: gr.Button = field(init=False)
-    new_seed: gr.Button = field(init=False)
-    go_on: gr.Button = field(init=False)
-    undo: gr.Button = field(init=False)
-    clear: gr.Button = field(init=False)
-    receipt: gr.Button = field(init=False)
-    receipt_file: gr.DownloadButton = field(init=False)
-    bar: model_bar.ModelBar = field(init=False)
-    panel: knob_panel.KnobPanel = field(init=False)
     bars: IntervalBars = field(init=False)
     voice: VoiceRow = field(init=False)
-    restored: Any = field(init=False)
 
-    # --- layout ---
+    def __post_init__(self) -> None:
+        self.bars, self.voice = IntervalBars(self.texts, self.shelf), VoiceRow(self.texts)
 
-    def build(self) -> None:
-        """Lay out the tab; call inside a `gr.Blocks`."""
-        texts = self.texts
-        self.store = gr.BrowserState(Conversation().to_json(), storage_key=_STORAGE_KEY, secret=_STORAGE_KEY)
-        with gr.Row(elem_id="desk", equal_height=False):
-            with gr.Column(scale=3, min_width=320, elem_id="talk"):
-                self.bar = model_bar.build(texts, self.shelf.default)
-                self.chat = gr.Chatbot(
-                    elem_id="chat",
-                    show_label=False,
-                    placeholder=texts("chat.placeholder"),
-                    editable="user",
-                    buttons=["copy", "copy_all"],
-                    layout="bubble",
-                    allow_tags=True,
-                    height=None,
-                )
-                self.inside = inside_link.listener()
-                self.context = gr.HTML(elem_id="context")
-                self.message = gr.Textbox(
-                    elem_id="message",
-                    show_label=False,
-                    label=texts("chat.message"),
-                    placeholder=texts("chat.type_here"),
-                    lines=1,
-                    max_lines=6,
-                    autofocus=True,
-                    submit_btn=True,
-                )
-                self._buttons()
-                self.voice = VoiceRow(texts)
-                self.voice.build()
-            with gr.Column(scale=2, min_width=320, elem_id="knobs"):
-                self.panel = knob_panel.build(texts, self.n_ctx)
-                self.bars = IntervalBars(texts, self.shelf)
-                self.bars.build()
+    # --- layout and wiring. Handlers of the page are private; scripts use the named endpoints of api/endpoints.py.
 
-    def _buttons(self) -> None:
-        texts = self.texts
-        with gr.Row(elem_classes="tight", elem_id="actions"):
-            self.stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=70, elem_id="stop")
-            self.again = gr.Button(texts("chat.again"), size="sm", min_width=70, elem_id="again")
-            self.new_seed = gr.Button(texts("chat.new_seed"), size="sm", min_width=70, elem_id="new-seed")
-            self.go_on = gr.Button(texts("chat.go_on"), size="sm", min_width=70, elem_id="go-on")
-            self.undo = gr.Button(texts("chat.undo"), size="sm", min_width=70, elem_id="undo")
-            self.clear = gr.Button(texts("chat.clear"), size="sm", min_width=70, elem_id="clear")
-            self.receipt = gr.Button(texts("chat.receipt"), size="sm", min_width=70, elem_id="receipt")
-            self.receipt_file = gr.DownloadButton(visible="hidden", elem_id="receipt-file")
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (it is open from the beginning)
+        """Lay out the tab and connect its events; call inside the `gr.Tab`."""
+        parts = chat_parts.lay_out(self.texts, desk, self.shelf.default, self.voice)
+        self._wire_talk(parts)
+        self._wire_around(parts)
+        self._wire_panel(desk)
+        others = {**parts.bar.positions, **parts.voice.positions}
+        restored = Positions(desk.panel.knobs, others, self.n_ctx).wire(desk.blocks)
+        ModelLoading(self.texts, self.shelf).wire(parts.bar, desk.panel.knobs["max_tokens"], restored)
 
-    # --- wiring ---
-
-    def wire(self, blocks: gr.Blocks) -> None:
-        """Connect events. Handlers of the page are private; scripts use the named endpoints of api/endpoints.py."""
-        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        # What answers at once needs no queue. It must not use one, either: Gradio's browser side can lose an event that
-        # is sent in the moment in which the stream of the event before it closes, and typing then made a message hang.
-        at_once: dict[str, Any] = {**private, "queue": False}
-        talking: dict[str, Any] = {**private, "concurrency_limit": None, "concurrency_id": "talk"}
-        how = [*self.bar.inputs, *self.panel.inputs, *self.voice.inputs]
-        out: list[Component] = [self.chat, self.store, self.message, self.context, self.voice.player]
-        heard = self.voice.wire(self.message)
+    def _wire_talk(self, parts: ChatParts) -> None:
+        """What asks for a reply, and what becomes of the bars meanwhile."""
+        desk, buttons = parts.desk, parts.buttons
+        heard = self.voice.wire(parts.voice, parts.message)
         talks: list[tuple[Any, Any, list[Any]]] = [
-            (self.message.submit, self.on_send, [self.message]),
-            (heard.then, self.on_send_heard, [self.voice.go, self.message]),
-            (self.again.click, self.on_again, []),
-            (self.chat.retry, self.on_again, []),
-            (self.new_seed.click, self.on_new_seed, []),
-            (self.go_on.click, self.on_go_on, []),
-            (self.chat.edit, self.on_edit, []),
+            (parts.message.submit, self.on_send, [parts.message]),
+            (heard.then, self.on_send_heard, [parts.voice.go, parts.message]),
+            (buttons.again.click, self.on_again, []),
+            (parts.chat.retry, self.on_again, []),
+            (buttons.new_seed.click, self.on_new_seed, []),
+            (buttons.go_on.click, self.on_go_on, []),
+            (parts.chat.edit, self.on_edit, []),
         ]
-        self.bars.before([*(begin for begin, *_ in talks if begin != heard.then), self.undo.click, self.clear.click])
+        said = [begin for begin, *_ in talks if begin != heard.then]
+        self.bars.before([*said, buttons.undo.click, buttons.clear.click], parts.bars)
+        how = Form.inputs(parts.bar, desk.panel, parts.voice)
         for begin, talk, first in talks:
-            self.bars.after(begin(talk, [*first, self.store, *how], out, **talking), self.bar.choice, self.store)
-        self.stop.click(self.on_stop, None, None, **at_once)
-        self.undo.click(self.on_undo, [self.store], out, **private)
-        gr.on([self.clear.click, self.chat.clear], self.on_clear, None, out, **private)
-        made = self.receipt.click(self.on_receipt, [self.store], [self.receipt_file], **private)
-        made.success(None, js=downloads.pressed("receipt-file"), **private)
-        blocks.load(self.on_load, [self.store], [self.chat], **at_once)
-        blocks.unload(self.on_unload)
-        ahead: dict[str, Any] = {**at_once, "trigger_mode": "always_last"}
-        watched = [self.message, *self.bar.prompt_inputs]
-        gr.on(
-            [blocks.load, self.store.change, *(part.change for part in watched)],
-            self.on_look_ahead,
-            [self.message, self.store, *self.bar.inputs],
-            [self.context],
-            **ahead,
-        )
-        self._wire_panel(private, at_once)
-        others = {**self.bar.positions, **self.voice.positions}
-        self.restored = Positions(self.panel.knobs, others, self.n_ctx).wire(blocks)
+            replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
+            self.bars.after(replied, desk.choice, desk.store, parts.bars)
 
-    def _wire_panel(self, private: dict[str, Any], at_once: dict[str, Any]) -> None:
-        panel = self.panel
-        greyed = [*panel.inputs, panel.problem]
+    def _wire_around(self, parts: ChatParts) -> None:
+        """What changes the conversation without the model, and what looks ahead at the next prompt."""
+        desk, buttons, blocks = parts.desk, parts.buttons, parts.desk.blocks
+        buttons.stop.click(self.on_stop, None, None, **_AT_ONCE)
+        buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **_PRIVATE)
+        gr.on([buttons.clear.click, parts.chat.clear], self.on_clear, None, parts.outputs, **_PRIVATE)
+        made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
+        made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
+        blocks.load(self.on_load, [desk.store], [parts.chat], **_AT_ONCE)
+        blocks.unload(self.on_unload)
+        watched: list[Any] = [parts.message, *parts.bar.inputs]
+        gr.on(
+            [blocks.load, desk.store.change, *(part.change for part in watched)],
+            self.on_look_ahead,
+            [parts.message, desk.store, *parts.bar.inputs],
+            [parts.context],
+            **_AT_ONCE,
+            trigger_mode="always_last",
+        )
+
+    def _wire_panel(self, desk: Desk) -> None:
+        panel, choice = desk.panel, desk.choice
         gr.on(
             [part.input if name == "samplers" else part.change for name, part in panel.knobs.items()],
             self.on_knobs,
             panel.inputs,
-            greyed,
+            [*panel.inputs, panel.problem],
             trigger_mode="always_last",
             preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
-            **at_once,
+            **_AT_ONCE,
         )
-        panel.preset.input(self.on_preset, [self.bar.choice, panel.preset, *panel.inputs], panel.inputs, **at_once)
-        panel.neutral.click(self.on_neutral, [self.bar.choice, *panel.inputs], panel.inputs, **at_once)
-        panel.defaults.click(self.on_defaults, [self.bar.choice], panel.inputs, **at_once)
-        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **private)
-        made.success(None, js=downloads.pressed("saved-settings"), **private)
-        panel.load.upload(self.on_load_settings, [self.bar.choice, panel.load], panel.inputs, **private)
+        panel.preset.input(self.on_preset, [choice, panel.preset, *panel.inputs], panel.inputs, **_AT_ONCE)
+        panel.neutral.click(self.on_neutral, [choice, *panel.inputs], panel.inputs, **_AT_ONCE)
+        panel.defaults.click(self.on_defaults, [choice], panel.inputs, **_AT_ONCE)
+        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **_PRIVATE)
+        made.success(None, js=downloads.pressed("saved-settings"), **_PRIVATE)
+        panel.load.upload(self.on_load_settings, [choice, panel.load], panel.inputs, **_PRIVATE)
 
     # --- handlers: talking ---
 
-    def on_send(self, request: gr.Request, message: str | None, stored: Any, *how: Any) -> Iterator[Any]:
+    def on_send(self, request: gr.Request, message: str | None, stored: Any, *how: Any) -> Iterator[Shown]:
         """Ask what was typed."""
         conversation = Conversation.from_json(stored)
         message = (message or "").strip()
         if not message:
             gr.Info(self.texts("chat.empty"))
-            yield self._skip()
+            yield Shown()
             return
         yield from self._talk(conversation.ask(message), how, request, before=conversation, typed=message)
 
     def on_send_heard(
         self, request: gr.Request, go: bool, message: str | None, stored: Any, *how: Any
-    ) -> Iterator[Any]:
+    ) -> Iterator[Shown]:
         """Ask what was said, unless it waits to be edited."""
         if go:
             yield from self.on_send(request, message, stored, *how)
         else:
-            yield self._skip()
+            yield Shown()
 
-    def on_again(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Any]:
+    def on_again(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Answer the last message again, with the seed of the last reply."""
         conversation = Conversation.from_json(stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         seed = facts.seed if facts else None
         yield from self._talk(conversation.reopened(), how, request, before=conversation, seed=seed)
 
-    def on_new_seed(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Any]:
+    def on_new_seed(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Answer the last message again, with a fresh random seed."""
         conversation = Conversation.from_json(stored)
         yield from self._talk(conversation.reopened(), how, request, before=conversation, seed=-1)
 
-    def on_go_on(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Any]:
+    def on_go_on(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Go on with the last reply where it ended."""
         conversation = Conversation.from_json(stored)
         yield from self._talk(conversation, how, request, before=conversation)
 
-    def on_edit(self, event: gr.EditData, request: gr.Request, stored: Any, *how: Any) -> Iterator[Any]:
+    def on_edit(self, event: gr.EditData, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Put an earlier message differently and answer it; what followed is dropped."""
         conversation = Conversation.from_json(stored)
         place = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
@@ -243,23 +194,19 @@ class ChatTab:
         before: Conversation,
         typed: str = "",
         seed: int | None = None,
-    ) -> Iterator[Any]:
+    ) -> Iterator[Shown]:
         """Write a reply into the page; if it cannot begin, say why and show what was there before."""
         if not len(conversation):
             gr.Info(self.texts("chat.nothing"))
-            yield self._skip()
+            yield Shown()
             return
         self.sessions.drop(_session(request))
         self.bars.stop(request)
-        bar_values, rest = how[: len(self.bar.inputs)], how[len(self.bar.inputs) :]
-        knob_values, voice_values = rest[: len(self.panel.inputs)], rest[len(self.panel.inputs) :]
+        form = Form.of(how)
         try:
-            settings = knob_panel.read_panel(knob_values)
-            if seed is not None:
-                settings = settings.replace(seed=seed)
-            picked = model_bar.read(bar_values)
+            settings, picked = form.settings(seed), model_bar.read(form.bar)
             with self.shelf.lend(picked.choice) as model:
-                speech = self.voice.begin(_session(request), voice_values)
+                speech = self.voice.begin(_session(request), form.voice)
                 yield self._show(
                     conversation,
                     message="" if typed else None,  # a draft in the box stays there
@@ -292,18 +239,14 @@ class ChatTab:
         growing: bool = False,
         keep: bool = False,
         spoken: str | None = None,
-    ) -> tuple[Any, ...]:
-        """Chat, stored conversation, message box, context line, the speech to be played."""
-        return (
-            view.chat_messages(self.texts, conversation, growing=growing),
-            conversation.to_json() if keep else gr.skip(),
-            gr.skip() if message is None else message,
-            gr.skip(),
-            gr.skip() if spoken is None else spoken,
+    ) -> Shown:
+        """A conversation, kept by the browser if `keep`; what is None stays as it is."""
+        return Shown(
+            chat=view.chat_messages(self.texts, conversation, growing=growing),
+            store=conversation.to_json() if keep else gr.skip(),
+            message=gr.skip() if message is None else message,
+            spoken=gr.skip() if spoken is None else spoken,
         )
-
-    def _skip(self) -> tuple[Any, ...]:
-        return (gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
     # --- handlers: around the talk ---
 
@@ -311,14 +254,14 @@ class ChatTab:
         """Show the conversation that the browser has kept."""
         return view.chat_messages(self.texts, Conversation.from_json(stored))
 
-    def on_undo(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
+    def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box."""
         self.sessions.drop(_session(request))
         conversation = Conversation.from_json(stored)
         message = conversation.exchanges[-1].user if len(conversation) else ""
         return self._show(conversation.without_last(), message=message, keep=True)
 
-    def on_clear(self, request: gr.Request) -> tuple[Any, ...]:
+    def on_clear(self, request: gr.Request) -> Shown:
         """Forget everything that was said."""
         self.sessions.drop(_session(request))
         return self._show(Conversation(), keep=True)
@@ -336,7 +279,7 @@ class ChatTab:
 
     def on_look_ahead(self, message: str | None, stored: Any, *bar_values: Any) -> str:
         """How much of the context the next prompt would take, and what the memory leaves out."""
-        picked = model_bar.read(bar_values)
+        picked = model_bar.read(model_bar.BarContents(*bar_values))
         conversation = Conversation.from_json(stored)
         conversation = conversation.ask(message.strip()) if message and message.strip() else conversation
         if not len(conversation):
@@ -388,7 +331,7 @@ class ChatTab:
             return knob_panel.fill(knob_panel.from_file(path), self._context(choice))
         except TsumamiError as error:
             gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            return [gr.skip() for _ in self.panel.inputs]
+            return [gr.skip() for _ in KNOBS]
 
 
 def _session(request: gr.Request) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from tsumami.app.parts import inside_link
+from tsumami.app.views import links
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts
 from tsumami.runs import STOP_REASONS
@@ -36,7 +36,7 @@ def chat_messages(texts: Texts, conversation: Conversation, *, growing: bool = F
             shown.append(
                 {
                     "role": "assistant",
-                    "content": f"{inside_link.link(texts, index)}\n\n{account(texts, exchange.facts)}",
+                    "content": f"{links.inside(texts, index)}\n\n{account(texts, exchange.facts)}",
                     "metadata": {"title": account_title(texts, exchange.facts), "status": "done"},
                 }
             )

@@ -6,19 +6,22 @@ No Gradio here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tsumami.errors import SettingsError
-from tsumami.knobs import get
+from tsumami.knobs import KNOBS, get
+from tsumami.knobs.typed import as_item, from_item
 
 _PROMPT: Final = "prompt="
-_PAIR: Final = re.compile(
-    r"""\s*(?P<knob>[\w.]+)\s*[=:]\s*(?P<value>"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\{.*\}|[^,]+?)\s*(?:,|$)"""
-)
+_KNOB: Final = re.compile(r"\s*(?P<knob>[\w.]+)\s*[=:]\s*")
+_WORD: Final = re.compile(r"[^,]+?(?=\s*(?:,|$))")
+_NEXT: Final = re.compile(r"\s*(?:,|$)")
+_JSON: Final = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,14 @@ class Written:
         """What the lane is called."""
         if self.prompt is not None:
             return self.prompt
-        return ", ".join(f"{knob}={json.dumps(value, ensure_ascii=False)}" for knob, value in self.knobs.items()) or "–"
+        return ", ".join(f"{knob}={as_item(KNOBS[knob], value)}" for knob, value in self.knobs.items()) or "–"
 
 
 def read(text: str) -> list[Written]:
     """The lanes of a text, empty lines left out. `prompt=…` takes the rest of its line.
 
     Raises:
-        SettingsError: a line is not of that form, or names a knob that does not exist.
+        SettingsError: a line is not of that form, or names a knob that does not exist, or a value that it cannot have.
     """
     return [_line(line.strip()) for line in text.splitlines() if line.strip()]
 
@@ -51,20 +54,33 @@ def _line(line: str) -> Written:
     knobs: dict[str, Any] = {}
     at = 0
     while at < len(line):
-        pair = _PAIR.match(line, at)
-        if pair is None:
+        begin = _KNOB.match(line, at)
+        value = _value(line, begin.end()) if begin is not None else None
+        if begin is None or value is None:
             raise SettingsError(f"the lane {line!r} is not of the form knob=value, knob=value or prompt=text")
-        knobs[get(pair["knob"]).name] = _value(pair["value"])
-        at = pair.end()
+        knob = get(begin["knob"])
+        knobs[knob.name] = from_item(knob, value.text)
+        at = value.stop
     return Written(knobs)
 
 
-def _value(text: str) -> Any:
-    """A JSON value, or a word as it stands."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+class _Value(NamedTuple):
+    """A value as it stands in a line, and where the next knob begins."""
+
+    text: str
+    stop: int
+
+
+def _value(line: str, at: int) -> _Value | None:
+    """A JSON value, in which there may be commas, or what stands before the next comma."""
+    ends = [word.end()] if (word := _WORD.match(line, at)) else []
+    with contextlib.suppress(ValueError):
+        ends.insert(0, _JSON.raw_decode(line, at)[1])
+    for end in ends:
+        following = _NEXT.match(line, end)
+        if following is not None:
+            return _Value(line[at:end], following.end())
+    return None
 
 
 def written(knob: str, values: str) -> str:

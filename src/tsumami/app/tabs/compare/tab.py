@@ -5,27 +5,28 @@ Guarantee: the lanes are `Comparing`'s (each is its lone run); what is said abou
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from string import ascii_uppercase
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_panel, prompt_form
-from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.parts.desk import Desk
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.errors import TsumamiError
+from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
+from tsumami.runs.making import Pace
 from tsumami.settings import Settings
 
 _LEAST_SECONDS: Final = 0.15
@@ -36,11 +37,12 @@ _EXAMPLE: Final = "temperature=0.8\ntemperature=0\ntemperature=3"
 class CompareTab:
     """The tab."""
 
+    name: ClassVar[str] = "compare"
     texts: Texts
     shelf: Shelf
     _under_way: Kept[Comparing] = field(default_factory=Kept)
 
-    def build(self, blocks: gr.Blocks, chat: ChatTab) -> None:
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="compare"):
@@ -77,10 +79,10 @@ class CompareTab:
             plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         make.click(self.on_make, [knob, values], [written], queue=False, **quick)
-        how = [chat.bar.choice, prompt, as_chat, own, seed, most, written, *chat.panel.inputs]
+        how = [desk.choice, prompt, as_chat, own, seed, most, written, *desk.panel.inputs]
         go.click(self.on_compare, how, [view, plot], concurrency_limit=None, concurrency_id="talk", **quick)
         stop.click(self.on_stop, None, None, queue=False, **quick)
-        blocks.unload(self.on_gone)
+        desk.blocks.unload(self.on_gone)
 
     def on_make(self, knob: str, values: str | None) -> str:
         """Lanes for the values of one knob."""
@@ -129,18 +131,17 @@ class CompareTab:
             yield gr.skip(), gr.skip()
 
     def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
-        texts, last = [""] * len(names), 0.0
+        texts, pace = [""] * len(names), Pace(_LEAST_SECONDS)
         for lane, step in comparing:
             texts[lane] += step.text
-            if time.monotonic() - last >= _LEAST_SECONDS:
-                last = time.monotonic()
-                shown = [charts.Column(name, text=text) for name, text in zip(names, texts, strict=True)]
+            if pace.due():
+                shown = [charts.LaneColumn(name, text=text) for name, text in zip(names, texts, strict=True)]
                 yield charts.side_by_side(shown, None, self.texts.language), gr.skip()
 
     def _drawn(self, model: Model, found: Comparison, names: Sequence[str]) -> str:
         texts, language = self.texts, self.texts.language
         columns = [
-            charts.Column(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
+            charts.LaneColumn(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
             for name, lane in zip(names, found.lanes, strict=True)
         ]
         shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]
@@ -159,7 +160,7 @@ class CompareTab:
         runs = {name: lane.run for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None}
         if not any(run.steps for run in runs.values()):
             return ""
-        made = (charts.measure_line(runs, measure, self.texts.language) for measure in charts.MEASURES)
+        made = (charts.measure_line(runs, one.name, self.texts.language) for one in TOKEN_MEASURES)
         return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
 
 

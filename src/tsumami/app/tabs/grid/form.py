@@ -14,6 +14,7 @@ from typing import Any, Final
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.errors import SettingsError
+from tsumami.explore.design import Design
 from tsumami.explore.grids import GridPlan, plan_grid
 from tsumami.knobs import KNOBS
 from tsumami.knobs.varying import varied_values
@@ -118,4 +119,4 @@ def plan(texts: Texts, wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: in
     first, seeds = int(wishes.seed or 0), int(wishes.seeds or 1)
     base = base.replace(seed=first, max_tokens=int(wishes.tokens or 0))
     vary: Mapping[str, Sequence[Any]] = axes(texts, wishes.vary)
-    return plan_grid([prompt], base, vary=vary, seeds=range(first, first + seeds))
+    return plan_grid([prompt], Design(base, vary, seeds=range(first, first + seeds)))

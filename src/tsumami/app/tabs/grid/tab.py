@@ -7,21 +7,21 @@ What is drawn is grid.js's; handlers unpack, call one function, and show what it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from importlib import resources
-from typing import Any, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
-from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.form import unpacked
+from tsumami.app.parts.scripts import script
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
-from tsumami.app.tabs.grid.work import GridWork, Sight
-from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.tabs.grid.work import GridSight, GridWork
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.own_folder import place_for
@@ -38,8 +38,20 @@ _TOKENS: Final = 32
 _SEEDS: Final = 1
 
 
+class WishContents(NamedTuple):
+    """What the form holds of `_GridForm.wishes`: two knobs, each with its values, and numbers."""
+
+    knob_1: str
+    values_1: str | None
+    knob_2: str | None
+    values_2: str | None
+    seed: float | None
+    seeds: float | None
+    tokens: float | None
+
+
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _GridForm:
     """What a grid is asked for with; two knobs, each with its values."""
 
     prompt: gr.Textbox
@@ -51,7 +63,7 @@ class _Form:
 
     @property
     def wishes(self) -> list[Any]:
-        """The parts that `_wishes` reads, in its order."""
+        """What makes a `WishContents`, in its order."""
         return [self.knobs[0], self.values[0], self.knobs[1], self.values[1], *self.numbers]
 
 
@@ -59,16 +71,17 @@ class _Form:
 class GridTab:
     """The tab. Runs are opened in `microscope`; `n_ctx`: the default model's."""
 
+    name: ClassVar[str] = "grid"
     texts: Texts
     shelf: Shelf
-    microscope: MicroscopeTab
+    microscope: Opener
     n_ctx: int
     _works: UnderWay[GridWork] = field(default_factory=UnderWay)
 
     # --- layout ---
 
-    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
-        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="grid"):
             with gr.Row(elem_classes="split", equal_height=False):
@@ -77,33 +90,32 @@ class GridTab:
                 go = gr.Button(texts("grid.go"), variant="primary", size="sm", min_width=90, elem_id="grid-go")
                 stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="grid-stop")
                 outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
-            script = resources.files("tsumami.app.tabs.grid") / "grid.js"
             view = gr.HTML(
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
-                js_on_load=script.read_text("utf-8"), apply_default_css=False,
+                js_on_load=script(__name__, "grid.js"), apply_default_css=False,
             )  # fmt: skip
             file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        choice = chat.bar.choice
+        choice = desk.choice
         for knob, values in zip(form.knobs, form.values, strict=True):
             knob.change(self.on_knob, [knob], [values], queue=False, **quick)
         changes = [part.change for part in form.wishes]
         gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
-        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *chat.panel.inputs]
+        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *desk.panel.inputs]
         go.click(  # pressed again, it makes what is asked for now, and ends the other
             self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple", **quick
         )
         stop.click(self.on_stop, None, None, queue=False, **quick)
         view.submit(self.on_choose, None, [view], **quick)
         view.select(self.on_compare, [choice], [view], **quick)
-        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
-        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
-        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        view.apply(self.on_apply, [choice], [desk.tabs, *desk.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [desk.tabs], **quick)
+        self.microscope.show(opened, choice)
         made = view.download(self.on_file, None, [file], **quick)
         made.success(None, js=downloads.pressed("grid-file"), **quick)
-        blocks.unload(self.on_gone)
+        desk.blocks.unload(self.on_gone)
 
-    def _form(self) -> _Form:
+    def _form(self) -> _GridForm:
         texts = self.texts
         with gr.Column(scale=2, min_width=300):
             prompt = prompt_form.box(texts, "grid", "map.prompt")
@@ -114,7 +126,7 @@ class GridTab:
         with gr.Column(scale=3, min_width=300):
             knobs, values = zip(*(self._varied(number) for number in range(2)), strict=True)
             gr.HTML(f'<p class="tsu-note">{escape(texts("grid.form"))}</p>', apply_default_css=False)
-        return _Form(prompt, as_chat, own, list(knobs), list(values), numbers)
+        return _GridForm(prompt, as_chat, own, list(knobs), list(values), numbers)
 
     def _varied(self, number: int) -> tuple[gr.Dropdown, gr.Textbox]:
         """A knob to choose and its values to type; the second knob may be none."""
@@ -144,7 +156,7 @@ class GridTab:
 
     def on_outlook(self, *wishes: Any) -> str:
         """How large the grid would be, or what cannot be."""
-        return self._outlook(_wishes(wishes))
+        return self._outlook(_wishes(WishContents(*wishes)))
 
     def _outlook(self, wishes: Wishes) -> str:
         try:
@@ -164,9 +176,10 @@ class GridTab:
         *rest: Any,
     ) -> Iterator[Any]:
         """Make a grid."""
-        wishes, knobs = _wishes(rest[: -len(KNOBS)]), rest[-len(KNOBS) :]
+        wished, knobs = unpacked(rest, WishContents._fields, KNOBS)
+        wishes = _wishes(WishContents(**wished))
         try:
-            base = knob_panel.read_panel(knobs) if own else Settings()
+            base = knob_panel.read_contents(knobs) if own else Settings()
             stop = self._works.asked(request)
             with self.shelf.lend(choice) as model:
                 begin = prompt_form.asked(model, prompt, as_chat=as_chat)
@@ -179,7 +192,7 @@ class GridTab:
             self._tell(error)
             yield gr.skip()
 
-    def _drawn(self, work: GridWork, sight: Sight | None = None, *, pair: tuple[int, str] | None = None) -> str:
+    def _drawn(self, work: GridWork, sight: GridSight | None = None, *, pair: tuple[int, str] | None = None) -> str:
         """A grid as the component's value; `pair`: number of a cell, and HTML of it beside the chosen one."""
         texts, found = self.texts, work.found
         if found is not None:
@@ -283,8 +296,7 @@ def _first() -> Wishes:
     return Wishes(tuple(zip(_KNOBS, _VALUES, strict=True)), *_numbers().values())
 
 
-def _wishes(parts: Sequence[Any]) -> Wishes:
-    """The contents of `_Form.wishes`; a second knob that is none is left out."""
-    one, first, other, second, seed, seeds, tokens = parts
-    vary = [(one, first or "")] + ([(other, second or "")] if other else [])
-    return Wishes(tuple(vary), seed, seeds, tokens)
+def _wishes(form: WishContents) -> Wishes:
+    """What the form asks for; a second knob that is none is left out."""
+    vary = [(form.knob_1, form.values_1 or "")] + ([(form.knob_2, form.values_2 or "")] if form.knob_2 else [])
+    return Wishes(tuple(vary), form.seed, form.seeds, form.tokens)

@@ -14,24 +14,28 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tsumami.app.parts.knob_board import given
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
-from tsumami.charts.icicle_cells import PALETTE
-from tsumami.explain.measures import MEASURE_WORDS
+from tsumami.charts import PALETTE
+from tsumami.explain.measures import MEASURES as ALL_MEASURES
 from tsumami.explore.grids import (
     MEASURES,
     Cell,
     Count,
     Grid,
     GridPlan,
-    Progress,
+    GridProgress,
     Spread,
-    between_values,
+    held,
     larger,
+    range_text,
     spread,
+    text_numbers,
 )
+from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import as_item
 from tsumami.runs import STOP_REASONS
-from tsumami.settings.idle import IdleReason
+from tsumami.settings import IdleReason
 
 _KINDS: Final = ("csv", "json", "png", "svg")
 _SAID: Final = (
@@ -86,13 +90,11 @@ def grid_data(
         found: the grid, once it has ended; only then means, spreads and counts are given.
         beside: number of the cell that the others are compared with.
     """
-    numbers: dict[str, int] = {}
-    for cell in cells:
-        numbers.setdefault(cell.text, len(numbers))
+    numbers = text_numbers(cells)
     base = {name: value for name, value in plan.settings[0].changed().items() if name not in (*plan.axes, "seed")}
     return {
         "knobs": list(plan.axes),
-        "axes": [[_value(value) for value in values] for values in plan.axes.values()],
+        "axes": [[as_item(KNOBS[name], value) for value in values] for name, values in plan.axes.items()],
         "seeds": list(plan.seeds),
         "base": given(base),
         "texts": list(numbers),
@@ -119,7 +121,7 @@ def facts(texts: Texts, found: Grid) -> str:
     )
 
 
-def progress(texts: Texts, at: Progress | None) -> str:
+def progress(texts: Texts, at: GridProgress | None) -> str:
     """How far a grid is, in one line."""
     if at is None:
         return texts("grid.begun")
@@ -136,8 +138,7 @@ def progress(texts: Texts, at: Progress | None) -> str:
 def name_of(found: Grid, cell: Cell) -> str:
     """A cell by its knobs and seed, such as `temperature=0.5, seed=3`."""
     settings = found.plan.settings[cell.point.settings]
-    knobs = [f"{name}={_value(getattr(settings, name))}" for name in found.plan.axes]
-    return ", ".join([*knobs, f"seed={cell.point.seed}"])
+    return given({**{name: getattr(settings, name) for name in found.plan.axes}, "seed": cell.point.seed})
 
 
 def larger_on(texts: Texts, count: Count) -> str:
@@ -157,7 +158,7 @@ def over_seeds(texts: Texts, found: Grid, a: Cell, b: Cell) -> str:
 
 def save_pictures(texts: Texts, found: Grid, path: Path, kind: str) -> None:
     """The library's heat maps as a file: `png` or `svg`."""
-    from tsumami.charts.heat import heat_pictures
+    from tsumami.charts import heat_pictures
 
     chart: Any = heat_pictures(found, texts.language)
     chart.save(str(path), format=kind, **({"scale_factor": 2} if kind == "png" else {}))
@@ -167,8 +168,8 @@ def save_pictures(texts: Texts, found: Grid, path: Path, kind: str) -> None:
 
 
 def _cell(texts: Texts, cell: Cell, numbers: dict[str, int]) -> list[Any]:
-    """Which text, whether it is finished, and how it ended."""
-    return [numbers[cell.text], cell.finished, texts.pick(*STOP_REASONS[cell.stop_reason])]
+    """Which text (its place among them), whether it is finished, and how it ended."""
+    return [numbers[cell.text] - 1, cell.finished, texts.pick(*STOP_REASONS[cell.stop_reason])]
 
 
 def _colours(texts: Sequence[str], different: Sequence[str]) -> list[str | None]:
@@ -196,7 +197,9 @@ def _on_scale(numbers: Sequence[float | None], measure: str) -> Values:
     known = [number for number in numbers if number is not None]
     low, width = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
     return [
-        None if number is None else (round((number - low) / width, 4) if width else 0.0, _written(number, measure))
+        None
+        if number is None
+        else (round((number - low) / width, 4) if width else 0.0, ALL_MEASURES[measure].text(number))
         for number in numbers
     ]
 
@@ -236,7 +239,7 @@ def _spreads(spreads: Sequence[Spread]) -> list[list[Any]]:
     """For each settings: its mean as a square, its mean, ends, quartiles as texts, and how many texts it has."""
     squares = _on_scale([one.mean for one in spreads], spreads[0].measure)
     return [
-        [square, *(_span(one.measure, *ends) for ends in _ends(one)), one.texts]
+        [square, *(range_text(*ends, one.measure) for ends in _ends(one)), one.texts]
         for one, square in zip(spreads, squares, strict=True)
     ]
 
@@ -245,23 +248,14 @@ def _ends(one: Spread) -> tuple[tuple[float | None, float | None], tuple[float |
     return (one.low, one.high), (one.quarter, one.three_quarters)
 
 
-def _span(measure: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return "–"
-    return _written(low, measure) if low == high else f"{_written(low, measure)}–{_written(high, measure)}"
-
-
 def _held(texts: Texts, found: Grid, measure: str) -> list[str]:
     """`temperature 0 → 2: larger on 18 of 20`, for each knob of numbers."""
-    made = []
-    for name, values in found.plan.axes.items():
-        if len(values) < 2 or not all(type(value) in (int, float) for value in values):
-            continue
-        count = between_values(found, measure, name)
-        if count.of > 1:
-            ends = f"{name} {_value(min(values))} → {_value(max(values))}"
-            made.append(f"{ends}: {larger_on(texts, count)}" + _means(texts, found, measure, name))
-    return made
+    return [
+        f"{one.knob} {as_item(KNOBS[one.knob], one.low)} → {as_item(KNOBS[one.knob], one.high)}:"
+        f" {larger_on(texts, one.count)}" + _means(texts, found, measure, one.knob)
+        for one in held(found, measure)
+        if one.count.of > 1
+    ]
 
 
 def _means(texts: Texts, found: Grid, measure: str, name: str) -> str:
@@ -272,28 +266,11 @@ def _means(texts: Texts, found: Grid, measure: str, name: str) -> str:
     low, high = order[0], order[-1]
     if low.mean is None or high.mean is None:
         return ""
-    return texts("grid.means", low=_mean(low), high=_mean(high))
-
-
-def _mean(one: Spread) -> str:
-    """`2.3 (1.9–2.8)`; the mean alone where all seeds have it."""
-    mean = _span(one.measure, one.mean, one.mean)
-    return mean if one.low == one.high else f"{mean} ({_span(one.measure, one.low, one.high)})"
+    return texts("grid.means", low=low.text, high=high.text)
 
 
 # --- words ---
 
 
 def _name(texts: Texts, measure: str) -> str:
-    ja, en, _ = MEASURE_WORDS[measure]
-    return texts.pick(ja, en)
-
-
-def _written(number: float, measure: str) -> str:
-    return format(number, MEASURE_WORDS[measure][2].replace("d", ".3g" if number < 1000 else ".0f"))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else given({"": value})[1:]
+    return texts.pick(ALL_MEASURES[measure].ja, ALL_MEASURES[measure].en)

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from tsumami.app.work.shelf import Choice
-from tsumami.explore.grids import Cell, Grid, Gridding, GridPlan, Progress
+from tsumami.explore.grids import Cell, Grid, Gridding, GridPlan, GridProgress
 from tsumami.model import Model
+from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
-_SHARE: Final = 5  # a look that takes so long is followed by so many times that without one
+_REST: Final = 5  # a look that takes so long is followed by so many times that without one
 _PATIENCE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class GridSight:
     """The cells at some moment, and how far they are; `progress` is None before the first token and at the end."""
 
     cells: tuple[Cell, ...]
-    progress: Progress | None = None
+    progress: GridProgress | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -45,26 +45,23 @@ class GridWork:
     dropped: bool = False
     _cancelled: bool = False
     _making: Gridding | None = None
-    _progress: Progress | None = None
+    _progress: GridProgress | None = None
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def grow(self) -> Iterator[Sight]:
+    def grow(self) -> Iterator[GridSight]:
         """Make the grid; the last sight is the finished one. Leaving the iteration cancels it."""
         try:
             with Gridding(self.model, self.plan, watch=self._note) as self._making:
                 if self._cancelled:  # before there was anything to cancel
                     self._making.cancel()
-                pause = _LEAST_SECONDS
-                while not self._making.wait(pause):
-                    begun = time.monotonic()
-                    yield Sight(tuple(self._making.so_far()), self._progress)
-                    pause = max(_LEAST_SECONDS, _SHARE * (time.monotonic() - begun))
+                for _ in self._making.looks(Pace(_LEAST_SECONDS, rest=_REST, at_once=False)):
+                    yield GridSight(tuple(self._making.so_far()), self._progress)
                 self.found = self._making.grid
         finally:
             self._over.set()
-        yield Sight(self.found.cells)
+        yield GridSight(self.found.cells)
 
-    def _note(self, at: Progress) -> None:
+    def _note(self, at: GridProgress) -> None:
         self._progress = at
 
     def cancel(self) -> None:

@@ -7,15 +7,15 @@ opened, and what is opened again is computed with the model that is loaded then.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami import course
+from tsumami.app.parts.desk import Desk
 from tsumami.app.tabs.learn import view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
@@ -25,6 +25,7 @@ from tsumami.course import Words
 from tsumami.errors import TsumamiError
 from tsumami.model import Model
 from tsumami.runs import Run
+from tsumami.runs.making import Pace
 
 _STEPS: Final = 20
 _REPEATS: Final = 2
@@ -48,24 +49,26 @@ class _Kept:
 class LearnTab:
     """The tab. What a session looks at stays in the server: the run of the loop, and that of a strategy."""
 
+    name: ClassVar[str] = "learn"
     texts: Texts
     shelf: Shelf
-    _words: Words = field(init=False)
     _loops: Kept[_Kept] = field(default_factory=Kept)
     _searches: Kept[_Kept] = field(default_factory=Kept)
     _measuring: Kept[threading.Event] = field(default_factory=Kept)
     _replies: Sessions = field(default_factory=Sessions)
 
-    def __post_init__(self) -> None:
-        self._words = Words(self.texts.language)
+    @property
+    def _words(self) -> Words:
+        """The course's words in the page's language."""
+        return Words(self.texts.language)
 
     # --- layout ---
 
-    def build(self, blocks: gr.Blocks, tab: gr.Tab, choice: gr.State) -> None:
-        """Lay out the tab and connect it; call inside the `gr.Tab`. `choice` is the session's model."""
+    def build(self, desk: Desk, place: gr.Tab) -> None:
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
         words = self._words
         lay_out: dict[str, Callable[[gr.Tab, gr.State], None]] = {
-            "loop": partial(self._loop, tab),
+            "loop": partial(self._loop, place),
             "tokens": self._tokens,
             "lengths": self._lengths,
             "strategies": self._strategies,
@@ -82,13 +85,13 @@ class LearnTab:
                     if part == course.PARTS[0]:
                         gr.Markdown(words("intro"))
                     gr.HTML(view.opening(words, part))
-                    lay_out[part](opened, choice)
+                    lay_out[part](opened, desk.choice)
                     gr.HTML(view.closing(words, part))
                     on = gr.Button(f"{words(f'{following}.title')} →", size="sm", elem_classes="on")
                     on.click(partial(gr.Tabs, selected=following), None, [parts], js=_TO_THE_TOP, **_QUICK)
             with gr.Tab(words("summary.title"), id=_SUMMARY), gr.Column(elem_classes="lesson"):
                 gr.HTML(view.summary(words))
-        blocks.unload(self.on_unload)
+        desk.blocks.unload(self.on_unload)
 
     def _prompt(self, part: str) -> tuple[gr.Textbox, gr.Button]:
         """A line for a prompt, and a button beside it."""
@@ -242,15 +245,14 @@ class LearnTab:
 
     def _reply(self, request: gr.Request, model: Model, prompt: str, settings: Any) -> Iterator[str | Run]:
         """How far a reply is, and then the run; nothing more once nobody wants to see it."""
-        session, shown = _session(request), 0.0
+        session, pace = _session(request), Pace(_LEAST_SECONDS)
         with model.stream(prompt, settings) as stream:
             self._replies.begin(session, stream)
             try:
                 text = ""
                 for done, step in enumerate(stream, 1):
                     text += step.text
-                    if time.monotonic() - shown >= _LEAST_SECONDS:
-                        shown = time.monotonic()
+                    if pace.due():
                         yield view.progress(done, settings.max_tokens, text)
                 if not self._replies.dropped(stream):
                     yield stream.run

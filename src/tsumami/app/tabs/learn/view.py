@@ -15,7 +15,6 @@ import altair as alt
 import pandas as pd
 
 from tsumami import charts, course
-from tsumami.charts import lesson as pictures
 from tsumami.course import Timing, Words
 from tsumami.model import Model
 from tsumami.runs import Run
@@ -114,7 +113,7 @@ def tokens(model: Model, name: str, text: str, words: Words) -> str:
 def lengths(model: Model, text: str, words: Words) -> str:
     """How long the texts in the lines of `text` are."""
     frame = course.length_table(model, course.lines(text))
-    drawn = pictures.length_bars(
+    drawn = charts.length_bars(
         frame,
         title=words("lengths.chart"),
         tokens=words("lengths.column.tokens"),
@@ -184,7 +183,7 @@ def times(new: Sequence[Timing], prompts: Sequence[Timing], words: Words) -> str
 
 def _timed(frame: pd.DataFrame, x: str, y: str, what: str, words: Words) -> str:
     line = course.fit(frame[x], frame[y])
-    drawn = pictures.time_line(
+    drawn = charts.time_line(
         frame,
         x=x,
         y=y,
@@ -204,7 +203,7 @@ def inside(model: Model, text: str, words: Words) -> str:
             named(model, words),
             f"<p>{escape(course.facts(model, words))}</p>",
             course.stations(course.parts(model, text), words),
-            picture(pictures.sight(course.sees(model, text), title=words("inside.sees"))),
+            picture(charts.sight(course.sees(model, text), title=words("inside.sees"))),
             f"<p>{escape(course.trial_sentence(course.try_causality(model, text, words('inside.more')), words))}</p>",
         )
     )

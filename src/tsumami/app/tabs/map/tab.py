@@ -1,7 +1,7 @@
 """The tab "knob map": every text that one knob gives, as an icicle that grows while it is computed.
 
 Guarantee: a session has one map under way and its own; leaving the page ends it, cancelling keeps what there is, and
-zooming maps the sub-range alone and keeps the way back. What is drawn is charts/icicle.js's; handlers unpack, call one
+zooming maps the sub-range alone and keeps the way back. What is drawn is icicle.js's; handlers unpack, call one
 function, and show what it gave.
 """
 
@@ -11,27 +11,25 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, prompt_form
-from tsumami.app.parts.knob_board import given
-from tsumami.app.tabs.chat.tab import ChatTab
-from tsumami.app.tabs.map.work import MapWork, Sight
-from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.scripts import script
+from tsumami.app.tabs.map.work import MapSight, MapWork
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.app.work.under_way import UnderWay
 from tsumami.boundaries import Axis
-from tsumami.charts.icicle_cells import handy
-from tsumami.charts.icicle_page import icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton
-from tsumami.charts.words import word
+from tsumami.charts import handy, icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton, word
 from tsumami.errors import SettingsError, TsumamiError
 from tsumami.explore.intervals import mappable_knobs
-from tsumami.explore.maps import MOST_LEAVES, KnobMap, Mapping
+from tsumami.explore.maps import MOST_LEAVES, KnobMap
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
@@ -39,27 +37,10 @@ _KINDS: Final = ("csv", "json", "html")
 _FIRST: Final = "temperature"
 _TOKENS: Final = 32
 _LEAVES: Final = 32
-#: The drawing, and what it asks of the server. A map arrives as the component's value.
-_SCRIPT: Final = """
-@icicle
-const drawn = tsumamiIcicle(element, {
-  zoom: range => trigger('select', range),
-  back: () => trigger('undo', {}),
-  inside: chosen => trigger('expand', chosen),
-  apply: chosen => trigger('apply', chosen),
-});
-const show = () => { if (props.value) drawn.show(JSON.parse(props.value)); };
-element.addEventListener('click', event => {
-  const kind = event.target.dataset.file;
-  if (kind) trigger('download', {kind});
-});
-watch(['value'], show);
-show();
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _MapForm:
     """What a map is asked for with."""
 
     prompt: gr.Textbox
@@ -77,15 +58,16 @@ class _Form:
 class MapTab:
     """The tab. Runs are opened in `microscope`."""
 
+    name: ClassVar[str] = "map"
     texts: Texts
     shelf: Shelf
-    microscope: MicroscopeTab
+    microscope: Opener
     _works: UnderWay[MapWork] = field(default_factory=UnderWay)
 
     # --- layout ---
 
-    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
-        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat and the microscope were built."""
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="map"):
             with gr.Row(elem_classes="split", equal_height=False):
@@ -97,30 +79,30 @@ class MapTab:
                 wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
             view = gr.HTML(
                 value="", html_template=icicle_skeleton(texts.language, extra=self._files()), elem_id="map-view",
-                js_on_load=_SCRIPT.replace("@icicle", icicle_script()), apply_default_css=False,
+                js_on_load=f"{icicle_script()}\n{script(__name__, 'map.js')}", apply_default_css=False,
             )  # fmt: skip
             file = gr.DownloadButton(visible="hidden", elem_id="map-file")
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         working: dict[str, Any] = {**quick, "concurrency_limit": None, "concurrency_id": "talk"}
-        choice, budget = chat.bar.choice, [form.tokens, form.leaves]
+        choice, budget = desk.choice, [form.tokens, form.leaves]
         form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **quick)
         asked = [form.prompt, form.as_chat, form.own, form.seed, form.knob, form.low, form.high]
         go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_map, [choice, *budget, *asked, *chat.panel.inputs], [view], trigger_mode="multiple", **working
+            self.on_map, [choice, *budget, *asked, *desk.panel.inputs], [view], trigger_mode="multiple", **working
         )
         deeper.click(self.on_deeper, budget, [form.tokens, view], **working)
         wider.click(self.on_wider, budget, [form.leaves, view], **working)
         view.select(self.on_zoom, budget, [view], **working)
         view.undo(self.on_back, None, [view], **quick)
         stop.click(self.on_stop, None, None, queue=False, **quick)
-        view.apply(self.on_apply, [choice], [tabs, *chat.panel.inputs], **quick)
-        opened = view.expand(self.on_inside, [choice], [tabs], **quick)
-        opened.success(self.microscope.on_show, self.microscope.seeing, self.microscope.outputs, **quick)
+        view.apply(self.on_apply, [choice], [desk.tabs, *desk.panel.inputs], **quick)
+        opened = view.expand(self.on_inside, [choice], [desk.tabs], **quick)
+        self.microscope.show(opened, choice)
         made = view.download(self.on_file, None, [file], **quick)
         made.success(None, js=downloads.pressed("map-file"), **quick)
-        blocks.unload(self.on_gone)
+        desk.blocks.unload(self.on_gone)
 
-    def _form(self) -> _Form:
+    def _form(self) -> _MapForm:
         texts = self.texts
         with gr.Column(scale=3, min_width=300):
             prompt = prompt_form.box(texts, "map", "map.prompt")
@@ -138,7 +120,7 @@ class MapTab:
             with gr.Row(elem_classes="tight"):
                 tokens, leaves = self._number("tokens", _TOKENS), self._number("leaves", _LEAVES)
             gr.HTML(self._unmappable(), elem_id="map-others", apply_default_css=False)
-        return _Form(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
+        return _MapForm(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
 
     def _number(self, name: str, value: float) -> gr.Number:
         return gr.Number(value, label=self.texts(f"map.{name}"), min_width=90, elem_id=f"map-{name}")
@@ -187,7 +169,7 @@ class MapTab:
             stop = self._works.asked(request)
             with self.shelf.lend(choice) as model:
                 begin = prompt_form.asked(model, prompt, as_chat=as_chat)
-                mapping = Mapping(model, begin, knob, *self._range(low, high), settings)
+                mapping = model.mapping(begin, knob, *self._range(low, high), settings)
                 if not stop.is_set():
                     yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
         except TsumamiError as error:
@@ -263,7 +245,7 @@ class MapTab:
         for sight in self._works.growing(request, work, work.grow(**budget)):
             yield self._drawn(work, sight)
 
-    def _drawn(self, work: MapWork, sight: Sight | None) -> str:
+    def _drawn(self, work: MapWork, sight: MapSight | None) -> str:
         """A map as the component's value."""
         found = work.found if sight is None else sight.found
         assert found is not None
@@ -275,7 +257,7 @@ class MapTab:
         )
         return json.dumps(data, ensure_ascii=False)
 
-    def _facts(self, found: KnobMap, sight: Sight | None) -> str:
+    def _facts(self, found: KnobMap, sight: MapSight | None) -> str:
         """How far the map is; while it grows, also where it is and how long it may take."""
         facts = icicle_facts(found, self.texts.language)
         if sight is None or sight.progress is None or sight.remaining is None:

@@ -7,7 +7,6 @@ later. No Gradio here.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -15,22 +14,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tsumami.app.work.shelf import Choice
-from tsumami.engine.batcher import Ticket
-from tsumami.explore.maps import KnobMap, Mapping, Progress
+from tsumami.explore.maps import KnobMap, MapMaking, Mapping, MapProgress
 from tsumami.model import Model
-from tsumami.runs.generate import Prompt
+from tsumami.runs import Prompt
+from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
-_SHARE: Final = 10  # a look that takes so long is followed by so many times that without one
+_REST: Final = 10  # a look that takes so long is followed by so many times that without one
 _PATIENCE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class MapSight:
     """The map at some moment; `progress` and the `seconds` that it may still take, None once it has ended."""
 
     found: KnobMap
-    progress: Progress | None = None
+    progress: MapProgress | None = None
     remaining: float | None = None
 
 
@@ -44,7 +43,7 @@ class MapWork:
     parent: MapWork | None = None
     found: KnobMap | None = None
     dropped: bool = False
-    _ticket: Ticket[None] | None = None
+    _making: MapMaking[MapSight] | None = None
     _over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -62,70 +61,57 @@ class MapWork:
         assert self.found is not None
         if span is None and model is self.model:
             return MapWork(self.mapping, model, self.choice, self.parent, self.found)
-        receipt = self.found.receipt
-        prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template)
-        ends = span or (self.found.low, self.found.high)
-        mapping = Mapping(model, prompt, self.found.knob, *ends, receipt.settings)
+        receipt, ends = self.found.receipt, span or (self.found.low, self.found.high)
+        prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, receipt.begun)
+        mapping = model.mapping(prompt, self.found.knob, *ends, receipt.settings)
         return MapWork(mapping, model, self.choice, self.parent if span is None else self)
 
-    def grow(self, *, max_tokens: int, leaves: int) -> Iterator[Sight]:
-        """Make the map, or go on with it; the last sight is the finished one. Leaving the iteration cancels it."""
-        news: queue.SimpleQueue[Sight | None] = queue.SimpleQueue()
-        self._ticket = ticket = self.mapping.start(
-            max_tokens=max_tokens, leaves=leaves, watch=_Watch(self.mapping, max_tokens, news)
-        )
-        ticket.future.add_done_callback(_End(news))
+    def grow(self, *, max_tokens: int, leaves: int) -> Iterator[MapSight]:
+        """Make the map, or go on with it; the last sight is the finished one. Leaving the iteration cancels it.
+
+        Raises:
+            EngineError: another work is still at the same map.
+        """
+        watch = _Watch(self.mapping, max_tokens)
         try:
-            while (sight := news.get()) is not None:
-                self.found = sight.found
-                yield sight
+            with self.mapping.start(max_tokens=max_tokens, leaves=leaves, watch=watch) as self._making:
+                for sight in self._making:
+                    self.found = sight.found
+                    yield sight
+                self.found = self._making.result
         finally:
-            ticket.cancel()
             self._over.set()
-        ticket.result()
-        self.found = self.mapping.result
-        yield Sight(self.found)
+        yield MapSight(self.found)
 
     def cancel(self) -> None:
         """Stop after the present batch; what there is stays."""
-        if self._ticket is not None:
-            self._ticket.cancel()
+        if self._making is not None:
+            self._making.cancel()
 
     def drop(self) -> None:
         """Stop, and wait until nothing more comes of it: what is shown next cannot be painted over."""
         self.dropped = True
-        if self._ticket is not None:
-            self._ticket.cancel()
+        if self._making is not None:
+            self._making.cancel()
             self._over.wait(_PATIENCE_SECONDS)
 
 
 class _Watch:
     """Takes a sight after a token, in the engine's thread, where the tree holds still; now and then, not always."""
 
-    def __init__(self, mapping: Mapping, max_tokens: int, news: queue.SimpleQueue[Sight | None]) -> None:
-        self._mapping, self._news, self._most = mapping, news, max_tokens
+    def __init__(self, mapping: Mapping, max_tokens: int) -> None:
+        self._mapping, self._most = mapping, max_tokens
         self._begun = time.monotonic()
-        self._next = 0.0
+        self._pace = Pace(_LEAST_SECONDS, rest=_REST)
         self._first: int | None = None
 
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
+    def __call__(self, progress: MapProgress) -> MapSight | None:
         if self._first is None:
             self._first = progress.depth - 1
-        if now < self._next:
-            return
+        if not self._pace.due():
+            return None
         done, rest = progress.depth - self._first, self._most - progress.depth
-        remaining = (now - self._begun) / max(done, 1) * max(rest, 0) if progress.followed else 0.0
-        self._news.put(Sight(self._mapping.result, progress, remaining))
-        cost = time.monotonic() - now
-        self._next = time.monotonic() + max(_LEAST_SECONDS, _SHARE * cost)
-
-
-class _End:
-    """Ends the queue when the work is done."""
-
-    def __init__(self, news: queue.SimpleQueue[Sight | None]) -> None:
-        self._news = news
-
-    def __call__(self, _: object) -> None:
-        self._news.put(None)
+        remaining = (time.monotonic() - self._begun) / max(done, 1) * max(rest, 0) if progress.followed else 0.0
+        sight = MapSight(self._mapping.result, progress, remaining)
+        self._pace.looked()
+        return sight

@@ -6,19 +6,20 @@ session stay on the server (Kept); handlers unpack, call one function, and show 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_panel
-from tsumami.app.tabs.chat.tab import ChatTab
+from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.gradio_seams import data_of, put
 from tsumami.app.tabs.microscope import view as microscope_view
+from tsumami.app.tabs.microscope.parts import MicroscopeParts, View
 from tsumami.app.tabs.microscope.view import Seen
 from tsumami.app.views import compare_view, interval_view
 from tsumami.app.words.texts import Texts
@@ -31,138 +32,81 @@ from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt
 from tsumami.explore.intervals import intervals
 from tsumami.model import Model
 from tsumami.runs import Run
+from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
-# A click on a token, or the arrow keys, move the eye; a click on a candidate asks about it.
-# One look is under way at a time: the marked token is where the eye wants to be, and the last wish is sent when the
-# answer to the one before is there (or does not come).
-_STRIP: Final = """
-element.tabIndex = 0;
-const tokens = () => [...element.querySelectorAll('[data-token]')];
-const at = () => tokens().findIndex(token => token.classList.contains('on'));
-let wish = null, waiting = null;
-function send() {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => { waiting = null; }, 3000);
-  trigger('select', {to: wish});
-}
-function look(to) {
-  tokens().forEach((token, number) => token.classList.toggle('on', number === to));
-  wish = to;
-  if (waiting === null) send();
-}
-watch(['value'], () => {
-  clearTimeout(waiting);
-  waiting = null;
-  if (wish !== null && wish !== at() && wish < tokens().length) look(wish);
-  else wish = null;
-});
-element.addEventListener('click', event => {
-  const token = event.target.closest('[data-token]');
-  if (token) { element.focus({preventScroll: true}); look(+token.dataset.token); }
-});
-element.addEventListener('keydown', event => {
-  const to = at() + ({ArrowRight: 1, ArrowLeft: -1}[event.key] ?? NaN);
-  if (!(to >= 0 && to < tokens().length)) return;
-  event.preventDefault();
-  look(to);
-});
-"""
-_CLICKS: Final = """
-const go = event => {
-  const button = event.target.closest('[data-close], [data-beside]'), row = event.target.closest('[data-@name]');
-  if (button) trigger('select', {...button.dataset});
-  else if (row) trigger('select', {to: +row.dataset.@name});
-};
-element.addEventListener('click', go);
-element.addEventListener('keydown', event => { if (event.key === 'Enter') go(event); });
-"""
 _SHOW_MODE: Final = """mode => document.querySelector('#microscope-strip .tsu')?.setAttribute('data-mode', mode)"""
+_QUICK: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
+_MOVING: Final[dict[str, Any]] = {**_QUICK, "queue": False, "trigger_mode": "multiple"}
 
 
 @dataclass(slots=True)
 class MicroscopeTab:
-    """The tab, and the door to it from the chat. Other tabs `open` a run and then have `on_show` draw it, from `seeing`
-    into `outputs`.
-    """
+    """The tab, the door to it from the chat, and the `Opener` of the other tabs."""
 
+    name: ClassVar[str] = "microscope"
     texts: Texts
     shelf: Shelf
+    _parts: MicroscopeParts = field(init=False)
     _seen: Kept[Seen] = field(default_factory=Kept)
-    seeing: list[Any] = field(init=False, default_factory=list)
-    _shown: list[Any] = field(init=False, default_factory=list)
-    outputs: list[Any] = field(init=False, default_factory=list)
-    _mode: gr.Radio = field(init=False)
 
-    def build(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
-        """Lay out the tab and connect it; call inside the `gr.Tab`, after the chat was built."""
-        texts = self.texts
+    def __post_init__(self) -> None:
+        self._parts = MicroscopeParts.made(self.texts)
+
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is drawn before a run is opened)
+        """Lay out the tab and connect it; call inside the `gr.Tab`."""
+        texts, parts = self.texts, self._parts
         with gr.Column(elem_id="microscope"):
             with gr.Row(elem_classes="tight"):
                 last = gr.Button(texts("microscope.last"), size="sm", min_width=120, elem_id="microscope-last")
                 file = gr.UploadButton(
                     texts("microscope.open"), size="sm", min_width=120, file_types=[".json"], elem_id="microscope-open"
                 )
-                modes: list[tuple[str, str | int | float]] = [(texts(f"microscope.mode.{m}"), m) for m in charts.MODES]
-                self._mode = gr.Radio(
-                    modes, value="final", show_label=False, container=False, min_width=320, elem_id="microscope-mode"
-                )
-            about = gr.HTML(self._hint(), elem_id="microscope-about", apply_default_css=False)
-            strip = gr.HTML(elem_id="microscope-strip", js_on_load=_STRIP, apply_default_css=False)
-            inside = gr.HTML(
-                elem_id="microscope-inside", js_on_load=_CLICKS.replace("@name", "candidate"), apply_default_css=False
-            )
-            with gr.Row(elem_classes="tight", elem_id="microscope-ask"):
-                asked = gr.Textbox(
-                    show_label=False, container=False, placeholder=texts("microscope.which"), scale=2, min_width=180,
-                    elem_id="microscope-asked", label=texts("microscope.which"),
-                )  # fmt: skip
-                why = gr.Button(texts("microscope.why"), size="sm", min_width=110, elem_id="microscope-why")
-                grow = gr.Button(texts("microscope.branch"), size="sm", min_width=130, elem_id="microscope-branch")
-                own = gr.Checkbox(
-                    label=texts("microscope.with_chat"), container=False, min_width=150, elem_id="microscope-with-chat"
-                )
-            answer = gr.HTML(elem_id="microscope-answer", apply_default_css=False)
-            tree = gr.HTML(
-                elem_id="microscope-tree", js_on_load=_CLICKS.replace("@name", "branch"), apply_default_css=False
-            )
-            beside = gr.HTML(elem_id="microscope-beside", apply_default_css=False)
+                put(parts.mode)
+            put(parts.about, parts.strip, parts.inside)
+            asking = self._ask()
+            put(parts.answer, parts.tree, parts.beside)
             with gr.Row(elem_classes="tight"):
                 check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
                 far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
-            audited = gr.HTML(
-                elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
-            )
-        self._shown = [about, strip, inside, asked, answer, tree]
-        self.outputs = [*self._shown, beside, audited]
-        choice, store = chat.bar.choice, chat.store
-        self.seeing = [choice, self._mode]
-        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        last.click(self.on_last, [choice, store, self._mode], self.outputs, **quick)
-        file.upload(self.on_file, [choice, file, self._mode], self.outputs, **quick)
-        moving: dict[str, Any] = {**quick, "queue": False, "trigger_mode": "multiple"}
-        gr.on([strip.select, audited.select], self.on_token, [choice, self._mode], self._shown, **moving)
-        inside.select(self.on_candidate, [choice], [asked, inside, answer], **moving)
-        gr.on([why.click, asked.submit], self.on_why, [choice, asked], [inside, answer], **quick)
-        grow.click(self.on_branch, [choice, asked, own, self._mode, *chat.panel.inputs], self.outputs, **quick)
-        tree.select(self.on_tree, [choice, self._mode], self.outputs, **quick)
-        check.click(self.on_audit, [choice], [audited], **quick)
-        far.click(self.on_far, [choice], [audited], **quick)
-        self._mode.change(None, [self._mode], None, js=_SHOW_MODE, **quick)
-        self._door(blocks, tabs, chat)
+            put(parts.audited)
+        choice, mode, outputs = desk.choice, parts.mode, parts.outputs
+        last.click(self.on_last, [choice, desk.store, mode], outputs, **_QUICK)
+        file.upload(self.on_file, [choice, file, mode], outputs, **_QUICK)
+        gr.on([parts.strip.select, parts.audited.select], self.on_token, [choice, mode], outputs, **_MOVING)
+        check.click(self.on_audit, [choice], [parts.audited], **_QUICK)
+        far.click(self.on_far, [choice], [parts.audited], **_QUICK)
+        mode.change(None, [mode], None, js=_SHOW_MODE, **_QUICK)
+        self._wire_branches(desk, *asking)
+        opened = desk.inside.select(self.on_inside, [choice, desk.store], [desk.tabs], **_QUICK)
+        self.show(opened, choice)
+        desk.blocks.unload(self._seen.forget)
 
-    def _door(self, blocks: gr.Blocks, tabs: gr.Tabs, chat: ChatTab) -> None:
-        """From the account of a reply to here."""
-        ear = chat.inside
-        opened = ear.select(
-            self.on_inside, [chat.bar.choice, chat.store], [tabs], api_visibility="private", show_progress="hidden"
+    def _ask(self) -> tuple[gr.Button, gr.Button, gr.Checkbox]:
+        """The line that asks about another token: why it was not chosen, and what would follow it."""
+        texts = self.texts
+        with gr.Row(elem_classes="tight", elem_id="microscope-ask"):
+            put(self._parts.asked)
+            why = gr.Button(texts("microscope.why"), size="sm", min_width=110, elem_id="microscope-why")
+            grow = gr.Button(texts("microscope.branch"), size="sm", min_width=130, elem_id="microscope-branch")
+            own = gr.Checkbox(
+                label=texts("microscope.with_chat"), container=False, min_width=150, elem_id="microscope-with-chat"
+            )
+        return why, grow, own
+
+    def _wire_branches(self, desk: Desk, why: gr.Button, grow: gr.Button, own: gr.Checkbox) -> None:
+        parts, choice, mode, outputs = self._parts, desk.choice, self._parts.mode, self._parts.outputs
+        parts.inside.select(self.on_candidate, [choice], outputs, **_MOVING)
+        gr.on(
+            [why.click, parts.asked.submit], self.on_why, [choice, parts.asked], [parts.inside, parts.answer], **_QUICK
         )
-        opened.success(
-            self.on_show, [chat.bar.choice, self._mode], self.outputs,
-            api_visibility="private", show_progress="hidden",
-        )  # fmt: skip
-        blocks.unload(self._seen.forget)
+        grow.click(self.on_branch, [choice, parts.asked, own, mode, *desk.panel.inputs], outputs, **_QUICK)
+        parts.tree.select(self.on_tree, [choice, mode], outputs, **_QUICK)
+
+    def show(self, opened: Any, choice: gr.State) -> None:
+        """Let what was opened be drawn once this event has succeeded."""
+        opened.success(self.on_show, [choice, self._parts.mode], self._parts.outputs, **_QUICK)
 
     # --- opening ---
 
@@ -174,19 +118,19 @@ class MicroscopeTab:
         """Take a run of this session's model, just computed, and look at token number `token`."""
         self._seen.put(request, Seen.of(Opened(run, None)).at(token))
 
-    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> list[Any]:
+    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> View:
         """Open the chat's last reply."""
         last = len(Conversation.from_json(stored)) - 1
-        return self._all(request, choice, mode) if self._open(request, choice, stored, last) else self._skip()
+        return self._all(request, choice, mode) if self._open(request, choice, stored, last) else View()
 
-    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> list[Any]:
+    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> View:
         """Open a run file, or a receipt."""
         with self._telling():
             with self.shelf.lend(choice) as model:
                 opened = open_bytes(model, Path(path).read_bytes())
             self._seen.put(request, Seen.of(opened))
             return self._all(request, choice, mode)
-        return self._skip()
+        return View()
 
     def _open(self, request: gr.Request, choice: Choice, stored: Any, index: int) -> bool:
         """Compute a reply of the conversation again; False, with a message, if that cannot be."""
@@ -204,26 +148,27 @@ class MicroscopeTab:
 
     # --- looking ---
 
-    def on_show(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+    def on_show(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
         """Draw what is open."""
         return self._all(request, choice, mode)
 
-    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
         """Look at another token."""
         seen = self._seen.get(request)
         if seen is None:
-            return [gr.skip() for _ in self._shown]
+            return View()
         self._seen.put(request, seen.at(int(event.to)))
         return self._drawn(request, choice, mode)
 
-    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> tuple[Any, Any, Any]:
+    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> View:
         """Ask about a candidate of the table."""
         seen = self._seen.get(request)
         if seen is None or not seen.can_look:
-            return gr.skip(), gr.skip(), gr.skip()
+            return View()
         with self.shelf.lend(choice) as model:
             name = _as_typed(model, int(event.to))
-        return name, *self.on_why(request, choice, name)
+        inside, answer = self.on_why(request, choice, name)
+        return View(asked=name, inside=inside, answer=answer)
 
     def on_why(self, request: gr.Request, choice: Choice, asked: str | None) -> tuple[Any, Any]:
         """What became of a token that was not chosen."""
@@ -264,7 +209,7 @@ class MicroscopeTab:
 
     def on_branch(
         self, request: gr.Request, choice: Choice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
-    ) -> Iterator[list[Any]]:
+    ) -> Iterator[View]:
         """Go on from here with another token, and with the run's settings or the chat's."""
         seen = self._seen.get(request)
         with self._telling():
@@ -274,26 +219,25 @@ class MicroscopeTab:
             with self.shelf.lend(choice) as model:
                 token = _token(self.texts, model, asked)
                 with branch(model, seen.run, seen.token, token, settings) as stream:
-                    text, last = "", time.monotonic()
+                    text, pace = "", Pace(_LEAST_SECONDS, at_once=False)
                     for step in stream:
                         text += step.text
-                        if time.monotonic() - last > _LEAST_SECONDS:
-                            last = time.monotonic()
-                            yield [*self._skip()[:4], f'<p class="why growing">{escape(text)}</p>', *self._skip()[5:]]
+                        if pace.due():
+                            yield View(answer=f'<p class="why growing">{escape(text)}</p>')
                     tree = seen.tree.grown(seen.current, seen.token, stream.run)
             number = tree.branches[-1].number
             self._seen.put(request, replace(seen, tree=tree, current=number, candidate=None))
             yield self._all(request, choice, mode)
             return
-        yield self._skip()
+        yield View()
 
-    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
         """Walk to a branch, close one, or put one beside the run that is shown."""
-        seen, data = self._seen.get(request), event._data
+        seen, data = self._seen.get(request), data_of(event)
         if seen is None:
-            return self._skip()
+            return View()
         if "beside" in data:
-            return [*(gr.skip() for _ in self._shown), self._beside(seen, choice, int(data["beside"])), gr.skip()]
+            return View(beside=self._beside(seen, choice, int(data["beside"])))
         if "close" in data:
             tree = seen.tree.closed(int(data["close"]))
             kept = any(one.number == seen.current for one in tree.branches)
@@ -317,27 +261,22 @@ class MicroscopeTab:
 
     # --- showing ---
 
-    def _all(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+    def _all(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
         """Everything, and no comparison or audit of another run."""
-        return [*self._drawn(request, choice, mode), "", ""]
+        return self._drawn(request, choice, mode)._replace(beside="", audited="")
 
-    def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
-        """About, strip, inside, asked, answer, tree."""
+    def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+        """The run, its token and its branches."""
         seen, texts = self._seen.get(request), self.texts
         if seen is None:
-            return [gr.skip() for _ in self._shown]
+            return View()
         with self._telling():
             with self.shelf.lend(choice) as model:
                 inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
             strip = microscope_view.strip(seen, texts.language, mode)
-            return [microscope_view.facts(texts, seen), strip, inside, "", "", microscope_view.tree(texts, seen)]
-        return [gr.skip() for _ in self._shown]
-
-    def _skip(self) -> list[Any]:
-        return [gr.skip() for _ in self.outputs]
-
-    def _hint(self) -> str:
-        return f'<p class="facts">{escape(self.texts("microscope.hint"))}</p>'
+            facts, tree = microscope_view.facts(texts, seen), microscope_view.tree(texts, seen)
+            return View(facts, strip, inside, asked="", answer="", tree=tree)
+        return View()
 
     def _telling(self) -> _Telling:
         return _Telling(self.texts)

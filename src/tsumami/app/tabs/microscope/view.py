@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from tsumami import charts
-from tsumami.app.parts.knob_board import given
+from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
-from tsumami.charts.words import percent
 from tsumami.explain import Audit, KnobAudit
 from tsumami.explain.tokens import Account, Branch, Candidate, Column, Opened, Tree, account
 from tsumami.runs import Run, Step
+from tsumami.wording import percent
 
 _AFTER = 24  # tokens of a branch that its line in the tree shows
 

@@ -8,29 +8,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_board, knob_panel
+from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.charts.words import percent
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import Look, NextToken, look, next_token
 from tsumami.model import Model
+from tsumami.wording import percent
 
 _ROLLS: Final = 1000
 _BOARD: Final = "next-board"
 _WITHOUT: Final = ("max_tokens",)
-_CLICK: Final = """
-element.addEventListener('click', event => {
-  const row = event.target.closest('.tsu-bar[data-candidate], .tsu-share[data-candidate], .next-pick button');
-  if (row) trigger('select', {token: +row.dataset.candidate});
-});
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +41,15 @@ class _Looked:
 
 @dataclass(slots=True)
 class NextTokenTab:
-    """The tab. `choice` is the session's model, `panel` the chat's knobs."""
+    """The tab. n_ctx: tokens of context of the default model."""
 
+    name: ClassVar[str] = "next"
     texts: Texts
     shelf: Shelf
     n_ctx: int
     _looked: Kept[_Looked] = field(default_factory=Kept)
 
-    def build(self, blocks: gr.Blocks, tab: gr.Tab, choice: gr.State, panel: knob_panel.KnobPanel) -> None:
+    def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Row(elem_id="next", elem_classes="split", equal_height=False):
@@ -63,22 +60,24 @@ class NextTokenTab:
                 with gr.Row(elem_classes="tight"):
                     chat = gr.Checkbox(label=texts("next.chat"), container=False, min_width=160, elem_id="next-chat")
                     step = gr.Slider(0, 127, 0, step=1, label=texts("next.step"), min_width=220, elem_id="next-step")
-                view = gr.HTML(elem_id="next-view", js_on_load=_CLICK, apply_default_css=False)
+                view = gr.HTML(
+                    elem_id="next-view", js_on_load=script(__name__, "next_token.js"), apply_default_css=False
+                )
                 roll = gr.Button(texts("next.roll", count=f"{_ROLLS:,}"), size="sm", elem_id="next-roll")
                 histogram = gr.HTML(elem_id="next-histogram", apply_default_css=False)
             with gr.Column(scale=2, min_width=300):
                 take = gr.Button(texts("board.take"), size="sm", elem_id="next-take")
                 board = knob_board.build(texts, self.n_ctx, _BOARD, without=_WITHOUT)
-        how: list[Any] = [choice, prompt, chat, board]
+        how: list[Any] = [desk.choice, prompt, chat, board]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         gr.on(
-            [prompt.change, chat.change, board.input, board.change, step.change, tab.select],
+            [prompt.change, chat.change, board.input, board.change, step.change, place.select],
             self.on_turn, [*how, step], [view], trigger_mode="always_last", **quick,
         )  # fmt: skip
-        view.select(self.on_append, [choice, prompt, chat, step], [prompt, step], **quick)
-        take.click(self.on_take, panel.inputs, [board], **quick)
+        view.select(self.on_append, [desk.choice, prompt, chat, step], [prompt, step], **quick)
+        take.click(self.on_take, desk.panel.inputs, [board], **quick)
         roll.click(self.on_roll, how, [histogram], **quick)
-        blocks.unload(self._looked.forget)
+        desk.blocks.unload(self._looked.forget)
 
     def on_turn(
         self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None, step: float

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import gradio as gr
 
+from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.settings import Settings
@@ -23,24 +26,6 @@ NOTES: Final = ("seed", "history", "open", "context")
 
 _MATHS: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 _ADDRESS: Final = re.compile(r"https?://[^\s)]+")
-
-# Found is what holds all the words, wherever; a name or a label that holds them comes first. Width of characters,
-# katakana or hiragana, capitals, and - or _ make no difference.
-_SEARCH: Final = r"""query => {
-  const fold = text => text.normalize('NFKC').toLowerCase().replace(/[ァ-ヶ]/g,
-    kana => String.fromCharCode(kana.charCodeAt(0) - 0x60)).replace(/[-_‐−]/g, '');
-  const words = fold(query || '').split(/\s+/).filter(Boolean);
-  const holds = text => words.every(word => fold(text).includes(word));
-  let found = 0;
-  for (const row of document.querySelectorAll('#reference .entry')) {
-    const hit = holds(row.dataset.find + row.textContent);
-    row.hidden = !hit;
-    row.style.order = words.length && !holds(row.dataset.name) ? 1 : 0;
-    found += hit;
-  }
-  const line = document.querySelector('#reference .found');
-  if (line) line.textContent = line.dataset.words.replace('0', found);
-}"""
 
 
 class Source(NamedTuple):
@@ -77,8 +62,19 @@ def stage(texts: Texts, knob: Knob) -> str:
     return knob.stage or texts("reference.stage_several")
 
 
-def build(texts: Texts) -> None:
-    """Lay out the tab; call inside a `gr.Tab`."""
+@dataclass(frozen=True, slots=True)
+class ReferenceTab:
+    """The tab."""
+
+    name: ClassVar[str] = "reference"
+    texts: Texts
+
+    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (it is about no model and no conversation)
+        """Lay out the tab; call inside the `gr.Tab`."""
+        _lay_out(self.texts)
+
+
+def _lay_out(texts: Texts) -> None:
     with gr.Column(elem_id="reference"):
         gr.HTML(notes(texts))
         search = gr.Textbox(
@@ -90,7 +86,9 @@ def build(texts: Texts) -> None:
         )
         gr.Markdown(table(texts), latex_delimiters=_MATHS, sanitize_html=False, padding=False)
     # not `input`, which misses pasting, deleting and what an input method composes
-    search.change(None, [search], None, js=_SEARCH, api_visibility="private", show_progress="hidden")
+    search.change(
+        None, [search], None, js=script(__name__, "search.js"), api_visibility="private", show_progress="hidden"
+    )
 
 
 def notes(texts: Texts) -> str:

@@ -1,0 +1,52 @@
+"""One call of an endpoint, and what its work may use: models, words, and a way to be stopped.
+
+Guarantee: work that began through this ends when its caller cancels it or goes away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tsumami.app.api.calls import ONLY, Call
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.callers import naming
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.replying import Growing, Sending, UnderWay, reply
+from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.model import Model
+from tsumami.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the work of a call gets."""
+
+    texts: Texts
+    shelf: Shelf
+    call: Call
+
+    @contextlib.contextmanager
+    def lend(self, name: str | None) -> Iterator[Model]:
+        """The model that the caller has named, or the server's own."""
+        default = self.shelf.default
+        with contextlib.ExitStack() as stack:
+            if not name or name == default.name:
+                model = stack.enter_context(self.shelf.lend())
+            else:
+                choice = Choice(name, replace(default.options, n_ctx=None, n_cells=None))
+                with naming(name, self.call.at_home):
+                    model = stack.enter_context(self.shelf.lend(choice))
+            yield model
+
+    def begin(self, work: UnderWay) -> None:
+        """Let this end when nobody wants the result."""
+        self.call.begin(ONLY, work)
+
+    def reply(
+        self, conversation: Conversation, settings: Settings, sending: Sending, name: str | None
+    ) -> Iterator[Growing]:
+        """The reply to a conversation as it grows."""
+        with self.lend(name) as model:
+            yield from reply(model, conversation, settings, sending, sessions=self.call, session=ONLY)

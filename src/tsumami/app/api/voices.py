@@ -1,0 +1,52 @@
+"""The endpoints that hear and speak."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gradio.data_classes import FileData
+
+from tsumami.app.api.declaring import uploaded
+from tsumami.app.api.service import Service
+from tsumami.app.work.listening import everybodys_ears
+from tsumami.app.work.own_folder import place_for
+from tsumami.errors import SpeechError
+from tsumami.speech import Audio, Heard, Sentences, speakable, speaker_for
+
+_PAUSE: Final = 0.2  # seconds of silence between two sentences
+
+
+def transcribe(service: Service, audio: FileData, language: str | None = "ja", size: str = "base") -> dict[str, Any]:
+    """The words in a recording. Silence and noise give an empty text and a reason, not a made-up sentence.
+
+    Returns:
+        `text`, `reason` if it is empty, `language`, `confidence` (0 to 1) and `seconds`
+    """
+    news = everybodys_ears().hear(uploaded(audio), size, language or "auto")
+    heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is
+    reason = heard.reason.text(service.texts.language) if heard.reason else None
+    return {
+        "text": heard.text,
+        "reason": reason,
+        "language": heard.language,
+        "confidence": heard.confidence,
+        "seconds": heard.seconds,
+    }
+
+
+def speak(text: str, language: str | None = None, voice: str | None = None, speed: float = 1.0) -> FileData:
+    """Read a text aloud: Markdown, code and emoji are not read out as symbols.
+
+    Returns:
+        a WAV file
+    """
+    sentences = Sentences()
+    said = [speakable(sentence) for sentence in (*sentences.feed(text), sentences.flush())]
+    speaker = speaker_for(language, voice, text=text, speed=speed)
+    parts = [speaker.speak(sentence) for sentence in said if sentence.strip()]
+    if not parts:
+        raise SpeechError("there is nothing to say: the text has no words")
+    wav = Audio.joined(parts, pause=_PAUSE).to_wav()
+    path = place_for("speech.wav")
+    path.write_bytes(wav)
+    return FileData(path=str(path), mime_type="audio/wav")

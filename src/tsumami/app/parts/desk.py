@@ -1,0 +1,65 @@
+"""The desk that the tabs share: the session's model, the conversation, the knobs, and the way into a run.
+
+Guarantee: a tab needs this and no other tab, so tabs can stand in any order. The desk's parts are made before the tabs
+and are not on the page until the chat puts them where readers find them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import gradio as gr
+
+from tsumami.app.parts import browser, inside_link, knob_panel
+from tsumami.app.parts.knob_panel import KnobPanel
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.shelf import Shelf
+from tsumami.runs import Run
+
+
+class Opener(Protocol):
+    """Where a run is looked into."""
+
+    def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
+        """Take a run of this session's model, just computed, and look at token number `token`."""
+
+    def show(self, opened: Any, choice: gr.State) -> None:
+        """Let what was opened be drawn once this event has succeeded. choice: the session's model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a tab gets. choice: the session's model; store: the conversation, which the browser keeps; inside: fires
+    `select` with `to` when somebody wants to look into reply number `to`; tabs: their `selected` is the name of one.
+    """
+
+    blocks: gr.Blocks
+    tabs: gr.Tabs
+    choice: gr.State
+    store: gr.BrowserState
+    panel: KnobPanel
+    inside: gr.HTML
+
+    @classmethod
+    def made(cls, texts: Texts, shelf: Shelf, n_ctx: int, blocks: gr.Blocks, tabs: gr.Tabs) -> Desk:
+        """The parts, for a default model with `n_ctx` tokens of context."""
+        return cls(
+            blocks=blocks,
+            tabs=tabs,
+            choice=gr.State(shelf.default, render=False),
+            store=browser.kept("conversation", Conversation().to_json(), render=False),
+            panel=knob_panel.made(texts, n_ctx),
+            inside=inside_link.listener(render=False),
+        )
+
+
+class Tab(Protocol):
+    """A tab of the page."""
+
+    name: ClassVar[str]
+    """Its id; the text `tab.<name>` is its title."""
+
+    def build(self, desk: Desk, place: gr.Tab) -> None:
+        """Lay it out and connect its events; called inside `place`."""

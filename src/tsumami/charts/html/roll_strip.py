@@ -1,0 +1,42 @@
+"""Where the roll fell: the final candidates as a line from 0 to 1, with the roll u marked on it, as HTML.
+
+Guarantee: a share is as wide as its candidate's final probability and lies where the roll meets it, so the mark stands
+on the chosen token. Two lines under one mark show why one roll gave two tokens: a token has the same colour on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from tsumami.charts.pieces import Piece
+from tsumami.charts.rolls import ROOM, Line, kind_of
+from tsumami.charts.words import word
+from tsumami.explain.tokens import Share
+from tsumami.runs.signs import visible
+from tsumami.wording import Language, percent
+
+
+def roll_strip(lines: Sequence[Line], u: float | None, piece: Piece, language: Language) -> str:
+    """One or two lines as HTML, the roll marked through all of them; `u` None: nothing was rolled."""
+    bars = "".join(_bar(line, lines, piece) for line in lines)
+    mark = "" if u is None else f'<div class="tsu-mark" style="left:{100 * u:.4f}%"><b>u = {u:.4f}</b></div>'
+    about = escape(word(language, "roll_line"))
+    ends = '<div class="tsu-ends"><span>0</span><span>1</span></div>'
+    return f'<div class="tsu"><div class="tsu-rolls" role="img" aria-label="{about}">{mark}{bars}{ends}</div></div>'
+
+
+def _bar(line: Line, lines: Sequence[Line], piece: Piece) -> str:
+    named = f'<div class="tsu-name">{escape(line.name)}</div>' if line.name else ""
+    shares = "".join(_share(line, share, kind_of(share.token, lines), piece) for share in line.shares)
+    return f'{named}<div class="tsu-line">{shares}</div>'
+
+
+def _share(line: Line, share: Share, kind: str, piece: Piece) -> str:
+    name, width = visible(piece(share.token)), share.high - share.low
+    on = " on" if share.token == line.chosen else ""
+    about = f"{name} {percent(width)}\n{share.low:.4f} … {share.high:.4f}"
+    return (
+        f'<span class="tsu-share {kind}{on}" data-candidate="{share.token}" title="{escape(about)}" '
+        f'style="left:{100 * share.low:.4f}%;width:{100 * width:.4f}%">{escape(name) if width >= ROOM else ""}</span>'
+    )

@@ -1,0 +1,54 @@
+"""Programs, what an engine runs, and tickets, what it gives whoever hands one in.
+
+Guarantee: whoever holds a ticket gets the program's result or what it raised, once; `cancel` works from any thread, at
+any time, and as often as one likes.
+
+An engine, ours or another, makes a ticket for each program, asks `cancelled` between two feeds (and then throws a
+`CancelledError` into the program), and in the end sets the result or the exception of `future`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from tsumami.engine.sequence import Feed, Rows
+
+__all__ = ["Program", "T", "Ticket"]
+
+T = TypeVar("T")
+#: A program yields one feed or several, is sent one `Rows` per feed, and returns its result.
+Program = Generator[list[Feed], list[Rows], T]
+
+
+class Ticket(Generic[T]):
+    """A program that was handed in: wait for its `result`, or `cancel` it."""
+
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
+        """`wake` is called when somebody cancels, so that an engine that waits for work looks at once."""
+        self.future: Future[T] = Future()
+        self.future.set_running_or_notify_cancel()  # a future cancelled behind our back could take no result any more
+        self._cancelled = threading.Event()
+        self._wake = wake
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the program's return value; raises what it raised."""
+        return self.future.result(timeout)
+
+    @property
+    def done(self) -> bool:
+        """Whether the program has ended."""
+        return self.future.done()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody has asked the program to end; it may still return what it has."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Ask the program to end; `CancelledError` is thrown into it, and it may still return what it has."""
+        self._cancelled.set()
+        if self._wake is not None:
+            self._wake()

@@ -1,0 +1,115 @@
+"""The stages of a chain: one row a stage, in the classic order.
+
+Guarantee: whatever depends on what a stage is like (where it acts, whether it cuts, how far it looks back) reads it
+here. So a new stage is a row, a builder (`tsumami.sampling.stages.BUILDERS`) and a transfer function
+(`tsumami.boundaries.bounds`), besides the knobs that name it as theirs.
+
+Source of the order: llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them.
+The names are llama.cpp's own (`common_sampler_type_to_str`), plus `tfs_z`, which llama.cpp had until #10071.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+__all__ = ["HEED_MIN_KEEP", "NO_STAGE", "ROWS", "WINDOWS", "Leaves", "Mode", "StageRow", "row_of"]
+
+Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
+"""How the next token is chosen; see `tsumami.settings.Settings.mode`."""
+
+Leaves = Literal["largest", "typical", "all_but_best"]
+"""What a stage that cuts leaves: the largest logits, those of a typical surprise, or all but the best."""
+
+_EVERY: Final[frozenset[Mode]] = frozenset({"sample", "greedy", "mirostat", "contrastive"})
+_SAMPLE: Final[frozenset[Mode]] = frozenset({"sample"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """One stage: the facts about it that others go by. Its knobs are those whose row names it (`knobs.knobs_of`)."""
+
+    name: str
+    modes: frozenset[Mode] = _SAMPLE
+    """The ways to choose in which it acts; in the others it is a no-op."""
+    reads: Mapping[Mode, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """In a mode that is named here it reads only these of its knobs."""
+    ordered: bool = True
+    """Whether the `samplers` order names it; the others have a place of their own."""
+    in_llama_cpp: bool = True
+    """Whether llama.cpp still has it."""
+
+    cuts_by: tuple[str, ...] = ()
+    """The knobs that decide how many candidates it leaves, the one that is turned to keep a token first; a stage
+    without any leaves all of them."""
+    leaves: Leaves = "largest"
+    keeps_all: float | None = None
+    """The value of its first cutting knob at which it keeps everything; None: larger ones keep more, without an end."""
+    last_that_acts: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """The largest value of a knob with which it can still do something."""
+    switches: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    """Values, beside a knob's neutral one, at which the chain is another (llama-sampler.cpp's `_init` functions)."""
+    heeds_min_keep: bool = False
+
+    window: str | None = None
+    """The knob that says how far it looks back; None: it does not."""
+    own_roll: bool = False
+    """Whether it takes numbers from a generator of its own, made from the seed."""
+    needs_vocabulary: bool = False
+    """Whether it is made for one vocabulary."""
+
+
+_ALL: Final = (
+    StageRow(name="logit_bias", modes=_EVERY, ordered=False, needs_vocabulary=True),
+    StageRow(name="grammar", modes=_EVERY, ordered=False, needs_vocabulary=True),
+    StageRow(name="penalties", modes=_EVERY, window="repeat_last_n", needs_vocabulary=True),
+    StageRow(
+        name="dry",
+        modes=_EVERY - {"mirostat"},
+        switches={"dry_base": (1.0,)},
+        window="dry_penalty_last_n",
+        needs_vocabulary=True,
+    ),
+    StageRow(name="top_n_sigma", cuts_by=("top_n_sigma",)),
+    StageRow(name="top_k", cuts_by=("top_k",)),
+    StageRow(name="tfs_z", in_llama_cpp=False, cuts_by=("tfs_z",), keeps_all=1.0, heeds_min_keep=True),
+    StageRow(name="typ_p", cuts_by=("typical_p",), leaves="typical", keeps_all=1.0, heeds_min_keep=True),
+    StageRow(name="top_p", cuts_by=("top_p",), keeps_all=1.0, heeds_min_keep=True),
+    StageRow(name="min_p", cuts_by=("min_p",), keeps_all=0.0, heeds_min_keep=True),
+    StageRow(
+        name="xtc",
+        cuts_by=("xtc_threshold", "xtc_probability"),
+        leaves="all_but_best",
+        keeps_all=1.0,
+        last_that_acts={"xtc_threshold": 0.5},  # two tokens cannot both have more
+        heeds_min_keep=True,
+        own_roll=True,
+    ),
+    StageRow(
+        name="temperature",
+        modes=_SAMPLE | {"mirostat"},
+        reads={"mirostat": ("temperature",)},
+        switches={"temperature": (0.0,)},  # another way to choose
+    ),
+    StageRow(name="mirostat", modes=frozenset({"mirostat"}), ordered=False),
+    StageRow(name="contrastive", modes=frozenset({"contrastive"}), ordered=False),
+)
+
+ROWS: Final[Mapping[str, StageRow]] = MappingProxyType({one.name: one for one in _ALL})
+"""Every stage by name: bias and grammar, the classic order, and the two that choose the token themselves."""
+
+NO_STAGE: Final = StageRow(name="", modes=frozenset(), ordered=False)
+"""Stands for what is no stage of a chain: the loop, the draw, the order."""
+
+HEED_MIN_KEEP: Final = tuple(one.name for one in _ALL if one.heeds_min_keep)
+"""The stages that leave at least `min_keep` candidates."""
+
+WINDOWS: Final[Mapping[str, str]] = MappingProxyType({one.name: one.window for one in _ALL if one.window is not None})
+"""The stages that look back at earlier tokens, each with the knob that says how far."""
+
+
+def row_of(stage: str | None) -> StageRow:
+    """The row of a stage; `NO_STAGE` for any other name that a knob may have there."""
+    return ROWS.get(stage or "", NO_STAGE)

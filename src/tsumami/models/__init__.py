@@ -1,0 +1,62 @@
+"""Finding models: a name in, a checked GGUF file on this machine out.
+
+    known      the table of the models that have a name of their own
+    finding    `resolve`: what a name or a path leads to
+    listing    `catalogue`: what can be named, and what of it is here
+    hub, packaged, shards    where files come from: the hub, Python packages, several files that are one model
+    gguf       a file's header, read without llama.cpp
+    digest     a file's sha256, computed once
+
+Guarantee: nothing here loads llama.cpp, and each name is fetched when it is first asked for, so that listing models and
+completing names is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tsumami.faces import face
+
+if TYPE_CHECKING:
+    from tsumami.models.digest import ByteProgress as ByteProgress
+    from tsumami.models.digest import fingerprint as fingerprint
+    from tsumami.models.finding import ModelFile as ModelFile
+    from tsumami.models.finding import is_name as is_name
+    from tsumami.models.finding import no_such_model as no_such_model
+    from tsumami.models.finding import resolve as resolve
+    from tsumami.models.gguf import GGUFHeader as GGUFHeader
+    from tsumami.models.gguf import read_header as read_header
+    from tsumami.models.known import DEFAULT_MODEL as DEFAULT_MODEL
+    from tsumami.models.listing import ModelEntry as ModelEntry
+    from tsumami.models.listing import catalogue as catalogue
+
+_HOMES = {
+    "DEFAULT_MODEL": "tsumami.models.known",
+    "ByteProgress": "tsumami.models.digest",
+    "GGUFHeader": "tsumami.models.gguf",
+    "ModelEntry": "tsumami.models.listing",
+    "ModelFile": "tsumami.models.finding",
+    "catalogue": "tsumami.models.listing",
+    "fingerprint": "tsumami.models.digest",
+    "is_name": "tsumami.models.finding",
+    "no_such_model": "tsumami.models.finding",
+    "read_header": "tsumami.models.gguf",
+    "resolve": "tsumami.models.finding",
+}
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "ByteProgress",
+    "GGUFHeader",
+    "ModelEntry",
+    "ModelFile",
+    "catalogue",
+    "fingerprint",
+    "is_name",
+    "no_such_model",
+    "read_header",
+    "resolve",
+]
+
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)

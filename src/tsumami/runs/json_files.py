@@ -1,0 +1,66 @@
+"""The files of results (runs, maps, grids): one JSON object each, with its version and its kind.
+
+Guarantee: a file is written in one step, so a disk that is full leaves what was there before; whatever is wrong with a
+file is a RunFileError that says what was expected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tsumami.errors import RunFileError
+from tsumami.storage import replace_file
+
+__all__ = ["read_file", "read_form", "write_file"]
+
+
+def write_file(path: str | os.PathLike[str], text: str) -> None:
+    """Write a result's JSON and a line end, in one step.
+
+    Raises:
+        RunFileError: it cannot be written.
+    """
+    try:
+        replace_file(Path(path), text + "\n")
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a result's file.
+
+    Raises:
+        RunFileError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_form(text: str | bytes, what: str, version: int, kind: str | None = None) -> dict[str, Any]:
+    """The object that a file of ours holds, without its `version` and `kind`.
+
+    Args:
+        text: JSON.
+        what: what the file is called in messages.
+        version: the one format version that is read.
+        kind: what `kind` must be; None for run files, which have none.
+
+    Raises:
+        RunFileError: not JSON, no such object, or another version.
+    """
+    try:
+        form = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunFileError(f"this is not a {what}: no valid JSON ({error})") from error
+    if not isinstance(form, dict) or "version" not in form or form.pop("kind", None) != kind:
+        expected = "a `version` and no `kind`" if kind is None else f"a `version` and `kind` {kind}"
+        raise RunFileError(f"this is not a {what}: an object with {expected} is expected")
+    found = form.pop("version")
+    if type(found) is not int or found != version:
+        raise RunFileError(f"this {what} has format version {found!r}; this tsumami reads version {version}")
+    return form

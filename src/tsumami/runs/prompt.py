@@ -1,0 +1,48 @@
+"""A prompt as the model gets it, and whether a run can start from it.
+
+Guarantee: whoever starts something from a prompt refuses the same prompts with the same words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tsumami.engine import first_outside
+from tsumami.errors import EmptyPromptError, PromptError, PromptTooLongError
+
+__all__ = ["Prompt", "check_prompt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model gets it: the text, its tokens, and the name of the format that made it.
+
+    `begun`: tokens that the reply is made to begin with, whatever the chain would choose (a branch, say). They are
+    steps of the run like all others: stages take note of them, and each lets its roll pass.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    template: str = "raw"
+    begun: tuple[int, ...] = ()
+
+
+def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = True) -> None:
+    """Refuse a prompt that no run can start from. `answers` False: it is only looked at, so it may fill the context.
+
+    Raises:
+        PromptError: it is empty, too long for the context, or holds a token that the model does not have.
+    """
+    if not prompt.tokens:
+        raise EmptyPromptError
+    if not answers and len(prompt.tokens) > n_ctx:
+        raise PromptTooLongError(f"the prompt has {len(prompt.tokens)} tokens; the context has {n_ctx}")
+    if answers and len(prompt.tokens) >= n_ctx:
+        raise PromptTooLongError(
+            f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
+            "answer. Shorten it, or load the model with a larger n_ctx"
+        )
+    for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
+        bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does
+        if bad is not None:
+            raise PromptError(f"token {bad} of the {place} has id {tokens[bad]}; this vocabulary has 0..{n_vocab - 1}")

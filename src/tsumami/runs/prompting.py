@@ -1,0 +1,84 @@
+"""What a run can be asked to start from, as a prompt: text, what a prompt format made, or token ids.
+
+Guarantee: every prompt that comes from here holds tokens of the vocabulary; what is none is refused by its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import SupportsIndex
+
+from tsumami.engine import first_outside
+from tsumami.errors import PromptError
+from tsumami.prompts import PromptText
+from tsumami.runs.backend import Tokenizer
+from tsumami.runs.prompt import Prompt
+
+__all__ = ["PromptLike", "as_prompt", "several", "text_of", "tokens_of"]
+
+#: What a run can start from: text, a prompt made by `Model.prompt`, or token ids.
+PromptLike = str | Prompt | PromptText | Sequence[int]
+
+
+def as_prompt(tokenizer: Tokenizer, given: PromptLike) -> Prompt:
+    """The prompt as the model gets it.
+
+    Raises:
+        PromptError: it is something else, or a token id that the vocabulary does not have.
+    """
+    if isinstance(given, Prompt):
+        return given
+    if isinstance(given, PromptText):
+        return Prompt(given.text, tokens_of(tokenizer, given.text, add_special=given.add_special), given.format)
+    if isinstance(given, str):
+        # an empty text has no token to go on from, even where the model puts BOS in front of everything
+        return Prompt(given, tokens_of(tokenizer, given) if given else ())
+    ids = _token_ids(given, tokenizer.n_tokens)
+    return Prompt(text_of(tokenizer, ids), ids, "tokens")
+
+
+def several(given: PromptLike | Sequence[PromptLike]) -> Sequence[PromptLike]:
+    """A list of texts or prompts is several; a text, a prompt, or token ids are one."""
+    if isinstance(given, str | Prompt | PromptText) or not isinstance(given, Sequence):
+        return [given]
+    parts = [one for one in given if not isinstance(one, SupportsIndex)]
+    return parts if parts and len(parts) == len(given) else [given]  # type: ignore[list-item]  # token ids
+
+
+def tokens_of(
+    tokenizer: Tokenizer, text: str, *, add_special: bool = True, parse_special: bool = True
+) -> tuple[int, ...]:
+    """The tokens of a text; see `Model.tokenize`.
+
+    Raises:
+        PromptError: the text holds a lone surrogate, which UTF-8 cannot express.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}") from error
+    return tuple(tokenizer.tokenize(data, add_special=add_special, parse_special=parse_special))
+
+
+def text_of(tokenizer: Tokenizer, tokens: Iterable[int]) -> str:
+    """The text of tokens; bytes that are no character come out as U+FFFD."""
+    return b"".join(map(tokenizer.piece, tokens)).decode("utf-8", "replace")
+
+
+def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
+    """Token ids as plain integers; bytes would pass for ids without being meant so."""
+    if isinstance(given, bytes | bytearray | Mapping) or not isinstance(given, Iterable):
+        raise PromptError(f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}")
+    tokens = []
+    for index, token in enumerate(given):
+        if isinstance(token, bool) or not isinstance(token, SupportsIndex):
+            raise _no_token(index, token, n_vocab)
+        tokens.append(token.__index__())
+    bad = first_outside(tokens, n_vocab)
+    if bad is not None:
+        raise _no_token(bad, tokens[bad], n_vocab)
+    return tuple(tokens)
+
+
+def _no_token(index: int, given: object, n_vocab: int) -> PromptError:
+    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}")

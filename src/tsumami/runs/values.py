@@ -1,0 +1,181 @@
+"""What a run is made of: cards, the receipt, steps, timings, and why it stopped.
+
+Guarantee: these are values. Nothing in them can change, equal ones are equal, and `plain` gives their JSON form.
+
+Probabilities are shares in 0..1; entropies are in bits; times are in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final, Literal, Protocol, Self
+
+from tsumami.runs.prompt import Prompt
+from tsumami.settings import Settings
+
+#: Version of the JSON form.
+FORMAT_VERSION: Final = 1
+
+StopReason = Literal["eog", "stop", "length", "context", "cancelled", "dead_end"]
+#: What each stop reason means, in ja and en.
+STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
+    "eog": ("モデルが終わりのトークンを選んだ", "the model chose an end-of-generation token"),
+    "stop": ("停止文字列が現れた", "a stop string appeared"),
+    "length": ("max_tokens に達した", "max_tokens was reached"),
+    "context": ("文脈がいっぱいになった", "the context is full"),
+    "cancelled": ("途中で止められた", "it was stopped"),
+    "dead_end": ("文法またはバイアスがすべてのトークンを禁じた", "the grammar or a bias forbids every token"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Which weights: `fingerprint` is the sha256 of the file."""
+
+    name: str
+    fingerprint: str
+    architecture: str
+    quantization: str | None
+    n_params: int
+    size: int
+    source: str
+    license: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCard:
+    """Which arithmetic: the build, the processor, and whether repeats are bit-exact, with the reason."""
+
+    binding: str
+    library: str
+    features: tuple[str, ...]
+    processor: str
+    mode: Literal["exact", "fast"]
+    exact: bool
+    why_ja: str
+    why_en: str
+    n_ctx: int
+
+
+class Cards(Protocol):
+    """What makes runs, as their receipts name it."""
+
+    @property
+    def model_card(self) -> ModelCard:
+        """Which weights."""
+
+    @property
+    def engine_card(self) -> EngineCard:
+        """Which arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
+    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them.
+    """
+
+    model: ModelCard
+    engine: EngineCard
+    prompt: str
+    prompt_tokens: tuple[int, ...]
+    template: str
+    settings: Settings
+    seed: int
+    tsumami: str
+    begun: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, backend: Cards, prompt: Prompt, settings: Settings, seed: int) -> Self:
+        """The receipt of what this model makes of a prompt, under these settings, with this effective seed."""
+        return cls(
+            model=backend.model_card,
+            engine=backend.engine_card,
+            prompt=prompt.text,
+            prompt_tokens=prompt.tokens,
+            template=prompt.template,
+            settings=settings,
+            seed=seed,
+            tsumami=version("tsumami"),
+            begun=prompt.begun,
+        )
+
+    def to_prompt(self) -> Prompt:
+        """The prompt that `of` was given."""
+        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as plain values, as in a run file."""
+        made: dict[str, Any] = plain(self)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of the likeliest tokens of a step: its bytes (`piece`), raw probability, and final one (0 if a stage cut
+    it).
+    """
+
+    id: int
+    piece: bytes
+    p_raw: float
+    p_final: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One token.
+
+    `piece` holds the token's bytes; `text` is what became showable with it ("" while a character is incomplete);
+    `p_raw` its probability under the model alone (softmax of the logits), `p_final` after the chain, which the roll was
+    held against; `entropy` that of the raw distribution in bits; `rank` 1 for the likeliest raw token; `u` the roll in
+    0..1 (None if none was taken); `n_candidates` how many were left to choose from.
+    """
+
+    id: int
+    piece: bytes
+    text: str
+    p_raw: float
+    p_final: float
+    entropy: float
+    rank: int
+    u: float | None
+    n_candidates: int
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long it took. `reused` counts prompt tokens that came from the cache."""
+
+    prompt_tokens: int
+    reused: int
+    generated: int
+    prompt_seconds: float
+    generation_seconds: float
+
+    @property
+    def prompt_per_second(self) -> float:
+        """Prompt tokens computed (not reused) per second."""
+        return (self.prompt_tokens - self.reused) / max(self.prompt_seconds, 1e-9)
+
+    @property
+    def generation_per_second(self) -> float:
+        """Tokens after the first per second."""
+        return max(self.generated - 1, 0) / max(self.generation_seconds, 1e-9)
+
+
+def plain(value: Any) -> Any:
+    """The JSON form of a value: dataclasses as dictionaries, bytes as hexadecimal digits, settings with every knob, so
+    that a later change of a default does not change an old run.
+    """
+    if isinstance(value, Settings):
+        return value.to_dict()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value

@@ -1,0 +1,156 @@
+"""Settings: one frozen value that holds every knob.
+
+Guarantee: a Settings that exists can be run. Every field was checked against the knob table and against the others when
+it was made, nothing in it can change, and equal settings are equal values with equal hashes. Its JSON form
+(`to_dict`) reads back to the same value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tsumami import constraints
+from tsumami.errors import SettingsError
+from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, get
+from tsumami.knobs.orders import resolve
+from tsumami.settings.idle import IdleReason, Mode, idle_knobs
+
+__all__ = ["Mode", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All knob values. What each means, its range and its default: `tsumami.knobs.KNOBS`.
+
+    Raises SettingsError (GrammarError for a grammar, schema or expression) when a value, or a pair, cannot work.
+    """
+
+    max_tokens: int = default("max_tokens")
+    temperature: float = default("temperature")
+    top_p: float = default("top_p")
+    min_p: float = default("min_p")
+    typical_p: float = default("typical_p")
+    frequency_penalty: float = default("frequency_penalty")
+    presence_penalty: float = default("presence_penalty")
+    repeat_penalty: float = default("repeat_penalty")
+    top_k: int = default("top_k")
+    seed: int = default("seed")
+    tfs_z: float = default("tfs_z")
+    mirostat_mode: int = default("mirostat_mode")
+    mirostat_tau: float = default("mirostat_tau")
+    mirostat_eta: float = default("mirostat_eta")
+    repeat_last_n: int = default("repeat_last_n")
+    penalize_prompt: bool = default("penalize_prompt")
+    dynatemp_range: float = default("dynatemp_range")
+    dynatemp_exponent: float = default("dynatemp_exponent")
+    xtc_probability: float = default("xtc_probability")
+    xtc_threshold: float = default("xtc_threshold")
+    top_n_sigma: float = default("top_n_sigma")
+    dry_multiplier: float = default("dry_multiplier")
+    dry_base: float = default("dry_base")
+    dry_allowed_length: int = default("dry_allowed_length")
+    dry_penalty_last_n: int = default("dry_penalty_last_n")
+    dry_sequence_breakers: tuple[str, ...] = default("dry_sequence_breakers")
+    penalty_alpha: float = default("penalty_alpha")
+    min_keep: int = default("min_keep")
+    logit_bias: tuple[Bias, ...] = default("logit_bias")
+    grammar: str | None = default("grammar")
+    json_schema: str | None = default("json_schema")
+    regex: str | None = default("regex")
+    stop: tuple[str, ...] = default("stop")
+    samplers: str | tuple[str, ...] = default("samplers")
+
+    def __post_init__(self) -> None:
+        for name, knob in KNOBS.items():
+            object.__setattr__(self, name, knob.validate(getattr(self, name)))
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Refuse what is fine alone and cannot work together."""
+        wanted = [name for name in CONSTRAINTS if getattr(self, name) is not None]
+        if len(wanted) > 1:
+            raise SettingsError(f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one")
+        for name in wanted:
+            constraints.check(name, getattr(self, name))
+        if self.penalty_alpha > 0 and self.top_k < 2:
+            raise SettingsError(
+                f"penalty_alpha = {self.penalty_alpha}: contrastive search compares the top_k best tokens, so top_k"
+                f" must be 2 or more, not {self.top_k}; set top_k to 4, or penalty_alpha to 0"
+            )
+        if self.penalty_alpha > 0 and self.mirostat_mode:
+            raise SettingsError(
+                f"penalty_alpha = {self.penalty_alpha} and mirostat_mode = {self.mirostat_mode} are two ways to choose"
+                " the token; set one of them to 0"
+            )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Settings from knob names and values, defaults for the rest; UnknownKnobError names the nearest knob."""
+        if not isinstance(mapping, Mapping):
+            raise SettingsError(f"settings must be an object of knob names and values, not {mapping!r}")
+        return cls(**{get(name).name: value for name, value in mapping.items()})
+
+    def replace(self, **changes: Any) -> Self:
+        """These settings with some knobs changed, checked anew."""
+        return dataclasses.replace(self, **{get(name).name: value for name, value in changes.items()})
+
+    def unchecked(self, name: str, value: Any) -> Self:
+        """The same with another value of one knob, nothing checked: for whoever tries thousands of values of a range
+        whose ends were checked. What comes out is for the stages to read; it may not be a Settings that can be run.
+        """
+        made = object.__new__(type(self))
+        for field in KNOBS:
+            object.__setattr__(made, field, value if field == name else getattr(self, field))
+        return made
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every knob as plain, strictly JSON values; `from_mapping` reads it back."""
+        return {name: _plain(name, getattr(self, name)) for name in KNOBS}
+
+    def changed(self) -> dict[str, Any]:
+        """Only the knobs that differ from their defaults, as plain JSON values."""
+        return {
+            name: _plain(name, getattr(self, name))
+            for name, knob in KNOBS.items()
+            if getattr(self, name) != knob.default
+        }
+
+    @property
+    def chain_order(self) -> tuple[str, ...]:
+        """The stage names that `samplers` stands for, in order."""
+        return resolve(self.samplers)
+
+    @property
+    def mode(self) -> Mode:
+        """How the next token is chosen; after logit_bias and grammar, which act in every mode:
+
+        - `contrastive` (penalty_alpha > 0): penalties and dry, then the best score among the top_k tokens.
+        - `greedy` (temperature 0, even if the order names no temperature): penalties and dry, then the largest logit.
+        - `mirostat` (mirostat_mode 1 or 2): penalties, temperature, mirostat, whatever the order says.
+        - `sample`: the stages of `chain_order`, then the draw.
+        """
+        if self.penalty_alpha > 0:
+            return "contrastive"
+        if self.temperature == 0:
+            return "greedy"
+        return "mirostat" if self.mirostat_mode else "sample"
+
+    def idle_knobs(self) -> dict[str, IdleReason]:
+        """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""
+        return idle_knobs(self)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A field in JSON's types; JSON has no integer keys and no infinity, so both become texts."""
+    match KNOBS[name].kind:
+        case "bias":
+            return {str(token): "-inf" if bias == -math.inf else bias for token, bias in value}
+        case "schema":
+            return None if value is None else json.loads(value)
+        case _:
+            return list(value) if isinstance(value, tuple) else value

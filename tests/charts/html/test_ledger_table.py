@@ -1,0 +1,36 @@
+"""The table has every stage and marks every cut."""
+
+from __future__ import annotations
+
+import pytest
+from tests.charts.said import BOTH
+
+from tsumami import charts
+from tsumami.explain.tokens import Account
+from tsumami.testing import ScriptedModel
+from tsumami.wording import percent
+
+from .reading import parsed
+
+
+@pytest.mark.parametrize("language", BOTH)
+def test_the_table_has_a_column_for_every_stage_and_marks_every_cut(
+    scripted: ScriptedModel, seen: Account, language: charts.Language
+) -> None:
+    table = charts.ledger_table(seen, scripted.tokenizer.piece, language)
+    page = parsed(table)
+    for column in seen.columns[1:]:
+        assert column.name in page.said
+    assert table.count("✂") == sum(row.cut_at is not None for row in seen.rows) > 0
+    rows = [int(a["data-candidate"] or "") for a in page.attributes if "data-candidate" in a]
+    assert rows == [row.token for row in seen.rows]
+    for row in seen.rows:
+        if row.final is not None:
+            assert percent(row.final) in page.said
+
+
+def test_idle_stages_say_why(scripted: ScriptedModel, seen: Account) -> None:
+    table = charts.ledger_table(seen, scripted.tokenizer.piece, "ja")
+    idle = [column for column in seen.columns if column.idle]
+    assert idle
+    assert table.count("休み: 無効になる値") == len(idle)
