@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tsumami import native
 from tsumami.boundaries.bounds import Bounds, Keep, transfer
-from tsumami.boundaries.samplers import Samplers
 from tsumami.knobs import KNOBS
 from tsumami.sampling import Candidates
+from tsumami.sampling.samplers import Samplers
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings
 from tsumami.settings import Settings
 
