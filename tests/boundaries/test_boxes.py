@@ -81,3 +81,16 @@ def test_what_is_settled_is_what_the_chain_chooses(knob: str, data: st.DataObjec
         event("a box was settled" if len(box) > 1 else "a value was run")
         for place in {box.first, box.last, *dice.integers(box.first, box.last + 1, 6).tolist()}:
             assert trial.run(place) == outcome, (axis.value(place), box)
+
+
+@pytest.mark.parametrize("knob", ["dry_allowed_length", "dry_penalty_last_n"])
+def test_values_that_change_nothing_but_whether_equals_are_sorted_anew_are_told_apart(knob: str) -> None:
+    """DRY that finds nothing leaves all logits, but it may or may not have looked, and then what was sorted is not."""
+    made = Settings(samplers=("top_k", "dry", "top_p", "temperature"), top_k=150, dry_multiplier=1.0, top_p=0.99)
+    axis, span = Axis.of(knob, 0, 40), Span(1, 40)
+    for seed in range(40):
+        row = np.round(np.random.default_rng(seed).normal(0, 1, N_VOCAB)).astype(np.float32)
+        trial = trial_of(made, axis, span, row, [1, 2, 3, 4], seed)
+        boxes = [span, *(Span(place, place) for place in range(1, 41))]
+        for box, outcome in zip(boxes, Moves([trial]).settle([0] * len(boxes), boxes), strict=True):
+            assert outcome is None or {trial.run(place) for place in range(box.first, box.last + 1)} == {outcome}

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from tests.cli.conftest import read_until
+from tests.cli.terminal import read_until
 
 import tsumami
 from tsumami.app.api import looking_answers

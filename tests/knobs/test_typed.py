@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.strategies import knob_values
 
-from tsumami.app.parts.knob_board import given as in_a_line
 from tsumami.app.tabs.compare import lanes
+from tsumami.app.views.knob_line import given as in_a_line
 from tsumami.app.work import knob_values as panel
 from tsumami.cli import knobs as terminal
 from tsumami.errors import SettingsError

@@ -246,8 +246,10 @@ class Moves(_Boxes):
         if self._name == "min_keep":
             keep = Keep(ends[:, :1], ends[:, 1:])
         else:
-            bounds = self._move(bounds, rows, ends)
-            same = alike(bounds, len(boxes))
+            was_sorted, bounds = bounds.is_sorted, self._move(bounds, rows, ends)
+            # whether DRY looked at all depends on these two, and if so, equal logits are sorted anew
+            if not (was_sorted and self._name in ("dry_allowed_length", "dry_penalty_last_n")):
+                same = alike(bounds, len(boxes))
         moved = bounds.low
         if same.all() and len(moved) > 1:
             return self._distinct(bounds, rows, boxes, keep)

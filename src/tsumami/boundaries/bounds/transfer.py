@@ -21,8 +21,8 @@ from tsumami.boundaries.bounds.bounds import Bounds, Flags, Reals, Whole
 from tsumami.boundaries.bounds.rounding import OURS, entropy_of, in_logarithms, sum_of
 from tsumami.native import Float32Array
 
-__all__ = ["Dry", "Keep", "Penalties", "dynamic_temperature", "min_p", "temperature", "tfs_z", "top_k", "top_n_sigma"]
-__all__ += ["top_p", "typ_p", "xtc"]
+__all__ = ["Dry", "Keep", "Penalties", "dynamic_temperature", "min_p", "temperature"]
+__all__ += ["tfs_z", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"]
 
 #: Our tail-free sampling takes all curvatures for equal where their sum is at most this (TailFreeStage).
 _FLAT: Final = 1e-6
@@ -379,10 +379,8 @@ def _deviation(low: Reals, high: Reals, *, known: Flags) -> tuple[Reals, Reals]:
     sure = known[:, None]
     sizes = np.nan_to_num(np.maximum(np.abs(low), np.abs(high)), nan=0.0)
     mean_size = np.where(sure, sizes.sum(axis=1, keepdims=True) / count, sizes.max(axis=1, keepdims=True))
-    n = low.shape[1]
-    astray = sum_of(n + OURS) * mean_size
+    astray, slack = sum_of(low.shape[1] + OURS) * mean_size, sum_of(low.shape[1] + 4 + OURS)
     exact_low, exact_high = np.where(sure, np.maximum(0, sigma - off), 0.0), np.where(sure, sigma + off, widest)
-    slack = sum_of(n + 4 + OURS)
     return exact_low * (1 - slack), np.hypot(exact_high, astray) * (1 + slack)
 
 
