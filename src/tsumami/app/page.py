@@ -26,6 +26,7 @@ import gradio as gr
 from tsumami import charts
 from tsumami.app.api import endpoints as api
 from tsumami.app.parts import model_bar
+from tsumami.app.parts.telling import tell
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
 from tsumami.app.tabs.grid.tab import GridTab
@@ -36,16 +37,17 @@ from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.tabs.reference import tab as reference_tab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import at_home, naming
-from tsumami.app.work.replying import Sessions
 from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.tasks import Tasks
 from tsumami.errors import TsumamiError
+from tsumami.runs import Stream
 
 # The "secret" only has to stay the same: nothing is hidden from the person whose browser it is.
 _MODEL_KEY: Final = "tsumami-model"
 _STYLES: Final = ("page.css", "looking.css", "tabs/grid/grid.css", "tabs/learn/learn.css")
 
 
-def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Blocks:
+def build(texts: Texts, shelf: Shelf, sessions: Tasks[Stream], n_ctx: int) -> gr.Blocks:
     """The page in the language of `texts`, for a default model with `n_ctx` tokens of context."""
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
@@ -104,7 +106,7 @@ def _wire_model(tab: ChatTab) -> None:
             with naming(name, at_home(request.request)):
                 choice, line, reach = model_bar.load_model(texts, shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
-            gr.Warning(texts.error(error), title=texts("error.title"))
+            tell(texts, error)
             yield gr.skip(), texts("model.kept", why=texts.error(error)), gr.skip(), gr.skip()
             return
         most = max(reach - 256, 1)

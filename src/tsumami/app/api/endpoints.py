@@ -25,14 +25,14 @@ from gradio.data_classes import FileData
 from gradio.events import api as declare_api
 
 from tsumami.app.api import answers, looking_answers
-from tsumami.app.api.calls import ONLY, Call, Calls
+from tsumami.app.api.calls import Call, Calls
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import naming
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.listening import everybodys_ears
 from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.errors import EmptyPromptError, TsumamiError
+from tsumami.errors import CancelledError, EmptyPromptError, TsumamiError
 from tsumami.explore.lanes import Comparing
 from tsumami.model import Model
 from tsumami.prompts import messages_from
@@ -378,7 +378,7 @@ class Endpoints:
             try:
                 return await anyio.to_thread.run_sync(work, call, abandon_on_cancel=True, limiter=self._threads)
             except asyncio.CancelledError:
-                call.give_up()
+                call.asked.stop()
                 raise
 
     @contextlib.contextmanager
@@ -399,12 +399,14 @@ class Endpoints:
                 choice = Choice(name, replace(default.options, n_ctx=None, n_cells=None))
                 with naming(name, call.at_home):
                     model = stack.enter_context(self.shelf.lend(choice))
+            if call.asked.stopped:
+                raise CancelledError("the caller has gone")
             yield model
 
     def _run(self, prompt: str, settings: dict[str, Any] | None, name: str | None, call: Call) -> dict[str, Any]:
         made = Settings.from_mapping(settings or {})
         with self._lend(name, call) as model, model.stream(prompt, made) as stream:
-            call.begin(ONLY, stream)
+            call.asked.begin(stream)
             return answers.run_json(stream.run)
 
     def _reply(
@@ -417,7 +419,7 @@ class Endpoints:
         call: Call | None = None,
     ) -> Iterator[Growing]:
         with self.calls.of(request) as own, self._lend(name, call or own) as model:
-            yield from reply(model, conversation, settings, sending, sessions=call or own, session=ONLY)
+            yield from reply(model, conversation, settings, sending, asked=(call or own).asked)
 
     def _conversation(
         self,
@@ -481,7 +483,7 @@ class Endpoints:
             self._lend(name, call) as model,
             Comparing(model, looking_answers.plans(model, prompt, lanes, settings)) as comparing,
         ):
-            call.begin(ONLY, comparing)
+            call.asked.begin(comparing)
             return looking_answers.comparison(comparing)
 
     def _verify(self, run: dict[str, Any], name: str | None, call: Call) -> dict[str, Any]:

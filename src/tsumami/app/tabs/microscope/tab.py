@@ -1,14 +1,17 @@
 """The microscope: a reply as its tokens, and every token's way through the stages.
 
 Guarantee: what is shown is computed again, bit for bit, or said not to be (explain/tokens/opening.py). The runs of a
-session stay on the server (Kept); handlers unpack, call one function, and show what it gave.
+session stay on the server (Kept); handlers unpack, call one function, and show what it gave. What takes long ends when
+it is stopped, when another run is opened, and with the page.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -17,20 +20,22 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app.parts import knob_panel
+from tsumami.app.parts.telling import told
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.microscope import view as microscope_view
 from tsumami.app.tabs.microscope.view import Seen
 from tsumami.app.views import compare_view, interval_view
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import PageProblem, Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.errors import RunFileError, SettingsError, TsumamiError
+from tsumami.app.work.tasks import Asked, Tasks, session_of
+from tsumami.errors import CancelledError
 from tsumami.explain import audit, why_not
 from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt
 from tsumami.explore.intervals import intervals
 from tsumami.model import Model
-from tsumami.runs import Run
+from tsumami.runs import Run, Stream
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
@@ -90,6 +95,7 @@ class MicroscopeTab:
     texts: Texts
     shelf: Shelf
     _seen: Kept[Seen] = field(default_factory=Kept)
+    _tasks: Tasks[Stream] = field(default_factory=Tasks)
     seeing: list[Any] = field(init=False, default_factory=list)
     _shown: list[Any] = field(init=False, default_factory=list)
     outputs: list[Any] = field(init=False, default_factory=list)
@@ -131,6 +137,9 @@ class MicroscopeTab:
             with gr.Row(elem_classes="tight"):
                 check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
                 far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
+                stop = gr.Button(
+                    texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="microscope-stop"
+                )  # fmt: skip
             audited = gr.HTML(
                 elem_id="microscope-audited", js_on_load=_CLICKS.replace("@name", "token"), apply_default_css=False
             )
@@ -149,6 +158,7 @@ class MicroscopeTab:
         tree.select(self.on_tree, [choice, self._mode], self.outputs, **quick)
         check.click(self.on_audit, [choice], [audited], **quick)
         far.click(self.on_far, [choice], [audited], **quick)
+        stop.click(self.on_stop, None, None, queue=False, **quick)
         self._mode.change(None, [self._mode], None, js=_SHOW_MODE, **quick)
         self._door(blocks, tabs, chat)
 
@@ -162,136 +172,187 @@ class MicroscopeTab:
             self.on_show, [chat.bar.choice, self._mode], self.outputs,
             api_visibility="private", show_progress="hidden",
         )  # fmt: skip
-        blocks.unload(self._seen.forget)
+        blocks.unload(self.on_gone)
 
     # --- opening ---
 
+    @told()
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice, stored: Any) -> Any:
         """Open a reply of the chat and turn to this tab."""
         return gr.Tabs(selected="microscope") if self._open(request, choice, stored, int(event.to)) else gr.skip()
 
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""
-        self._seen.put(request, Seen.of(Opened(run, None)).at(token))
+        self._tasks.drop(session_of(request))
+        self._seen.put(session_of(request), Seen.of(Opened(run, None)).at(token))
 
-    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> list[Any]:
+    @told()
+    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> Any:
         """Open the chat's last reply."""
         last = len(Conversation.from_json(stored)) - 1
-        return self._all(request, choice, mode) if self._open(request, choice, stored, last) else self._skip()
+        return self._all(request, choice, mode) if self._open(request, choice, stored, last) else gr.skip()
 
-    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> list[Any]:
+    @told()
+    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> Any:
         """Open a run file, or a receipt."""
-        with self._telling():
-            with self.shelf.lend(choice) as model:
-                opened = open_bytes(model, Path(path).read_bytes())
-            self._seen.put(request, Seen.of(opened))
-            return self._all(request, choice, mode)
-        return self._skip()
+        read = Path(path).read_bytes()
+        return (
+            self._all(request, choice, mode)
+            if self._opened(request, choice, partial(open_bytes, data=read))
+            else gr.skip()
+        )
 
     def _open(self, request: gr.Request, choice: Choice, stored: Any, index: int) -> bool:
-        """Compute a reply of the conversation again; False, with a message, if that cannot be."""
+        """Compute a reply of the conversation again; False, with a message, if there is none.
+
+        Raises:
+            TsumamiError: it cannot be computed again.
+        """
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[index].facts if 0 <= index < len(exchanges) else None
         if facts is None or "reply_tokens" not in facts.receipt:
             gr.Info(self.texts("chat.no_receipt"))
             return False
-        with self._telling():
+        return self._opened(request, choice, partial(open_receipt, receipt=facts.receipt))
+
+    def _opened(self, request: gr.Request, choice: Choice, opening: Callable[[Model], Opened]) -> bool:
+        """Open a run in place of what was open; False if nobody wants it any more."""
+        with self._tasks.ask(session_of(request)) as asked:
+            asked.alone()
             with self.shelf.lend(choice) as model:
-                opened = open_receipt(model, facts.receipt)
-            self._seen.put(request, Seen.of(opened))
-            return True
-        return False
+                if asked.stopped:
+                    return False
+                opened = opening(model)
+            if not asked.stopped:
+                self._seen.put(asked.session, Seen.of(opened))
+            return asked.wanted()
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Look no further; a branch keeps what it has."""
+        self._tasks.stop(session_of(request))
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._tasks.stop(session_of(request))
+        self._seen.forget(session_of(request))
 
     # --- looking ---
 
+    @told()
     def on_show(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
         """Draw what is open."""
         return self._all(request, choice, mode)
 
-    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+    @told()
+    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> Any:
         """Look at another token."""
-        seen = self._seen.get(request)
+        seen = self._open_here(request)
         if seen is None:
-            return [gr.skip() for _ in self._shown]
-        self._seen.put(request, seen.at(int(event.to)))
+            return gr.skip()
+        self._seen.put(session_of(request), seen.at(int(event.to)))
         return self._drawn(request, choice, mode)
 
-    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> tuple[Any, Any, Any]:
+    @told()
+    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
         """Ask about a candidate of the table."""
-        seen = self._seen.get(request)
+        seen = self._open_here(request)
         if seen is None or not seen.can_look:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip()
         with self.shelf.lend(choice) as model:
             name = _as_typed(model, int(event.to))
-        return name, *self.on_why(request, choice, name)
+        return name, *self._why(request, choice, name)
 
-    def on_why(self, request: gr.Request, choice: Choice, asked: str | None) -> tuple[Any, Any]:
+    @told()
+    def on_why(self, request: gr.Request, choice: Choice, asked: str | None) -> Any:
         """What became of a token that was not chosen."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.can_look:
-                raise RunFileError(self.texts("microscope.cannot"))
-            with self.shelf.lend(choice) as model:
-                token = _token(self.texts, model, asked)
-                found = why_not(seen.run, seen.token, token)
-                seen = replace(seen, candidate=token)
-                self._seen.put(request, seen)
-                said = escape(self.texts.pick(found.ja, found.en))
-                return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
-        return gr.skip(), gr.skip()
+        return self._why(request, choice, asked)
 
+    def _why(self, request: gr.Request, choice: Choice, typed: str | None) -> tuple[Any, Any]:
+        seen = self._seen.get(session_of(request))
+        if seen is None or not seen.can_look:
+            raise PageProblem("microscope.cannot")
+        with self.shelf.lend(choice) as model:
+            token = _token(model, typed)
+            found = why_not(seen.run, seen.token, token)
+            seen = replace(seen, candidate=token)
+            self._seen.put(session_of(request), seen)
+            said = escape(self.texts.pick(found.ja, found.en))
+            return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
+
+    @told()
     def on_audit(self, request: gr.Request, choice: Choice) -> Any:
         """What each knob did in the run."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
-                raise RunFileError(self.texts("microscope.cannot"))
-            with self.shelf.lend(choice):
-                return microscope_view.audit_table(self.texts, audit(seen.run))
-        return gr.skip()
+        run = self._sound(request)
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
+            return microscope_view.audit_table(self.texts, audit(run)) if asked.wanted() else gr.skip()
 
+    @told()
     def on_far(self, request: gr.Request, choice: Choice) -> Any:
         """How far each knob can be turned before the text changes."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
-                raise RunFileError(self.texts("microscope.cannot"))
-            with self.shelf.lend(choice) as model:
-                return interval_view.table(self.texts, intervals(model, seen.run), seen.run, model.tokenizer.piece)
+        run = self._sound(request)
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            if asked.stopped:
+                return gr.skip()
+            with contextlib.suppress(CancelledError):  # it is not wanted any more
+                found = intervals(model, run, wanted=asked.wanted)
+                return interval_view.table(self.texts, found, run, model.tokenizer.piece)
         return gr.skip()
+
+    def _sound(self, request: gr.Request) -> Run:
+        """The run that is shown.
+
+        Raises:
+            PageProblem: there is none, or it cannot be computed again.
+        """
+        seen = self._seen.get(session_of(request))
+        if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
+            raise PageProblem("microscope.cannot")
+        return seen.run
 
     # --- branches ---
 
+    @told()
     def on_branch(
         self, request: gr.Request, choice: Choice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
-    ) -> Iterator[list[Any]]:
+    ) -> Iterator[Any]:
         """Go on from here with another token, and with the run's settings or the chat's."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.can_look:
-                raise RunFileError(self.texts("microscope.cannot"))
-            settings = knob_panel.read_panel(knobs) if own else None
-            with self.shelf.lend(choice) as model:
-                token = _token(self.texts, model, asked)
-                with branch(model, seen.run, seen.token, token, settings) as stream:
-                    text, last = "", time.monotonic()
-                    for step in stream:
-                        text += step.text
-                        if time.monotonic() - last > _LEAST_SECONDS:
-                            last = time.monotonic()
-                            yield [*self._skip()[:4], f'<p class="why growing">{escape(text)}</p>', *self._skip()[5:]]
-                    tree = seen.tree.grown(seen.current, seen.token, stream.run)
+        seen = self._seen.get(session_of(request))
+        if seen is None or not seen.can_look:
+            raise PageProblem("microscope.cannot")
+        settings = knob_panel.read_panel(knobs) if own else None
+        with self._tasks.ask(session_of(request)) as wish, self.shelf.lend(choice) as model:
+            token = _token(model, asked)
+            wish.alone()
+            if wish.stopped:
+                return
+            with branch(model, seen.run, seen.token, token, settings) as stream:
+                wish.begin(stream)
+                for text in self._growing(wish, stream):
+                    yield [*self._skip()[:4], f'<p class="why growing">{escape(text)}</p>', *self._skip()[5:]]
+                if wish.dropped:
+                    return
+                tree = seen.tree.grown(seen.current, seen.token, stream.run)
             number = tree.branches[-1].number
-            self._seen.put(request, replace(seen, tree=tree, current=number, candidate=None))
-            yield self._all(request, choice, mode)
-            return
-        yield self._skip()
+            self._seen.put(wish.session, replace(seen, tree=tree, current=number, candidate=None))
+        yield self._all(request, choice, mode)
 
-    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
+    def _growing(self, wish: Asked[Stream], stream: Stream) -> Iterator[str]:
+        """The text of a branch now and then, as long as somebody wants to see it."""
+        text, last = "", time.monotonic()
+        for step in stream:
+            text += step.text
+            if wish.dropped:
+                return
+            if time.monotonic() - last > _LEAST_SECONDS:
+                last = time.monotonic()
+                yield text
+
+    @told()
+    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> Any:
         """Walk to a branch, close one, or put one beside the run that is shown."""
-        seen, data = self._seen.get(request), event._data
+        seen, data = self._open_here(request), event._data
         if seen is None:
-            return self._skip()
+            return gr.skip()
         if "beside" in data:
             return [*(gr.skip() for _ in self._shown), self._beside(seen, choice, int(data["beside"])), gr.skip()]
         if "close" in data:
@@ -302,18 +363,18 @@ class MicroscopeTab:
         else:
             number = int(data["to"])
             seen = replace(seen, current=number).at(seen.tree[number].at)
-        self._seen.put(request, seen)
+        self._tasks.drop(session_of(request))
+        self._seen.put(session_of(request), seen)
         return self._all(request, choice, mode)
 
     def _beside(self, seen: Seen, choice: Choice, number: int) -> Any:
         """The run that is shown and another branch, side by side."""
         one, other = seen.tree[seen.current], seen.tree[number]
         names = tuple(microscope_view.branch_name(self.texts, branch) for branch in (one, other))
-        with self._telling(), self.shelf.lend(choice) as model:
+        with self.shelf.lend(choice) as model:
             return compare_view.pair(
                 self.texts, model.tokenizer.piece, (one.run, other.run), (f"A · {names[0]}", f"B · {names[1]}")
             )
-        return gr.skip()
 
     # --- showing ---
 
@@ -323,40 +384,26 @@ class MicroscopeTab:
 
     def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> list[Any]:
         """About, strip, inside, asked, answer, tree."""
-        seen, texts = self._seen.get(request), self.texts
+        seen, texts = self._seen.get(session_of(request)), self.texts
         if seen is None:
             return [gr.skip() for _ in self._shown]
-        with self._telling():
-            with self.shelf.lend(choice) as model:
-                inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
-            strip = microscope_view.strip(seen, texts.language, mode)
-            return [microscope_view.facts(texts, seen), strip, inside, "", "", microscope_view.tree(texts, seen)]
-        return [gr.skip() for _ in self._shown]
+        with self.shelf.lend(choice) as model:
+            inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
+        strip = microscope_view.strip(seen, texts.language, mode)
+        return [microscope_view.facts(texts, seen), strip, inside, "", "", microscope_view.tree(texts, seen)]
+
+    def _open_here(self, request: gr.Request) -> Seen | None:
+        """What is open in the session; None, with a message, if it is no more on the server (after a restart, say)."""
+        seen = self._seen.get(session_of(request))
+        if seen is None:
+            gr.Info(self.texts("microscope.gone"))
+        return seen
 
     def _skip(self) -> list[Any]:
         return [gr.skip() for _ in self.outputs]
 
     def _hint(self) -> str:
         return f'<p class="facts">{escape(self.texts("microscope.hint"))}</p>'
-
-    def _telling(self) -> _Telling:
-        return _Telling(self.texts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """Errors that users can cause become a message in the page, and what follows the block is what is shown then."""
-
-    texts: Texts
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if not isinstance(error, TsumamiError):
-            return False
-        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-        return True
 
 
 def _as_typed(model: Model, token: int) -> str:
@@ -366,14 +413,14 @@ def _as_typed(model: Model, token: int) -> str:
     return text if same else f"#{token}"
 
 
-def _token(texts: Texts, model: Model, asked: str | None) -> int:
+def _token(model: Model, asked: str | None) -> int:
     """The token that was typed: a text that is one token, or # and its number.
 
     Raises:
-        SettingsError: nothing was typed, or it is several tokens.
+        PageProblem: nothing was typed, or it is several tokens.
     """
     if not asked:
-        raise SettingsError(texts("microscope.nothing"))
+        raise PageProblem("microscope.nothing")
     if asked[0] == "#" and asked[1:].isdigit() and int(asked[1:]) < model.tokenizer.n_tokens:
         return int(asked[1:])
     for text in (asked, f" {asked}"):
@@ -382,4 +429,4 @@ def _token(texts: Texts, model: Model, asked: str | None) -> int:
             return tokens[0]
     tokens = model.tokenize(asked, add_special=False, parse_special=False)
     shown = ", ".join(f"{charts.visible(model.tokenizer.piece(token))} (#{token})" for token in tokens)
-    raise SettingsError(texts("microscope.several", text=asked, tokens=shown))
+    raise PageProblem("microscope.several", text=asked, tokens=shown)
