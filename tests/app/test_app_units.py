@@ -25,7 +25,7 @@ from tsumami.app.parts import chain_view, knob_panel
 from tsumami.app.tabs.chat import view
 from tsumami.app.words.texts import LANGUAGES, Texts, preferred
 from tsumami.app.work import shelf
-from tsumami.app.work.conversation import Conversation, Exchange, ReplyFacts
+from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
 from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.shelf import Choice, Shelf
@@ -33,6 +33,7 @@ from tsumami.app.work.tasks import Tasks
 from tsumami.errors import ModelNotFoundError, PromptTooLongError, SettingsError, TsumamiError
 from tsumami.knobs import KNOBS, STAGES
 from tsumami.presets import PRESETS
+from tsumami.prompts import Exchange
 from tsumami.runs import STOP_REASONS
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import tsumami
-from tsumami.app.work.conversation import Conversation, Exchange
+from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.tasks import Tasks
 from tsumami.presets import PRESETS
+from tsumami.prompts import Exchange
 from tsumami.settings import Settings
 
 CROWD = 8

@@ -26,13 +26,14 @@ from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.conversation import Conversation, Exchange, ReplyFacts
+from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.app.work.tasks import Tasks
 from tsumami.engine.loading import EngineOptions
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
+from tsumami.prompts import Exchange
 from tsumami.settings import Settings
 
 HERE: Final = Choice("smollm2", EngineOptions(threads=1))

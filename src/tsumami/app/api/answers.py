@@ -14,14 +14,14 @@ from typing import Any, Final
 import pydantic
 from gradio.data_classes import FileData
 
-from tsumami.app.work.conversation import Conversation, Exchange
+from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.replying import Growing
 from tsumami.engine.catalogue import catalogue
 from tsumami.errors import PromptError, SpeechError
 from tsumami.knobs import KNOBS, Knob
 from tsumami.presets import PRESETS
-from tsumami.prompts import Message
+from tsumami.prompts import Exchange, Message
 from tsumami.runs import Run
 from tsumami.settings import Settings
 from tsumami.speech import Audio, Sentences, speakable, speaker_for
