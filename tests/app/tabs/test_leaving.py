@@ -487,8 +487,8 @@ def test_whose_run_is_no_more_on_the_server_is_told(shelf: Any, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("seed", "most", "named"),
     [
-        (None, 8, ("seed", "-1", "4294967294")),
-        (1.5, 8, ("seed", "1.5", "-1", "4294967294")),
+        (None, 8, ("seed", "-2147483648", "4294967294")),
+        (1.5, 8, ("seed", "1.5", "-2147483648", "4294967294")),
         (1, None, ("max_tokens", "0", "2147483647")),
         (1, -3, ("max_tokens", "-3", "0", "2147483647")),
     ],
@@ -510,9 +510,9 @@ def test_a_negative_seed_of_the_compare_tab_is_a_random_one_and_the_same_in_all_
 ) -> None:
     tab = CompareTab(EN, shelf)
     seeds = []
-    for _ in range(3):
+    for seed in (-1, -1, -7):
         submitted.clear()
-        list(tab.on_compare(reader(), HERE, "Once", False, False, -1, 2, "top_k=40\ntop_k=100", *NO_KNOBS))
+        list(tab.on_compare(reader(), HERE, "Once", False, False, seed, 2, "top_k=40\ntop_k=100", *NO_KNOBS))
         made = {ticket.result().receipt.seed for ticket in submitted if hasattr(ticket.result(), "receipt")}
         assert len(made) == 1
         seeds.append(made.pop())

@@ -15,6 +15,7 @@ import inspect
 import json
 import math
 import typing
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
@@ -442,8 +443,10 @@ class Endpoints:
         call: Call,
     ) -> dict[str, Any]:
         conversation, settings, sending = made()
-        *_, last = self._reply(request, conversation, settings, sending, name, call)
-        return answers.answer(last)
+        last = deque(self._reply(request, conversation, settings, sending, name, call), maxlen=1)
+        if not last:  # given up before it could begin
+            raise CancelledError("the caller has gone")
+        return answers.answer(last[0])
 
     def _tokenize(
         self, text: str, add_special: bool, parse_special: bool, name: str | None, call: Call

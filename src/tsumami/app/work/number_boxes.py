@@ -18,6 +18,13 @@ def whole(name: str | Word, number: float | None, least: int, most: int) -> int:
     return int(number)
 
 
+def lowest(name: str) -> int:
+    """The lowest value of a knob that has one."""
+    low = KNOBS[name].low
+    assert low is not None
+    return int(low)
+
+
 def highest(name: str) -> int:
     """The highest value of a knob that has one."""
     high = KNOBS[name].high

@@ -372,14 +372,17 @@ class ChatTab:
         """Grey what does nothing."""
         return knob_panel.grey(self.texts, values)
 
+    @told()
     def on_preset(self, choice: Any, name: str | None, *values: Any) -> list[Any]:
         """Turn the knobs to a preset."""
         return knob_panel.fill(knob_panel.preset_applied(name, values), self._context(choice))
 
+    @told()
     def on_neutral(self, choice: Any, *values: Any) -> list[Any]:
         """Turn every knob to where it does nothing."""
         return knob_panel.fill(knob_panel.preset_applied("neutral", values), self._context(choice))
 
+    @told()
     def on_defaults(self, choice: Any) -> list[Any]:
         """Turn every knob to its default."""
         return knob_panel.fill(Settings(), self._context(choice))

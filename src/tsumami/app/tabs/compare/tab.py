@@ -21,7 +21,7 @@ from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.number_boxes import highest, whole
+from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
@@ -112,7 +112,7 @@ class CompareTab:
     ) -> Iterator[tuple[Any, Any]]:
         """Generate the lanes together, and say why they part."""
         base = (knob_panel.read_panel(knobs) if own else Settings()).replace(
-            seed=whole("seed", seed, -1, highest("seed")),
+            seed=whole("seed", seed, lowest("seed"), highest("seed")),
             max_tokens=whole("max_tokens", most, 0, highest("max_tokens")),
         )
         base = base.replace(seed=effective_seed(base))  # a random one is the same for all lanes

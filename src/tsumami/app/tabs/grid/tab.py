@@ -234,6 +234,7 @@ class GridTab:
         self.microscope.open(request, run)
         return gr.Tabs(selected="microscope")
 
+    @told()
     def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
         """Turn the chat's knobs to the settings that give a cell's text, and go there."""
         found = self._found(request)

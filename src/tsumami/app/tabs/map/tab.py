@@ -310,6 +310,7 @@ class MapTab:
         self.microscope.open(request, run, int(event.token))
         return gr.Tabs(selected="microscope")
 
+    @told()
     def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
         """Turn the chat's knobs to the settings that give a text, and go there."""
         found = self._found(request)

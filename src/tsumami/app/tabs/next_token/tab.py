@@ -103,6 +103,7 @@ class NextTokenTab:
         self._tasks.stop(session_of(request))
         self._looked.forget(session_of(request))
 
+    @told()
     def on_append(
         self,
         event: gr.EventData,
