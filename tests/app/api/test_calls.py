@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Final
 
 import gradio as gr
 import pytest
+from tests.support.slow_shelf import SlowShelf, note_what_is_submitted
 
 import tsumami
 from tsumami.app.api.calls import Calls
 from tsumami.app.api.endpoints import Endpoints
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Choice
 from tsumami.model import Model
-
-
-class SlowShelf:
-    """A shelf that has one model; `during` is what happens while it is loaded."""
-
-    default: Final = Choice()
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.during: Callable[[], object] = lambda: None
-
-    @contextmanager
-    def lend(self, _choice: Choice | None = None, _report: object = None) -> Iterator[Model]:
-        self.during()
-        yield self._model
 
 
 def caller(name: str = "a") -> Any:
@@ -42,15 +26,7 @@ def caller(name: str = "a") -> Any:
 @pytest.fixture
 def submitted(model: tsumami.Model, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The tickets of all that was begun in the engine."""
-    tickets: list[Any] = []
-    submit = model.engine.submit
-
-    def noted(program: Any) -> Any:
-        tickets.append(submit(program))
-        return tickets[-1]
-
-    monkeypatch.setattr(model.engine, "submit", noted)
-    return tickets
+    return note_what_is_submitted(model, monkeypatch)
 
 
 def answered(call: Any) -> Any:

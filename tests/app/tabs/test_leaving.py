@@ -8,13 +8,13 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
 
 import gradio as gr
 import pytest
+from tests.support.slow_shelf import SlowShelf, note_what_is_submitted
 
 from tsumami.app.parts import chain_view
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
@@ -58,30 +58,7 @@ def model() -> Iterator[Model]:
 @pytest.fixture
 def submitted(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The tickets of all that was begun in the engine."""
-    tickets: list[Any] = []
-    submit = model.engine.submit
-
-    def noted(program: Any) -> Any:
-        tickets.append(submit(program))
-        return tickets[-1]
-
-    monkeypatch.setattr(model.engine, "submit", noted)
-    return tickets
-
-
-class SlowShelf:
-    """A shelf that has one model; `during` is what happens while it is loaded."""
-
-    default: Final = HERE
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.during: Callable[[], object] = lambda: None
-
-    @contextmanager
-    def lend(self, _choice: Choice | None = None, _report: object = None) -> Iterator[Model]:
-        self.during()
-        yield self._model
+    return note_what_is_submitted(model, monkeypatch)
 
 
 @pytest.fixture
@@ -418,6 +395,22 @@ def test_stop_reaches_the_one_that_still_loads_also_when_go_was_pressed_twice(
     shelf.during = twice
     assert shown(asked.ask(reader())) == []
     assert submitted == []
+
+
+def test_a_branch_that_is_stopped_before_it_reaches_its_token_is_shown_as_far_as_it_came(
+    shelf: Any, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = branch(shelf)
+    submit = model.engine.submit
+
+    def stopped(program: Any) -> Any:
+        ticket = submit(program)
+        asked.stop(reader())  # type: ignore[misc]  # it has one
+        ticket.cancel()
+        return ticket
+
+    monkeypatch.setattr(model.engine, "submit", stopped)
+    assert shown(asked.ask(reader()))
 
 
 # --- a crowd

@@ -333,7 +333,7 @@ class MicroscopeTab:
                     return
                 tree = seen.tree.grown(seen.current, seen.token, stream.run)
             number = tree.branches[-1].number
-            self._seen.put(wish.session, replace(seen, tree=tree, current=number, candidate=None))
+            self._seen.put(wish.session, replace(seen, tree=tree, current=number).at(seen.token))
         yield self._all(request, choice, mode)
 
     def _growing(self, wish: Asked[Stream], stream: Stream) -> Iterator[str]:
