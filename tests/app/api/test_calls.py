@@ -14,7 +14,7 @@ from tests.support.slow_shelf import SlowShelf, note_what_is_submitted
 
 import tsumami
 from tsumami.app.api.calls import Calls
-from tsumami.app.api.endpoints import Endpoints
+from tsumami.app.api.endpoints import ENDPOINTS, Callers
 from tsumami.app.words.texts import Texts
 from tsumami.model import Model
 
@@ -29,8 +29,10 @@ def submitted(model: tsumami.Model, monkeypatch: pytest.MonkeyPatch) -> list[Any
     return note_what_is_submitted(model, monkeypatch)
 
 
-def answered(call: Any) -> Any:
-    """What an endpoint answers, whichever way it does."""
+def asked(callers: Callers, name: str, *given: Any) -> Any:
+    """What the endpoint of that name answers, whichever way it does."""
+    endpoint = next(one for one in ENDPOINTS if one.name == name)
+    call = endpoint.way(callers, endpoint.function)(caller(), *given)
     return list(call) if isinstance(call, Iterator) else asyncio.run(call)
 
 
@@ -58,11 +60,11 @@ def test_who_goes_away_while_the_model_loads_has_nothing_computed(
     name: str, model: tsumami.Model, run: dict[str, Any], submitted: list[Any]
 ) -> None:
     shelf: Any = SlowShelf(model)
-    endpoints = Endpoints(Texts("en"), shelf)
-    shelf.during = lambda: endpoints.on_gone(caller())
+    callers = Callers(Texts("en"), shelf)
+    shelf.during = lambda: callers.on_gone(caller())
     submitted.clear()
     with pytest.raises(gr.Error):
-        answered(getattr(endpoints, name)(caller(), *given(name, run)))
+        asked(callers, name, *given(name, run))
     assert submitted == []
 
 
@@ -71,18 +73,18 @@ def test_who_goes_away_while_the_prompt_is_made_has_nothing_left_in_the_engine(
     name: str, model: tsumami.Model, run: dict[str, Any], submitted: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf: Any = SlowShelf(model)
-    endpoints = Endpoints(Texts("en"), shelf)
+    callers = Callers(Texts("en"), shelf)
     make = Model.as_prompt
 
     def slowly(self: Model, prompt: Any) -> Any:
-        endpoints.on_gone(caller())
+        callers.on_gone(caller())
         return make(self, prompt)
 
     monkeypatch.setattr(Model, "as_prompt", slowly)
     endless = {"seed": 1, "max_tokens": 3000, "logit_bias": {"0": "-inf", "2": "-inf"}}
     submitted.clear()
     try:
-        answered(getattr(endpoints, name)(caller(), *given(name, run), endless))
+        asked(callers, name, *given(name, run), endless)
     except gr.Error:
         assert submitted == []
     for ticket in submitted:

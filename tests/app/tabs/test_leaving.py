@@ -88,12 +88,6 @@ def laid_out(build: Callable[[], object]) -> Any:
 
 def chat(shelf: Any, settings: Settings = ENDLESS) -> Case:
     tab = ChatTab(EN, shelf, Tasks(), 2048)
-
-    def build() -> None:
-        with gr.Blocks():
-            tab.build()
-
-    laid_out(build)
     panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
     how = [HERE, "auto", "", -1, *(panel[name] for name in KNOBS), False, "auto", 1.0]
 
