@@ -25,13 +25,15 @@ from tsumami.app.parts import chain_view, knob_panel
 from tsumami.app.tabs.chat import view
 from tsumami.app.words.texts import LANGUAGES, Texts, preferred
 from tsumami.app.work import shelf
-from tsumami.app.work.conversation import Conversation, Exchange, ReplyFacts
+from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
-from tsumami.app.work.replying import Growing, Sending, Sessions, reply
+from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.tasks import Tasks
 from tsumami.errors import ModelNotFoundError, PromptTooLongError, SettingsError, TsumamiError
 from tsumami.knobs import KNOBS, STAGES
 from tsumami.presets import PRESETS
+from tsumami.prompts import Exchange
 from tsumami.runs import STOP_REASONS
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying
@@ -403,10 +405,16 @@ def test_a_model_is_not_tidied_away_between_its_loading_and_its_lending(loader: 
 # --- replying
 
 
-def talk(
-    model: Any, conversation: Conversation, made: Settings | None = None, sessions: Sessions | None = None
-) -> list[Growing]:
-    return list(reply(model, conversation, made or Settings(), Sending(), sessions=sessions or Sessions(), session="s"))
+def asking(
+    model: Any, conversation: Conversation, tasks: Tasks[Any], made: Settings | None = None, *, session: str = "s"
+) -> Iterator[Growing]:
+    """A session's next reply."""
+    with tasks.ask(session) as asked:
+        yield from reply(model, conversation, made or Settings(), Sending(), asked=asked)
+
+
+def talk(model: Any, conversation: Conversation, tasks: Tasks[Any] | None = None) -> list[Growing]:
+    return list(asking(model, conversation, tasks or Tasks()))
 
 
 class Formatted(ScriptedModel):
@@ -438,15 +446,15 @@ def test_going_on_keeps_what_was_written() -> None:
 
 
 def test_a_prompt_that_is_too_long_fails_before_anything_is_said() -> None:
-    model, sessions = Formatted(saying("x"), n_ctx=16), Sessions()
+    model, sessions = Formatted(saying("x"), n_ctx=16), Tasks[Any]()
     with pytest.raises(PromptTooLongError):
-        talk(model, Conversation().ask("y" * 50), sessions=sessions)
+        talk(model, Conversation().ask("y" * 50), sessions)
     assert (sessions.active, model.engine.open) == (0, 0)
 
 
 def test_stop_keeps_what_was_written_and_frees_the_place() -> None:
-    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Sessions()
-    growing = reply(model, Conversation().ask("q"), Settings(max_tokens=0), Sending(), sessions=sessions, session="s")
+    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Tasks[Any]()
+    growing = asking(model, Conversation().ask("q"), sessions, Settings(max_tokens=0))
     next(growing)
     assert sessions.stop("s")
     assert not sessions.stop("another")
@@ -457,8 +465,8 @@ def test_stop_keeps_what_was_written_and_frees_the_place() -> None:
 
 
 def test_a_reader_that_goes_away_frees_the_place() -> None:
-    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Sessions()
-    growing = reply(model, Conversation().ask("q"), Settings(max_tokens=0), Sending(), sessions=sessions, session="s")
+    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Tasks[Any]()
+    growing = asking(model, Conversation().ask("q"), sessions, Settings(max_tokens=0))
     next(growing)
     growing.close()
     until = time.monotonic() + 5
@@ -468,12 +476,10 @@ def test_a_reader_that_goes_away_frees_the_place() -> None:
 
 
 def test_a_second_reply_of_a_session_ends_the_first_and_no_other() -> None:
-    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Sessions()
+    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Tasks[Any]()
 
     def begin(session: str) -> Any:
-        made = reply(
-            model, Conversation().ask("q"), Settings(max_tokens=0), Sending(), sessions=sessions, session=session
-        )
+        made = asking(model, Conversation().ask("q"), sessions, Settings(max_tokens=0), session=session)
         next(made)
         return made
 

@@ -26,8 +26,8 @@ from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.knob_values import contents_of
-from tsumami.app.work.replying import Sessions
 from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.tasks import Tasks
 from tsumami.engine.loading import EngineOptions
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
@@ -77,7 +77,7 @@ def watching() -> Iterator[Watched]:
 def tab() -> Iterator[ChatTab]:
     shelf = Shelf(HERE)
     with shelf.lend():
-        yield ChatTab(Texts("en"), shelf, Sessions(), 2048)
+        yield ChatTab(Texts("en"), shelf, Tasks(), 2048)
 
 
 def how() -> list[Any]:

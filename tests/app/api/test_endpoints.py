@@ -52,10 +52,11 @@ from tests.prompts.test_llama2 import (
 
 import tsumami
 from tsumami.app.parts import model_bar
-from tsumami.app.work.conversation import Conversation, Exchange, outlook
+from tsumami.app.work.conversation import Conversation, outlook
 from tsumami.app.work.shelf import Choice
 from tsumami.knobs import KNOBS
 from tsumami.presets import PRESETS
+from tsumami.prompts import Exchange
 
 ENDPOINTS: Final = {
     "/run",

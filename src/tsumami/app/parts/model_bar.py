@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from tsumami.app.parts import browser
+from tsumami.app.parts.telling import tell
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import at_home, naming
 from tsumami.app.work.replying import Sending
@@ -251,7 +252,7 @@ class ModelLoading:
             with naming(name, at_home(request.request)):
                 choice, line, reach = load_model(texts, self.shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
-            gr.Warning(texts.error(error), title=texts("error.title"))
+            tell(texts, error)
             yield LoadNews(line=texts("model.kept", why=texts.error(error)))
             return
         most = max(reach - 256, 1)
