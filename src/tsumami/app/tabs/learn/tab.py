@@ -37,7 +37,7 @@ _LONG: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "m
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptRun:
     """A run that a session looks at, and what it was made from."""
 
     choice: Choice
@@ -52,8 +52,8 @@ class LearnTab:
     name: ClassVar[str] = "learn"
     texts: Texts
     shelf: Shelf
-    _loops: Kept[_Kept] = field(default_factory=Kept)
-    _searches: Kept[_Kept] = field(default_factory=Kept)
+    _loops: Kept[_KeptRun] = field(default_factory=Kept)
+    _searches: Kept[_KeptRun] = field(default_factory=Kept)
     _measuring: Tasks[Task] = field(default_factory=Tasks)
     _replies: Tasks[Stream] = field(default_factory=Tasks)
     _looks: Tasks[Task] = field(default_factory=lambda: Tasks(several=True))
@@ -192,7 +192,7 @@ class LearnTab:
     def _stepped(self, session: str, choice: Choice, prompt: str, step: int, model: Model) -> str:
         known = self._loops.get(session)
         if known is None or (known.choice, known.prompt) != (choice, prompt):
-            known = _Kept(choice, prompt, model.run(prompt, seed=0, max_tokens=_STEPS))
+            known = _KeptRun(choice, prompt, model.run(prompt, seed=0, max_tokens=_STEPS))
             self._loops.put(session, known)
         run = known.run.attach(model)
         if not run.steps:
@@ -241,7 +241,7 @@ class LearnTab:
                         continue
                     yield view.strategy(name, growing, self._words), *self._no_search()
                     if name == "contrastive" and growing.steps:
-                        self._searches.put(asked.session, _Kept(choice, prompt, growing))
+                        self._searches.put(asked.session, _KeptRun(choice, prompt, growing))
                         found = view.terms(model, growing, 0, self._words)
                         most = gr.update(value=1, maximum=len(growing.steps))
                         yield gr.skip(), gr.update(visible=True), most, found
