@@ -31,7 +31,7 @@ from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import Choice, Shelf
 from tsumami.app.work.tasks import Tasks
-from tsumami.engine.loading import EngineOptions
+from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
 from tsumami.prompts import Exchange
