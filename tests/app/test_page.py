@@ -13,7 +13,7 @@ import pytest
 import tsumami.app
 from tsumami.app import page
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks
 
 TABS = Path(tsumami.app.__file__).parent / "tabs"
@@ -21,7 +21,7 @@ TABS = Path(tsumami.app.__file__).parent / "tabs"
 
 @pytest.fixture
 def shelf() -> Shelf:
-    return Shelf(Choice("smollm2"))
+    return Shelf(ModelChoice("smollm2"))
 
 
 def built(shelf: Shelf) -> dict[str, Any]:

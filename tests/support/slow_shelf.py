@@ -8,21 +8,21 @@ from typing import Any, Final
 
 import pytest
 
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.model import Model
 
 
 class SlowShelf:
     """A shelf that has one model; `during` is what happens while it is loaded."""
 
-    default: Final = Choice()
+    default: Final = ModelChoice()
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.during: Callable[[], object] = lambda: None
 
     @contextmanager
-    def lend(self, _choice: Choice | None = None, _report: object = None) -> Iterator[Model]:
+    def lend(self, _choice: ModelChoice | None = None, _report: object = None) -> Iterator[Model]:
         self.during()
         yield self._model
 

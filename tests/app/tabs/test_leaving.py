@@ -29,7 +29,7 @@ from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.app.work.knob_values import contents_of
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks
 from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
@@ -37,7 +37,7 @@ from tsumami.model import Model
 from tsumami.prompts import Exchange
 from tsumami.settings import Settings
 
-HERE: Final = Choice("smollm2", EngineOptions(threads=1))
+HERE: Final = ModelChoice("smollm2", EngineOptions(threads=1))
 EN: Final = Texts("en")
 NO_KNOBS: Final = [None] * len(KNOBS)
 #: More tokens than a test waits for; and it may not end by itself.

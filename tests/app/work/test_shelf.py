@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tsumami.app.work import shelf
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.errors import ModelNotFoundError
 from tsumami.testing import ScriptedModel, saying
 
@@ -23,7 +23,7 @@ class Loader:
         self.slow = threading.Event()
         self.slow.set()
 
-    def __call__(self, choice: Choice, report: object) -> Any:
+    def __call__(self, choice: ModelChoice, report: object) -> Any:
         self.loaded.append(choice.name)
         assert self.slow.wait(10)
         if choice.name.startswith("no"):
@@ -45,22 +45,22 @@ def name_of(lent: Any) -> str:
 
 
 def test_a_failing_load_keeps_all(loader: Loader) -> None:
-    models = Shelf(Choice("a"))
-    with models.lend(), models.lend(Choice("b")):
+    models = Shelf(ModelChoice("a"))
+    with models.lend(), models.lend(ModelChoice("b")):
         pass
     for _ in range(2):
-        with pytest.raises(ModelNotFoundError), models.lend(Choice("no")):
+        with pytest.raises(ModelNotFoundError), models.lend(ModelChoice("no")):
             pass
-    with models.lend() as first, models.lend(Choice("b")) as second:
+    with models.lend() as first, models.lend(ModelChoice("b")) as second:
         assert (name_of(first), name_of(second)) == ("a", "b")
     assert loader.loaded == ["a", "b", "no", "no"]
     assert loader.closed == []
 
 
 def test_room_is_kept_and_the_longest_unused_goes_but_never_the_default(loader: Loader) -> None:
-    models = Shelf(Choice("a"), room=2)
+    models = Shelf(ModelChoice("a"), room=2)
     for name in "abcb":
-        with models.lend(Choice(name)):
+        with models.lend(ModelChoice(name)):
             pass
     assert loader.loaded == ["a", "b", "c", "b"]
     assert loader.closed == ["b", "c"]
@@ -69,24 +69,24 @@ def test_room_is_kept_and_the_longest_unused_goes_but_never_the_default(loader: 
 
 
 def test_a_lent_model_is_never_closed(loader: Loader) -> None:
-    models = Shelf(Choice("a"), room=1)
-    with models.lend(), models.lend(Choice("b")):
+    models = Shelf(ModelChoice("a"), room=1)
+    with models.lend(), models.lend(ModelChoice("b")):
         for name in "cde":
-            with models.lend(Choice(name)):
+            with models.lend(ModelChoice(name)):
                 pass
         assert "b" not in loader.closed
     assert "b" in loader.closed
 
 
 def test_whoever_asks_second_waits_for_the_first_load_and_nobody_else_does(loader: Loader) -> None:
-    models = Shelf(Choice("a"))
+    models = Shelf(ModelChoice("a"))
     with models.lend():
         pass
     loader.slow.clear()
     got: list[str] = []
 
     def ask() -> None:
-        with models.lend(Choice("b")) as model:
+        with models.lend(ModelChoice("b")) as model:
             got.append(name_of(model))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -104,14 +104,14 @@ def test_whoever_asks_second_waits_for_the_first_load_and_nobody_else_does(loade
 
 
 def test_many_askers_at_once_all_get_a_model_that_is_open(loader: Loader) -> None:
-    models = Shelf(Choice("a"), room=1)
+    models = Shelf(ModelChoice("a"), room=1)
     wrong: list[object] = []
 
     def ask(seed: int) -> None:
         for turn in range(60):
             name = "abcd"[(seed + turn) % 4]
             try:
-                with models.lend(Choice(name)) as model:
+                with models.lend(ModelChoice(name)) as model:
                     closed = loader.closed.count(name)
                     if name_of(model) != name or closed >= loader.loaded.count(name):
                         wrong.append((name, closed))
@@ -127,16 +127,16 @@ def test_many_askers_at_once_all_get_a_model_that_is_open(loader: Loader) -> Non
 
 
 def test_a_model_is_not_tidied_away_between_its_loading_and_its_lending(loader: Loader) -> None:
-    models = Shelf(Choice("a"), room=1)
+    models = Shelf(ModelChoice("a"), room=1)
     with models.lend():
         pass
     find = models._find
 
-    def late(choice: Choice) -> Any:
+    def late(choice: ModelChoice) -> Any:
         models._tidy()  # another session that has just ended
         return find(choice)
 
     models._find = late  # type: ignore[method-assign]  # to be in the moment in between
-    with models.lend(Choice("b")) as model:
+    with models.lend(ModelChoice("b")) as model:
         assert name_of(model) == "b"
     assert loader.loaded == ["a", "b"]

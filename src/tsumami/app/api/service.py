@@ -14,7 +14,7 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import naming
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Growing, Sending, reply
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Task
 from tsumami.errors import CancelledError
 from tsumami.model import Model
@@ -41,7 +41,7 @@ class Service:
             if not name or name == default.name:
                 model = stack.enter_context(self.shelf.lend())
             else:
-                choice = Choice(name, replace(default.options, n_ctx=None, n_cells=None))
+                choice = ModelChoice(name, replace(default.options, n_ctx=None, n_cells=None))
                 with naming(name, self.call.at_home):
                     model = stack.enter_context(self.shelf.lend(choice))
             if self.call.asked.stopped:

@@ -19,7 +19,7 @@ from tsumami.app.parts.scripts import script
 from tsumami.app.views import interval_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import open_receipt
@@ -56,7 +56,7 @@ class IntervalBars:
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 
-    async def on_reply(self, request: gr.Request, choice: Choice, stored: Any) -> str:
+    async def on_reply(self, request: gr.Request, choice: ModelChoice, stored: Any) -> str:
         """The bars of the last reply; nothing where they cannot be known."""
         with self._tasks.ask(session_of(request)) as asked:
             work = functools.partial(self._look, choice, stored, asked)
@@ -66,7 +66,7 @@ class IntervalBars:
         """The session has gone on, or the page was closed."""
         self._tasks.stop(session)
 
-    def _look(self, choice: Choice, stored: Any, asked: Asked[Task]) -> str:
+    def _look(self, choice: ModelChoice, stored: Any, asked: Asked[Task]) -> str:
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[-1].facts if exchanges else None
         if (

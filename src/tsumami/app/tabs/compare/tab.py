@@ -21,7 +21,7 @@ from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.number_boxes import highest, lowest, whole
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
@@ -103,7 +103,7 @@ class CompareTab:
     def on_compare(
         self,
         request: gr.Request,
-        choice: Choice,
+        choice: ModelChoice,
         prompt: str | None,
         as_chat: bool,
         own: bool,

@@ -27,7 +27,7 @@ from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explore.grids import Grid
@@ -173,7 +173,7 @@ class GridTab:
     def on_grid(
         self,
         request: gr.Request,
-        choice: Choice,
+        choice: ModelChoice,
         prompt: str | None,
         as_chat: bool,
         own: bool,
@@ -223,7 +223,7 @@ class GridTab:
         return self._drawn(work)
 
     @told()
-    def on_compare(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+    def on_compare(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Put a cell beside the chosen one, and say why they part."""
         work, found = self._works.get(session_of(request)), self._found(request)
         if work is None or found is None:
@@ -237,7 +237,7 @@ class GridTab:
         return self._drawn(work, pair=(int(event.cell), beside))
 
     @told()
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Open a cell in the microscope and turn to it."""
         found = self._found(request)
         if found is None:
@@ -248,7 +248,7 @@ class GridTab:
         return gr.Tabs(selected="microscope")
 
     @told()
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
         """Turn the chat's knobs to the settings that give a cell's text, and go there."""
         found = self._found(request)
         if found is None:

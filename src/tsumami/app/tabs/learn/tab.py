@@ -18,7 +18,7 @@ from tsumami.app.parts.desk import Desk
 from tsumami.app.tabs.learn import view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.course import Words
 from tsumami.errors import TsumamiError
@@ -40,7 +40,7 @@ _LONG: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "m
 class _KeptRun:
     """A run that a session looks at, and what it was made from."""
 
-    choice: Choice
+    choice: ModelChoice
     prompt: str
     run: Run
 
@@ -173,7 +173,7 @@ class LearnTab:
 
     # --- handlers ---
 
-    def on_loop(self, request: gr.Request, choice: Choice, prompt: str | None, step: float) -> tuple[str, Any]:
+    def on_loop(self, request: gr.Request, choice: ModelChoice, prompt: str | None, step: float) -> tuple[str, Any]:
         """Twenty tokens from a prompt, and the boxes of one of them: the first one of a new prompt."""
         known = self._loops.get(session_of(request))
         same = known is not None and (known.choice, known.prompt) == (choice, prompt)
@@ -183,13 +183,13 @@ class LearnTab:
         most = len(known.run.steps) if known is not None else _STEPS
         return html, gr.update(maximum=max(most, 1), value=min(at, most))
 
-    def on_step(self, request: gr.Request, choice: Choice, prompt: str | None, step: float) -> str:
+    def on_step(self, request: gr.Request, choice: ModelChoice, prompt: str | None, step: float) -> str:
         """The boxes of a step."""
         session = session_of(request)
         stepped = partial(self._stepped, session, choice, prompt or "", int(step or 1) - 1)
         return self._shown(session, choice, prompt, stepped)
 
-    def _stepped(self, session: str, choice: Choice, prompt: str, step: int, model: Model) -> str:
+    def _stepped(self, session: str, choice: ModelChoice, prompt: str, step: int, model: Model) -> str:
         known = self._loops.get(session)
         if known is None or (known.choice, known.prompt) != (choice, prompt):
             known = _KeptRun(choice, prompt, model.run(prompt, seed=0, max_tokens=_STEPS))
@@ -203,30 +203,30 @@ class LearnTab:
         """One step further."""
         return step + 1
 
-    def on_models(self, choice: Choice, chosen: Sequence[str]) -> Any:
+    def on_models(self, choice: ModelChoice, chosen: Sequence[str]) -> Any:
         """The models that are on this machine; the session's own is looked at first."""
         names = list(dict.fromkeys([choice.name, *course.models_here()]))
         return gr.update(choices=names, value=[name for name in names if name in chosen] or [choice.name])
 
-    def on_tokens(self, request: gr.Request, choice: Choice, chosen: Sequence[str], text: str | None) -> str:
+    def on_tokens(self, request: gr.Request, choice: ModelChoice, chosen: Sequence[str], text: str | None) -> str:
         """A text as each of the models reads it."""
         return "".join(
             self._shown(
                 session_of(request),
-                choice if name == choice.name else Choice(name),
+                choice if name == choice.name else ModelChoice(name),
                 text,
                 partial(view.tokens, name=name, text=text or "", words=self._words),
             )
             for name in chosen
         )
 
-    def on_lengths(self, request: gr.Request, choice: Choice, texts: str | None) -> str:
+    def on_lengths(self, request: gr.Request, choice: ModelChoice, texts: str | None) -> str:
         """How long some texts are."""
         show = partial(view.lengths, text=texts or "", words=self._words)
         return self._shown(session_of(request), choice, (texts or "").strip(), show)
 
     def on_strategy(
-        self, request: gr.Request, choice: Choice, name: str, prompt: str | None, seed: float | None
+        self, request: gr.Request, choice: ModelChoice, name: str, prompt: str | None, seed: float | None
     ) -> Iterator[tuple[Any, ...]]:
         """Forty tokens with one strategy, as they come; a new wish ends the one before it."""
         self._replies.drop(session_of(request))
@@ -276,12 +276,12 @@ class LearnTab:
         show = partial(view.terms, run=known.run, step=step, words=self._words)
         return self._shown(session_of(request), known.choice, known.prompt, show)
 
-    def on_variants(self, request: gr.Request, choice: Choice, prompt: str | None) -> str:
+    def on_variants(self, request: gr.Request, choice: ModelChoice, prompt: str | None) -> str:
         """Three ways to begin, continued with the same rolls."""
         show = partial(view.variants, prompt=prompt or "", words=self._words)
         return self._shown(session_of(request), choice, prompt, show)
 
-    def on_measure(self, request: gr.Request, choice: Choice, counts: str | None, repeats: float) -> Iterator[str]:
+    def on_measure(self, request: gr.Request, choice: ModelChoice, counts: str | None, repeats: float) -> Iterator[str]:
         """Measure until it is done or stopped; a new measurement ends the one before it."""
         self._measuring.drop(session_of(request))
         try:
@@ -300,7 +300,7 @@ class LearnTab:
         """Measure no more; what has been measured stays."""
         self._measuring.stop(session_of(request))
 
-    def on_inside(self, request: gr.Request, choice: Choice, prompt: str | None) -> str:
+    def on_inside(self, request: gr.Request, choice: ModelChoice, prompt: str | None) -> str:
         """The way of a text through the model."""
         show = partial(view.inside, text=prompt or "", words=self._words)
         return self._shown(session_of(request), choice, prompt, show)
@@ -313,7 +313,7 @@ class LearnTab:
         for kept in (self._loops, self._searches):
             kept.forget(session)
 
-    def _shown(self, session: str, choice: Choice, text: str | None, show: Callable[[Model], str]) -> str:
+    def _shown(self, session: str, choice: ModelChoice, text: str | None, show: Callable[[Model], str]) -> str:
         """What `show` makes of the session's model, or why it cannot; nothing for a session that has gone."""
         if not text:
             return view.problem(self._words("tokens.empty"))

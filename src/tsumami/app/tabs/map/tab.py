@@ -25,7 +25,7 @@ from tsumami.app.words.texts import PageProblem, Texts, Word
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.boundaries import Axis
 from tsumami.charts import handy, icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton, word
@@ -153,7 +153,7 @@ class MapTab:
     def on_map(
         self,
         request: gr.Request,
-        choice: Choice,
+        choice: ModelChoice,
         tokens: float | None,
         leaves: float | None,
         prompt: str | None,
@@ -282,7 +282,7 @@ class MapTab:
     # --- from a text to elsewhere ---
 
     @told()
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Open a text in the microscope and turn to it."""
         found = self._found(request)
         if found is None:
@@ -293,7 +293,7 @@ class MapTab:
         return gr.Tabs(selected="microscope")
 
     @told()
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
         """Turn the chat's knobs to the settings that give a text, and go there."""
         found = self._found(request)
         if found is None:

@@ -29,7 +29,7 @@ from tsumami.app.views import compare_view, interval_view
 from tsumami.app.words.texts import PageProblem, Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import CancelledError
 from tsumami.explain import audit, why_not
@@ -121,7 +121,7 @@ class MicroscopeTab:
     # --- opening ---
 
     @told()
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice, stored: Any) -> Any:
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
         """Open a reply of the chat and turn to this tab."""
         return gr.Tabs(selected="microscope") if self._open(request, choice, stored, int(event.to)) else gr.skip()
 
@@ -131,18 +131,18 @@ class MicroscopeTab:
         self._seen.put(session_of(request), Seen.of(Opened(run, None)).at(token))
 
     @told()
-    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> View:
+    def on_last(self, request: gr.Request, choice: ModelChoice, stored: Any, mode: charts.Mode) -> View:
         """Open the chat's last reply."""
         last = len(Conversation.from_json(stored)) - 1
         return self._all(request, choice, mode) if self._open(request, choice, stored, last) else View()
 
     @told()
-    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> View:
+    def on_file(self, request: gr.Request, choice: ModelChoice, path: str, mode: charts.Mode) -> View:
         """Open a run file, or a receipt."""
         opened = self._opened(request, choice, partial(open_bytes, data=Path(path).read_bytes()))
         return self._all(request, choice, mode) if opened else View()
 
-    def _open(self, request: gr.Request, choice: Choice, stored: Any, index: int) -> bool:
+    def _open(self, request: gr.Request, choice: ModelChoice, stored: Any, index: int) -> bool:
         """Compute a reply of the conversation again; False, with a message, if there is none.
 
         Raises:
@@ -155,7 +155,7 @@ class MicroscopeTab:
             return False
         return self._opened(request, choice, partial(open_receipt, receipt=facts.receipt))
 
-    def _opened(self, request: gr.Request, choice: Choice, opening: Callable[[Model], Opened]) -> bool:
+    def _opened(self, request: gr.Request, choice: ModelChoice, opening: Callable[[Model], Opened]) -> bool:
         """Open a run in place of what was open; False if nobody wants it any more."""
         with self._tasks.ask(session_of(request)) as asked:
             asked.alone()
@@ -179,12 +179,12 @@ class MicroscopeTab:
     # --- looking ---
 
     @told()
-    def on_show(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def on_show(self, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Draw what is open."""
         return self._all(request, choice, mode)
 
     @told()
-    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def on_token(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Look at another token."""
         seen = self._open_here(request)
         if seen is None:
@@ -193,7 +193,7 @@ class MicroscopeTab:
         return self._drawn(request, choice, mode)
 
     @told()
-    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> View:
+    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> View:
         """Ask about a candidate of the table."""
         seen = self._open_here(request)
         if seen is None or not seen.can_look:
@@ -204,11 +204,11 @@ class MicroscopeTab:
         return View(asked=name, inside=inside, answer=answer)
 
     @told()
-    def on_why(self, request: gr.Request, choice: Choice, asked: str | None) -> Any:
+    def on_why(self, request: gr.Request, choice: ModelChoice, asked: str | None) -> Any:
         """What became of a token that was not chosen."""
         return self._why(request, choice, asked)
 
-    def _why(self, request: gr.Request, choice: Choice, typed: str | None) -> tuple[Any, Any]:
+    def _why(self, request: gr.Request, choice: ModelChoice, typed: str | None) -> tuple[Any, Any]:
         seen = self._seen.get(session_of(request))
         if seen is None or not seen.can_look:
             raise PageProblem("microscope.cannot")
@@ -221,14 +221,14 @@ class MicroscopeTab:
             return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
 
     @told()
-    def on_audit(self, request: gr.Request, choice: Choice) -> Any:
+    def on_audit(self, request: gr.Request, choice: ModelChoice) -> Any:
         """What each knob did in the run."""
         run = self._sound(request)
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
             return microscope_view.audit_table(self.texts, audit(run)) if asked.wanted() else gr.skip()
 
     @told()
-    def on_far(self, request: gr.Request, choice: Choice) -> Any:
+    def on_far(self, request: gr.Request, choice: ModelChoice) -> Any:
         """How far each knob can be turned before the text changes."""
         run = self._sound(request)
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
@@ -254,7 +254,7 @@ class MicroscopeTab:
 
     @told()
     def on_branch(
-        self, request: gr.Request, choice: Choice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
+        self, request: gr.Request, choice: ModelChoice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
     ) -> Iterator[View]:
         """Go on from here with another token, and with the run's settings or the chat's."""
         seen = self._seen.get(session_of(request))
@@ -288,7 +288,7 @@ class MicroscopeTab:
                 yield text
 
     @told()
-    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def on_tree(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Walk to a branch, close one, or put one beside the run that is shown."""
         seen, data = self._open_here(request), data_of(event)
         if seen is None:
@@ -307,7 +307,7 @@ class MicroscopeTab:
         self._seen.put(session_of(request), seen)
         return self._all(request, choice, mode)
 
-    def _beside(self, seen: Seen, choice: Choice, number: int) -> Any:
+    def _beside(self, seen: Seen, choice: ModelChoice, number: int) -> Any:
         """The run that is shown and another branch, side by side."""
         one, other = seen.tree[seen.current], seen.tree[number]
         names = tuple(microscope_view.branch_name(self.texts, branch) for branch in (one, other))
@@ -318,11 +318,11 @@ class MicroscopeTab:
 
     # --- showing ---
 
-    def _all(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def _all(self, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Everything, and no comparison or audit of another run."""
         return self._drawn(request, choice, mode)._replace(beside="", audited="")
 
-    def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def _drawn(self, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """The run, its token and its branches."""
         seen, texts = self._seen.get(session_of(request)), self.texts
         if seen is None:

@@ -19,7 +19,7 @@ from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import Look, NextToken, look, next_token
@@ -35,7 +35,7 @@ _WITHOUT: Final = ("max_tokens",)
 class _Looked:
     """What was decoded, for which model and text."""
 
-    choice: Choice
+    choice: ModelChoice
     text: str
     chat: bool
     look: Look
@@ -83,7 +83,7 @@ class NextTokenTab:
         desk.blocks.unload(self.on_gone)
 
     def on_turn(
-        self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None, step: float
+        self, request: gr.Request, choice: ModelChoice, prompt: str | None, chat: bool, board: str | None, step: float
     ) -> str:
         """What could come next, drawn anew."""
         try:
@@ -106,7 +106,7 @@ class NextTokenTab:
     def on_append(
         self,
         event: gr.EventData,
-        choice: Choice,
+        choice: ModelChoice,
         prompt: str | None,
         chat: bool,
         step: float,
@@ -129,7 +129,9 @@ class NextTokenTab:
         return knob_board.value(knob_panel.read_panel(values))
 
     @told()
-    def on_roll(self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None) -> Any:
+    def on_roll(
+        self, request: gr.Request, choice: ModelChoice, prompt: str | None, chat: bool, board: str | None
+    ) -> Any:
         """Roll a thousand times, and put the histogram beside the exact probabilities."""
         settings = knob_board.read(board)
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
@@ -140,7 +142,7 @@ class NextTokenTab:
                 charts.rolls_picture(found.exact, found.rolled(_ROLLS), model.tokenizer.piece, self.texts.language)
             )
 
-    def _look(self, session: str, model: Model, choice: Choice, text: str, chat: bool) -> Look:
+    def _look(self, session: str, model: Model, choice: ModelChoice, text: str, chat: bool) -> Look:
         """The logits after a prompt: those that are kept, or decoded."""
         kept = self._looked.get(session)
         if kept is None or (kept.choice, kept.text, kept.chat) != (choice, text, chat):
