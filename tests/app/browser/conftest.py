@@ -52,7 +52,8 @@ import sys
 from tsumami.app.serving.server import ServerOptions, serve
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.engine import EngineOptions
-serve(ModelChoice("smollm2", EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)), ServerOptions(port=int(sys.argv[1])))
+options = EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)
+serve(ModelChoice("smollm2", options), ServerOptions(port=int(sys.argv[1])))
 """
 
 
