@@ -26,14 +26,14 @@ from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.knob_values import contents_of
-from tsumami.app.work.replying import Sessions
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Tasks
 from tsumami.engine.loading import EngineOptions
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
 ROOT: Final = Path(tsumami.__file__).parent
-HERE: Final = Choice("smollm2", EngineOptions(threads=1))
+HERE: Final = ModelChoice("smollm2", EngineOptions(threads=1))
 VALUE: Final = 0.7314159
 MOST_FILES: Final = 9
 READER: Final[Any] = SimpleNamespace(session_hash="a")
@@ -77,7 +77,7 @@ def watching() -> Iterator[Watched]:
 def tab() -> Iterator[ChatTab]:
     shelf = Shelf(HERE)
     with shelf.lend():
-        yield ChatTab(Texts("en"), shelf, Sessions(), 2048)
+        yield ChatTab(Texts("en"), shelf, Tasks(), 2048)
 
 
 def how() -> list[Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import pytest
 from tests.support.maps import same
 
 import tsumami
+from tsumami.boundaries import mirostat
+from tsumami.boundaries.axis import Axis
 from tsumami.errors import SettingsError
 from tsumami.explore.maps.mapping import Mapping
+from tsumami.runs.replay import rows
 from tsumami.settings import Settings
 
 PROMPT = "Once upon a time, in the town of lights,"
@@ -46,3 +52,19 @@ def test_what_has_no_map_under_mirostat_or_without_says_so(
 ) -> None:
     with pytest.raises(SettingsError, match=f"{knob} cannot be mapped"):
         model.knob_map(PROMPT, knob, 0.1, 0.9, **knobs)
+
+
+def test_what_a_budget_leaves_open_is_probed_and_says_so(model: tsumami.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces still cover the range, and both ends of each choose what it says."""
+    monkeypatch.setattr(mirostat, "_BUDGET", replace(mirostat._BUDGET, most_entries=20, most_boxes=20))
+    run = model.run(PROMPT, seed=0, mirostat_mode=2, max_tokens=1)
+    (row,) = rows(model, run)
+    axis = Axis.of("mirostat_tau", 0, 10)
+    trial = mirostat.MirostatTrial(model.replayer.chain(run), axis, row, None, 0)
+    for span in axis.spans():
+        found = trial.find(span)
+        assert (found[0].span.first, found[-1].span.last) == (span.first, span.last)
+        assert all(left.span.last + 1 == right.span.first for left, right in itertools.pairwise(found))
+        for piece in found:
+            assert {trial.run(number) for number in piece.span} == {piece.outcome}
+    assert not all(piece.certain for piece in found)

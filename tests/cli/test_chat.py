@@ -153,6 +153,18 @@ def test_a_message_that_does_not_fit_is_not_kept(session: Session) -> None:
     assert len(session.said) == 2
 
 
+def test_a_reply_that_was_not_kept_leaves_no_question_behind(session: Session) -> None:
+    first = say(session, "Hello")
+    with session.ask("And you?"):
+        pass  # broken off by an error, say
+    assert [message.content for message in session.said] == ["Hello", first]
+    with session.ask_again():
+        pass
+    assert [message.content for message in session.said] == ["Hello", first]
+    session.undo("")
+    assert session.said == []
+
+
 def test_a_saved_chat_holds_messages_settings_and_runs(session: Session, tmp_path: Path) -> None:
     say(session, "こんにちは")
     session.save(str(tmp_path / "talk.json"))

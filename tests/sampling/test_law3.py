@@ -144,6 +144,7 @@ SCHEMA = json.dumps(
             "colours": {"type": "array", "items": {"enum": ["red", "blue"]}, "minItems": 1, "maxItems": 3},
         },
         "required": ["name", "legs", "colours"],
+        "additionalProperties": False,
     }
 )
 

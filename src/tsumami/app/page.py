@@ -35,11 +35,12 @@ from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.tabs.reference.tab import ReferenceTab
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.replying import Sessions
 from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.tasks import Tasks
+from tsumami.runs import Stream
 
 
-def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Blocks:
+def build(texts: Texts, shelf: Shelf, sessions: Tasks[Stream], n_ctx: int) -> gr.Blocks:
     """The page in the language of `texts`, for a default model with `n_ctx` tokens of context."""
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
@@ -54,7 +55,7 @@ def build(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> gr.Bloc
     return blocks
 
 
-def _tabs(texts: Texts, shelf: Shelf, sessions: Sessions, n_ctx: int) -> tuple[Tab, ...]:
+def _tabs(texts: Texts, shelf: Shelf, sessions: Tasks[Stream], n_ctx: int) -> tuple[Tab, ...]:
     """The tabs, in the order in which they stand."""
     microscope = MicroscopeTab(texts, shelf)
     return (

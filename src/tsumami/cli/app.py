@@ -55,9 +55,9 @@ def app(
         raise SettingsError(f"--root-path {root_path!r}: needs to begin with a slash")
     note(say("画面を準備しています…", "preparing the page …"))
     from tsumami.app.serving.server import ServerOptions, serve
-    from tsumami.app.work.shelf import Choice
+    from tsumami.app.work.shelf import ModelChoice
 
-    choice = Choice(model.name, model.engine)
+    choice = ModelChoice(model.name, model.engine)
     with ExitStack() as stack:
         shown = stack.enter_context(bars(choice.name))
 

@@ -18,7 +18,7 @@ from tsumami.knobs import GROUPS, KNOBS
 from tsumami.knobs import get as get_knob
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
-from tsumami.prompts import Message
+from tsumami.prompts import Message, Talk
 from tsumami.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,8 +37,20 @@ class Session:
     template: str | None = None
     memory: int | None = None
     system: str | None = None
-    said: list[Message] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    talk: Talk[Run] = field(default_factory=Talk)
+    _asked: Talk[Run] = field(default_factory=Talk)
+
+    @property
+    def said(self) -> list[Message]:
+        """All messages, each with its reply."""
+        return [
+            Message(*one) for said in self.talk.exchanges for one in (("user", said.user), ("assistant", said.reply))
+        ]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The run behind every reply."""
+        return [said.facts for said in self.talk.exchanges if said.facts is not None]
 
     def ask(self, text: str) -> Stream:
         """Begin the reply to a message; `keep` it when it is done.
@@ -46,12 +58,7 @@ class Session:
         Raises:
             PromptError: the message cannot be used or does not fit; it is not kept.
         """
-        self.said.append(Message("user", text))
-        try:
-            return self._stream()
-        except Exception:
-            self.said.pop()
-            raise
+        return self._stream(self.talk.ask(text))
 
     def ask_again(self) -> Stream:
         """Take the last reply back and begin another one.
@@ -59,25 +66,18 @@ class Session:
         Raises:
             UsageProblem: nothing was answered yet.
         """
-        if not self.runs:
+        if not len(self.talk):
             raise UsageProblem("there is no reply yet to try again")
-        self.said.pop()
-        last = self.runs.pop()
-        try:
-            return self._stream()
-        except Exception:
-            self.said.append(Message("assistant", last.text))
-            self.runs.append(last)
-            raise
+        return self._stream(self.talk.reopened())
 
     def keep(self, run: Run) -> None:
         """The reply to the last message, finished or stopped."""
-        self.said.append(Message("assistant", run.text))
-        self.runs.append(run)
+        self.talk = self._asked.answered(run.text, run)
 
-    def _stream(self) -> Stream:
-        system = [Message("system", self.system)] if self.system is not None else []
-        prompt = self.model.prompt([*system, *self.said], template=self.template, memory=self.memory)
+    def _stream(self, asked: Talk[Run]) -> Stream:
+        """The reply to the last message; until it is kept, what was said stays as it is."""
+        prompt = self.model.prompt(asked.messages(self.system), template=self.template, memory=self.memory)
+        self._asked = asked
         return self.model.stream(prompt, self.settings)
 
     # --- commands: each takes the rest of its line and gives what to say ---
@@ -126,16 +126,14 @@ class Session:
 
     def undo(self, _rest: str) -> str:
         """Forget the last exchange."""
-        if not self.runs:
+        if not len(self.talk):
             raise UsageProblem("there is nothing to take back")
-        del self.said[-2:]
-        self.runs.pop()
+        self.talk = self.talk.without_last()
         return say("最後のやりとりを取り消しました。", "The last exchange is forgotten.")
 
     def clear(self, _rest: str) -> str:
         """Forget everything that was said."""
-        self.said.clear()
-        self.runs.clear()
+        self.talk = Talk()
         return say("会話を消しました（設定はそのまま）。", "The conversation is forgotten; the settings stay.")
 
     def set_system(self, rest: str) -> str:

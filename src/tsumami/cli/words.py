@@ -21,11 +21,11 @@ class UsageProblem(TsumamiError):
 
 
 @dataclass(slots=True)
-class _Chosen:
+class _ChosenLanguage:
     language: Language = "en"
 
 
-_CHOSEN: Final = _Chosen()
+_CHOSEN: Final = _ChosenLanguage()
 
 
 def use(language: Language) -> None:

@@ -4,10 +4,11 @@ Guarantee: a text that is no grammar ends in a `GrammarError` with the line, its
 its length, whatever it is: nothing here recurses, and nothing is tried twice. What is written accepts the very texts
 that the grammar accepts.
 
-Every character becomes a terminal of its own, and every group a rule. llguidance's lexer takes the longest match of a
-terminal, so terminals of several characters could swallow what the grammar wants to go on with (`[a-z]* "b"`); of one
-character, nothing can be swallowed, and its parser (Earley's) follows all readings at once. An ambiguous grammar, which
-doubles llama.cpp's stacks with each token, costs it no more than another.
+A grammar without recursion is one regular expression, and becomes one terminal. In any other every character becomes a
+terminal of its own, and every group a rule: llguidance's lexer takes the longest match of a terminal, so terminals of
+several characters could swallow what the grammar wants to go on with (`[a-z]* "b"`); of one character, nothing can be
+swallowed, and its parser (Earley's) follows all readings at once. An ambiguous grammar, which doubles llama.cpp's
+stacks with each token, costs it no more than another.
 
 Source of the syntax: llama.cpp, grammars/README.md and `llama_grammar_parser` (src/llama-grammar.cpp).
 """
@@ -21,6 +22,14 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
+from tsumami.constraints.rules import (
+    GrammarItem,
+    GrammarRules,
+    can_be_empty,
+    is_regular,
+    reached,
+    refuse_left_recursion,
+)
 from tsumami.errors import GrammarError
 
 __all__ = ["check", "to_lark"]
@@ -38,20 +47,11 @@ _HEX: Final = {"x": 2, "u": 4, "U": 8}
 
 
 @dataclass(slots=True)
-class _Item:
-    """A symbol (a terminal in llguidance's form, or `@` and a rule's name) and how often it stands here."""
-
-    symbol: str
-    low: int = 1
-    high: int | None = 1
-
-
-@dataclass(slots=True)
 class _Group:
     """Alternatives that are being read; `at` is where they began."""
 
     at: int
-    alternatives: list[list[_Item]] = field(default_factory=lambda: [[]])
+    alternatives: list[list[GrammarItem]] = field(default_factory=lambda: [[]])
 
 
 def to_lark(text: str, token: Callable[[str], int] | None = None) -> str:
@@ -65,16 +65,22 @@ def to_lark(text: str, token: Callable[[str], int] | None = None) -> str:
             begins with itself.
     """
     refuse_long("grammar", text)
-    reader = _Reader(text, token)
+    reader = _GrammarReader(text, token)
     rules = reader.read()
     for name, at in reader.used.items():
         if name not in rules:
             _refuse(text, at, f"the rule {_short(name)!r} is used and not defined")
     if "root" not in rules:
         raise GrammarError("the grammar does not parse: it has no 'root' symbol, the rule with which a text begins")
-    _refuse_left_recursion(rules)
-    numbers = {name: "start" if name == "root" else f"r{number}" for number, name in enumerate(rules)}
-    lines = (f"{numbers[name]}: {_written(alternatives, numbers)}" for name, alternatives in rules.items())
+    refuse_left_recursion(rules)
+    if is_regular(rules):
+        numbers = {name: f"T{number}" for number, name in enumerate(rules)}
+        start = f'start: {numbers["root"]} | ""' if "root" in can_be_empty(rules) else f"start: {numbers['root']}"
+        wanted = [name for name in rules if name in reached(rules)]
+    else:
+        numbers = {name: "start" if name == "root" else f"r{number}" for number, name in enumerate(rules)}
+        start, wanted = "", list(rules)
+    lines = [start, *(f"{numbers[name]}: {_written(rules[name], numbers)}" for name in wanted)]
     return HEADER + "\n".join(lines) + "\n"
 
 
@@ -89,17 +95,17 @@ def check(text: str) -> None:
         raise GrammarError(f"the grammar cannot be used: {_short(' '.join(said.split()))}")
 
 
-class _Reader:
+class _GrammarReader:
     """Reads the rules of a text from its beginning to its end."""
 
     def __init__(self, text: str, token: Callable[[str], int] | None) -> None:
         self._text, self._token = text, token
         self._at = 0
         self._nested = False
-        self._rules: dict[str, list[list[_Item]]] = {}
+        self._rules: GrammarRules = {}
         self.used: dict[str, int] = {}
 
-    def read(self) -> dict[str, list[list[_Item]]]:
+    def read(self) -> GrammarRules:
         self._skip(_SPACE_AND_LINES)
         while self._at < len(self._text):
             self._rule()
@@ -117,7 +123,7 @@ class _Reader:
         if self._at < len(self._text) and self._text[self._at] not in "\r\n":
             self._fail("expecting newline or end")
 
-    def _alternatives(self, rule: str) -> list[list[_Item]]:
+    def _alternatives(self, rule: str) -> list[list[GrammarItem]]:
         """The alternatives of a rule. Groups inside are kept on a list of open ones, so depth costs no recursion."""
         open_groups = [_Group(self._at)]
         while True:
@@ -142,7 +148,7 @@ class _Reader:
                     self._fail("expecting ')'")
                 return open_groups[0].alternatives
 
-    def _close(self, group: _Group, into: list[_Item], rule: str) -> None:
+    def _close(self, group: _Group, into: list[GrammarItem], rule: str) -> None:
         """Put a group that is complete into its place: as it is if it is one sequence, else as a rule."""
         if len(group.alternatives) == 1 and not self._repeats():
             into.extend(group.alternatives[0])
@@ -151,17 +157,17 @@ class _Reader:
         else:
             into.append(self._named(group.alternatives, rule))
 
-    def _named(self, alternatives: list[list[_Item]], rule: str) -> _Item:
+    def _named(self, alternatives: list[list[GrammarItem]], rule: str) -> GrammarItem:
         name = f"{rule} {len(self._rules)}"  # no rule of the text has a blank in its name
         self._keep(name, alternatives)
-        return _Item(f"@{name}")
+        return GrammarItem(f"@{name}")
 
-    def _keep(self, name: str, alternatives: list[list[_Item]]) -> None:
+    def _keep(self, name: str, alternatives: list[list[GrammarItem]]) -> None:
         self._rules[name] = alternatives
         if len(self._rules) > _MOST_RULES:
             raise GrammarError(f"the grammar has more than {_MOST_RULES:,} rules and groups, so it cannot be used")
 
-    def _item(self, here: str, sequence: list[_Item], rule: str) -> bool:
+    def _item(self, here: str, sequence: list[GrammarItem], rule: str) -> bool:
         """Read one item into the sequence; False where none begins."""
         match here:
             case '"':
@@ -170,7 +176,7 @@ class _Reader:
                 sequence.append(self._class())
             case ".":
                 self._at += 1
-                sequence.append(_Item(r"/[\x{0}-\x{10ffff}]/"))
+                sequence.append(GrammarItem(r"/[\x{0}-\x{10ffff}]/"))
             case "<" | "!":
                 sequence.append(self._token_item())
             case "*" | "+" | "?" | "{":
@@ -179,29 +185,29 @@ class _Reader:
                 at = self._at
                 name = self._name()
                 self.used.setdefault(name, at)
-                sequence.append(_Item(f"@{name}"))
+                sequence.append(GrammarItem(f"@{name}"))
             case _:
                 return False
         return True
 
     # --- what stands in a sequence ---
 
-    def _literal(self, sequence: list[_Item], rule: str) -> None:
+    def _literal(self, sequence: list[GrammarItem], rule: str) -> None:
         self._at += 1
         items = []
         while (here := self._text[self._at : self._at + 1]) != '"':
             if not here:
                 self._fail("the text ends inside a literal or a character class", len(self._text.rstrip()))
-            items.append(_Item(_terminal([(point := self._character(), point)])))
+            items.append(GrammarItem(_terminal([(point := self._character(), point)])))
         self._at += 1
         if len(items) > 1 and self._repeats():
             sequence.append(self._named([items], rule))
         elif items or not self._repeats():
             sequence.extend(items)
         else:
-            sequence.append(_Item('""'))
+            sequence.append(GrammarItem('""'))
 
-    def _class(self) -> _Item:
+    def _class(self) -> GrammarItem:
         self._at += 1
         negated = self._text.startswith("^", self._at)
         self._at += negated
@@ -216,7 +222,7 @@ class _Reader:
                 high = self._character()
             spans.append((low, high))
         self._at += 1
-        return _Item(_terminal(spans, negated=negated))
+        return GrammarItem(_terminal(spans, negated=negated))
 
     def _character(self) -> int:
         """The code point that stands here, as itself or as an escape."""
@@ -240,7 +246,7 @@ class _Reader:
         self._at += 2
         return ord(_ESCAPES[kind])
 
-    def _token_item(self) -> _Item:
+    def _token_item(self) -> GrammarItem:
         found = _TOKEN.match(self._text, self._at)
         if found is None:
             self._fail("expecting a token, <[id]> or <text>")
@@ -249,15 +255,15 @@ class _Reader:
             self._fail(f"there is no token {_short(number)}")
         self._at = found.end()
         token = int(number) if number is not None else self._token(f"<{name}>") if self._token is not None else 0
-        return _Item(f"<[^{token}]>" if inverted else f"<[{token}]>")
+        return GrammarItem(f"<[^{token}]>" if inverted else f"<[{token}]>")
 
-    def _repetition(self, here: str, sequence: list[_Item]) -> None:
+    def _repetition(self, here: str, sequence: list[GrammarItem]) -> None:
         if not sequence or (sequence[-1].low, sequence[-1].high) != (1, 1):
             if not sequence:
                 self._fail("expecting preceding item to */+/?/{")
             sequence[-1] = self._named([[sequence[-1]]], "again")
         low, high = self._bounds(here)
-        sequence[-1] = _Item('""') if high == 0 else _Item(sequence[-1].symbol, low, high)
+        sequence[-1] = GrammarItem('""') if high == 0 else GrammarItem(sequence[-1].symbol, low, high)
 
     def _bounds(self, here: str) -> tuple[int, int | None]:
         if here != "{":
@@ -301,7 +307,7 @@ class _Reader:
         _refuse(self._text, self._at if at is None else at, reason)
 
 
-def _is_plain(sequence: list[_Item]) -> bool:
+def _is_plain(sequence: list[GrammarItem]) -> bool:
     """One item that stands once: repeating the group is repeating it."""
     return len(sequence) == 1 and (sequence[0].low, sequence[0].high) == (1, 1)
 
@@ -314,11 +320,11 @@ def _terminal(spans: Iterable[tuple[int, int]], *, negated: bool = False) -> str
     return f"/[{'^' if negated else ''}{inside}]/"
 
 
-def _written(alternatives: list[list[_Item]], numbers: dict[str, str]) -> str:
+def _written(alternatives: list[list[GrammarItem]], numbers: dict[str, str]) -> str:
     return " | ".join(" ".join(_one(item, numbers) for item in _merged(sequence)) or '""' for sequence in alternatives)
 
 
-def _merged(sequence: list[_Item]) -> Iterator[_Item]:
+def _merged(sequence: list[GrammarItem]) -> Iterator[GrammarItem]:
     """Neighbours with one symbol as one item: x{a,b} x{c,d} = x{a+c,b+d}. Two hundred `"a"?` are then one thing to
     look for instead of two hundred, at each place.
     """
@@ -326,84 +332,14 @@ def _merged(sequence: list[_Item]) -> Iterator[_Item]:
         items = list(group)
         highs = [item.high for item in items]
         high = None if None in highs else sum(one for one in highs if one is not None)
-        yield _Item(symbol, sum(item.low for item in items), high)
+        yield GrammarItem(symbol, sum(item.low for item in items), high)
 
 
-def _one(item: _Item, numbers: dict[str, str]) -> str:
+def _one(item: GrammarItem, numbers: dict[str, str]) -> str:
     name = numbers[item.symbol[1:]] if item.symbol.startswith("@") else item.symbol
     if (item.low, item.high) == (1, 1):
         return name
     return f"{name}{{{item.low},{'' if item.high is None else item.high}}}"
-
-
-# --- rules that begin with themselves ---
-
-
-def _refuse_left_recursion(rules: dict[str, list[list[_Item]]]) -> None:
-    """llama.cpp's parser goes down from the left and would never come back; such a grammar is none there, so none here.
-
-    A rule begins with each rule before which everything can be empty.
-    """
-    empty = _can_be_empty(rules)
-    first = {name: {one for sequence in rules[name] for one in _beginnings(sequence, empty)} for name in rules}
-    waits = {name: set(after) for name, after in first.items()}
-    before: dict[str, list[str]] = {name: [] for name in rules}
-    for name, after in first.items():
-        for other in after:
-            before[other].append(name)
-    ready = [name for name, after in waits.items() if not after]
-    while ready:
-        done = ready.pop()
-        for name in before[done]:
-            waits[name].discard(done)
-            if not waits[name]:
-                ready.append(name)
-        del waits[done]
-    if waits:
-        raise GrammarError(
-            "the grammar does not parse: a rule begins with itself (left recursion); let it begin with something else"
-        )
-
-
-def _beginnings(sequence: list[_Item], empty: set[str]) -> Iterator[str]:
-    for item in sequence:
-        if item.symbol.startswith("@"):
-            yield item.symbol[1:]
-        if not _skippable(item, empty):
-            return
-
-
-def _skippable(item: _Item, empty: set[str]) -> bool:
-    return item.low == 0 or item.symbol == '""' or (item.symbol.startswith("@") and item.symbol[1:] in empty)
-
-
-def _can_be_empty(rules: dict[str, list[list[_Item]]]) -> set[str]:
-    """The rules that accept the empty text: each sequence counts down what it still needs."""
-    needs: dict[int, int] = {}
-    waiting: dict[str, list[tuple[str, int]]] = {name: [] for name in rules}
-    empty: set[str] = set()
-    ready: list[str] = []
-    for name, alternatives in rules.items():
-        for sequence in alternatives:
-            wanted = [item for item in sequence if not _skippable(item, set())]
-            if any(not item.symbol.startswith("@") for item in wanted):
-                continue
-            key = len(needs)
-            needs[key] = len(wanted)
-            for item in wanted:
-                waiting[item.symbol[1:]].append((name, key))
-            if not wanted:
-                ready.append(name)
-    while ready:
-        name = ready.pop()
-        if name in empty:
-            continue
-        empty.add(name)
-        for other, key in waiting[name]:
-            needs[key] -= 1
-            if not needs[key]:
-                ready.append(other)
-    return empty
 
 
 # --- messages ---

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tsumami.explain.reasons import Audit as Audit
     from tsumami.explain.reasons import Change as Change
     from tsumami.explain.reasons import Divergence as Divergence
-    from tsumami.explain.reasons import Kept as Kept
+    from tsumami.explain.reasons import KeepingValue as KeepingValue
     from tsumami.explain.reasons import KnobAudit as KnobAudit
     from tsumami.explain.reasons import Moved as Moved
     from tsumami.explain.reasons import WhyNot as WhyNot
@@ -36,7 +36,7 @@ _HOMES: Final = {
     "Audit": "tsumami.explain.reasons",
     "Change": "tsumami.explain.reasons",
     "Divergence": "tsumami.explain.reasons",
-    "Kept": "tsumami.explain.reasons",
+    "KeepingValue": "tsumami.explain.reasons",
     "KnobAudit": "tsumami.explain.reasons",
     "Moved": "tsumami.explain.reasons",
     "WhyNot": "tsumami.explain.reasons",
@@ -57,7 +57,7 @@ __all__ = [
     "Audit",
     "Change",
     "Divergence",
-    "Kept",
+    "KeepingValue",
     "KnobAudit",
     "Metrics",
     "Moved",

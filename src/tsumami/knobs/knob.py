@@ -99,7 +99,7 @@ class Knob:
             case "bias":
                 return values.check_bias(self.name, value)
             case "grammar" | "regex":
-                return values.check_grammar(self.name, value)
+                return values.check_grammar(self.name, value, self.allowed)
             case "schema":
                 return values.check_schema(self.name, value)
             case "order":

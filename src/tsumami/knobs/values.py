@@ -98,14 +98,14 @@ def check_texts(name: str, value: object, max_bytes: int | None = None) -> tuple
     return texts
 
 
-def check_grammar(name: str, value: object) -> str | None:
+def check_grammar(name: str, value: object, allowed: str) -> str | None:
     """A grammar's or an expression's text, or None, also for a blank text (an empty field on a page). What it says is
     checked by `tsumami.constraints`.
     """
     if value is None:
         return None
     if not isinstance(value, str):
-        raise SettingsError(f"{name} = {value!r}: needs a text, not {_kind(value)}")
+        raise SettingsError(f"{name} = {value!r}: needs {allowed}, not {_kind(value)}")
     _utf8(name, value)
     if "\0" in value:
         raise GrammarError(f"{name}: holds a null character at {value.index(chr(0))}; remove it")

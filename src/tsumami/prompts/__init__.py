@@ -21,11 +21,13 @@ from tsumami.prompts.formats import (
     format_named,
 )
 from tsumami.prompts.messages import ROLES, Memory, Message, Remembered, Role, messages_from
+from tsumami.prompts.talk import Exchange, Talk
 
 __all__ = [
     "DEFAULT_SYSTEM_PROMPT",
     "FORMAT_NAMES",
     "ROLES",
+    "Exchange",
     "Llama2Format",
     "Memory",
     "Message",
@@ -35,6 +37,7 @@ __all__ = [
     "RawFormat",
     "Remembered",
     "Role",
+    "Talk",
     "format_named",
     "messages_from",
 ]

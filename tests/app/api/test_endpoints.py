@@ -52,10 +52,11 @@ from tests.prompts.test_llama2 import (
 
 import tsumami
 from tsumami.app.parts import model_bar
-from tsumami.app.work.conversation import Conversation, Exchange, outlook
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.conversation import Conversation, outlook
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.knobs import KNOBS
 from tsumami.presets import PRESETS
+from tsumami.prompts import Exchange
 
 ENDPOINTS: Final = {
     "/run",
@@ -83,9 +84,9 @@ LONG: Final = {"seed": 1, "max_tokens": 3000, "temperature": 1.5, "top_k": 0, "m
 _SERVE: Final = """
 import json, sys
 from tsumami.app.serving.server import ServerOptions, serve
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.engine import EngineOptions
-serve(Choice("smollm2", EngineOptions(threads=1)), ServerOptions(**json.loads(sys.argv[1])))
+serve(ModelChoice("smollm2", EngineOptions(threads=1)), ServerOptions(**json.loads(sys.argv[1])))
 """
 
 
@@ -297,7 +298,7 @@ def test_the_page_sends_elyzas_prompt_character_for_character(
     past: int, memory: int, expected: str, dropped: int, model: tsumami.Model
 ) -> None:
     conversation = Conversation(tuple(Exchange(*said) for said in PAST[:past])).ask(NEW)
-    sending = model_bar.read([Choice(), "llama2", "", memory]).sending
+    sending = model_bar.read([ModelChoice(), "llama2", "", memory]).sending
     ahead = outlook(model, conversation, template=sending.template, system=sending.system, memory=sending.memory)
     assert ahead.prompt.text == expected
     assert ahead.dropped == dropped

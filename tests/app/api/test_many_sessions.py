@@ -10,11 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import tsumami
-from tsumami.app.work.conversation import Conversation, Exchange
-from tsumami.app.work.replying import Growing, Sending, Sessions, reply
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.replying import Growing, Sending, reply
+from tsumami.app.work.tasks import Tasks
 from tsumami.presets import PRESETS
+from tsumami.prompts import Exchange
 from tsumami.settings import Settings
 
 CROWD = 8
@@ -31,7 +34,7 @@ class Session:
     sending: Sending
     history: tuple[Exchange, ...] = ()
 
-    def talk(self, model: tsumami.Model, sessions: Sessions) -> tuple[list[str], list[float]]:
+    def talk(self, model: tsumami.Model, sessions: Tasks[Any]) -> tuple[list[str], list[float]]:
         """Two questions; returns the replies, and for each the seconds to its first text."""
         conversation, replies, waits = Conversation(self.history), [], []
         for question in (f"Tell me about the {self.name}.", "Why?"):
@@ -44,9 +47,10 @@ class Session:
             waits.append(first)
         return replies, waits
 
-    def ask(self, model: tsumami.Model, conversation: Conversation, sessions: Sessions) -> Iterator[Growing]:
+    def ask(self, model: tsumami.Model, conversation: Conversation, sessions: Tasks[Any]) -> Iterator[Growing]:
         """The reply to the conversation's last message."""
-        return reply(model, conversation, self.settings, self.sending, sessions=sessions, session=self.name)
+        with sessions.ask(self.name) as asked:
+            yield from reply(model, conversation, self.settings, self.sending, asked=asked)
 
 
 PEOPLE = [
@@ -94,8 +98,8 @@ def at_once(*calls: Callable[[], object]) -> None:
 
 
 def test_eight_sessions_at_once_get_what_each_gets_alone(model: tsumami.Model) -> None:
-    alone = {person.name: person.talk(model, Sessions())[0] for person in PEOPLE}
-    sessions, together = Sessions(), {}
+    alone = {person.name: person.talk(model, Tasks[Any]())[0] for person in PEOPLE}
+    sessions, together = Tasks[Any](), {}
 
     def talk(person: Session) -> None:
         together[person.name] = person.talk(model, sessions)[0]
@@ -108,8 +112,8 @@ def test_eight_sessions_at_once_get_what_each_gets_alone(model: tsumami.Model) -
 
 def test_a_session_that_stops_or_goes_away_disturbs_nobody(model: tsumami.Model) -> None:
     quiet = PEOPLE[:3]
-    alone = {person.name: person.talk(model, Sessions())[0] for person in quiet}
-    sessions, together = Sessions(), {}
+    alone = {person.name: person.talk(model, Tasks[Any]())[0] for person in quiet}
+    sessions, together = Tasks[Any](), {}
     endless = Session(
         "endless", Settings(seed=1, max_tokens=0, logit_bias={0: float("-inf"), 2: float("-inf")}), Sending()
     )
@@ -125,9 +129,7 @@ def test_a_session_that_stops_or_goes_away_disturbs_nobody(model: tsumami.Model)
         assert list(growings)[-1].done
 
     def gone() -> None:
-        away = reply(
-            model, Conversation().ask("Count on."), endless.settings, Sending(), sessions=sessions, session="gone"
-        )
+        away = Session("gone", endless.settings, Sending()).ask(model, Conversation().ask("Count on."), sessions)
         for _ in range(3):
             next(away)
         away.close()
@@ -146,12 +148,12 @@ def test_first_tokens_take_at_most_three_times_the_work_of_one(
     are another process's as much as ours.
     """
     settings = Settings(seed=1, max_tokens=2)
-    sessions = Sessions()
+    sessions = Tasks[Any]()
 
     def first(session: str, lesson: str, question: str) -> tuple[int, float]:
         sending = Sending(system=f"Lesson {lesson}. " + "You are a helpful poet of the sea and the hills. " * 6)
         begun = time.monotonic()
-        growing = reply(model, Conversation().ask(question), settings, sending, sessions=sessions, session=session)
+        growing = Session(session, settings, sending).ask(model, Conversation().ask(question), sessions)
         next(growing)
         waited = time.monotonic() - begun
         facts = [*growing][-1].conversation.exchanges[-1].facts

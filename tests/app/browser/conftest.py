@@ -50,9 +50,10 @@ _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "/Applications
 _SERVE: Final = """
 import sys
 from tsumami.app.serving.server import ServerOptions, serve
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.engine import EngineOptions
-serve(Choice("smollm2", EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)), ServerOptions(port=int(sys.argv[1])))
+options = EngineOptions(n_ctx=int(sys.argv[2]) or None, threads=1)
+serve(ModelChoice("smollm2", options), ServerOptions(port=int(sys.argv[1])))
 """
 
 

@@ -10,22 +10,22 @@ import pytest
 
 from tsumami.app.parts import model_bar
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 
-OTHER = Choice("smollm2", EngineOptions(n_ctx=512))
+OTHER = ModelChoice("smollm2", EngineOptions(n_ctx=512))
 
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[Shelf]:
     """A shelf with the default alone."""
-    found = Shelf(Choice("smollm2", EngineOptions(n_ctx=2048, threads=1)))
+    found = Shelf(ModelChoice("smollm2", EngineOptions(n_ctx=2048, threads=1)))
     yield found
     found.close()
 
 
-@pytest.mark.parametrize("choice", [Choice(), OTHER, Choice("a/b:c.gguf", EngineOptions(exact=False))])
-def test_what_is_kept_is_the_choice(choice: Choice) -> None:
+@pytest.mark.parametrize("choice", [ModelChoice(), OTHER, ModelChoice("a/b:c.gguf", EngineOptions(exact=False))])
+def test_what_is_kept_is_the_choice(choice: ModelChoice) -> None:
     assert model_bar.kept_choice(model_bar.to_keep(choice)) == choice
 
 
@@ -49,7 +49,7 @@ def test_a_model_that_is_loaded_is_taken_up_again(models: Shelf) -> None:
 
 @pytest.mark.parametrize(("language", "said"), [("ja", "いまは読み込まれていません"), ("en", "is not loaded now")])
 def test_a_model_that_is_gone_is_named_and_stands_in_the_form(models: Shelf, language: Any, said: str) -> None:
-    gone = Choice("smollm2", EngineOptions(n_ctx=768))
+    gone = ModelChoice("smollm2", EngineOptions(n_ctx=768))
     opened = model_bar.reopened(Texts(language), models, model_bar.to_keep(gone), 512)
     assert said in opened.line
     assert (opened.choice, opened.name, opened.n_ctx) == (models.default, "smollm2", 768)

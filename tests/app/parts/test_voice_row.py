@@ -193,6 +193,7 @@ def test_the_page_gets_clips_one_by_one_and_then_the_end(mouth: Mouth) -> None:
     assert [bool(answer["wav"]) for answer in answers] == [True, True, False]
     assert [answer["over"] for answer in answers] == [False, False, True]
     assert answered(_answer(EN, mouth, "a name that nobody has", 0))["over"]
+    assert mouth.find(speech.id) is None, "what was heard to its end is kept for nobody"
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from tsumami.app.work.conversation import Conversation, Exchange
+from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Growing
 from tsumami.errors import PromptError
 from tsumami.knobs import KNOBS, Knob
 from tsumami.models import catalogue
 from tsumami.presets import PRESETS
-from tsumami.prompts import Message
+from tsumami.prompts import Exchange, Message
 from tsumami.runs import Run
 from tsumami.settings import Settings
 

@@ -92,7 +92,7 @@ class Callers:
                 try:
                     return await self._do(functools.partial(work, service, *given))
                 except asyncio.CancelledError:
-                    service.call.give_up()
+                    service.call.asked.stop()
                     raise
 
         return looking_like(call, work, first=1)

@@ -5,6 +5,7 @@ Guarantee: the same prompt, settings and seed give the same text as on the page:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from tsumami.app.api import answers, looking_answers
 from tsumami.app.api.service import Service
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Sending
-from tsumami.errors import EmptyPromptError
+from tsumami.errors import CancelledError, EmptyPromptError
 from tsumami.explore.lanes import Comparing
 from tsumami.prompts import messages_from
 from tsumami.settings import Settings
@@ -62,8 +63,10 @@ def chat(
     Returns:
         `reply`, and `facts`: the prompt as sent, settings, seed, why it stopped, speeds, receipt
     """
-    *_, last = chat_stream(service, messages, settings, template, system, memory, model)
-    return last
+    last = deque(chat_stream(service, messages, settings, template, system, memory, model), maxlen=1)
+    if not last:  # given up before it could begin
+        raise CancelledError("the caller has gone")
+    return last[0]
 
 
 def chat_stream(

@@ -9,12 +9,14 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tsumami.app.api.calls import ONLY, Call
+from tsumami.app.api.calls import Call
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import naming
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.replying import Growing, Sending, UnderWay, reply
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.replying import Growing, Sending, reply
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Task
+from tsumami.errors import CancelledError
 from tsumami.model import Model
 from tsumami.settings import Settings
 
@@ -29,24 +31,30 @@ class Service:
 
     @contextlib.contextmanager
     def lend(self, name: str | None) -> Iterator[Model]:
-        """The model that the caller has named, or the server's own."""
+        """The model that the caller has named, or the server's own.
+
+        Raises:
+            CancelledError: the caller has gone while it loaded.
+        """
         default = self.shelf.default
         with contextlib.ExitStack() as stack:
             if not name or name == default.name:
                 model = stack.enter_context(self.shelf.lend())
             else:
-                choice = Choice(name, replace(default.options, n_ctx=None, n_cells=None))
+                choice = ModelChoice(name, replace(default.options, n_ctx=None, n_cells=None))
                 with naming(name, self.call.at_home):
                     model = stack.enter_context(self.shelf.lend(choice))
+            if self.call.asked.stopped:
+                raise CancelledError("the caller has gone")
             yield model
 
-    def begin(self, work: UnderWay) -> None:
+    def begin(self, work: Task) -> None:
         """Let this end when nobody wants the result."""
-        self.call.begin(ONLY, work)
+        self.call.asked.begin(work)
 
     def reply(
         self, conversation: Conversation, settings: Settings, sending: Sending, name: str | None
     ) -> Iterator[Growing]:
         """The reply to a conversation as it grows."""
         with self.lend(name) as model:
-            yield from reply(model, conversation, settings, sending, sessions=self.call, session=ONLY)
+            yield from reply(model, conversation, settings, sending, asked=self.call.asked)

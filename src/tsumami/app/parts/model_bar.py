@@ -10,10 +10,11 @@ import gradio as gr
 from gradio.components import Component
 
 from tsumami.app.parts import browser
+from tsumami.app.parts.telling import tell
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import at_home, naming
 from tsumami.app.work.replying import Sending
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.errors import TsumamiError
 from tsumami.knobs import longest_reply
@@ -51,7 +52,7 @@ class ModelBar:
 class BarContents(NamedTuple):
     """What the bar holds: the session's model, and how a conversation becomes a prompt."""
 
-    choice: Choice | None
+    choice: ModelChoice | None
     template: str
     system: str | None
     memory: float
@@ -61,14 +62,14 @@ class BarContents(NamedTuple):
 class Picked:
     """What the bar says: the model, and how to send."""
 
-    choice: Choice
+    choice: ModelChoice
     sending: Sending
 
 
 class Reopened(NamedTuple):
     """Contents of choice, state, the knob max_tokens, and the form: name, n_ctx, fast."""
 
-    choice: Choice
+    choice: ModelChoice
     line: str
     reach: Any
     name: str
@@ -76,7 +77,7 @@ class Reopened(NamedTuple):
     fast: bool
 
 
-def build(texts: Texts, default: Choice, choice: gr.State) -> ModelBar:
+def build(texts: Texts, default: ModelChoice, choice: gr.State) -> ModelBar:
     """Lay out the bar; `choice` holds the session's model, at first the default."""
     with gr.Accordion(texts("model.title", name=default.name), open=False, elem_id="model-bar"):
         with gr.Row(elem_classes="tight"):
@@ -141,12 +142,12 @@ def read(contents: BarContents) -> Picked:
     choice, template, system, memory = contents
     name = None if template == _OWN_TEMPLATE else str(template)
     remembered = None if name == "llama2" and memory == _ALL else int(memory)
-    return Picked(choice or Choice(), Sending(name, str(system or "").strip(), remembered))
+    return Picked(choice or ModelChoice(), Sending(name, str(system or "").strip(), remembered))
 
 
 def load_model(
     texts: Texts, shelf: Shelf, name: str, n_ctx: float | None, fast: bool, progress: gr.Progress
-) -> tuple[Choice, str, int]:
+) -> tuple[ModelChoice, str, int]:
     """Load a model; returns the choice, a line on what was loaded, and its context.
 
     Raises:
@@ -156,21 +157,21 @@ def load_model(
     def report(share: float, stage: str) -> None:
         progress(share, desc=texts(f"model.{stage}ing"))
 
-    choice = Choice(str(name).strip(), EngineOptions(n_ctx=int(n_ctx) if n_ctx else None, exact=not fast))
+    choice = ModelChoice(str(name).strip(), EngineOptions(n_ctx=int(n_ctx) if n_ctx else None, exact=not fast))
     with shelf.lend(choice, report) as model:
         return choice, describe(texts, model), model.n_ctx
 
 
-def to_keep(choice: Choice) -> dict[str, Any]:
+def to_keep(choice: ModelChoice) -> dict[str, Any]:
     """A choice as the browser keeps it."""
     return {"name": choice.name, "n_ctx": choice.options.n_ctx, "fast": not choice.options.exact}
 
 
-def kept_choice(kept: Any) -> Choice | None:
+def kept_choice(kept: Any) -> ModelChoice | None:
     """The choice that the browser has kept; None if it has kept nothing that is one."""
     match kept:
         case {"name": str(name), "n_ctx": int() | None as n_ctx, "fast": bool(fast)} if name:
-            return Choice(name, EngineOptions(n_ctx=n_ctx, exact=not fast))
+            return ModelChoice(name, EngineOptions(n_ctx=n_ctx, exact=not fast))
     return None
 
 
@@ -251,7 +252,7 @@ class ModelLoading:
             with naming(name, at_home(request.request)):
                 choice, line, reach = load_model(texts, self.shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
-            gr.Warning(texts.error(error), title=texts("error.title"))
+            tell(texts, error)
             yield LoadNews(line=texts("model.kept", why=texts.error(error)))
             return
         most = max(reach - 256, 1)

@@ -15,7 +15,7 @@ from typing import Final
 from tsumami.app.serving.gradio_import import import_in_background, not_collecting
 from tsumami.app.words.texts import Language
 from tsumami.app.work.own_folder import own_folder
-from tsumami.app.work.shelf import Choice, Report, Shelf
+from tsumami.app.work.shelf import ModelChoice, Report, Shelf
 from tsumami.errors import SettingsError
 
 _LAST_WORDS: Final = 2  # seconds that open connections get when the server is told to end
@@ -34,7 +34,7 @@ class ServerOptions:
 
 
 def serve(
-    choice: Choice | None = None,
+    choice: ModelChoice | None = None,
     options: ServerOptions | None = None,
     *,
     language: Language = "en",

@@ -23,8 +23,9 @@ from tsumami.app.serving import uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
-from tsumami.app.work.replying import Sessions
 from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.tasks import Tasks
+from tsumami.runs import Stream
 
 _ASSETS: Final = "/assets/"
 
@@ -57,7 +58,7 @@ class Site:
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
         self.farewell = Farewell()
-        self._sessions = Sessions()
+        self._sessions: Tasks[Stream] = Tasks()
         self._logins = _Logins()
         self._pages: dict[Language, fastapi.FastAPI] = {}
         self._begun: set[Language] = set()

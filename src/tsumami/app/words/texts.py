@@ -33,6 +33,8 @@ class Texts:
 
     def error(self, error: TsumamiError) -> str:
         """What went wrong: a sentence in this language, then the details that the error names."""
+        if isinstance(error, PageProblem):
+            return self(error.key, **{name: self._shown(value) for name, value in error.values.items()})
         for kind in type(error).__mro__:
             if f"error.{kind.__name__}" in _table(self.language):
                 return self(f"error.{kind.__name__}", detail=self._detail(error))
@@ -52,6 +54,12 @@ class Texts:
             return part if knob.low_open else self("reference.range.or", first=low, rest=part)
         return self("reference.range.between", low=low, high=high) if high else self("reference.range.from", low=low)
 
+    def _shown(self, value: object) -> object:
+        """What stands in a problem's text, in this language."""
+        if isinstance(value, Knob):
+            return self.allowed(value)
+        return value(self) if callable(value) else value
+
     def _detail(self, error: TsumamiError) -> str:
         """What an error names. In English it is its message; else the knob, the value and what the knob allows, if it
         is about a knob.
@@ -65,6 +73,31 @@ class Texts:
         if error.value is None:
             return self("error.no_value", default=knob.default, **words)
         return self("error.value", value=repr(error.value), **words)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A text of the page by its key, to stand in another one: the label of a box, say."""
+
+    key: str
+
+    def __call__(self, texts: Texts) -> str:
+        """The text."""
+        return texts(self.key)
+
+
+class PageProblem(TsumamiError):
+    """Something that the page cannot do as it was asked. It is words only where it is told, by `Texts.error`.
+
+    key: of the text that says what, and what would be right.
+    values: what stands in the text; a `Word`, or another function of the `Texts`, stands for what it gives, and a
+    `Knob` for what it allows.
+    """
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(key)
+        self.key = key
+        self.values = values
 
 
 @functools.cache

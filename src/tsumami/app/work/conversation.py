@@ -1,18 +1,17 @@
-"""A conversation as a value: what was said, and for each reply how it came about.
+"""The page's conversation: what was said, and of each reply the facts that a browser can keep.
 
-Guarantee: every operation gives a new conversation and leaves the old one as it is; the JSON form, which the browser
-keeps, reads back to the same value, and anything else in that place reads as an empty conversation instead of breaking
-the page. No Gradio here.
+Guarantee: the JSON form, which the browser keeps, reads back to the same value, and anything else in that place reads
+as an empty conversation instead of breaking the page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from tsumami.model import Model
-from tsumami.prompts import Memory, Message, PromptFormat
+from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
 from tsumami.runs import STOP_REASONS, Prompt, Run
 
 FORMAT_VERSION: Final = 1
@@ -80,53 +79,8 @@ _KINDS: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """What the user said and what came back. `reply` may be partial (stopped) or empty."""
-
-    user: str
-    reply: str = ""
-    facts: ReplyFacts | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Exchanges in order."""
-
-    exchanges: tuple[Exchange, ...] = field(default=())
-
-    def __len__(self) -> int:
-        return len(self.exchanges)
-
-    def ask(self, message: str) -> Conversation:
-        """Append the user's next message."""
-        return Conversation((*self.exchanges, Exchange(message)))
-
-    def answered(self, reply: str, facts: ReplyFacts | None = None) -> Conversation:
-        """Put the reply to the last message."""
-        return Conversation((*self.exchanges[:-1], replace(self.exchanges[-1], reply=reply, facts=facts)))
-
-    def reopened(self) -> Conversation:
-        """The last message without its reply, to be answered again."""
-        return Conversation((*self.exchanges[:-1], Exchange(self.exchanges[-1].user))) if self.exchanges else self
-
-    def edited(self, index: int, message: str) -> Conversation:
-        """The conversation up to message number `index`, which is put differently; what followed it is dropped."""
-        return Conversation((*self.exchanges[:index], Exchange(message)))
-
-    def without_last(self) -> Conversation:
-        """The conversation without its last exchange."""
-        return Conversation(self.exchanges[:-1])
-
-    def messages(self, system: str = "") -> tuple[Message, ...]:
-        """As messages for a prompt format: the system prompt, if any, and all that was said. A last message without a
-        reply is what is to be answered; a last reply is to be continued.
-        """
-        said = [Message("system", system)] if system else []
-        for index, exchange in enumerate(self.exchanges):
-            said.append(Message("user", exchange.user))
-            if exchange.reply or index < len(self.exchanges) - 1:
-                said.append(Message("assistant", exchange.reply))
-        return tuple(said)
+class Conversation(Talk[ReplyFacts]):
+    """The page's conversation, in a form that a browser can keep."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the browser's storage."""
@@ -166,5 +120,5 @@ def outlook(
     """The prompt of a conversation. `memory`: past exchanges to keep; None: the format's own default; below 0: all."""
     made = model.format(template)
     kept = None if memory is None else Memory(memory if memory >= 0 else None)
-    rendered = made.render(conversation.messages(system), kept)
+    rendered = made.render(conversation.messages(system or None), kept)
     return Outlook(model.as_prompt(rendered), rendered.dropped // 2)

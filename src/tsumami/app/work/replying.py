@@ -1,25 +1,23 @@
 """Replying: from a conversation to its next reply, as it grows.
 
 Guarantee: whatever happens while a reply is written (stop, a lost connection, an error), what was said stays in the
-conversation, and the place in the engine is given back. One reply at a time per session: a new one ends the old one.
+conversation, and the place in the engine is given back.
 No Gradio here, so that the page, its API and the tests share one path.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from tsumami.app.work.conversation import Conversation, ReplyFacts, outlook
+from tsumami.app.work.tasks import Asked
 from tsumami.model import Model
 from tsumami.runs import Stream
 from tsumami.runs.making import Pace
 from tsumami.settings import Settings
 
 _LEAST_SECONDS = 0.05  # between two updates of a page: faster than the eye, slower than the tokens
-_PATIENCE_SECONDS = 2.0  # for a dropped reply to end; it ends at its next token
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,74 +40,13 @@ class Growing:
     done: bool
 
 
-class UnderWay(Protocol):
-    """What can be stopped: a stream, or the lanes of a comparison."""
-
-    def cancel(self) -> None:
-        """Stop as soon as the present batch is done."""
-
-
-class Sessions:
-    """Which stream belongs to which session, so that it can be stopped from another event."""
-
-    def __init__(self) -> None:
-        self._streams: dict[str, UnderWay] = {}
-        self._dropped: set[UnderWay] = set()
-        self._lock = threading.Condition()
-
-    def begin(self, session: str, stream: UnderWay) -> None:
-        """Note the stream of a session; an older one is cancelled."""
-        with self._lock:
-            old, self._streams[session] = self._streams.get(session), stream
-        if old is not None:
-            old.cancel()
-
-    def stop(self, session: str) -> bool:
-        """Cancel the session's stream; False if there is none."""
-        with self._lock:
-            stream = self._streams.get(session)
-        if stream is not None:
-            stream.cancel()
-        return stream is not None
-
-    def drop(self, session: str) -> None:
-        """Cancel the session's stream and wait until its reply, which says nothing more, is over: what is shown next
-        cannot be painted over by it.
-        """
-        with self._lock:
-            stream = self._streams.get(session)
-            if stream is None:
-                return
-            self._dropped.add(stream)
-            stream.cancel()
-            self._lock.wait_for(lambda: self._streams.get(session) is not stream, _PATIENCE_SECONDS)
-
-    def dropped(self, stream: UnderWay) -> bool:
-        """Whether nobody wants to see this stream any more."""
-        with self._lock:
-            return stream in self._dropped
-
-    def end(self, session: str, stream: UnderWay) -> None:
-        """Forget a stream that is over."""
-        with self._lock:
-            self._dropped.discard(stream)
-            if self._streams.get(session) is stream:
-                del self._streams[session]
-            self._lock.notify_all()
-
-    @property
-    def active(self) -> int:
-        """How many streams are running."""
-        with self._lock:
-            return len(self._streams)
-
-
 def reply(
-    model: Model, conversation: Conversation, settings: Settings, sending: Sending, *, sessions: Sessions, session: str
+    model: Model, conversation: Conversation, settings: Settings, sending: Sending, *, asked: Asked[Stream]
 ) -> Iterator[Growing]:
     """Write the reply to the last message, or go on with the last reply if there is one.
 
-    Yields at most every 50 ms, and a last time when it is done, with the facts.
+    Yields at most every 50 ms, and a last time when it is done, with the facts; nothing if it was stopped before it
+    could begin, and nothing more once it is dropped.
 
     Raises:
         TsumamiError: before the first yield, if it cannot begin (the prompt is too long, say).
@@ -118,15 +55,14 @@ def reply(
     prompt = outlook(
         model, conversation, template=sending.template, system=sending.system, memory=sending.memory
     ).prompt
+    if asked.stopped:
+        return
     with model.stream(prompt, settings) as stream:
-        sessions.begin(session, stream)
-        try:
-            for growing in _grow(stream, conversation, begun):
-                if sessions.dropped(stream):
-                    return
-                yield growing
-        finally:
-            sessions.end(session, stream)
+        asked.begin(stream)
+        for growing in _grow(stream, conversation, begun):
+            if asked.dropped:
+                return
+            yield growing
 
 
 def _grow(stream: Stream, conversation: Conversation, begun: str) -> Iterator[Growing]:

@@ -20,7 +20,7 @@ Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """Which model, and how it is loaded: what a session has picked."""
 
     name: str = "smollm2"
@@ -37,16 +37,16 @@ class _Place:
 class Shelf:
     """Loads models on demand and lends them."""
 
-    def __init__(self, default: Choice | None = None, *, room: int = 2) -> None:
-        self.default = default or Choice()
+    def __init__(self, default: ModelChoice | None = None, *, room: int = 2) -> None:
+        self.default = default or ModelChoice()
         self._room = room
-        self._places: dict[Choice, _Place] = {}
+        self._places: dict[ModelChoice, _Place] = {}
         self._lock = threading.Lock()
-        self._loading: dict[Choice, threading.Lock] = {}
+        self._loading: dict[ModelChoice, threading.Lock] = {}
         self._clock = 0
 
     @contextlib.contextmanager
-    def lend(self, choice: Choice | None = None, report: Report | None = None) -> Iterator[Model]:
+    def lend(self, choice: ModelChoice | None = None, report: Report | None = None) -> Iterator[Model]:
         """The model of `choice`, loaded if it is not; it stays while the block lasts.
 
         Raises:
@@ -61,12 +61,12 @@ class Shelf:
                 place.users -= 1
             self._tidy()
 
-    def has(self, choice: Choice) -> bool:
+    def has(self, choice: ModelChoice) -> bool:
         """Whether a model is loaded."""
         with self._lock:
             return choice in self._places
 
-    def _take(self, choice: Choice, report: Report | None) -> _Place:
+    def _take(self, choice: ModelChoice, report: Report | None) -> _Place:
         with self._lock:
             gate = self._loading.setdefault(choice, threading.Lock())
         with gate:  # whoever comes second waits for the first one's load instead of loading again
@@ -78,7 +78,7 @@ class Shelf:
                     place = self._places[choice] = _Place(model, users=1, used=self._clock)
         return place
 
-    def _find(self, choice: Choice) -> _Place | None:
+    def _find(self, choice: ModelChoice) -> _Place | None:
         with self._lock:
             place = self._places.get(choice)
             if place is not None:
@@ -105,7 +105,7 @@ class Shelf:
             place.model.close()
 
 
-def _load(choice: Choice, report: Report | None) -> Model:
+def _load(choice: ModelChoice, report: Report | None) -> Model:
     def downloading(done: int, total: int | None) -> None:
         if report is not None and total:
             report(done / total, "download")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from tsumami.app.work.listening import stand_back
 from tsumami.app.work.replying import Growing
+from tsumami.app.work.tasks import Tasks
 from tsumami.errors import SpeechError, TsumamiError
 from tsumami.speech import Sentences, Speaker, has_japanese, speakable, speaker_for
 
@@ -36,13 +37,20 @@ class Speech:
     """The voice of one reply: `write` takes the text as it grows, `next_clip` gives the sound, sentence by sentence.
 
     speaker_of: who says a sentence; it gets the sentence and the reply so far.
+    over: called when nobody will ask for more: it was heard to its end, or cancelled.
     One sentence is spoken at a time, so that everybody's first sentence comes before anybody's tenth.
     """
 
-    def __init__(self, speaker_of: Callable[[str, str], Speaker], pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        speaker_of: Callable[[str, str], Speaker],
+        pool: ThreadPoolExecutor,
+        over: Callable[[], None] = lambda: None,
+    ) -> None:
         self.id = uuid.uuid4().hex
         self._speaker_of = speaker_of
         self._pool = pool
+        self._over = over
         self._sentences = Sentences()
         self._text = ""
         self._waiting: deque[str] = deque()
@@ -63,7 +71,12 @@ class Speech:
             self._speak_next()
 
     def cancel(self) -> None:
-        """Say nothing more."""
+        """Say nothing more; nobody asks for more."""
+        self.fall_silent()
+        self._over()
+
+    def fall_silent(self) -> None:
+        """Say nothing more; whoever asks for more is told that it is over, and why if a voice has failed."""
         with self._lock:
             self._silenced = True
             self._waiting.clear()
@@ -77,7 +90,10 @@ class Speech:
             if number in self._clips:
                 return Clip(self._clips[number])
             idle = self._written and not self._busy and not self._waiting
-            return Clip(over=self._silenced or idle, problem=self._problem)
+            clip = Clip(over=self._silenced or idle, problem=self._problem)
+        if clip.over and clip.problem is None:
+            self._over()
+        return clip
 
     def _speak_next(self) -> None:
         """Called with the lock held."""
@@ -111,29 +127,22 @@ class Mouth:
 
     def __init__(self, workers: int = 2) -> None:
         self._pool = ThreadPoolExecutor(workers, "speaking", stand_back, (5,))
-        self._speeches: dict[str, Speech] = {}
-        self._lock = threading.Lock()
+        self._tasks: Tasks[Speech] = Tasks()
 
     def begin(self, session: str, speaker_of: Callable[[str, str], Speaker]) -> Speech:
         """A speech for the session's next reply."""
-        speech = Speech(speaker_of, self._pool)
-        with self._lock:
-            old, self._speeches[session] = self._speeches.get(session), speech
-        if old is not None:
-            old.cancel()
+        asked = self._tasks.ask(session)
+        speech = Speech(speaker_of, self._pool, asked.over)
+        asked.begin(speech)
         return speech
 
     def stop(self, session: str) -> None:
         """Say nothing more in this session."""
-        with self._lock:
-            old = self._speeches.pop(session, None)
-        if old is not None:
-            old.cancel()
+        self._tasks.stop(session)
 
     def find(self, speech_id: str) -> Speech | None:
-        """The speech of that name, if it still is its session's."""
-        with self._lock:
-            return next((speech for speech in self._speeches.values() if speech.id == speech_id), None)
+        """The speech of that name, if there is more to hear of it."""
+        return next((speech for speech in self._tasks.under_way() if speech.id == speech_id), None)
 
 
 def speaking(growings: Iterator[Growing], speech: Speech | None) -> Iterator[Growing]:
@@ -149,7 +158,7 @@ def speaking(growings: Iterator[Growing], speech: Speech | None) -> Iterator[Gro
             yield growing
     finally:
         if not finished:
-            speech.cancel()
+            speech.fall_silent()
 
 
 def chosen_speaker(voice: str, speed: float) -> Callable[[str, str], Speaker]:

@@ -5,7 +5,7 @@ Guarantee: what is said follows from the ledger, and causes are checked by putti
 
 from tsumami.explain.reasons.audits import Audit, KnobAudit, audit
 from tsumami.explain.reasons.fates import why_not
-from tsumami.explain.reasons.findings import Cause, Change, Divergence, Kept, Moved, WhyNot
+from tsumami.explain.reasons.findings import Cause, Change, Divergence, KeepingValue, Moved, WhyNot
 from tsumami.explain.reasons.partings import divergence, parting
 from tsumami.explain.reasons.sentences import value_text
 
@@ -14,7 +14,7 @@ __all__ = [
     "Cause",
     "Change",
     "Divergence",
-    "Kept",
+    "KeepingValue",
     "KnobAudit",
     "Moved",
     "WhyNot",

@@ -19,7 +19,7 @@ import numpy as np
 from tsumami.bisection import bisect, exponential_search
 from tsumami.errors import SettingsError
 from tsumami.explain.reasons import answers
-from tsumami.explain.reasons.findings import Fate, Kept, WhyNot
+from tsumami.explain.reasons.findings import Fate, KeepingValue, WhyNot
 from tsumami.explain.tokens import choose_at, row_at
 from tsumami.knobs import KNOBS
 from tsumami.knobs.stages import row_of
@@ -48,7 +48,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
     replayer, row = attached(run), row_at(run, index)
     if not 0 <= token < len(row):
         raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})")
-    asked = _Asked(run, index, replayer.chain(run, index), row, token)
+    asked = _AskedToken(run, index, replayer.chain(run, index), row, token)
     outcome, stage = asked.outcome, asked.cut_by
     made = WhyNot(
         id=token,
@@ -82,7 +82,7 @@ def _before(ledger: Ledger, stage: str | None, token: int) -> float | None:
     return records[place - 1].prob_of(token) if place else None
 
 
-class _Asked:
+class _AskedToken:
     """One token at one place of a run. A token set by hand is not the chain's choice, and is asked for all the same."""
 
     def __init__(self, run: Run, index: int, chain: Chain, row: Float32Array, token: int) -> None:
@@ -100,7 +100,7 @@ class _Asked:
             return "banned" if self.cut_by == "model" else "cut"
         return "roll" if self.outcome.mode in ("sample", "mirostat") else "lost"
 
-    def kept(self, stage: str) -> Kept | None:
+    def kept(self, stage: str) -> KeepingValue | None:
         """The nearest value of the stage's knob that keeps the token there."""
         knob, was = row_of(stage).cuts_by[0], getattr(self._run.settings, row_of(stage).cuts_by[0])
         keeps = self._test(stage, knob)
@@ -109,7 +109,7 @@ class _Asked:
         if ends is None:
             return None
         then, chosen = self._after(knob, ends[0])
-        return Kept(knob, was, ends[0], ends[1], then, chosen)
+        return KeepingValue(knob, was, ends[0], ends[1], then, chosen)
 
     def _test(self, stage: str, knob: str) -> Callable[[float], bool]:
         """Whether the token stays in this stage with a value of its knob, all before it being as it was."""

@@ -83,7 +83,7 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeepingValue:
     """The value of a knob at which the token stays, nearest to the value it had: `value` keeps it, `neighbour` does
     not. `then`: what becomes of it with this value and all else as it was: the stage that cuts it after all, or None.
     `chosen`: whether it would then have been chosen.
@@ -115,7 +115,7 @@ class WhyNot:
     rank: int
     stage: str | None
     p_before: float | None
-    kept: Kept | None
+    kept: KeepingValue | None
     span: Share | None
     u: float | None
     ja: str = ""

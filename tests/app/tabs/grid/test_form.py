@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tsumami.app.tabs.grid.form import MOST_TEXTS, VARIED_KNOBS, Wishes, axes, offered, outlook, plan
-from tsumami.app.words.texts import LANGUAGES, Language, Texts
+from tsumami.app.words.texts import LANGUAGES, Language, PageProblem, Texts
 from tsumami.cli.varying import varied_values
-from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.runs import Prompt
 from tsumami.settings import Settings
@@ -22,10 +23,10 @@ def wishes(*vary: tuple[str, str], seed: float | None = 0, seeds: float | None =
 
 @pytest.mark.parametrize("name", VARIED_KNOBS)
 def test_what_is_offered_for_a_knob_can_be_varied_and_means_what_it_means_in_the_terminal(name: str) -> None:
-    found = axes(EN, [(name, offered(name))])
+    found = axes([(name, offered(name))])
     assert list(found) == [name]
     assert found == {name: list(dict.fromkeys(varied_values([f"{name}={offered(name)}"])[name]))}
-    assert plan(EN, wishes((name, offered(name))), PROMPT, Settings(), 512).axes == {
+    assert plan(wishes((name, offered(name))), PROMPT, Settings(), 512).axes == {
         name: tuple(KNOBS[name].validate(value) for value in found[name])
     }
 
@@ -36,7 +37,7 @@ def test_every_knob_but_the_seed_can_be_varied() -> None:
 
 def test_the_plan_has_every_pair_of_values_and_every_seed() -> None:
     asked = wishes(("temperature", "0:1:0.5"), ("top_k", "5, 40"), seed=7, seeds=3, tokens=9)
-    made = plan(EN, asked, PROMPT, Settings(temperature=2, min_p=0.2), 512)
+    made = plan(asked, PROMPT, Settings(temperature=2, min_p=0.2), 512)
     assert made.axes == {"temperature": (0.0, 0.5, 1.0), "top_k": (5, 40)}
     assert made.seeds == (7, 8, 9)
     assert len(made) == 3 * 2 * 3
@@ -59,8 +60,10 @@ def test_what_is_too_large_for_a_page_is_refused_with_its_numbers_and_nothing_sm
     fits = wishes(("top_k", "1:100:1"), ("temperature", "1"), seeds=MOST_TEXTS // 100)
     assert "2,000 texts" in outlook(EN, fits, 512)
     too_many = wishes(("top_k", "1:100:1"), ("temperature", "0:2:0.1"), seeds=2, tokens=64)
-    with pytest.raises(SettingsError, match=r"100 × 21 × 2 seeds = 4,200 texts \(at most 268,800 tokens\).*2,000"):
-        plan(EN, too_many, PROMPT, Settings(), 512)
+    with pytest.raises(PageProblem) as raised:
+        plan(too_many, PROMPT, Settings(), 512)
+    said = EN.error(raised.value)
+    assert re.fullmatch(r"100 × 21 × 2 seeds = 4,200 texts \(at most 268,800 tokens\).*2,000.*", said), said
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -90,12 +93,12 @@ def test_what_is_too_large_for_a_page_is_refused_with_its_numbers_and_nothing_sm
 def test_what_cannot_be_is_named_with_its_remedy_in_the_pages_language(
     language: Language, asked: Wishes, named: tuple[str, ...]
 ) -> None:
-    with pytest.raises(SettingsError) as raised:
-        plan(Texts(language), asked, PROMPT, Settings(), 512)
-    said = str(raised.value)
+    with pytest.raises(PageProblem) as raised:
+        plan(asked, PROMPT, Settings(), 512)
+    said = Texts(language).error(raised.value)
     assert all(part in said for part in named), said
     assert any("\u3040" <= letter <= "\u30ff" for letter in said) == (language == "ja")
 
 
 def test_a_form_reads_no_file_of_the_server(tmp_path: object) -> None:
-    assert axes(EN, [("grammar", f"@{tmp_path}")]) == {"grammar": [f"@{tmp_path}"]}
+    assert axes([("grammar", f"@{tmp_path}")]) == {"grammar": [f"@{tmp_path}"]}

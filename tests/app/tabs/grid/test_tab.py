@@ -16,11 +16,11 @@ import pytest
 from tsumami.app.tabs.grid.tab import GridTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 
-HERE = Choice("smollm2", EngineOptions(threads=1))
+HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 ENDLESS = ("max_tokens", "2,4000", "", "", 0, 2, 8)
 SHORT = ("top_k", "1,40", "", "", 0, 2, 3)
 
@@ -75,7 +75,7 @@ def test_who_stops_while_the_model_still_loads_gets_no_grid(
     lend = tab.shelf.lend
 
     @contextmanager
-    def slowly(choice: Choice) -> Iterator[Any]:
+    def slowly(choice: ModelChoice) -> Iterator[Any]:
         getattr(tab, leave)(reader("a"))
         with lend(choice) as model:
             yield model

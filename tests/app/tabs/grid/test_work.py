@@ -8,7 +8,7 @@ import pytest
 
 import tsumami
 from tsumami.app.tabs.grid.work import GridWork
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.explore.design import Design
 from tsumami.explore.grids.plan import plan_grid
 from tsumami.settings import Settings
@@ -19,7 +19,7 @@ STORY = "Once upon a time, in the town of lights,"
 def work(model: tsumami.Model, *lengths: int) -> GridWork:
     base = Settings(seed=0, temperature=2.0, logit_bias=((0, float("-inf")), (2, float("-inf"))))
     plan = plan_grid([model.as_prompt(STORY)], Design(base, vary={"max_tokens": lengths}, seeds=2))
-    return GridWork(plan, model, Choice())
+    return GridWork(plan, model, ModelChoice())
 
 
 def test_the_last_sight_is_the_grid_and_those_before_are_beginnings_of_it(model: tsumami.Model) -> None:

@@ -13,11 +13,11 @@ from tsumami.app.tabs.map import tab as map_tab
 from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.words.texts import LANGUAGES, Language, Texts
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 
-HERE = Choice("smollm2", EngineOptions(threads=1))
+HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -63,7 +63,7 @@ def test_who_stops_while_the_model_still_loads_gets_no_map(monkeypatch: pytest.M
     lend = shelf.lend
 
     @contextmanager
-    def slowly(choice: Choice) -> Iterator[Any]:
+    def slowly(choice: ModelChoice) -> Iterator[Any]:
         getattr(tab, leave)(reader)
         with lend(choice) as model:
             yield model

@@ -10,7 +10,7 @@ from tests.support.maps import assert_whole, same
 
 import tsumami
 from tsumami.app.tabs.map.work import MapWork
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.errors import EngineError
 from tsumami.settings import Settings
 
@@ -20,7 +20,7 @@ SETTINGS = Settings(seed=0)
 
 def work(model: tsumami.Model, begun: tuple[int, ...] = ()) -> MapWork:
     prompt = replace(model.as_prompt(STORY), begun=begun)
-    return MapWork(model.mapping(prompt, "temperature", 0.3, 1.5, SETTINGS), model, Choice())
+    return MapWork(model.mapping(prompt, "temperature", 0.3, 1.5, SETTINGS), model, ModelChoice())
 
 
 def test_the_last_sight_is_the_map_and_those_before_are_whole(model: tsumami.Model) -> None:

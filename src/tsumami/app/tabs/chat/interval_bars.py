@@ -8,7 +8,6 @@ are drawn beside Gradio's sliders by one small component, which finds them again
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,8 +19,8 @@ from tsumami.app.parts.scripts import script
 from tsumami.app.views import interval_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import open_receipt
 from tsumami.explore.intervals import intervals
@@ -43,7 +42,7 @@ class IntervalBars:
 
     texts: Texts
     shelf: Shelf
-    _under_way: Kept[threading.Event] = field(default_factory=Kept)
+    _tasks: Tasks[Task] = field(default_factory=Tasks)
     _one: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, 1))
 
     def before(self, triggers: list[Any], bars: gr.HTML) -> None:
@@ -57,21 +56,17 @@ class IntervalBars:
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 
-    async def on_reply(self, request: gr.Request, choice: Choice, stored: Any) -> str:
+    async def on_reply(self, request: gr.Request, choice: ModelChoice, stored: Any) -> str:
         """The bars of the last reply; nothing where they cannot be known."""
-        unwanted = threading.Event()
-        self.stop(request)
-        self._under_way.put(request, unwanted)
-        work = functools.partial(self._look, choice, stored, unwanted)
-        return await anyio.to_thread.run_sync(work, limiter=self._one)
+        with self._tasks.ask(session_of(request)) as asked:
+            work = functools.partial(self._look, choice, stored, asked)
+            return await anyio.to_thread.run_sync(work, limiter=self._one)
 
-    def stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """The session has gone on, or the page was closed."""
-        old = self._under_way.get(request)
-        if old is not None:
-            old.set()
+        self._tasks.stop(session)
 
-    def _look(self, choice: Choice, stored: Any, unwanted: threading.Event) -> str:
+    def _look(self, choice: ModelChoice, stored: Any, asked: Asked[Task]) -> str:
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[-1].facts if exchanges else None
         if (
@@ -83,8 +78,10 @@ class IntervalBars:
         until = time.monotonic() + _PATIENCE
         try:
             with self.shelf.lend(choice) as model:
+                if asked.stopped:
+                    return ""
                 run = open_receipt(model, facts.receipt).run
-                found = intervals(model, run, wanted=lambda: not unwanted.is_set() and time.monotonic() < until)
+                found = intervals(model, run, wanted=lambda: asked.wanted() and time.monotonic() < until)
                 return interval_view.bars(self.texts, found, run, model.tokenizer.piece)
         except TsumamiError:
             return ""

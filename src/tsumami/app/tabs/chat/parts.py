@@ -16,7 +16,7 @@ from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import put
 from tsumami.app.tabs.chat import interval_bars
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 
 
 class Shown(NamedTuple):
@@ -63,7 +63,7 @@ class ChatParts:
         return [self.chat, self.desk.store, self.message, self.voice.player]
 
 
-def lay_out(texts: Texts, desk: Desk, default: Choice, voice: voice_row.VoiceRow) -> ChatParts:
+def lay_out(texts: Texts, desk: Desk, default: ModelChoice, voice: voice_row.VoiceRow) -> ChatParts:
     """Put the tab on the page, and the desk's parts with it."""
     put(desk.choice, desk.store)
     with gr.Row(elem_id="desk", equal_height=False):

@@ -18,6 +18,7 @@ import gradio as gr
 from tsumami.app.parts import downloads, knob_panel, model_bar
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.model_bar import ModelLoading
+from tsumami.app.parts.telling import tell, told
 from tsumami.app.parts.voice_row import VoiceRow
 from tsumami.app.tabs.chat import parts as chat_parts
 from tsumami.app.tabs.chat import view
@@ -28,11 +29,12 @@ from tsumami.app.tabs.chat.positions import Positions
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, outlook
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.replying import Sessions, reply
+from tsumami.app.work.replying import reply
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.speaking import speaking
+from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import TsumamiError
-from tsumami.knobs import KNOBS
+from tsumami.runs import Stream
 from tsumami.settings import Settings
 
 _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser's storage
@@ -50,7 +52,7 @@ class ChatTab:
     name: ClassVar[str] = "chat"
     texts: Texts
     shelf: Shelf
-    sessions: Sessions
+    sessions: Tasks[Stream]
     n_ctx: int
     bars: IntervalBars = field(init=False)
     voice: VoiceRow = field(init=False)
@@ -177,13 +179,14 @@ class ChatTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop the reply that is being written."""
-        self.sessions.stop(_session(request))
+        self.sessions.stop(session_of(request))
 
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed or the connection lost: give the place in the engine back."""
-        self.sessions.stop(_session(request))
-        self.bars.stop(request)
-        self.voice.mouth.stop(_session(request))
+        session = session_of(request)
+        self.sessions.stop(session)
+        self.bars.stop(session)
+        self.voice.mouth.stop(session)
 
     def _talk(
         self,
@@ -200,36 +203,47 @@ class ChatTab:
             gr.Info(self.texts("chat.nothing"))
             yield Shown()
             return
-        self.sessions.drop(_session(request))
-        self.bars.stop(request)
-        form = Form.of(how)
-        try:
-            settings, picked = form.settings(seed), model_bar.read(form.bar)
-            with self.shelf.lend(picked.choice) as model:
-                speech = self.voice.begin(_session(request), form.voice)
-                yield self._show(
-                    conversation,
-                    message="" if typed else None,  # a draft in the box stays there
-                    growing=True,
-                    keep=True,
-                    spoken=speech.id if speech else "",
-                )
-                saved = time.monotonic()
-                growings = reply(
-                    model,
-                    conversation,
-                    settings,
-                    picked.sending,
-                    sessions=self.sessions,
-                    session=_session(request),
-                )
-                for growing in speaking(growings, speech):
-                    keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
-                    saved = time.monotonic() if keep else saved
-                    yield self._show(growing.conversation, growing=not growing.done, keep=keep)
-        except TsumamiError as error:
-            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            yield self._show(before, message=typed or None, keep=True)
+        session = session_of(request)
+        self.bars.stop(session)
+        with self.sessions.ask(session) as asked:
+            asked.alone()
+            try:
+                yield from self._write(asked, conversation, Form.of(how), before=before, typed=typed, seed=seed)
+            except TsumamiError as error:
+                tell(self.texts, error)
+                yield self._show(before, message=typed or None, keep=True)
+
+    def _write(
+        self,
+        asked: Asked[Stream],
+        conversation: Conversation,
+        form: Form,
+        *,
+        before: Conversation,
+        typed: str,
+        seed: int | None,
+    ) -> Iterator[Shown]:
+        """The reply as it grows; what there was before if it was stopped before it could begin."""
+        settings, picked = form.settings(seed), model_bar.read(form.bar)
+        with self.shelf.lend(picked.choice) as model:
+            if asked.stopped:
+                return
+            speech = self.voice.begin(asked.session, form.voice)
+            yield self._show(
+                conversation,
+                message="" if typed else None,  # a draft in the box stays there
+                growing=True,
+                keep=True,
+                spoken=speech.id if speech else "",
+            )
+            saved, begun = time.monotonic(), False
+            for growing in speaking(reply(model, conversation, settings, picked.sending, asked=asked), speech):
+                begun = True
+                keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
+                saved = time.monotonic() if keep else saved
+                yield self._show(growing.conversation, growing=not growing.done, keep=keep)
+            if not begun and not asked.dropped:
+                yield self._show(before, message=typed or None, keep=True)
 
     def _show(
         self,
@@ -256,14 +270,14 @@ class ChatTab:
 
     def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box."""
-        self.sessions.drop(_session(request))
+        self.sessions.drop(session_of(request))
         conversation = Conversation.from_json(stored)
         message = conversation.exchanges[-1].user if len(conversation) else ""
         return self._show(conversation.without_last(), message=message, keep=True)
 
     def on_clear(self, request: gr.Request) -> Shown:
         """Forget everything that was said."""
-        self.sessions.drop(_session(request))
+        self.sessions.drop(session_of(request))
         return self._show(Conversation(), keep=True)
 
     def on_receipt(self, stored: Any) -> Any:
@@ -300,14 +314,17 @@ class ChatTab:
         """Grey what does nothing."""
         return knob_panel.grey(self.texts, values)
 
+    @told()
     def on_preset(self, choice: Any, name: str | None, *values: Any) -> list[Any]:
         """Turn the knobs to a preset."""
         return knob_panel.fill(knob_panel.preset_applied(name, values), self._context(choice))
 
+    @told()
     def on_neutral(self, choice: Any, *values: Any) -> list[Any]:
         """Turn every knob to where it does nothing."""
         return knob_panel.fill(knob_panel.preset_applied("neutral", values), self._context(choice))
 
+    @told()
     def on_defaults(self, choice: Any) -> list[Any]:
         """Turn every knob to its default."""
         return knob_panel.fill(Settings(), self._context(choice))
@@ -317,25 +334,15 @@ class ChatTab:
         with self.shelf.lend(choice) as model:
             return model.n_ctx
 
+    @told(None)
     def on_save_settings(self, *values: Any) -> Any:
         """The settings as a file."""
-        try:
-            return knob_panel.to_file(knob_panel.read_panel(values))
-        except TsumamiError as error:
-            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            return None
+        return knob_panel.to_file(knob_panel.read_panel(values))
 
+    @told()
     def on_load_settings(self, choice: Any, path: str) -> list[Any]:
         """Turn the knobs to the settings of a file."""
-        try:
-            return knob_panel.fill(knob_panel.from_file(path), self._context(choice))
-        except TsumamiError as error:
-            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            return [gr.skip() for _ in KNOBS]
-
-
-def _session(request: gr.Request) -> str:
-    return str(request.session_hash)
+        return knob_panel.fill(knob_panel.from_file(path), self._context(choice))
 
 
 def _exchange_at(texts: Texts, conversation: Conversation, place: int) -> int:

@@ -16,17 +16,19 @@ import gradio as gr
 from tsumami import charts
 from tsumami.app.parts import knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.telling import told
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.errors import TsumamiError
+from tsumami.app.work.number_boxes import highest, lowest, whole
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
 from tsumami.runs.making import Pace
+from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
 _LEAST_SECONDS: Final = 0.15
@@ -40,7 +42,7 @@ class CompareTab:
     name: ClassVar[str] = "compare"
     texts: Texts
     shelf: Shelf
-    _under_way: Kept[Comparing] = field(default_factory=Kept)
+    _tasks: Tasks[Comparing] = field(default_factory=Tasks)
 
     def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
@@ -52,10 +54,8 @@ class CompareTab:
                     with gr.Row(elem_classes="tight"):
                         as_chat, own = prompt_form.switches(texts, "compare")
                     with gr.Row(elem_classes="tight"):
-                        seed = gr.Number(0, label="seed", precision=0, minimum=-1, min_width=90, elem_id="compare-seed")
-                        most = gr.Number(
-                            96, label="max_tokens", precision=0, minimum=0, min_width=90, elem_id="compare-most"
-                        )
+                        seed = gr.Number(0, label="seed", precision=0, min_width=90, elem_id="compare-seed")
+                        most = gr.Number(96, label="max_tokens", precision=0, min_width=90, elem_id="compare-most")
                 with gr.Column(scale=2, min_width=300):
                     written = gr.Textbox(
                         _EXAMPLE, label=texts("compare.lanes"), info=texts("compare.lanes_info"), lines=4, max_lines=9,
@@ -80,7 +80,10 @@ class CompareTab:
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         make.click(self.on_make, [knob, values], [written], queue=False, **quick)
         how = [desk.choice, prompt, as_chat, own, seed, most, written, *desk.panel.inputs]
-        go.click(self.on_compare, how, [view, plot], concurrency_limit=None, concurrency_id="talk", **quick)
+        go.click(  # pressed again, it makes what is asked for now, and ends the other
+            self.on_compare, how, [view, plot], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple",
+            **quick,
+        )  # fmt: skip
         stop.click(self.on_stop, None, None, queue=False, **quick)
         desk.blocks.unload(self.on_gone)
 
@@ -90,19 +93,17 @@ class CompareTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop all lanes; they keep what they have."""
-        comparing = self._under_way.get(request)
-        if comparing is not None:
-            comparing.cancel()
+        self._tasks.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self.on_stop(request)
-        self._under_way.forget(request)
+        self._tasks.stop(session_of(request))
 
+    @told()
     def on_compare(
         self,
         request: gr.Request,
-        choice: Choice,
+        choice: ModelChoice,
         prompt: str | None,
         as_chat: bool,
         own: bool,
@@ -112,23 +113,24 @@ class CompareTab:
         *knobs: Any,
     ) -> Iterator[tuple[Any, Any]]:
         """Generate the lanes together, and say why they part."""
-        self.on_stop(request)
-        try:
-            base = knob_panel.read_panel(knobs) if own else Settings()
-            base = base.replace(seed=max(int(seed or 0), 0), max_tokens=int(most or 0))
-            asked = lanes.read(written or "")
-            with self.shelf.lend(choice) as model:
-                with Comparing(model, _plans(model, asked, prompt or "", base, as_chat=as_chat)) as comparing:
-                    self._under_way.put(request, comparing)
-                    names = [
-                        f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(asked), strict=False)
-                    ]
-                    yield from self._growing(comparing, names)
+        base = (knob_panel.read_panel(knobs) if own else Settings()).replace(
+            seed=whole("seed", seed, lowest("seed"), highest("seed")),
+            max_tokens=whole("max_tokens", most, 0, highest("max_tokens")),
+        )
+        base = base.replace(seed=effective_seed(base))  # a random one is the same for all lanes
+        written_lanes = lanes.read(written or "")
+        names = [
+            f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(written_lanes), strict=False)
+        ]
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            plans = _plans(model, written_lanes, prompt or "", base, as_chat=as_chat)
+            if asked.stopped:
+                return
+            with Comparing(model, plans) as comparing:
+                yield from asked.growing(comparing, self._growing(comparing, names))
+                if not asked.dropped:
                     found = comparing.comparison
-                yield self._drawn(model, found, names), self._measured(found, names)
-        except TsumamiError as error:
-            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            yield gr.skip(), gr.skip()
+                    yield self._drawn(model, found, names), self._measured(found, names)
 
     def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
         texts, pace = [""] * len(names), Pace(_LEAST_SECONDS)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import PageProblem, Texts, Word
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.errors import SettingsError
 from tsumami.explore.design import Design
@@ -68,55 +68,81 @@ def offered(name: str) -> str:
     return f"{low:.6g}:{high:.6g}:{step:.6g}"
 
 
-def axes(texts: Texts, vary: Sequence[tuple[str, str]]) -> dict[str, list[Any]]:
+def axes(vary: Sequence[tuple[str, str]]) -> dict[str, list[Any]]:
     """The values of each knob.
 
     Raises:
-        SettingsError: a knob twice, or values that it cannot have, in the page's language.
+        PageProblem: a knob twice, or values that it cannot have.
     """
     names = [name for name, _ in vary]
     if len(set(names)) < len(names):
-        raise SettingsError(texts("grid.twice", knob=names[0]))
+        raise PageProblem("grid.twice", knob=names[0])
     found: dict[str, list[Any]] = {}
     for name, typed in vary:
         try:
             found |= varied_values([f"{name}={typed}"])
         except SettingsError as error:
             how = "grid.bad_numbers" if KNOBS[name].kind in ("int", "float") else "grid.bad_values"
-            words = {"knob": name, "typed": typed, "allowed": texts.allowed(KNOBS[name]), "offered": offered(name)}
-            raise SettingsError(texts(how, **words, detail=str(error))) from error
+            words = {"knob": name, "typed": typed, "allowed": KNOBS[name], "offered": offered(name)}
+            raise PageProblem(how, **words, detail=str(error)) from error
     return {name: list(dict.fromkeys(values)) for name, values in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How large a grid is: how many values each knob has, how many seeds, and how many tokens it may take."""
+
+    lengths: tuple[int, ...]
+    seeds: int
+    tokens: int
+
+    @property
+    def cells(self) -> int:
+        """How many texts there are."""
+        return math.prod(self.lengths) * self.seeds
+
+    def sizes(self, texts: Texts) -> str:
+        """The factors of `cells`, if there are several."""
+        factors = [*map(str, self.lengths), *([texts("grid.of_seeds", seeds=self.seeds)] * (self.seeds > 1))]
+        return f"{' × '.join(factors)} = " if len(factors) > 1 else ""
+
+
+def _size(found: Mapping[str, Sequence[Any]], wishes: Wishes, n_ctx: int) -> _Size:
+    """The size of a grid with these values.
+
+    Raises:
+        PageProblem: a number that cannot be, or more texts than a page shows; with the numbers.
+    """
+    seeds = whole(Word("grid.seeds"), wishes.seeds, 1, MOST_TEXTS)
+    tokens = whole(Word("grid.tokens"), wishes.tokens, 1, highest("max_tokens"))
+    whole(Word("grid.first"), wishes.seed, 0, highest("seed") - (seeds - 1))
+    lengths = tuple(map(len, found.values()))
+    longest = [int(value) or n_ctx for value in found.get("max_tokens", [tokens])]
+    size = _Size(lengths, seeds, sum(longest) * math.prod(lengths) * seeds // len(longest))
+    if size.cells > MOST_TEXTS:
+        numbers = {"cells": f"{size.cells:,}", "tokens": f"{size.tokens:,}", "most": f"{MOST_TEXTS:,}"}
+        raise PageProblem("grid.too_many", sizes=size.sizes, **numbers)
+    return size
 
 
 def outlook(texts: Texts, wishes: Wishes, n_ctx: int) -> str:
     """How many texts the grid would have, and how many tokens at most.
 
     Raises:
-        SettingsError: as `axes`, a number that cannot be, or more texts than a page shows; with the numbers.
+        PageProblem: as `axes`, a number that cannot be, or more texts than a page shows; with the numbers.
     """
-    found = axes(texts, wishes.vary)
-    seeds = whole(texts, "grid.seeds", wishes.seeds, 1, MOST_TEXTS)
-    tokens = whole(texts, "grid.tokens", wishes.tokens, 1, highest("max_tokens"))
-    whole(texts, "grid.first", wishes.seed, 0, highest("seed") - (seeds - 1))
-    factors = [*(str(len(values)) for values in found.values()), *([texts("grid.of_seeds", seeds=seeds)] * (seeds > 1))]
-    sizes = f"{' × '.join(factors)} = " if len(factors) > 1 else ""
-    settings = math.prod(map(len, found.values()))
-    longest = [int(value) or n_ctx for value in found.get("max_tokens", [tokens])]
-    most = sum(longest) * settings * seeds // len(longest)
-    numbers = {"sizes": sizes, "cells": f"{settings * seeds:,}", "tokens": f"{most:,}"}
-    if settings * seeds > MOST_TEXTS:
-        raise SettingsError(texts("grid.too_many", **numbers, most=f"{MOST_TEXTS:,}"))
-    return texts("grid.outlook", **numbers)
+    size = _size(axes(wishes.vary), wishes, n_ctx)
+    return texts("grid.outlook", sizes=size.sizes(texts), cells=f"{size.cells:,}", tokens=f"{size.tokens:,}")
 
 
-def plan(texts: Texts, wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: int) -> GridPlan:
+def plan(wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: int) -> GridPlan:
     """The plan of what was asked for.
 
     Raises:
-        SettingsError: as `outlook`.
+        PageProblem: as `outlook`.
     """
-    outlook(texts, wishes, n_ctx)
+    vary = axes(wishes.vary)
+    _size(vary, wishes, n_ctx)
     first, seeds = int(wishes.seed or 0), int(wishes.seeds or 1)
     base = base.replace(seed=first, max_tokens=int(wishes.tokens or 0))
-    vary: Mapping[str, Sequence[Any]] = axes(texts, wishes.vary)
     return plan_grid([prompt], Design(base, vary, seeds=range(first, first + seeds)))

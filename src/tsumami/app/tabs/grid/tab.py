@@ -18,15 +18,17 @@ from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.form import unpacked
 from tsumami.app.parts.scripts import script
+from tsumami.app.parts.telling import told
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
 from tsumami.app.tabs.grid.work import GridSight, GridWork
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.kept import Kept
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.app.work.under_way import UnderWay
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explore.grids import Grid
 from tsumami.knobs import KNOBS
@@ -76,7 +78,8 @@ class GridTab:
     shelf: Shelf
     microscope: Opener
     n_ctx: int
-    _works: UnderWay[GridWork] = field(default_factory=UnderWay)
+    _works: Kept[GridWork] = field(default_factory=Kept)
+    _tasks: Tasks[GridWork] = field(default_factory=Tasks)
 
     # --- layout ---
 
@@ -162,14 +165,15 @@ class GridTab:
         try:
             return f'<p class="facts">{escape(grid_form.outlook(self.texts, wishes, self.n_ctx))}</p>'
         except TsumamiError as error:
-            return f'<p class="problem">⚠️ {escape(str(error))}</p>'
+            return f'<p class="problem">⚠️ {escape(self.texts.error(error))}</p>'
 
     # --- making ---
 
+    @told()
     def on_grid(
         self,
         request: gr.Request,
-        choice: Choice,
+        choice: ModelChoice,
         prompt: str | None,
         as_chat: bool,
         own: bool,
@@ -178,19 +182,15 @@ class GridTab:
         """Make a grid."""
         wished, knobs = unpacked(rest, WishContents._fields, KNOBS)
         wishes = _wishes(WishContents(**wished))
-        try:
-            base = knob_panel.read_contents(knobs) if own else Settings()
-            stop = self._works.asked(request)
-            with self.shelf.lend(choice) as model:
-                begin = prompt_form.asked(model, prompt, as_chat=as_chat)
-                plan = grid_form.plan(self.texts, wishes, begin, base, model.n_ctx)
-                if not stop.is_set():
-                    work = GridWork(plan, model, choice)
-                    for sight in self._works.growing(request, work, work.grow()):
-                        yield self._drawn(work, sight)
-        except TsumamiError as error:
-            self._tell(error)
-            yield gr.skip()
+        base = knob_panel.read_contents(knobs) if own else Settings()
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            begin = prompt_form.asked(model, prompt, as_chat=as_chat)
+            work = GridWork(grid_form.plan(wishes, begin, base, model.n_ctx), model, choice)
+            if asked.stopped:
+                return
+            self._works.put(asked.session, work)
+            for sight in asked.growing(work, work.grow()):
+                yield self._drawn(work, sight)
 
     def _drawn(self, work: GridWork, sight: GridSight | None = None, *, pair: tuple[int, str] | None = None) -> str:
         """A grid as the component's value; `pair`: number of a cell, and HTML of it beside the chosen one."""
@@ -205,54 +205,50 @@ class GridTab:
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
-        self._works.stop(request)
+        self._tasks.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self._works.gone(request)
+        self._tasks.stop(session_of(request))
+        self._works.forget(session_of(request))
 
     # --- from a cell to elsewhere ---
 
     def on_choose(self, event: gr.EventData, request: gr.Request) -> Any:
         """Make a cell the one that the others are compared with."""
-        work = self._works.get(request)
+        work = self._works.get(session_of(request))
         if work is None or self._found(request) is None:
             return gr.skip()
         work.beside = int(event.cell)
         return self._drawn(work)
 
-    def on_compare(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+    @told()
+    def on_compare(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Put a cell beside the chosen one, and say why they part."""
-        work, found = self._works.get(request), self._found(request)
-        try:
-            if work is not None and found is not None:
-                with self.shelf.lend(choice) as model:
-                    cells = found.cells[work.beside], found.cells[int(event.cell)]
-                    runs = found.run(model, cells[0]), found.run(model, cells[1])
-                    names = [
-                        f"{letter} · {grid_view.name_of(found, cell)}" for letter, cell in zip("AB", cells, strict=True)
-                    ]
-                    beside = compare_view.pair(self.texts, model.tokenizer.piece, runs, (names[0], names[1]))
-                beside += grid_view.over_seeds(self.texts, found, *cells)
-                return self._drawn(work, pair=(int(event.cell), beside))
-        except TsumamiError as error:
-            self._tell(error)
-        return gr.skip()
+        work, found = self._works.get(session_of(request)), self._found(request)
+        if work is None or found is None:
+            return gr.skip()
+        cells = found.cells[work.beside], found.cells[int(event.cell)]
+        names = [f"{letter} · {grid_view.name_of(found, cell)}" for letter, cell in zip("AB", cells, strict=True)]
+        with self.shelf.lend(choice) as model:
+            runs = found.run(model, cells[0]), found.run(model, cells[1])
+            beside = compare_view.pair(self.texts, model.tokenizer.piece, runs, (names[0], names[1]))
+        beside += grid_view.over_seeds(self.texts, found, *cells)
+        return self._drawn(work, pair=(int(event.cell), beside))
 
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+    @told()
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Open a cell in the microscope and turn to it."""
         found = self._found(request)
-        try:
-            if found is not None:
-                with self.shelf.lend(choice) as model:
-                    run = found.run(model, found.cells[int(event.cell)])
-                self.microscope.open(request, run)
-                return gr.Tabs(selected="microscope")
-        except TsumamiError as error:
-            self._tell(error)
-        return gr.skip()
+        if found is None:
+            return gr.skip()
+        with self.shelf.lend(choice) as model:
+            run = found.run(model, found.cells[int(event.cell)])
+        self.microscope.open(request, run)
+        return gr.Tabs(selected="microscope")
 
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+    @told()
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
         """Turn the chat's knobs to the settings that give a cell's text, and go there."""
         found = self._found(request)
         if found is None:
@@ -263,7 +259,7 @@ class GridTab:
 
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
         """The grid as a file."""
-        work, found = self._works.get(request), self._found(request)
+        work, found = self._works.get(session_of(request)), self._found(request)
         if work is None or found is None:
             return None
         path = place_for(f"grid.{event.kind}")
@@ -278,14 +274,11 @@ class GridTab:
 
     def _found(self, request: gr.Request) -> Grid | None:
         """The session's grid; None, with a message, if there is none that has ended."""
-        work = self._works.get(request)
+        work = self._works.get(session_of(request))
         if work is None or work.found is None:
             gr.Info(self.texts("grid.nothing"))
             return None
         return work.found
-
-    def _tell(self, error: TsumamiError) -> None:
-        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
 
 
 def _numbers() -> dict[str, float]:

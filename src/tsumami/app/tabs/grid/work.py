@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.explore.grids import Cell, Grid, Gridding, GridPlan, GridProgress
 from tsumami.model import Model
 from tsumami.runs.making import Pace
@@ -38,7 +38,7 @@ class GridWork:
 
     plan: GridPlan
     model: Model
-    choice: Choice
+    choice: ModelChoice
     found: Grid | None = None
     beside: int = 0
     number: int = field(default_factory=itertools.count(1).__next__)

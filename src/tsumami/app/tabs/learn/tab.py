@@ -6,7 +6,6 @@ opened, and what is opened again is computed with the model that is loaded then.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,13 +18,14 @@ from tsumami.app.parts.desk import Desk
 from tsumami.app.tabs.learn import view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.replying import Sessions
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.course import Words
 from tsumami.errors import TsumamiError
 from tsumami.model import Model
-from tsumami.runs import Run
+from tsumami.runs import Run, Stream
 from tsumami.runs.making import Pace
+from tsumami.settings import Settings
 
 _STEPS: Final = 20
 _REPEATS: Final = 2
@@ -37,10 +37,10 @@ _LONG: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "m
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptRun:
     """A run that a session looks at, and what it was made from."""
 
-    choice: Choice
+    choice: ModelChoice
     prompt: str
     run: Run
 
@@ -52,10 +52,11 @@ class LearnTab:
     name: ClassVar[str] = "learn"
     texts: Texts
     shelf: Shelf
-    _loops: Kept[_Kept] = field(default_factory=Kept)
-    _searches: Kept[_Kept] = field(default_factory=Kept)
-    _measuring: Kept[threading.Event] = field(default_factory=Kept)
-    _replies: Sessions = field(default_factory=Sessions)
+    _loops: Kept[_KeptRun] = field(default_factory=Kept)
+    _searches: Kept[_KeptRun] = field(default_factory=Kept)
+    _measuring: Tasks[Task] = field(default_factory=Tasks)
+    _replies: Tasks[Stream] = field(default_factory=Tasks)
+    _looks: Tasks[Task] = field(default_factory=lambda: Tasks(several=True))
 
     @property
     def _words(self) -> Words:
@@ -172,25 +173,27 @@ class LearnTab:
 
     # --- handlers ---
 
-    def on_loop(self, request: gr.Request, choice: Choice, prompt: str | None, step: float) -> tuple[str, Any]:
+    def on_loop(self, request: gr.Request, choice: ModelChoice, prompt: str | None, step: float) -> tuple[str, Any]:
         """Twenty tokens from a prompt, and the boxes of one of them: the first one of a new prompt."""
-        known = self._loops.get(request)
+        known = self._loops.get(session_of(request))
         same = known is not None and (known.choice, known.prompt) == (choice, prompt)
         at = int(step) if same else 1
         html = self.on_step(request, choice, prompt, at)
-        known = self._loops.get(request)
+        known = self._loops.get(session_of(request))
         most = len(known.run.steps) if known is not None else _STEPS
         return html, gr.update(maximum=max(most, 1), value=min(at, most))
 
-    def on_step(self, request: gr.Request, choice: Choice, prompt: str | None, step: float) -> str:
+    def on_step(self, request: gr.Request, choice: ModelChoice, prompt: str | None, step: float) -> str:
         """The boxes of a step."""
-        return self._shown(choice, prompt, partial(self._stepped, request, choice, prompt or "", int(step or 1) - 1))
+        session = session_of(request)
+        stepped = partial(self._stepped, session, choice, prompt or "", int(step or 1) - 1)
+        return self._shown(session, choice, prompt, stepped)
 
-    def _stepped(self, request: gr.Request, choice: Choice, prompt: str, step: int, model: Model) -> str:
-        known = self._loops.get(request)
+    def _stepped(self, session: str, choice: ModelChoice, prompt: str, step: int, model: Model) -> str:
+        known = self._loops.get(session)
         if known is None or (known.choice, known.prompt) != (choice, prompt):
-            known = _Kept(choice, prompt, model.run(prompt, seed=0, max_tokens=_STEPS))
-            self._loops.put(request, known)
+            known = _KeptRun(choice, prompt, model.run(prompt, seed=0, max_tokens=_STEPS))
+            self._loops.put(session, known)
         run = known.run.attach(model)
         if not run.steps:
             return view.problem(self._words("loop.no_steps"))
@@ -200,119 +203,122 @@ class LearnTab:
         """One step further."""
         return step + 1
 
-    def on_models(self, choice: Choice, chosen: Sequence[str]) -> Any:
+    def on_models(self, choice: ModelChoice, chosen: Sequence[str]) -> Any:
         """The models that are on this machine; the session's own is looked at first."""
         names = list(dict.fromkeys([choice.name, *course.models_here()]))
         return gr.update(choices=names, value=[name for name in names if name in chosen] or [choice.name])
 
-    def on_tokens(self, choice: Choice, chosen: Sequence[str], text: str | None) -> str:
+    def on_tokens(self, request: gr.Request, choice: ModelChoice, chosen: Sequence[str], text: str | None) -> str:
         """A text as each of the models reads it."""
         return "".join(
             self._shown(
-                choice if name == choice.name else Choice(name),
+                session_of(request),
+                choice if name == choice.name else ModelChoice(name),
                 text,
                 partial(view.tokens, name=name, text=text or "", words=self._words),
             )
             for name in chosen
         )
 
-    def on_lengths(self, choice: Choice, texts: str | None) -> str:
+    def on_lengths(self, request: gr.Request, choice: ModelChoice, texts: str | None) -> str:
         """How long some texts are."""
-        return self._shown(choice, (texts or "").strip(), partial(view.lengths, text=texts or "", words=self._words))
+        show = partial(view.lengths, text=texts or "", words=self._words)
+        return self._shown(session_of(request), choice, (texts or "").strip(), show)
 
     def on_strategy(
-        self, request: gr.Request, choice: Choice, name: str, prompt: str | None, seed: float | None
+        self, request: gr.Request, choice: ModelChoice, name: str, prompt: str | None, seed: float | None
     ) -> Iterator[tuple[Any, ...]]:
         """Forty tokens with one strategy, as they come; a new wish ends the one before it."""
-        self._replies.drop(_session(request))
+        self._replies.drop(session_of(request))
         if not prompt:
             yield view.problem(self._words("tokens.empty")), *self._no_search()
             return
         try:
-            with self.shelf.lend(choice) as model:
-                for growing in self._reply(request, model, prompt, course.strategy_settings(name, seed=int(seed or 0))):
+            with self._replies.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+                for growing in self._reply(asked, model, prompt, course.strategy_settings(name, seed=int(seed or 0))):
                     if isinstance(growing, str):
                         yield growing, *self._no_search()
                         continue
                     yield view.strategy(name, growing, self._words), *self._no_search()
                     if name == "contrastive" and growing.steps:
-                        self._searches.put(request, _Kept(choice, prompt, growing))
+                        self._searches.put(asked.session, _KeptRun(choice, prompt, growing))
                         found = view.terms(model, growing, 0, self._words)
                         most = gr.update(value=1, maximum=len(growing.steps))
                         yield gr.skip(), gr.update(visible=True), most, found
         except TsumamiError as error:
             yield view.problem(self.texts.error(error)), *self._no_search()
 
-    def _reply(self, request: gr.Request, model: Model, prompt: str, settings: Any) -> Iterator[str | Run]:
+    def _reply(self, asked: Asked[Stream], model: Model, prompt: str, settings: Settings) -> Iterator[str | Run]:
         """How far a reply is, and then the run; nothing more once nobody wants to see it."""
-        session, pace = _session(request), Pace(_LEAST_SECONDS)
+        if asked.stopped:
+            return
+        text, pace = "", Pace(_LEAST_SECONDS)
         with model.stream(prompt, settings) as stream:
-            self._replies.begin(session, stream)
-            try:
-                text = ""
-                for done, step in enumerate(stream, 1):
-                    text += step.text
-                    if pace.due():
-                        yield view.progress(done, settings.max_tokens, text)
-                if not self._replies.dropped(stream):
-                    yield stream.run
-            finally:
-                self._replies.end(session, stream)
+            asked.begin(stream)
+            for done, step in enumerate(stream, 1):
+                text += step.text
+                if asked.dropped:
+                    return
+                if pace.due():
+                    yield view.progress(done, settings.max_tokens, text)
+            if not asked.dropped:
+                yield stream.run
 
     def _no_search(self) -> tuple[Any, ...]:
         return gr.update(visible=False), gr.skip(), ""
 
     def on_token(self, request: gr.Request, token: float) -> str:
         """The two terms at another token of the search."""
-        known = self._searches.get(request)
+        known = self._searches.get(session_of(request))
         if known is None:
-            return ""
+            return view.problem(self.texts("microscope.gone"))
         step = min(int(token), len(known.run.steps)) - 1
-        return self._shown(known.choice, known.prompt, partial(view.terms, run=known.run, step=step, words=self._words))
+        show = partial(view.terms, run=known.run, step=step, words=self._words)
+        return self._shown(session_of(request), known.choice, known.prompt, show)
 
-    def on_variants(self, choice: Choice, prompt: str | None) -> str:
+    def on_variants(self, request: gr.Request, choice: ModelChoice, prompt: str | None) -> str:
         """Three ways to begin, continued with the same rolls."""
-        return self._shown(choice, prompt, partial(view.variants, prompt=prompt or "", words=self._words))
+        show = partial(view.variants, prompt=prompt or "", words=self._words)
+        return self._shown(session_of(request), choice, prompt, show)
 
-    def on_measure(self, request: gr.Request, choice: Choice, counts: str | None, repeats: float) -> Iterator[str]:
+    def on_measure(self, request: gr.Request, choice: ModelChoice, counts: str | None, repeats: float) -> Iterator[str]:
         """Measure until it is done or stopped; a new measurement ends the one before it."""
-        self.on_stop(request)
-        stopped = threading.Event()
-        self._measuring.put(request, stopped)
+        self._measuring.drop(session_of(request))
         try:
             numbers = course.read_counts(counts or "")
-            with self.shelf.lend(choice) as model:
-                yield from view.measuring(model, numbers, int(repeats), stopped.is_set, self._words)
+            with self._measuring.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+                if asked.stopped:
+                    return
+                for measured in view.measuring(model, numbers, int(repeats), lambda: asked.stopped, self._words):
+                    if asked.dropped:
+                        return
+                    yield measured
         except TsumamiError as error:
             yield view.problem(self.texts.error(error))
 
     def on_stop(self, request: gr.Request) -> None:
         """Measure no more; what has been measured stays."""
-        running = self._measuring.get(request)
-        if running is not None:
-            running.set()
+        self._measuring.stop(session_of(request))
 
-    def on_inside(self, choice: Choice, prompt: str | None) -> str:
+    def on_inside(self, request: gr.Request, choice: ModelChoice, prompt: str | None) -> str:
         """The way of a text through the model."""
-        return self._shown(choice, prompt, partial(view.inside, text=prompt or "", words=self._words))
+        show = partial(view.inside, text=prompt or "", words=self._words)
+        return self._shown(session_of(request), choice, prompt, show)
 
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed: nobody waits for anything any more."""
-        self.on_stop(request)
-        self._replies.stop(_session(request))
-        for kept in (self._loops, self._searches, self._measuring):
-            kept.forget(request)
+        session = session_of(request)
+        for tasks in (self._measuring, self._replies, self._looks):
+            tasks.stop(session)
+        for kept in (self._loops, self._searches):
+            kept.forget(session)
 
-    def _shown(self, choice: Choice, text: str | None, show: Callable[[Model], str]) -> str:
-        """What `show` makes of the session's model, or why it cannot."""
+    def _shown(self, session: str, choice: ModelChoice, text: str | None, show: Callable[[Model], str]) -> str:
+        """What `show` makes of the session's model, or why it cannot; nothing for a session that has gone."""
         if not text:
             return view.problem(self._words("tokens.empty"))
         try:
-            with self.shelf.lend(choice) as model:
-                return show(model)
+            with self._looks.ask(session) as asked, self.shelf.lend(choice) as model:
+                return show(model) if asked.wanted() else ""
         except TsumamiError as error:
             return view.problem(self.texts.error(error))
-
-
-def _session(request: gr.Request) -> str:
-    return str(request.session_hash)

@@ -18,16 +18,17 @@ import gradio as gr
 from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.scripts import script
+from tsumami.app.parts.telling import told
 from tsumami.app.tabs.map.work import MapSight, MapWork
 from tsumami.app.views.knob_line import given
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import PageProblem, Texts, Word
+from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.app.work.under_way import UnderWay
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.boundaries import Axis
 from tsumami.charts import handy, icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton, word
-from tsumami.errors import SettingsError, TsumamiError
 from tsumami.explore.intervals import mappable_knobs
 from tsumami.explore.maps import MOST_LEAVES, KnobMap
 from tsumami.knobs import KNOBS
@@ -62,7 +63,8 @@ class MapTab:
     texts: Texts
     shelf: Shelf
     microscope: Opener
-    _works: UnderWay[MapWork] = field(default_factory=UnderWay)
+    _works: Kept[MapWork] = field(default_factory=Kept)
+    _tasks: Tasks[MapWork] = field(default_factory=Tasks)
 
     # --- layout ---
 
@@ -147,10 +149,11 @@ class MapTab:
         axis = Axis.handy(name, KNOBS[name].default)
         return axis.low, axis.high
 
+    @told()
     def on_map(
         self,
         request: gr.Request,
-        choice: Choice,
+        choice: ModelChoice,
         tokens: float | None,
         leaves: float | None,
         prompt: str | None,
@@ -163,18 +166,12 @@ class MapTab:
         *knobs: Any,
     ) -> Iterator[Any]:
         """Make a map."""
-        try:
-            base = knob_panel.read_panel(knobs) if own else Settings()
-            settings = base.replace(seed=whole(self.texts, "map.seed", seed, 0, highest("seed")))
-            stop = self._works.asked(request)
-            with self.shelf.lend(choice) as model:
-                begin = prompt_form.asked(model, prompt, as_chat=as_chat)
-                mapping = model.mapping(begin, knob, *self._range(low, high), settings)
-                if not stop.is_set():
-                    yield from self._growing(request, MapWork(mapping, model, choice), tokens, leaves)
-        except TsumamiError as error:
-            self._tell(error)
-            yield gr.skip()
+        base = knob_panel.read_panel(knobs) if own else Settings()
+        settings = base.replace(seed=whole(Word("map.seed"), seed, 0, highest("seed")))
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            begin = prompt_form.asked(model, prompt, as_chat=as_chat)
+            mapping = model.mapping(begin, knob, *_range(low, high), settings)
+            yield from self._growing(asked, MapWork(mapping, model, choice), tokens, leaves)
 
     def on_deeper(self, request: gr.Request, tokens: float | None, leaves: float | None) -> Iterator[tuple[Any, Any]]:
         """Go on with the map to more tokens: those of the box, or twice as many as it has."""
@@ -202,21 +199,24 @@ class MapTab:
 
     def on_back(self, request: gr.Request) -> Any:
         """The map that this one was zoomed out of."""
-        self._works.drop(request)
-        work = self._works.get(request)
+        session = session_of(request)
+        self._tasks.drop(session)
+        work = self._works.get(session)
         if work is None or work.parent is None:
             return gr.skip()
-        self._works.put(request, work.parent)
+        self._works.put(session, work.parent)
         return self._drawn(work.parent, None)
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""
-        self._works.stop(request)
+        self._tasks.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self._works.gone(request)
+        self._tasks.stop(session_of(request))
+        self._works.forget(session_of(request))
 
+    @told()
     def _further(
         self,
         request: gr.Request,
@@ -226,23 +226,22 @@ class MapTab:
         span: tuple[float, float] | None = None,
     ) -> Iterator[Any]:
         """Go on with the session's map, or zoom into it."""
-        self._works.drop(request)
-        work = self._works.get(request)
-        if work is None:
-            return
-        try:
-            with self.shelf.lend(work.choice) as model:
-                yield from self._growing(request, work.further(model, span), tokens, leaves)
-        except TsumamiError as error:
-            self._tell(error)
-            yield gr.skip()
+        session = session_of(request)
+        self._tasks.drop(session)
+        work = self._works.get(session)
+        if work is not None:
+            with self._tasks.ask(session) as asked, self.shelf.lend(work.choice) as model:
+                yield from self._growing(asked, work.further(model, span), tokens, leaves)
 
-    def _growing(self, request: gr.Request, work: MapWork, tokens: float | None, leaves: float | None) -> Iterator[Any]:
-        budget = {
-            "max_tokens": whole(self.texts, "map.tokens", tokens, 1, highest("max_tokens")),
-            "leaves": whole(self.texts, "map.leaves", leaves, 1, MOST_LEAVES),
-        }
-        for sight in self._works.growing(request, work, work.grow(**budget)):
+    def _growing(
+        self, asked: Asked[MapWork], work: MapWork, tokens: float | None, leaves: float | None
+    ) -> Iterator[Any]:
+        most = whole(Word("map.tokens"), tokens, 1, highest("max_tokens"))
+        budget = whole(Word("map.leaves"), leaves, 1, MOST_LEAVES)
+        if asked.stopped:
+            return
+        self._works.put(asked.session, work)
+        for sight in asked.growing(work, work.grow(max_tokens=most, leaves=budget)):
             yield self._drawn(work, sight)
 
     def _drawn(self, work: MapWork, sight: MapSight | None) -> str:
@@ -274,38 +273,27 @@ class MapTab:
 
     def _found(self, request: gr.Request) -> KnobMap | None:
         """The session's map; None, with a message, if there is none yet."""
-        work = self._works.get(request)
+        work = self._works.get(session_of(request))
         if work is None or work.found is None:
             gr.Info(self.texts("map.nothing"))
             return None
         return work.found
 
-    def _range(self, low: float | None, high: float | None) -> tuple[float, float]:
-        if low is None or high is None:
-            raise SettingsError(self.texts("map.no_range"))
-        if low >= high:
-            raise SettingsError(self.texts("map.not_a_range", low=f"{low:g}", high=f"{high:g}"))
-        return low, high
-
-    def _tell(self, error: TsumamiError) -> None:
-        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-
     # --- from a text to elsewhere ---
 
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice) -> Any:
+    @told()
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Open a text in the microscope and turn to it."""
         found = self._found(request)
-        try:
-            if found is not None:
-                with self.shelf.lend(choice) as model:
-                    run = found.run(model, handy(found.pieces[int(event.piece)]))
-                self.microscope.open(request, run, int(event.token))
-                return gr.Tabs(selected="microscope")
-        except TsumamiError as error:
-            self._tell(error)
-        return gr.skip()
+        if found is None:
+            return gr.skip()
+        with self.shelf.lend(choice) as model:
+            run = found.run(model, handy(found.pieces[int(event.piece)]))
+        self.microscope.open(request, run, int(event.token))
+        return gr.Tabs(selected="microscope")
 
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: Choice) -> list[Any]:
+    @told()
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
         """Turn the chat's knobs to the settings that give a text, and go there."""
         found = self._found(request)
         if found is None:
@@ -334,6 +322,19 @@ class MapTab:
                 return found.to_json(indent=1)
             case _:
                 return icicle_page(found, self.texts.language)
+
+
+def _range(low: float | None, high: float | None) -> tuple[float, float]:
+    """The two ends in the boxes.
+
+    Raises:
+        PageProblem: a box is empty, or they are no range.
+    """
+    if low is None or high is None:
+        raise PageProblem("map.no_range")
+    if low >= high:
+        raise PageProblem("map.not_a_range", low=f"{low:g}", high=f"{high:g}")
+    return low, high
 
 
 def _why_not(name: str) -> str:

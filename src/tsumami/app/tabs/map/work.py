@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tsumami.app.work.shelf import Choice
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.explore.maps import KnobMap, MapMaking, Mapping, MapProgress
 from tsumami.model import Model
 from tsumami.runs import Prompt
@@ -39,7 +39,7 @@ class MapWork:
 
     mapping: Mapping
     model: Model
-    choice: Choice
+    choice: ModelChoice
     parent: MapWork | None = None
     found: KnobMap | None = None
     dropped: bool = False

@@ -1,13 +1,16 @@
 """The microscope: a reply as its tokens, and every token's way through the stages.
 
 Guarantee: what is shown is computed again, bit for bit, or said not to be (explain/tokens/opening.py). The runs of a
-session stay on the server (Kept); handlers unpack, call one function, and show what it gave.
+session stay on the server (Kept); handlers unpack, call one function, and show what it gave. What takes long ends when
+it is stopped, when another run is opened, and with the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -18,20 +21,22 @@ from tsumami import charts
 from tsumami.app.parts import knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of, put
+from tsumami.app.parts.telling import told
 from tsumami.app.tabs.microscope import view as microscope_view
 from tsumami.app.tabs.microscope.parts import MicroscopeParts, View
 from tsumami.app.tabs.microscope.view import Seen
 from tsumami.app.views import compare_view, interval_view
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import PageProblem, Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
-from tsumami.errors import RunFileError, SettingsError, TsumamiError
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Asked, Tasks, session_of
+from tsumami.errors import CancelledError
 from tsumami.explain import audit, why_not
 from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt
 from tsumami.explore.intervals import intervals
 from tsumami.model import Model
-from tsumami.runs import Run
+from tsumami.runs import Run, Stream
 from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
@@ -50,6 +55,7 @@ class MicroscopeTab:
     shelf: Shelf
     _parts: MicroscopeParts = field(init=False)
     _seen: Kept[Seen] = field(default_factory=Kept)
+    _tasks: Tasks[Stream] = field(default_factory=Tasks)
 
     def __post_init__(self) -> None:
         self._parts = MicroscopeParts.made(self.texts)
@@ -70,6 +76,9 @@ class MicroscopeTab:
             with gr.Row(elem_classes="tight"):
                 check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
                 far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
+                stop = gr.Button(
+                    texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="microscope-stop"
+                )  # fmt: skip
             put(parts.audited)
         choice, mode, outputs = desk.choice, parts.mode, parts.outputs
         last.click(self.on_last, [choice, desk.store, mode], outputs, **_QUICK)
@@ -77,11 +86,12 @@ class MicroscopeTab:
         gr.on([parts.strip.select, parts.audited.select], self.on_token, [choice, mode], outputs, **_MOVING)
         check.click(self.on_audit, [choice], [parts.audited], **_QUICK)
         far.click(self.on_far, [choice], [parts.audited], **_QUICK)
+        stop.click(self.on_stop, None, None, queue=False, **_QUICK)
         mode.change(None, [mode], None, js=_SHOW_MODE, **_QUICK)
         self._wire_branches(desk, *asking)
         opened = desk.inside.select(self.on_inside, [choice, desk.store], [desk.tabs], **_QUICK)
         self.show(opened, choice)
-        desk.blocks.unload(self._seen.forget)
+        desk.blocks.unload(self.on_gone)
 
     def _ask(self) -> tuple[gr.Button, gr.Button, gr.Checkbox]:
         """The line that asks about another token: why it was not chosen, and what would follow it."""
@@ -110,130 +120,177 @@ class MicroscopeTab:
 
     # --- opening ---
 
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: Choice, stored: Any) -> Any:
+    @told()
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
         """Open a reply of the chat and turn to this tab."""
         return gr.Tabs(selected="microscope") if self._open(request, choice, stored, int(event.to)) else gr.skip()
 
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""
-        self._seen.put(request, Seen.of(Opened(run, None)).at(token))
+        self._tasks.drop(session_of(request))
+        self._seen.put(session_of(request), Seen.of(Opened(run, None)).at(token))
 
-    def on_last(self, request: gr.Request, choice: Choice, stored: Any, mode: charts.Mode) -> View:
+    @told()
+    def on_last(self, request: gr.Request, choice: ModelChoice, stored: Any, mode: charts.Mode) -> View:
         """Open the chat's last reply."""
         last = len(Conversation.from_json(stored)) - 1
         return self._all(request, choice, mode) if self._open(request, choice, stored, last) else View()
 
-    def on_file(self, request: gr.Request, choice: Choice, path: str, mode: charts.Mode) -> View:
+    @told()
+    def on_file(self, request: gr.Request, choice: ModelChoice, path: str, mode: charts.Mode) -> View:
         """Open a run file, or a receipt."""
-        with self._telling():
-            with self.shelf.lend(choice) as model:
-                opened = open_bytes(model, Path(path).read_bytes())
-            self._seen.put(request, Seen.of(opened))
-            return self._all(request, choice, mode)
-        return View()
+        opened = self._opened(request, choice, partial(open_bytes, data=Path(path).read_bytes()))
+        return self._all(request, choice, mode) if opened else View()
 
-    def _open(self, request: gr.Request, choice: Choice, stored: Any, index: int) -> bool:
-        """Compute a reply of the conversation again; False, with a message, if that cannot be."""
+    def _open(self, request: gr.Request, choice: ModelChoice, stored: Any, index: int) -> bool:
+        """Compute a reply of the conversation again; False, with a message, if there is none.
+
+        Raises:
+            TsumamiError: it cannot be computed again.
+        """
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[index].facts if 0 <= index < len(exchanges) else None
         if facts is None or "reply_tokens" not in facts.receipt:
             gr.Info(self.texts("chat.no_receipt"))
             return False
-        with self._telling():
+        return self._opened(request, choice, partial(open_receipt, receipt=facts.receipt))
+
+    def _opened(self, request: gr.Request, choice: ModelChoice, opening: Callable[[Model], Opened]) -> bool:
+        """Open a run in place of what was open; False if nobody wants it any more."""
+        with self._tasks.ask(session_of(request)) as asked:
+            asked.alone()
             with self.shelf.lend(choice) as model:
-                opened = open_receipt(model, facts.receipt)
-            self._seen.put(request, Seen.of(opened))
-            return True
-        return False
+                if asked.stopped:
+                    return False
+                opened = opening(model)
+            if not asked.stopped:
+                self._seen.put(asked.session, Seen.of(opened))
+            return asked.wanted()
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Look no further; a branch keeps what it has."""
+        self._tasks.stop(session_of(request))
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._tasks.stop(session_of(request))
+        self._seen.forget(session_of(request))
 
     # --- looking ---
 
-    def on_show(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    @told()
+    def on_show(self, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Draw what is open."""
         return self._all(request, choice, mode)
 
-    def on_token(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    @told()
+    def on_token(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Look at another token."""
-        seen = self._seen.get(request)
+        seen = self._open_here(request)
         if seen is None:
             return View()
-        self._seen.put(request, seen.at(int(event.to)))
+        self._seen.put(session_of(request), seen.at(int(event.to)))
         return self._drawn(request, choice, mode)
 
-    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: Choice) -> View:
+    @told()
+    def on_candidate(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> View:
         """Ask about a candidate of the table."""
-        seen = self._seen.get(request)
+        seen = self._open_here(request)
         if seen is None or not seen.can_look:
             return View()
         with self.shelf.lend(choice) as model:
             name = _as_typed(model, int(event.to))
-        inside, answer = self.on_why(request, choice, name)
+        inside, answer = self._why(request, choice, name)
         return View(asked=name, inside=inside, answer=answer)
 
-    def on_why(self, request: gr.Request, choice: Choice, asked: str | None) -> tuple[Any, Any]:
+    @told()
+    def on_why(self, request: gr.Request, choice: ModelChoice, asked: str | None) -> Any:
         """What became of a token that was not chosen."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.can_look:
-                raise RunFileError(self.texts("microscope.cannot"))
-            with self.shelf.lend(choice) as model:
-                token = _token(self.texts, model, asked)
-                found = why_not(seen.run, seen.token, token)
-                seen = replace(seen, candidate=token)
-                self._seen.put(request, seen)
-                said = escape(self.texts.pick(found.ja, found.en))
-                return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
-        return gr.skip(), gr.skip()
+        return self._why(request, choice, asked)
 
-    def on_audit(self, request: gr.Request, choice: Choice) -> Any:
+    def _why(self, request: gr.Request, choice: ModelChoice, typed: str | None) -> tuple[Any, Any]:
+        seen = self._seen.get(session_of(request))
+        if seen is None or not seen.can_look:
+            raise PageProblem("microscope.cannot")
+        with self.shelf.lend(choice) as model:
+            token = _token(model, typed)
+            found = why_not(seen.run, seen.token, token)
+            seen = replace(seen, candidate=token)
+            self._seen.put(session_of(request), seen)
+            said = escape(self.texts.pick(found.ja, found.en))
+            return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
+
+    @told()
+    def on_audit(self, request: gr.Request, choice: ModelChoice) -> Any:
         """What each knob did in the run."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
-                raise RunFileError(self.texts("microscope.cannot"))
-            with self.shelf.lend(choice):
-                return microscope_view.audit_table(self.texts, audit(seen.run))
+        run = self._sound(request)
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
+            return microscope_view.audit_table(self.texts, audit(run)) if asked.wanted() else gr.skip()
+
+    @told()
+    def on_far(self, request: gr.Request, choice: ModelChoice) -> Any:
+        """How far each knob can be turned before the text changes."""
+        run = self._sound(request)
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            if asked.stopped:
+                return gr.skip()
+            with contextlib.suppress(CancelledError):  # it is not wanted any more
+                found = intervals(model, run, wanted=asked.wanted)
+                return interval_view.table(self.texts, found, run, model.tokenizer.piece)
         return gr.skip()
 
-    def on_far(self, request: gr.Request, choice: Choice) -> Any:
-        """How far each knob can be turned before the text changes."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
-                raise RunFileError(self.texts("microscope.cannot"))
-            with self.shelf.lend(choice) as model:
-                return interval_view.table(self.texts, intervals(model, seen.run), seen.run, model.tokenizer.piece)
-        return gr.skip()
+    def _sound(self, request: gr.Request) -> Run:
+        """The run that is shown.
+
+        Raises:
+            PageProblem: there is none, or it cannot be computed again.
+        """
+        seen = self._seen.get(session_of(request))
+        if seen is None or not seen.run.steps or (seen.current == 0 and seen.opened.sound is not None):
+            raise PageProblem("microscope.cannot")
+        return seen.run
 
     # --- branches ---
 
+    @told()
     def on_branch(
-        self, request: gr.Request, choice: Choice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
+        self, request: gr.Request, choice: ModelChoice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
     ) -> Iterator[View]:
         """Go on from here with another token, and with the run's settings or the chat's."""
-        seen = self._seen.get(request)
-        with self._telling():
-            if seen is None or not seen.can_look:
-                raise RunFileError(self.texts("microscope.cannot"))
-            settings = knob_panel.read_panel(knobs) if own else None
-            with self.shelf.lend(choice) as model:
-                token = _token(self.texts, model, asked)
-                with branch(model, seen.run, seen.token, token, settings) as stream:
-                    text, pace = "", Pace(_LEAST_SECONDS, at_once=False)
-                    for step in stream:
-                        text += step.text
-                        if pace.due():
-                            yield View(answer=f'<p class="why growing">{escape(text)}</p>')
-                    tree = seen.tree.grown(seen.current, seen.token, stream.run)
+        seen = self._seen.get(session_of(request))
+        if seen is None or not seen.can_look:
+            raise PageProblem("microscope.cannot")
+        settings = knob_panel.read_panel(knobs) if own else None
+        with self._tasks.ask(session_of(request)) as wish, self.shelf.lend(choice) as model:
+            token = _token(model, asked)
+            wish.alone()
+            if wish.stopped:
+                return
+            with branch(model, seen.run, seen.token, token, settings) as stream:
+                wish.begin(stream)
+                for text in self._growing(wish, stream):
+                    yield View(answer=f'<p class="why growing">{escape(text)}</p>')
+                if wish.dropped:
+                    return
+                tree = seen.tree.grown(seen.current, seen.token, stream.run)
             number = tree.branches[-1].number
-            self._seen.put(request, replace(seen, tree=tree, current=number, candidate=None))
-            yield self._all(request, choice, mode)
-            return
-        yield View()
+            self._seen.put(wish.session, replace(seen, tree=tree, current=number).at(seen.token))
+        yield self._all(request, choice, mode)
 
-    def on_tree(self, event: gr.EventData, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def _growing(self, wish: Asked[Stream], stream: Stream) -> Iterator[str]:
+        """The text of a branch now and then, as long as somebody wants to see it."""
+        text, pace = "", Pace(_LEAST_SECONDS, at_once=False)
+        for step in stream:
+            text += step.text
+            if wish.dropped:
+                return
+            if pace.due():
+                yield text
+
+    @told()
+    def on_tree(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Walk to a branch, close one, or put one beside the run that is shown."""
-        seen, data = self._seen.get(request), data_of(event)
+        seen, data = self._open_here(request), data_of(event)
         if seen is None:
             return View()
         if "beside" in data:
@@ -246,56 +303,42 @@ class MicroscopeTab:
         else:
             number = int(data["to"])
             seen = replace(seen, current=number).at(seen.tree[number].at)
-        self._seen.put(request, seen)
+        self._tasks.drop(session_of(request))
+        self._seen.put(session_of(request), seen)
         return self._all(request, choice, mode)
 
-    def _beside(self, seen: Seen, choice: Choice, number: int) -> Any:
+    def _beside(self, seen: Seen, choice: ModelChoice, number: int) -> Any:
         """The run that is shown and another branch, side by side."""
         one, other = seen.tree[seen.current], seen.tree[number]
         names = tuple(microscope_view.branch_name(self.texts, branch) for branch in (one, other))
-        with self._telling(), self.shelf.lend(choice) as model:
+        with self.shelf.lend(choice) as model:
             return compare_view.pair(
                 self.texts, model.tokenizer.piece, (one.run, other.run), (f"A · {names[0]}", f"B · {names[1]}")
             )
-        return gr.skip()
 
     # --- showing ---
 
-    def _all(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def _all(self, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """Everything, and no comparison or audit of another run."""
         return self._drawn(request, choice, mode)._replace(beside="", audited="")
 
-    def _drawn(self, request: gr.Request, choice: Choice, mode: charts.Mode) -> View:
+    def _drawn(self, request: gr.Request, choice: ModelChoice, mode: charts.Mode) -> View:
         """The run, its token and its branches."""
-        seen, texts = self._seen.get(request), self.texts
+        seen, texts = self._seen.get(session_of(request)), self.texts
         if seen is None:
             return View()
-        with self._telling():
-            with self.shelf.lend(choice) as model:
-                inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
-            strip = microscope_view.strip(seen, texts.language, mode)
-            facts, tree = microscope_view.facts(texts, seen), microscope_view.tree(texts, seen)
-            return View(facts, strip, inside, asked="", answer="", tree=tree)
-        return View()
+        with self.shelf.lend(choice) as model:
+            inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
+        strip = microscope_view.strip(seen, texts.language, mode)
+        facts, tree = microscope_view.facts(texts, seen), microscope_view.tree(texts, seen)
+        return View(facts, strip, inside, asked="", answer="", tree=tree)
 
-    def _telling(self) -> _Telling:
-        return _Telling(self.texts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """Errors that users can cause become a message in the page, and what follows the block is what is shown then."""
-
-    texts: Texts
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if not isinstance(error, TsumamiError):
-            return False
-        gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-        return True
+    def _open_here(self, request: gr.Request) -> Seen | None:
+        """What is open in the session; None, with a message, if it is no more on the server (after a restart, say)."""
+        seen = self._seen.get(session_of(request))
+        if seen is None:
+            gr.Info(self.texts("microscope.gone"))
+        return seen
 
 
 def _as_typed(model: Model, token: int) -> str:
@@ -305,14 +348,14 @@ def _as_typed(model: Model, token: int) -> str:
     return text if same else f"#{token}"
 
 
-def _token(texts: Texts, model: Model, asked: str | None) -> int:
+def _token(model: Model, asked: str | None) -> int:
     """The token that was typed: a text that is one token, or # and its number.
 
     Raises:
-        SettingsError: nothing was typed, or it is several tokens.
+        PageProblem: nothing was typed, or it is several tokens.
     """
     if not asked:
-        raise SettingsError(texts("microscope.nothing"))
+        raise PageProblem("microscope.nothing")
     if asked[0] == "#" and asked[1:].isdigit() and int(asked[1:]) < model.tokenizer.n_tokens:
         return int(asked[1:])
     for text in (asked, f" {asked}"):
@@ -321,4 +364,4 @@ def _token(texts: Texts, model: Model, asked: str | None) -> int:
             return tokens[0]
     tokens = model.tokenize(asked, add_special=False, parse_special=False)
     shown = ", ".join(f"{charts.visible(model.tokenizer.piece(token))} (#{token})" for token in tokens)
-    raise SettingsError(texts("microscope.several", text=asked, tokens=shown))
+    raise PageProblem("microscope.several", text=asked, tokens=shown)

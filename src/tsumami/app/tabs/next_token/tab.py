@@ -16,9 +16,11 @@ from tsumami import charts
 from tsumami.app.parts import knob_board, knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.scripts import script
+from tsumami.app.parts.telling import told
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.shelf import Choice, Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import Look, NextToken, look, next_token
 from tsumami.model import Model
@@ -33,7 +35,7 @@ _WITHOUT: Final = ("max_tokens",)
 class _Looked:
     """What was decoded, for which model and text."""
 
-    choice: Choice
+    choice: ModelChoice
     text: str
     chat: bool
     look: Look
@@ -48,6 +50,7 @@ class NextTokenTab:
     shelf: Shelf
     n_ctx: int
     _looked: Kept[_Looked] = field(default_factory=Kept)
+    _tasks: Tasks[Task] = field(default_factory=lambda: Tasks(several=True))
 
     def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
@@ -77,25 +80,33 @@ class NextTokenTab:
         view.select(self.on_append, [desk.choice, prompt, chat, step], [prompt, step], **quick)
         take.click(self.on_take, desk.panel.inputs, [board], **quick)
         roll.click(self.on_roll, how, [histogram], **quick)
-        desk.blocks.unload(self._looked.forget)
+        desk.blocks.unload(self.on_gone)
 
     def on_turn(
-        self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None, step: float
+        self, request: gr.Request, choice: ModelChoice, prompt: str | None, chat: bool, board: str | None, step: float
     ) -> str:
         """What could come next, drawn anew."""
         try:
             settings = knob_board.read(board)
-            with self.shelf.lend(choice) as model:
-                looked = self._look(request, model, choice, prompt or "", chat)
+            with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+                if asked.stopped:
+                    return ""
+                looked = self._look(asked.session, model, choice, prompt or "", chat)
                 found = next_token(model, looked, settings, step=int(step or 0))
                 return self._drawn(model, found)
         except TsumamiError as error:
             return f'<p class="problem">⚠️ {escape(self.texts.error(error))}</p>'
 
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._tasks.stop(session_of(request))
+        self._looked.forget(session_of(request))
+
+    @told()
     def on_append(
         self,
         event: gr.EventData,
-        choice: Choice,
+        choice: ModelChoice,
         prompt: str | None,
         chat: bool,
         step: float,
@@ -112,36 +123,32 @@ class NextTokenTab:
             gr.Info(self.texts("next.part"))
             return gr.skip(), gr.skip()
 
+    @told()
     def on_take(self, *values: Any) -> Any:
         """Turn the board to the chat's knobs."""
-        try:
-            return knob_board.value(knob_panel.read_panel(values))
-        except TsumamiError as error:
-            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            return gr.skip()
+        return knob_board.value(knob_panel.read_panel(values))
 
-    def on_roll(self, request: gr.Request, choice: Choice, prompt: str | None, chat: bool, board: str | None) -> Any:
+    @told()
+    def on_roll(
+        self, request: gr.Request, choice: ModelChoice, prompt: str | None, chat: bool, board: str | None
+    ) -> Any:
         """Roll a thousand times, and put the histogram beside the exact probabilities."""
-        try:
-            settings = knob_board.read(board)
-            with self.shelf.lend(choice) as model:
-                looked = self._look(request, model, choice, prompt or "", chat)
-                found = next_token(model, looked, settings)
-                picture = charts.rolls_picture(
-                    found.exact, found.rolled(_ROLLS), model.tokenizer.piece, self.texts.language
-                )
-        except TsumamiError as error:
-            gr.Warning(self.texts.error(error), title=self.texts("error.title"))
-            return gr.skip()
-        return charts.inline(picture)
+        settings = knob_board.read(board)
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            if asked.stopped:
+                return gr.skip()
+            found = next_token(model, self._look(asked.session, model, choice, prompt or "", chat), settings)
+            return charts.inline(
+                charts.rolls_picture(found.exact, found.rolled(_ROLLS), model.tokenizer.piece, self.texts.language)
+            )
 
-    def _look(self, request: gr.Request, model: Model, choice: Choice, text: str, chat: bool) -> Look:
+    def _look(self, session: str, model: Model, choice: ModelChoice, text: str, chat: bool) -> Look:
         """The logits after a prompt: those that are kept, or decoded."""
-        kept = self._looked.get(request)
+        kept = self._looked.get(session)
         if kept is None or (kept.choice, kept.text, kept.chat) != (choice, text, chat):
             prompt = model.prompt(text) if chat and text else model.as_prompt(text)
             kept = _Looked(choice, text, chat, look(model, prompt))
-            self._looked.put(request, kept)
+            self._looked.put(session, kept)
         return kept.look
 
     def _drawn(self, model: Model, found: NextToken) -> str:

@@ -1,0 +1,53 @@
+"""Telling a reader of the page what went wrong.
+
+Guarantee: what a user can cause is a message in the page's language, and the page stays as it was or shows what the
+handler names instead; what is our own fault goes through.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar, cast
+
+import gradio as gr
+
+from tsumami.app.words.texts import Texts
+from tsumami.errors import TsumamiError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_SAME: Final = gr.skip()  # Gradio takes one for all parts of the page
+
+
+def tell(texts: Texts, error: TsumamiError) -> None:
+    """Say what went wrong, in a message that goes by itself."""
+    gr.Warning(texts.error(error), title=texts("error.title"))
+
+
+def told(instead: Any = _SAME) -> Callable[[_F], _F]:
+    """A handler of something that has `texts`: errors that users can cause become a message, and `instead` is what the
+    page shows then (default: what it has shown). A generator that has shown something has shown it.
+    """
+
+    def telling(handler: _F) -> _F:
+        @functools.wraps(handler)
+        def answered(self: Any, *given: Any, **named: Any) -> Any:
+            try:
+                return handler(self, *given, **named)
+            except TsumamiError as error:
+                tell(self.texts, error)
+                return instead
+
+        @functools.wraps(handler)
+        def growing(self: Any, *given: Any, **named: Any) -> Iterator[Any]:
+            try:
+                yield from handler(self, *given, **named)
+            except TsumamiError as error:
+                tell(self.texts, error)
+                yield instead
+
+        return cast("_F", growing if inspect.isgeneratorfunction(handler) else answered)
+
+    return telling

@@ -1,0 +1,73 @@
+"""A conversation as a value: what was said in turn, and for each reply how it came about.
+
+Guarantee: every operation gives a new conversation and leaves the old one as it is, so a message that cannot be
+answered is forgotten by not keeping what it would have made. What is known of a reply is its owner's: a run, or what a
+browser can keep of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Generic, Self, TypeVar
+
+from tsumami.prompts.messages import Message
+
+__all__ = ["Exchange", "Talk"]
+
+_F = TypeVar("_F")
+
+
+@dataclass(frozen=True)
+class Exchange(Generic[_F]):
+    """What the user said and what came back. `reply` may be partial (stopped) or empty; `facts` is how it came about,
+    None while it has not ended.
+    """
+
+    user: str
+    reply: str = ""
+    facts: _F | None = None
+
+
+@dataclass(frozen=True)
+class Talk(Generic[_F]):
+    """Exchanges in order."""
+
+    exchanges: tuple[Exchange[_F], ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.exchanges)
+
+    def ask(self, message: str) -> Self:
+        """Append the user's next message."""
+        return replace(self, exchanges=(*self.exchanges, Exchange[_F](message)))
+
+    def answered(self, reply: str, facts: _F | None = None) -> Self:
+        """Put the reply to the last message."""
+        last = replace(self.exchanges[-1], reply=reply, facts=facts)
+        return replace(self, exchanges=(*self.exchanges[:-1], last))
+
+    def reopened(self) -> Self:
+        """The last message without its reply, to be answered again."""
+        return self.edited(len(self) - 1, self.exchanges[-1].user) if self.exchanges else self
+
+    def edited(self, index: int, message: str) -> Self:
+        """The conversation up to message number `index`, which is put differently; what followed it is dropped."""
+        return replace(self, exchanges=(*self.exchanges[:index], Exchange[_F](message)))
+
+    def without_last(self) -> Self:
+        """The conversation without its last exchange."""
+        return replace(self, exchanges=self.exchanges[:-1])
+
+    def messages(self, system: str | None = None) -> tuple[Message, ...]:
+        """As messages for a prompt format: the system prompt (None: the format's own), and all that was said. A last
+        message without a reply is what is to be answered; a last reply is to be continued.
+
+        Raises:
+            PromptError: a text that no prompt can hold.
+        """
+        said = [Message("system", system)] if system is not None else []
+        for index, exchange in enumerate(self.exchanges):
+            said.append(Message("user", exchange.user))
+            if exchange.reply or index < len(self.exchanges) - 1:
+                said.append(Message("assistant", exchange.reply))
+        return tuple(said)

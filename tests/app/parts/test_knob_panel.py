@@ -1,0 +1,82 @@
+"""Knobs between the page and Settings: what is shown reads back, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.strategies import settings_strategy
+
+from tsumami.app.parts import chain_view, knob_panel
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
+from tsumami.errors import SettingsError
+from tsumami.knobs import KNOBS, STAGES
+from tsumami.presets import PRESETS
+from tsumami.settings import Settings
+
+EN, JA = Texts("en"), Texts("ja")
+patient = settings(deadline=None)  # for examples on a machine that is busy with other tests
+
+
+@pytest.mark.parametrize("n_ctx", [64, 512, 4096])
+def test_no_slider_begins_beyond_its_end_however_small_the_context_is(n_ctx: int) -> None:
+    parts = [knob_panel._component(EN, knob, n_ctx) for knob in KNOBS.values() if knob.name != "samplers"]
+    sliders = [one for one in parts if isinstance(one, gr.Slider)]
+    assert sliders
+    assert all(one.minimum <= one.value <= one.maximum for one in sliders)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.booleans().flatmap(lambda handy: settings_strategy(handy=handy, grammar=True, contrastive=not handy)))
+def test_what_the_panel_shows_reads_back_to_the_same_settings(made: Settings) -> None:
+    contents = json.loads(
+        json.dumps(contents_of(made) | {"samplers": chain_view.shown(made)})
+    )  # as through the browser
+    assert knob_panel.read_panel([contents[name] for name in KNOBS]) == made
+
+
+@patient
+@given(st.lists(st.text(min_size=1)))
+def test_typed_lists_read_back(values: list[str]) -> None:
+    assert read(KNOBS["stop"], shown(KNOBS["stop"], values)) == values
+
+
+@pytest.mark.parametrize("name", sorted(KNOBS))
+def test_an_emptied_box_is_a_message_or_means_none(name: str) -> None:
+    contents = contents_of(Settings())
+    contents[name] = None
+    if KNOBS[name].kind in ("texts", "bias", "grammar", "schema"):
+        assert settings_of(contents) == Settings.from_mapping({name: read(KNOBS[name], "")})
+    elif name != "samplers":
+        with pytest.raises(SettingsError, match=name):
+            settings_of(contents)
+
+
+@pytest.mark.parametrize("line", ["nonsense", "=", "1=", "=1", "a=1", "1=b", "1.5=2"])
+def test_a_bias_that_means_nothing_is_named(line: str) -> None:
+    with pytest.raises(SettingsError, match="logit_bias"):
+        read(KNOBS["logit_bias"], line)
+
+
+@pytest.mark.parametrize("texts", [EN, JA])
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_fills_greys_and_reads_back(texts: Texts, name: str) -> None:
+    made = PRESETS[name].apply(Settings())
+    values = [contents_of(made)[knob] if knob != "samplers" else chain_view.shown(made) for knob in KNOBS]
+    assert knob_panel.preset_applied(name, values) == made
+    updates = knob_panel.grey(texts, values)
+    assert len(updates) == len(KNOBS) + 1
+    idle = {knob for knob, update in zip(KNOBS, updates, strict=False) if "idle" in update.get("elem_classes", ())}
+    assert idle == set(made.idle_knobs()) - {"samplers"}
+
+
+@patient
+@given(st.lists(st.sampled_from(STAGES), unique=True).map(tuple) | st.sampled_from([("classic"), ("llama.cpp")]))
+def test_the_chain_reads_back(order: str | tuple[str, ...]) -> None:
+    made = Settings.from_mapping({"samplers": order})
+    again = Settings.from_mapping({"samplers": chain_view.read(chain_view.shown(made))})
+    assert again.chain_order == made.chain_order

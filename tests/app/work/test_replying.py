@@ -1,0 +1,106 @@
+"""Replies: they grow, go on, and end with their place in the engine free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import tsumami.app
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.replying import Growing, Sending, reply
+from tsumami.app.work.tasks import Tasks
+from tsumami.errors import PromptTooLongError
+from tsumami.prompts import Exchange
+from tsumami.runs import STOP_REASONS
+from tsumami.settings import Settings
+from tsumami.testing import ScriptedModel, saying
+
+
+def asking(
+    model: Any, conversation: Conversation, tasks: Tasks[Any], made: Settings | None = None, *, session: str = "s"
+) -> Iterator[Growing]:
+    """A session's next reply."""
+    with tasks.ask(session) as asked:
+        yield from reply(model, conversation, made or Settings(), Sending(), asked=asked)
+
+
+def talk(model: Any, conversation: Conversation, tasks: Tasks[Any] | None = None) -> list[Growing]:
+    return list(asking(model, conversation, tasks or Tasks()))
+
+
+class Formatted(ScriptedModel):
+    """A scripted model that a conversation can be put to: one line a message."""
+
+    def format(self, template: object = None) -> Any:
+        return tsumami.prompts.format_named("raw", template=None, bos_token="", eos_token="")
+
+    def as_prompt(self, prompt: Any) -> Any:
+        return tsumami.runs.Prompt(prompt.text, tuple(self.tokenize(prompt.text)), prompt.format)
+
+
+def test_a_reply_grows_and_ends_with_its_facts() -> None:
+    updates = talk(Formatted(saying("はい、そうです。")), Conversation().ask("本当ですか"))
+    assert [update.done for update in updates] == [False] * (len(updates) - 1) + [True]
+    last = updates[-1].conversation.exchanges[-1]
+    assert (last.user, last.reply) == ("本当ですか", "はい、そうです。")
+    assert last.facts is not None
+    assert last.facts.stop_reason in STOP_REASONS
+    assert "".join(update.new_text for update in updates) == "はい、そうです。"
+    assert all(update.conversation.exchanges[-1].facts is None for update in updates[:-1])
+
+
+def test_going_on_keeps_what_was_written() -> None:
+    begun = Conversation((Exchange("count", "one"),))
+    updates = talk(Formatted(saying(", two")), begun)
+    assert updates[-1].conversation.exchanges[-1].reply == "one, two"
+    assert "".join(update.new_text for update in updates) == ", two"
+
+
+def test_a_prompt_that_is_too_long_fails_before_anything_is_said() -> None:
+    model, sessions = Formatted(saying("x"), n_ctx=16), Tasks[Any]()
+    with pytest.raises(PromptTooLongError):
+        talk(model, Conversation().ask("y" * 50), sessions)
+    assert (sessions.active, model.engine.open) == (0, 0)
+
+
+def test_stop_keeps_what_was_written_and_frees_the_place() -> None:
+    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Tasks[Any]()
+    growing = asking(model, Conversation().ask("q"), sessions, Settings(max_tokens=0))
+    next(growing)
+    assert sessions.stop("s")
+    assert not sessions.stop("another")
+    last = list(growing)[-1]
+    assert last.done
+    assert last.conversation.exchanges[-1].facts is not None
+    assert (sessions.active, model.engine.open) == (0, 0)
+
+
+def test_a_reader_that_goes_away_frees_the_place() -> None:
+    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Tasks[Any]()
+    growing = asking(model, Conversation().ask("q"), sessions, Settings(max_tokens=0))
+    next(growing)
+    growing.close()
+    until = time.monotonic() + 5
+    while model.engine.open and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (sessions.active, model.engine.open) == (0, 0)
+
+
+def test_a_second_reply_of_a_session_ends_the_first_and_no_other() -> None:
+    model, sessions = Formatted(saying("ab" * 5000), n_ctx=20_000), Tasks[Any]()
+
+    def begin(session: str) -> Any:
+        made = asking(model, Conversation().ask("q"), sessions, Settings(max_tokens=0), session=session)
+        next(made)
+        return made
+
+    first, other = begin("s"), begin("t")
+    second = begin("s")
+    assert list(first)[-1].done
+    assert sessions.active == 2
+    for growing in (second, other):
+        growing.close()
+    assert sessions.active == 0

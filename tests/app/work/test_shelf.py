@@ -1,0 +1,142 @@
+"""The shelf of models: one load for all who ask, and nobody's model is taken away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tsumami.app.work import shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.errors import ModelNotFoundError
+from tsumami.testing import ScriptedModel, saying
+
+
+class Loader:
+    """Loads scripted models, slowly if asked to, and notes which were loaded and which were closed."""
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.closed: list[str] = []
+        self.slow = threading.Event()
+        self.slow.set()
+
+    def __call__(self, choice: ModelChoice, report: object) -> Any:
+        self.loaded.append(choice.name)
+        assert self.slow.wait(10)
+        if choice.name.startswith("no"):
+            raise ModelNotFoundError(choice.name)
+        model = ScriptedModel(saying("Yes."), name=choice.name)
+        model.close = lambda: self.closed.append(choice.name)  # type: ignore[method-assign]  # to see it
+        return model
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> Loader:
+    made = Loader()
+    monkeypatch.setattr(shelf, "_load", made)
+    return made
+
+
+def name_of(lent: Any) -> str:
+    return str(lent.model_card.name)
+
+
+def test_a_failing_load_keeps_all(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"))
+    with models.lend(), models.lend(ModelChoice("b")):
+        pass
+    for _ in range(2):
+        with pytest.raises(ModelNotFoundError), models.lend(ModelChoice("no")):
+            pass
+    with models.lend() as first, models.lend(ModelChoice("b")) as second:
+        assert (name_of(first), name_of(second)) == ("a", "b")
+    assert loader.loaded == ["a", "b", "no", "no"]
+    assert loader.closed == []
+
+
+def test_room_is_kept_and_the_longest_unused_goes_but_never_the_default(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"), room=2)
+    for name in "abcb":
+        with models.lend(ModelChoice(name)):
+            pass
+    assert loader.loaded == ["a", "b", "c", "b"]
+    assert loader.closed == ["b", "c"]
+    models.close()
+    assert sorted(loader.closed) == ["a", "b", "b", "c"]
+
+
+def test_a_lent_model_is_never_closed(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"), room=1)
+    with models.lend(), models.lend(ModelChoice("b")):
+        for name in "cde":
+            with models.lend(ModelChoice(name)):
+                pass
+        assert "b" not in loader.closed
+    assert "b" in loader.closed
+
+
+def test_whoever_asks_second_waits_for_the_first_load_and_nobody_else_does(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"))
+    with models.lend():
+        pass
+    loader.slow.clear()
+    got: list[str] = []
+
+    def ask() -> None:
+        with models.lend(ModelChoice("b")) as model:
+            got.append(name_of(model))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while "b" not in loader.loaded:
+        time.sleep(0.01)
+    with models.lend() as model:  # does not wait
+        assert name_of(model) == "a"
+    loader.slow.set()
+    for thread in threads:
+        thread.join(10)
+    assert got == ["b"] * 4
+    assert loader.loaded == ["a", "b"]
+
+
+def test_many_askers_at_once_all_get_a_model_that_is_open(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"), room=1)
+    wrong: list[object] = []
+
+    def ask(seed: int) -> None:
+        for turn in range(60):
+            name = "abcd"[(seed + turn) % 4]
+            try:
+                with models.lend(ModelChoice(name)) as model:
+                    closed = loader.closed.count(name)
+                    if name_of(model) != name or closed >= loader.loaded.count(name):
+                        wrong.append((name, closed))
+            except Exception as error:  # noqa: BLE001  (a thread's error would be lost)
+                wrong.append(error)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert wrong == []
+
+
+def test_a_model_is_not_tidied_away_between_its_loading_and_its_lending(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"), room=1)
+    with models.lend():
+        pass
+    find = models._find
+
+    def late(choice: ModelChoice) -> Any:
+        models._tidy()  # another session that has just ended
+        return find(choice)
+
+    models._find = late  # type: ignore[method-assign]  # to be in the moment in between
+    with models.lend(ModelChoice("b")) as model:
+        assert name_of(model) == "b"
+    assert loader.loaded == ["a", "b"]
