@@ -29,7 +29,9 @@ class TokenProblem(Protocol):
         """What later tokens need of the values `spans`, which all choose `outcome` here; None: nothing."""
 
 
-def token_problem(chain: Chain, axis: Axis, row: Float32Array, past: Past | None, drawn: int) -> TokenProblem:
+def token_problem(
+    chain: Chain, axis: Axis, row: Float32Array, past: Past | None, drawn: int, *, forced: int | None = None
+) -> TokenProblem:
     """The problem of the axis's knob.
 
     Args:
@@ -38,7 +40,9 @@ def token_problem(chain: Chain, axis: Axis, row: Float32Array, past: Past | None
         row: the logits that the token is chosen from, shape (n_vocab,).
         past: what `after` gave for the token before; None for the first.
         drawn: how many numbers the values have drawn for the tokens of the reply so far.
+        forced: the token that comes here whatever is chosen. Under mirostat the pieces say all the same what would have
+            been chosen, since mu follows that.
     """
     if axis.knob.name in MAPPED:
         return MirostatTrial(chain, axis, row, past, drawn)
-    return Partition(Trial(chain, axis, row))
+    return Partition(Trial(chain, axis, row, forced=forced))
