@@ -40,8 +40,8 @@ def token_problem(
         row: the logits that the token is chosen from, shape (n_vocab,).
         past: what `after` gave for the token before; None for the first.
         drawn: how many numbers the values have drawn for the tokens of the reply so far.
-        forced: the token that comes here whatever is chosen. Mirostat's problem still tells what would have been, which
-            mu follows.
+        forced: the token that comes here whatever is chosen. Under mirostat the pieces say all the same what would have
+            been chosen, since mu follows that.
     """
     if axis.knob.name in MAPPED:
         return MirostatTrial(chain, axis, row, past, drawn)
