@@ -399,6 +399,9 @@ def test_a_refusal_says_where(schema: dict[str, Any], said: str) -> None:
         ("[ぁ-ん]+", ["ひらがな"], ["カナ"]),
         ("(?i)yes|no", ["YES", "No"], ["maybe"]),
         (".", ["x", "猫"], ["\n"]),
+        ("one\ntwo/three", ["one\ntwo/three"], ["one two/three"]),
+        (r"a\\", ["a\\"], ["a"]),
+        ("^$", [""], ["a"]),
     ],
 )
 def test_the_whole_reply_matches(expression: str, yes: list[str], no: list[str], model: Model, stage: Any) -> None:
@@ -407,7 +410,8 @@ def test_the_whole_reply_matches(expression: str, yes: list[str], no: list[str],
 
 
 @pytest.mark.parametrize(
-    ("expression", "why"), [("(?=a)b", "look-around"), (r"(a)\1", "backreferences"), ("(", "unclosed")]
+    ("expression", "why"),
+    [("(?=a)b", "look-around"), (r"(a)\1", "backreferences"), ("(", "unclosed"), ("a\\", "ends in a backslash")],
 )
 def test_what_no_automaton_can_follow_is_refused_by_name(expression: str, why: str) -> None:
     with pytest.raises(GrammarError, match=why):

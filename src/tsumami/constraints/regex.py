@@ -19,11 +19,13 @@ def to_lark(text: str) -> str:
     """The expression as a grammar of one terminal.
 
     Raises:
-        GrammarError: it is too long.
+        GrammarError: it is too long, or ends inside an escape.
     """
     from llguidance import regex_to_lark
 
     refuse_long("regular expression", text)
+    if (len(text) - len(text.rstrip("\\"))) % 2:
+        raise GrammarError("regex: it ends in a backslash, which escapes nothing; write \\\\ for a backslash")
     return f"{HEADER}start: /{regex_to_lark(_bare(text), '')}/\n"
 
 
