@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import bar, check_writable, console, note, save_text, warn, write_json
@@ -73,10 +75,11 @@ def compare(
         write_json(comparison_values(found))
     else:
         report(console(), found)
+    note_idle([run.settings for run in found.runs], varied)
     if html is not None:
         note(say(f"{html} に書き出しました。", f"Written to {html}."))
     if interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     if len(found.runs) < len(found.lanes):
         raise typer.Exit(2)
 

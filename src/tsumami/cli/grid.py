@@ -15,6 +15,7 @@ import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions, show
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import Show, bar, console, note
@@ -101,6 +102,7 @@ def grid(
         interrupted = follow(cells)
         found = cells.grid
     report(found, files)
+    note_idle(found.plan.settings, varied)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

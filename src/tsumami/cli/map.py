@@ -15,6 +15,7 @@ import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import bar, console, note, save_text
@@ -72,6 +73,7 @@ def map(  # noqa: A001  (the command's name)
         if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
         note(_facts(found))
+        note_idle([settings.unchecked(knob, end) for end in (low, high)], [knob])
     if stopped:
         raise typer.Exit(INTERRUPTED)
 

@@ -13,6 +13,7 @@ import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
@@ -89,6 +90,7 @@ def run(
             print_ledgers(loaded, done)
         if not quiet:
             note(facts(done))
+            note_idle([settings])
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -1,0 +1,27 @@
+"""What a command says of knobs that were turned and do nothing.
+
+Guarantee: as on the page, a knob that cannot change a token under any of the settings that were used is named with the
+reason, on stderr; nothing is said of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tsumami.cli.output import note
+from tsumami.cli.words import say
+from tsumami.settings import IdleReason, Settings
+
+__all__ = ["note_idle"]
+
+
+def note_idle(used: Sequence[Settings], varied: Iterable[str] = ()) -> None:
+    """Name what does nothing. used: the settings of every run; varied: the knobs in which they differ."""
+    for name, reason in _idle_everywhere(used, varied).items():
+        note(f"{name}: {say(reason.ja, reason.en)}")
+
+
+def _idle_everywhere(used: Sequence[Settings], varied: Iterable[str]) -> dict[str, IdleReason]:
+    turned = dict.fromkeys([*varied, *(name for settings in used for name in settings.changed())])
+    idle = [settings.idle_knobs() for settings in used]
+    return {name: idle[0][name] for name in turned if idle and all(name in one for one in idle)}

@@ -1,0 +1,47 @@
+"""A knob that was turned and does nothing is named, with the reason, by every command that generates."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Invoke
+
+XTC = ["--temperature", "0", "--xtc-probability", "1", "--max-tokens", "4"]
+VARIED = ["--temperature", "0", "--max-tokens", "4"]
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_run_says_that_xtc_does_nothing_at_temperature_0(invoke: Invoke, lang: str) -> None:
+    said = invoke("run", "Once", *XTC, lang=lang)  # type: ignore[arg-type]  # a parameter of the test
+    assert said.code == 0
+    assert "xtc_probability: " in said.err
+    assert ("temperature 0" in said.err) if lang == "en" else ("温度" in said.err or "temperature" in said.err)
+    assert "xtc_probability: " not in said.out
+
+
+def test_who_wants_quiet_has_quiet(invoke: Invoke) -> None:
+    assert invoke("run", "Once", *XTC, "--quiet").err == ""
+
+
+def test_nothing_is_said_of_what_acts(invoke: Invoke) -> None:
+    assert "temperature: " not in invoke("run", "Once", "--temperature", "1.5", "--max-tokens", "2", "--seed", "1").err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compare", "Once", "--vary", "xtc_probability=0,1"],
+        ["grid", "Once", "--vary", "xtc_probability=0,1"],
+        ["map", "Once", "--knob", "xtc_probability", "--range", "0.1:1"],
+    ],
+    ids=["compare", "grid", "map"],
+)
+def test_what_is_varied_and_does_nothing_is_named(invoke: Invoke, command: list[str]) -> None:
+    said = invoke(*command, *VARIED)
+    assert said.code == 0, said.err
+    assert "xtc_probability: " in said.err
+
+
+def test_a_knob_that_acts_in_one_of_the_lanes_is_not_called_idle(invoke: Invoke) -> None:
+    said = invoke("compare", "Once", "--vary", "temperature=0,1", "--top-k", "5", "--max-tokens", "3", "--seed", "1")
+    assert "top_k: " not in said.err
