@@ -556,7 +556,7 @@ def dry(
     array = (ctypes.c_char_p * len(texts))(*texts)
     pointer = None if vocab is None else vocab.pointer
     made = _c.llama_sampler_init_dry(pointer, multiplier, base, allowed_length, last_n, array, len(texts))
-    return NativeSampler(made, vocab)
+    return NativeSampler(made)  # it looks at the vocabulary now and never again
 
 
 def top_n_sigma(n: float) -> NativeSampler:

@@ -9,8 +9,10 @@ The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,6 +21,8 @@ import numpy as np
 from tsumami import native
 from tsumami.sampling.candidates import Candidates
 from tsumami.settings import Settings
+
+_MOST_DRY: Final = 32  # samplers of one vocabulary that are kept
 
 
 class Stage(Protocol):
@@ -230,15 +234,41 @@ def _penalties(settings: Settings, around: Surroundings) -> Stage:
 
 
 def _dry(settings: Settings, around: Surroundings) -> Stage:
-    sampler = native.dry(
-        around.vocab,
+    values = (
         settings.dry_multiplier,
         settings.dry_base,
         settings.dry_allowed_length,
         settings.dry_penalty_last_n,
         settings.dry_sequence_breakers,
     )
-    return NativeStage("dry", sampler)
+    if around.vocab is None:
+        return NativeStage("dry", native.dry(None, *values))
+    return NativeStage("dry", _DRY.of(around.vocab, values))
+
+
+class _DrySamplers:
+    """llama.cpp looks through the whole vocabulary for what each sequence breaker can be spelt with: half a second for
+    fifty of them. So a sampler is built once for a vocabulary and its values, and copied for each chain.
+    """
+
+    def __init__(self) -> None:
+        self._built: weakref.WeakKeyDictionary[native.Vocab, OrderedDict[Hashable, native.NativeSampler]]
+        self._built = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def of(self, vocab: native.Vocab, values: tuple[float, float, int, int, tuple[str, ...]]) -> native.NativeSampler:
+        """A sampler that has seen nothing yet."""
+        with self._lock:
+            built = self._built.setdefault(vocab, OrderedDict())
+            if values not in built:
+                built[values] = native.dry(vocab, *values)
+                if len(built) > _MOST_DRY:
+                    built.popitem(last=False)
+            built.move_to_end(values)
+            return built[values].clone()
+
+
+_DRY: Final = _DrySamplers()
 
 
 def _temperature(settings: Settings, _around: Surroundings) -> Stage:
