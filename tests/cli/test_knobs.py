@@ -54,6 +54,7 @@ NAMES = [
     "--logit-bias",
     "--grammar",
     "--json-schema",
+    "--regex",
     "--stop",
     "--samplers",
 ]

@@ -8,6 +8,7 @@ import pytest
 
 from tsumami.errors import EmptyPromptError, PromptError, PromptTooLongError
 from tsumami.explain.tokens import look
+from tsumami.explore.design import Design
 from tsumami.explore.grids import Gridding, plan_grid
 from tsumami.explore.maps import Mapping
 from tsumami.runs import Prompt, Receipt
@@ -16,7 +17,7 @@ from tsumami.testing import ScriptedModel, saying
 
 STARTERS: dict[str, Callable[[ScriptedModel, Prompt], object]] = {
     "run": lambda model, prompt: model.run(prompt),
-    "grid": lambda model, prompt: Gridding(model, plan_grid([prompt], Settings())),
+    "grid": lambda model, prompt: Gridding(model, plan_grid([prompt], Design(Settings()))),
     "map": lambda model, prompt: Mapping(model, prompt, "top_k", 1, 3, Settings()),
 }
 

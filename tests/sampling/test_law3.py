@@ -175,7 +175,7 @@ def _accept_past_the_grammar(made: NativeChain, prompt: list[int]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_under_a_json_schema_the_text_fits_the_schema(seed: int, model: Model) -> None:
-    ours = model.run(PROMPT, Settings(json_schema=SCHEMA, max_tokens=60), seed=seed)
+    ours = model.run(PROMPT, Settings(json_schema=SCHEMA, max_tokens=300), seed=seed)
     assert ours.stop_reason == "eog"
     assert _fits_the_schema(ours)
 

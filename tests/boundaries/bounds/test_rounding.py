@@ -137,3 +137,13 @@ def test_a_surprise_says_that_much_of_a_probability(bits: float) -> None:
     for sign in (-1, 1):
         other = p * (1 + sign * rounding.surprise(bits))
         assert abs(-math.log2(other) - bits) >= rounding.LOG2F * bits * (1 - 1e-4)
+
+
+def test_small_sums_are_not_lost_beside_a_large_one() -> None:
+    values = np.array([[1e22, 1.0, 2.0], [1.0, 1e22, 2.0], [0.0, 0.0, 1e-300]])
+    assert rounding.after(values).tolist() == [[3.0, 2.0, 0.0], [1e22 + 2, 2.0, 0.0], [1e-300, 1e-300, 0.0]]
+    assert rounding.others(values).tolist() == [
+        [3.0, 1e22 + 2, 1e22 + 1],
+        [1e22 + 2, 3.0, 1e22 + 1],
+        [1e-300] * 2 + [0.0],
+    ]

@@ -153,3 +153,20 @@ def test_of_single_values_the_bounds_leave_little_open(name: str) -> None:
         assert_within(bounds, 0, found)
     assert not bounds.lost.any()
     assert bounds.must.sum() == bounds.may.sum() == len(found)
+
+
+def test_what_may_be_huge_does_not_hide_what_stands_behind_it() -> None:
+    """Over a wide range of temperatures the first of many may weigh 1e22 or next to nothing; at the mild end all of
+    them count, and top-p leaves half.
+    """
+    row = (np.random.default_rng(1).standard_normal(300) * 0.01).astype(np.float32)
+    nothing, neutral = np.zeros((1, 300), np.float32), ends(0, 0)
+    for low in (0.5, 0.01, 0.00056):
+        bounds = transfer.temperature(bounds_of(row), *ends(low, 1))
+        bounds = transfer.Penalties(nothing, nothing, ends(1, 1), neutral, neutral).apply(bounds)
+        with np.errstate(all="ignore"):
+            cut = {"top_p": transfer.top_p(bounds, 0.5, NO_KEEP), "tfs_z": transfer.tfs_z(bounds, 0.5, NO_KEEP)}
+        for name, left in cut.items():
+            found = Candidates.from_logits(row)
+            real_stage(name, {name: 0.5}, Scene(row, (), {}, {}, 1)).apply(found)
+            assert left.must.sum() <= len(found) <= left.may.sum(), (name, low)

@@ -193,8 +193,7 @@ class Bounds:
         own_low = np.where(self.may & (low >= nothing), low, 0.0)
         low = np.where(self.must, own_low, 0.0)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            others_low = np.maximum(low.sum(axis=1, keepdims=True) - low, 0)
-            others_high = np.maximum(high.sum(axis=1, keepdims=True) - high, 0)
+            others_low, others_high = rounding.others(low), rounding.others(high)
             share_low, share_high = own_low / (own_low + others_high), high / (high + others_low)
         return np.nan_to_num(share_low, nan=0.0), np.nan_to_num(share_high, nan=1.0)
 

@@ -16,6 +16,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 __all__ = [
     "DOUBLE",
     "EXPF",
@@ -27,10 +30,12 @@ __all__ = [
     "OURS",
     "POWF",
     "SMALLEST",
+    "after",
     "double_sum_of",
     "draw_of",
     "entropy_of",
     "in_logarithms",
+    "others",
     "pick_of",
     "sum_of",
     "surprise",
@@ -130,3 +135,22 @@ def surprise(bits: float) -> float:
     For example: at 149 bits, the smallest p there is, 1.2e-5.
     """
     return math.expm1(math.log(2) * LOG2F * bits)
+
+
+# --- sums without a difference ---
+
+
+def after(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What stands behind each column, added up, shape (boxes, n); nothing in it is negative.
+
+    It is added from the end. The total less the sum up to a column is another thing: of [1e22, 1, 1] that is 0 behind
+    the first, for 1e22 + 2 is 1e22.
+    """
+    behind = np.cumsum(values[:, :0:-1], axis=1)[:, ::-1]
+    return np.concatenate([behind, np.zeros((len(values), 1))], axis=1)
+
+
+def others(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """All columns but each one, added up in the same way."""
+    before = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values[:, :-1], axis=1)], axis=1)
+    return np.asarray(before + after(values))

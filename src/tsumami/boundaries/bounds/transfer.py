@@ -18,7 +18,7 @@ import numpy as np
 
 from tsumami.boundaries.bounds import rounding
 from tsumami.boundaries.bounds.bounds import Bounds, Flags, Reals, Whole
-from tsumami.boundaries.bounds.rounding import OURS, entropy_of, in_logarithms, sum_of
+from tsumami.boundaries.bounds.rounding import OURS, after, double_sum_of, entropy_of, in_logarithms, others, sum_of
 from tsumami.native import Float32Array
 
 __all__ = ["Dry", "Keep", "Penalties", "dynamic_temperature", "min_p", "temperature"]
@@ -246,8 +246,8 @@ def tfs_z(bounds: Bounds, z: float, keep: Keep) -> Bounds:
     curve_high = np.where(valid, np.maximum(np.abs(inner_low), np.abs(inner_high)), 0)
     head_low, head_high = np.cumsum(curve_low, axis=1), np.cumsum(curve_high, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share_low = head_low / (head_low + head_high[:, -1:] - head_high)
-        share_high = head_high / (head_high + head_low[:, -1:] - head_low)
+        share_low = head_low / (head_low + after(curve_high))
+        share_high = head_high / (head_high + after(curve_low))
     slack = sum_of(2 * n + 1 + OURS)
     place, least, enough = np.arange(n - 2)[None, :], np.maximum(1, keep.fewest), np.maximum(1, keep.most)
     small = _first_or((np.nan_to_num(share_high, nan=1.0) + slack > z) & (place >= least) & valid, most)
@@ -390,9 +390,8 @@ def _deviation(low: Reals, high: Reals, *, known: Flags) -> tuple[Reals, Reals]:
 def _rank_shares(bounds: Bounds) -> tuple[Reals, Reals]:
     """Bounds of the largest, second largest, … probability: the r-th largest of bounds bounds the r-th largest."""
     low, high = (-np.sort(-side, axis=1) for side in bounds.weights())
-    others_low, others_high = low.sum(axis=1, keepdims=True) - low, high.sum(axis=1, keepdims=True) - high
     with np.errstate(invalid="ignore", divide="ignore"):
-        share_low, share_high = low / (low + np.maximum(others_high, 0)), high / (high + np.maximum(others_low, 0))
+        share_low, share_high = low / (low + others(high)), high / (high + others(low))
     return np.nan_to_num(share_low, nan=0.0), np.nan_to_num(share_high, nan=1.0)
 
 
@@ -403,8 +402,8 @@ def _running(bounds: Bounds) -> tuple[Reals, Reals, float]:
     low, high = (-np.sort(-side, axis=1) for side in bounds.weights())
     head_low, head_high = np.cumsum(low, axis=1), np.cumsum(high, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        sum_low = head_low / (head_low + np.maximum(head_high[:, -1:] - head_high, 0))
-        sum_high = head_high / (head_high + np.maximum(head_low[:, -1:] - head_low, 0))
+        sum_low = head_low / (head_low + after(high))
+        sum_high = head_high / (head_high + after(low))
     return np.nan_to_num(sum_low, nan=0.0), np.nan_to_num(sum_high, nan=1.0), sum_of(2 * low.shape[1] + OURS)
 
 
@@ -440,7 +439,8 @@ def _sums_before(bounds: Bounds, low: Reals, high: Reals) -> tuple[Reals, Reals]
             running = np.concatenate([[0.0], np.cumsum(weight[order])])
             rising = sort_key[order][::-1]
             out[row] = running[n - (rising.searchsorted(ask, "right") if strict else rising.searchsorted(ask))]
-        most[row] -= high[row]
+        # a candidate is among those before it by the bounds; what is left without it may have been lost beside it
+        most[row] += most[row] * double_sum_of(n + 1) - high[row]
     return least, np.maximum(most, 0)
 
 
