@@ -251,7 +251,8 @@ WORDS: dict[str, KnobWords] = {
         "JSON schema",
         "Makes the reply JSON that fits a schema.",
         'Tokens that do not fit the schema are barred. {"type": "object"} is enough'
-        " to always get a JSON object. Properties come in the schema's order. It only enforces the form, so say"
+        " to always get a JSON object. Properties come in the schema's order, and"
+        " others may follow unless additionalProperties is false. It only enforces the form, so say"
         " in the prompt, too, what you want. Too small a max_tokens cuts the JSON off. A keyword that cannot"
         " be kept to, such as not or uniqueItems, is refused by name and never ignored. It excludes grammar and regex.",
     ),
