@@ -251,7 +251,8 @@ WORDS: dict[str, KnobWords] = {
         "スキーマに合う JSON だけを出力させる。",
         'スキーマの形に合わないトークンを除きます。{"type": "object"} だけでも、必ず JSON のオブジェクトになります。'
         "項目はスキーマに書いた順で、additionalProperties を false にしなければ、ほかの項目が続くこともあります。"
-        "形を守らせるだけなので、何を出力してほしいかはプロンプトにも書くと質が上がります。max_tokens が足りないと JSON が途中で切れます。not や uniqueItems のように守らせられないキーワー"
+        "形を守らせるだけなので、何を出力してほしいかはプロンプトにも書くと質が上がります。"
+        "max_tokens が足りないと JSON が途中で切れます。not や uniqueItems のように守らせられないキーワー"
         "ドは、黙って無視せず、名前を挙げて断ります。grammar、regex とは同時に使えません。",
     ),
     "regex": KnobWords(
