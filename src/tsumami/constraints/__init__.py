@@ -9,6 +9,7 @@ The masks themselves are llguidance's work (sampling/constraint.py).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from tsumami.constraints import gbnf, regex, schema
@@ -29,8 +30,9 @@ def to_lark(knob: str, text: str, token: Callable[[str], int] | None = None) -> 
     return gbnf.to_lark(text, token) if knob == "grammar" else _KINDS[knob].to_lark(text)
 
 
+@functools.lru_cache(maxsize=256)
 def check(knob: str, text: str) -> None:
-    """Refuse what cannot be used.
+    """Refuse what cannot be used. Settings are made anew for every seed and value, so what was found good is kept.
 
     Raises:
         GrammarError: see `to_lark`.

@@ -7,7 +7,6 @@ deeper than fits there is refused before it gets here. It lets go of the interpr
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -50,7 +49,6 @@ def deep(work: Callable[[], _T]) -> _T:
     return done[0]
 
 
-@functools.lru_cache(maxsize=256)
 def complaint(lark: str) -> str:
     """What llguidance has against a grammar in its own syntax; empty if nothing."""
     from llguidance import LLMatcher
