@@ -13,8 +13,8 @@ import pytest
 import tsumami.app
 from tsumami.app import page
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.common import Common
 from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.app.work.tasks import Tasks
 
 TABS = Path(tsumami.app.__file__).parent / "tabs"
 
@@ -28,7 +28,7 @@ def built(shelf: Shelf) -> dict[str, Any]:
     """The page's layout and events."""
 
     async def build() -> dict[str, Any]:  # Gradio wants a loop, and would leave one of its own open
-        config: dict[str, Any] = page.build(Texts("en"), shelf, Tasks(), 2048).config
+        config: dict[str, Any] = page.build(Texts("en"), Common(shelf), 2048).config
         return config
 
     with ThreadPoolExecutor(1) as thread:  # Playwright's tests leave a loop running in this one

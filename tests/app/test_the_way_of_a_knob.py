@@ -24,10 +24,10 @@ from tsumami.app.parts.form import unpacked
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.app.work.tasks import Tasks
 from tsumami.engine.loading import EngineOptions
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
@@ -77,7 +77,7 @@ def watching() -> Iterator[Watched]:
 def tab() -> Iterator[ChatTab]:
     shelf = Shelf(HERE)
     with shelf.lend():
-        yield ChatTab(Texts("en"), shelf, Tasks(), 2048)
+        yield ChatTab(Texts("en"), Common(shelf), 2048)
 
 
 def how() -> list[Any]:

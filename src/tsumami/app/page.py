@@ -35,31 +35,30 @@ from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.tabs.reference.tab import ReferenceTab
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Shelf
-from tsumami.app.work.tasks import Tasks
-from tsumami.runs import Stream
+from tsumami.app.work.common import Common
 
 
-def build(texts: Texts, shelf: Shelf, sessions: Tasks[Stream], n_ctx: int) -> gr.Blocks:
+def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
     """The page in the language of `texts`, for a default model with `n_ctx` tokens of context."""
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
         with gr.Tabs(elem_id="tabs") as tabs:
-            desk = Desk.made(texts, shelf, n_ctx, blocks, tabs)
-            for tab in _tabs(texts, shelf, sessions, n_ctx):
+            desk = Desk.made(texts, common.shelf, n_ctx, blocks, tabs)
+            for tab in _tabs(texts, common, n_ctx):
                 with gr.Tab(texts(f"tab.{tab.name}"), id=tab.name) as place:
                     tab.build(desk, place)
-        api.register(blocks, texts, shelf)
+        api.register(blocks, texts, common)
     blocks.queue(default_concurrency_limit=None, max_size=None)
     return blocks
 
 
-def _tabs(texts: Texts, shelf: Shelf, sessions: Tasks[Stream], n_ctx: int) -> tuple[Tab, ...]:
+def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:
     """The tabs, in the order in which they stand."""
+    shelf = common.shelf
     microscope = MicroscopeTab(texts, shelf)
     return (
-        ChatTab(texts, shelf, sessions, n_ctx),
+        ChatTab(texts, common, n_ctx),
         microscope,
         CompareTab(texts, shelf),
         MapTab(texts, shelf, microscope),

@@ -7,12 +7,14 @@ out are only candidates that a top-k behind cuts at all of them.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from tsumami import native
+from tsumami.boundaries.bounds.rounding import OURS, POWF, SMALLEST, sum_of
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Candidates, Stage
 from tsumami.sampling.resume import OpenedChain
@@ -75,13 +77,17 @@ class MovedLogits:
 
     @functools.cached_property
     def entropy_share(self) -> tuple[float, float]:
-        """Bounds of H / ln n as dynamic temperature finds it here: it divides by twice that with T = spread = 1."""
+        """Bounds of H / ln n as dynamic temperature finds it here; 1 stands for 1 and whatever rounding adds.
+
+        With T = spread = exponent = 1 it divides by T' = 2 · powf(H / ln n, 1), where doubling rounds nothing. So a
+        logit before it, divided by the one after it, is twice the share but for POWF, and for h of the division.
+        """
         before = self._chain.before.candidates.copy()
         at = int(np.abs(np.nan_to_num(before.data["logit"], neginf=0)).argmax())
         token, logit = before.data["id"][at], float(before.data["logit"][at])
         native.temperature(1.0, 1.0, 1.0).apply(before.array)
         after = float(before.data["logit"][before.data["id"] == token][0])
-        divisor = logit / after if np.isfinite(after) and after else np.nan
-        known = len(before) > 1 and 0 < divisor <= 2.001
-        low, high = (divisor / 2 * (1 + sign * 2.0**-22) for sign in (-1, 1)) if known else (0.0, 1.0)
-        return low, min(high, 1.0)
+        if len(before) < 2 or not SMALLEST <= abs(after) < math.inf:
+            return 0.0, 1.0
+        share, margin = logit / after / 2, POWF + sum_of(1 + OURS)
+        return min(share * (1 - margin), 1.0), min(share * (1 + margin), 1.0)

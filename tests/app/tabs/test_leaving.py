@@ -27,10 +27,10 @@ from tsumami.app.tabs.microscope import tab as microscope_tab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.app.work.tasks import Tasks
 from tsumami.engine import EngineOptions
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
@@ -87,7 +87,7 @@ def laid_out(build: Callable[[], object]) -> Any:
 
 
 def chat(shelf: Any, settings: Settings = ENDLESS) -> Case:
-    tab = ChatTab(EN, shelf, Tasks(), 2048)
+    tab = ChatTab(EN, Common(shelf), 2048)
     panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
     how = [HERE, "auto", "", -1, *(panel[name] for name in KNOBS), False, "auto", 1.0]
 
@@ -510,7 +510,7 @@ def test_go_may_be_pressed_again_while_it_works() -> None:
     """Gradio ignores a second press otherwise, and the page looks dead."""
     from tsumami.app import page
 
-    made = laid_out(lambda: page.build(EN, Shelf(HERE), Tasks(), 2048))
+    made = laid_out(lambda: page.build(EN, Common(Shelf(HERE)), 2048))
     go = {"compare-go", "map-go", "grid-go"}
     modes = {
         block.elem_id: made.fns[event].trigger_mode

@@ -28,7 +28,7 @@ from tsumami.app.api.calls import Calls
 from tsumami.app.api.declaring import declare, looking_like
 from tsumami.app.api.service import Service
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.common import Common
 from tsumami.errors import TsumamiError
 
 _MODEL: Final = (
@@ -70,7 +70,7 @@ class Callers:
     """Who calls, and the threads in which their work is done."""
 
     texts: Texts
-    shelf: Shelf
+    common: Common
     calls: Calls = field(default_factory=Calls)
     # one thread a call: the pool of Gradio would let forty long runs keep everybody else waiting
     _threads: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, math.inf))
@@ -116,7 +116,7 @@ class Callers:
     @contextlib.contextmanager
     def _serve(self, request: gr.Request) -> Iterator[Service]:
         with self.calls.of(request) as call:
-            yield Service(self.texts, self.shelf, call)
+            yield Service(self.texts, self.common.shelf, self.common.ears, call)
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -174,9 +174,9 @@ ENDPOINTS: Final = (
 NAMES: Final = [endpoint.name for endpoint in ENDPOINTS]
 
 
-def register(blocks: gr.Blocks, texts: Texts, shelf: Shelf) -> None:
+def register(blocks: gr.Blocks, texts: Texts, common: Common) -> None:
     """Give the page its endpoints; call inside `blocks`. Their errors are in the language of `texts`."""
-    callers = Callers(texts, shelf)
+    callers = Callers(texts, common)
     for endpoint in ENDPOINTS:
         endpoint.register(blocks, callers)
     blocks.unload(callers.on_gone)

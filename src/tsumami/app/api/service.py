@@ -13,6 +13,7 @@ from tsumami.app.api.calls import Call
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import naming
 from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.listening import Ears
 from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Task
@@ -27,6 +28,7 @@ class Service:
 
     texts: Texts
     shelf: Shelf
+    ears: Ears
     call: Call
 
     @contextlib.contextmanager

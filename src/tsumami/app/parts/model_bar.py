@@ -81,53 +81,42 @@ def build(texts: Texts, default: ModelChoice, choice: gr.State) -> ModelBar:
     """Lay out the bar; `choice` holds the session's model, at first the default."""
     with gr.Accordion(texts("model.title", name=default.name), open=False, elem_id="model-bar"):
         with gr.Row(elem_classes="tight"):
-            name = gr.Dropdown(
-                _names(texts),
-                value=default.name,
-                label=texts("model.name"),
-                info=texts("model.name_info"),
-                allow_custom_value=True,
-                scale=3,
-                elem_id="model-name",
-            )
-            n_ctx = gr.Number(
-                default.options.n_ctx or 0,
-                label="n_ctx",
-                info=texts("model.n_ctx_info"),  # Gradio makes an empty box a 0, so that is what 0 means
-                precision=0,
-                min_width=90,
-                scale=1,
-            )
-            fast = gr.Checkbox(not default.options.exact, label="fast", info=texts("model.fast_info"), min_width=90)
+            name, n_ctx, fast = _loading_form(texts, default)
             load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
         state = gr.Markdown(elem_id="model-state")
         with gr.Row(elem_classes="tight"):
-            template = gr.Radio(
-                [
-                    (texts("model.template_auto"), _OWN_TEMPLATE),
-                    (texts("model.template_model"), "model"),
-                    (texts("model.template_llama2"), "llama2"),
-                    (texts("model.template_raw"), "raw"),
-                ],
-                value=_OWN_TEMPLATE,
-                label=texts("model.template"),
-                elem_id="template",
-                scale=3,
-            )
-            memory = gr.Slider(
-                _ALL,
-                20,
-                value=_ALL,
-                step=1,
-                label=texts("model.memory"),
-                info=texts("model.memory_info"),
-                scale=2,
-                elem_id="memory",
-            )
+            template, memory = _prompting_form(texts)
         system = gr.Textbox(
             label=texts("model.system"), placeholder=texts("model.system_info"), lines=1, max_lines=4, elem_id="system"
         )
     return ModelBar(name, n_ctx, fast, load, state, choice, template, system, memory)
+
+
+def _loading_form(texts: Texts, default: ModelChoice) -> tuple[gr.Dropdown, gr.Number, gr.Checkbox]:
+    """What to load, and how."""
+    name = gr.Dropdown(
+        _names(texts), value=default.name, label=texts("model.name"), info=texts("model.name_info"),
+        allow_custom_value=True, scale=3, elem_id="model-name",
+    )  # fmt: skip
+    n_ctx = gr.Number(  # Gradio makes an empty box a 0, so that is what 0 means
+        default.options.n_ctx or 0, label="n_ctx", info=texts("model.n_ctx_info"), precision=0, min_width=90, scale=1
+    )
+    fast = gr.Checkbox(not default.options.exact, label="fast", info=texts("model.fast_info"), min_width=90)
+    return name, n_ctx, fast
+
+
+def _prompting_form(texts: Texts) -> tuple[gr.Radio, gr.Slider]:
+    """How a conversation becomes a prompt, and how much of it."""
+    names = (_OWN_TEMPLATE, "model", "llama2", "raw")
+    template = gr.Radio(
+        [(texts(f"model.template_{name}"), name) for name in names],
+        value=_OWN_TEMPLATE, label=texts("model.template"), elem_id="template", scale=3,
+    )  # fmt: skip
+    memory = gr.Slider(
+        _ALL, 20, value=_ALL, step=1, label=texts("model.memory"), info=texts("model.memory_info"), scale=2,
+        elem_id="memory",
+    )  # fmt: skip
+    return template, memory
 
 
 def _names(texts: Texts) -> list[tuple[str, str]]:

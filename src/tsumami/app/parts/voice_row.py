@@ -14,7 +14,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import gradio as gr
@@ -22,8 +22,8 @@ from gradio.components import Component
 
 from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.listening import Ears, everybodys_ears
-from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
+from tsumami.app.work.listening import Ears
+from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker
 from tsumami.errors import TsumamiError
 from tsumami.speech import Heard, Loading, has_japanese, voices
 
@@ -90,8 +90,8 @@ class VoiceRow:
     """The row's handlers."""
 
     texts: Texts
-    ears: Ears = field(default_factory=everybodys_ears)
-    mouth: Mouth = field(default_factory=everybodys_mouth)
+    ears: Ears
+    mouth: Mouth
 
     def build(self) -> VoiceParts:
         """Lay out the row."""

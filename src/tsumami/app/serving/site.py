@@ -23,9 +23,8 @@ from tsumami.app.serving import uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
+from tsumami.app.work.common import Common
 from tsumami.app.work.shelf import Shelf
-from tsumami.app.work.tasks import Tasks
-from tsumami.runs import Stream
 
 _ASSETS: Final = "/assets/"
 
@@ -54,11 +53,10 @@ class Site:
     """
 
     def __init__(self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "") -> None:
-        self._shelf, self._n_ctx = shelf, n_ctx
+        self._common, self._n_ctx = Common(shelf), n_ctx
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
         self.farewell = Farewell()
-        self._sessions: Tasks[Stream] = Tasks()
         self._logins = _Logins()
         self._pages: dict[Language, fastapi.FastAPI] = {}
         self._begun: set[Language] = set()
@@ -68,7 +66,7 @@ class Site:
     def build(self, language: Language) -> None:
         """Build the page of a language."""
         app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        blocks = page.build(Texts(language), self._shelf, self._sessions, self._n_ctx)
+        blocks = page.build(Texts(language), self._common, self._n_ctx)
         gr.mount_gradio_app(
             app,
             blocks,

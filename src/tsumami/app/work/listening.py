@@ -7,7 +7,6 @@ recording at a time, in a thread that leaves the processor to text generation fi
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import queue
 import threading
@@ -75,9 +74,3 @@ def stand_back(niceness: int) -> None:
     """Let text generation go first: on Linux a thread has a priority of its own, and hands it on to those it starts."""
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-
-
-@functools.cache
-def everybodys_ears() -> Ears:
-    """The pages of both languages share them: a Whisper fills memory once."""
-    return Ears()

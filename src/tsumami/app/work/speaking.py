@@ -6,7 +6,6 @@ processor to text generation first. What fails becomes a message; the text of a 
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import uuid
@@ -171,8 +170,3 @@ def chosen_speaker(voice: str, speed: float) -> Callable[[str, str], Speaker]:
         return speaker_for(voice=voice, text=telling, speed=speed)
 
     return speaker
-
-
-@functools.cache
-def everybodys_mouth() -> Mouth:
-    return Mouth()

@@ -53,7 +53,7 @@ def test_cancelled_before_it_has_begun_it_ends_at_once(model: tsumami.Model) -> 
     assert not any(cell.finished for cell in one.found.cells)
 
 
-@pytest.mark.parametrize("way", ["left", "dropped"])
+@pytest.mark.parametrize("way", ["left", "cancelled"])
 def test_who_leaves_or_begins_anew_leaves_nothing_in_the_engine(model: tsumami.Model, way: str) -> None:
     one = work(model, 4000)
     growing = one.grow()
@@ -63,8 +63,7 @@ def test_who_leaves_or_begins_anew_leaves_nothing_in_the_engine(model: tsumami.M
     else:
         thread = threading.Thread(target=list, args=(growing,))
         thread.start()
-        one.drop()
-        assert one.dropped
+        one.cancel()
         thread.join(10)
         assert not thread.is_alive()
     assert one._making is not None

@@ -34,13 +34,13 @@ def test_the_last_sight_is_the_map_and_those_before_are_whole(model: tsumami.Mod
     assert same(sights[-1].found, model.knob_map(STORY, "temperature", 0.3, 1.5, SETTINGS, max_tokens=6, leaves=6))
 
 
-def test_a_map_that_was_dropped_is_gone_on_with_and_is_that_of_one_go(model: tsumami.Model) -> None:
+def test_a_map_that_was_cancelled_is_gone_on_with_and_is_that_of_one_go(model: tsumami.Model) -> None:
     one = work(model)
     growing = one.grow(max_tokens=2000, leaves=4)
     next(growing)
     thread = threading.Thread(target=list, args=(growing,))
     thread.start()
-    one.drop()
+    one.cancel()
     thread.join(10)
     assert not thread.is_alive()
     more = one.further(model)

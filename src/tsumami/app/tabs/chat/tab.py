@@ -27,6 +27,7 @@ from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
 from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.replying import reply
@@ -51,14 +52,17 @@ class ChatTab:
 
     name: ClassVar[str] = "chat"
     texts: Texts
-    shelf: Shelf
-    sessions: Tasks[Stream]
+    common: Common
     n_ctx: int
+    shelf: Shelf = field(init=False)
+    sessions: Tasks[Stream] = field(init=False)
     bars: IntervalBars = field(init=False)
     voice: VoiceRow = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bars, self.voice = IntervalBars(self.texts, self.shelf), VoiceRow(self.texts)
+        self.shelf, self.sessions = self.common.shelf, self.common.replies
+        self.bars = IntervalBars(self.texts, self.shelf)
+        self.voice = VoiceRow(self.texts, self.common.ears, self.common.mouth)
 
     # --- layout and wiring. Handlers of the page are private; scripts use the named endpoints of api/endpoints.py.
 

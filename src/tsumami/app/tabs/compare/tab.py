@@ -12,10 +12,12 @@ from string import ascii_uppercase
 from typing import Any, ClassVar, Final
 
 import gradio as gr
+from gradio.components import Component
 
 from tsumami import charts
 from tsumami.app.parts import knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
@@ -46,46 +48,51 @@ class CompareTab:
 
     def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
-        texts = self.texts
         with gr.Column(elem_id="compare"):
             with gr.Row(elem_classes="split", equal_height=False):
-                with gr.Column(scale=3, min_width=300):
-                    prompt = prompt_form.box(texts, "compare", "compare.prompt")
-                    with gr.Row(elem_classes="tight"):
-                        as_chat, own = prompt_form.switches(texts, "compare")
-                    with gr.Row(elem_classes="tight"):
-                        seed = gr.Number(0, label="seed", precision=0, min_width=90, elem_id="compare-seed")
-                        most = gr.Number(96, label="max_tokens", precision=0, min_width=90, elem_id="compare-most")
-                with gr.Column(scale=2, min_width=300):
-                    written = gr.Textbox(
-                        _EXAMPLE, label=texts("compare.lanes"), info=texts("compare.lanes_info"), lines=4, max_lines=9,
-                        elem_id="compare-lanes",
-                    )  # fmt: skip
-                    with gr.Row(elem_classes="tight"):
-                        knob = gr.Dropdown(
-                            [name for name in KNOBS if name not in ("max_tokens", "samplers")], value="top_k",
-                            show_label=False, container=False, min_width=130, label=texts("compare.knob"),
-                            elem_id="compare-knob",
-                        )  # fmt: skip
-                        values = gr.Textbox(
-                            "40, 100", show_label=False, container=False, min_width=110, label=texts("compare.values"),
-                            elem_id="compare-values",
-                        )  # fmt: skip
-                        make = gr.Button(texts("compare.make"), size="sm", min_width=90, elem_id="compare-make")
+                how = self._form()
             with gr.Row(elem_classes="tight"):
-                go = gr.Button(texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
-                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
+                go = gr.Button(self.texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
+                stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
             view = gr.HTML(elem_id="compare-view", apply_default_css=False)
             plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
-        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        make.click(self.on_make, [knob, values], [written], queue=False, **quick)
-        how = [desk.choice, prompt, as_chat, own, seed, most, written, *desk.panel.inputs]
-        go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_compare, how, [view, plot], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple",
-            **quick,
-        )  # fmt: skip
-        stop.click(self.on_stop, None, None, queue=False, **quick)
+        asked = [desk.choice, *how, *desk.panel.inputs]
+        # pressed again, it makes what is asked for now, and ends the other
+        go.click(self.on_compare, asked, [view, plot], trigger_mode="multiple", **WORKING)
+        stop.click(self.on_stop, None, None, queue=False, **QUICK)
         desk.blocks.unload(self.on_gone)
+
+    def _form(self) -> list[Component]:
+        """Prompt, its two switches, seed, length and lanes, as `on_compare` takes them."""
+        texts = self.texts
+        with gr.Column(scale=3, min_width=300):
+            prompt = prompt_form.box(texts, "compare", "compare.prompt")
+            with gr.Row(elem_classes="tight"):
+                switches = prompt_form.switches(texts, "compare")
+            with gr.Row(elem_classes="tight"):
+                seed = gr.Number(0, label="seed", precision=0, min_width=90, elem_id="compare-seed")
+                most = gr.Number(96, label="max_tokens", precision=0, min_width=90, elem_id="compare-most")
+        with gr.Column(scale=2, min_width=300):
+            written = gr.Textbox(
+                _EXAMPLE, label=texts("compare.lanes"), info=texts("compare.lanes_info"), lines=4, max_lines=9,
+                elem_id="compare-lanes",
+            )  # fmt: skip
+            self._maker(written)
+        return [prompt, *switches, seed, most, written]
+
+    def _maker(self, written: gr.Textbox) -> None:
+        """What writes lanes for the values of one knob."""
+        bare: dict[str, Any] = {"show_label": False, "container": False}
+        names = [name for name in KNOBS if name not in ("max_tokens", "samplers")]
+        with gr.Row(elem_classes="tight"):
+            knob = gr.Dropdown(
+                names, value="top_k", label=self.texts("compare.knob"), min_width=130, elem_id="compare-knob", **bare
+            )
+            values = gr.Textbox(
+                "40, 100", label=self.texts("compare.values"), min_width=110, elem_id="compare-values", **bare
+            )
+            make = gr.Button(self.texts("compare.make"), size="sm", min_width=90, elem_id="compare-make")
+        make.click(self.on_make, [knob, values], [written], queue=False, **QUICK)
 
     def on_make(self, knob: str, values: str | None) -> str:
         """Lanes for the values of one knob."""

@@ -1,6 +1,5 @@
 """The tab "grid": the texts of every combination of one or two knobs' values, and seeds, measured and coloured.
 
-Guarantee: a session has one grid under way and its own; leaving the page ends it, and cancelling keeps what there is.
 What is drawn is grid.js's; handlers unpack, call one function, and show what it gave.
 """
 
@@ -8,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 
-from tsumami.app.parts import downloads, knob_panel, prompt_form
-from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.events import QUICK, WORKING
+from tsumami.app.parts.experiment import ExperimentTab, RunAt
 from tsumami.app.parts.form import unpacked
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
@@ -24,14 +26,13 @@ from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
 from tsumami.app.tabs.grid.work import GridSight, GridWork
 from tsumami.app.views import compare_view
-from tsumami.app.words.texts import Texts
-from tsumami.app.work.kept import Kept
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.app.work.tasks import Tasks, session_of
+from tsumami.app.work.shelf import ModelChoice
+from tsumami.app.work.tasks import session_of
 from tsumami.errors import TsumamiError
 from tsumami.explore.grids import Grid
 from tsumami.knobs import KNOBS
+from tsumami.model import Model
 from tsumami.settings import Settings
 
 _KNOBS: Final = ("temperature", "top_p")
@@ -70,16 +71,11 @@ class _GridForm:
 
 
 @dataclass(slots=True)
-class GridTab:
-    """The tab. Runs are opened in `microscope`; `n_ctx`: the default model's."""
+class GridTab(ExperimentTab[GridWork, Grid]):
+    """The tab. `n_ctx`: the default model's."""
 
     name: ClassVar[str] = "grid"
-    texts: Texts
-    shelf: Shelf
-    microscope: Opener
     n_ctx: int
-    _works: Kept[GridWork] = field(default_factory=Kept)
-    _tasks: Tasks[GridWork] = field(default_factory=Tasks)
 
     # --- layout ---
 
@@ -90,33 +86,22 @@ class GridTab:
             with gr.Row(elem_classes="split", equal_height=False):
                 form = self._form()
             with gr.Row(elem_classes="tight"):
-                go = gr.Button(texts("grid.go"), variant="primary", size="sm", min_width=90, elem_id="grid-go")
-                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="grid-stop")
+                go, stop = self.buttons()
                 outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
             view = gr.HTML(
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
                 js_on_load=script(__name__, "grid.js"), apply_default_css=False,
             )  # fmt: skip
-            file = gr.DownloadButton(visible="hidden", elem_id="grid-file")
-        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        choice = desk.choice
+            self.wire(desk, stop, view)
         for knob, values in zip(form.knobs, form.values, strict=True):
-            knob.change(self.on_knob, [knob], [values], queue=False, **quick)
+            knob.change(self.on_knob, [knob], [values], queue=False, **QUICK)
         changes = [part.change for part in form.wishes]
-        gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **quick)
-        asked = [choice, form.prompt, form.as_chat, form.own, *form.wishes, *desk.panel.inputs]
-        go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_grid, asked, [view], concurrency_limit=None, concurrency_id="talk", trigger_mode="multiple", **quick
-        )
-        stop.click(self.on_stop, None, None, queue=False, **quick)
-        view.submit(self.on_choose, None, [view], **quick)
-        view.select(self.on_compare, [choice], [view], **quick)
-        view.apply(self.on_apply, [choice], [desk.tabs, *desk.panel.inputs], **quick)
-        opened = view.expand(self.on_inside, [choice], [desk.tabs], **quick)
-        self.microscope.show(opened, choice)
-        made = view.download(self.on_file, None, [file], **quick)
-        made.success(None, js=downloads.pressed("grid-file"), **quick)
-        desk.blocks.unload(self.on_gone)
+        gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **QUICK)
+        asked = [desk.choice, form.prompt, form.as_chat, form.own, *form.wishes, *desk.panel.inputs]
+        # pressed again, it makes what is asked for now, and ends the other
+        go.click(self.on_grid, asked, [view], trigger_mode="multiple", **WORKING)
+        view.submit(self.on_choose, None, [view], **QUICK)
+        view.select(self.on_compare, [desk.choice], [view], **QUICK)
 
     def _form(self) -> _GridForm:
         texts = self.texts
@@ -186,10 +171,7 @@ class GridTab:
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             begin = prompt_form.asked(model, prompt, as_chat=as_chat)
             work = GridWork(grid_form.plan(wishes, begin, base, model.n_ctx), model, choice)
-            if asked.stopped:
-                return
-            self._works.put(asked.session, work)
-            for sight in asked.growing(work, work.grow()):
+            for sight in self.growing(asked, work, work.grow()):
                 yield self._drawn(work, sight)
 
     def _drawn(self, work: GridWork, sight: GridSight | None = None, *, pair: tuple[int, str] | None = None) -> str:
@@ -203,21 +185,12 @@ class GridTab:
         data = grid_view.grid_data(texts, work.plan, cells, facts=line, found=found, beside=work.beside)
         return json.dumps({**data, "key": work.number, "pair": pair}, ensure_ascii=False)
 
-    def on_stop(self, request: gr.Request) -> None:
-        """Stop; what there is stays."""
-        self._tasks.stop(session_of(request))
-
-    def on_gone(self, request: gr.Request) -> None:
-        """The page was closed."""
-        self._tasks.stop(session_of(request))
-        self._works.forget(session_of(request))
-
     # --- from a cell to elsewhere ---
 
     def on_choose(self, event: gr.EventData, request: gr.Request) -> Any:
         """Make a cell the one that the others are compared with."""
-        work = self._works.get(session_of(request))
-        if work is None or self._found(request) is None:
+        work = self.work_of(request)
+        if work is None or self.found_by(request) is None:
             return gr.skip()
         work.beside = int(event.cell)
         return self._drawn(work)
@@ -225,7 +198,7 @@ class GridTab:
     @told()
     def on_compare(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Put a cell beside the chosen one, and say why they part."""
-        work, found = self._works.get(session_of(request)), self._found(request)
+        work, found = self.work_of(request), self.found_by(request)
         if work is None or found is None:
             return gr.skip()
         cells = found.cells[work.beside], found.cells[int(event.cell)]
@@ -236,49 +209,25 @@ class GridTab:
         beside += grid_view.over_seeds(self.texts, found, *cells)
         return self._drawn(work, pair=(int(event.cell), beside))
 
-    @told()
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
-        """Open a cell in the microscope and turn to it."""
-        found = self._found(request)
-        if found is None:
-            return gr.skip()
-        with self.shelf.lend(choice) as model:
-            run = found.run(model, found.cells[int(event.cell)])
-        self.microscope.open(request, run)
-        return gr.Tabs(selected="microscope")
+    def run_at(self, found: Grid, event: gr.EventData, model: Model) -> RunAt:
+        """A cell's run."""
+        return RunAt(found.run(model, found.cells[int(event.cell)]))
 
-    @told()
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
-        """Turn the chat's knobs to the settings that give a cell's text, and go there."""
-        found = self._found(request)
-        if found is None:
-            return [gr.skip() for _ in range(1 + len(KNOBS))]
-        settings = found.plan.settings_at(found.cells[int(event.cell)].point)
-        with self.shelf.lend(choice) as model:
-            return [gr.Tabs(selected="chat"), *knob_panel.fill(settings, model.n_ctx)]
+    def settings_of(self, found: Grid, event: gr.EventData) -> Settings:
+        """A cell's settings."""
+        return found.plan.settings_at(found.cells[int(event.cell)].point)
 
-    def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
+    def write(self, work: GridWork, found: Grid, kind: str) -> Path:
         """The grid as a file."""
-        work, found = self._works.get(session_of(request)), self._found(request)
-        if work is None or found is None:
-            return None
-        path = place_for(f"grid.{event.kind}")
-        match str(event.kind):
+        path = place_for(f"grid.{kind}")
+        match kind:
             case "csv":
                 path.write_text(found.to_csv(found.cells[work.beside]), "utf-8")
             case "json":
                 found.save(path)
-            case kind:
+            case _:
                 grid_view.save_pictures(self.texts, found, path, kind)
-        return str(path)
-
-    def _found(self, request: gr.Request) -> Grid | None:
-        """The session's grid; None, with a message, if there is none that has ended."""
-        work = self._works.get(session_of(request))
-        if work is None or work.found is None:
-            gr.Info(self.texts("grid.nothing"))
-            return None
-        return work.found
+        return path
 
 
 def _numbers() -> dict[str, float]:

@@ -7,7 +7,6 @@ work. Cancelled, the grid keeps what there is. No Gradio here.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,7 +18,6 @@ from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
 _REST: Final = 5  # a look that takes so long is followed by so many times that without one
-_PATIENCE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +40,18 @@ class GridWork:
     found: Grid | None = None
     beside: int = 0
     number: int = field(default_factory=itertools.count(1).__next__)
-    dropped: bool = False
     _cancelled: bool = False
     _making: Gridding | None = None
     _progress: GridProgress | None = None
-    _over: threading.Event = field(default_factory=threading.Event)
 
     def grow(self) -> Iterator[GridSight]:
         """Make the grid; the last sight is the finished one. Leaving the iteration cancels it."""
-        try:
-            with Gridding(self.model, self.plan, watch=self._note) as self._making:
-                if self._cancelled:  # before there was anything to cancel
-                    self._making.cancel()
-                for _ in self._making.looks(Pace(_LEAST_SECONDS, rest=_REST, at_once=False)):
-                    yield GridSight(tuple(self._making.so_far()), self._progress)
-                self.found = self._making.grid
-        finally:
-            self._over.set()
+        with Gridding(self.model, self.plan, watch=self._note) as self._making:
+            if self._cancelled:  # before there was anything to cancel
+                self._making.cancel()
+            for _ in self._making.looks(Pace(_LEAST_SECONDS, rest=_REST, at_once=False)):
+                yield GridSight(tuple(self._making.so_far()), self._progress)
+            self.found = self._making.grid
         yield GridSight(self.found.cells)
 
     def _note(self, at: GridProgress) -> None:
@@ -69,10 +62,3 @@ class GridWork:
         self._cancelled = True
         if self._making is not None:
             self._making.cancel()
-
-    def drop(self) -> None:
-        """Stop, and wait until nothing more comes of it: what is shown next cannot be painted over."""
-        self.dropped = True
-        self.cancel()
-        if self._making is not None:
-            self._over.wait(_PATIENCE_SECONDS)

@@ -1,37 +1,39 @@
 """The tab "knob map": every text that one knob gives, as an icicle that grows while it is computed.
 
-Guarantee: a session has one map under way and its own; leaving the page ends it, cancelling keeps what there is, and
-zooming maps the sub-range alone and keeps the way back. What is drawn is icicle.js's; handlers unpack, call one
-function, and show what it gave.
+Guarantee: zooming maps the sub-range alone and keeps the way back. What is drawn is icicle.js's; handlers unpack, call
+one function, and show what it gave.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import downloads, knob_panel, prompt_form
-from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.events import QUICK, WORKING
+from tsumami.app.parts.experiment import ExperimentTab, RunAt
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.map.work import MapSight, MapWork
 from tsumami.app.views.knob_line import given
-from tsumami.app.words.texts import PageProblem, Texts, Word
-from tsumami.app.work.kept import Kept
+from tsumami.app.words.texts import PageProblem, Word
 from tsumami.app.work.number_boxes import highest, whole
 from tsumami.app.work.own_folder import place_for
-from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.app.work.tasks import Asked, Tasks, session_of
+from tsumami.app.work.shelf import ModelChoice
+from tsumami.app.work.tasks import Asked, session_of
 from tsumami.boundaries import Axis
 from tsumami.charts import handy, icicle_data, icicle_facts, icicle_page, icicle_script, icicle_skeleton, word
 from tsumami.explore.intervals import mappable_knobs
 from tsumami.explore.maps import MOST_LEAVES, KnobMap
 from tsumami.knobs import KNOBS
+from tsumami.model import Model
 from tsumami.settings import Settings
 
 _KINDS: Final = ("csv", "json", "html")
@@ -56,15 +58,10 @@ class _MapForm:
 
 
 @dataclass(slots=True)
-class MapTab:
-    """The tab. Runs are opened in `microscope`."""
+class MapTab(ExperimentTab[MapWork, KnobMap]):
+    """The tab."""
 
     name: ClassVar[str] = "map"
-    texts: Texts
-    shelf: Shelf
-    microscope: Opener
-    _works: Kept[MapWork] = field(default_factory=Kept)
-    _tasks: Tasks[MapWork] = field(default_factory=Tasks)
 
     # --- layout ---
 
@@ -75,34 +72,24 @@ class MapTab:
             with gr.Row(elem_classes="split", equal_height=False):
                 form = self._form()
             with gr.Row(elem_classes="tight"):
-                go = gr.Button(texts("map.go"), variant="primary", size="sm", min_width=90, elem_id="map-go")
-                stop = gr.Button(texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="map-stop")
+                go, stop = self.buttons()
                 deeper = gr.Button(texts("map.deeper"), size="sm", min_width=90, elem_id="map-deeper")
                 wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
             view = gr.HTML(
                 value="", html_template=icicle_skeleton(texts.language, extra=self._files()), elem_id="map-view",
                 js_on_load=f"{icicle_script()}\n{script(__name__, 'map.js')}", apply_default_css=False,
             )  # fmt: skip
-            file = gr.DownloadButton(visible="hidden", elem_id="map-file")
-        quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        working: dict[str, Any] = {**quick, "concurrency_limit": None, "concurrency_id": "talk"}
-        choice, budget = desk.choice, [form.tokens, form.leaves]
-        form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **quick)
+            self.wire(desk, stop, view)
+        budget = [form.tokens, form.leaves]
+        form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **QUICK)
         asked = [form.prompt, form.as_chat, form.own, form.seed, form.knob, form.low, form.high]
         go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_map, [choice, *budget, *asked, *desk.panel.inputs], [view], trigger_mode="multiple", **working
+            self.on_map, [desk.choice, *budget, *asked, *desk.panel.inputs], [view], trigger_mode="multiple", **WORKING
         )
-        deeper.click(self.on_deeper, budget, [form.tokens, view], **working)
-        wider.click(self.on_wider, budget, [form.leaves, view], **working)
-        view.select(self.on_zoom, budget, [view], **working)
-        view.undo(self.on_back, None, [view], **quick)
-        stop.click(self.on_stop, None, None, queue=False, **quick)
-        view.apply(self.on_apply, [choice], [desk.tabs, *desk.panel.inputs], **quick)
-        opened = view.expand(self.on_inside, [choice], [desk.tabs], **quick)
-        self.microscope.show(opened, choice)
-        made = view.download(self.on_file, None, [file], **quick)
-        made.success(None, js=downloads.pressed("map-file"), **quick)
-        desk.blocks.unload(self.on_gone)
+        deeper.click(self.on_deeper, budget, [form.tokens, view], **WORKING)
+        wider.click(self.on_wider, budget, [form.leaves, view], **WORKING)
+        view.select(self.on_zoom, budget, [view], **WORKING)
+        view.undo(self.on_back, None, [view], **QUICK)
 
     def _form(self) -> _MapForm:
         texts = self.texts
@@ -175,7 +162,7 @@ class MapTab:
 
     def on_deeper(self, request: gr.Request, tokens: float | None, leaves: float | None) -> Iterator[tuple[Any, Any]]:
         """Go on with the map to more tokens: those of the box, or twice as many as it has."""
-        found = self._found(request)
+        found = self.found_by(request)
         if found is not None:
             more = tokens if tokens and tokens > found.max_tokens else 2 * found.max_tokens
             for drawn in self._further(request, more, leaves):
@@ -183,7 +170,7 @@ class MapTab:
 
     def on_wider(self, request: gr.Request, tokens: float | None, leaves: float | None) -> Iterator[tuple[Any, Any]]:
         """Go on with the map, and follow more texts: as many as the box says, or twice as many."""
-        found = self._found(request)
+        found = self.found_by(request)
         if found is not None:
             more = leaves if leaves and leaves > found.leaves else 2 * found.leaves
             for drawn in self._further(request, max(tokens or 0, found.max_tokens), more):
@@ -193,7 +180,7 @@ class MapTab:
         self, event: gr.EventData, request: gr.Request, tokens: float | None, leaves: float | None
     ) -> Iterator[Any]:
         """Map a part of the range alone."""
-        found = self._found(request)
+        found = self.found_by(request)
         if found is not None:
             yield from self._further(request, tokens, leaves, span=(float(event.low), float(event.high)))
 
@@ -201,20 +188,11 @@ class MapTab:
         """The map that this one was zoomed out of."""
         session = session_of(request)
         self._tasks.drop(session)
-        work = self._works.get(session)
+        work = self.work_of(request)
         if work is None or work.parent is None:
             return gr.skip()
         self._works.put(session, work.parent)
         return self._drawn(work.parent, None)
-
-    def on_stop(self, request: gr.Request) -> None:
-        """Stop; what there is stays."""
-        self._tasks.stop(session_of(request))
-
-    def on_gone(self, request: gr.Request) -> None:
-        """The page was closed."""
-        self._tasks.stop(session_of(request))
-        self._works.forget(session_of(request))
 
     @told()
     def _further(
@@ -228,7 +206,7 @@ class MapTab:
         """Go on with the session's map, or zoom into it."""
         session = session_of(request)
         self._tasks.drop(session)
-        work = self._works.get(session)
+        work = self.work_of(request)
         if work is not None:
             with self._tasks.ask(session) as asked, self.shelf.lend(work.choice) as model:
                 yield from self._growing(asked, work.further(model, span), tokens, leaves)
@@ -238,10 +216,7 @@ class MapTab:
     ) -> Iterator[Any]:
         most = whole(Word("map.tokens"), tokens, 1, highest("max_tokens"))
         budget = whole(Word("map.leaves"), leaves, 1, MOST_LEAVES)
-        if asked.stopped:
-            return
-        self._works.put(asked.session, work)
-        for sight in asked.growing(work, work.grow(max_tokens=most, leaves=budget)):
+        for sight in self.growing(asked, work, work.grow(max_tokens=most, leaves=budget)):
             yield self._drawn(work, sight)
 
     def _drawn(self, work: MapWork, sight: MapSight | None) -> str:
@@ -271,48 +246,22 @@ class MapTab:
             )
         )
 
-    def _found(self, request: gr.Request) -> KnobMap | None:
-        """The session's map; None, with a message, if there is none yet."""
-        work = self._works.get(session_of(request))
-        if work is None or work.found is None:
-            gr.Info(self.texts("map.nothing"))
-            return None
-        return work.found
-
     # --- from a text to elsewhere ---
 
-    @told()
-    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
-        """Open a text in the microscope and turn to it."""
-        found = self._found(request)
-        if found is None:
-            return gr.skip()
-        with self.shelf.lend(choice) as model:
-            run = found.run(model, handy(found.pieces[int(event.piece)]))
-        self.microscope.open(request, run, int(event.token))
-        return gr.Tabs(selected="microscope")
+    def run_at(self, found: KnobMap, event: gr.EventData, model: Model) -> RunAt:
+        """A text's run."""
+        return RunAt(found.run(model, handy(found.pieces[int(event.piece)])), int(event.token))
 
-    @told()
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
-        """Turn the chat's knobs to the settings that give a text, and go there."""
-        found = self._found(request)
-        if found is None:
-            return [gr.skip() for _ in range(1 + len(KNOBS))]
+    def settings_of(self, found: KnobMap, event: gr.EventData) -> Settings:
+        """A text's settings, at its handiest value."""
         value = {found.knob: handy(found.pieces[int(event.piece)]), "seed": found.receipt.seed}
-        with self.shelf.lend(choice) as model:
-            return [
-                gr.Tabs(selected="chat"),
-                *knob_panel.fill(found.receipt.settings.replace(**value), model.n_ctx),
-            ]
+        return found.receipt.settings.replace(**value)
 
-    def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
+    def write(self, work: MapWork, found: KnobMap, kind: str) -> Path:  # noqa: ARG002  (the map is all there is)
         """The map as a file."""
-        found = self._found(request)
-        if found is None:
-            return None
-        path = place_for(f"{found.knob}.{event.kind}")
-        path.write_text(self._written(found, str(event.kind)), "utf-8")
-        return str(path)
+        path = place_for(f"{found.knob}.{kind}")
+        path.write_text(self._written(found, kind), "utf-8")
+        return path
 
     def _written(self, found: KnobMap, kind: str) -> str:
         match kind:

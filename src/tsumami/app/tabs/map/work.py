@@ -7,10 +7,9 @@ later. No Gradio here.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from tsumami.app.work.shelf import ModelChoice
@@ -21,7 +20,6 @@ from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
 _REST: Final = 10  # a look that takes so long is followed by so many times that without one
-_PATIENCE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +40,7 @@ class MapWork:
     choice: ModelChoice
     parent: MapWork | None = None
     found: KnobMap | None = None
-    dropped: bool = False
     _making: MapMaking[MapSight] | None = None
-    _over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def parents(self) -> int:
@@ -73,27 +69,17 @@ class MapWork:
             EngineError: another work is still at the same map.
         """
         watch = _Watch(self.mapping, max_tokens)
-        try:
-            with self.mapping.start(max_tokens=max_tokens, leaves=leaves, watch=watch) as self._making:
-                for sight in self._making:
-                    self.found = sight.found
-                    yield sight
-                self.found = self._making.result
-        finally:
-            self._over.set()
+        with self.mapping.start(max_tokens=max_tokens, leaves=leaves, watch=watch) as self._making:
+            for sight in self._making:
+                self.found = sight.found
+                yield sight
+            self.found = self._making.result
         yield MapSight(self.found)
 
     def cancel(self) -> None:
         """Stop after the present batch; what there is stays."""
         if self._making is not None:
             self._making.cancel()
-
-    def drop(self) -> None:
-        """Stop, and wait until nothing more comes of it: what is shown next cannot be painted over."""
-        self.dropped = True
-        if self._making is not None:
-            self._making.cancel()
-            self._over.wait(_PATIENCE_SECONDS)
 
 
 class _Watch:

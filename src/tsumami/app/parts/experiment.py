@@ -1,0 +1,164 @@
+"""A tab with an experiment, a grid or a map: what a session has under way and its own, and the ways from it elsewhere.
+
+Guarantee: a session has one experiment under way and its own; leaving the page ends it, and cancelling keeps what there
+is. Whatever is looked at can be opened in the microscope, put into the chat's knobs, and taken along as a file.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+import gradio as gr
+
+from tsumami.app.parts import downloads, knob_panel
+from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.events import QUICK
+from tsumami.app.parts.telling import told
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.kept import Kept
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
+from tsumami.knobs import KNOBS
+from tsumami.model import Model
+from tsumami.runs import Run
+from tsumami.settings import Settings
+
+_F = TypeVar("_F")  # what an experiment found
+_FoundOut = TypeVar("_FoundOut", covariant=True)
+_S = TypeVar("_S")  # what is seen of it while it grows
+
+
+class Work(Task, Protocol[_FoundOut]):
+    """An experiment that can be ended; `found` is None until there is something to look at."""
+
+    @property
+    def found(self) -> _FoundOut | None: ...
+
+
+_W = TypeVar("_W", bound=Work[Any])
+
+
+class RunAt(NamedTuple):
+    """A run of what was found, and the token of it that somebody points at."""
+
+    run: Run
+    token: int = 0
+
+
+class Buttons(NamedTuple):
+    """What begins an experiment and what ends it."""
+
+    go: gr.Button
+    stop: gr.Button
+
+
+@dataclass(slots=True)
+class ExperimentTab(abc.ABC, Generic[_W, _F]):
+    """The part that all have. Runs are opened in `microscope`. The text `<name>.nothing` says that there is nothing yet
+    to do something with.
+    """
+
+    name: ClassVar[str]
+    texts: Texts
+    shelf: Shelf
+    microscope: Opener
+    _works: Kept[_W] = field(default_factory=Kept, kw_only=True)
+    _tasks: Tasks[_W] = field(default_factory=Tasks, kw_only=True)
+
+    # --- what each has of its own ---
+
+    @abc.abstractmethod
+    def run_at(self, found: _F, event: gr.EventData, model: Model) -> RunAt:
+        """The run that an event of the view points at."""
+
+    @abc.abstractmethod
+    def settings_of(self, found: _F, event: gr.EventData) -> Settings:
+        """The settings that give it."""
+
+    @abc.abstractmethod
+    def write(self, work: _W, found: _F, kind: str) -> Path:
+        """Write what was found as a file of that kind."""
+
+    # --- layout ---
+
+    def buttons(self) -> Buttons:
+        """Lay out the buttons; call inside a row."""
+        go = gr.Button(
+            self.texts(f"{self.name}.go"), variant="primary", size="sm", min_width=90, elem_id=f"{self.name}-go"
+        )
+        stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id=f"{self.name}-stop")
+        return Buttons(go, stop)
+
+    def wire(self, desk: Desk, stop: gr.Button, view: gr.HTML) -> None:
+        """Connect the end of an experiment, and the ways from `view` to elsewhere."""
+        file = gr.DownloadButton(visible="hidden", elem_id=f"{self.name}-file")
+        stop.click(self.on_stop, None, None, queue=False, **QUICK)
+        view.apply(self.on_apply, [desk.choice], [desk.tabs, *desk.panel.inputs], **QUICK)
+        opened = view.expand(self.on_inside, [desk.choice], [desk.tabs], **QUICK)
+        self.microscope.show(opened, desk.choice)
+        made = view.download(self.on_file, None, [file], **QUICK)
+        made.success(None, js=downloads.pressed(f"{self.name}-file"), **QUICK)
+        desk.blocks.unload(self.on_gone)
+
+    # --- under way ---
+
+    def growing(self, asked: Asked[_W], work: _W, sights: Iterable[_S]) -> Iterator[_S]:
+        """What is seen of an experiment while it grows, from now on the session's own."""
+        if asked.stopped:
+            return
+        self._works.put(asked.session, work)
+        yield from asked.growing(work, sights)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop; what there is stays."""
+        self._tasks.stop(session_of(request))
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self._tasks.stop(session_of(request))
+        self._works.forget(session_of(request))
+
+    def work_of(self, request: gr.Request) -> _W | None:
+        """The session's experiment, if it has one."""
+        return self._works.get(session_of(request))
+
+    def found_by(self, request: gr.Request) -> _F | None:
+        """What the session's experiment found; None, with a message, if there is nothing yet."""
+        work = self.work_of(request)
+        if work is None or work.found is None:
+            gr.Info(self.texts(f"{self.name}.nothing"))
+            return None
+        found: _F = work.found
+        return found
+
+    # --- from what was found to elsewhere ---
+
+    @told()
+    def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
+        """Open a text in the microscope and turn to it."""
+        found = self.found_by(request)
+        if found is None:
+            return gr.skip()
+        with self.shelf.lend(choice) as model:
+            self.microscope.open(request, *self.run_at(found, event, model))
+        return gr.Tabs(selected="microscope")
+
+    @told()
+    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
+        """Turn the chat's knobs to the settings that give a text, and go there."""
+        found = self.found_by(request)
+        if found is None:
+            return [gr.skip() for _ in range(1 + len(KNOBS))]
+        settings = self.settings_of(found, event)
+        with self.shelf.lend(choice) as model:
+            return [gr.Tabs(selected="chat"), *knob_panel.fill(settings, model.n_ctx)]
+
+    @told(None)
+    def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
+        """What was found, as a file."""
+        found, work = self.found_by(request), self.work_of(request)
+        return None if found is None or work is None else str(self.write(work, found, str(event.kind)))

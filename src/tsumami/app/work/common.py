@@ -1,0 +1,23 @@
+"""What the pages of a server have in common, whatever their language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tsumami.app.work.listening import Ears
+from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.speaking import Mouth
+from tsumami.app.work.tasks import Tasks
+from tsumami.runs import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """One of each for a server: a model or a Whisper fills memory once, and a reply ends with its session, to whichever
+    page that belongs.
+    """
+
+    shelf: Shelf
+    replies: Tasks[Stream] = field(default_factory=Tasks)
+    ears: Ears = field(default_factory=Ears)
+    mouth: Mouth = field(default_factory=Mouth)
