@@ -42,27 +42,21 @@ class Work(Task, Protocol[_FoundOut]):
 _W = TypeVar("_W", bound=Work[Any])
 
 
-class RunAt(NamedTuple):
+class RunToken(NamedTuple):
     """A run of what was found, and the token of it that somebody points at."""
 
     run: Run
     token: int = 0
 
 
-class Buttons(NamedTuple):
-    """What begins an experiment and what ends it."""
-
-    go: gr.Button
-    stop: gr.Button
-
-
 @dataclass(slots=True)
 class ExperimentTab(abc.ABC, Generic[_W, _F]):
-    """The part that all have. Runs are opened in `microscope`. The text `<name>.nothing` says that there is nothing yet
-    to do something with.
+    """The part that all have. Runs are opened in `microscope`; the text `nothing` says that there is nothing yet to do
+    something with.
     """
 
     name: ClassVar[str]
+    nothing: ClassVar[str]
     texts: Texts
     shelf: Shelf
     microscope: Opener
@@ -72,7 +66,7 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
     # --- what each has of its own ---
 
     @abc.abstractmethod
-    def run_at(self, found: _F, event: gr.EventData, model: Model) -> RunAt:
+    def run_at(self, found: _F, event: gr.EventData, model: Model) -> RunToken:
         """The run that an event of the view points at."""
 
     @abc.abstractmethod
@@ -85,13 +79,13 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
 
     # --- layout ---
 
-    def buttons(self) -> Buttons:
-        """Lay out the buttons; call inside a row."""
-        go = gr.Button(
-            self.texts(f"{self.name}.go"), variant="primary", size="sm", min_width=90, elem_id=f"{self.name}-go"
+    def buttons(self, go: str) -> tuple[gr.Button, gr.Button]:
+        """Lay out what begins an experiment, with `go` on it, and what ends it; call inside a row."""
+        beginning = gr.Button(go, variant="primary", size="sm", min_width=90, elem_id=f"{self.name}-go")
+        ending = gr.Button(
+            self.texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id=f"{self.name}-stop"
         )
-        stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id=f"{self.name}-stop")
-        return Buttons(go, stop)
+        return beginning, ending
 
     def wire(self, desk: Desk, stop: gr.Button, view: gr.HTML) -> None:
         """Connect the end of an experiment, and the ways from `view` to elsewhere."""
@@ -130,7 +124,7 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
         """What the session's experiment found; None, with a message, if there is nothing yet."""
         work = self.work_of(request)
         if work is None or work.found is None:
-            gr.Info(self.texts(f"{self.name}.nothing"))
+            gr.Info(self.texts(self.nothing))
             return None
         found: _F = work.found
         return found

@@ -17,7 +17,7 @@ import gradio as gr
 from tsumami.app.parts import knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
-from tsumami.app.parts.experiment import ExperimentTab, RunAt
+from tsumami.app.parts.experiment import ExperimentTab, RunToken
 from tsumami.app.parts.form import unpacked
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
@@ -75,6 +75,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
     """The tab. `n_ctx`: the default model's."""
 
     name: ClassVar[str] = "grid"
+    nothing: ClassVar[str] = "grid.nothing"
     n_ctx: int
 
     # --- layout ---
@@ -86,7 +87,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
             with gr.Row(elem_classes="split", equal_height=False):
                 form = self._form()
             with gr.Row(elem_classes="tight"):
-                go, stop = self.buttons()
+                go, stop = self.buttons(texts("grid.go"))
                 outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
             view = gr.HTML(
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
@@ -209,9 +210,9 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         beside += grid_view.over_seeds(self.texts, found, *cells)
         return self._drawn(work, pair=(int(event.cell), beside))
 
-    def run_at(self, found: Grid, event: gr.EventData, model: Model) -> RunAt:
+    def run_at(self, found: Grid, event: gr.EventData, model: Model) -> RunToken:
         """A cell's run."""
-        return RunAt(found.run(model, found.cells[int(event.cell)]))
+        return RunToken(found.run(model, found.cells[int(event.cell)]))
 
     def settings_of(self, found: Grid, event: gr.EventData) -> Settings:
         """A cell's settings."""

@@ -18,7 +18,7 @@ import gradio as gr
 from tsumami.app.parts import knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
-from tsumami.app.parts.experiment import ExperimentTab, RunAt
+from tsumami.app.parts.experiment import ExperimentTab, RunToken
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.map.work import MapSight, MapWork
@@ -62,6 +62,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
     """The tab."""
 
     name: ClassVar[str] = "map"
+    nothing: ClassVar[str] = "map.nothing"
 
     # --- layout ---
 
@@ -72,7 +73,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
             with gr.Row(elem_classes="split", equal_height=False):
                 form = self._form()
             with gr.Row(elem_classes="tight"):
-                go, stop = self.buttons()
+                go, stop = self.buttons(texts("map.go"))
                 deeper = gr.Button(texts("map.deeper"), size="sm", min_width=90, elem_id="map-deeper")
                 wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
             view = gr.HTML(
@@ -248,9 +249,9 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
 
     # --- from a text to elsewhere ---
 
-    def run_at(self, found: KnobMap, event: gr.EventData, model: Model) -> RunAt:
+    def run_at(self, found: KnobMap, event: gr.EventData, model: Model) -> RunToken:
         """A text's run."""
-        return RunAt(found.run(model, handy(found.pieces[int(event.piece)])), int(event.token))
+        return RunToken(found.run(model, handy(found.pieces[int(event.piece)])), int(event.token))
 
     def settings_of(self, found: KnobMap, event: gr.EventData) -> Settings:
         """A text's settings, at its handiest value."""
