@@ -1,0 +1,155 @@
+"""`tsumami settings`: settings of other programs read, written and explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from tsumami.cli.files import read_text
+from tsumami.cli.knobs import show
+from tsumami.cli.options import json_flag
+from tsumami.cli.output import note, save_text, write, write_json
+from tsumami.cli.words import language, say
+from tsumami.errors import SettingsError
+from tsumami.knobs import KNOBS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tsumami.exchange import Imported, Note
+    from tsumami.settings import Settings
+
+_ACTIONS: Final = ("convert", "explain", "dialects")
+
+
+def about() -> str:
+    """The help of the command."""
+    return say(
+        "ほかのプログラムの設定を読み書きする（convert）、設定の意味を言葉で説明する（explain）、方言の一覧（dialects）。",
+        "Read and write other programs' settings (convert), say in words what settings do (explain), list dialects.",
+    )
+
+
+def settings(
+    action: Annotated[str, typer.Argument(metavar="|".join(_ACTIONS), show_default=False)],
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", show_default=False, help=say("設定のファイル", "the file of settings")),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="<DIALECT>", help=say("その方言（既定は自動判別）", "its dialect")),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--to", metavar="<DIALECT>", help=say("書き出す方言", "the dialect to write")),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="<FILE>", help=say("書き出すファイル", "file to write to")),
+    ] = None,
+    section: Annotated[
+        str | None,
+        typer.Option("--section", metavar="<NAME>", help=say("INI の中のプリセット", "the preset of an INI file")),
+    ] = None,
+    as_json: Annotated[bool, json_flag()] = False,
+) -> None:
+    """Do one of the three."""
+    if action not in _ACTIONS:
+        raise SettingsError(f"{action!r} is none of {', '.join(_ACTIONS)}")
+    if action == "dialects":
+        _list(as_json=as_json)
+        return
+    if file is None:
+        raise SettingsError(f"settings {action} needs a file")
+    found = _read(file, source, section)
+    if action == "explain":
+        _explain(found, as_json=as_json)
+    else:
+        _convert(found, target, out, as_json=as_json)
+
+
+def _read(file: str, source: str | None, section: str | None) -> Imported:
+    from tsumami.exchange import read_settings
+
+    text = read_text(file, SettingsError)
+    try:
+        return read_settings(text, source, preset=section)
+    except SettingsError as error:
+        raise type(error)(f"{file}: {error}") from error
+
+
+def _list(*, as_json: bool) -> None:
+    from tsumami.exchange import DIALECTS
+
+    if as_json:
+        write_json([{"name": one.name, "title": one.title, "form": one.form} for one in DIALECTS.values()])
+        return
+    for one in DIALECTS.values():
+        write(f"{one.name:24} {one.title} ({one.form})\n")
+
+
+def _convert(found: Imported, target: str | None, out: Path | None, *, as_json: bool) -> None:
+    from tsumami.exchange import dialect_for, write_settings
+
+    dialect = target or (dialect_for(out.name) if out is not None else "tsumami")
+    made = write_settings(found.settings, dialect)
+    _say_source(found)
+    _report(found.notes)
+    if dialect != "tsumami":
+        note(say(f"{dialect} へ:", f"to {dialect}:"))
+        _report(made.notes)
+    if as_json:
+        write_json({**found.to_dict(), "to": dialect, "text": made.text, "lost": [one.to_dict() for one in made.notes]})
+    elif out is None:
+        write(made.text if made.text.endswith("\n") else made.text + "\n")
+    if out is not None:
+        save_text(out, made.text)
+
+
+def _say_source(found: Imported) -> None:
+    others = say(f"（{', '.join(found.possible)} かもしれない）", f" (it could also be {', '.join(found.possible)})")
+    note(say(f"{found.dialect} から", f"from {found.dialect}") + (others if found.possible else "") + ":")
+
+
+def _report(notes: Iterable[Note]) -> None:
+    """The notes that say more than "taken", grouped by what became of the settings."""
+    from tsumami.exchange import FATES
+
+    listed = list(notes)
+    for fate, words in FATES.items():
+        told = [one.told(language()) for one in listed if one.fate == fate]
+        if fate in ("taken", "elsewhere"):
+            names = [one.foreign for one in listed if one.fate == fate]
+            told = [", ".join(names)] if names else []
+        for line in told:
+            note(f"  {words.told(language())}: {line}")
+
+
+def _explain(found: Imported, *, as_json: bool) -> None:
+    """What the settings do, knob by knob, and which do nothing."""
+    idle = found.settings.idle_knobs()
+    if as_json:
+        reasons = {name: {"ja": why.ja, "en": why.en} for name, why in idle.items()}
+        write_json({**found.to_dict(), "idle": reasons})
+        return
+    _say_source(found)
+    for name in _turned(found.settings):
+        knob, value = KNOBS[name], getattr(found.settings, name)
+        reason = idle.get(name)
+        line = say(knob.line_ja, knob.line_en) if reason is None else say(reason.ja, reason.en)
+        mark = "" if reason is None else say("働かない: ", "does nothing: ")
+        write(f"{name} = {show(name, value)}\n    {mark}{line}\n")
+    _report(one for one in found.notes if one.fate in ("lost", "refused", "ignored", "limited", "unknown"))
+
+
+def _turned(settings: Settings) -> list[str]:
+    """The knobs that are not neutral, in the order of the table."""
+    return [
+        name
+        for name, knob in KNOBS.items()
+        if (knob.neutral is None and name in settings.changed())
+        or (knob.neutral is not None and getattr(settings, name) != knob.neutral)
+    ]

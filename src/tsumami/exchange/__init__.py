@@ -1,0 +1,88 @@
+"""Exchange: settings from other programs and to them, with a word about what is lost.
+
+Guarantee: nothing is dropped without a note and nothing is guessed: what a file leaves out holds as its program has it.
+No engine is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePath
+
+from tsumami.errors import SettingsError
+from tsumami.exchange.dialect import Dialect
+from tsumami.exchange.dialects import DIALECTS
+from tsumami.exchange.documents import read_document, write_document
+from tsumami.exchange.notes import FATES, Fate, Note, Said
+from tsumami.exchange.reading import Imported, import_values
+from tsumami.exchange.recognising import values_in, which
+from tsumami.exchange.writing import Exported, export_values
+from tsumami.settings import Settings
+
+__all__ = [
+    "DIALECTS",
+    "FATES",
+    "Dialect",
+    "Exported",
+    "Fate",
+    "Imported",
+    "Note",
+    "Said",
+    "dialect_for",
+    "read_settings",
+    "write_settings",
+]
+
+_BY_ENDING = {".yaml": "text-generation-webui", ".yml": "text-generation-webui", ".ini": "llama-ini"}
+
+
+def dialect_named(name: str) -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        SettingsError: there is none; the message lists them.
+    """
+    if name not in DIALECTS:
+        raise SettingsError(f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}")
+    return DIALECTS[name]
+
+
+def dialect_for(path: str) -> str:
+    """The dialect that a file of that name is written in, unless somebody says another."""
+    name = PurePath(path)
+    return "ollama-modelfile" if "modelfile" in name.name.lower() else _BY_ENDING.get(name.suffix.lower(), "tsumami")
+
+
+def read_settings(text: str, dialect: str | None = None, *, preset: str | None = None) -> Imported:
+    """The settings in a text of any dialect.
+
+    Args:
+        text: a file's content, a request's body or a command line.
+        dialect: its dialect; None: it is recognised.
+        preset: of an INI file with several, the one that is meant.
+
+    Raises:
+        SettingsError: it is no text of settings, or of another dialect than was said.
+    """
+    document = read_document(text, preset)
+    possible: tuple[str, ...] = ()
+    if dialect is None:
+        guess = which(document)
+        chosen, possible = guess.dialect, guess.possible
+    else:
+        chosen = dialect_named(dialect)
+    values = values_in(chosen, document)
+    if values is None:
+        raise SettingsError(f"these are no settings of {chosen.title} ({chosen.form} is expected)")
+    return replace(import_values(chosen, values), possible=tuple(name for name in possible if name != chosen.name))
+
+
+def write_settings(settings: Settings, dialect: str) -> Exported:
+    """Settings as a text of a dialect.
+
+    Raises:
+        SettingsError: no such dialect.
+    """
+    chosen = dialect_named(dialect)
+    values, notes = export_values(chosen, settings)
+    return Exported(chosen.name, write_document(chosen.form, chosen.wrap(values)), notes)

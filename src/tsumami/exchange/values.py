@@ -1,0 +1,147 @@
+"""Values that several dialects write alike, and what they are here.
+
+Guarantee: each function takes the other side's value and gives ours, or the other way round; what it cannot read is a
+ValueError or TypeError, which the report tells.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from tsumami.exchange.dialect import ALL
+from tsumami.exchange.notes import Note, Said
+
+__all__ = [
+    "ALL_WORDS",
+    "GENERATED_ONLY",
+    "GREEDY",
+    "LENGTH_WORDS",
+    "MINUS_WORDS",
+    "UNITS_WORDS",
+    "bias_from",
+    "bias_to_pairs",
+    "breakers_from",
+    "breakers_to_text",
+    "from_units",
+    "greedy",
+    "length_from",
+    "length_to_minus",
+    "off_to_minus",
+    "one_of_it",
+    "positive",
+    "schema_from",
+    "schema_to",
+    "texts_from",
+    "to_units",
+    "whole_window",
+    "window_to_minus",
+]
+
+LENGTH_WORDS: Final = Said(
+    "負の数は「文脈がいっぱいになるまで」。ここでは 0", "below 0 means until the context is full, which is 0 here"
+)
+ALL_WORDS: Final = Said("テキスト全体を数える", "counts the whole text")
+MINUS_WORDS: Final = Said("-1 は「使わない」。ここでは 0", "-1 means off, which is 0 here")
+UNITS_WORDS: Final = Said("あちらの単位は 1/10000", "its unit there is 1/10000")
+GENERATED_ONLY: Final = Said(
+    "あちらでは生成したトークンだけを、窓なしで数える", "there it counts generated tokens only, without a window"
+)
+GREEDY: Final = Said(
+    "do_sample が真でないので、いつも最も確率の高いトークンを選ぶ。temperature などの値は効かない",
+    "do_sample is not true, so the likeliest token is always taken, whatever temperature and the others say",
+)
+
+
+def positive(value: Any) -> Any:
+    """A number of which every one below 0 means off."""
+    return max(value, 0)
+
+
+def off_to_minus(value: Any) -> Any:
+    """0 as -1, where that means off."""
+    return -1 if value == 0 else value
+
+
+def length_from(value: Any) -> int:
+    """How many tokens to write; below 0 is until the context is full."""
+    return max(int(value), 0)
+
+
+def length_to_minus(value: Any) -> int:
+    """The same back."""
+    return -1 if value == 0 else int(value)
+
+
+def whole_window(value: Any) -> int:
+    """How far to look back; below 0 is the whole context."""
+    return ALL if value < 0 else int(value)
+
+
+def window_to_minus(value: Any) -> int:
+    """The same back."""
+    return -1 if value >= ALL else int(value)
+
+
+def from_units(value: Any) -> float:
+    """A share that is given in 1/10000."""
+    return float(value) / 10_000
+
+
+def to_units(value: Any) -> float:
+    """The same back."""
+    return float(value) * 10_000
+
+
+def texts_from(value: Any) -> tuple[str, ...]:
+    """One text or several; empty ones stop nothing anywhere."""
+    texts = (value,) if isinstance(value, str) else tuple(value)
+    return tuple(text for text in texts if text != "")
+
+
+def breakers_from(value: Any) -> tuple[str, ...]:
+    """DRY's breakers: a list, or a JSON list as a text, with or without its brackets."""
+    if isinstance(value, str):
+        text = value.strip()
+        value = json.loads(text if text.startswith("[") else f"[{text}]")
+    return texts_from(value)
+
+
+def breakers_to_text(value: Any) -> str:
+    """The same back, with brackets."""
+    return json.dumps(list(value), ensure_ascii=False)
+
+
+def bias_from(value: Any) -> dict[int, float]:
+    """A mapping from token ids, or pairs [id, bias], where false forbids the token."""
+    pairs = value.items() if isinstance(value, dict) else [tuple(pair) for pair in value]
+    return {int(token): -math.inf if bias is False else float(bias) for token, bias in pairs}
+
+
+def bias_to_pairs(value: Any) -> list[list[Any]] | None:
+    """Pairs [id, bias]; None if there is none."""
+    return [[token, bias] for token, bias in value] or None
+
+
+def schema_from(value: Any) -> Any:
+    """A JSON schema as an object or a text; an empty one is none."""
+    return value if value and value not in ("{}", {}) else None
+
+
+def schema_to(value: Any) -> Any:
+    """The same back, as an object."""
+    return None if value is None else json.loads(value)
+
+
+def one_of_it(value: Any) -> Any:
+    """A text that may be empty."""
+    return value or None
+
+
+def greedy(values: dict[str, Any], knobs: dict[str, Any]) -> Note | None:
+    """transformers chooses greedily unless `do_sample` is true."""
+    if values.get("do_sample") is True or knobs.get("penalty_alpha", 0) > 0:
+        return None
+    knobs["temperature"] = 0.0
+    return Note("converted", "do_sample", values.get("do_sample"), "temperature", 0.0, GREEDY)

@@ -1,0 +1,80 @@
+"""`tsumami settings`: other programs' settings, read, written and explained, with a word about what is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsumami.exchange import DIALECTS
+
+MODELFILE = "FROM llama3\nPARAMETER temperature 0.7\nPARAMETER mirostat 2\nPARAMETER num_ctx 4096\n"
+
+
+@pytest.fixture
+def modelfile(tmp_path: Path) -> str:
+    path = tmp_path / "Modelfile"
+    path.write_text(MODELFILE, "utf-8")
+    return str(path)
+
+
+def test_a_modelfile_becomes_ours_and_the_report_stands_on_stderr(invoke: Any, modelfile: str) -> None:
+    called = invoke("settings", "convert", modelfile)
+    assert called.code == 0
+    assert json.loads(called.out)["temperature"] == 0.7
+    assert "from ollama-modelfile" in called.err
+    assert "ignored by that program itself: mirostat 2" in called.err
+    assert "no sampling setting: FROM, num_ctx" in called.err
+
+
+def test_the_ending_of_the_file_says_the_dialect(invoke: Any, modelfile: str, tmp_path: Path) -> None:
+    out = tmp_path / "mine.yaml"
+    assert invoke("settings", "convert", modelfile, "-o", str(out)).code == 0
+    assert "temperature: 0.7" in out.read_text("utf-8")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_is_written_and_read_again(invoke: Any, modelfile: str, tmp_path: Path, dialect: str) -> None:
+    out = tmp_path / "out"
+    assert invoke("settings", "convert", modelfile, "--to", dialect, "-o", str(out)).code == 0
+    again = invoke("settings", "convert", str(out), "--from", dialect)
+    assert json.loads(again.out)["temperature"] == 0.7
+
+
+def test_json_holds_the_notes(invoke: Any, modelfile: str) -> None:
+    found = json.loads(invoke("settings", "convert", modelfile, "--to", "openai", "--json").out)
+    assert (found["dialect"], found["to"]) == ("ollama-modelfile", "openai")
+    assert {"fate", "foreign", "knob", "ja", "en"} <= set(found["notes"][0])
+    assert {note["knob"] for note in found["lost"] if note["fate"] == "lost"} >= {"top_k"}
+
+
+@pytest.mark.parametrize(("language", "word"), [("ja", "働かない"), ("en", "does nothing")])
+def test_explain_says_what_each_knob_does_and_which_does_nothing(
+    invoke: Any, tmp_path: Path, language: str, word: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"temperature": 0, "top_k": 7}', "utf-8")
+    called = invoke("settings", "explain", str(path), lang=language)
+    assert "top_k = 7" in called.out
+    assert word in called.out
+
+
+def test_dialects_are_listed(invoke: Any) -> None:
+    out = invoke("settings", "dialects").out
+    assert all(name in out for name in DIALECTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("convert",), "needs a file"),
+        (("nonsense", "x"), "none of convert, explain, dialects"),
+        (("convert", "no-such-file"), "cannot be read"),
+    ],
+)
+def test_what_is_missing_is_said(invoke: Any, arguments: tuple[str, ...], words: str) -> None:
+    called = invoke("settings", *arguments)
+    assert called.code == 2
+    assert words in called.err
