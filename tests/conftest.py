@@ -8,14 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pathlib import Path
+from typing import Final
+
 import hypothesis
 import pytest
 
 import tsumami
 
+BROWSERS: Final = 2  # at once: each drives a server and a Chromium of its own
+HERE: Final = Path(__file__).parent
+
 # No test is timed: on a machine that others use, too, a slow example says nothing about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may run side by side, where `--dist loadgroup` asks: file beside file, and the browser's files as two rows,
+    which begin first, since they take longest and wait for about half of their time. Files with slow tests come next.
+    """
+    files = {item.path: _turn(item.path) for item in items}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(files[item.path]))
+    items.sort(key=lambda item: (not files[item.path].startswith("browser"), item.path not in slow))
+
+
+def _turn(path: Path) -> str:
+    """The row that a file of tests stands in."""
+    place = path.relative_to(HERE)
+    if place.parent != Path("app/browser"):
+        return str(place)
+    names = sorted(one.name for one in path.parent.glob("test_*.py"))
+    return f"browser {names.index(path.name) % BROWSERS}"
 
 
 @pytest.fixture(scope="session")
