@@ -85,13 +85,18 @@ class Dyer:
         whole = self._attempt(text, dyes, None)
         if isinstance(whole, Found):
             return whole
+        return self._keeping(text, dyes, whole) or self._fenced(text, dyes) or Found(text, (), tuple(contents))
+
+    def _keeping(self, text: str, dyes: _Dyes, whole: str | None) -> Found | None:
+        """The words, if what the template looks for keeps its letters. `whole`: what it gives if nothing does."""
+        contents = [message.content for message in self.messages]
         present = [one for one in self.tested if one and any(one in content for content in contents)]
         if not present:
-            return Found(text, (), tuple(contents))
+            return None
         kept = re.compile(f"((?:{'|'.join(map(re.escape, sorted(present, key=len, reverse=True)))})+)")
         found = self._attempt(text, dyes, kept)
         if not isinstance(found, Found):
-            return Found(text, (), tuple(contents))
+            return None
         shown = {one for content in contents for one in kept.findall(content)}
         return replace(found, unsure=tuple(one for one in shown if whole is None or whole.count(one) < text.count(one)))
 
@@ -105,6 +110,26 @@ class Dyer:
         if len(coloured) != len(text) or dyes.washed(coloured) != text:
             return coloured
         return _joined(text, coloured, dyes, self._replies(text, coloured, dyes))
+
+    def _fenced(self, text: str, dyes: _Dyes) -> Found | None:
+        """The words, if the template changes nothing of them but capitals: between two private characters each."""
+        fenced = []
+        for at, message in enumerate(self.messages):
+            core = message.content.strip()
+            first, last = dyes.edges(at)
+            fenced.append(message.content.replace(core, first + core + last, 1) if core else message.content)
+        try:
+            made = self.render(fenced)
+        except TemplateError:
+            return None
+        said, plain = list[Said](), ""
+        for at, part in enumerate(dyes.split(made)):
+            if at % 2:
+                said.append(Said(len(plain), len(plain) + len(part)))
+            plain += part
+        cores = {message.content.strip().casefold() for message in self.messages}
+        true = plain == text and all(text[one.start : one.end].casefold() in cores for one in said)
+        return Found(text, tuple(said)) if true else None
 
     def _replies(self, text: str, coloured: str, dyes: _Dyes) -> list[tuple[Said, str]]:
         """Where the replies stand whose tokens are known, each with what it said. One that the template cuts, or says
@@ -182,6 +207,10 @@ class _Dyes:
     def washed(self, coloured: str) -> str:
         """The text without colour."""
         return coloured.translate({dye: chr(letter) for letter, dye in self.table.items()} | self._washed)
+
+    def split(self, fenced: str) -> list[str]:
+        """The text between private characters, before the first one, behind it, and so on."""
+        return re.split(f"[{chr(self.first)}-{chr(self.first + self.count - 1)}]", fenced)
 
     def stretches(self, coloured: str) -> Iterator[tuple[int, int]]:
         """Begin and end of whatever is in colour, the white space between included."""

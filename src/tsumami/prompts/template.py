@@ -78,6 +78,13 @@ def _compiled(source: str) -> jinja2.Template:
     return environment.from_string(source)
 
 
+@functools.lru_cache(maxsize=32)
+def _tested(environment: jinja2.Environment, source: str) -> frozenset[str]:
+    tree = environment.parse(source)
+    found = {one for asking in tree.find_all((Compare, Call, Filter, Test)) for one in _texts(_asked(asking))}
+    return frozenset(found | set(_texts(one.node for one in tree.find_all(Assign))))
+
+
 class ChatTemplate:
     """One parsed template. Raises `TemplateError` with the line when the source does not parse."""
 
@@ -92,12 +99,10 @@ class ChatTemplate:
                 f"the chat template does not parse{self._at(line)}: {_reason(error)}; correct it, or {_OTHER_WAYS}"
             ) from error
 
-    @functools.cached_property
+    @property
     def tested(self) -> frozenset[str]:
         """The texts that the template looks for, splits by, or compares with, as far as it writes them out."""
-        tree = self._template.environment.parse(self.source)
-        found = {one for asking in tree.find_all((Compare, Call, Filter, Test)) for one in _texts(_asked(asking))}
-        return frozenset(found | set(_texts(one.node for one in tree.find_all(Assign))))
+        return _tested(self._template.environment, self.source)
 
     def render(self, messages: Sequence[Message], *, bos_token: str, eos_token: str, now: datetime) -> str:
         """The text up to where the assistant's reply begins. Raises `TemplateError`."""

@@ -73,7 +73,8 @@ class Cards(Protocol):
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
-    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them.
+    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them;
+    `parse_special` as in `Prompt` (files that do not say it are from when all prompts were read so).
     """
 
     model: ModelCard
@@ -85,6 +86,7 @@ class Receipt:
     seed: int
     tsumami: str
     begun: tuple[int, ...] = ()
+    parse_special: bool = True
 
     @classmethod
     def of(cls, backend: Cards, prompt: Prompt, settings: Settings, seed: int) -> Self:
@@ -99,11 +101,12 @@ class Receipt:
             seed=seed,
             tsumami=version("tsumami"),
             begun=prompt.begun,
+            parse_special=prompt.parse_special,
         )
 
     def to_prompt(self) -> Prompt:
         """The prompt that `of` was given."""
-        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun)
+        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun, self.parse_special)
 
     def to_dict(self) -> dict[str, Any]:
         """The receipt as plain values, as in a run file."""
