@@ -148,6 +148,8 @@ def _command(session: Session, line: str) -> None:
             note(say("シードが固定なので同じ返答になります（/seed -1 でランダム）。",
                      "The seed is fixed, so the reply will be the same; /seed -1 makes it random."))  # fmt: skip
         _answer(session, session.ask_again())
+    elif name == "/more":
+        _answer(session, session.go_on())
     else:
         raise typer.Exit
 

@@ -54,7 +54,7 @@ class Message:
         if self.role != "assistant":
             raise PromptError(f"a {self.role} message has tokens; only a reply goes back as the tokens that it was")
         if not isinstance(ids, tuple) or not all(type(one) is int and one >= 0 for one in ids):
-            raise PromptError("the tokens of an assistant message are no token ids; give a list of whole numbers from 0")
+            raise PromptError("the tokens of an assistant message are no token ids; give whole numbers from 0")
 
     def as_dict(self) -> dict[str, str]:
         """The form that chat templates and JSON know: `{"role": …, "content": …}`."""

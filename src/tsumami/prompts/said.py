@@ -223,9 +223,7 @@ def _joined(text: str, coloured: str, dyes: _Dyes, replies: list[tuple[Said, str
     """The text with the replies as they were, and all words in it."""
     made, said, at = "", list[Said](), 0
     for reply, words in [*replies, (Said(len(text), len(text)), "")]:
-        said += [
-            Said(len(made) + begin, len(made) + end) for begin, end in dyes.stretches(coloured[at : reply.start])
-        ]
+        said += [Said(len(made) + begin, len(made) + end) for begin, end in dyes.stretches(coloured[at : reply.start])]
         made += text[at : reply.start]
         if words:
             said.append(Said(len(made), len(made) + len(words), reply.tokens))

@@ -2,14 +2,17 @@
 
 Guarantee: of the same tokens under the same settings, whoever generates them, comes the same text with the same reason
 to stop: the model's own end, a stop string (which, like all behind it, is not shown), `max_tokens`, or the context.
+A stop string that names a control token, which is no text, ends the reply where that token comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsumami.runs.backend import Backend
+from tsumami.runs.backend import Backend, Tokenizer
 from tsumami.runs.text import TextStream
+from tsumami.runs.tokenizing import marks_in
 from tsumami.runs.values import StopReason
 from tsumami.settings import Settings
 
@@ -30,7 +33,8 @@ class Ending:
 
     def __init__(self, backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> None:
         self._tokenizer = backend.tokenizer
-        self._text = TextStream(settings.stop)
+        self._signs = _signs(self._tokenizer, settings.stop)
+        self._text = TextStream(settings.stop, {sign: self._tokenizer.piece(one) for one, sign in self._signs.items()})
         room, wanted = backend.n_ctx - len(prompt_tokens), settings.max_tokens
         self._left = min(wanted, room) if wanted else room
         self._limit: StopReason = "length" if wanted and wanted <= room else "context"
@@ -41,9 +45,22 @@ class Ending:
         ends = self._tokenizer.is_eog(token)
         reason: StopReason | None = "eog" if ends else self._limit if self._left <= 0 else None
         shown = b"" if ends or self._tokenizer.is_control(token) else self._tokenizer.piece(token)
-        released = self._text.feed(shown, final=reason is not None)
+        released = self._text.feed(shown, sign=self._signs.get(token, ""), final=reason is not None)
         return Taken(released.text, reason if released.stop is None else "stop", released.stop)
 
     def rest(self) -> str:
         """What was held back, because a stop string or a character may have begun there, when nothing follows."""
         return self._text.feed(b"", final=True).text
+
+
+def _signs(tokenizer: Tokenizer, stop: Sequence[str]) -> dict[int, str]:
+    """For every control token that a stop string names, the character that stands for it in the text: a lone
+    surrogate, which no bytes give. End tokens end the reply by themselves.
+    """
+    named = {
+        token
+        for text in stop
+        for _, _, token, _ in marks_in(tokenizer, text.encode("utf-8", "ignore"))
+        if tokenizer.is_control(token) and not tokenizer.is_eog(token)
+    }
+    return {token: chr(0xD800 + at) for at, token in enumerate(sorted(named)[:2048])}

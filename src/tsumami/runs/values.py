@@ -150,7 +150,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long it took. `reused` counts prompt tokens that came from the cache."""
+    """How long it took. `reused` counts prompt tokens that came from the cache; `generated` the tokens that the chain
+    chose, without those that the reply was made to begin with, which count as reading.
+    """
 
     prompt_tokens: int
     reused: int

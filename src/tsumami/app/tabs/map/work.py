@@ -16,7 +16,6 @@ from typing import Final
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.explore.maps import KnobMap, MapMaking, Mapping, MapProgress
 from tsumami.model import Model
-from tsumami.runs import Prompt
 from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
