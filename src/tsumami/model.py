@@ -278,13 +278,13 @@ class Model:
             name, template=source, bos_token=bos, eos_token=eos, parse_special=parse_special, others=self.templates
         )
 
-    def as_prompt(self, prompt: PromptLike) -> Prompt:
-        """Whatever a run can start from, as the tokens that this model gets.
+    def as_prompt(self, prompt: PromptLike, *, parse_special: bool = True) -> Prompt:
+        """Whatever a run can start from, as this model gets it; `parse_special` as in `tokenize`.
 
         Raises:
             PromptError: it is something else, or a token id that this model does not have.
         """
-        return as_prompt(self.tokenizer, prompt)
+        return as_prompt(self.tokenizer, prompt, parse_special=parse_special)
 
     def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
         """How far each knob could have been turned without changing the text of a run, and what gives way first.

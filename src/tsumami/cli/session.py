@@ -37,6 +37,7 @@ class Session:
     template: str | None = None
     memory: int | None = None
     system: str | None = None
+    parse_special: bool | None = None
     talk: Talk[Run] = field(default_factory=Talk)
     _asked: Talk[Run] = field(default_factory=Talk)
 
@@ -92,7 +93,12 @@ class Session:
 
     def _stream(self, asked: Talk[Run]) -> Stream:
         """The reply to the last message; until it is kept, what was said stays as it is."""
-        prompt = self.model.prompt(asked.messages(self.system), template=self.template, memory=self.memory)
+        prompt = self.model.prompt(
+            asked.messages(self.system),
+            template=self.template,
+            memory=self.memory,
+            parse_special=self.parse_special,
+        )
         self._asked = asked
         return self.model.stream(prompt, self.settings)
 

@@ -10,7 +10,7 @@ from typing import SupportsIndex
 
 from tsumami.engine import first_outside
 from tsumami.errors import PromptError
-from tsumami.prompts import PromptText
+from tsumami.prompts import PromptText, Said
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.tokenizing import prompt_tokens, special_tokens
@@ -21,8 +21,8 @@ __all__ = ["PromptLike", "as_prompt", "several", "text_of", "tokens_of"]
 PromptLike = str | Prompt | PromptText | Sequence[int]
 
 
-def as_prompt(tokenizer: Tokenizer, given: PromptLike) -> Prompt:
-    """The prompt as the model gets it.
+def as_prompt(tokenizer: Tokenizer, given: PromptLike, *, parse_special: bool = True) -> Prompt:
+    """The prompt as the model gets it. `parse_special`: the names of special tokens in a text are read as these.
 
     Raises:
         PromptError: it is something else, or a token id that the vocabulary does not have.
@@ -30,7 +30,8 @@ def as_prompt(tokenizer: Tokenizer, given: PromptLike) -> Prompt:
     if isinstance(given, Prompt):
         return given
     if isinstance(given, str):
-        given = PromptText(given, "raw", add_special=True)
+        said = () if parse_special or not given else (Said(0, len(given)),)
+        given = PromptText(given, "raw", add_special=True, said=said, parse_special=parse_special)
     if isinstance(given, PromptText):
         # an empty text has no token to go on from, even where the model puts BOS in front of everything
         tokens = prompt_tokens(tokenizer, given) if _encoded(given.text) else ()

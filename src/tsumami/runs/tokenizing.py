@@ -11,6 +11,7 @@ Source: llama.cpp's `llama_vocab::impl::tokenize` and `tokenizer_st_partition`.
 from __future__ import annotations
 
 import codecs
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -222,7 +223,7 @@ class _Assembly:
         cut = len(self.run) - len(self.run.lstrip(_SPACE)) if self.strips else 0
         end = len(self.run.rstrip(_SPACE)) if strip else len(self.run)
         places = sorted({cut, *(at for at in self._breaks() if cut < at < end), max(cut, end)})
-        for begin, stop in zip(places, places[1:], strict=False):
+        for begin, stop in itertools.pairwise(places):
             goes_on = self.goes_on or begin > cut
             self.tokens += plain_tokens(self.tokenizer, self.run[begin:stop], goes_on=goes_on)
         self.run, self.words, self.strips = b"", [], False

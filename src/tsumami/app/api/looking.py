@@ -63,7 +63,12 @@ def verify(service: Service, run: dict[str, Any], model: str | None = None) -> d
 
 
 def next_token(
-    service: Service, prompt: str, settings: dict[str, Any] | None = None, step: int = 0, model: str | None = None
+    service: Service,
+    prompt: str,
+    settings: dict[str, Any] | None = None,
+    step: int = 0,
+    model: str | None = None,
+    parse_special: bool = True,
 ) -> dict[str, Any]:
     """What could come after a text: the likeliest candidates after every stage, and the token that roll number
     `step` of the seed picks.
@@ -72,7 +77,7 @@ def next_token(
         `token`, `u`, `stages`, and `candidates` with a probability after each stage (null once it is cut)
     """
     with service.lend(model) as lent:
-        return looking_answers.next_token(lent, prompt, settings, step)
+        return looking_answers.next_token(lent, prompt, settings, step, parse_special)
 
 
 def ledger(service: Service, run: dict[str, Any], index: int, model: str | None = None) -> dict[str, Any]:

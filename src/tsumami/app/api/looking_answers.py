@@ -22,11 +22,14 @@ from tsumami.runs import Run
 from tsumami.settings import Settings
 
 
-def next_token(model: Model, prompt: str, settings: dict[str, Any] | None, step: int) -> dict[str, Any]:
+def next_token(
+    model: Model, prompt: str, settings: dict[str, Any] | None, step: int, parse_special: bool = True
+) -> dict[str, Any]:
     """What could come after a prompt, and what the roll picks."""
     if not 0 <= step < 2**20:
         raise SettingsError(f"step = {step}: needs 0 to {2**20 - 1}; it is the number of the roll")
-    found = what_comes(model, look(model, model.as_prompt(prompt)), Settings.from_mapping(settings or {}), step=step)
+    seen = look(model, model.as_prompt(prompt, parse_special=parse_special))
+    found = what_comes(model, seen, Settings.from_mapping(settings or {}), step=step)
     return {"seed": found.seed, "step": found.step, **plain.account_values(found.account(), model.tokenizer.piece)}
 
 
@@ -58,11 +61,15 @@ def divergence(model: Model, a: dict[str, Any], b: dict[str, Any]) -> dict[str, 
 
 
 def plans(
-    model: Model, prompt: str, lanes: list[dict[str, Any]], settings: dict[str, Any] | None
+    model: Model,
+    prompt: str,
+    lanes: list[dict[str, Any]],
+    settings: dict[str, Any] | None,
+    parse_special: bool = True,
 ) -> tuple[LanePlan, ...]:
     """The lanes of a comparison: each the settings with its own knobs put over them."""
     base = Settings.from_mapping(settings or {})
-    return plan([model.as_prompt(prompt)], Design(base, settings=lanes))
+    return plan([model.as_prompt(prompt, parse_special=parse_special)], Design(base, settings=lanes))
 
 
 def comparison(comparing: Comparing) -> dict[str, Any]:

@@ -142,12 +142,13 @@ def outlook(
     template: str | PromptFormat | None,
     system: str,
     memory: int | None,
+    parse_special: bool | None = None,
     stop: Sequence[str] = (),
 ) -> Outlook:
     """The prompt of a conversation. `memory`: past exchanges to keep; None: the format's own default; below 0: all.
-    `stop`: texts that would end a reply which is to go on, if it were made again with them.
+    `parse_special`: as in `Model.prompt`. `stop`: texts that would end a reply which is to go on, were it made again.
     """
-    made = model.format(template)
+    made = model.format(template) if parse_special is None else model.format(template, parse_special)
     kept = None if memory is None else Memory(memory if memory >= 0 else None)
     messages = conversation.messages(system or None)
     rendered = made.render(messages, kept)

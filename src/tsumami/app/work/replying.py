@@ -24,12 +24,14 @@ _LEAST_SECONDS = 0.05  # between two updates of a page: faster than the eye, slo
 @dataclass(frozen=True, slots=True)
 class Sending:
     """How a conversation is turned into a prompt: the format's name (None: the model's own), the system prompt, and the
-    memory in exchanges (None: the format's default, below 0: everything).
+    memory in exchanges (None: the format's default, below 0: everything), and whether the names of special tokens in
+    messages are read as these (None: only in raw).
     """
 
     template: str | None = None
     system: str = ""
     memory: int | None = None
+    parse_special: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def reply(
         template=sending.template,
         system=sending.system,
         memory=sending.memory,
+        parse_special=sending.parse_special,
         stop=settings.stop,
     ).prompt
     if prompt.begun:
