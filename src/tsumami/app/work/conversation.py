@@ -129,11 +129,6 @@ class Outlook:
     prompt: Prompt
     dropped: int
 
-    @property
-    def used(self) -> int:
-        """Tokens of context that it takes."""
-        return len(self.prompt.tokens) + len(self.prompt.begun)
-
 
 def outlook(
     model: Model,
