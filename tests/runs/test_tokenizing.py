@@ -59,7 +59,9 @@ FORMATS: dict[str, PromptFormat] = {
     "llama2": Llama2Format(),
     "raw": RawFormat(),
 }
-_WORDS = st.sampled_from(["Hello", " a", "\n", "\n\n", "  ", "\t", "日本", "'s", "12", "<b>", "😀", "[x]", "<|", "|>", "\r\n", "é"])
+_WORDS = st.sampled_from(
+    ["Hello", " a", "\n", "\n\n", "  ", "\t", "日本", "'s", "12", "<b>", "😀", "[x]", "<|", "|>", "\r\n", "é"]
+)
 TEXTS = st.lists(_WORDS | st.text(max_size=3), max_size=8).map("".join)
 
 

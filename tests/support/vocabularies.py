@@ -12,8 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tests.support.gguf_writer import ARCHITECTURE, BOOL, FLOAT32, INT32, STRING, UINT32, array, gguf, pair
-from tests.support.gguf_writer import string, text, u32
+from tests.support.gguf_writer import (
+    ARCHITECTURE,
+    BOOL,
+    FLOAT32,
+    INT32,
+    STRING,
+    UINT32,
+    array,
+    gguf,
+    pair,
+    string,
+    text,
+    u32,
+)
 
 from tsumami.models import resolve
 from tsumami.native import NativeModel, Vocab

@@ -143,8 +143,8 @@ class GGUFHeader:
     @property
     def templates(self) -> tuple[str, ...]:
         """The names of the chat templates beside the one that holds by default (`tokenizer.chat_template`)."""
-        keys = (key.removeprefix("tokenizer.chat_template.") for key in self.metadata)
-        return tuple(sorted(name for name in keys if f"tokenizer.chat_template.{name}" in self.metadata))
+        prefix = "tokenizer.chat_template."
+        return tuple(sorted(key.removeprefix(prefix) for key in self.metadata if key.startswith(prefix)))
 
     @property
     def quantization(self) -> str | None:

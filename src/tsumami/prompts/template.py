@@ -163,7 +163,7 @@ def _texts(nodes: Iterable[Node]) -> Iterator[str]:
 
 def _reason(error: Exception) -> str:
     """What it says, without its full stop; dots that stand for more stay."""
-    said = str(error) or type(error).__name__
+    said = (error.msg if isinstance(error, SyntaxError) else str(error)) or type(error).__name__
     return said[:-1] if said.endswith(".") and not said.endswith("..") else said
 
 

@@ -32,7 +32,7 @@ def tokenize(
 
 
 def model(service: Service, name: str | None = None) -> dict[str, Any]:
-    """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat template, exact or not
+    """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat templates, exact or not
     and why, and how full its cache is.
     """
     with service.lend(name) as lent:
@@ -43,6 +43,7 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "engine": asdict(lent.engine_card),
             "exactness": asdict(lent.exactness),
             "chat_template": lent.chat_template,
+            "other_templates": list(lent.templates),
             "usage": asdict(lent.engine.usage()),
         }
 
