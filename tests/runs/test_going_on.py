@@ -1,4 +1,4 @@
-"""Going on equals never having stopped: the same tokens, numbers and rolls, whatever the knobs and wherever it stopped."""
+"""Going on equals never having stopped: the same tokens, numbers and rolls, wherever a run stopped."""
 
 from __future__ import annotations
 
