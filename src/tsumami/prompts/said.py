@@ -20,7 +20,7 @@ from typing import Final
 from tsumami.errors import TemplateError
 from tsumami.prompts.messages import Message
 
-__all__ = ["Dyer", "Found", "Said", "Writing"]
+__all__ = ["Dyer", "Worded", "Said", "Writing"]
 
 #: Private characters of Unicode's last two planes, which stand for others while a template runs.
 _DYES: Final = range(0xF0000, 0x110000)
@@ -56,7 +56,7 @@ class Writing:
 
 
 @dataclass(frozen=True)
-class Found:
+class Worded:
     """A template's text, the words in it, and texts of which it could not be told whether they are words or the
     template's own.
     """
@@ -76,18 +76,18 @@ class Dyer:
     render: Callable[[Sequence[str]], str]
     tested: Collection[str] = ()
 
-    def find(self, text: str) -> Found:
+    def find(self, text: str) -> Worded:
         """Where the words are in the template's text."""
         contents = [message.content for message in self.messages]
         dyes = _Dyes.of(text, contents, 2 * len(contents))
         if dyes is None:
-            return Found(text, (), tuple(contents))
+            return Worded(text, (), tuple(contents))
         whole = self._attempt(text, dyes, None)
-        if isinstance(whole, Found):
+        if isinstance(whole, Worded):
             return whole
-        return self._keeping(text, dyes, whole) or self._fenced(text, dyes) or Found(text, (), tuple(contents))
+        return self._keeping(text, dyes, whole) or self._fenced(text, dyes) or Worded(text, (), tuple(contents))
 
-    def _keeping(self, text: str, dyes: _Dyes, whole: str | None) -> Found | None:
+    def _keeping(self, text: str, dyes: _Dyes, whole: str | None) -> Worded | None:
         """The words, if what the template looks for keeps its letters. `whole`: what it gives if nothing does."""
         contents = [message.content for message in self.messages]
         present = [one for one in self.tested if one and any(one in content for content in contents)]
@@ -95,12 +95,12 @@ class Dyer:
             return None
         kept = re.compile(f"((?:{'|'.join(map(re.escape, sorted(present, key=len, reverse=True)))})+)")
         found = self._attempt(text, dyes, kept)
-        if not isinstance(found, Found):
+        if not isinstance(found, Worded):
             return None
         shown = {one for content in contents for one in kept.findall(content)}
         return replace(found, unsure=tuple(one for one in shown if whole is None or whole.count(one) < text.count(one)))
 
-    def _attempt(self, text: str, dyes: _Dyes, kept: re.Pattern[str] | None) -> Found | str | None:
+    def _attempt(self, text: str, dyes: _Dyes, kept: re.Pattern[str] | None) -> Worded | str | None:
         """The words, if the template gives the same text in colour; else what it gave, if anything."""
         dyed = [dyes.dyed(message.content, at, kept) for at, message in enumerate(self.messages)]
         try:
@@ -111,7 +111,7 @@ class Dyer:
             return coloured
         return _joined(text, coloured, dyes, self._replies(text, coloured, dyes))
 
-    def _fenced(self, text: str, dyes: _Dyes) -> Found | None:
+    def _fenced(self, text: str, dyes: _Dyes) -> Worded | None:
         """The words, if the template changes nothing of them but capitals: between two private characters each."""
         fenced = []
         for at, message in enumerate(self.messages):
@@ -129,7 +129,7 @@ class Dyer:
             plain += part
         cores = {message.content.strip().casefold() for message in self.messages}
         true = plain == text and all(text[one.start : one.end].casefold() in cores for one in said)
-        return Found(text, tuple(said)) if true else None
+        return Worded(text, tuple(said)) if true else None
 
     def _replies(self, text: str, coloured: str, dyes: _Dyes) -> list[tuple[Said, str]]:
         """Where the replies stand whose tokens are known, each with what it said. One that the template cuts, or says
@@ -219,7 +219,7 @@ class _Dyes:
             yield found.span()
 
 
-def _joined(text: str, coloured: str, dyes: _Dyes, replies: list[tuple[Said, str]]) -> Found:
+def _joined(text: str, coloured: str, dyes: _Dyes, replies: list[tuple[Said, str]]) -> Worded:
     """The text with the replies as they were, and all words in it."""
     made, said, at = "", list[Said](), 0
     for reply, words in [*replies, (Said(len(text), len(text)), "")]:
@@ -229,4 +229,4 @@ def _joined(text: str, coloured: str, dyes: _Dyes, replies: list[tuple[Said, str
             said.append(Said(len(made), len(made) + len(words), reply.tokens))
         made += words
         at = reply.end
-    return Found(made, tuple(said))
+    return Worded(made, tuple(said))

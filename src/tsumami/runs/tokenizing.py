@@ -131,7 +131,7 @@ _Place = tuple[int, int, int, Mark]
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class _PromptPart:
     """A part of a prompt: the format's own text with the marks in it, somebody's words, or a reply's tokens."""
 
     data: bytes
@@ -140,20 +140,20 @@ class _Stretch:
     marks: tuple[_Place, ...] = ()
 
 
-def _stretches(tokenizer: Tokenizer, given: PromptText) -> Iterator[_Stretch]:
+def _stretches(tokenizer: Tokenizer, given: PromptText) -> Iterator[_PromptPart]:
     at = 0
     for one in given.said:
         yield _format_stretch(tokenizer, given.text[at : one.start])
         words = given.text[one.start : one.end]
         tokens = None if one.tokens is None else reply_tokens(tokenizer, words, one.tokens)
-        yield _Stretch(words.encode(), words=True, tokens=tokens)
+        yield _PromptPart(words.encode(), words=True, tokens=tokens)
         at = one.end
     yield _format_stretch(tokenizer, given.text[at:])
 
 
-def _format_stretch(tokenizer: Tokenizer, text: str) -> _Stretch:
+def _format_stretch(tokenizer: Tokenizer, text: str) -> _PromptPart:
     data = text.encode()
-    return _Stretch(data, marks=tuple(marks_in(tokenizer, data)))
+    return _PromptPart(data, marks=tuple(marks_in(tokenizer, data)))
 
 
 def marks_in(tokenizer: Tokenizer, data: bytes) -> Iterator[_Place]:
@@ -196,7 +196,7 @@ class _Assembly:
     goes_on: bool = False
     strips: bool = False
 
-    def add(self, stretch: _Stretch) -> None:
+    def add(self, stretch: _PromptPart) -> None:
         """The next part of the prompt."""
         if stretch.tokens is not None:
             self.close()

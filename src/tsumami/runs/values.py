@@ -171,6 +171,10 @@ class Timings:
         return max(self.generated - 1, 0) / max(self.generation_seconds, 1e-9)
 
 
+#: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
+_UNSAID: Final = {"parse_special": True}
+
+
 def plain(value: Any) -> Any:
     """The JSON form of a value: dataclasses as dictionaries, bytes as hexadecimal digits, settings with every knob, so
     that a later change of a default does not change an old run.
@@ -182,5 +186,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return {name: plain(one) for name, one in fields.items() if name not in _UNSAID or one != _UNSAID[name]}
     return value

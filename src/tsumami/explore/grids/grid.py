@@ -229,7 +229,7 @@ def _prompt_values(prompt: Prompt) -> dict[str, Any]:
         "tokens": list(prompt.tokens),
         "template": prompt.template,
         "begun": list(prompt.begun),
-        "parse_special": prompt.parse_special,
+        **({} if prompt.parse_special else {"parse_special": False}),
     }
 
 
