@@ -20,7 +20,7 @@ from typing import Final
 from tsumami.errors import TemplateError
 from tsumami.prompts.messages import Message
 
-__all__ = ["Dyer", "Worded", "Said", "Writing"]
+__all__ = ["Dyer", "Said", "Worded", "Writing"]
 
 #: Private characters of Unicode's last two planes, which stand for others while a template runs.
 _DYES: Final = range(0xF0000, 0x110000)
