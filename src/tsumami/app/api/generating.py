@@ -33,7 +33,7 @@ def run(
         the run in the form that `tsumami verify` and Run.from_json read
     """
     made = Settings.from_mapping(settings or {})
-    with service.lend(model) as lent, lent.stream(lent.as_prompt(prompt, parse_special=parse_special), made) as stream:
+    with service.lend(model) as lent, lent.stream(looking_answers.raw(lent, prompt, parse_special), made) as stream:
         service.begin(stream)
         return answers.run_json(stream.run)
 

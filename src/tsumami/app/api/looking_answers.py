@@ -18,8 +18,13 @@ from tsumami.explain.tokens import next_token as what_comes
 from tsumami.explore.design import Design
 from tsumami.explore.lanes import Comparing, LanePlan, comparison_values, plan
 from tsumami.model import Model
-from tsumami.runs import Run
+from tsumami.runs import Prompt, Run
 from tsumami.settings import Settings
+
+
+def raw(model: Model, prompt: str, parse_special: bool) -> Prompt:
+    """A text to be completed, with or without special tokens in it."""
+    return model.as_prompt(prompt) if parse_special else model.as_prompt(prompt, parse_special=False)
 
 
 def next_token(
@@ -28,7 +33,7 @@ def next_token(
     """What could come after a prompt, and what the roll picks."""
     if not 0 <= step < 2**20:
         raise SettingsError(f"step = {step}: needs 0 to {2**20 - 1}; it is the number of the roll")
-    seen = look(model, model.as_prompt(prompt, parse_special=parse_special))
+    seen = look(model, raw(model, prompt, parse_special))
     found = what_comes(model, seen, Settings.from_mapping(settings or {}), step=step)
     return {"seed": found.seed, "step": found.step, **plain.account_values(found.account(), model.tokenizer.piece)}
 
@@ -69,7 +74,7 @@ def plans(
 ) -> tuple[LanePlan, ...]:
     """The lanes of a comparison: each the settings with its own knobs put over them."""
     base = Settings.from_mapping(settings or {})
-    return plan([model.as_prompt(prompt, parse_special=parse_special)], Design(base, settings=lanes))
+    return plan([raw(model, prompt, parse_special)], Design(base, settings=lanes))
 
 
 def comparison(comparing: Comparing) -> dict[str, Any]:
