@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel, processor
+from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel
 from tsumami.engine import load as load_engine
 from tsumami.errors import EngineClosedError
 from tsumami.explore.design import Design
@@ -24,10 +24,12 @@ from tsumami.explore.lanes import Comparing, Comparison, plan
 from tsumami.explore.maps import KnobMap
 from tsumami.explore.maps import Mapping as Mapper
 from tsumami.models import DEFAULT_MODEL, ByteProgress
-from tsumami.native import NativeModel, Vocab, engine_build
+from tsumami.native import NativeModel, Vocab
 from tsumami.prompts import Memory, Message, PromptFormat, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
+from tsumami.runs.cards import engine_card, model_card
+from tsumami.runs.going_on import go_on
 from tsumami.runs.prompting import PromptLike, as_prompt, several, text_of, tokens_of
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
@@ -92,12 +94,27 @@ class Model:
         *,
         template: str | PromptFormat | None = None,
         memory: int | Memory | None = EVERYTHING,
+        parse_special: bool | None = None,
         ledger: bool = False,
         **knobs: Any,
     ) -> Run:
-        """Generate the assistant's next message; `messages` as in `prompt`."""
-        prompt = self.prompt(messages, template=template, memory=memory)
+        """Generate the assistant's next message; `messages` as in `prompt`. For the next turn, add `run.message`."""
+        prompt = self.prompt(messages, template=template, memory=memory, parse_special=parse_special)
         return self.run(prompt, settings, ledger=ledger, **knobs)
+
+    def go_on(self, run: Run, settings: Settings | None = None, **knobs: Any) -> Run:
+        """The run as if it had not stopped where it did: the same tokens, and after them up to `max_tokens` more.
+
+        Args:
+            run: one of this model's.
+            settings: those that hold from there on (default: the run's own, with its seed).
+            knobs: values that replace those of `settings`.
+
+        Raises:
+            PromptTooLongError: the context is full.
+        """
+        with go_on(self, run, settings, **knobs) as stream:
+            return stream.run
 
     def prompt(
         self,
@@ -105,16 +122,18 @@ class Model:
         *,
         template: str | PromptFormat | None = None,
         memory: int | Memory | None = EVERYTHING,
+        parse_special: bool | None = None,
     ) -> Prompt:
         """Messages as the model gets them.
 
         Args:
-            messages: a text (one user message) or messages with `role` and `content`.
+            messages: a text (one user message) or messages with `role` and `content`, and `tokens` of a reply.
             template: `model` (its own chat template, the default where there is one), `llama2`, `raw`, or a format.
             memory: how many past exchanges to keep; None for the format's own default; default: all.
+            parse_special: read the names of special tokens in messages as these; default: only in `raw`.
         """
         kept = Memory(memory) if isinstance(memory, int) else memory
-        return self.as_prompt(self.format(template).render(messages_from(messages), kept))
+        return self.as_prompt(self.format(template, parse_special).render(messages_from(messages), kept))
 
     def compare(
         self,
@@ -248,22 +267,24 @@ class Model:
         made = (base or Settings()).replace(**{"max_tokens": max_tokens, **knobs})
         return Gridding(self, plan_grid(prompts, Design(made, vary, settings, seeds)), watch=watch)
 
-    def format(self, template: str | PromptFormat | None = None) -> PromptFormat:
+    def format(self, template: str | PromptFormat | None = None, parse_special: bool | None = None) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
         if template is not None and not isinstance(template, str):
             return template
         source = self._native.chat_template
         name = template or ("model" if source else "raw")
-        bos, eos = (() if one is None else (one,) for one in (self.tokenizer.bos, self.tokenizer.eos))
-        return format_named(name, template=source, bos_token=self.detokenize(bos), eos_token=self.detokenize(eos))
+        bos, eos = (self.detokenize([] if one is None else [one]) for one in (self.tokenizer.bos, self.tokenizer.eos))
+        return format_named(
+            name, template=source, bos_token=bos, eos_token=eos, parse_special=parse_special, others=self.templates
+        )
 
-    def as_prompt(self, prompt: PromptLike) -> Prompt:
-        """Whatever a run can start from, as the tokens that this model gets.
+    def as_prompt(self, prompt: PromptLike, *, parse_special: bool = True) -> Prompt:
+        """Whatever a run can start from, as this model gets it; `parse_special` as in `tokenize`.
 
         Raises:
             PromptError: it is something else, or a token id that this model does not have.
         """
-        return as_prompt(self.tokenizer, prompt)
+        return as_prompt(self.tokenizer, prompt, parse_special=parse_special)
 
     def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
         """How far each knob could have been turned without changing the text of a run, and what gives way first.
@@ -337,6 +358,11 @@ class Model:
         return self._native.chat_template
 
     @property
+    def templates(self) -> tuple[str, ...]:
+        """The names of chat templates that the file holds beside the model's own."""
+        return self._loaded.file.header.templates
+
+    @property
     def exactness(self) -> Exactness:
         """Whether repeats are bit-exact, and why (not)."""
         return self._loaded.exactness
@@ -363,33 +389,12 @@ class Model:
     @functools.cached_property
     def model_card(self) -> ModelCard:
         """Which weights these are."""
-        file, native = self._loaded.file, self._native
-        return ModelCard(
-            name=file.name,
-            fingerprint=self._loaded.fingerprint,
-            architecture=file.header.architecture or "?",
-            quantization=file.header.quantization,
-            n_params=native.n_params,
-            size=file.size,
-            source=file.source,
-            license=file.license,
-        )
+        return model_card(self._loaded)
 
     @functools.cached_property
     def engine_card(self) -> EngineCard:
         """Which arithmetic this is."""
-        build, verdict = engine_build(), self.exactness
-        return EngineCard(
-            binding=build.binding,
-            library=build.library,
-            features=build.features,
-            processor=processor(),
-            mode="exact" if self.options.exact else "fast",
-            exact=verdict.exact,
-            why_ja=verdict.why_ja,
-            why_en=verdict.why_en,
-            n_ctx=self.n_ctx,
-        )
+        return engine_card(self._loaded)
 
     @property
     def replayer(self) -> Replayer:

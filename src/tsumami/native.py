@@ -165,6 +165,19 @@ def supports_gpu() -> bool:
 # --- model and vocabulary ---
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A token that a text can name: the bytes of its name; whether it is read only where special tokens are asked for
+    (`parse_special`), or in any text; and whether white space beside it goes with it. Source: llama.cpp's
+    `tokenizer_st_partition`.
+    """
+
+    name: bytes
+    special: bool
+    strips_left: bool = False
+    strips_right: bool = False
+
+
 class Vocab:
     """The tokenizer of a loaded model: text to token ids and back, as bytes. It lives as long as its model."""
 
@@ -173,6 +186,7 @@ class Vocab:
         self.pointer = _c.llama_model_get_vocab(model.pointer)
         self.n_tokens: Final = int(_c.llama_vocab_n_tokens(self.pointer))
         self._pieces: dict[int, bytes] = {}
+        self._marks: dict[int, Mark | None] = {}
 
     def tokenize(self, text: bytes, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of `text`. `add_special`: put BOS/EOS where the model wants them; `parse_special`: read `<s>` and
@@ -213,6 +227,20 @@ class Vocab:
     def is_control(self, token: int) -> bool:
         """Whether the token is a mark (BOS, role, end of turn …) and not text."""
         return bool(_c.llama_vocab_is_control(self.pointer, token))
+
+    def mark(self, token: int) -> Mark | None:
+        """The mark that the token is; None for ordinary text."""
+        if token not in self._marks:
+            self._marks[token] = self._read_mark(token)
+        return self._marks[token]
+
+    def _read_mark(self, token: int) -> Mark | None:
+        attributes = int(_c.llama_vocab_get_attr(self.pointer, token))
+        special = attributes & (_c.LLAMA_TOKEN_ATTR_CONTROL | _c.LLAMA_TOKEN_ATTR_UNKNOWN)
+        if not special and not attributes & _c.LLAMA_TOKEN_ATTR_USER_DEFINED:
+            return None
+        strips = _c.LLAMA_TOKEN_ATTR_LSTRIP, _c.LLAMA_TOKEN_ATTR_RSTRIP
+        return Mark(self.piece(token), bool(special), *(bool(attributes & one) for one in strips))
 
     @property
     def bos(self) -> int | None:

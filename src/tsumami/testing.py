@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from tsumami.engine import Feed, Program, Rows, Ticket
 from tsumami.errors import CancelledError, EngineClosedError
-from tsumami.native import Float32Array
+from tsumami.native import Float32Array, Mark
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
@@ -85,6 +85,10 @@ class ByteTokenizer:
     def is_control(self, token: int) -> bool:
         """Whether the token is a mark."""
         return token in self.marks
+
+    def mark(self, token: int) -> Mark | None:
+        """The mark that the token is; None for bytes and words."""
+        return Mark(self.marks[token], special=True) if token in self.marks else None
 
 
 def saying(reply: str | bytes | Sequence[int], tokenizer: ByteTokenizer | None = None, *, sure: float = 20.0) -> Script:

@@ -176,6 +176,26 @@ def test_a_saved_chat_holds_messages_settings_and_runs(session: Session, tmp_pat
         session.save(str(tmp_path / "no" / "talk.json"))
 
 
+def test_more_goes_on_with_the_last_reply_as_if_it_had_not_stopped(session: Session, model: tsumami.Model) -> None:
+    say(session, "Tell me a story.")
+    with session.go_on() as stream:
+        session.keep(stream.run)
+    whole = model.chat("Tell me a story.", max_tokens=8, seed=1)
+    assert session.runs[-1].steps == whole.steps
+    assert session.said[-1].content == whole.text
+    again = say(session, "And then?")
+    prompt = session.runs[-1].receipt.prompt_tokens
+    assert prompt[: len(whole.receipt.prompt_tokens) + 8] == (*whole.receipt.prompt_tokens, *whole.tokens)
+    assert again
+
+
+def test_more_writes_only_what_is_new(invoke: Any, model: tsumami.Model) -> None:
+    called = invoke("chat", *SHORT, stdin="Tell me a story.\n/more\n")
+    whole = model.chat("Tell me a story.", max_tokens=12, seed=1)
+    assert called.out.replace("\n", "") == whole.text.replace("\n", "")
+    assert invoke("chat", *SHORT, stdin="/more\n").code == 2
+
+
 @pytest.mark.parametrize(
     ("line", "found"),
     [

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from tsumami.cli import doctor
 from tsumami.cli.doctor import optional_parts
 from tsumami.engine import Exactness
 
@@ -49,3 +51,19 @@ def test_the_check_runs_afresh(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_part_says_how_to_get_it() -> None:
     assert all(part.install.startswith(("pip install ", "apt install ")) for part in optional_parts())
+
+
+@pytest.mark.parametrize(
+    ("default", "others", "words"),
+    [
+        (True, (), "one, which is used"),
+        (True, ("rag", "tool_use"), "the default one is used; also there, not used: rag, tool_use"),
+        (False, ("rag",), "no default one, only for other uses: rag"),
+        (False, (), "none: choose the prompt format raw or llama2"),
+    ],
+)
+def test_it_says_which_chat_templates_there_are_and_which_is_used(
+    default: bool, others: tuple[str, ...], words: str
+) -> None:
+    found = Mock(chat_template=default, other_templates=others)
+    assert doctor._templates(found).startswith(words)

@@ -103,6 +103,22 @@ def test_a_template_dresses_the_prompt(invoke: Any, model: tsumami.Model) -> Non
     assert prompt.text in called.err
 
 
+@pytest.mark.parametrize(
+    ("switches", "read"),
+    [([], True), (["--no-parse-special"], False), (["-t", "model"], False), (["-t", "model", "--parse-special"], True)],
+    ids=["raw", "raw without", "chat", "chat with"],
+)
+def test_a_switch_says_whether_special_tokens_in_the_prompt_are_read(
+    invoke: Any, tmp_path: Path, switches: list[str], read: bool
+) -> None:
+    saved = tmp_path / "run.json"
+    called = invoke("run", "a<|endoftext|>b", *switches, "--max-tokens", "1", "--seed", "1", "--out", str(saved))
+    assert called.code == 0
+    run = Run.load(saved)
+    assert (0 in run.receipt.prompt_tokens) is read
+    assert run.receipt.parse_special is read
+
+
 def test_show_prompt_shows_every_token(invoke: Any, model: tsumami.Model) -> None:
     called = invoke("run", "空 sky", "--show-prompt", *SHORT)
     shown = called.err.replace("\n", " ")

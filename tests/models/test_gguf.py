@@ -233,3 +233,9 @@ def test_any_flipped_bits_give_a_header_or_a_reason(folder: Path, flips: list[in
 )
 def test_any_absurd_number_gives_a_header_or_a_reason(folder: Path, position: int, value: int) -> None:
     header_or_reason(folder, RICH[:position] + u64(value) + RICH[position + 8 :])
+
+
+def test_templates_beside_the_default_one_are_named(tmp_path: Path) -> None:
+    extra = [text(f"tokenizer.chat_template{name}", "x") for name in ("", ".tool_use", ".rag")]
+    assert read_header(write(tmp_path, model(*extra))).templates == ("rag", "tool_use")
+    assert read_header(write(tmp_path, model(extra[0]))).templates == ()

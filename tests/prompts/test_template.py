@@ -217,3 +217,27 @@ def test_a_text_that_grows_without_end_is_stopped(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(TemplateError, match="writes more than 1,000 characters beyond the messages"):
         rendered("{% for n in range(9999) %}{% for m in range(9999) %}x{% endfor %}{% endfor %}")
     assert rendered("{{ messages[0].content }}", Message("user", "x" * 5000)) == "x" * 5000
+
+
+def test_dots_that_stand_for_more_stay() -> None:
+    with pytest.raises(TemplateError, match=r"user/assistant/\.\.\.; change the messages"):
+        rendered(GEMMA, HI, HI)
+
+
+@pytest.mark.parametrize("template", ["{% break %}", "\n\n{% if true %}{% continue %}{% endif %}"])
+def test_a_line_that_the_template_does_not_have_is_never_named(template: str) -> None:
+    with pytest.raises(TemplateError, match=r"does not parse: .*; correct it") as caught:
+        ModelFormat(template)
+    assert " line " not in str(caught.value)
+
+
+def test_two_replies_in_a_row_are_the_templates_to_refuse() -> None:
+    messages = (HI, Message("assistant", "a"), Message("assistant", "b"))
+    with pytest.raises(TemplateError, match="must alternate"):
+        rendered(GEMMA, *messages)
+    assert rendered(CHATML, *messages).endswith("assistant\na<|im_end|>\n<|im_start|>assistant\nb")
+
+
+def test_a_model_with_templates_for_other_uses_only_says_so() -> None:
+    with pytest.raises(TemplateError, match=r"no chat template that holds by default \(it has templates for rag, tool"):
+        ModelFormat(None, others=("rag", "tool_use"))

@@ -28,6 +28,12 @@ def fed(data: bytes, *more: int, **knobs: Any) -> list[Taken]:
         ((b"abc",), {"stop": ("cd",), "max_tokens": 3}, "abc", "length", None),
         (("光".encode(),), {"max_tokens": 3}, "光", "length", None),
         ((b"ab", ByteTokenizer.begin), {"max_tokens": 3}, "ab", "length", None),
+        ((b"ab", ByteTokenizer.begin), {"stop": ("<|begin|>",)}, "ab", "stop", "<|begin|>"),
+        ((b"ab", ByteTokenizer.begin, 99), {"stop": ("b<|begin|>c",)}, "a", "stop", "b<|begin|>c"),
+        ((b"ab", ByteTokenizer.begin, 99, 99), {"stop": ("<|begin|>d",), "max_tokens": 5}, "abcc", "length", None),
+        ((b"ab<|begin|>",), {"stop": ("<|begin|>",)}, "ab", "stop", "<|begin|>"),
+        ((b"ab", ByteTokenizer.begin, 99), {"stop": ("begin",), "max_tokens": 4}, "abc", "length", None),
+        ((b"ab", ByteTokenizer.end), {"stop": ("<|end|>",)}, "ab", "eog", None),
     ],
 )
 def test_a_reply_ends_for_its_first_reason(

@@ -306,3 +306,14 @@ def test_a_file_of_one_kind_is_not_read_as_another_and_says_what_is_expected() -
             read_form(text, "map", 3, "map")
     with pytest.raises(RunFileError, match="this map has format version 3; this tsumami reads version 4"):
         read_form(json.dumps(held), "map", 4, "map")
+
+
+def test_a_file_that_does_not_say_who_wrote_what_is_from_when_all_prompts_were_read_alike() -> None:
+    run = ScriptedModel(saying("ab")).run("x<|end|>")
+    form = json.loads(run.to_json())
+    assert "parse_special" not in form["receipt"]
+    assert Run.from_json(json.dumps(form)) == run
+    form["receipt"]["parse_special"] = False
+    plain = Run.from_json(json.dumps(form))
+    assert plain.receipt.parse_special is False
+    assert Run.from_json(plain.to_json()) == plain != run

@@ -66,6 +66,17 @@ def chat(
             ),
         ),
     ] = None,
+    parse_special: Annotated[
+        bool | None,
+        typer.Option(
+            "--parse-special/--no-parse-special",
+            help=say(
+                "発言の中の <s> などを、その名前の特殊トークンとして読む / 読まない（既定: raw だけ読む）",
+                "read <s> and the like in messages as the special tokens they name, or do not (default: only in raw)",
+            ),
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Load, then read and answer until the input ends."""
     from tsumami.cli.session import Session
@@ -73,7 +84,7 @@ def chat(
     settings = knobs.settings()
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
-        session = Session(loaded, settings, template, memory, system)
+        session = Session(loaded, settings, template, memory, system, parse_special)
         typed = sys.stdin.isatty()
         if typed:
             _greet(session)
@@ -148,6 +159,8 @@ def _command(session: Session, line: str) -> None:
             note(say("シードが固定なので同じ返答になります（/seed -1 でランダム）。",
                      "The seed is fixed, so the reply will be the same; /seed -1 makes it random."))  # fmt: skip
         _answer(session, session.ask_again())
+    elif name == "/more":
+        _answer(session, session.go_on())
     else:
         raise typer.Exit
 

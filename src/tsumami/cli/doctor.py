@@ -59,6 +59,8 @@ class Report:
     exact: bool
     why: str
     remedy: str
+    chat_template: bool
+    other_templates: tuple[str, ...]
     checked_tokens: int
     prompt_per_second: float
     generation_per_second: float
@@ -131,6 +133,8 @@ def examine(options: ModelOptions, length: int) -> Report:
             exact=verdict.exact,
             why=say(verdict.why_ja, verdict.why_en),
             remedy=say(verdict.remedy_ja, verdict.remedy_en),
+            chat_template=loaded.native.chat_template is not None,
+            other_templates=file.header.templates,
             checked_tokens=length if how.exact else 0,
             prompt_per_second=prompt_speed,
             generation_per_second=generation_speed,
@@ -201,6 +205,25 @@ def _print(found: Report) -> None:
     console().print(table)
 
 
+def _templates(found: Report) -> str:
+    """Which chat templates there are, and which one is used."""
+    names = ", ".join(found.other_templates)
+    if not found.other_templates:
+        return (
+            say("あり（使う）", "one, which is used")
+            if found.chat_template
+            else say("なし（形式 raw か llama2 を使う）", "none: choose the prompt format raw or llama2")
+        )
+    if found.chat_template:
+        return say(
+            f"既定のものを使う。ほかに {names}（使わない）", f"the default one is used; also there, not used: {names}"
+        )
+    return say(
+        f"既定のものがない。ほかの用途のものだけ: {names}（使わない。形式 raw か llama2 を使う）",
+        f"no default one, only for other uses: {names} (not used: choose the prompt format raw or llama2)",
+    )
+
+
 def _rows(found: Report) -> dict[str, Any]:
     from rich.text import Text
 
@@ -224,6 +247,7 @@ def _rows(found: Report) -> dict[str, Any]:
         say("環境変数", "environment"): "\n".join(settings),
         say("モデル", "model"): f"{found.model} ({found.source}, {size_text(found.size)}, {found.license or '?'})",
         say("重み", "weights"): f"{found.architecture} {found.quantization or '?'}\nsha256 {found.fingerprint}",
+        say("テンプレート", "chat template"): _templates(found),
         say("コンテキスト", "context"): say(
             f"{found.n_ctx} トークン（キャッシュ {found.n_cells} セル）",
             f"{found.n_ctx} tokens a run (cache: {found.n_cells} cells)",

@@ -97,7 +97,7 @@ def grid(
         else:
             asked = [prompt.messages(text) for text in texts]
             watch = _watch(stack.enter_context(bar()))
-            cells = _sweep(asked, design, model, prompt.template, (ray, workers), watch)
+            cells = _sweep(asked, design, model, prompt, (ray, workers), watch)
         stack.push(cells)
         interrupted = follow(cells)
         found = cells.grid
@@ -111,7 +111,7 @@ def _sweep(
     asked: list[list[dict[str, str]]],
     design: Design,
     model: ModelOptions,
-    template: str,
+    prompt: PromptOptions,
     where: tuple[str, int | None],
     watch: Callable[[GridProgress], None],
 ) -> Sweep:
@@ -120,8 +120,8 @@ def _sweep(
 
     address, workers = where
     return Sweep(
-        asked, design, model=model.name, options=model.engine, template=template, address=address, workers=workers,
-        watch=watch,
+        asked, design, model=model.name, options=model.engine, template=prompt.template,
+        parse_special=prompt.parse_special, address=address, workers=workers, watch=watch,
     )  # fmt: skip
 
 

@@ -155,6 +155,7 @@ class PromptOptions:
     file: str | None = None
     template: str = "raw"
     system: str | None = None
+    parse_special: bool | None = None
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
@@ -173,6 +174,10 @@ class PromptOptions:
             "raw: continue the text (default), model: the model's chat template, llama2: ELYZA's format",
         )
         system = say("システムプロンプト", "system prompt")
+        special = say(
+            "プロンプトの中の <s> などを、その名前の特殊トークンとして読む / 読まない（既定: raw だけ読む）",
+            "read <s> and the like in the prompt as the special tokens they name, or do not (default: only in raw)",
+        )
         place = Annotated[str | None, typer.Argument(metavar="PROMPT", show_default=False, help=argument)]
         return [
             inspect.Parameter("text", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=place),
@@ -180,12 +185,15 @@ class PromptOptions:
             option("file", str | None, "--file", "-f", metavar="<FILE>", help=file),
             option("template", str, "--template", "-t", default="raw", metavar="<raw|model|llama2>", help=template),
             option("system", str | None, "--system", metavar="<TEXT>", help=system),
+            option("parse_special", bool | None, "--parse-special/--no-parse-special", help=special),
         ]
 
     @classmethod
     def from_options(cls, values: dict[str, Any]) -> PromptOptions:
         """The group from the values that Typer parsed."""
-        return cls(values["text"], tuple(values["prompt"] or ()), values["file"], values["template"], values["system"])
+        texts = tuple(values["prompt"] or ())
+        rest = (values[name] for name in ("file", "template", "system", "parse_special"))
+        return cls(values["text"], texts, *rest)
 
     def read(self) -> list[str]:
         """The prompts as they were typed, or the file's, or stdin's.
@@ -214,7 +222,7 @@ class PromptOptions:
         Raises:
             PromptError: empty, an unknown template, or one that refuses the messages.
         """
-        return model.prompt(self.messages(text), template=self.template)
+        return model.prompt(self.messages(text), template=self.template, parse_special=self.parse_special)
 
     def messages(self, text: str) -> list[dict[str, str]]:
         """A prompt as messages.

@@ -96,11 +96,13 @@ def run(
 
 
 def write_reply(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:
-    """Write the text as it comes; gives the run, and whether Ctrl-C ended it."""
+    """Write the text as it comes; gives the run, and whether Ctrl-C ended it. What a reply begins with because it was
+    there before is not written again.
+    """
     shown: list[str] = []
 
     def show(step: Step) -> None:
-        if step.text and not silent:
+        if step.text and not silent and len(shown) >= stream.led:
             write(step.text)
         shown.append(step.text)
 

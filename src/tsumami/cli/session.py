@@ -37,6 +37,7 @@ class Session:
     template: str | None = None
     memory: int | None = None
     system: str | None = None
+    parse_special: bool | None = None
     talk: Talk[Run] = field(default_factory=Talk)
     _asked: Talk[Run] = field(default_factory=Talk)
 
@@ -70,13 +71,34 @@ class Session:
             raise UsageProblem("there is no reply yet to try again")
         return self._stream(self.talk.reopened())
 
+    def go_on(self) -> Stream:
+        """Go on with the last reply where it ended, as if it had not.
+
+        Raises:
+            UsageProblem: nothing was answered yet.
+        """
+        if not self.runs:
+            raise UsageProblem("there is no reply yet to go on with")
+        from tsumami.runs.going_on import go_on
+
+        self._asked = self.talk
+        last = self.runs[-1]
+        settings = self.settings if self.settings.seed >= 0 else self.settings.replace(seed=last.receipt.seed)
+        return go_on(self.model, last, settings)
+
     def keep(self, run: Run) -> None:
         """The reply to the last message, finished or stopped."""
-        self.talk = self._asked.answered(run.text, run)
+        said = run.message
+        self.talk = self._asked.answered(said.content, run, said.tokens)
 
     def _stream(self, asked: Talk[Run]) -> Stream:
         """The reply to the last message; until it is kept, what was said stays as it is."""
-        prompt = self.model.prompt(asked.messages(self.system), template=self.template, memory=self.memory)
+        prompt = self.model.prompt(
+            asked.messages(self.system),
+            template=self.template,
+            memory=self.memory,
+            parse_special=self.parse_special,
+        )
         self._asked = asked
         return self.model.stream(prompt, self.settings)
 
@@ -188,6 +210,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "/preset": Command("[name]", "プリセットを使う・一覧", "take a preset, or list them", Session.preset),
     "/seed": Command("N", "シードを決める（-1 はランダム）", "set the seed (-1: random)", Session.seed),
     "/retry": Command("", "最後の返答をやり直す", "try the last reply again"),
+    "/more": Command("", "最後の返答の続きを書く", "go on with the last reply"),
     "/undo": Command("", "最後のやりとりを取り消す", "forget the last exchange", Session.undo),
     "/clear": Command("", "会話を消す", "forget the conversation", Session.clear),
     "/system": Command("[text]", "システムプロンプト（none で外す）", "system prompt (none: off)", Session.set_system),

@@ -141,6 +141,12 @@ class GGUFHeader:
         return self.text("general.license")
 
     @property
+    def templates(self) -> tuple[str, ...]:
+        """The names of the chat templates beside the one that holds by default (`tokenizer.chat_template`)."""
+        prefix = "tokenizer.chat_template."
+        return tuple(sorted(key.removeprefix(prefix) for key in self.metadata if key.startswith(prefix)))
+
+    @property
     def quantization(self) -> str | None:
         """The quantisation's name, as `general.file_type` or else the type of most weights; None without tensors."""
         file_type = self.whole("general.file_type")

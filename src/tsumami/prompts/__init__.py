@@ -21,6 +21,7 @@ from tsumami.prompts.formats import (
     format_named,
 )
 from tsumami.prompts.messages import ROLES, Memory, Message, Remembered, Role, messages_from
+from tsumami.prompts.said import Said
 from tsumami.prompts.talk import Exchange, Talk
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RawFormat",
     "Remembered",
     "Role",
+    "Said",
     "Talk",
     "format_named",
     "messages_from",

@@ -1,5 +1,9 @@
 """The three ways to write a conversation as text: `raw`, `model` and `llama2`, behind one protocol.
 
+Guarantee: a prompt says who wrote what, so that a message cannot pass for a mark of the format: the names of special
+tokens are read in what the format itself writes and nowhere else, unless it is asked for (`parse_special`). Only in
+plain completion, where there is no format to be protected, they are read everywhere unless that is switched off.
+
 Guarantee: continuing a reply equals never having stopped. When the last message is the assistant's, it is the beginning
 of the reply, and the prompt is what it was before the reply began, plus that beginning: no end-of-turn mark, no second
 reply, and every token of the first prompt still in the cache.
@@ -9,12 +13,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
 from tsumami.errors import EmptyPromptError, PromptError, TemplateError
-from tsumami.prompts.messages import Memory, Message
+from tsumami.prompts.messages import Memory, Message, Remembered
+from tsumami.prompts.said import Dyer, Said, Writing
 from tsumami.prompts.template import ChatTemplate
 
 __all__ = [
@@ -42,6 +47,10 @@ class PromptText:
     `add_special` says whether the tokenizer should still add its own BOS (as far as the model wants one): it is false
     when the text already begins with it. `dropped` counts the messages that the memory left out. `stop` holds the
     strings that end a reply in this format, beyond the model's own end-of-generation tokens.
+
+    `said`: the stretches, in order, that are somebody's words, in which no special token is read; the names of special
+    tokens in all else are. `parse_special`: words are read for these names as well. `unsure`: texts that may be words
+    or the format's own; a special token's name in them cannot be read.
     """
 
     text: str
@@ -49,6 +58,9 @@ class PromptText:
     add_special: bool
     dropped: int = 0
     stop: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
+    parse_special: bool = True
+    unsure: tuple[str, ...] = ()
 
 
 class PromptFormat(Protocol):
@@ -72,19 +84,21 @@ class RawFormat:
     """Plain completion: the text as it is, for base models and for looking at a model without any dress.
 
     Of several messages, a reply follows its message directly, because that is where the model wrote it; every other
-    message begins on a new line.
+    message begins on a new line. `parse_special`: the names of special tokens in it are read.
     """
 
+    parse_special: bool = True
     name: str = field(default="raw", init=False)
     default_memory: Memory = field(default=Memory(exchanges=None), init=False)
 
     def render(self, messages: Sequence[Message], memory: Memory | None = None) -> PromptText:
         """The contents, joined; the tokenizer adds BOS."""
         kept = (memory or self.default_memory).keep(_not_empty(messages))
-        text = kept.messages[0].content
-        for message in kept.messages[1:]:
-            text += message.content if message.role == "assistant" else "\n" + message.content
-        return PromptText(text, self.name, add_special=True, dropped=kept.dropped)
+        writing = Writing(self.parse_special)
+        for at, message in enumerate(kept.messages):
+            writing.mark("\n" if at and message.role != "assistant" else "")
+            writing.say(message)
+        return _written(self, writing, kept, add_special=True)
 
 
 @dataclass(frozen=True)
@@ -92,23 +106,27 @@ class ModelFormat:
     """The model's own chat template: Jinja source, as the GGUF key `tokenizer.chat_template` holds it.
 
     `bos_token` and `eos_token` are the texts of these tokens ("" where the model has none). `now` is what a template
-    that writes today's date sees; None is the clock. Raises `TemplateError` at once when there is no template or when
-    it does not parse.
+    that writes today's date sees; None is the clock. `parse_special`: the names of special tokens are read in messages,
+    too. `others`: the names of templates that the model has beside its own. Raises `TemplateError` at once when there
+    is no template or when it does not parse.
     """
 
     template: str | None
     bos_token: str = ""
     eos_token: str = ""
     now: datetime | None = None
+    parse_special: bool = False
+    others: tuple[str, ...] = ()
     name: str = field(default="model", init=False)
     default_memory: Memory = field(default=Memory(exchanges=None), init=False)
     _chat_template: ChatTemplate = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.template is None or not self.template.strip():
+            named = f" that holds by default (it has templates for {', '.join(self.others)})" if self.others else ""
             raise TemplateError(
-                "this model has no chat template; choose the prompt format 'raw' (plain completion) or 'llama2', "
-                "or give a template"
+                f"this model has no chat template{named}; choose the prompt format 'raw' (plain completion) or "
+                "'llama2', or give a template"
             )
         object.__setattr__(self, "_chat_template", ChatTemplate(self.template))
 
@@ -116,11 +134,35 @@ class ModelFormat:
         """The template's text, ending where the assistant's reply begins (or goes on). Raises `TemplateError`."""
         kept = (memory or self.default_memory).keep(_not_empty(messages))
         said, reply = _split_reply(kept.messages)
-        text = self._chat_template.render(
-            said, bos_token=self.bos_token, eos_token=self.eos_token, now=self.now or datetime.now().astimezone()
+        render = _Rendering(self, said, self.now or datetime.now().astimezone())
+        if reply is not None and said[-1].role != "user":
+            replace(render, messages=kept.messages)()  # whether a reply may follow there is the template's to say
+        found = Dyer(said, render, self._chat_template.tested).find(render())
+        writing = Writing(self.parse_special, found.text, [one for one in found.said if self._kept(one)])
+        if reply is not None:
+            writing.say(reply)
+        made = _written(self, writing, kept, add_special=not _begins_with(writing, self.bos_token))
+        return replace(_one_bos(made, self.bos_token), unsure=() if self.parse_special else found.unsure)
+
+    def _kept(self, said: Said) -> bool:
+        return said.tokens is not None or not self.parse_special
+
+
+@dataclass(frozen=True)
+class _Rendering:
+    """A template's text for messages, or for other contents of the same ones."""
+
+    format: ModelFormat
+    messages: Sequence[Message]
+    now: datetime
+
+    def __call__(self, contents: Sequence[str] | None = None) -> str:
+        messages = self.messages
+        if contents is not None:
+            messages = [Message(one.role, content) for one, content in zip(messages, contents, strict=True)]
+        return self.format._chat_template.render(
+            messages, bos_token=self.format.bos_token, eos_token=self.format.eos_token, now=self.now
         )
-        begins_with_bos = bool(self.bos_token) and text.startswith(self.bos_token)
-        return PromptText(text + reply, self.name, add_special=not begins_with_bos, dropped=kept.dropped)
 
 
 @dataclass(frozen=True)
@@ -129,10 +171,12 @@ class Llama2Format:
 
     `<s>[INST] <<SYS>>\n{system}\n<</SYS>>\n\n`, then for each remembered exchange
     `{user} [/INST] {assistant} </s><s>[INST] `, then `{message} [/INST]`. `system` is used when the messages begin
-    with none; an empty system message is a system prompt of its own.
+    with none; an empty system message is a system prompt of its own. `parse_special`: the names of special tokens are
+    read in messages, too.
     """
 
     system: str = DEFAULT_SYSTEM_PROMPT
+    parse_special: bool = False
     name: str = field(default="llama2", init=False)
     default_memory: Memory = field(default=Memory(exchanges=2), init=False)
 
@@ -141,31 +185,53 @@ class Llama2Format:
         _check_turns(_not_empty(messages))
         kept = (memory or self.default_memory).keep(messages)
         said, reply = _split_reply(kept.messages)
-        system = self.system
+        system = Message("system", self.system)
         if said[0].role == "system":
-            system, said = said[0].content, said[1:]
-        text = f"<s>[INST] <<SYS>>\n{system}\n<</SYS>>\n\n"
+            system, said = said[0], said[1:]
+        writing = Writing(self.parse_special)
+        writing.mark("<s>[INST] <<SYS>>\n")
+        writing.say(system)
+        writing.mark("\n<</SYS>>\n\n")
         for user, assistant in zip(said[:-1:2], said[1::2], strict=True):
-            text += f"{user.content} [/INST] {assistant.content} </s><s>[INST] "
-        text += f"{said[-1].content} [/INST]"
-        # The space is the format's own before a reply; a reply kept as it was generated brings it along.
-        space = " " if reply and not reply[0].isspace() else ""
-        return PromptText(text + space + reply, self.name, add_special=False, dropped=kept.dropped)
+            writing.say(user)
+            writing.mark(" [/INST]" + _space_before(assistant, known=assistant.tokens is not None))
+            writing.say(assistant)
+            writing.mark(" </s><s>[INST] ")
+        writing.say(said[-1])
+        writing.mark(" [/INST]")
+        if reply is not None and reply.content:
+            writing.mark(_space_before(reply, known=True))
+            writing.say(reply)
+        return _written(self, writing, kept, add_special=False)
+
+
+def _space_before(reply: Message, *, known: bool) -> str:
+    """The space is the format's own before a reply; a reply kept as it was generated (`known`) brings it along."""
+    return "" if known and reply.content[:1].isspace() else " "
 
 
 def format_named(
-    name: str, *, template: str | None = None, bos_token: str = "", eos_token: str = "", now: datetime | None = None
+    name: str,
+    *,
+    template: str | None = None,
+    bos_token: str = "",
+    eos_token: str = "",
+    now: datetime | None = None,
+    parse_special: bool | None = None,
+    others: tuple[str, ...] = (),
 ) -> PromptFormat:
     """The format of that name (one of `FORMAT_NAMES`); what only `model` needs is ignored by the others.
+
+    `parse_special`: whether the names of special tokens in messages are read as these; None: in `raw` they are.
 
     Raises `PromptError` for another name, and `TemplateError` for `model` without a template that parses.
     """
     if name == "raw":
-        return RawFormat()
+        return RawFormat(parse_special is not False)
     if name == "model":
-        return ModelFormat(template, bos_token=bos_token, eos_token=eos_token, now=now)
+        return ModelFormat(template, bos_token, eos_token, now, bool(parse_special), others)
     if name == "llama2":
-        return Llama2Format()
+        return Llama2Format(parse_special=bool(parse_special))
     nearest = difflib.get_close_matches(str(name), FORMAT_NAMES, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise PromptError(f"prompt format {name!r} is unknown; use one of {', '.join(FORMAT_NAMES)}{hint}")
@@ -177,13 +243,42 @@ def _not_empty(messages: Sequence[Message]) -> Sequence[Message]:
     return messages
 
 
-def _split_reply(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], str]:
-    """What was said, and the beginning of the reply that is to be continued ("" when the reply is still to begin)."""
+def _written(made: PromptFormat, writing: Writing, kept: Remembered, *, add_special: bool) -> PromptText:
+    return PromptText(
+        writing.text,
+        made.name,
+        add_special,
+        kept.dropped,
+        said=tuple(writing.said),
+        parse_special=writing.read,
+    )
+
+
+def _begins_with(writing: Writing, bos: str) -> bool:
+    """Whether the format itself writes BOS first; white space before it is an accident of the template's lines."""
+    start = len(writing.text) - len(writing.text.lstrip())
+    by_format = writing.read or not any(one.start < start + len(bos) for one in writing.said)
+    return bool(bos) and by_format and writing.text.startswith(bos, start)
+
+
+def _one_bos(made: PromptText, bos: str) -> PromptText:
+    """The same prompt with BOS at its beginning, once, if the format writes it."""
+    if made.add_special:
+        return made
+    cut = len(made.text) - len(made.text.lstrip())
+    while made.text.startswith(bos, cut + len(bos)) and not any(one.start < cut + 2 * len(bos) for one in made.said):
+        cut += len(bos)
+    said = tuple(replace(one, start=one.start - cut, end=one.end - cut) for one in made.said)
+    return replace(made, text=made.text[cut:], said=said)
+
+
+def _split_reply(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], Message | None]:
+    """What was said, and the beginning of the reply that is to be continued (None when the reply is still to begin)."""
     if messages[-1].role != "assistant":
-        return messages, ""
+        return messages, None
     if len(messages) == 1:
         raise PromptError("there is only an assistant message to continue; give the user message that it answers")
-    return messages[:-1], messages[-1].content
+    return messages[:-1], messages[-1]
 
 
 def _check_turns(messages: Sequence[Message]) -> None:

@@ -21,14 +21,16 @@ ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class Message:
-    """One message: who speaks, and the text as it was typed or generated.
+    """One message: who speaks, and the text as it was typed or generated. `tokens`: the ids that a reply was, as which
+    it goes back to the model that wrote it (`Run.message` has them).
 
-    Raises `PromptError` for another role, for content that is not a string, and for a lone surrogate, which is what
-    is left of invalid UTF-8 and has no tokens.
+    Raises `PromptError` for another role, for content that is not a string, for a lone surrogate, which is what is left
+    of invalid UTF-8 and has no tokens, and for tokens that are no ids, or of somebody else than the assistant.
     """
 
     role: Role
     content: str
+    tokens: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -43,6 +45,16 @@ class Message:
                 f"the content of a {self.role} message is not valid Unicode: character {error.start} is the lone "
                 f"surrogate U+{ord(self.content[error.start]):04X}; read the text as UTF-8 again or remove it"
             ) from error
+        self._check_tokens()
+
+    def _check_tokens(self) -> None:
+        ids = cast(object, self.tokens)
+        if ids is None:
+            return
+        if self.role != "assistant":
+            raise PromptError(f"a {self.role} message has tokens; only a reply goes back as the tokens that it was")
+        if not isinstance(ids, tuple) or not all(type(one) is int and one >= 0 for one in ids):
+            raise PromptError("the tokens of an assistant message are no token ids; give whole numbers from 0")
 
     def as_dict(self) -> dict[str, str]:
         """The form that chat templates and JSON know: `{"role": …, "content": …}`."""
@@ -78,12 +90,17 @@ def _message_from(item: object, position: int) -> Message:
     if missing := sorted(wanted - item.keys()):
         raise PromptError(f"message {position} has no {' and no '.join(map(repr, missing))}")
     # A key that we would ignore (tool_calls, images) would be something said that the model never hears.
-    if unknown := sorted(str(key) for key in item.keys() - wanted):
+    if unknown := sorted(str(key) for key in item.keys() - wanted - {"tokens"}):
         raise PromptError(f"message {position} has {', '.join(unknown)}; only 'role' and 'content' can be used")
     try:
-        return Message(cast(Role, item["role"]), cast(str, item["content"]))  # checked by Message itself
+        return Message(cast(Role, item["role"]), cast(str, item["content"]), _tokens_from(item.get("tokens")))
     except PromptError as error:
         raise PromptError(f"message {position}: {error}") from error
+
+
+def _tokens_from(given: object) -> tuple[int, ...] | None:
+    """What `Message` checks: JSON has lists where we have tuples."""
+    return tuple(given) if isinstance(given, list) else cast("tuple[int, ...] | None", given)
 
 
 @dataclass(frozen=True)

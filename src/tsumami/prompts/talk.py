@@ -20,12 +20,13 @@ _F = TypeVar("_F")
 @dataclass(frozen=True)
 class Exchange(Generic[_F]):
     """What the user said and what came back. `reply` may be partial (stopped) or empty; `facts` is how it came about,
-    None while it has not ended.
+    None while it has not ended; `tokens` the ids that the reply was, None where only its text is known.
     """
 
     user: str
     reply: str = ""
     facts: _F | None = None
+    tokens: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class Talk(Generic[_F]):
         """Append the user's next message."""
         return replace(self, exchanges=(*self.exchanges, Exchange[_F](message)))
 
-    def answered(self, reply: str, facts: _F | None = None) -> Self:
+    def answered(self, reply: str, facts: _F | None = None, tokens: tuple[int, ...] | None = None) -> Self:
         """Put the reply to the last message."""
-        last = replace(self.exchanges[-1], reply=reply, facts=facts)
+        last = replace(self.exchanges[-1], reply=reply, facts=facts, tokens=tokens)
         return replace(self, exchanges=(*self.exchanges[:-1], last))
 
     def reopened(self) -> Self:
@@ -69,5 +70,9 @@ class Talk(Generic[_F]):
         for index, exchange in enumerate(self.exchanges):
             said.append(Message("user", exchange.user))
             if exchange.reply or index < len(self.exchanges) - 1:
-                said.append(Message("assistant", exchange.reply))
+                said.append(Message("assistant", exchange.reply, self.reply_tokens(exchange)))
         return tuple(said)
+
+    def reply_tokens(self, exchange: Exchange[_F]) -> tuple[int, ...] | None:
+        """The ids that a reply was, if they are known."""
+        return exchange.tokens

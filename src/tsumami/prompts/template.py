@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
-from jinja2.nodes import Node
+from jinja2.nodes import Assign, Call, Compare, Const, Filter, List, Node, Test, Tuple
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -78,6 +78,13 @@ def _compiled(source: str) -> jinja2.Template:
     return environment.from_string(source)
 
 
+@functools.lru_cache(maxsize=32)
+def _tested(environment: jinja2.Environment, source: str) -> frozenset[str]:
+    tree = environment.parse(source)
+    found = {one for asking in tree.find_all((Compare, Call, Filter, Test)) for one in _texts(_asked(asking))}
+    return frozenset(found | set(_texts(one.node for one in tree.find_all(Assign))))
+
+
 class ChatTemplate:
     """One parsed template. Raises `TemplateError` with the line when the source does not parse."""
 
@@ -86,10 +93,16 @@ class ChatTemplate:
         try:
             self._template = _compiled(source)
         except Exception as error:  # the source is a stranger's: any failure of the parser is the template's
-            line = getattr(error, "lineno", None)
+            # Python's own compiler counts the lines of what jinja2 wrote, and these nobody has seen
+            line = error.lineno if isinstance(error, jinja2.TemplateSyntaxError) else None
             raise TemplateError(
                 f"the chat template does not parse{self._at(line)}: {_reason(error)}; correct it, or {_OTHER_WAYS}"
             ) from error
+
+    @property
+    def tested(self) -> frozenset[str]:
+        """The texts that the template looks for, splits by, or compares with, as far as it writes them out."""
+        return _tested(self._template.environment, self.source)
 
     def render(self, messages: Sequence[Message], *, bos_token: str, eos_token: str, now: datetime) -> str:
         """The text up to where the assistant's reply begins. Raises `TemplateError`."""
@@ -133,8 +146,25 @@ class ChatTemplate:
         return "" if line is None else f" at line {line} of {len(self.source.splitlines())}"
 
 
+def _asked(node: Node) -> list[Node]:
+    """What a comparison, a call, a filter or a test is given, without what it is asked of."""
+    if isinstance(node, Compare):
+        return [node.expr, *(operand.expr for operand in node.ops)]
+    assert isinstance(node, Call | Filter | Test)
+    return [*node.args, *(pair.value for pair in node.kwargs)]
+
+
+def _texts(nodes: Iterable[Node]) -> Iterator[str]:
+    """The texts that stand there by themselves, or in a list."""
+    for node in nodes:
+        found = node.items if isinstance(node, List | Tuple) else [node]
+        yield from (one.value for one in found if isinstance(one, Const) and isinstance(one.value, str))
+
+
 def _reason(error: Exception) -> str:
-    return (str(error) or type(error).__name__).rstrip(".")
+    """What it says, without its full stop; dots that stand for more stay."""
+    said = (error.msg if isinstance(error, SyntaxError) else str(error)) or type(error).__name__
+    return said[:-1] if said.endswith(".") and not said.endswith("..") else said
 
 
 def _line_of(error: Exception) -> int | None:

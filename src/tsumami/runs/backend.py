@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from tsumami.engine import Program, Ticket
-from tsumami.native import Vocab
+from tsumami.native import Mark, Vocab
 from tsumami.runs.run import Replayer
 from tsumami.runs.values import EngineCard, ModelCard
 
@@ -34,6 +34,9 @@ class Tokenizer(Protocol):
 
     def is_control(self, token: int) -> bool:
         """Whether the token is a mark and not text."""
+
+    def mark(self, token: int) -> Mark | None:
+        """The token's name and how texts name it; None for ordinary text."""
 
 
 class Runner(Protocol):

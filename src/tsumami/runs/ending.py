@@ -2,18 +2,21 @@
 
 Guarantee: of the same tokens under the same settings, whoever generates them, comes the same text with the same reason
 to stop: the model's own end, a stop string (which, like all behind it, is not shown), `max_tokens`, or the context.
+A stop string that names a control token, which is no text, ends the reply where that token comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsumami.runs.backend import Backend
-from tsumami.runs.text import TextStream
+from tsumami.runs.backend import Backend, Tokenizer
+from tsumami.runs.text import Released, TextStream
+from tsumami.runs.tokenizing import marks_in
 from tsumami.runs.values import StopReason
 from tsumami.settings import Settings
 
-__all__ = ["Ending", "Taken"]
+__all__ = ["Ending", "ReplyText", "Taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,31 @@ class Taken:
     stop_string: str | None
 
 
+class ReplyText:
+    """The text of a reply as it is shown: feed it the tokens. End tokens and control tokens are no text."""
+
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self._signs = _signs(tokenizer, stop)
+        self._stream = TextStream(stop, {sign: tokenizer.piece(one) for one, sign in self._signs.items()})
+
+    def feed(self, token: int, *, final: bool = False) -> Released:
+        """The next token; `final`: the last one."""
+        hidden = self._tokenizer.is_control(token) or self._tokenizer.is_eog(token)
+        piece = b"" if hidden else self._tokenizer.piece(token)
+        return self._stream.feed(piece, sign=self._signs.get(token, ""), final=final)
+
+    def rest(self, *, final: bool = True) -> str:
+        """What was held back, because a stop string or a character may have begun there; `final`: nothing follows."""
+        return self._stream.feed(b"", final=final).text
+
+
 class Ending:
     """Feed it the tokens of one reply."""
 
     def __init__(self, backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> None:
         self._tokenizer = backend.tokenizer
-        self._text = TextStream(settings.stop)
+        self._text = ReplyText(backend.tokenizer, settings.stop)
         room, wanted = backend.n_ctx - len(prompt_tokens), settings.max_tokens
         self._left = min(wanted, room) if wanted else room
         self._limit: StopReason = "length" if wanted and wanted <= room else "context"
@@ -40,10 +62,22 @@ class Ending:
         self._left -= 1
         ends = self._tokenizer.is_eog(token)
         reason: StopReason | None = "eog" if ends else self._limit if self._left <= 0 else None
-        shown = b"" if ends or self._tokenizer.is_control(token) else self._tokenizer.piece(token)
-        released = self._text.feed(shown, final=reason is not None)
+        released = self._text.feed(token, final=reason is not None)
         return Taken(released.text, reason if released.stop is None else "stop", released.stop)
 
     def rest(self) -> str:
         """What was held back, because a stop string or a character may have begun there, when nothing follows."""
-        return self._text.feed(b"", final=True).text
+        return self._text.rest()
+
+
+def _signs(tokenizer: Tokenizer, stop: Sequence[str]) -> dict[int, str]:
+    """For every control token that a stop string names, the character that stands for it in the text: a lone
+    surrogate, which no bytes give. End tokens end the reply by themselves.
+    """
+    named = {
+        token
+        for text in stop
+        for _, _, token, _ in marks_in(tokenizer, text.encode("utf-8", "ignore"))
+        if tokenizer.is_control(token) and not tokenizer.is_eog(token)
+    }
+    return {token: chr(0xD800 + at) for at, token in enumerate(sorted(named)[:2048])}

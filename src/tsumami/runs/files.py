@@ -57,6 +57,7 @@ class _ReceiptForm:
     seed: int
     tsumami: str
     begun: tuple[int, ...] = ()
+    parse_special: bool = True
 
 
 @dataclass(frozen=True, slots=True)

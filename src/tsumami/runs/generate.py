@@ -37,6 +37,7 @@ from tsumami.sampling.measure import final_probabilities, measure_raw
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
+_PIECE: Final = 64  # rows of logits of known tokens that are in memory at once
 
 
 class Decider(Protocol):
@@ -56,11 +57,16 @@ class Decider(Protocol):
 
 
 class Plain:
-    """Chain and draw on one sequence; the tokens in `begun` come first, whatever the chain would choose."""
+    """Chain and draw on one sequence; the tokens in `begun` come first, whatever the chain would choose. The rows of
+    tokens that are `known` beforehand (by default those in `begun`) are computed `_PIECE` at a time, as of a prompt.
+    """
 
-    def __init__(self, chain: Chain, begun: tuple[int, ...] = ()) -> None:
+    def __init__(self, chain: Chain, begun: tuple[int, ...] = (), known: tuple[int, ...] | None = None) -> None:
         self._chain = chain
         self._begun = deque(begun)
+        self._known = begun if known is None else known
+        self._fed = 0
+        self._rows: deque[Float32Array] = deque()
         self._sequence = Sequence()
         self._row = np.empty(0, np.float32)
 
@@ -78,8 +84,12 @@ class Plain:
         return Decision(choice, self._row)
 
     def advance(self, token: int) -> Generator[list[Feed], list[Rows], None]:
-        (rows,) = yield [Feed(self._sequence, (token,))]
-        self._row = rows.last
+        if not self._rows:
+            piece = self._known[self._fed : self._fed + _PIECE] or (token,)
+            (rows,) = yield [Feed(self._sequence, piece, rows="all")]
+            self._fed += len(piece)
+            self._rows.extend(rows.logits)
+        self._row = self._rows.popleft()
 
     def close(self) -> None:
         self._sequence.close()
@@ -203,6 +213,7 @@ class Generation:
         self._keep_ledgers = ledgers
         seed = effective_seed(settings)
         self._receipt = Receipt.of(backend, prompt, settings, seed)
+        self._led = len(prompt.begun)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._ending = Ending(backend, prompt.tokens, settings)
         self._steps: list[Step] = []
@@ -229,7 +240,7 @@ class Generation:
         while True:
             writer = LedgerWriter() if self._keep_ledgers else None
             decision = yield from self._decider.choose(writer.watch if writer else None)
-            if not self._steps:
+            if len(self._steps) == self._led:
                 self._first = time.perf_counter()
             if writer is not None:
                 self._ledgers.append(writer.close(len(self._steps), decision.choice.pick, decision.contrast))
@@ -256,7 +267,7 @@ class Generation:
         timings = Timings(
             prompt_tokens=len(self._receipt.prompt_tokens),
             reused=self._reused,
-            generated=len(self._steps),
+            generated=max(len(self._steps) - self._led, 0),
             prompt_seconds=self._first - self._begin,
             generation_seconds=end - self._first,
         )
@@ -300,6 +311,7 @@ class Stream:
     """
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool = False) -> None:
+        self.led: Final = len(prompt.begun)  # so many steps at the beginning were there before
         self._making = _RunMaking(backend, prompt, settings, ledgers=ledgers)
 
     def __iter__(self) -> Iterator[Step]:

@@ -19,12 +19,15 @@ class Prompt:
 
     `begun`: tokens that the reply is made to begin with, whatever the chain would choose (a branch, say). They are
     steps of the run like all others: stages take note of them, and each lets its roll pass.
+
+    `parse_special`: the names of special tokens were read in what people wrote, too, not only in what the format did.
     """
 
     text: str
     tokens: tuple[int, ...]
     template: str = "raw"
     begun: tuple[int, ...] = ()
+    parse_special: bool = True
 
 
 def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = True) -> None:

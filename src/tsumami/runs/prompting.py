@@ -10,9 +10,10 @@ from typing import SupportsIndex
 
 from tsumami.engine import first_outside
 from tsumami.errors import PromptError
-from tsumami.prompts import PromptText
+from tsumami.prompts import PromptText, Said
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
+from tsumami.runs.tokenizing import prompt_tokens, special_tokens
 
 __all__ = ["PromptLike", "as_prompt", "several", "text_of", "tokens_of"]
 
@@ -20,19 +21,21 @@ __all__ = ["PromptLike", "as_prompt", "several", "text_of", "tokens_of"]
 PromptLike = str | Prompt | PromptText | Sequence[int]
 
 
-def as_prompt(tokenizer: Tokenizer, given: PromptLike) -> Prompt:
-    """The prompt as the model gets it.
+def as_prompt(tokenizer: Tokenizer, given: PromptLike, *, parse_special: bool = True) -> Prompt:
+    """The prompt as the model gets it. `parse_special`: the names of special tokens in a text are read as these.
 
     Raises:
         PromptError: it is something else, or a token id that the vocabulary does not have.
     """
     if isinstance(given, Prompt):
         return given
-    if isinstance(given, PromptText):
-        return Prompt(given.text, tokens_of(tokenizer, given.text, add_special=given.add_special), given.format)
     if isinstance(given, str):
+        said = () if parse_special or not given else (Said(0, len(given)),)
+        given = PromptText(given, "raw", add_special=True, said=said, parse_special=parse_special)
+    if isinstance(given, PromptText):
         # an empty text has no token to go on from, even where the model puts BOS in front of everything
-        return Prompt(given, tokens_of(tokenizer, given) if given else ())
+        tokens = prompt_tokens(tokenizer, given) if _encoded(given.text) else ()
+        return Prompt(given.text, tokens, given.format, parse_special=given.parse_special)
     ids = _token_ids(given, tokenizer.n_tokens)
     return Prompt(text_of(tokenizer, ids), ids, "tokens")
 
@@ -53,11 +56,17 @@ def tokens_of(
     Raises:
         PromptError: the text holds a lone surrogate, which UTF-8 cannot express.
     """
+    data = _encoded(text)
+    if parse_special:
+        return tuple(special_tokens(tokenizer, text, add_special=add_special))
+    return tuple(tokenizer.tokenize(data, add_special=add_special, parse_special=False))
+
+
+def _encoded(text: str) -> bytes:
     try:
-        data = text.encode()
+        return text.encode()
     except UnicodeEncodeError as error:
         raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}") from error
-    return tuple(tokenizer.tokenize(data, add_special=add_special, parse_special=parse_special))
 
 
 def text_of(tokenizer: Tokenizer, tokens: Iterable[int]) -> str:

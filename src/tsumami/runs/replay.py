@@ -11,11 +11,10 @@ file.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from tsumami.engine import Feed, Program, Rows, Sequence, first_outside
+from tsumami.engine import Feed, Program, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
@@ -27,24 +26,6 @@ from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
 from tsumami.sampling.chain import Watch
 
 _PIECE: Final = 64  # rows of logits that are in memory at once
-
-
-class FromRows(Plain):
-    """The plain decider on a reply that is known: its rows come from one pass, a piece at a time."""
-
-    def __init__(self, chain: Chain, reply: tuple[int, ...], begun: tuple[int, ...] = ()) -> None:
-        super().__init__(chain, begun)
-        self._reply = reply
-        self._fed = 0
-        self._rows: deque[Float32Array] = deque()
-
-    def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
-        if not self._rows:
-            piece = self._reply[self._fed : self._fed + _PIECE]
-            (got,) = yield [Feed(self._sequence, piece, rows="all")]
-            self._fed += len(piece)
-            self._rows.extend(got.logits)
-        self._row = self._rows.popleft()
 
 
 def rows(backend: Backend, run: Run, start: int = 0, stop: int | None = None) -> Iterator[Float32Array]:
@@ -86,7 +67,7 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
         decider = make_decider(backend, receipt.prompt_tokens, receipt.settings, receipt.seed, receipt.begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
-        decider = FromRows(chain, run.tokens[: stop - 1], receipt.begun)
+        decider = Plain(chain, receipt.begun, run.tokens[: stop - 1])
     return backend.engine.run(_replay(decider, run, start, stop))
 
 

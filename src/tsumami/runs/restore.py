@@ -15,8 +15,8 @@ from tsumami.errors import CancelledError, RunFileError
 from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decision
 from tsumami.runs.files import receipt_from
-from tsumami.runs.generate import Decider, Generation, make_chain, make_decider
-from tsumami.runs.replay import FromRows, check_run, mismatch
+from tsumami.runs.generate import Decider, Generation, Plain, make_chain, make_decider
+from tsumami.runs.replay import check_run, mismatch
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt
 from tsumami.sampling.chain import Watch
@@ -34,7 +34,7 @@ def restore(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> Run:
         inner = make_decider(backend, receipt.prompt_tokens, settings, receipt.seed, receipt.begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, settings, receipt.seed)
-        inner = FromRows(chain, tokens, receipt.begun)
+        inner = Plain(chain, receipt.begun, tokens)
     following = _Following(inner, tokens)
     made = Generation(backend, receipt.to_prompt(), settings, ledgers=False, emit=_nobody_waits, decider=following)
     return replace(backend.engine.run(made.program()), receipt=receipt)

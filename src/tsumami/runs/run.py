@@ -18,8 +18,10 @@ from typing import Protocol
 
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
+from tsumami.prompts import Message
 from tsumami.runs.decision import Decision
 from tsumami.runs.json_files import read_file, write_file
+from tsumami.runs.text import whole_characters
 from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timings, plain
 from tsumami.sampling import Chain, Ledger
 from tsumami.sampling.chain import Watch
@@ -75,6 +77,20 @@ class Run:
     def tokens(self) -> tuple[int, ...]:
         """The ids of the generated tokens, the end-of-generation token included."""
         return tuple(step.id for step in self.steps)
+
+    @property
+    def message(self) -> Message:
+        """The reply as a message for the next prompt: its text, without a character that was not complete when it
+        stopped, and the tokens that it was, without an end token and without those of a stop string.
+        """
+        ids, left = list(self.tokens), (self.stop_string or "").encode()
+        if self.stop_reason == "eog" and ids:
+            ids.pop()
+        while ids and left and left.endswith(piece := self.steps[len(ids) - 1].piece) and piece:
+            ids, left = ids[:-1], left[: len(left) - len(piece)]
+        return Message(
+            "assistant", whole_characters(self.text, [step.piece for step in self.steps[: len(ids)]]), tuple(ids)
+        )
 
     @property
     def settings(self) -> Settings:

@@ -9,8 +9,17 @@ counts (of those complete with the same character, the longest).
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+
+def whole_characters(text: str, pieces: Sequence[bytes]) -> str:
+    """The text of tokens with these bytes, without the U+FFFD that stands for a character which they only begin."""
+    if not text.endswith("\ufffd"):
+        return text
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(b"".join(pieces))
+    return text[:-1] if decoder.getstate()[0] else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +31,23 @@ class Released:
 
 
 class TextStream:
-    """Feed bytes, get text. Bytes that are no character come out as U+FFFD."""
+    """Feed bytes, get text. Bytes that are no character come out as U+FFFD.
 
-    def __init__(self, stop: Sequence[str] = ()) -> None:
+    `signs`: characters that stand for tokens which are no text, and the names by which stop strings call these; they
+    count where a stop string is looked for, and are never shown.
+    """
+
+    def __init__(self, stop: Sequence[str] = (), signs: Mapping[str, bytes] | None = None) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._stop = tuple(stop)
+        self._signs = {sign: name.decode("utf-8", "replace") for sign, name in (signs or {}).items()}
+        self._stop = {text: text for text in stop}
+        for text in stop:
+            self._stop[self._signed(text)] = text
         self._held = ""
 
-    def feed(self, data: bytes, *, final: bool = False) -> Released:
-        """Take the bytes of one more token; `final`: nothing follows, so let go of what was held back."""
-        self._held += self._decoder.decode(data, final)
+    def feed(self, data: bytes, *, sign: str = "", final: bool = False) -> Released:
+        """Take the bytes of one more token, or its sign; `final`: nothing follows, so let go of what was held back."""
+        self._held += self._decoder.decode(data, final) + sign
         found = min(
             ((at, text) for text in self._stop if (at := self._held.find(text)) >= 0),
             default=None,
@@ -39,11 +55,20 @@ class TextStream:
         )
         if found is not None:
             shown, self._held = self._held[: found[0]], ""
-            return Released(shown, found[1])
+            return Released(self._shown(shown), self._stop[found[1]])
         keep = 0 if final else self._possible_stop()
         cut = len(self._held) - keep
         shown, self._held = self._held[:cut], self._held[cut:]
-        return Released(shown)
+        return Released(self._shown(shown))
+
+    def _signed(self, stop: str) -> str:
+        """The stop string with signs for names; the longest name first, as one may begin with another."""
+        for sign, name in sorted(self._signs.items(), key=lambda one: -len(one[1])):
+            stop = stop.replace(name, sign)
+        return stop
+
+    def _shown(self, text: str) -> str:
+        return "".join(letter for letter in text if letter not in self._signs) if self._signs else text
 
     def _possible_stop(self) -> int:
         """Length of the longest end of the held text that a stop string may begin with."""

@@ -73,7 +73,8 @@ class Cards(Protocol):
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
-    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them.
+    name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them;
+    `parse_special` as in `Prompt` (files that do not say it are from when all prompts were read so).
     """
 
     model: ModelCard
@@ -85,6 +86,7 @@ class Receipt:
     seed: int
     tsumami: str
     begun: tuple[int, ...] = ()
+    parse_special: bool = True
 
     @classmethod
     def of(cls, backend: Cards, prompt: Prompt, settings: Settings, seed: int) -> Self:
@@ -99,11 +101,12 @@ class Receipt:
             seed=seed,
             tsumami=version("tsumami"),
             begun=prompt.begun,
+            parse_special=prompt.parse_special,
         )
 
     def to_prompt(self) -> Prompt:
         """The prompt that `of` was given."""
-        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun)
+        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun, self.parse_special)
 
     def to_dict(self) -> dict[str, Any]:
         """The receipt as plain values, as in a run file."""
@@ -147,7 +150,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long it took. `reused` counts prompt tokens that came from the cache."""
+    """How long it took. `reused` counts prompt tokens that came from the cache; `generated` the tokens that the chain
+    chose, without those that the reply was made to begin with, which count as reading.
+    """
 
     prompt_tokens: int
     reused: int
@@ -166,6 +171,10 @@ class Timings:
         return max(self.generated - 1, 0) / max(self.generation_seconds, 1e-9)
 
 
+#: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
+_UNSAID: Final = {"parse_special": True}
+
+
 def plain(value: Any) -> Any:
     """The JSON form of a value: dataclasses as dictionaries, bytes as hexadecimal digits, settings with every knob, so
     that a later change of a default does not change an old run.
@@ -177,5 +186,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return {name: plain(one) for name, one in fields.items() if name not in _UNSAID or one != _UNSAID[name]}
     return value

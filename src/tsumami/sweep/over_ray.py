@@ -42,6 +42,7 @@ class Sweep(Making[Cell, Grid]):
         model: str = DEFAULT_MODEL,
         options: EngineOptions | None = None,
         template: str | None = None,
+        parse_special: bool | None = None,
         address: str = "auto",
         workers: int | None = None,
         watch: Callable[[GridProgress], None] | None = None,
@@ -54,6 +55,7 @@ class Sweep(Making[Cell, Grid]):
             model: its name, as `tsumami.load` takes it on the workers' machines.
             options: how they load it (`threads`, where it is not said: the cores of each worker).
             template: the prompt format.
+            parse_special: whether it reads the names of special tokens in messages (see `Model.prompt`).
             address: of the Ray cluster: `auto`, `local`, or where it is (see `cluster`).
             workers: how many.
             watch: called with the progress when a part was handed in.
@@ -76,7 +78,7 @@ class Sweep(Making[Cell, Grid]):
             self._cluster = undo.enter_context(cluster(address, workers))
             self._hire = _hirer(self._cluster, model, options or EngineOptions())
             self._idle = [self._hire() for _ in range(self._cluster.workers)]
-            asked = self._answer(self._idle[0].prompts.remote(list(prompts), template))
+            asked = self._answer(self._idle[0].prompts.remote(list(prompts), template, parse_special))
             self._plan = plan.with_prompts(asked)  # they are tokens only where the model is
             self._receipt: Receipt = self._answer(self._idle[0].receipt.remote(self._plan))
             self._ending = undo.pop_all()

@@ -44,11 +44,13 @@ class PartWorker:
     def _model(self) -> Model:
         return load(self._name, self._options)
 
-    def prompts(self, asked: Sequence[Any], template: str | None) -> tuple[Prompt, ...]:
+    def prompts(
+        self, asked: Sequence[Any], template: str | None, parse_special: bool | None = None
+    ) -> tuple[Prompt, ...]:
         """The prompts as the model gets them; messages where a template is named, else as `Model.as_prompt` has it."""
         if template is None:
             return tuple(map(self._model.as_prompt, asked))
-        return tuple(self._model.prompt(one, template=template) for one in asked)
+        return tuple(self._model.prompt(one, template=template, parse_special=parse_special) for one in asked)
 
     def receipt(self, plan: GridPlan) -> Receipt:
         """What holds for the whole grid on this machine."""

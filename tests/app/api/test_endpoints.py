@@ -261,6 +261,33 @@ def test_a_reply_goes_on_where_it_was(client: Client) -> None:
     assert len(more) > len(first)
 
 
+def test_going_on_with_a_reply_equals_never_having_stopped(client: Client) -> None:
+    user, knobs = {"role": "user", "content": "Tell me a story."}, {"seed": 5, "temperature": 1.5}
+    whole = client.predict([user], {**knobs, "max_tokens": 16}, api_name="/chat")
+    first = client.predict([user], {**knobs, "max_tokens": 7}, api_name="/chat")
+    reply = {"role": "assistant", "content": first["reply"], "tokens": first["facts"]["receipt"]["reply_tokens"]}
+    more = client.predict([user, reply], {**knobs, "max_tokens": 9}, api_name="/chat")
+    assert more["reply"] == whole["reply"]
+    assert more["facts"]["receipt"]["reply_tokens"] == whole["facts"]["receipt"]["reply_tokens"]
+
+
+def test_special_tokens_in_words_are_read_where_it_is_asked_for(client: Client) -> None:
+    def read(endpoint: str, **asked: Any) -> bool:
+        answer = client.predict(**asked, settings={"max_tokens": 1}, api_name=endpoint)
+        receipt = answer["receipt"] if endpoint == "/run" else answer["facts"]["receipt"]
+        assert receipt.get("parse_special", True) is (0 in receipt["prompt_tokens"])
+        return 0 in receipt["prompt_tokens"]
+
+    text = "a<|endoftext|>b"
+    messages = [{"role": "user", "content": text}]
+    assert read("/run", prompt=text)
+    assert not read("/run", prompt=text, parse_special=False)
+    assert not read("/chat", messages=messages)
+    assert read("/chat", messages=messages, parse_special=True)
+    assert read("/chat", messages=messages, template="raw")
+    assert not read("/chat", messages=messages, template="raw", parse_special=False)
+
+
 def test_verify_says_that_a_run_is_the_same(client: Client) -> None:
     run = client.predict(PROMPT, {"seed": 6, "max_tokens": 6}, api_name="/run")
     found = client.predict(run, api_name="/verify")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.support.dicey import dicey
 
 import tsumami.app
 from tsumami.app.work.conversation import Conversation
@@ -31,8 +33,18 @@ def talk(model: Any, conversation: Conversation, tasks: Tasks[Any] | None = None
     return list(asking(model, conversation, tasks or Tasks()))
 
 
+def talk_with(model: Any, conversation: Conversation, made: Settings) -> Conversation:
+    return list(asking(model, conversation, Tasks(), made))[-1].conversation
+
+
 class Formatted(ScriptedModel):
     """A scripted model that a conversation can be put to: one line a message."""
+
+    @classmethod
+    def dicey(cls) -> Formatted:
+        """One that says what its dice say, half characters and all."""
+        made = dicey()
+        return cls(made.engine._script, made.tokenizer)
 
     def format(self, template: object = None) -> Any:
         return tsumami.prompts.format_named("raw", template=None, bos_token="", eos_token="")
@@ -57,6 +69,49 @@ def test_going_on_keeps_what_was_written() -> None:
     updates = talk(Formatted(saying(", two")), begun)
     assert updates[-1].conversation.exchanges[-1].reply == "one, two"
     assert "".join(update.new_text for update in updates) == ", two"
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["at hand", "from the browser"])
+@pytest.mark.parametrize("seed", range(4))
+def test_going_on_equals_never_having_stopped(seed: int, stored: bool) -> None:
+    model, made = Formatted.dicey(), Settings(temperature=2, seed=seed, repeat_penalty=1.2)
+    whole = talk_with(model, Conversation().ask("q"), made.replace(max_tokens=21))
+    grown = Conversation().ask("q")
+    for _ in range(7):  # by threes, so that it stops within characters
+        grown = talk_with(model, grown, made.replace(max_tokens=3))
+        assert "\ufffd" not in grown.exchanges[-1].reply
+        grown = Conversation.from_json(json.loads(json.dumps(grown.to_json()))) if stored else grown
+    (last,), (other,) = grown.exchanges, whole.exchanges
+    assert (last.reply, last.tokens) == (other.reply, other.tokens)
+    assert last.facts is not None
+    assert last.facts.generated == 21
+
+
+def test_a_random_reply_goes_on_with_its_own_rolls() -> None:
+    model, made = Formatted.dicey(), Settings(temperature=2, max_tokens=4)
+    first = talk_with(model, Conversation().ask("q"), made)
+    more = talk_with(model, first, made)
+    seeds = {one.exchanges[-1].facts.seed for one in (first, more) if one.exchanges[-1].facts}
+    assert len(seeds) == 1
+
+
+def test_a_reply_of_which_only_the_text_is_known_goes_on_with_its_tokens_read_again() -> None:
+    model, made = Formatted.dicey(), Settings(temperature=2, seed=1, max_tokens=3)
+    first = talk_with(model, Conversation().ask("q"), made)
+    bare = Conversation((Exchange("q", first.exchanges[-1].reply),))
+    assert talk_with(model, bare, made).exchanges[-1].reply.startswith(first.exchanges[-1].reply)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "text"),
+    [({"stop": ("n",)}, "one, two"), ({"logit_bias": {ord("o"): -float("inf")}}, "one, tw")],
+    ids=["a stop text is in it", "a knob forbids it"],
+)
+def test_whatever_the_knobs_are_now_nothing_of_the_reply_is_lost(knobs: dict[str, Any], text: str) -> None:
+    begun = Conversation((Exchange("count", "one"),))
+    updates = list(asking(Formatted(saying(", two")), begun, Tasks(), Settings(temperature=0, max_tokens=5, **knobs)))
+    assert all(update.conversation.exchanges[-1].reply.startswith("one") for update in updates)
+    assert updates[-1].conversation.exchanges[-1].reply.startswith(text)
 
 
 def test_a_prompt_that_is_too_long_fails_before_anything_is_said() -> None:

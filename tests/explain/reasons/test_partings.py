@@ -20,6 +20,7 @@ from tsumami.knobs import KNOBS
 from tsumami.runs import Prompt, Run
 from tsumami.sampling import Chain
 from tsumami.settings import Settings
+from tsumami.testing import ScriptedModel, saying
 
 WORLD = world()
 #: Chains whose state follows from the tokens alone, so that any mixture can be built from nothing.
@@ -253,6 +254,34 @@ def test_a_run_that_ended_earlier_says_why() -> None:
     assert (found.kind, found.step) == ("ended", 3)
     assert "A ended (max_tokens was reached), and B went on" in found.en
     assert "A はそこで終わり" in found.ja
+
+
+def with_prompt(text: str, tokens: tuple[int, ...], **knobs: Any) -> Run:
+    return ScriptedModel(saying("abc")).run(Prompt(text, tokens), temperature=0, **knobs)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"max_tokens": 2}], ids=["the same", "ended"])
+@pytest.mark.parametrize(
+    ("texts", "words", "ja"),
+    [
+        (("on 1 May", "on 2 May"), "The prompt is on 1 May in A and on 2 May in B.", "A が on 1 May、B が on 2 May"),
+        (("x" * 60 + "1", "x" * 60 + "2"), f"The prompt is …{'x' * 10}1 in A and …{'x' * 10}2 in B.", "…"),
+        (
+            ("<s>", "<s>"),
+            "The prompts have the same text, but other tokens",
+            "プロンプトの文は同じですが、トークンが違い",
+        ),
+    ],
+)
+def test_other_prompts_are_named_even_if_the_tokens_are_the_same(
+    texts: tuple[str, str], words: str, ja: str, knobs: dict[str, Any]
+) -> None:
+    found = explain.divergence(with_prompt(texts[0], (120,)), with_prompt(texts[1], (121,), **knobs))
+    assert found.kind == ("ended" if knobs else "identical")
+    assert words in found.en
+    assert ja in found.ja
+    same = explain.divergence(with_prompt(texts[0], (120,)), with_prompt(texts[0], (120,), **knobs))
+    assert "rompt" not in same.en
 
 
 @pytest.mark.parametrize("other", [{}, {"logit_bias": {97: float("-inf"), 98: float("-inf"), 99: float("-inf")}}])

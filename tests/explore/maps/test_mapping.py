@@ -10,7 +10,9 @@ from tsumami.errors import EngineError, RunFileError, SettingsError
 from tsumami.explore.intervals.every_knob import intervals
 from tsumami.explore.maps.knob_map import KnobMap
 from tsumami.explore.maps.mapping import Mapping, MapProgress
+from tsumami.runs import Prompt
 from tsumami.settings import Settings
+from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 
 PROMPT = "Once upon a time, in the town of lights,"
 
@@ -148,3 +150,10 @@ def test_only_texts_that_are_followed_hold_a_chain_and_a_place_in_the_cache(mode
     assert max(chains) == 5
     assert 0 < max(places) <= 5
     assert all(node.chain is None and node.sequence is None for node in mapping._all())
+
+
+def test_a_stop_string_that_names_a_control_token_ends_a_leaf_there() -> None:
+    scripted = ScriptedModel(saying([*b"ab", ByteTokenizer.begin, *b"cd"]))
+    settings = Settings(stop=("<|begin|>",))
+    found = Mapping(scripted, Prompt("x", (120,)), "top_k", 1, 3, settings).map(max_tokens=8)
+    assert found.texts == ("ab",) == (scripted.run(Prompt("x", (120,)), settings).text,)

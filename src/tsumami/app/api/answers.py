@@ -38,9 +38,13 @@ def conversation_of(messages: Sequence[Message]) -> Conversation:
                 f"message {at + offset + 1} is from {message.role!r}, and {expected!r} is expected there: one system "
                 "message at most, at the start, then user and assistant in turn"
             )
-    replies = [message.content for message in said[1::2]]
-    replies += [""] * (len(said) % 2)
-    return Conversation(tuple(Exchange(user.content, text) for user, text in zip(said[::2], replies, strict=True)))
+    replies = [*said[1::2], *[Message("assistant", "")] * (len(said) % 2)]
+    return Conversation(
+        tuple(
+            Exchange(user.content, reply.content, tokens=reply.tokens)
+            for user, reply in zip(said[::2], replies, strict=True)
+        )
+    )
 
 
 def answer(growing: Growing) -> dict[str, Any]:

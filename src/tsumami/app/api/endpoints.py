@@ -40,13 +40,19 @@ _PARAMETERS: Final = {
     "settings": 'Knob names and values, such as {"temperature": 0.3, "seed": 1}; the rest have their defaults',
     "model": _MODEL,
     "name": _MODEL,
-    "messages": "Objects with `role` (user and assistant in turn; the first may be system) and `content`",
+    "messages": (
+        "Objects with `role` (user and assistant in turn; the first may be system) and `content`; a reply may bring "
+        "its `tokens` (`facts.receipt.reply_tokens`), and then goes back as these"
+    ),
     "template": "How messages become a prompt: model (its own template), llama2 or raw; default: model, else raw",
     "system": "System prompt; default: the system message, if any",
     "memory": "Past exchanges to remember; -1 for all; default: all, and 2 in the llama2 format",
     "text": "Any text",
     "add_special": "Put the beginning-of-text token in front where the model wants one",
-    "parse_special": "Read the names of special tokens, such as <s>, as these tokens",
+    "parse_special": (
+        "Read the names of special tokens, such as <s>, as these tokens; in messages of a chat they are plain text "
+        "unless this is true, except in the raw template"
+    ),
     "run": "What `run` gave, or a saved run",
     "a": "A run, as `run`",
     "b": "Another run",

@@ -20,7 +20,11 @@ from tsumami.settings import Settings
 
 
 def run(
-    service: Service, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
+    service: Service,
+    prompt: str,
+    settings: dict[str, Any] | None = None,
+    model: str | None = None,
+    parse_special: bool = True,
 ) -> dict[str, Any]:
     """Complete a text and wait for the run: its receipt, every token with its probabilities, why it stopped, and
     how long it took. The same prompt, settings and seed give the same run.
@@ -29,13 +33,17 @@ def run(
         the run in the form that `tsumami verify` and Run.from_json read
     """
     made = Settings.from_mapping(settings or {})
-    with service.lend(model) as lent, lent.stream(prompt, made) as stream:
+    with service.lend(model) as lent, lent.stream(looking_answers.raw(lent, prompt, parse_special), made) as stream:
         service.begin(stream)
         return answers.run_json(stream.run)
 
 
 def generate(
-    service: Service, prompt: str, settings: dict[str, Any] | None = None, model: str | None = None
+    service: Service,
+    prompt: str,
+    settings: dict[str, Any] | None = None,
+    model: str | None = None,
+    parse_special: bool = True,
 ) -> Iterator[str]:
     """Complete a text, piece by piece: each answer is all of the reply that there is so far.
 
@@ -44,7 +52,7 @@ def generate(
     """
     if not prompt:
         raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
-    conversation, sending = Conversation().ask(prompt), Sending(template="raw")
+    conversation, sending = Conversation().ask(prompt), Sending(template="raw", parse_special=parse_special)
     for growing in service.reply(conversation, Settings.from_mapping(settings or {}), sending, model):
         yield growing.conversation.exchanges[-1].reply
 
@@ -57,13 +65,14 @@ def chat(
     system: str | None = None,
     memory: int | None = None,
     model: str | None = None,
+    parse_special: bool | None = None,
 ) -> dict[str, Any]:
     """Answer the last message of a conversation, or go on with its last reply if that is the assistant's.
 
     Returns:
         `reply`, and `facts`: the prompt as sent, settings, seed, why it stopped, speeds, receipt
     """
-    last = deque(chat_stream(service, messages, settings, template, system, memory, model), maxlen=1)
+    last = deque(chat_stream(service, messages, settings, template, system, memory, model, parse_special), maxlen=1)
     if not last:  # given up before it could begin
         raise CancelledError("the caller has gone")
     return last[0]
@@ -77,6 +86,7 @@ def chat_stream(
     system: str | None = None,
     memory: int | None = None,
     model: str | None = None,
+    parse_special: bool | None = None,
 ) -> Iterator[dict[str, Any]]:
     """As `chat`, piece by piece: `reply` is all that there is so far, and `facts` come with the last answer.
 
@@ -85,7 +95,7 @@ def chat_stream(
     """
     said = messages_from(messages)
     own_system = said[0].content if said[0].role == "system" else ""
-    sending = Sending(template, own_system if system is None else system, memory)
+    sending = Sending(template, own_system if system is None else system, memory, parse_special)
     conversation, made = answers.conversation_of(said), Settings.from_mapping(settings or {})
     for growing in service.reply(conversation, made, sending, model):
         yield answers.answer(growing)
@@ -97,6 +107,7 @@ def compare(
     lanes: list[dict[str, Any]],
     settings: dict[str, Any] | None = None,
     model: str | None = None,
+    parse_special: bool = True,
 ) -> dict[str, Any]:
     """Two to eight runs from one prompt and one roll, generated together, and why they part.
 
@@ -105,7 +116,7 @@ def compare(
     """
     with (
         service.lend(model) as lent,
-        Comparing(lent, looking_answers.plans(lent, prompt, lanes, settings)) as comparing,
+        Comparing(lent, looking_answers.plans(lent, prompt, lanes, settings, parse_special)) as comparing,
     ):
         service.begin(comparing)
         return looking_answers.comparison(comparing)

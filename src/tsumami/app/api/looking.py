@@ -32,7 +32,7 @@ def tokenize(
 
 
 def model(service: Service, name: str | None = None) -> dict[str, Any]:
-    """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat template, exact or not
+    """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat templates, exact or not
     and why, and how full its cache is.
     """
     with service.lend(name) as lent:
@@ -43,6 +43,7 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "engine": asdict(lent.engine_card),
             "exactness": asdict(lent.exactness),
             "chat_template": lent.chat_template,
+            "other_templates": list(lent.templates),
             "usage": asdict(lent.engine.usage()),
         }
 
@@ -63,7 +64,12 @@ def verify(service: Service, run: dict[str, Any], model: str | None = None) -> d
 
 
 def next_token(
-    service: Service, prompt: str, settings: dict[str, Any] | None = None, step: int = 0, model: str | None = None
+    service: Service,
+    prompt: str,
+    settings: dict[str, Any] | None = None,
+    step: int = 0,
+    model: str | None = None,
+    parse_special: bool = True,
 ) -> dict[str, Any]:
     """What could come after a text: the likeliest candidates after every stage, and the token that roll number
     `step` of the seed picks.
@@ -72,7 +78,7 @@ def next_token(
         `token`, `u`, `stages`, and `candidates` with a probability after each stage (null once it is cut)
     """
     with service.lend(model) as lent:
-        return looking_answers.next_token(lent, prompt, settings, step)
+        return looking_answers.next_token(lent, prompt, settings, step, parse_special)
 
 
 def ledger(service: Service, run: dict[str, Any], index: int, model: str | None = None) -> dict[str, Any]:

@@ -18,15 +18,23 @@ from tsumami.explain.tokens import next_token as what_comes
 from tsumami.explore.design import Design
 from tsumami.explore.lanes import Comparing, LanePlan, comparison_values, plan
 from tsumami.model import Model
-from tsumami.runs import Run
+from tsumami.runs import Prompt, Run
 from tsumami.settings import Settings
 
 
-def next_token(model: Model, prompt: str, settings: dict[str, Any] | None, step: int) -> dict[str, Any]:
+def raw(model: Model, prompt: str, parse_special: bool) -> Prompt:
+    """A text to be completed, with or without special tokens in it."""
+    return model.as_prompt(prompt) if parse_special else model.as_prompt(prompt, parse_special=False)
+
+
+def next_token(
+    model: Model, prompt: str, settings: dict[str, Any] | None, step: int, parse_special: bool = True
+) -> dict[str, Any]:
     """What could come after a prompt, and what the roll picks."""
     if not 0 <= step < 2**20:
         raise SettingsError(f"step = {step}: needs 0 to {2**20 - 1}; it is the number of the roll")
-    found = what_comes(model, look(model, model.as_prompt(prompt)), Settings.from_mapping(settings or {}), step=step)
+    seen = look(model, raw(model, prompt, parse_special))
+    found = what_comes(model, seen, Settings.from_mapping(settings or {}), step=step)
     return {"seed": found.seed, "step": found.step, **plain.account_values(found.account(), model.tokenizer.piece)}
 
 
@@ -58,11 +66,15 @@ def divergence(model: Model, a: dict[str, Any], b: dict[str, Any]) -> dict[str, 
 
 
 def plans(
-    model: Model, prompt: str, lanes: list[dict[str, Any]], settings: dict[str, Any] | None
+    model: Model,
+    prompt: str,
+    lanes: list[dict[str, Any]],
+    settings: dict[str, Any] | None,
+    parse_special: bool = True,
 ) -> tuple[LanePlan, ...]:
     """The lanes of a comparison: each the settings with its own knobs put over them."""
     base = Settings.from_mapping(settings or {})
-    return plan([model.as_prompt(prompt)], Design(base, settings=lanes))
+    return plan([raw(model, prompt, parse_special)], Design(base, settings=lanes))
 
 
 def comparison(comparing: Comparing) -> dict[str, Any]:

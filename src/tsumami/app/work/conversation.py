@@ -6,13 +6,14 @@ as an empty conversation instead of breaking the page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from tsumami.model import Model
 from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
 from tsumami.runs import STOP_REASONS, Prompt, Run
+from tsumami.runs.tokenizing import reply_tokens
 
 FORMAT_VERSION: Final = 1
 
@@ -98,6 +99,7 @@ class Conversation(Talk[ReplyFacts]):
                         str(item["user"]),
                         str(item["reply"]),
                         None if item["facts"] is None else ReplyFacts.from_json(item["facts"]),
+                        _ids(item.get("tokens")),
                     )
                     for item in data["exchanges"]
                 )
@@ -105,20 +107,50 @@ class Conversation(Talk[ReplyFacts]):
         except (KeyError, TypeError, ValueError):
             return cls()
 
+    def reply_tokens(self, exchange: Exchange[ReplyFacts]) -> tuple[int, ...] | None:
+        """The ids that a reply was; a conversation of an earlier version has them in the receipt."""
+        if exchange.tokens is None and exchange.facts is not None:
+            return _ids(exchange.facts.receipt.get("reply_tokens"))
+        return exchange.tokens
+
+
+def _ids(given: object) -> tuple[int, ...] | None:
+    """Token ids, if they are some; which of them the model has is seen when they are used."""
+    fits = isinstance(given, list | tuple) and all(type(one) is int and one >= 0 for one in given)
+    return tuple(given) if fits else None  # type: ignore[arg-type]  # looked at above
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What would be sent: the prompt, and how many of the first exchanges the memory leaves out."""
+    """What would be sent: the prompt, and how many of the first exchanges the memory leaves out. A reply that is to go
+    on is the prompt's `begun`, or, where that cannot be (`stop` is in it), the end of its tokens.
+    """
 
     prompt: Prompt
     dropped: int
 
 
 def outlook(
-    model: Model, conversation: Conversation, *, template: str | PromptFormat | None, system: str, memory: int | None
+    model: Model,
+    conversation: Conversation,
+    *,
+    template: str | PromptFormat | None,
+    system: str,
+    memory: int | None,
+    parse_special: bool | None = None,
+    stop: Sequence[str] = (),
 ) -> Outlook:
-    """The prompt of a conversation. `memory`: past exchanges to keep; None: the format's own default; below 0: all."""
-    made = model.format(template)
+    """The prompt of a conversation. `memory`: past exchanges to keep; None: the format's own default; below 0: all.
+    `parse_special`: as in `Model.prompt`. `stop`: texts that would end a reply which is to go on, were it made again.
+    """
+    made = model.format(template) if parse_special is None else model.format(template, parse_special)
     kept = None if memory is None else Memory(memory if memory >= 0 else None)
-    rendered = made.render(conversation.messages(system or None), kept)
-    return Outlook(model.as_prompt(rendered), rendered.dropped // 2)
+    messages = conversation.messages(system or None)
+    rendered = made.render(messages, kept)
+    prompt, last = model.as_prompt(rendered), messages[-1]
+    if last.role == "assistant" and not any(one in last.content for one in stop):
+        before = made.render(messages[:-1], kept)
+        if rendered.text == before.text + last.content:  # a format may put something in between
+            begun = reply_tokens(model.tokenizer, last.content, last.tokens)
+            prompt = replace(model.as_prompt(before), begun=begun)
+    return Outlook(prompt, rendered.dropped // 2)

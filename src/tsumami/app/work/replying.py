@@ -14,6 +14,7 @@ from tsumami.app.work.conversation import Conversation, ReplyFacts, outlook
 from tsumami.app.work.tasks import Asked
 from tsumami.model import Model
 from tsumami.runs import Stream
+from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
 from tsumami.settings import Settings
 
@@ -23,12 +24,14 @@ _LEAST_SECONDS = 0.05  # between two updates of a page: faster than the eye, slo
 @dataclass(frozen=True, slots=True)
 class Sending:
     """How a conversation is turned into a prompt: the format's name (None: the model's own), the system prompt, and the
-    memory in exchanges (None: the format's default, below 0: everything).
+    memory in exchanges (None: the format's default, below 0: everything), and whether the names of special tokens in
+    messages are read as these (None: only in raw).
     """
 
     template: str | None = None
     system: str = ""
     memory: int | None = None
+    parse_special: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +54,50 @@ def reply(
     Raises:
         TsumamiError: before the first yield, if it cannot begin (the prompt is too long, say).
     """
-    begun = conversation.exchanges[-1].reply
     prompt = outlook(
-        model, conversation, template=sending.template, system=sending.system, memory=sending.memory
+        model,
+        conversation,
+        template=sending.template,
+        system=sending.system,
+        memory=sending.memory,
+        parse_special=sending.parse_special,
+        stop=settings.stop,
     ).prompt
+    if prompt.begun:
+        settings = longer(model, prompt, _with_seed_of(conversation, settings))
     if asked.stopped:
         return
     with model.stream(prompt, settings) as stream:
         asked.begin(stream)
-        for growing in _grow(stream, conversation, begun):
+        for growing in _grow(stream, conversation, prompt.begun):
             if asked.dropped:
                 return
             yield growing
 
 
-def _grow(stream: Stream, conversation: Conversation, begun: str) -> Iterator[Growing]:
-    text, new, pace = begun, "", Pace(_LEAST_SECONDS)
+def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:
+    """The settings with the rolls that the last reply had, unless others were asked for."""
+    facts = conversation.exchanges[-1].facts
+    return settings if facts is None or settings.seed >= 0 else settings.replace(seed=facts.seed)
+
+
+def _grow(stream: Stream, conversation: Conversation, led: tuple[int, ...]) -> Iterator[Growing]:
+    """`led`: the tokens with which the stream begins because they were there before."""
+    begun = conversation.exchanges[-1].reply
+    known = bool(led) or not begun  # else an earlier part went into the prompt, and its ids are not at hand
+    begun = begun.rstrip("\ufffd") if led else begun  # an earlier version kept half a character like this
+    text, ids, told, pace = "" if led else begun, list[int](), len(begun), Pace(_LEAST_SECONDS)
     for step in stream:
         text += step.text
-        new += step.text
-        if new and pace.due():
-            yield Growing(conversation.answered(text), new, done=False)
-            new = ""
+        ids.append(step.id)
+        shown = len(ids) > len(led) and not text.endswith("\ufffd")  # which may be half a character at the end
+        if shown and len(text) > told and pace.due():
+            yield Growing(conversation.answered(text, tokens=tuple(ids) if known else None), text[told:], done=False)
+            told = len(text)
             pace.looked()
     run = stream.run
-    whole = begun + run.text
-    rest = new + whole[len(text) :]
-    yield Growing(conversation.answered(whole, ReplyFacts.of(run)), rest, done=True)
+    made = run.message
+    said, tokens = (made.content, made.tokens) if led else (begun + made.content, made.tokens if known else None)
+    if not said.startswith(begun):  # a constraint forbids what there is already: it stays all the same
+        said, tokens = begun, led
+    yield Growing(conversation.answered(said, ReplyFacts.of(run), tokens), said[told:], done=True)

@@ -37,14 +37,23 @@ def parting(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergence:
     """
     step = shared_prefix([a, b])
     if step == len(a.steps) == len(b.steps):
-        return Divergence(a, b, "identical", None, *sentences.same(a))
+        words = sentences.joined([sentences.same(a), *_prompts(a, b)])
+        return Divergence(a, b, "identical", None, *sentences.called(words, names))
     if step in (len(a.steps), len(b.steps)):
-        return Divergence(a, b, "ended", step, *sentences.called(sentences.ended(a, b, step), names))
+        words = sentences.joined([sentences.ended(a, b, step), *_prompts(a, b)])
+        return Divergence(a, b, "ended", step, *sentences.called(words, names))
     words = sentences.where(a.steps[step], b.steps[step], step)
     hands = [name for name, run in zip(names, (a, b), strict=True) if step < len(run.receipt.begun)]
     if hands:
         words = sentences.joined([words, sentences.by_hand(hands)])
     return Divergence(a, b, "by_hand" if hands else "parted", step, *sentences.called(words, names))
+
+
+def _prompts(a: Run, b: Run) -> list[sentences.Bilingual]:
+    """That the prompts are others, if they are."""
+    if a.receipt.prompt_tokens == b.receipt.prompt_tokens:
+        return []
+    return [sentences.prompts(a.receipt.prompt, b.receipt.prompt)]
 
 
 def divergence(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Divergence:

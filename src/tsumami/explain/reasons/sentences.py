@@ -62,6 +62,27 @@ def same(a: Run) -> Bilingual:
     return f"{count} 個のトークンがすべて同じです。", f"All {count} tokens are the same."
 
 
+def prompts(a: str, b: str) -> Bilingual:
+    """Two prompts with other tokens, each from where they begin to differ."""
+    if a == b:
+        return (
+            "プロンプトの文は同じですが、トークンが違います（特殊トークンの名前を読むかどうかなど）。",
+            "The prompts have the same text, but other tokens (one may have special tokens read in it, say).",
+        )
+    common = next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    first, second = (_from(text, common) for text in (a, b))
+    return (
+        f"プロンプトは {A} が {first}、{B} が {second} です。",
+        f"The prompt is {first} in {A} and {second} in {B}.",
+    )
+
+
+def _from(text: str, place: int) -> str:
+    """A text, shortened to what stands around a place."""
+    begin = max(place - _LONG // 4, 0) if len(text) > _LONG else 0
+    return ("…" if begin else "") + value_text("prompt", text[begin:])
+
+
 def ended(a: Run, b: Run, step: int) -> Bilingual:
     """One run was over where the other went on."""
     name, short = (f"{A}", a) if len(a.steps) == step else (f"{B}", b)
@@ -152,6 +173,11 @@ def _difference(changes: tuple[Change, ...]) -> Bilingual:
     ja, en = [], []
     for change in changes:
         name = name_of(change)
+        if change.name == "prompt":
+            words = prompts(change.a, change.b)
+            ja.append(words[0])
+            en.append(words[1])
+            continue
         if change.name == "memory":
             ja.append("それまでのトークンで進んだ内部状態（Mirostat の mu や XTC の乱数の位置）が違います。")
             en.append("What mirostat (its mu) or XTC (its roll) took along from earlier tokens differs.")

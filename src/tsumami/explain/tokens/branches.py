@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tsumami.errors import SettingsError
-from tsumami.runs import Prompt, Run, Stream
+from tsumami.runs import Run, Stream
 from tsumami.runs.backend import Backend
 from tsumami.settings import Settings
 
@@ -31,9 +31,8 @@ def branch(backend: Backend, run: Run, index: int, token: int, settings: Setting
         raise SettingsError(
             f"max_tokens = {made.max_tokens}: the branch begins at token {index + 1}; raise max_tokens above {index}"
         )
-    receipt = run.receipt
     begun = (*run.tokens[:index], token)
-    return Stream(backend, Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, begun), made)
+    return Stream(backend, replace(run.receipt.to_prompt(), begun=begun), made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ class Grid(Saved):
             prompt_tokens=prompt.tokens,
             template=prompt.template,
             begun=prompt.begun,
+            parse_special=prompt.parse_special,
             settings=self.plan.settings_at(cell.point),
             seed=cell.point.seed,
         )
@@ -228,6 +229,7 @@ def _prompt_values(prompt: Prompt) -> dict[str, Any]:
         "tokens": list(prompt.tokens),
         "template": prompt.template,
         "begun": list(prompt.begun),
+        **({} if prompt.parse_special else {"parse_special": False}),
     }
 
 
@@ -238,14 +240,20 @@ def _cell_values(cell: Cell) -> dict[str, Any]:
 
 
 def _plan_of(form: dict[str, Any], base: Settings) -> GridPlan:
-    prompts = tuple(
-        Prompt(one["text"], _whole(one["tokens"]), one["template"], _whole(one["begun"])) for one in form["prompts"]
-    )
+    prompts = tuple(map(_prompt_of, form["prompts"]))
     settings = tuple(base.replace(**changes) for changes in form["settings"])
     axes = {name: tuple(get(name).validate(value) for value in values) for name, values in form["axes"].items()}
     if not prompts or not settings:
         raise ValueError("it needs a prompt and settings")
     return GridPlan(prompts, settings, _whole(form["seeds"]), axes)
+
+
+def _prompt_of(form: dict[str, Any]) -> Prompt:
+    """A prompt; a grid that does not say it is from when special tokens were read in all of it."""
+    special = form.get("parse_special", True)
+    if not isinstance(special, bool):
+        raise ValueError(f"parse_special is true or false, not {special!r}")  # noqa: TRY004  (as all that does not fit)
+    return Prompt(form["text"], _whole(form["tokens"]), form["template"], _whole(form["begun"]), special)
 
 
 def _cells_of(form: dict[str, Any], plan: GridPlan) -> tuple[Cell, ...]:

@@ -30,11 +30,11 @@ from tsumami.explore.maps.next_tokens import Continuations
 from tsumami.explore.maps.piece import MapPiece
 from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
+from tsumami.runs.ending import ReplyText
 from tsumami.runs.generate import Generation
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
-from tsumami.runs.text import TextStream
 from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
@@ -278,15 +278,13 @@ class Mapping:
 
     def _text(self, tokens: Iterable[int], *, final: bool = True) -> tuple[str, bool]:
         """The text of tokens as a run shows it, and whether a stop string ends it."""
-        stream, tokenizer = TextStream(self._settings.stop), self._backend.tokenizer
-        text = ""
+        stream, text = ReplyText(self._backend.tokenizer, self._settings.stop), ""
         for token in tokens:
-            hidden = tokenizer.is_control(token) or tokenizer.is_eog(token)
-            released = stream.feed(b"" if hidden else tokenizer.piece(token))
+            released = stream.feed(token)
             text += released.text
             if released.stop is not None:
                 return text, True
-        return text + stream.feed(b"", final=final).text, False
+        return text + stream.rest(final=final), False
 
     def _forget(self) -> None:
         """Give the places in the cache back, and the chains."""

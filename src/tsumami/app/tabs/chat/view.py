@@ -113,7 +113,7 @@ def _fenced(text: str, language: str) -> str:
 
 def context_line(texts: Texts, ahead: Outlook, n_ctx: int) -> str:
     """What would be sent now: tokens of the context as a bar, and what the memory leaves out. HTML of our own words."""
-    used = len(ahead.prompt.tokens)
+    used = len(ahead.prompt.tokens) + len(ahead.prompt.begun)
     share = min(100.0, 100 * used / n_ctx)
     state = "full" if used >= n_ctx else "tight" if share > 75 else "ok"
     words = texts("context.used", used=used, n_ctx=n_ctx, share=f"{share:.0f}")

@@ -15,7 +15,6 @@ from typing import Final
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.explore.maps import KnobMap, MapMaking, Mapping, MapProgress
 from tsumami.model import Model
-from tsumami.runs import Prompt
 from tsumami.runs.making import Pace
 
 _LEAST_SECONDS: Final = 0.4  # between two looks
@@ -58,7 +57,7 @@ class MapWork:
         if span is None and model is self.model:
             return MapWork(self.mapping, model, self.choice, self.parent, self.found)
         receipt, ends = self.found.receipt, span or (self.found.low, self.found.high)
-        prompt = Prompt(receipt.prompt, receipt.prompt_tokens, receipt.template, receipt.begun)
+        prompt = receipt.to_prompt()
         mapping = model.mapping(prompt, self.found.knob, *ends, receipt.settings)
         return MapWork(mapping, model, self.choice, self.parent if span is None else self)
 

@@ -1,0 +1,40 @@
+"""The cards of a loaded model: which weights and which arithmetic its runs are made with, as receipts name them."""
+
+from __future__ import annotations
+
+from tsumami.engine import LoadedModel, processor
+from tsumami.native import engine_build
+from tsumami.runs.values import EngineCard, ModelCard
+
+__all__ = ["engine_card", "model_card"]
+
+
+def model_card(loaded: LoadedModel) -> ModelCard:
+    """Which weights these are."""
+    file = loaded.file
+    return ModelCard(
+        name=file.name,
+        fingerprint=loaded.fingerprint,
+        architecture=file.header.architecture or "?",
+        quantization=file.header.quantization,
+        n_params=loaded.native.n_params,
+        size=file.size,
+        source=file.source,
+        license=file.license,
+    )
+
+
+def engine_card(loaded: LoadedModel) -> EngineCard:
+    """Which arithmetic this is."""
+    build, verdict = engine_build(), loaded.exactness
+    return EngineCard(
+        binding=build.binding,
+        library=build.library,
+        features=build.features,
+        processor=processor(),
+        mode="exact" if loaded.options.exact else "fast",
+        exact=verdict.exact,
+        why_ja=verdict.why_ja,
+        why_en=verdict.why_en,
+        n_ctx=loaded.n_ctx,
+    )
