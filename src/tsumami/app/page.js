@@ -1,3 +1,8 @@
+// The page is in its own language, whatever the browser's is: Gradio sets the language of its own words there.
+new MutationObserver(() => {
+  if (document.documentElement.lang !== '@language') document.documentElement.lang = '@language';
+}).observe(document.documentElement, {attributeFilter: ['lang']});
+document.documentElement.lang = '@language';
 // While an input method composes (Japanese, Chinese …), Enter confirms the composition and must not send the message.
 // Chromium reports key code 229 for the key that ends it. Listening on the way down comes before Gradio's own listener.
 document.addEventListener('keydown', event => {

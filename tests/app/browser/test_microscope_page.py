@@ -24,8 +24,7 @@ def looking(page: Page, **knobs: object) -> Desk:
     desk = Desk(page)
     desk.turn(seed=1, max_tokens=24, **knobs)
     desk.say(MESSAGE)
-    page.locator("#chat .thought button, #chat .thought [role=button]").first.click()
-    page.locator('#chat a[href*="#inside-"]').first.click()
+    Desk(page).unfolded(0).locator('a[href*="#inside-"]').click()
     page.locator("#microscope-strip .tsu-token").first.wait_for()
     return desk.quiet()
 

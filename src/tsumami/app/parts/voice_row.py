@@ -21,6 +21,7 @@ import gradio as gr
 from gradio.components import Component
 
 from tsumami.app.parts.scripts import script
+from tsumami.app.parts.telling import warn
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.listening import Ears, everybodys_ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
@@ -202,7 +203,7 @@ class VoiceRow:
         except TsumamiError as error:
             problem = self.texts.error(error)
         if not text:
-            gr.Warning(problem, title=self.texts("voice.nothing_heard"))
+            warn(problem, self.texts("voice.nothing_heard"))
             yield VoiceNews(recording=None, player=gr.update(note=problem))
             return
         message = _put_after(typed or "", text)

@@ -18,7 +18,7 @@ from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.form import unpacked
 from tsumami.app.parts.scripts import script
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import say, told
 from tsumami.app.tabs.grid import form as grid_form
 from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
@@ -276,7 +276,7 @@ class GridTab:
         """The session's grid; None, with a message, if there is none that has ended."""
         work = self._works.get(session_of(request))
         if work is None or work.found is None:
-            gr.Info(self.texts("grid.nothing"))
+            say(self.texts("grid.nothing"))
             return None
         return work.found
 

@@ -18,7 +18,7 @@ import gradio as gr
 from tsumami.app.parts import downloads, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.scripts import script
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import say, told
 from tsumami.app.tabs.map.work import MapSight, MapWork
 from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import PageProblem, Texts, Word
@@ -275,7 +275,7 @@ class MapTab:
         """The session's map; None, with a message, if there is none yet."""
         work = self._works.get(session_of(request))
         if work is None or work.found is None:
-            gr.Info(self.texts("map.nothing"))
+            say(self.texts("map.nothing"))
             return None
         return work.found
 

@@ -16,7 +16,7 @@ from tsumami import charts
 from tsumami.app.parts import knob_board, knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.scripts import script
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import say, told
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -113,14 +113,14 @@ class NextTokenTab:
     ) -> tuple[Any, Any]:
         """Go on with a token: it is put behind the prompt, and the next roll takes the next step."""
         if chat:
-            gr.Info(self.texts("next.no_append"))
+            say(self.texts("next.no_append"))
             return gr.skip(), gr.skip()
         with self.shelf.lend(choice) as model:
             piece = model.tokenizer.piece(int(event.token))
         try:
             return (prompt or "") + piece.decode("utf-8"), min(int(step or 0) + 1, 127)
         except UnicodeDecodeError:
-            gr.Info(self.texts("next.part"))
+            say(self.texts("next.part"))
             return gr.skip(), gr.skip()
 
     @told()

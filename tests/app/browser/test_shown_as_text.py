@@ -1,0 +1,133 @@
+"""What a model, a user or an error writes is shown as the characters that it is, in every tab, and fetches nothing."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import Page
+
+from .conftest import Pages
+from .desk import Desk
+from .looking import open_tab, text, token
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[int, list[str]]]:
+    """A server of somebody else: its port, and what it was asked for."""
+    asked: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing on stderr."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    server.daemon_threads = True
+    server.block_on_close = False  # a browser may keep a connection open
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port, asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def attack(port: int) -> str:
+    """What would be fetched, run, swallowed or laid out if anything but the eye read it."""
+    there = f"http://127.0.0.1:{port}/"
+    return (
+        f"![x]({there}md) <img src={there}img onerror='window.hit=1'><script>window.hit=1</script><b id=bold>*a* __b__ "
+        '&lt; src="/file= {{value}} ${window.hit=1}  $$x$$ `c` ‹d> \\\n1. e\n\n3. f'
+    )
+
+
+def nothing_happened(page: Page, asked: list[str]) -> None:
+    """No request went out, nothing ran, no element came to be."""
+    page.wait_for_timeout(100)
+    assert asked == []
+    assert page.evaluate("window.hit") is None
+    assert page.locator("#bold, img[src^='http://127.0.0.1'][onerror], img[src*='/md'], img[src*='/img']").count() == 0
+
+
+def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere: tuple[int, list[str]]) -> None:
+    port, asked = elsewhere
+    said = attack(port)
+    page = page_of("en-US", permissions=["clipboard-read", "clipboard-write"])
+    desk = Desk(page).turn(max_tokens=200, seed=1)
+    desk.unfold("Model and conversation")
+    page.locator("#system textarea").fill(said)
+    # a grammar makes the model say it, too
+    desk.unfold("Constraints").turn(grammar=f"root ::= {json.dumps(said, ensure_ascii=False)}")
+    assert desk.say(said) == said
+    assert desk.said() == [said]
+    nothing_happened(page, asked)
+    for number in (0, 1):
+        page.locator("#chat .log-copy").nth(number).click()
+        assert page.evaluate("navigator.clipboard.readText()") == said, "copied is what was written, and nothing more"
+    assert desk.account()["prompt"].count(said.strip()) == 2
+    page.locator("#chat .log-edit").click()
+    assert page.locator("#chat .log-editing").input_value() == said
+    page.keyboard.press("Escape")
+
+    # a model's name comes back in a message, and in the line of the model
+    page.locator("#model-name input").fill(f"{said.splitlines()[0]}.gguf")
+    desk.press("model-load")
+    told = desk.notice()
+    assert "‹d>" in told
+    assert f"![x](http://127.0.0.1:{port}/md) <img" in told
+    assert "‹d>" in text(page, "#model-state")
+    nothing_happened(page, asked)
+
+    desk.unfolded().locator('a[href*="#inside-"]').click()
+    page.locator("#microscope-strip .tsu-token").first.wait_for()
+    desk.quiet()
+    token(page, 3).click()
+    desk.quiet()
+    desk.press("microscope-audit")
+    nothing_happened(page, asked)
+
+    for tab in ("compare", "map", "grid"):  # each with the knobs of the chat, so that it says the same
+        open_tab(desk, tab)
+        page.locator(f"#{tab}-prompt textarea").fill(said)
+        desk.press(f"{tab}-go")
+        nothing_happened(page, asked)
+        assert page.get_by_text("‹d>").count(), tab
+    open_tab(desk, "next")
+    page.locator("#next-prompt textarea").fill(said)
+    desk.quiet()
+    nothing_happened(page, asked)
+
+
+def test_the_page_may_speak_to_no_other_server(page_of: Pages, elsewhere: tuple[int, list[str]]) -> None:
+    port, asked = elsewhere
+    page = page_of("en-US")
+    there = f"http://127.0.0.1:{port}/"
+    # The wall behind the views: even an element that comes to be fetches nothing.
+    page.evaluate(
+        """there => {
+          document.body.insertAdjacentHTML('beforeend',
+            `<img src="${there}img"><iframe src="${there}frame"></iframe><object data="${there}object"></object>
+             <link rel="stylesheet" href="${there}css"><video src="${there}video"></video>
+             <div style="background: url(${there}background)">x</div>`);
+          return fetch(`${there}fetch`).catch(() => {});
+        }""",
+        there,
+    )
+    page.wait_for_timeout(500)
+    assert asked == []
+    assert any("Content Security Policy" in line for line in pages_trouble(page_of))
+
+
+def pages_trouble(pages: Pages) -> list[str]:
+    """What the pages reported, which is expected here."""
+    found = list(pages.trouble)
+    pages.expected.append(r"Content Security Policy|violates|Refused|blocked")
+    return found
