@@ -25,7 +25,10 @@ HAN: Final = (
 )
 #: What stands in a Japanese word, with the marks of sound and length that belong to no script.
 JAPANESE: Final = f"{KANA}{HAN}\u3099-\u309c\u30fb\u30fc\uff70\uff9e\uff9f"
-_HANGUL: Final = "\u1100-\u11ff\u302e\u302f\u3131-\u318e\u3200-\u321e\u3260-\u327e\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc"
+_HANGUL: Final = (
+    "\u1100-\u11ff\u302e\u302f\u3131-\u318e\u3200-\u321e\u3260-\u327e"
+    "\ua960-\ua97c\uac00-\ud7a3\ud7b0-\ud7fb\uffa0-\uffdc"
+)
 _OF_KANA: Final = re.compile(f"[{KANA}]")
 _OF_HAN: Final = re.compile(f"[{HAN}]")
 _OF_HANGUL: Final = re.compile(f"[{_HANGUL}]")

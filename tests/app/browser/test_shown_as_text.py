@@ -44,8 +44,8 @@ def attack(port: int) -> str:
     """What would be fetched, run, swallowed or laid out if anything but the eye read it."""
     there = f"http://127.0.0.1:{port}/"
     return (
-        f"![x]({there}md) <img src={there}img onerror='window.hit=1'><script>window.hit=1</script><b id=bold>*a* __b__ "
-        '&lt; src="/file= {{value}} ${window.hit=1}  $$x$$ `c` ‹d> \\\n1. e\n\n3. f'
+        f"![x]({there}md)<img src={there}img onerror=hit()><script>hit()</script>"
+        '<b id=bold>*a* &lt; src="/file {{v}} ${hit()}  ‹d>\n1. e'
     )
 
 
@@ -53,7 +53,7 @@ def nothing_happened(page: Page, asked: list[str]) -> None:
     """No request went out, nothing ran, no element came to be."""
     page.wait_for_timeout(100)
     assert asked == []
-    assert page.evaluate("window.hit") is None
+    assert page.evaluate("window.hits") == 0
     assert page.locator("#bold, img[src^='http://127.0.0.1'][onerror], img[src*='/md'], img[src*='/img']").count() == 0
 
 
@@ -61,9 +61,8 @@ def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere:
     port, asked = elsewhere
     said = attack(port)
     page = page_of("en-US", permissions=["clipboard-read", "clipboard-write"])
-    desk = Desk(page).turn(max_tokens=200, seed=1)
-    desk.unfold("Model and conversation")
-    page.locator("#system textarea").fill(said)
+    desk = Desk(page).turn(max_tokens=120, seed=1)
+    page.evaluate("() => { window.hits = 0; window.hit = () => { window.hits += 1; }; }")
     # a grammar makes the model say it, too
     desk.unfold("Constraints").turn(grammar=f"root ::= {json.dumps(said, ensure_ascii=False)}")
     assert desk.say(said) == said
@@ -72,17 +71,18 @@ def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere:
     for number in (0, 1):
         page.locator("#chat .log-copy").nth(number).click()
         assert page.evaluate("navigator.clipboard.readText()") == said, "copied is what was written, and nothing more"
-    assert desk.account()["prompt"].count(said.strip()) == 2
+    assert desk.account()["prompt"].count(said) == 1
     page.locator("#chat .log-edit").click()
     assert page.locator("#chat .log-editing").input_value() == said
     page.keyboard.press("Escape")
 
+    desk.unfold("Model and conversation")
     # a model's name comes back in a message, and in the line of the model
     page.locator("#model-name input").fill(f"{said.splitlines()[0]}.gguf")
     desk.press("model-load")
     told = desk.notice()
     assert "‹d>" in told
-    assert f"![x](http://127.0.0.1:{port}/md) <img" in told
+    assert f"![x](http://127.0.0.1:{port}/md)<img" in told
     assert "‹d>" in text(page, "#model-state")
     nothing_happened(page, asked)
 
@@ -97,9 +97,11 @@ def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere:
     for tab in ("compare", "map", "grid"):  # each with the knobs of the chat, so that it says the same
         open_tab(desk, tab)
         page.locator(f"#{tab}-prompt textarea").fill(said)
-        desk.press(f"{tab}-go")
+        page.locator(f"#{tab}-go").click()
+        desk.until(lambda tab=tab: "‹d>" in page.locator(f"#{tab}-view").inner_text())  # type: ignore[misc]
         nothing_happened(page, asked)
-        assert page.get_by_text("‹d>").count(), tab
+        desk.press(f"{tab}-stop")
+        nothing_happened(page, asked)
     open_tab(desk, "next")
     page.locator("#next-prompt textarea").fill(said)
     desk.quiet()

@@ -25,6 +25,7 @@ from tsumami.app.parts.telling import warn
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.listening import Ears, everybodys_ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, everybodys_mouth
+from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.speech import Heard, Loading, has_japanese, voices
 
@@ -93,6 +94,7 @@ class VoiceRow:
     texts: Texts
     ears: Ears = field(default_factory=everybodys_ears)
     mouth: Mouth = field(default_factory=everybodys_mouth)
+    hearings: Tasks[Task] = field(default_factory=Tasks)
 
     def build(self) -> VoiceParts:
         """Lay out the row."""
@@ -177,8 +179,14 @@ class VoiceRow:
         self.mouth.stop(session)
         return self.mouth.begin(session, chosen_speaker(str(how.voice), float(how.speed))) if how.speak else None
 
+    def leave(self, session: str) -> None:
+        """The page was closed: nobody listens, and nobody wants to know what was said."""
+        self.mouth.stop(session)
+        self.hearings.stop(session)
+
     def on_recording(
         self,
+        request: gr.Request,
         recording: str | None,
         typed: str | None,
         size: str,
@@ -194,12 +202,15 @@ class VoiceRow:
         yield VoiceNews(player=gr.update(note=self.texts("voice.listening")))
         problem, text = "", ""
         try:
-            for news in _thinned(self.ears.hear(recording, size, language)):
-                if isinstance(news, Loading):
-                    yield VoiceNews(player=gr.update(note=self._loading(news, size)))
-                else:
-                    text = news.text
-                    problem = news.reason.text(self.texts.language) if news.reason else ""
+            with self.hearings.ask(session_of(request)) as asked:
+                hearing = self.ears.hear(recording, size, language)
+                asked.begin(hearing)
+                for news in _thinned(iter(hearing)):
+                    if isinstance(news, Loading):
+                        yield VoiceNews(player=gr.update(note=self._loading(news, size)))
+                    else:
+                        text = news.text
+                        problem = news.reason.text(self.texts.language) if news.reason else ""
         except TsumamiError as error:
             problem = self.texts.error(error)
         if not text:

@@ -26,11 +26,10 @@ function write(part, text) {
   if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
   else node.data = text;
 }
-function button(name, sign, act) {
-  const part = made('button', `log-${name}`, sign);
+function button(name, act) {
+  const part = made('button', `log-${name}`, words[name]);
   part.type = 'button';
-  part.title = words[name];
-  part.setAttribute('aria-label', words[name]);
+  part.title = words[`${name}_about`];
   part.addEventListener('click', () => act(part));
   return part;
 }
@@ -57,8 +56,8 @@ function added(number) {
   const user = written('div', 'said user'), reply = written('div', 'said bot'), half = made('p', 'log-half', words.half);
   const account = made('details', 'account'), title = made('summary', ''), body = made('div', 'account-body');
   const tools = made('div', 'tools'), mine = made('div', 'tools'), box = made('section', 'exchange');
-  mine.append(button('copy', '⧉', pressed => copy(user.textContent, pressed)), button('edit', '✎', () => edit(number)));
-  tools.append(button('copy', '⧉', pressed => copy(reply.textContent, pressed)));
+  mine.append(button('copy', pressed => copy(user.textContent, pressed)), button('edit', () => edit(number)));
+  tools.append(button('copy', pressed => copy(reply.textContent, pressed)));
   account.append(title, body);
   account.addEventListener('toggle', () => {
     if (account.open && !body.childNodes.length) trigger('expand', {exchange: number});
@@ -116,7 +115,7 @@ function edit(number) {
     if (event.key === 'Enter' && !event.shiftKey) { event.preventDefault(); send(); }
     if (event.key === 'Escape') { event.stopPropagation(); close(parts); }
   });
-  does.append(button('submit', '✓', send), button('cancel', '×', () => close(parts)));
+  does.append(button('submit', send), button('cancel', () => close(parts)));
   parts.editor = made('div', 'editor');
   parts.editor.append(box, does);
   parts.user.hidden = parts.mine.hidden = true;
@@ -131,7 +130,7 @@ function close(parts) {
 
 log.setAttribute('aria-label', words.name);
 empty.firstChild.textContent = words.empty;
-all.append(button('copy_all', '⧉', pressed => copy(
+all.append(button('copy_all', pressed => copy(
   (props.value || []).flatMap(({user, reply}) => [`${words.you}: ${user}`, `${words.model}: ${reply}`]).join('\n\n'), pressed)));
 watch('value', draw);
 watch('account', unfolded);

@@ -20,8 +20,10 @@ _TEMPLATE: Final = (
     '<div class="log-all" hidden></div>'
 )
 _WORDS: Final = (
-    "name", "empty", "you", "model", "copy", "copy_all", "edit", "submit", "cancel", "half", "inside",
-)  # fmt: skip
+    *("name", "empty", "you", "model", "half", "inside"),
+    *("copy", "copy_about", "copy_all", "copy_all_about", "edit", "edit_about"),
+    *("submit", "submit_about", "cancel", "cancel_about"),
+)
 
 
 def build(texts: Texts) -> gr.HTML:

@@ -188,7 +188,7 @@ class ChatTab:
         session = session_of(request)
         self.sessions.stop(session)
         self.bars.stop(session)
-        self.voice.mouth.stop(session)
+        self.voice.leave(session)
 
     def _talk(
         self,
