@@ -97,6 +97,7 @@ def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere:
     for tab in ("compare", "map", "grid"):  # each with the knobs of the chat, so that it says the same
         open_tab(desk, tab)
         page.locator(f"#{tab}-prompt textarea").fill(said)
+        page.locator(f"#{tab}-own input").check()
         page.locator(f"#{tab}-go").click()
         desk.until(lambda tab=tab: "‹d>" in page.locator(f"#{tab}-view").inner_text())  # type: ignore[misc]
         nothing_happened(page, asked)

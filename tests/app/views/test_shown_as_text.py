@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -101,6 +102,40 @@ def test_no_view_takes_any_of_it_for_html(text: str) -> None:
         assert all(ATTRIBUTES.fullmatch(attribute) for one in read.attributes for attribute in one), name
         everything = "".join((*read.said, *(value or "" for one in read.attributes for value in one.values())))
         assert text in everything, name
+
+
+class Translated(HTMLParser):
+    """Collects the text that a browser's translation would change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[bool] = []
+        self.changed: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("br", "input"):
+            self._kept.append(dict(attrs).get("translate") == "no")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._kept.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._kept):
+            self.changed.append(data)
+
+
+#: What shows a text alone, not in a sentence of ours.
+ALONE: Final = ("strip", "bars", "roll", "ledger", "growing lane", "pair", "inside", "progress", "table", "model")
+
+
+def test_no_browser_translates_pieces_and_texts() -> None:
+    word, views = "qzx", dict(views_of("qzx"))
+    for name in ALONE:
+        reader = Translated()
+        reader.feed(re.sub(r"<p class=.(why|how).*?</p>", "", views[name], flags=re.DOTALL))
+        assert word in views[name]
+        left = "".join(reader.changed)
+        assert word not in left or (name == "model" and left.count(word) == 2), name  # its file's type, and a sentence
 
 
 #: Who may give Gradio something that it reads as Markdown or HTML messages: with words of our own, or what it escapes.

@@ -160,7 +160,7 @@ class NextTokenTab:
         final = percent(seen.chosen.final or 0.0)
         return (
             f'{knob_board.greyed(_BOARD, found.settings)}<div class="next">'
-            f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" '
+            f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" translate="no" '
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
             f"{charts.roll_strip([charts.Line.of(seen)], seen.roll, piece, language)}"
