@@ -9,5 +9,11 @@ document.addEventListener('keydown', event => {
   if (event.key === 'Enter' && (event.isComposing || event.keyCode === 229)) event.stopPropagation();
   if (event.key === 'Escape') document.querySelector('#stop')?.click();
 }, true);
+// The message box has the focus from the beginning, but the page begins at its top, however low the window is.
+let touched = false;
+document.addEventListener('pointerdown', () => { touched = true; }, {once: true, capture: true});
+document.addEventListener('focusin', () => {
+  if (!touched) requestAnimationFrame(() => window.scrollTo(0, 0));
+}, {once: true});
 // What positions.py restores cannot be touched before it is restored: a knob that was turned would be turned back.
 document.head.insertAdjacentHTML('beforeend', '<style id="restoring">#knobs, #model-bar, #voice { visibility: hidden }</style>');

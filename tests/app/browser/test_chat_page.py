@@ -149,6 +149,28 @@ def test_clear_clears_and_stays_cleared(desk: Desk) -> None:
     assert desk.said() == []
 
 
+def test_what_was_cleared_can_be_brought_back_also_after_a_reload(desk: Desk) -> None:
+    reply = desk.say("Hello.")
+    desk.press("clear")
+    assert desk.said() == []
+    desk.reload()
+    desk.page.locator("#chat .log-bring_back").click()
+    assert (desk.quiet().said(), desk.replies()) == (["Hello."], [reply])
+    assert desk.reload().replies() == [reply]
+
+
+def test_a_reply_that_nobody_saw_the_end_of_says_so(desk: Desk) -> None:
+    desk.endless()
+    desk.begin("Count from one to ten thousand.")
+    desk.until(lambda: any(len(reply) > 60 for reply in desk.replies()))
+    desk.page.wait_for_timeout(1500)  # until it was kept
+    desk.page.reload()
+    ready(desk.page)
+    desk.quiet()
+    assert desk.replies()
+    assert "Cut off" in desk.page.locator("#chat .log-half").inner_text()
+
+
 def test_buttons_say_that_there_is_nothing_to_do(desk: Desk) -> None:
     for button in ("again", "new-seed", "go-on", "receipt"):
         desk.page.locator(f"#{button}").click()

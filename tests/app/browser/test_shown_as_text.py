@@ -44,7 +44,7 @@ def attack(port: int) -> str:
     """What would be fetched, run, swallowed or laid out if anything but the eye read it."""
     there = f"http://127.0.0.1:{port}/"
     return (
-        f"![x]({there}md)<img src={there}img onerror=hit()><script>hit()</script>"
+        f"<img src={there}i onerror=hit()>![x]({there}m)<script>hit()</script>"
         '<b id=bold>*a* &lt; src="/file {{v}} ${hit()}  ‹d>\n1. e'
     )
 
@@ -54,10 +54,10 @@ def nothing_happened(page: Page, asked: list[str]) -> None:
     page.wait_for_timeout(100)
     assert asked == []
     assert page.evaluate("window.hits") == 0
-    assert page.locator("#bold, img[src^='http://127.0.0.1'][onerror], img[src*='/md'], img[src*='/img']").count() == 0
+    assert page.locator("#bold, img[onerror], img[src$='/i'], img[src$='/m']").count() == 0
 
 
-def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere: tuple[int, list[str]]) -> None:
+def test_nothing_that_is_said_is_obeyed(page_of: Pages, elsewhere: tuple[int, list[str]]) -> None:
     port, asked = elsewhere
     said = attack(port)
     page = page_of("en-US", permissions=["clipboard-read", "clipboard-write"])
@@ -82,7 +82,7 @@ def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere:
     desk.press("model-load")
     told = desk.notice()
     assert "‹d>" in told
-    assert f"![x](http://127.0.0.1:{port}/md)<img" in told
+    assert f"onerror=hit()>![x](http://127.0.0.1:{port}/m)<script>hit()" in told
     assert "‹d>" in text(page, "#model-state")
     nothing_happened(page, asked)
 
@@ -94,12 +94,22 @@ def test_nothing_that_is_written_is_obeyed_in_any_tab(page_of: Pages, elsewhere:
     desk.press("microscope-audit")
     nothing_happened(page, asked)
 
-    for tab in ("compare", "map", "grid"):  # each with the knobs of the chat, so that it says the same
+
+def test_experiments_obey_nothing_either(page_of: Pages, elsewhere: tuple[int, list[str]]) -> None:
+    port, asked = elsewhere
+    said, begun = attack(port), f"<img src=http://127.0.0.1:{port}/i onerror"
+    page = page_of("en-US")
+    page.evaluate("() => { window.hits = 0; window.hit = () => { window.hits += 1; }; }")
+    desk = Desk(page).turn(max_tokens=24, temperature=0)
+    desk.unfold("Constraints").turn(grammar=f"root ::= {json.dumps(said, ensure_ascii=False)}")
+    for tab, limit in (("compare", "compare-most"), ("map", "map-tokens"), ("grid", "grid-tokens")):
         open_tab(desk, tab)
         page.locator(f"#{tab}-prompt textarea").fill(said)
         page.locator(f"#{tab}-own input").check()
+        if page.locator(f"#{limit}").count():
+            page.locator(f"#{limit} input").first.fill("24")
         page.locator(f"#{tab}-go").click()
-        desk.until(lambda tab=tab: "‹d>" in page.locator(f"#{tab}-view").inner_text())  # type: ignore[misc]
+        desk.until(lambda tab=tab: begun in page.locator(f"#{tab}-view").inner_text())  # type: ignore[misc]
         nothing_happened(page, asked)
         desk.press(f"{tab}-stop")
         nothing_happened(page, asked)

@@ -90,6 +90,7 @@ function draw() {
     parts.title.textContent = exchange.account || '';
   });
   empty.hidden = exchanges.length > 0;
+  back.hidden = !props.cleared;
   all.hidden = !exchanges.length;
   if (atEnd || grows) log.scrollTop = log.scrollHeight;
 }
@@ -130,8 +131,10 @@ function close(parts) {
 
 log.setAttribute('aria-label', words.name);
 empty.firstChild.textContent = words.empty;
+const back = button('bring_back', () => trigger('undo'));
+empty.lastChild.append(back);
 all.append(button('copy_all', pressed => copy(
   (props.value || []).flatMap(({user, reply}) => [`${words.you}: ${user}`, `${words.model}: ${reply}`]).join('\n\n'), pressed)));
-watch('value', draw);
+watch(['value', 'cleared'], draw);
 watch('account', unfolded);
 draw();

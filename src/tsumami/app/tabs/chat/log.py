@@ -16,11 +16,11 @@ from tsumami.app.words.texts import Texts
 
 _TEMPLATE: Final = (
     '<div class="log" role="log" tabindex="0"></div>'
-    '<div class="log-empty"><p></p></div>'
+    '<div class="log-empty"><p></p><div></div></div>'
     '<div class="log-all" hidden></div>'
 )
 _WORDS: Final = (
-    *("name", "empty", "you", "model", "half", "inside"),
+    *("name", "empty", "bring_back", "bring_back_about", "you", "model", "half", "inside"),
     *("copy", "copy_about", "copy_all", "copy_all_about", "edit", "edit_about"),
     *("submit", "submit_about", "cancel", "cancel_about"),
 )
@@ -28,7 +28,7 @@ _WORDS: Final = (
 
 def build(texts: Texts) -> gr.HTML:
     """The component. Its value is what `view.talk` gives; `edit` fires with `exchange` and `value`, `expand` with the
-    `exchange` whose account is to be shown.
+    `exchange` whose account is to be shown, `undo` when a cleared conversation is to come back.
     """
     # Words stand in the script, not in props: an update may replace all props of an HTML part.
     words = json.dumps({name: texts(f"log.{name}") for name in _WORDS}, ensure_ascii=False)
@@ -39,7 +39,13 @@ def build(texts: Texts) -> gr.HTML:
         apply_default_css=False,
         elem_id="chat",
         account=None,
+        cleared=False,
     )
+
+
+def shown(exchanges: list[dict[str, Any]], *, cleared: bool) -> Any:
+    """An update that shows these; `cleared`: an empty log offers to bring back what was there before."""
+    return gr.update(value=exchanges, cleared=cleared)
 
 
 def with_account(exchange: int, parts: list[dict[str, str]]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import downloads, knob_panel, model_bar
+from tsumami.app.parts import browser, downloads, knob_panel, model_bar
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
@@ -96,11 +96,13 @@ class ChatTab:
         desk, buttons, blocks = parts.desk, parts.buttons, parts.desk.blocks
         buttons.stop.click(self.on_stop, None, None, **_AT_ONCE)
         buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **_PRIVATE)
-        buttons.clear.click(self.on_clear, None, parts.outputs, **_PRIVATE)
+        cleared = browser.kept("cleared", {})
+        buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE)
+        parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE)
         parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
         made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
-        blocks.load(self.on_load, [desk.store], [parts.chat], **_AT_ONCE)
+        blocks.load(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
         blocks.unload(self.on_unload)
         watched: list[Any] = [parts.message, *parts.bar.inputs]
         gr.on(
@@ -266,9 +268,10 @@ class ChatTab:
 
     # --- handlers: around the talk ---
 
-    def on_load(self, stored: Any) -> Any:
-        """Show the conversation that the browser has kept."""
-        return view.talk(self.texts, Conversation.from_json(stored))
+    def on_load(self, stored: Any, cleared: Any) -> Any:
+        """Show the conversation that the browser has kept, or the way back to one that was cleared."""
+        before = Conversation.from_json(cleared)
+        return log.shown(view.talk(self.texts, Conversation.from_json(stored)), cleared=len(before) > 0)
 
     def on_unfold(self, event: gr.EventData, stored: Any) -> Any:
         """The account of a reply."""
@@ -283,10 +286,18 @@ class ChatTab:
         message = conversation.exchanges[-1].user if len(conversation) else ""
         return self._show(conversation.without_last(), message=message, keep=True)
 
-    def on_clear(self, request: gr.Request) -> Shown:
-        """Forget everything that was said."""
+    def on_clear(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
+        """Put everything that was said away; the browser keeps it until something else is cleared."""
         self.sessions.drop(session_of(request))
-        return self._show(Conversation(), keep=True)
+        if not len(Conversation.from_json(stored)):
+            return (*Shown(), gr.skip())
+        empty = self._show(Conversation(), keep=True)
+        return (*empty._replace(chat=log.shown([], cleared=True)), stored)
+
+    def on_bring_back(self, request: gr.Request, cleared: Any) -> Shown:
+        """The conversation that was cleared."""
+        self.sessions.drop(session_of(request))
+        return self._show(Conversation.from_json(cleared), keep=True)
 
     def on_receipt(self, stored: Any) -> Any:
         """The last reply's receipt as a file."""
