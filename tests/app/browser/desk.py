@@ -19,7 +19,7 @@ from playwright.sync_api import Locator, Page
 QUIET_LOOKS: Final = 8
 _LOOK: Final = """() => new Promise(done => requestAnimationFrame(() =>
   setTimeout(() => done([...window.underWay]), 5)))"""
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 
 #: Runs before the page's own scripts and notes in `window.underWay` the events that were sent and have not ended. (That
 #: the stream of answers ends is no sign of it: when two are opened at once, Gradio's client forgets one of them.)

@@ -193,6 +193,7 @@ def test_reload_and_language_switch_keep_the_conversation(desk: Desk) -> None:
     desk.page.wait_for_url("**/ja/")
     ready(desk.page)
     assert (desk.quiet().said(), desk.replies()) == (["Hello."], [reply])
+    assert desk.page.evaluate("document.documentElement.lang") == "ja", "whatever the browser's language is"
     assert "シード 7" in desk.page.locator("#chat .account summary").inner_text()
     desk.turn(max_tokens=TOKENS).press("again")
     assert desk.replies() == [reply], "the Japanese page goes on with it"

@@ -97,7 +97,7 @@ def test_nothing_that_is_said_is_obeyed(page_of: Pages, elsewhere: tuple[int, li
 
 def test_experiments_obey_nothing_either(page_of: Pages, elsewhere: tuple[int, list[str]]) -> None:
     port, asked = elsewhere
-    said, begun = attack(port), f"<img src=http://127.0.0.1:{port}/i onerror"
+    said, begun = attack(port), "img src=http://127"
     page = page_of("en-US")
     page.evaluate("() => { window.hits = 0; window.hit = () => { window.hits += 1; }; }")
     desk = Desk(page).turn(max_tokens=24, temperature=0)
@@ -109,7 +109,7 @@ def test_experiments_obey_nothing_either(page_of: Pages, elsewhere: tuple[int, l
         if page.locator(f"#{limit}").count():
             page.locator(f"#{limit} input").first.fill("24")
         page.locator(f"#{tab}-go").click()
-        desk.until(lambda tab=tab: begun in page.locator(f"#{tab}-view").inner_text())  # type: ignore[misc]
+        desk.until(lambda tab=tab: begun in (page.locator(f"#{tab}-view").text_content() or ""))  # type: ignore[misc]
         nothing_happened(page, asked)
         desk.press(f"{tab}-stop")
         nothing_happened(page, asked)
