@@ -289,10 +289,12 @@ class ChatTab:
     def on_clear(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
         """Put everything that was said away; the browser keeps it until something else is cleared."""
         self.sessions.drop(session_of(request))
-        if not len(Conversation.from_json(stored)):
+        conversation = Conversation.from_json(stored)
+        if not len(conversation):
             return (*Shown(), gr.skip())
         empty = self._show(Conversation(), keep=True)
-        return (*empty._replace(chat=log.shown([], cleared=True)), stored)
+        # not `stored` itself: while a reply grows, Gradio's marks of an update stand in it, too
+        return (*empty._replace(chat=log.shown([], cleared=True)), conversation.to_json())
 
     def on_bring_back(self, request: gr.Request, cleared: Any) -> Shown:
         """The conversation that was cleared."""
