@@ -87,7 +87,7 @@ class _Desk:
         """Clear, send the message, wait for the account: tokens per second as the reader sees them."""
         page = self._page
         page.click("#clear")
-        page.wait_for_function("() => document.querySelectorAll('#chat .message').length === 0")
+        page.wait_for_function("() => document.querySelectorAll('#chat .exchange').length === 0")
         page.wait_for_timeout(500)
         page.fill("#message textarea", _MESSAGE)
         begin = time.perf_counter()

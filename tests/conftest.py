@@ -7,7 +7,6 @@ does not depend on the number of threads (tests/engine proves it), so what holds
 from __future__ import annotations
 
 from collections.abc import Iterator
-
 from pathlib import Path
 from typing import Final
 

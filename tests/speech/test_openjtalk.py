@@ -37,6 +37,13 @@ def test_what_no_person_says_does_not_burst(text: str) -> None:
     assert audio.peak <= 0.96
 
 
+@pytest.mark.parametrize(
+    "text", ["\u30f7", "\u30fa", "\u31f0", "\uf900", "\u309f", "\u30ff", "\u3300", "\uff71", "佐\u3005木"]
+)
+def test_rare_kana_and_compatibility_ideographs_have_a_sound(text: str) -> None:
+    assert OpenJTalkSpeaker().speak(text).seconds > 0.2
+
+
 def test_a_burst_is_muted_and_the_rest_is_kept() -> None:
     tone = 0.3 * np.sin(2 * np.pi * 200 * np.arange(48_000) / 48_000)
     burst = tone.copy()

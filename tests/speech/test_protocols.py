@@ -29,4 +29,4 @@ def test_a_fraction_is_known_where_the_total_is(loading: Loading, fraction: floa
 @pytest.mark.parametrize("listener", [ScriptedListener([]), WhisperListener()], ids=["scripted", "whisper"])
 def test_every_listener_takes_its_wishes_with_the_call(listener: Listener) -> None:
     assert isinstance(listener, Listener)
-    assert list(listener.listen.__annotations__) == ["audio", "language", "on_loading", "return"]
+    assert list(listener.listen.__annotations__) == ["audio", "language", "on_loading", "stopped", "return"]

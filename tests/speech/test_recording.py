@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsumami.errors import SpeechError
+from tsumami.errors import CancelledError, SpeechError
 from tsumami.speech import Audio, read_recording
 
 av: Any = pytest.importorskip("av", reason="the extra `speech` is not installed")
@@ -76,6 +76,48 @@ def test_what_is_not_wav_becomes_mono_at_the_rate_of_whisper(suffix: str, tmp_pa
     assert (found.audio.rate, found.audio.channels, found.reason) == (16_000, 1, None)
     assert found.seconds == found.audio.seconds == pytest.approx(2, abs=0.15)
     assert np.abs(np.fft.rfft(found.audio.samples[:16_000])).argmax() == pytest.approx(440, abs=1)
+
+
+@pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw"])
+def test_what_telephones_record_is_what_ffmpeg_reads_in_it(codec: str, tmp_path: Path) -> None:
+    path = record(tmp_path / "call.wav", 1, codec=codec)
+    found = read_recording(path, 300)
+    assert found.audio is not None
+    with av.open(str(path)) as container:
+        right = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    assert (found.audio.samples * 32768).astype(np.int16).tolist() == right.tolist()
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ima_wav", "adpcm_ms", "libmp3lame"])
+def test_what_is_compressed_in_a_wav_is_decoded(codec: str, tmp_path: Path) -> None:
+    found = read_recording(record(tmp_path / "said.wav", 2, codec=codec), 300)
+    assert found.audio is not None
+    assert found.seconds == pytest.approx(2, abs=0.15)
+    assert np.abs(np.fft.rfft(found.audio.samples[:16_000])).argmax() == pytest.approx(440, abs=1)
+    assert read_recording(tmp_path / "said.wav", 1).reason is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(0x31, "GSM 6.10"), (0x11, "IMA ADPCM"), (0x22, "TrueSpeech"), (0x1234, "4660")]
+)
+def test_what_no_decoder_reads_is_named_by_what_it_is(code: int, name: str, tmp_path: Path) -> None:
+    fmt = struct.pack("<HHIIHHH", code, 1, 8000, 1625, 65, 0, 2) + struct.pack("<H", 320)
+    body = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", 5) + b"noise"
+    path = tmp_path / "said.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body)
+    try:
+        said = str(read_recording(path, 300).seconds)
+    except SpeechError as error:
+        said = str(error)
+    assert "Broken" not in said
+    with pytest.raises(SpeechError, match=name):
+        Audio.from_wav(path.read_bytes())
+
+
+def test_decoding_ends_when_nobody_wants_it(tmp_path: Path) -> None:
+    path, asked = record(tmp_path / "said.mp3", 10), iter([False, False])
+    with pytest.raises(CancelledError):
+        read_recording(path, 300, stopped=lambda: next(asked, True))
 
 
 def test_a_wav_keeps_its_rate_and_channels(tmp_path: Path) -> None:

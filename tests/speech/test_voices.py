@@ -18,11 +18,19 @@ from tsumami.speech import ESpeakSpeaker, KokoroSpeaker, OpenJTalkSpeaker, speak
         ("de", "Guten Tag", ESpeakSpeaker),
         ("zh", "你好", ESpeakSpeaker),
         ("zh-CN", "これは", OpenJTalkSpeaker),
+        (None, "안녕하세요", ESpeakSpeaker),
+        (None, "\u30f7", OpenJTalkSpeaker),
         ("en_US", "Hello", ESpeakSpeaker),
     ],
 )
 def test_the_text_and_the_language_choose_the_voice(language: str | None, text: str, kind: type) -> None:
     assert isinstance(speaker_for(language, text=text), kind)
+
+
+def test_korean_gets_its_own_voice() -> None:
+    speaker = speaker_for(text="안녕하세요")
+    assert isinstance(speaker, ESpeakSpeaker)
+    assert speaker.language == "ko"
 
 
 def test_a_named_voice_decides_alone() -> None:

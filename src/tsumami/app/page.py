@@ -34,7 +34,7 @@ from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.tabs.reference.tab import ReferenceTab
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import Language, Texts
 from tsumami.app.work.common import Common
 
 
@@ -105,6 +105,6 @@ def _sheets(folder: Traversable) -> Iterator[Traversable]:
             yield entry
 
 
-def script() -> str:
-    """The page's keys: input methods must not send, and Esc stops."""
-    return (resources.files("tsumami.app") / "page.js").read_text("utf-8")
+def script(language: Language) -> str:
+    """What runs before all else: the page's language, and its keys: input methods must not send, and Esc stops."""
+    return (resources.files("tsumami.app") / "page.js").read_text("utf-8").replace("@language", language)

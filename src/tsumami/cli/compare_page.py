@@ -51,7 +51,7 @@ def _names(found: Comparison) -> list[str]:
 
 def _prompt(found: Comparison) -> str:
     texts = dict.fromkeys(lane.plan.prompt.text for lane in found.lanes)
-    return "".join(f'<p class="text">{html.escape(text)}</p>' for text in texts)
+    return "".join(f'<p class="text" translate="no">{html.escape(text)}</p>' for text in texts)
 
 
 def _lanes(found: Comparison) -> str:

@@ -56,7 +56,7 @@ def loop_boxes(turn: Turn, words: Words) -> str:
     }
     boxes = [
         f'<div style="{_BOX}"><small>{html.escape(words(f"loop.box.{box}"))}</small>'
-        f'<div style="font-size:1.05em">{html.escape(content)}</div></div>'
+        f'<div style="font-size:1.05em" translate="no">{html.escape(content)}</div></div>'
         for box, content in contents.items()
     ]
     arrow = '<span aria-hidden="true" style="align-self:center;color:#94a3b8">→</span>'
@@ -99,7 +99,7 @@ def _piece(row: TokenRow, colour: str, words: Words) -> str:
     small = ";font-size:.75em;font-family:monospace" if row.kind in ("part", "lost") else ""
     return (
         f'<span title="{html.escape(" · ".join(about))}" style="{look}{small};border-radius:3px;padding:.1em .25em;'
-        f'margin:0 1px;white-space:pre-wrap">{html.escape(row.shown)}</span>'
+        f'margin:0 1px;white-space:pre-wrap" translate="no">{html.escape(row.shown)}</span>'
     )
 
 

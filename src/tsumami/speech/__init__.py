@@ -22,9 +22,10 @@ from tsumami.speech.protocols import Heard, Listener, Loading, OnLoading, Reason
 from tsumami.speech.recording import Recording, read_recording
 from tsumami.speech.sentences import Sentences
 from tsumami.speech.speakable import speakable
-from tsumami.speech.voices import Voice, has_japanese, speaker_for, voices
+from tsumami.speech.voices import Voice, speaker_for, voices
 from tsumami.speech.whisper import WhisperListener
 from tsumami.speech.whisper_models import whisper_folder, whisper_sizes
+from tsumami.speech.writing import has_japanese
 
 __all__ = [
     "Audio",

@@ -1,10 +1,12 @@
 """Reading the RIFF/WAVE files that microphones, browsers and eSpeak NG really write.
 
-The standard library's `wave` knows integer PCM only and, before Python 3.12, not even that under the EXTENSIBLE header
-that 24-bit recorders use; so the header is read here. A file is either understood in full or refused with a reason:
-samples are never guessed. `read_head` finds where they lie without reading them: refusing an hour is free.
+The standard library's `wave` knows integer PCM only (telephones write µ-law and A-law) and, before Python 3.12, not
+even that under the EXTENSIBLE header that 24-bit recorders use; so the header is read here. A file is either understood
+in full or refused with a reason: samples are never guessed. `read_head` finds where they lie without reading them:
+refusing an hour is free.
 
-Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF), and Microsoft's WAVEFORMATEXTENSIBLE.
+Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF), Microsoft's WAVEFORMATEXTENSIBLE, and
+ITU-T G.711 for the two laws.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,29 @@ from tsumami.errors import SpeechError
 
 __all__ = ["WavFile", "WavHead", "is_wav", "read_head", "read_wav"]
 
-_PCM, _FLOAT, _EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
+_PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
+_OURS: Final = (_PCM, _FLOAT, _A_LAW, _MU_LAW)
+#: What else comes in a WAV file, by Microsoft's register of formats (RFC 2361).
+_NAMES: Final = {
+    0x0002: "Microsoft ADPCM",
+    0x0011: "IMA ADPCM",
+    0x0016: "G.723 ADPCM",
+    0x0022: "TrueSpeech",
+    0x0031: "GSM 6.10",
+    0x0040: "G.721 ADPCM",
+    0x0045: "G.726 ADPCM",
+    0x0050: "MPEG audio",
+    0x0055: "MP3",
+    0x0064: "G.726 ADPCM",
+    0x0069: "IMA ADPCM",
+    0x00FF: "AAC",
+    0x0160: "Windows Media Audio",
+    0x0161: "Windows Media Audio",
+    0x2000: "AC-3",
+    0x674F: "Ogg Vorbis",
+    0x704F: "Opus",
+    0xF1AC: "FLAC",
+}
 # Written by programs that stream and cannot know the length in advance: eSpeak NG 0x7FFFF000, ffmpeg 0xFFFFFFFF.
 _UNKNOWN_LENGTH = 0x7FFFF000
 _MOST_FORMAT_BYTES = 64  # EXTENSIBLE has 40; a chunk that claims more is not read into memory
@@ -54,6 +78,16 @@ class WavHead:
     size: int
 
     @property
+    def readable(self) -> bool:
+        """Whether `read_wav` knows the format; else it is compressed, and a decoder's."""
+        return self.format.code in _OURS
+
+    @property
+    def kind(self) -> str:
+        """What the format is called: "IMA ADPCM"."""
+        return _NAMES.get(self.format.code, f"format {self.format.code}")
+
+    @property
     def seconds(self) -> float:
         """Duration, by what the samples are; the byte rate that the file claims besides is not asked."""
         return self.size / (self.format.frame_bytes * self.format.rate)
@@ -65,11 +99,13 @@ def is_wav(start: bytes) -> bool:
 
 
 def read_wav(data: bytes) -> WavFile:
-    """The samples of a WAV file held in memory: PCM of 8, 16, 24 or 32 bits, or float of 32 or 64 bits.
+    """The samples of a WAV file held in memory: PCM of 8, 16, 24 or 32 bits, float of 32 or 64 bits, or µ-law or A-law.
 
     Raises SpeechError for anything else: not a WAV file, no samples, cut off, compressed.
     """
     head = read_head(io.BytesIO(data))
+    if not head.readable:
+        raise SpeechError(f"A WAV file that holds {head.kind}, which is compressed. {_REMEDY}")
     return WavFile(_samples(memoryview(data)[head.at : head.at + head.size], head.format), head.format.rate)
 
 
@@ -105,7 +141,8 @@ def _format(chunk: bytes) -> _Format:
     code, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", chunk)
     if code == _EXTENSIBLE and len(chunk) >= 26:
         code = struct.unpack_from("<H", chunk, 24)[0]  # the sub-format's GUID starts with the plain format code
-    if channels < 1 or rate < 1 or frame_bytes != channels * ((bits + 7) // 8):
+    whole = frame_bytes == channels * ((bits + 7) // 8) if code in _OURS else frame_bytes > 0
+    if channels < 1 or rate < 1 or not whole:
         raise SpeechError(
             f"Broken WAV file: {channels} channels of {bits} bits in {frame_bytes} bytes at {rate} Hz. {_REMEDY}"
         )
@@ -126,11 +163,28 @@ def _samples(body: memoryview, fmt: _Format) -> NDArray[Any]:
         wide = np.zeros((len(body) // 3, 4), dtype=np.uint8)
         wide[:, 1:] = np.frombuffer(body, dtype=np.uint8).reshape(-1, 3)
         flat: NDArray[Any] = wide.reshape(-1).view("<i4")
+    elif fmt.bits == 8 and fmt.code in (_A_LAW, _MU_LAW):
+        flat = (_of_a_law if fmt.code == _A_LAW else _of_mu_law)(np.frombuffer(body, dtype=np.uint8))
     elif (fmt.code, fmt.bits) in kinds:
         flat = np.frombuffer(body, dtype=kinds[fmt.code, fmt.bits])
     else:
         raise SpeechError(
-            f"A WAV file of format {fmt.code} with {fmt.bits} bits; PCM (1) of 8, 16, 24 or 32 bits and float (3) of "
-            f"32 or 64 bits can be read. {_REMEDY}"
+            f"A WAV file of format {fmt.code} with {fmt.bits} bits; PCM (1) of 8, 16, 24 or 32 bits, float (3) of "
+            f"32 or 64 bits, A-law (6) and µ-law (7) of 8 bits can be read. {_REMEDY}"
         )
     return flat.reshape(-1, fmt.channels)
+
+
+def _of_mu_law(codes: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """The samples that these µ-law codes stand for, 14 bits at the upper end of 16."""
+    code = ~codes.astype(np.int32) & 0xFF
+    size = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
+    return np.where(code & 0x80, -size, size).astype(np.int16)
+
+
+def _of_a_law(codes: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """The samples that these A-law codes stand for, 13 bits at the upper end of 16."""
+    code = codes.astype(np.int32) ^ 0x55
+    segment, step = (code & 0x70) >> 4, ((code & 0x0F) << 4) + 8
+    size = np.where(segment, step + 0x100 << np.maximum(segment - 1, 0), step)
+    return np.where(code & 0x80, size, -size).astype(np.int16)

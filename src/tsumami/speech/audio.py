@@ -97,7 +97,10 @@ class Audio:
 
     @classmethod
     def from_wav(cls, data: bytes) -> Audio:
-        """Audio from the bytes of a WAV file: PCM of 8 to 32 bits or float. SpeechError for a broken or other file."""
+        """Audio from the bytes of a WAV file: PCM of 8 to 32 bits, float, µ-law or A-law.
+
+        Raises SpeechError for a broken or other file.
+        """
         wav = read_wav(data)
         return cls._from_frames(wav.samples, wav.rate)
 

@@ -5,7 +5,7 @@ Guarantee: both obey the protocols exactly, are deterministic, and remember what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tsumami.errors import SpeechError
 from tsumami.speech.audio import Audio
@@ -45,7 +45,13 @@ class ScriptedListener:
     def load(self, on_loading: OnLoading | None = None) -> None:
         """Nothing to do, and nothing to tell."""
 
-    def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
+    def listen(
+        self,
+        audio: Audio,
+        language: str | None = None,
+        on_loading: OnLoading | None = None,
+        stopped: Callable[[], bool] | None = None,  # noqa: ARG002  (it answers at once)
+    ) -> Heard:
         """The next answer."""
         self.load(on_loading)
         if len(self.audios) >= len(self._answers):

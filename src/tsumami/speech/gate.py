@@ -34,10 +34,12 @@ class Voiced:
     """The parts of a recording with a voice, put together.
 
     samples: float32 mono at 16 kHz in [-1, 1], normalised; empty when `reason` says why there are none.
+    contrast: dB between the loudest and the quiet frames of the whole recording.
     """
 
     samples: NDArray[np.float32]
     reason: Reason | None = None
+    contrast: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -82,7 +84,7 @@ def voiced(audio: Audio) -> Voiced:
     spans = _voice_spans(samples)
     if sum(end - start for start, end in spans) < _SHORTEST * RATE:
         return _nothing(_reason_noise())
-    return Voiced(np.concatenate([samples[start:end] for start, end in spans]))
+    return Voiced(np.concatenate([samples[start:end] for start, end in spans]), contrast=loudest - quiet)
 
 
 def reason_too_long(seconds: float | None, most_seconds: float) -> Reason:

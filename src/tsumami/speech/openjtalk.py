@@ -11,6 +11,8 @@ Source: Imai et al. 1983, "Mel log spectrum approximation (MLSA) filter for spee
 from __future__ import annotations
 
 import re
+import unicodedata
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from tsumami.errors import SpeechError
 from tsumami.speech._optional import require
 from tsumami.speech.audio import Audio
+from tsumami.speech.writing import HAN
 
 __all__ = ["OpenJTalkSpeaker", "within_full_scale"]
 
@@ -26,6 +29,10 @@ _FULL_SCALE = 32_768.0
 _LONGEST_PIECE = 120  # characters
 _RUN = re.compile(r"(.)\1{4,}", re.DOTALL)
 _ENDS = re.compile(r"(?<=[。．！？!?\n])")
+# Kana that its dictionary lacks, by the ones that sound the same.
+_RARE: Final = {0x30F7: "ヴァ", 0x30F8: "ヴィ", 0x30F9: "ヴェ", 0x30FA: "ヴォ"}
+_SMALL = re.compile("[\u31f0-\u31ff]")  # of Ainu: ku, shi, su ...
+_COMPATIBLE = re.compile(f"[{HAN}\u309f\u30ff\u32d0-\u32fe\u3300-\u3357]")
 _WINDOW = 480  # samples at 48 kHz, 10 ms
 _BURST = 8.0  # times full scale; loud but sane text reaches 3
 _CEILING = 0.95
@@ -86,9 +93,20 @@ def within_full_scale(wave: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _pieces(text: str) -> list[str]:
     """Sentences of at most 120 characters, without control characters and with runs of a character cut to four."""
+    text = _COMPATIBLE.sub(_plain, _SMALL.sub(_large, text.translate(_RARE)))
     clean = "".join(character if character.isprintable() or character == "\n" else " " for character in text)
     sentences = _ENDS.split(_RUN.sub(r"\1\1\1\1", clean))
     return [piece for sentence in sentences for piece in _cut(sentence.strip()) if piece]
+
+
+def _plain(rare: re.Match[str]) -> str:
+    """The ideograph or the kana that a compatibility character stands for."""
+    return unicodedata.normalize("NFKC", rare[0])
+
+
+def _large(small: re.Match[str]) -> str:
+    """The kana of the same name in its usual size."""
+    return unicodedata.lookup(unicodedata.name(small[0]).replace("SMALL ", ""))
 
 
 def _cut(sentence: str) -> list[str]:

@@ -80,11 +80,18 @@ class Listener(Protocol):
         """Make ready to listen at once; does nothing where that is done. `on_loading` is told how far it has come."""
         ...
 
-    def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
+    def listen(
+        self,
+        audio: Audio,
+        language: str | None = None,
+        on_loading: OnLoading | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> Heard:
         """The words in `audio`, of any rate and number of channels.
 
         language: Whisper's code such as "ja", or "auto" to find it out; None is the listener's own.
         on_loading: told how far the first use has come, where `load` was not called before.
+        stopped: asked from time to time whether nobody wants the answer any more; then CancelledError is raised.
         """
         ...
 

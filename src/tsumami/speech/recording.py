@@ -1,21 +1,23 @@
-"""Reading a file of sound, whoever recorded it: WAV by ourselves, all else by PyAV (FFmpeg's libraries, no program).
+"""Reading a file of sound, whoever recorded it: WAV by ourselves, all else, also what is compressed inside of a WAV,
+by PyAV (FFmpeg's libraries, no program).
 
 Guarantee: at most `most_seconds` are decoded, whatever the head of a file claims or leaves out, as that of a browser's
-recording leaves out how long it is; what is longer comes back with a reason and without its samples. A file is read by
+recording leaves out how long it is; what is longer comes back with a reason and without its samples. Nothing more is
+decoded once nobody wants it. A file is read by
 itself: where it is a list of other files or addresses, nothing that it names is opened.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from tsumami.errors import SpeechError
+from tsumami.errors import CancelledError, SpeechError
 from tsumami.speech import gate
 from tsumami.speech._optional import require
 from tsumami.speech._wav import is_wav, read_head
@@ -43,18 +45,26 @@ class Recording:
     seconds: float
 
 
-def read_recording(path: str | Path, most_seconds: float) -> Recording:
+def _never() -> bool:
+    return False
+
+
+def read_recording(path: str | Path, most_seconds: float, *, stopped: Callable[[], bool] = _never) -> Recording:
     """The sound in a file of at most `most_seconds`: WAV at its own rate and channels, all else mono at Whisper's rate.
 
-    Raises SpeechError for a file that holds no sound, MissingDependencyError where PyAV is needed and missing.
+    stopped: asked while it is decoded, whether nobody wants it any more.
+
+    Raises SpeechError for a file that holds no sound, MissingDependencyError where PyAV is needed and missing,
+    CancelledError where it was stopped.
     """
     path = Path(path)
     with path.open("rb") as file:
-        if not is_wav(file.read(4)):
+        head = read_head(file) if is_wav(file.read(4)) else None
+        if head is None or not head.readable:
             file.seek(0)
-            with _refusing(path.name):
-                return _decoded(file, most_seconds, path.name)
-        seconds = read_head(file).seconds
+            with _refusing(path.name, "" if head is None else f"{head.kind} in a WAV file: "):
+                return _decoded(file, most_seconds, path.name, stopped)
+        seconds = head.seconds
         if seconds > most_seconds:
             return _too_long(seconds, most_seconds)
         file.seek(0)
@@ -69,7 +79,7 @@ def _too_long(seconds: float, most_seconds: float, *, at_least: bool = False) ->
     return Recording(None, gate.reason_too_long(None if at_least else seconds, most_seconds), seconds)
 
 
-def _decoded(file: Any, most_seconds: float, name: str) -> Recording:
+def _decoded(file: Any, most_seconds: float, name: str, stopped: Callable[[], bool]) -> Recording:
     av = require("av", _WHAT_FOR)
     tags = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < _NO_MORE_TAGS else {}
     with av.open(file, "r", options=_NOTHING_ELSE, **tags) as container:
@@ -81,6 +91,8 @@ def _decoded(file: Any, most_seconds: float, name: str) -> Recording:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=gate.RATE)
         pieces, seconds = [np.zeros(0, dtype=np.int16)], 0.0
         for frame in _frames(container):
+            if stopped():
+                raise CancelledError("nobody wants this recording any more")
             seconds += frame.samples / max(1, frame.sample_rate)
             if seconds > most_seconds:
                 return _too_long(seconds, most_seconds, at_least=True)
@@ -100,10 +112,10 @@ def _frames(container: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _refusing(name: str) -> Iterator[None]:
+def _refusing(name: str, kind: str) -> Iterator[None]:
     broken = require("av.error", _WHAT_FOR).FFmpegError
     try:
         yield
     except (broken, OSError, ValueError, IndexError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__  # the whole of an error may tell the path
-        raise SpeechError(f"{name} cannot be read as sound ({why}). Record again, or save as WAV.") from error
+        raise SpeechError(f"{name} cannot be read as sound ({kind}{why}). Record again, or save as WAV.") from error

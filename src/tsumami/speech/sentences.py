@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 
+from tsumami.speech.writing import JAPANESE
+
 __all__ = ["Sentences"]
 
-_JAPANESE = "぀-ヿ㐀-䶿一-鿿豈-﫿ｦ-ﾟ々〆"
 _ENDERS = "。．｡！？!?.…‥‼⁇⁈⁉"
 _CLOSERS = "」』）)】〉》〕］]}｝”’\"'»"
 _QUOTE_CLOSERS = "」』”"
@@ -178,8 +179,8 @@ def _after_half_width(text: str, start: int, at: int, closed: int) -> tuple[int 
     following = text[closed]
     if following == "\n":
         return closed, True
-    if re.match(f"[{_JAPANESE}]", following):
-        return closed, text[at] in "!?" or re.match(f"[{_JAPANESE}]", text[at - 1 : at] or " ") is not None
+    if re.match(f"[{JAPANESE}]", following):
+        return closed, text[at] in "!?" or re.match(f"[{JAPANESE}]", text[at - 1 : at] or " ") is not None
     if following not in _SPACE:
         return closed, False
     before = text[start:at]

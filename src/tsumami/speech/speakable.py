@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from tsumami.speech.voices import has_japanese
+from tsumami.speech.writing import JAPANESE, has_japanese
 
 __all__ = ["speakable"]
 
@@ -62,8 +62,8 @@ _EMOTICON = re.compile(
 )
 _EMPHASIS = re.compile(r"(?<![\w\\])(_{1,3})(?=\S)([^_\n]+?)(?<=\S)\1(?!\w)")
 # Units and marks that Unicode counts among the symbols, but that have a reading: ℃, ㎡, №, ㍿ …
-_READ_SYMBOLS = re.compile("[°℀-⅏㈀-㏿％￥]")
-_GAP = re.compile(r"(?<=[぀-ヿ一-鿿、。]) (?=[぀-ヿ一-鿿、。！？])| (?=[、。，．！？!?,.])")
+_READ_SYMBOLS = re.compile("[\u00b0\u2100-\u214f\u3200-\u33ff\uff05\uffe5]")
+_GAP = re.compile(f"(?<=[{JAPANESE}、。]) (?=[{JAPANESE}、。！？])| (?=[、。，．！？!?,.])")
 _KEPT_MATH = frozenset("+=×÷±−≠≒≈≤≥＋＝")
 _DROPPED = {"So", "Sk", "Cc", "Cf", "Cs", "Co", "Cn", "Sm", "Me"}
 _STRAY = frozenset("*`|~^\\_{}[]<>←→↑↓※◆◇■□●○▲△▼▽★☆♪♡♥")
@@ -105,7 +105,7 @@ def _kaomoji(match: re.Match[str]) -> str:
     inner = match[1]
     marks = sum(character in _FACE for character in inner)
     sure = sum(character in _FACE_ONLY for character in inner)
-    words = re.search(r"[A-Za-z]{2}|[ぁ-んァ-ヶ一-鿿]{2}|\d", inner.replace("ノ", ""))
+    words = re.search(rf"[A-Za-z]{{2}}|[{JAPANESE}]{{2}}|\d", inner.replace("ノ", ""))
     return " " if words is None and marks >= 2 and (sure or 2 * marks >= len(inner)) else match[0]
 
 

@@ -5,7 +5,6 @@ Guarantee: listing imports no engine and loads no model; a voice that is not her
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from tsumami.errors import SpeechError
@@ -14,11 +13,10 @@ from tsumami.speech.espeak import ESpeakSpeaker, espeak_program, espeak_voices
 from tsumami.speech.kokoro import KOKORO_VOICES, KokoroSpeaker
 from tsumami.speech.openjtalk import OpenJTalkSpeaker
 from tsumami.speech.protocols import Speaker
+from tsumami.speech.writing import has_hangul, has_japanese, has_kana
 
-__all__ = ["Voice", "has_japanese", "speaker_for", "voices"]
+__all__ = ["Voice", "speaker_for", "voices"]
 
-_KANA = re.compile(r"[ぁ-ゖァ-ヺｦ-ﾟ]")
-_HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿々〆]")
 # eSpeak NG's tag where it differs from the one people use.
 _ESPEAK_TAGS = {"zh": "cmn", "zh-cn": "cmn", "zh-tw": "cmn", "no": "nb"}
 
@@ -45,18 +43,14 @@ class Voice:
         return self.install is None
 
 
-def has_japanese(text: str) -> bool:
-    """Whether `text` has kana, or kanji (which Chinese has too)."""
-    return bool(_KANA.search(text) or _HAN.search(text))
-
-
 def speaker_for(
     language: str | None = None, voice: str | None = None, *, text: str = "", speed: float = 1.0
 ) -> Speaker:
     """The speaker for `text`.
 
     voice: a name from `voices()`; it decides alone. None or "auto" chooses:
-    language: a tag ("ja", "en-us"); None is Japanese where `text` has Japanese characters and English elsewhere.
+    language: a tag ("ja", "en-us"); None is Japanese where `text` has Japanese characters, Korean where it has Korean
+        ones, and English elsewhere.
     text: Japanese characters get a Japanese voice, whatever the language; kanji without kana may be Chinese.
     speed: 0.5 to 2.
 
@@ -64,8 +58,8 @@ def speaker_for(
     """
     if voice and voice != "auto":
         return _named(voice, speed)
-    tag = (language or ("ja" if has_japanese(text) else "en")).replace("_", "-").lower()
-    chinese = tag.split("-")[0] in ("zh", "cmn", "yue") and not _KANA.search(text)
+    tag = (language or _language_of(text)).replace("_", "-").lower()
+    chinese = tag.split("-")[0] in ("zh", "cmn", "yue") and not has_kana(text)
     if tag.split("-")[0] == "ja" or (has_japanese(text) and not chinese):
         return OpenJTalkSpeaker(speed)
     return ESpeakSpeaker(_ESPEAK_TAGS.get(tag, tag), speed)
@@ -80,6 +74,10 @@ def voices() -> tuple[Voice, ...]:
         label = f"Kokoro {name}"
         listed.append(Voice(f"kokoro:{name}", ("ja",), f"{label}（日本語）", f"{label} (Japanese)", neural))
     return (*listed, *_espeak())
+
+
+def _language_of(text: str) -> str:
+    return "ja" if has_japanese(text) else "ko" if has_hangul(text) else "en"
 
 
 def _espeak() -> list[Voice]:

@@ -1,9 +1,10 @@
 """Listening with Whisper, through faster-whisper (CTranslate2).
 
 Guarantee: silence, noise and hum give an empty text with a reason, never an invented sentence. `gate` keeps from
-Whisper what holds no voice; what Whisper then writes is dropped where it doubts itself, where it repeats itself, and
-where it claims more characters than a mouth can say in the time. The same recording gives the same text: beam search
-at temperature 0, with no fall-back to random sampling.
+Whisper what holds no voice; what Whisper then writes is dropped where it doubts itself, where it hears no speech and
+neither its words nor the sound are sure, where it repeats itself, and where it claims more characters than a mouth can
+say in the time. No sentence is refused for its words: what subtitles say, people say too. The same recording gives the
+same text: beam search at temperature 0, with no fall-back to random sampling.
 
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", section 4.5 (thresholds).
 """
@@ -13,10 +14,11 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tsumami.errors import SpeechError
+from tsumami.errors import CancelledError, SpeechError
 from tsumami.speech import gate
 from tsumami.speech._optional import require
 from tsumami.speech.audio import Audio
@@ -27,21 +29,12 @@ __all__ = ["WhisperListener"]
 
 _LEAST_LOG_PROBABILITY = -1.2  # mean of a segment's tokens
 _MOST_NO_SPEECH = 0.6
-_DOUBTFUL_LOG_PROBABILITY = -0.7  # too low for a segment that may hold no speech
 _MOST_COMPRESSION = 2.4  # zlib's ratio; a loop compresses well
 _MOST_CHARACTERS_PER_SECOND = 30.0  # of voice; a fast speaker reaches 20 in English, 12 in Japanese
-# What subtitles write where nobody speaks. Believed only when Whisper is sure, for people do say thank you.
-_SUBTITLE_PHRASES = (
-    "ご視聴ありがとうございました",
-    "ご視聴ありがとうございます",
-    "ご清聴ありがとうございました",
-    "チャンネル登録",
-    "字幕",
-    "thanks for watching",
-    "thank you for watching",
-    "subtitles by",
-)
+# Where Whisper hears no speech in what the gate took for a voice, it has to be sure of its words, and the voice has to
+# stand out: then somebody did say "thank you for watching", which it also writes where nobody speaks.
 _SURE_LOG_PROBABILITY = -0.35
+_LEAST_CONTRAST = 12.0  # dB; speech has 15 and more, a hum that wavers less
 
 
 class WhisperListener:
@@ -92,7 +85,13 @@ class WhisperListener:
         """
         self._loaded_model(on_loading)
 
-    def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
+    def listen(
+        self,
+        audio: Audio,
+        language: str | None = None,
+        on_loading: OnLoading | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> Heard:
         """The words in `audio`; see `Listener`. Safe to call from several threads, which then take turns.
 
         Raises SpeechError when the model cannot be used, MissingDependencyError for a missing package.
@@ -105,9 +104,11 @@ class WhisperListener:
             return Heard("", voice.reason, seconds=audio.seconds)
         self.load(on_loading)
         spoken = self.language if language is None else language
-        return self._transcribe(voice, audio.seconds, None if spoken == "auto" else spoken)
+        return self._transcribe(voice, audio.seconds, None if spoken == "auto" else spoken, stopped)
 
-    def _transcribe(self, voice: gate.Voiced, seconds: float, language: str | None) -> Heard:
+    def _transcribe(
+        self, voice: gate.Voiced, seconds: float, language: str | None, stopped: Callable[[], bool] | None
+    ) -> Heard:
         model = self._loaded_model(None)
         with self._lock:
             try:
@@ -122,7 +123,7 @@ class WhisperListener:
                     log_prob_threshold=_LEAST_LOG_PROBABILITY,
                     vad_filter=False,  # done by the gate
                 )
-                kept = [segment for segment in segments if _believable(segment)]
+                kept = [one for one in _until(stopped, segments) if believable(one, voice.contrast)]
             except (ValueError, RuntimeError) as error:
                 raise SpeechError(
                     f"Whisper {self.size_or_path} could not listen (language {language!r}): {error} "
@@ -164,11 +165,23 @@ def _tell_nobody(_: Loading) -> None:
     """Where no one asked for progress."""
 
 
-def _believable(segment: Any) -> bool:
+def _until(stopped: Callable[[], bool] | None, segments: Iterable[Any]) -> Iterator[Any]:
+    """The segments, each of which takes half a minute of sound, while somebody wants them."""
+    for segment in segments:
+        if stopped is not None and stopped():
+            raise CancelledError("nobody wants to know what was said any more")
+        yield segment
+
+
+def believable(segment: Any, contrast: float) -> bool:
+    """Whether a segment is something that was said, by the evidence and never by its words.
+
+    segment: faster-whisper's, with avg_logprob, no_speech_prob and compression_ratio.
+    contrast: dB between the loudest and the quiet parts of the recording.
+    """
     log_probability, no_speech = float(segment.avg_logprob), float(segment.no_speech_prob)
     if log_probability < _LEAST_LOG_PROBABILITY or float(segment.compression_ratio) > _MOST_COMPRESSION:
         return False
-    if no_speech > _MOST_NO_SPEECH and log_probability < _DOUBTFUL_LOG_PROBABILITY:
-        return False
-    subtitle = any(phrase in str(segment.text).lower() for phrase in _SUBTITLE_PHRASES)
-    return not subtitle or (log_probability > _SURE_LOG_PROBABILITY and no_speech < _MOST_NO_SPEECH / 2)
+    if no_speech <= _MOST_NO_SPEECH:
+        return True
+    return log_probability > _SURE_LOG_PROBABILITY and contrast >= _LEAST_CONTRAST

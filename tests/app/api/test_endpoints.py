@@ -400,6 +400,7 @@ def test_settings_are_checked_and_idle_knobs_have_reasons(client: Client) -> Non
         ("/chat", {"messages": [{"role": "user", "content": "x"}], "template": "lama2"}, "did you mean 'llama2'"),
         ("/verify", {"run": {}}, "version"),
         ("/speak", {"text": "✨ --- 🎉"}, "nothing to say"),
+        ("/speak", {"text": "\u3005"}, "nothing to say"),
         ("/transcribe", {"audio": {"path": "/etc/hostname"}}, "not an uploaded file"),
     ],
 )

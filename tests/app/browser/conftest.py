@@ -31,8 +31,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from .desk import WATCH
 
 HERE: Final = Path(__file__).parent
-START_SECONDS: Final = 60.0
-PATIENCE_MS: Final = 30_000
+START_SECONDS: Final = 180.0
+PATIENCE_MS: Final = 60_000
 IDLE: Final = 0.15  # cores; a server that generates uses one, if the machine has one to give
 QUIET: Final = (
     "--no-sandbox",

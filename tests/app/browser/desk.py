@@ -19,7 +19,7 @@ from playwright.sync_api import Locator, Page
 QUIET_LOOKS: Final = 8
 _LOOK: Final = """() => new Promise(done => requestAnimationFrame(() =>
   setTimeout(() => done([...window.underWay]), 5)))"""
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 
 #: Runs before the page's own scripts and notes in `window.underWay` the events that were sent and have not ended. (That
 #: the stream of answers ends is no sign of it: when two are opened at once, Gradio's client forgets one of them.)
@@ -120,33 +120,40 @@ class Desk:
 
     def edit(self, index: int, text: str) -> None:
         """Put user message number `index` differently."""
-        self.page.locator("#chat button[title=Edit]").nth(index).click()
-        self.page.locator("#chat textarea.edit-textarea").fill(text)
-        self.page.locator("#chat button[title=Submit]").click()
+        self.page.locator("#chat .log-edit").nth(index).click()
+        self.page.locator("#chat textarea.log-editing").fill(text)
+        self.page.locator("#chat .log-submit").click()
         self.quiet()
 
     # --- reading
 
     def said(self) -> list[str]:
         """The user's messages, as they were typed."""
-        return self._spoken("#chat .user-row .message:not(.thought) > [data-testid=user]")
+        return self.page.locator("#chat .said.user").all_text_contents()
 
     def replies(self) -> list[str]:
         """The replies, as the model wrote them."""
-        return self._spoken("#chat .bot-row .message:not(.thought) > [data-testid=bot]")
+        return self.page.locator("#chat .said.bot:not([hidden])").all_text_contents()
+
+    def ended(self) -> int:
+        """How many replies have an account: those that have ended."""
+        return self.page.locator("#chat .account:not([hidden])").count()
 
     def accounts(self) -> list[str]:
-        """What stands folded below the replies, in Markdown."""
-        return self._spoken("#chat .bot-row .thought > [data-testid=bot]")
+        """What stands folded below the replies, unfolded."""
+        return [self.unfolded(number).inner_text() for number in range(self.ended())]
 
-    def _spoken(self, where: str) -> list[str]:
-        labels = self.page.locator(where).evaluate_all("parts => parts.map(part => part.getAttribute('aria-label'))")
-        return [label.split(": ", 1)[1] for label in labels]
+    def unfolded(self, number: int = -1) -> Locator:
+        """The account of a finished reply, unfolded."""
+        account = self.page.locator("#chat .account:not([hidden])").nth(number)
+        if account.get_attribute("open") is None:
+            account.locator("summary").click()
+        account.locator("pre").last.wait_for()
+        return account.locator(".account-body")
 
     def account(self) -> dict[str, Any]:
         """The last reply's receipt, out of the account below it."""
-        block = re.findall(r"```+json\n(.*?)\n```", self.accounts()[-1], re.DOTALL)[-1]
-        receipt: dict[str, Any] = json.loads(block)
+        receipt: dict[str, Any] = json.loads(self.unfolded().locator("pre").last.text_content() or "")
         return receipt
 
     def sent(self) -> dict[str, Any]:

@@ -35,10 +35,10 @@ def test_a_reply_streams_and_nothing_jumps(page_of: Pages) -> None:
     desk = Desk(page_of("en-US")).turn(max_tokens=90, seed=7)
     desk.page.evaluate(
         """() => { window.seen = []; (function look() {
-          const replies = document.querySelectorAll('#chat .bot-row .message-content');
+          const replies = document.querySelectorAll('#chat .said.bot');
           const box = document.querySelector('#message textarea').getBoundingClientRect();
           const chat = document.querySelector('#chat').getBoundingClientRect();
-          window.seen.push([replies.length ? replies[0].innerText.length : 0, box.top, box.height, chat.top,
+          window.seen.push([replies.length ? replies[0].textContent.length : 0, box.top, box.height, chat.top,
             chat.height, window.scrollY]);
           setTimeout(look, 30);
         })() }"""
@@ -75,7 +75,7 @@ def test_stop_and_escape_stop_within_a_second_and_free_the_place(desk: Desk, ser
         desk.begin("Count from one to ten thousand.")
         desk.until(lambda: any(len(reply) > 20 for reply in desk.replies()))
         stop()
-        desk.until(desk.accounts, seconds=1.0)
+        desk.until(desk.ended, seconds=1.0)
         text = desk.replies()
         assert "cancelled" in desk.accounts()[0] or "stopped" in desk.accounts()[0]
         assert busy(server, 0.5) < IDLE, "nothing is computed any more"
@@ -149,11 +149,26 @@ def test_clear_clears_and_stays_cleared(desk: Desk) -> None:
     assert desk.said() == []
 
 
-def test_the_bin_of_the_chat_clears_as_well(desk: Desk) -> None:
-    desk.say("Hello.")
-    desk.page.locator("#chat button[title=Clear]").click()
-    desk.quiet().reload()
+def test_what_was_cleared_can_be_brought_back_also_after_a_reload(desk: Desk) -> None:
+    reply = desk.say("Hello.")
+    desk.press("clear")
     assert desk.said() == []
+    desk.reload()
+    desk.page.locator("#chat .log-bring_back").click()
+    assert (desk.quiet().said(), desk.replies()) == (["Hello."], [reply])
+    assert desk.reload().replies() == [reply]
+
+
+def test_a_reply_that_nobody_saw_the_end_of_says_so(desk: Desk) -> None:
+    desk.endless()
+    desk.begin("Count from one to ten thousand.")
+    desk.until(lambda: any(len(reply) > 60 for reply in desk.replies()))
+    desk.page.wait_for_timeout(1500)  # until it was kept
+    desk.page.reload()
+    ready(desk.page)
+    desk.quiet()
+    assert desk.replies()
+    assert "Cut off" in desk.page.locator("#chat .log-half").inner_text()
 
 
 def test_buttons_say_that_there_is_nothing_to_do(desk: Desk) -> None:
@@ -178,7 +193,8 @@ def test_reload_and_language_switch_keep_the_conversation(desk: Desk) -> None:
     desk.page.wait_for_url("**/ja/")
     ready(desk.page)
     assert (desk.quiet().said(), desk.replies()) == (["Hello."], [reply])
-    assert "シード 7" in desk.page.locator("#chat .thought .title").inner_text()
+    assert desk.page.evaluate("document.documentElement.lang") == "ja", "whatever the browser's language is"
+    assert "シード 7" in desk.page.locator("#chat .account summary").inner_text()
     desk.turn(max_tokens=TOKENS).press("again")
     assert desk.replies() == [reply], "the Japanese page goes on with it"
 
@@ -405,14 +421,12 @@ def test_max_tokens_reaches_to_256_tokens_below_the_context_and_a_reload_keeps_t
 
 def test_the_account_is_folded_and_holds_what_was_sent(desk: Desk) -> None:
     desk.say("Hello.")
-    content = desk.page.locator("#chat .thought .prose")
-    assert not content.nth(1).is_visible(), "folded"
+    assert desk.page.locator("#chat .account pre").count() == 0, "it is not even there before it is unfolded"
     width = desk.page.locator("#chat").bounding_box()["width"]
-    desk.page.locator("#chat .thought .title").click()
-    desk.page.locator("#chat .thought pre").first.wait_for(state="visible")
+    desk.unfolded().locator("pre").first.wait_for(state="visible")
     assert desk.page.locator("#chat").bounding_box()["width"] == width, "long lines push nothing aside"
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= 1280
-    shown = desk.page.locator("#chat .thought").inner_text()
+    shown = desk.page.locator("#chat .account").inner_text()
     assert "<|im_start|>user\nHello.<|im_end|>\n<|im_start|>assistant\n" in shown
     assert "(seed that was used: 7)" in shown
     assert "Why it stopped:" in shown
@@ -449,10 +463,10 @@ def test_the_context_is_counted_before_sending_and_what_is_dropped_is_marked(des
         desk.message.fill("And an animal.")
         desk.quiet()
         assert f"the first {dropped} exchange" in desk.context()
-        faint = desk.page.locator("#chat .message-row").evaluate_all(
-            "rows => rows.map(row => getComputedStyle(row).opacity < 1)"
+        faint = desk.page.locator("#chat .exchange").evaluate_all(
+            "exchanges => exchanges.map(one => getComputedStyle(one).opacity < 1)"
         )
-        assert faint == [True] * 2 * dropped + [False] * (4 - 2 * dropped)
+        assert faint == [True] * dropped + [False] * (2 - dropped)
     desk.message.press("Enter")
     desk.quiet()
     assert "colour" not in desk.account()["prompt"]
@@ -545,27 +559,6 @@ def test_chat_and_input_are_visible_without_scrolling(page_of: Pages, locale: st
             assert box["x"] + box["width"] <= width
             assert box["y"] + box["height"] <= height, part
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing hangs out to the side"
-
-
-def test_html_in_what_is_said_is_shown_and_not_run(desk: Desk) -> None:
-    attack = "<img src=x onerror='window.hit=1'><script>window.hit=1</script><b id=bold>hi</b>"
-    desk.unfold("Model and conversation")
-    desk.page.locator("#system textarea").fill(attack)
-    # a grammar makes the model say it, too
-    desk.unfold("Constraints").turn(max_tokens=60, grammar=f'root ::= "{attack}"')
-    desk.say(attack)
-    assert desk.page.locator("#chat .bot-row .message-content").first.inner_text() == attack
-    desk.page.locator("#chat .thought .title").click()
-    desk.page.locator("#chat .thought pre").first.wait_for(state="visible")
-    assert desk.page.evaluate("window.hit") is None
-    assert desk.page.locator("#chat img, #chat script, #context img").count() == 0
-    assert desk.page.locator("#chat .user-row").inner_text() == attack, "what was typed is shown as it was typed"
-    desk.page.locator("#chat button[title=Edit]").click()
-    edited = desk.page.locator("#chat textarea.edit-textarea")
-    edited.press("End")
-    edited.press_sequentially("!")
-    desk.page.locator("#chat button[title=Submit]").click()
-    assert desk.quiet().account()["prompt"].count(f"{attack}!<|im_end|>") == 1
 
 
 # --- helpers

@@ -24,8 +24,7 @@ def looking(page: Page, **knobs: object) -> Desk:
     desk = Desk(page)
     desk.turn(seed=1, max_tokens=24, **knobs)
     desk.say(MESSAGE)
-    page.locator("#chat .thought button, #chat .thought [role=button]").first.click()
-    page.locator('#chat a[href*="#inside-"]').first.click()
+    Desk(page).unfolded(0).locator('a[href*="#inside-"]').click()
     page.locator("#microscope-strip .tsu-token").first.wait_for()
     return desk.quiet()
 
@@ -56,6 +55,30 @@ def test_a_click_on_a_token_shows_its_ledger(page_of: Pages, locale: str) -> Non
     final = chosen.locator("td").last.inner_text()
     assert f"{'最終の確率' if locale == 'ja' else 'final'} {final}" in title
     assert page.locator("#microscope-inside .tsu-mark").inner_text().startswith("u = 0.")
+
+
+def test_a_long_reply_scrolls_in_its_box_and_every_token_can_be_reached(page_of: Pages) -> None:
+    page = page_of("en", width=390, height=844)
+    desk = Desk(page)
+    open_tab(desk, "microscope")
+    # as many tokens as a long reply has, without a model that writes for minutes
+    page.evaluate(
+        """() => {
+          const strip = document.querySelector('#microscope-strip'), inner = strip.querySelector('.tsu-strip') || strip;
+          const box = inner === strip ? strip.lastElementChild : inner;
+          box.innerHTML = '<div class="tsu"><div class="tsu-strip">' + Array.from({length: 2000}, (_, number) =>
+            `<span class="tsu-token" data-token="${number}">word </span>`).join('') + '</div></div>';
+        }"""
+    )
+    strip = page.locator("#microscope-strip")
+    assert strip.evaluate("e => e.scrollHeight > e.clientHeight && getComputedStyle(e).overflowY === 'auto'")
+    assert (strip.bounding_box() or {})["height"] <= 0.35 * 844
+    last = page.locator("#microscope-strip [data-token='1999']")
+    last.scroll_into_view_if_needed()
+    box = last.bounding_box()
+    assert box is not None
+    hit = page.evaluate("([x, y]) => document.elementFromPoint(x, y).dataset.token", [box["x"] + 3, box["y"] + 3])
+    assert hit == "1999", "nothing lies over it"
 
 
 def test_arrow_keys_step_and_colours_change_without_the_server(page_of: Pages) -> None:

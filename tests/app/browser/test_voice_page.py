@@ -139,7 +139,7 @@ def test_speech_begins_while_the_reply_is_still_being_written(page_of: Pages) ->
     desk.page.locator("#voice-speak input").check()
     desk.begin("Tell me a long story about a cat.")
     desk.until(lambda: clips(desk))
-    assert not desk.accounts(), "the reply was finished before its first sentence sounded"
+    assert not desk.ended(), "the reply was finished before its first sentence sounded"
     desk.page.keyboard.press("Escape")
     desk.quiet()
 
@@ -153,7 +153,7 @@ def test_sound_ends_at_once(page_of: Pages) -> None:
         desk.page.locator("#voice-speak input").check()
         desk.begin("Tell me a short story about a cat.")
         desk.until(lambda: clips(desk))
-        desk.until(desk.accounts)
+        desk.until(desk.ended)
         match how:
             case "escape":
                 desk.page.keyboard.press("Escape")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,10 @@ import pytest
 from tsumami.app.parts.voice_row import VoiceRow, _answer
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.listening import Ears
+from tsumami.app.work.listening import Ears, Hearing
 from tsumami.app.work.replying import Growing
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker, speaking
-from tsumami.errors import MissingDependencyError, SpeechError
+from tsumami.errors import CancelledError, MissingDependencyError, SpeechError
 from tsumami.speech import (
     Audio,
     ESpeakSpeaker,
@@ -306,7 +307,7 @@ def test_one_listener_a_size_for_everybody_and_one_recording_at_a_time(tmp_path:
     busy, most = 0, 0
 
     class Counting(ScriptedListener):
-        def listen(self, audio: Audio, language: str | None = None, on_loading: OnLoading | None = None) -> Heard:
+        def listen(self, *_: object, **__: object) -> Heard:
             nonlocal busy, most
             busy += 1
             most = max(most, busy)
@@ -342,7 +343,7 @@ def test_who_loads_a_model_keeps_nobody_waiting_who_uses_another(tmp_path: Path)
             assert let.wait(10)
 
     ears = Ears(lambda size: Downloading(["後"]) if size == "large-v3" else ScriptedListener(["先"]))
-    slow = ears.hear(tmp_path / "said.wav", "large-v3", "ja")
+    slow = iter(ears.hear(tmp_path / "said.wav", "large-v3", "ja"))
     assert next(slow) == Loading("download", 1, 2)
     assert loading.wait(10)
     assert heard(ears, tmp_path / "said.wav").text == "先"
@@ -369,12 +370,15 @@ def test_without_the_speech_packages_the_message_says_what_to_type(
 # --- the row's handler
 
 
+VISIT: Any = SimpleNamespace(session_hash="somebody")
+
+
 def record(
     ears: Ears, path: Path | None, *, typed: str = "", at_once: bool = True, speak: bool = False, used: bool = False
 ) -> list[tuple[object, ...]]:
     """What the handler shows: message, recording, player, switch, used before, whether to send."""
     row = VoiceRow(JA, ears, Mouth())
-    return list(row.on_recording(str(path) if path else None, typed, "base", "ja", at_once, speak, used))
+    return list(row.on_recording(VISIT, str(path) if path else None, typed, "base", "ja", at_once, speak, used))
 
 
 @pytest.fixture
@@ -420,9 +424,12 @@ def test_a_broken_recording_gives_a_message_in_the_language_of_the_page(tmp_path
 
 def test_the_first_use_shows_how_far_it_has_come(said: Path) -> None:
     class Slow(Ears):
-        def hear(self, recording: str | Path, size: str, language: str) -> Iterator[Loading | Heard]:
-            yield Loading("download", 25, 100)
-            yield Heard("はい")
+        def hear(self, recording: str | Path, size: str, language: str) -> Hearing:
+            def work(hearing: Hearing) -> Heard:
+                hearing.tell(Loading("download", 25, 100))
+                return Heard("はい")
+
+            return Hearing(work)
 
     notes = [shown[2] for shown in record(Slow(), said)]
     assert any("25 %" in str(note) for note in notes)
@@ -431,3 +438,42 @@ def test_the_first_use_shows_how_far_it_has_come(said: Path) -> None:
 
 def test_a_recording_that_was_taken_back_does_nothing() -> None:
     assert record(Ears(lambda size: ScriptedListener([])), None)[-1][-1] is False
+
+
+def test_who_goes_away_ends_the_hearing_wherever_it_is(said: Path) -> None:
+    let, listening, seen = threading.Event(), threading.Event(), []
+
+    class Long(ScriptedListener):
+        def listen(self, *_: object, stopped: Callable[[], bool] | None = None, **__: object) -> Heard:
+            listening.set()
+            let.wait(10)
+            seen.append(stopped is not None and stopped())
+            return Heard("はい")
+
+    ears = Ears(lambda size: Long([]))
+    first, waiting = ears.hear(said, "base", "ja"), ears.hear(said, "base", "ja")
+    threading.Thread(target=lambda: list(first), daemon=True).start()
+    assert listening.wait(10)
+    told: list[object] = []
+
+    def wait() -> None:
+        try:
+            told.extend(waiting)
+        except CancelledError as error:
+            told.append(error)
+
+    queue = threading.Thread(target=wait, daemon=True)
+    queue.start()
+    waiting.cancel()
+    queue.join(10)
+    assert [type(one) for one in told] == [CancelledError], "it waits for no turn any more"
+    row = VoiceRow(JA, ears, Mouth())
+    with row.hearings.ask("somebody") as asked:
+        asked.begin(first)
+        row.leave("somebody")
+    let.set()
+    for _ in range(200):
+        if seen:
+            break
+        time.sleep(0.05)
+    assert seen == [True]

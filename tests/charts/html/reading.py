@@ -11,11 +11,13 @@ class Checker(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
+        self.tags: list[str] = []
         self.said: list[str] = []
         self.attributes: list[dict[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.open.append(tag)
+        self.tags.append(tag)
         self.attributes.append(dict(attrs))
 
     def handle_endtag(self, tag: str) -> None:

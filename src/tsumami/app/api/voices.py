@@ -22,6 +22,7 @@ def transcribe(service: Service, audio: FileData, language: str | None = "ja", s
         `text`, `reason` if it is empty, `language`, `confidence` (0 to 1) and `seconds`
     """
     news = service.ears.hear(uploaded(audio), size, language or "auto")
+    service.begin(news)
     heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is
     reason = heard.reason.text(service.texts.language) if heard.reason else None
     return {
@@ -43,7 +44,7 @@ def speak(text: str, language: str | None = None, voice: str | None = None, spee
     said = [speakable(sentence) for sentence in (*sentences.feed(text), sentences.flush())]
     speaker = speaker_for(language, voice, text=text, speed=speed)
     parts = [speaker.speak(sentence) for sentence in said if sentence.strip()]
-    if not parts:
+    if not any(len(part.samples) for part in parts):  # a sign alone has no sound, either
         raise SpeechError("there is nothing to say: the text has no words")
     wav = Audio.joined(parts, pause=_PAUSE).to_wav()
     path = place_for("speech.wav")

@@ -2,7 +2,9 @@
 // value and fires `input`. `|` parts the stages that are in the order from those that are left out.
 // A script of a gr.HTML: `element`, `props`, `trigger` and `watch` are Gradio's; chain_view.py fills in the stages.
 const box = () => element.querySelector('.chain');
-const order = () => (props.value || '').split(',').filter(Boolean);
+// Until its accordion is opened, what any update brings is all that there is: what is missing is as it was laid out.
+const order = () => (props.value ?? '@order').split(',').filter(Boolean);
+const idle = () => (props.idle ?? '@idle').split(',');
 let chips = [];  // the names as they stand: what is drawn may be one key press behind
 let held = null;  // the chip that is being moved: drawing again takes the keyboard's focus from it
 function read() {
@@ -22,7 +24,7 @@ function draw() {
     chip.draggable = true;
     chip.setAttribute('role', 'listitem');
     if (at > bar) chip.classList.add('out');
-    else if (props.idle.split(',').includes(name)) chip.classList.add('idle');
+    else if (idle().includes(name)) chip.classList.add('idle');
     return chip;
   }));
   if (held && document.activeElement === document.body) box().querySelector(`[data-name="${held}"]`)?.focus();

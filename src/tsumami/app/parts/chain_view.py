@@ -26,11 +26,17 @@ def build(texts: Texts, *, render: bool = True) -> gr.HTML:
     """The component, showing the default order; with `render` False it is put on the page later."""
     settings = Settings()
     return gr.HTML(
-        value=",".join(settings.chain_order),
+        value=shown(settings),
         html_template=_TEMPLATE.replace("@label", escape(texts("chain.label"))).replace(
             "@hint", escape(texts("chain.hint"))
         ),
-        js_on_load=script(__name__, "chain_view.js", stages=",".join(STAGES)),
+        js_on_load=script(
+            __name__,
+            "chain_view.js",
+            stages=",".join(STAGES),
+            order=shown(settings),
+            idle=",".join(idle_stages(settings)),
+        ),
         elem_id="chain",
         render=render,
         idle=",".join(idle_stages(settings)),

@@ -17,7 +17,7 @@ import gradio as gr
 from tsumami.app.parts import downloads, knob_panel
 from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.events import QUICK
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import say, told
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -124,7 +124,7 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
         """What the session's experiment found; None, with a message, if there is nothing yet."""
         work = self.work_of(request)
         if work is None or work.found is None:
-            gr.Info(self.texts(self.nothing))
+            say(self.texts(self.nothing))
             return None
         found: _F = work.found
         return found

@@ -1,4 +1,4 @@
-"""What hears the link from a reply of the chat to the microscope (views/links.py).
+"""What hears the link from a reply of the chat to the microscope (tabs/chat/log.js).
 
 Guarantee: it shows nothing, and fires `select` with the number of the exchange as `to`.
 """

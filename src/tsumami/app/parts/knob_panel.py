@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class KnobPanel:
     save: gr.Button
     saved: gr.DownloadButton
     load: gr.UploadButton
-    problem: gr.Markdown
+    problem: gr.HTML
 
     @property
     def inputs(self) -> list[Component]:
@@ -71,7 +72,7 @@ def made(texts: Texts, n_ctx: int) -> KnobPanel:
         load=gr.UploadButton(
             texts("knobs.load"), size="sm", min_width=70, file_types=[".json"], elem_id="load-settings", render=False
         ),
-        problem=gr.Markdown(visible=False, elem_id="settings-problem", render=False),
+        problem=gr.HTML(visible=False, elem_id="settings-problem", render=False),
     )  # fmt: skip
 
 
@@ -178,7 +179,7 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
         settings = read_panel(values)
     except SettingsError as error:
         skipped: list[Any] = [gr.skip() for _ in KNOBS]
-        return [*skipped, gr.update(value=f"⚠️ {texts.error(error)}", visible=True)]
+        return [*skipped, gr.update(value=f"⚠️ {escape(texts.error(error))}", visible=True)]
     idle = settings.idle_knobs()
     updates: list[Any] = []
     for name, knob in KNOBS.items():

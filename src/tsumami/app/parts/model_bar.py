@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final, NamedTuple
 
 import gradio as gr
@@ -32,7 +33,7 @@ class ModelBar:
     n_ctx: gr.Number
     fast: gr.Checkbox
     load: gr.Button
-    state: gr.Markdown
+    state: gr.HTML
     choice: gr.State
     template: gr.Radio
     system: gr.Textbox
@@ -83,7 +84,7 @@ def build(texts: Texts, default: ModelChoice, choice: gr.State) -> ModelBar:
         with gr.Row(elem_classes="tight"):
             name, n_ctx, fast = _loading_form(texts, default)
             load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
-        state = gr.Markdown(elem_id="model-state")
+        state = gr.HTML(elem_id="model-state")
         with gr.Row(elem_classes="tight"):
             template, memory = _prompting_form(texts)
         system = gr.Textbox(
@@ -176,20 +177,26 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
     with shelf.lend(choice) as model:
         line, most = describe(texts, model), longest_reply(model.n_ctx)
     if before is not None and before != choice:
-        line = f"{texts('model.gone', name=before.name)}\n\n{line}"
+        line = f"{_lines(texts('model.gone', name=before.name))}{line}"
     form = to_keep(before or shelf.default)
     reach = gr.skip() if choice == shelf.default else gr.update(maximum=max(most, wanted or 0))
     return Reopened(choice, line, reach, form["name"], form["n_ctx"] or 0, form["fast"])
 
 
 def describe(texts: Texts, model: Any) -> str:
-    """One line on a loaded model: size, quantisation, context, exact or not and why."""
+    """One line on a loaded model, as HTML: size, quantisation, context, exact or not and why."""
     card, verdict = model.model_card, model.exactness
     exact = texts("account.exact") if verdict.exact else texts("account.not_exact")
     why = texts.pick(verdict.why_ja, verdict.why_en)
     remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
-    facts = f"**{card.name}** · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
-    return f"{facts}\n\n{why} {remedy}".strip()
+    facts = f" · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
+    name = f'<b translate="no">{escape(card.name)}</b>'
+    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}"
+
+
+def _lines(text: str) -> str:
+    """A text as HTML: its paragraphs, as they are written."""
+    return "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text.split("\n\n"))
 
 
 class LoadNews(NamedTuple):
@@ -242,7 +249,7 @@ class ModelLoading:
                 choice, line, reach = load_model(texts, self.shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             tell(texts, error)
-            yield LoadNews(line=texts("model.kept", why=texts.error(error)))
+            yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))))
             return
         most = max(reach - 256, 1)
         yield LoadNews(choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), to_keep(choice))

@@ -1,7 +1,8 @@
-"""Telling a reader of the page what went wrong.
+"""Telling a reader of the page something: messages that lie over the page, and go by themselves.
 
 Guarantee: what a user can cause is a message in the page's language, and the page stays as it was or shows what the
-handler names instead; what is our own fault goes through.
+handler names instead; what is our own fault goes through. A message is shown as the characters it is made of: Gradio
+reads messages as HTML, so nobody but this module gives it any.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from html import escape
 from typing import Any, Final, TypeVar, cast
 
 import gradio as gr
@@ -21,9 +23,19 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _SAME: Final = gr.skip()  # Gradio takes one for all parts of the page
 
 
+def say(text: str) -> None:
+    """Say something that is no trouble."""
+    gr.Info(escape(text))
+
+
+def warn(text: str, title: str) -> None:
+    """Say that something did not work."""
+    gr.Warning(escape(text), title=escape(title))
+
+
 def tell(texts: Texts, error: TsumamiError) -> None:
-    """Say what went wrong, in a message that goes by itself."""
-    gr.Warning(texts.error(error), title=texts("error.title"))
+    """Say what went wrong."""
+    warn(texts.error(error), texts("error.title"))
 
 
 def told(instead: Any = _SAME) -> Callable[[_F], _F]:

@@ -21,9 +21,11 @@ import gradio as gr
 from gradio.components import Component
 
 from tsumami.app.parts.scripts import script
+from tsumami.app.parts.telling import warn
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.listening import Ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker
+from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.speech import Heard, Loading, has_japanese, voices
 
@@ -92,6 +94,7 @@ class VoiceRow:
     texts: Texts
     ears: Ears
     mouth: Mouth
+    hearings: Tasks[Task] = field(default_factory=Tasks)
 
     def build(self) -> VoiceParts:
         """Lay out the row."""
@@ -176,8 +179,14 @@ class VoiceRow:
         self.mouth.stop(session)
         return self.mouth.begin(session, chosen_speaker(str(how.voice), float(how.speed))) if how.speak else None
 
+    def leave(self, session: str) -> None:
+        """The page was closed: nobody listens, and nobody wants to know what was said."""
+        self.mouth.stop(session)
+        self.hearings.stop(session)
+
     def on_recording(
         self,
+        request: gr.Request,
         recording: str | None,
         typed: str | None,
         size: str,
@@ -193,16 +202,19 @@ class VoiceRow:
         yield VoiceNews(player=gr.update(note=self.texts("voice.listening")))
         problem, text = "", ""
         try:
-            for news in _thinned(self.ears.hear(recording, size, language)):
-                if isinstance(news, Loading):
-                    yield VoiceNews(player=gr.update(note=self._loading(news, size)))
-                else:
-                    text = news.text
-                    problem = news.reason.text(self.texts.language) if news.reason else ""
+            with self.hearings.ask(session_of(request)) as asked:
+                hearing = self.ears.hear(recording, size, language)
+                asked.begin(hearing)
+                for news in _thinned(iter(hearing)):
+                    if isinstance(news, Loading):
+                        yield VoiceNews(player=gr.update(note=self._loading(news, size)))
+                    else:
+                        text = news.text
+                        problem = news.reason.text(self.texts.language) if news.reason else ""
         except TsumamiError as error:
             problem = self.texts.error(error)
         if not text:
-            gr.Warning(problem, title=self.texts("voice.nothing_heard"))
+            warn(problem, self.texts("voice.nothing_heard"))
             yield VoiceNews(recording=None, player=gr.update(note=problem))
             return
         message = _put_after(typed or "", text)

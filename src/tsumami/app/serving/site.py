@@ -21,6 +21,7 @@ from starlette.routing import Mount
 from tsumami.app import page
 from tsumami.app.serving import uploads
 from tsumami.app.serving.assets import asset
+from tsumami.app.serving.content_policy import guarded
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
@@ -77,7 +78,7 @@ class Site:
             show_error=True,
             css=page.style(),
             theme=page.theme(),
-            head=f"<script>{page.script()}</script>",
+            head=f"<script>{page.script(language)}</script>",
             max_file_size="200mb",
             run_history=False,
         )
@@ -89,6 +90,7 @@ class Site:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        send = guarded(send)
         path: str = scope["path"]
         if self._root and f"{path}/".startswith(f"{self._root}/"):
             path = path.removeprefix(self._root)

@@ -115,10 +115,11 @@ def icicle_skeleton(language: Language, knob: str = "", *, extra: str = "") -> s
         '<div class="tsu-icicle-tip" hidden></div></div>'
         f'<p class="tsu-note">{escape(word(language, "icicle.hint"))}</p>'
         '<div class="tsu-icicle-picked" aria-live="polite" hidden><b class="tsu-icicle-head"></b>'
-        '<small class="tsu-icicle-cell"></small><p class="tsu-icicle-said"></p>'
+        '<small class="tsu-icicle-cell"></small><p class="tsu-icicle-said" translate="no"></p>'
         '<small class="tsu-icicle-why"></small><code class="tsu-icicle-settings"></code>'
         f'<span class="tsu-icicle-do">{button("zoom")}{button("inside")}{button("apply")}</span></div>'
-        f'<div class="tsu-icicle-list"><table class="tsu-icicle-table"><thead><tr>{heads}</tr></thead><tbody></tbody>'
+        f'<div class="tsu-icicle-list"><table class="tsu-icicle-table"><thead><tr>{heads}</tr></thead>'
+        '<tbody translate="no"></tbody>'
         '</table></div><p class="tsu-note tsu-icicle-rest"></p></div></div>'
     )
 

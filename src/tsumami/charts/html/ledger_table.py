@@ -57,7 +57,7 @@ def _row(account: Account, row: Candidate, piece: Piece, language: Language) -> 
     cells = "".join(_cells(account, row, language))
     chosen = f' class="chosen" title="{escape(word(language, "chosen"))}"' if row.chosen else ""
     return (
-        f'<tr{chosen} data-candidate="{row.token}"><th scope="row" title="{escape(about)}">'
+        f'<tr{chosen} data-candidate="{row.token}"><th scope="row" translate="no" title="{escape(about)}">'
         f"{escape(visible(name))}</th>{cells}</tr>"
     )
 

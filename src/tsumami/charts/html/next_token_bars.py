@@ -33,7 +33,7 @@ def _bar_row(account: Account, row: Candidate, piece: Piece, widest: float, lang
     name = escape(visible(piece(row.token)))
     about = f"id {row.token} · {word(language, 'raw')} {percent(row.raw)}"
     return (
-        f'<div class="{classes}" data-candidate="{row.token}" title="{escape(about)}"><b>{name}</b>'
+        f'<div class="{classes}" data-candidate="{row.token}" title="{escape(about)}"><b translate="no">{name}</b>'
         f'<span class="tsu-track"><i class="raw" style="width:{100 * row.raw / widest:.2f}%"></i>'
         f'<i class="final" style="width:{100 * (row.final or 0.0) / widest:.2f}%"></i></span>'
         f"<span>{escape(said)}</span></div>"

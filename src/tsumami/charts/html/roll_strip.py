@@ -27,7 +27,7 @@ def roll_strip(lines: Sequence[Line], u: float | None, piece: Piece, language: L
 
 
 def _bar(line: Line, lines: Sequence[Line], piece: Piece) -> str:
-    named = f'<div class="tsu-name">{escape(line.name)}</div>' if line.name else ""
+    named = f'<div class="tsu-name" translate="no">{escape(line.name)}</div>' if line.name else ""
     shares = "".join(_share(line, share, kind_of(share.token, lines), piece) for share in line.shares)
     return f'{named}<div class="tsu-line">{shares}</div>'
 
@@ -37,6 +37,6 @@ def _share(line: Line, share: Share, kind: str, piece: Piece) -> str:
     on = " on" if share.token == line.chosen else ""
     about = f"{name} {percent(width)}\n{share.low:.4f} … {share.high:.4f}"
     return (
-        f'<span class="tsu-share {kind}{on}" data-candidate="{share.token}" title="{escape(about)}" '
+        f'<span class="tsu-share {kind}{on}" translate="no" data-candidate="{share.token}" title="{escape(about)}" '
         f'style="left:{100 * share.low:.4f}%;width:{100 * width:.4f}%">{escape(name) if width >= ROOM else ""}</span>'
     )

@@ -53,11 +53,11 @@ def _same(alignment: Alignment, runs: Sequence[Run]) -> list[list[bool]]:
 
 def _column(number: int, column: LaneColumn, same: list[bool], common: int, language: Language) -> str:
     colour = COLOURS[number % len(COLOURS)]
-    head = f'<h5 style="--lane:{colour}">{escape(column.name)}</h5>'
+    head = f'<h5 translate="no" style="--lane:{colour}">{escape(column.name)}</h5>'
     if column.problem:
         body = f"<p>⚠️ {escape(column.problem)}</p>"
     elif column.run is None:
-        body = f"<p>{escape(column.text) or '…'}</p>"
+        body = f'<p translate="no">{escape(column.text) or "…"}</p>'
     else:
         body = _texts(column.run, same, common, language)
     return f'<div class="tsu-lane" style="--lane:{colour}">{head}{body}</div>'
@@ -71,9 +71,9 @@ def _texts(run: Run, same: list[bool], common: int, language: Language) -> str:
         text = escape("".join(text for _, text in members))
         if kind == "common":
             head = escape(word(language, "common", count=common))
-            made.append(f"<details><summary>{head}</summary><span>{text}</span></details>")
+            made.append(f'<details><summary>{head}</summary><span translate="no">{text}</span></details>')
         else:
-            made.append(f'<span class="{kind}">{text}</span>')
+            made.append(f'<span translate="no" class="{kind}">{text}</span>')
     return f"<div>{''.join(made) or '∅'}</div>"
 
 

@@ -36,7 +36,8 @@ _LEGENDS: Final = {
 def token_strip(run: Run, language: Language, *, mode: Mode = "final", selected: int | None = None) -> str:
     """A run's tokens as HTML, with a legend. `selected`: the number of the token to mark."""
     shown = "".join(_group(run, group, language, selected) for group in groups(step.piece for step in run.steps))
-    return f'<div class="tsu" data-mode="{mode}">{legend(language)}<div class="tsu-strip">{shown}</div></div>'
+    strip = f'<div translate="no" class="tsu-strip">{shown}</div>'
+    return f'<div class="tsu" data-mode="{mode}">{legend(language)}{strip}</div>'
 
 
 def legend(language: Language) -> str:

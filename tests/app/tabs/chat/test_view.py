@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.reply_facts import facts
 
@@ -16,44 +16,16 @@ from tsumami.app.work.conversation import Conversation
 from tsumami.prompts import Exchange
 
 EN, JA = Texts("en"), Texts("ja")
-patient = settings(deadline=None)  # for examples on a machine that is busy with other tests
 
 
-@patient
-@given(st.text() | st.sampled_from(["```", "\n```\n", "````\n```", "~~~", "``` ", "\r```"]))
-def test_no_prompt_ends_its_code_block(prompt: str) -> None:
-    shown_text = view.account(EN, facts(prompt=prompt, receipt={"prompt": prompt}))
-    lines = re.split(r"\r\n|\r|\n", shown_text)
-    fences = [line for line in lines if re.match(r"^`{3,}(text|json)$", line)]
-    assert len(fences) >= 3
-    fence = fences[0].removesuffix("text")
-    inside = re.split(r"\r\n|\r|\n", prompt)
-    assert not any(re.match(rf"^ {{0,3}}{fence}`*\s*$", line) for line in inside)
-
-
-@patient
-@given(
-    st.lists(st.sampled_from(["<b>", "&lt;", "&amp;", "`", "``", "```", "\n", "~~~", " ", "x", "<", "&", "</p>"])).map(
-        "".join
-    )
-)
-def test_what_is_shown_as_text_reads_back(said: str) -> None:
-    assert view.as_said(view.as_text(said)) == said
-
-
-@pytest.mark.parametrize(
-    ("said", "text"),
-    [
-        ("<b>hi</b> & <3", "&lt;b>hi&lt;/b> & <3"),
-        ("&lt; is <", "&amp;lt; is <"),
-        ("`<b>` <b>", "`<b>` &lt;b>"),
-        ("```\n<b>\n```\n<b>", "```\n<b>\n```\n&lt;b>"),
-        ("so:\n```html\n<b>\n", "so:\n```html\n<b>\n"),
-        ("<!-- x --><?php", "&lt;!-- x -->&lt;?php"),
-    ],
-)
-def test_tags_are_shown_and_code_is_left_alone(said: str, text: str) -> None:
-    assert view.as_text(said) == text
+@given(st.text())
+def test_what_was_said_and_sent_is_handed_on_as_it_is(text: str) -> None:
+    conversation = Conversation((Exchange(text, text, facts(prompt=text, receipt={"prompt": text})),))
+    (shown,) = view.talk(EN, conversation)
+    assert (shown["user"], shown["reply"]) == (text, text)
+    codes = [part["text"] for part in view.account(EN, conversation.exchanges[0].facts) if part["kind"] == "code"]
+    assert codes[0] == text
+    assert json.loads(codes[-1]) == {"prompt": text}
 
 
 def test_the_context_line_holds_no_words_but_ours() -> None:
@@ -68,16 +40,10 @@ def test_the_context_line_holds_no_words_but_ours() -> None:
 
 
 @pytest.mark.parametrize("texts", [EN, JA])
-def test_each_reply_is_followed_by_its_account(texts: Texts) -> None:
+def test_a_finished_reply_has_its_account_and_an_unfinished_one_says_so(texts: Texts) -> None:
     conversation = Conversation((Exchange("a", "b", facts()), Exchange("c", "d"), Exchange("e")))
-    roles = [(m["role"], "metadata" in m) for m in view.chat_messages(texts, conversation)]
-    assert roles == [
-        ("user", False),
-        ("assistant", False),
-        ("assistant", True),
-        ("user", False),
-        ("assistant", False),
-        ("user", False),
-    ]
-    growing = view.chat_messages(texts, conversation, growing=True)
-    assert growing[-1]["role"] == "assistant"
+    told = [(bool(one["account"]), one["half"], one["growing"]) for one in view.talk(texts, conversation)]
+    assert told == [(True, False, False), (False, True, False), (False, False, False)]
+    half = Conversation(conversation.exchanges[:2])
+    assert not view.talk(texts, half, growing=True)[-1]["half"], "it is still being written"
+    assert [one["growing"] for one in view.talk(texts, half, growing=True)] == [False, True]

@@ -14,7 +14,7 @@ from gradio.components import Component
 from tsumami.app.parts import knob_panel, model_bar, voice_row
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import put
-from tsumami.app.tabs.chat import interval_bars
+from tsumami.app.tabs.chat import interval_bars, log
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import ModelChoice
 
@@ -50,7 +50,7 @@ class ChatParts:
 
     desk: Desk
     bar: model_bar.ModelBar
-    chat: gr.Chatbot
+    chat: gr.HTML
     context: gr.HTML
     message: gr.Textbox
     buttons: Buttons
@@ -69,10 +69,7 @@ def lay_out(texts: Texts, desk: Desk, default: ModelChoice, voice: voice_row.Voi
     with gr.Row(elem_id="desk", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_id="talk"):
             bar = model_bar.build(texts, default, desk.choice)
-            chat = gr.Chatbot(
-                elem_id="chat", show_label=False, placeholder=texts("chat.placeholder"), editable="user",
-                buttons=["copy", "copy_all"], layout="bubble", allow_tags=True, height=None,
-            )  # fmt: skip
+            chat = log.build(texts)
             put(desk.inside)
             context = gr.HTML(elem_id="context")
             message = gr.Textbox(

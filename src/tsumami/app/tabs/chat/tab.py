@@ -10,18 +10,18 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import downloads, knob_panel, model_bar
+from tsumami.app.parts import browser, downloads, knob_panel, model_bar
 from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
-from tsumami.app.parts.telling import tell, told
+from tsumami.app.parts.telling import say, tell, told
 from tsumami.app.parts.voice_row import VoiceRow
+from tsumami.app.tabs.chat import log, view
 from tsumami.app.tabs.chat import parts as chat_parts
-from tsumami.app.tabs.chat import view
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
@@ -84,7 +84,6 @@ class ChatTab:
             (parts.message.submit, self.on_send, [parts.message]),
             (heard.then, self.on_send_heard, [parts.voice.go, parts.message]),
             (buttons.again.click, self.on_again, []),
-            (parts.chat.retry, self.on_again, []),
             (buttons.new_seed.click, self.on_new_seed, []),
             (buttons.go_on.click, self.on_go_on, []),
             (parts.chat.edit, self.on_edit, []),
@@ -101,10 +100,13 @@ class ChatTab:
         desk, buttons, blocks = parts.desk, parts.buttons, parts.desk.blocks
         buttons.stop.click(self.on_stop, None, None, **_AT_ONCE)
         buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **_PRIVATE)
-        gr.on([buttons.clear.click, parts.chat.clear], self.on_clear, None, parts.outputs, **_PRIVATE)
+        cleared = browser.kept("cleared", {})
+        buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE)
+        parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE)
+        parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
         made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
-        blocks.load(self.on_load, [desk.store], [parts.chat], **_AT_ONCE)
+        blocks.load(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
         blocks.unload(self.on_unload)
         watched: list[Any] = [parts.message, *parts.bar.inputs]
         gr.on(
@@ -141,7 +143,7 @@ class ChatTab:
         conversation = Conversation.from_json(stored)
         message = (message or "").strip()
         if not message:
-            gr.Info(self.texts("chat.empty"))
+            say(self.texts("chat.empty"))
             yield Shown()
             return
         yield from self._talk(conversation.ask(message), how, request, before=conversation, typed=message)
@@ -172,14 +174,16 @@ class ChatTab:
         conversation = Conversation.from_json(stored)
         yield from self._talk(conversation, how, request, before=conversation)
 
-    def on_edit(self, event: gr.EditData, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
+    def on_edit(self, event: gr.EventData, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Put an earlier message differently and answer it; what followed is dropped."""
-        conversation = Conversation.from_json(stored)
-        place = event.index[0] if isinstance(event.index, (list, tuple)) else event.index
-        index = _exchange_at(self.texts, conversation, int(place))
-        yield from self._talk(
-            conversation.edited(index, view.as_said(str(event.value))), how, request, before=conversation
-        )
+        conversation, data = Conversation.from_json(stored), data_of(event)
+        said = str(data["value"]).strip()
+        if not said:
+            say(self.texts("chat.empty"))
+            yield Shown()
+            return
+        edited = conversation.edited(int(data["exchange"]), said)
+        yield from self._talk(edited, how, request, before=conversation)
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop the reply that is being written."""
@@ -190,7 +194,7 @@ class ChatTab:
         session = session_of(request)
         self.sessions.stop(session)
         self.bars.stop(session)
-        self.voice.mouth.stop(session)
+        self.voice.leave(session)
 
     def _talk(
         self,
@@ -204,7 +208,7 @@ class ChatTab:
     ) -> Iterator[Shown]:
         """Write a reply into the page; if it cannot begin, say why and show what was there before."""
         if not len(conversation):
-            gr.Info(self.texts("chat.nothing"))
+            say(self.texts("chat.nothing"))
             yield Shown()
             return
         session = session_of(request)
@@ -260,7 +264,7 @@ class ChatTab:
     ) -> Shown:
         """A conversation, kept by the browser if `keep`; what is None stays as it is."""
         return Shown(
-            chat=view.chat_messages(self.texts, conversation, growing=growing),
+            chat=view.talk(self.texts, conversation, growing=growing),
             store=conversation.to_json() if keep else gr.skip(),
             message=gr.skip() if message is None else message,
             spoken=gr.skip() if spoken is None else spoken,
@@ -268,9 +272,16 @@ class ChatTab:
 
     # --- handlers: around the talk ---
 
-    def on_load(self, stored: Any) -> Any:
-        """Show the conversation that the browser has kept."""
-        return view.chat_messages(self.texts, Conversation.from_json(stored))
+    def on_load(self, stored: Any, cleared: Any) -> Any:
+        """Show the conversation that the browser has kept, or the way back to one that was cleared."""
+        before = Conversation.from_json(cleared)
+        return log.shown(view.talk(self.texts, Conversation.from_json(stored)), cleared=len(before) > 0)
+
+    def on_unfold(self, event: gr.EventData, stored: Any) -> Any:
+        """The account of a reply."""
+        exchange = int(data_of(event)["exchange"])
+        facts = Conversation.from_json(stored).exchanges[exchange].facts
+        return gr.skip() if facts is None else log.with_account(exchange, view.account(self.texts, facts))
 
     def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box."""
@@ -279,17 +290,27 @@ class ChatTab:
         message = conversation.exchanges[-1].user if len(conversation) else ""
         return self._show(conversation.without_last(), message=message, keep=True)
 
-    def on_clear(self, request: gr.Request) -> Shown:
-        """Forget everything that was said."""
+    def on_clear(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
+        """Put everything that was said away; the browser keeps it until something else is cleared."""
         self.sessions.drop(session_of(request))
-        return self._show(Conversation(), keep=True)
+        conversation = Conversation.from_json(stored)
+        if not len(conversation):
+            return (*Shown(), gr.skip())
+        empty = self._show(Conversation(), keep=True)
+        # not `stored` itself: while a reply grows, Gradio's marks of an update stand in it, too
+        return (*empty._replace(chat=log.shown([], cleared=True)), conversation.to_json())
+
+    def on_bring_back(self, request: gr.Request, cleared: Any) -> Shown:
+        """The conversation that was cleared."""
+        self.sessions.drop(session_of(request))
+        return self._show(Conversation.from_json(cleared), keep=True)
 
     def on_receipt(self, stored: Any) -> Any:
         """The last reply's receipt as a file."""
         conversation = Conversation.from_json(stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         if facts is None:
-            gr.Info(self.texts("chat.no_receipt"))
+            say(self.texts("chat.no_receipt"))
             return None
         path = place_for("receipt.json")
         path.write_text(json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n", "utf-8")
@@ -310,7 +331,7 @@ class ChatTab:
                 )
                 return view.context_line(self.texts, ahead, model.n_ctx)
         except TsumamiError as error:
-            return f'<div class="context full"><span>{escape(self.texts.error(error))}</span></div>'
+            return view.context_problem(self.texts.error(error))
 
     # --- handlers: knobs ---
 
@@ -347,9 +368,3 @@ class ChatTab:
     def on_load_settings(self, choice: Any, path: str) -> list[Any]:
         """Turn the knobs to the settings of a file."""
         return knob_panel.fill(knob_panel.from_file(path), self._context(choice))
-
-
-def _exchange_at(texts: Texts, conversation: Conversation, place: int) -> int:
-    """Index of the exchange whose user message stands at `place` in the chat component's list."""
-    users = [i for i, shown in enumerate(view.chat_messages(texts, conversation)) if shown["role"] == "user"]
-    return users.index(place)

@@ -1,65 +1,34 @@
-"""How a conversation looks: messages for the chat component, and the lines around it.
+"""How a conversation looks: values for the log, and the lines around it.
 
-Guarantee: plain functions from values to what is shown; no event, no state. What a model wrote is never taken as HTML.
+Guarantee: plain functions from values to what is shown; no event, no state. What a model wrote is handed on as it is.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
-from typing import Any, Final
+from html import escape
+from typing import Any
 
-from tsumami.app.views import links
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts
 from tsumami.runs import STOP_REASONS
 
-#: A code block from its fence to the fence that ends it, or to the end; a code span, which ends within its paragraph.
-_CODE: Final = re.compile(
-    r"""^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n (?: .*?^[ ]{0,3}(?P=fence)[`~]*[ \t]*$ | .* )
-      | (?<!`)(?P<ticks>`+)(?!`) (?: (?!\n[ \t]*\n). )+? (?<!`)(?P=ticks)(?!`)""",
-    re.DOTALL | re.MULTILINE | re.VERBOSE,
-)
-_MARKUP: Final = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 
-
-def chat_messages(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
-    """The conversation as messages of `gr.Chatbot`; each finished reply is followed by its folded account."""
-    shown: list[dict[str, Any]] = []
+def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
+    """The conversation as log.js draws it: of each exchange what was said, as it was said; the folded line of the
+    account of a finished reply; whether it is still `growing`, or ends in `half` because nobody saw its end.
+    """
     last = len(conversation) - 1
-    for index, exchange in enumerate(conversation.exchanges):
-        shown.append({"role": "user", "content": as_text(exchange.user)})
-        if exchange.reply or (growing and index == last):
-            shown.append({"role": "assistant", "content": as_text(exchange.reply) or "…"})
-        if exchange.facts is not None:
-            shown.append(
-                {
-                    "role": "assistant",
-                    "content": f"{links.inside(texts, index)}\n\n{account(texts, exchange.facts)}",
-                    "metadata": {"title": account_title(texts, exchange.facts), "status": "done"},
-                }
-            )
-    return shown
-
-
-def as_text(said: str) -> str:
-    """Markdown that shows the tags and entities in `said` as they were written, instead of obeying them."""
-    return _outside_code(said, lambda text: _MARKUP.sub(lambda mark: "&lt;" if mark[0] == "<" else "&amp;", text))
-
-
-def as_said(text: str) -> str:
-    """What `as_text` was given."""
-    return _outside_code(text, lambda part: part.replace("&lt;", "<").replace("&amp;", "&"))
-
-
-def _outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Change all but code blocks, also one that is still being written, and code spans: they show all as it is."""
-    made, at = [], 0
-    for code in _CODE.finditer(text):
-        made += [change(text[at : code.start()]), code[0]]
-        at = code.end()
-    return "".join([*made, change(text[at:])])
+    return [
+        {
+            "user": exchange.user,
+            "reply": exchange.reply,
+            "account": account_title(texts, exchange.facts) if exchange.facts is not None else "",
+            "growing": growing and at == last,
+            "half": bool(exchange.reply) and exchange.facts is None and not (growing and at == last),
+        }
+        for at, exchange in enumerate(conversation.exchanges)
+    ]
 
 
 def account_title(texts: Texts, facts: ReplyFacts) -> str:
@@ -74,41 +43,41 @@ def account_title(texts: Texts, facts: ReplyFacts) -> str:
     )
 
 
-def account(texts: Texts, facts: ReplyFacts) -> str:
-    """The unfolded part, in Markdown: prompt, settings, seed, why it stopped, speeds, exactness, receipt."""
+def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
+    """The unfolded part, as log.js draws it, each a `text` of our own words or a `code` as it stands: why it stopped,
+    speeds, exactness, the prompt, the settings, the receipt.
+    """
     reason = texts.pick(*STOP_REASONS[facts.stop_reason])
     share = 100 * facts.prompt_tokens / facts.n_ctx
-    lines = [
-        texts("account.stopped", reason=reason),
-        texts(
-            "account.speed",
-            prompt=f"{facts.prompt_per_second:.0f}",
-            generation=f"{facts.generation_per_second:.0f}",
-            reused=facts.reused,
-        ),
-        texts("account.why", why=_why(texts, facts)),
-        texts("account.prompt", tokens=facts.prompt_tokens, n_ctx=facts.n_ctx, share=f"{share:.0f}"),
-        _fenced(facts.prompt, "text"),
-        texts("account.settings", seed=facts.seed),
-        _fenced(json.dumps(facts.settings, ensure_ascii=False, indent=1), "json"),
+    speed = texts(
+        "account.speed",
+        prompt=f"{facts.prompt_per_second:.0f}",
+        generation=f"{facts.generation_per_second:.0f}",
+        reused=facts.reused,
+    )
+    parts = [
+        _part("text", texts("account.stopped", reason=reason)),
+        _part("text", speed),
+        _part("text", texts("account.why", why=_why(texts, facts))),
+        _part("text", texts("account.prompt", tokens=facts.prompt_tokens, n_ctx=facts.n_ctx, share=f"{share:.0f}")),
+        _part("code", facts.prompt),
+        _part("text", texts("account.settings", seed=facts.seed)),
+        _part("code", json.dumps(facts.settings, ensure_ascii=False, indent=1)),
     ]
     if facts.receipt:
-        lines += [texts("account.receipt"), _fenced(json.dumps(facts.receipt, ensure_ascii=False), "json")]
-    return "\n\n".join(lines)
+        receipt = json.dumps(facts.receipt, ensure_ascii=False)
+        parts += [_part("text", texts("account.receipt")), _part("code", receipt)]
+    return parts
+
+
+def _part(kind: str, text: str) -> dict[str, str]:
+    return {"kind": kind, "text": text}
 
 
 def _why(texts: Texts, facts: ReplyFacts) -> str:
     engine = facts.receipt.get("engine", {})
     why = engine.get(texts.pick("why_ja", "why_en"))
     return str(why) if why else texts("account.exact" if facts.exact else "account.not_exact")
-
-
-def _fenced(text: str, language: str) -> str:
-    """A code block that nothing in the text can end."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def context_line(texts: Texts, ahead: Outlook, n_ctx: int) -> str:
@@ -120,13 +89,12 @@ def context_line(texts: Texts, ahead: Outlook, n_ctx: int) -> str:
     if state == "full":
         words = texts("context.full", used=used, n_ctx=n_ctx)
     dropped = f" · {texts('context.dropped', count=ahead.dropped)}" if ahead.dropped else ""
-    # the chat component has no class per message, so the forgotten ones are dimmed by their place
-    place = f":nth-child(-n+{_rows(ahead.dropped)} of .message-row)"
-    rule = f".message-wrap > {place}{{opacity:.4}}" if ahead.dropped else ""
-    style = f"<style>#chat {rule}</style>" if rule else ""
+    # the log knows nothing of memory, so the forgotten ones are dimmed by their place
+    rule = f"#chat .exchange:nth-child(-n+{ahead.dropped}){{opacity:.4}}" if ahead.dropped else ""
+    style = f"<style>{rule}</style>" if rule else ""
     return f'<div class="context {state}"><i style="width:{share:.1f}%"></i><span>{words}{dropped}</span></div>{style}'
 
 
-def _rows(exchanges: int) -> int:
-    """Rows of the chat component that so many exchanges take: the question, and the reply with its account."""
-    return 2 * exchanges
+def context_problem(why: str) -> str:
+    """The same line where the next prompt cannot be made."""
+    return f'<div class="context full"><span>{escape(why)}</span></div>'

@@ -67,12 +67,13 @@ def skeleton(texts: Texts) -> str:
         f'<div class="grid-picture" role="group" aria-label="{escape(texts("grid.about"))}"></div>'
         f'<div class="grid-side"><p class="tsu-note">{escape(texts("grid.hint"))}</p><ul class="grid-held"></ul>'
         '<div class="grid-picked" aria-live="polite" hidden><b class="grid-head"></b><small class="grid-cell"></small>'
-        '<span class="grid-seeds"></span><p class="grid-said"></p><code class="grid-settings"></code>'
+        '<span class="grid-seeds"></span><p class="grid-said" translate="no"></p><code class="grid-settings"></code>'
         f'<span class="grid-do">{do}</span></div></div></div><div class="grid-pair" hidden></div>'
         f'<details class="grid-spread" hidden><summary>{escape(texts("grid.spreads"))}</summary>'
         '<div class="tsu-scroll"><table class="grid-table"></table></div></details>'
         f'<details class="grid-list" open><summary>{escape(texts("grid.list"))}</summary>'
-        '<div class="grid-rows"><table class="grid-table"></table></div><p class="tsu-note grid-rest"></p></details>'
+        '<div class="grid-rows" translate="no"><table class="grid-table"></table></div>'
+        '<p class="tsu-note grid-rest"></p></details>'
         "</div></div>"
     )
 

@@ -53,7 +53,7 @@ def problem(text: str) -> str:
 def progress(done: int, total: int, text: str = "") -> str:
     """How far something is, and what there is of it."""
     bar = f'<i style="width:{100 * done / total:.1f}%"></i><span>{done} / {total}</span>'
-    return f'<div class="context" role="status">{bar}</div><p class="growing">{escape(text)}</p>'
+    return f'<div class="context" role="status">{bar}</div><p class="growing" translate="no">{escape(text)}</p>'
 
 
 def table(frame: pd.DataFrame, part: str, words: Words) -> str:
@@ -63,7 +63,8 @@ def table(frame: pd.DataFrame, part: str, words: Words) -> str:
     head = "".join(f"<th{_right(name in numbers)}>{escape(heads[name])}</th>" for name in frame.columns)
     rows = "".join(_row(row, numbers) for row in frame.head(_ROWS).to_dict("records"))
     more = f"<p><small>{escape(words('more', n=len(frame) - _ROWS))}</small></p>" if len(frame) > _ROWS else ""
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{more}'
+    body = f'<thead><tr>{head}</tr></thead><tbody translate="no">{rows}</tbody>'
+    return f'<div class="wide"><table>{body}</table></div>{more}'
 
 
 def _row(row: dict[Any, Any], numbers: set[str]) -> str:

@@ -13,6 +13,7 @@ function send() {
 }
 function look(to) {
   tokens().forEach((token, number) => token.classList.toggle('on', number === to));
+  tokens()[to].scrollIntoView({block: 'nearest', inline: 'nearest'});
   wish = to;
   if (waiting === null) send();
 }
@@ -21,6 +22,7 @@ watch(['value'], () => {
   waiting = null;
   if (wish !== null && wish !== at() && wish < tokens().length) look(wish);
   else wish = null;
+  element.querySelector('.tsu-token.on')?.scrollIntoView({block: 'nearest', inline: 'nearest'});
 });
 element.addEventListener('click', event => {
   const token = event.target.closest('[data-token]');

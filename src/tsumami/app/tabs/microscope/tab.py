@@ -21,7 +21,7 @@ from tsumami import charts
 from tsumami.app.parts import knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of, put
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import say, told
 from tsumami.app.tabs.microscope import view as microscope_view
 from tsumami.app.tabs.microscope.parts import MicroscopeParts, View
 from tsumami.app.tabs.microscope.view import Seen
@@ -151,7 +151,7 @@ class MicroscopeTab:
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[index].facts if 0 <= index < len(exchanges) else None
         if facts is None or "reply_tokens" not in facts.receipt:
-            gr.Info(self.texts("chat.no_receipt"))
+            say(self.texts("chat.no_receipt"))
             return False
         return self._opened(request, choice, partial(open_receipt, receipt=facts.receipt))
 
@@ -337,7 +337,7 @@ class MicroscopeTab:
         """What is open in the session; None, with a message, if it is no more on the server (after a restart, say)."""
         seen = self._seen.get(session_of(request))
         if seen is None:
-            gr.Info(self.texts("microscope.gone"))
+            say(self.texts("microscope.gone"))
         return seen
 
 

@@ -101,7 +101,7 @@ def _head(texts: Texts, seen: Seen, step: Step) -> str:
     )
     name = escape(charts.visible(step.piece))
     place = f"{seen.token + 1} / {len(seen.run.steps)}"
-    return f'<p class="token-head"><small>{place}</small> <b>{name}</b> {escape(numbers)}</p>'
+    return f'<p class="token-head"><small>{place}</small> <b translate="no">{name}</b> {escape(numbers)}</p>'
 
 
 def _stored(texts: Texts, seen: Seen, step: Step) -> Account:
@@ -132,7 +132,7 @@ def _branch(texts: Texts, seen: Seen, one: Branch, depth: int) -> str:
     close = "" if one.parent is None else _button(texts, "close", one.number, "×")
     return (
         f'<div class="branch{on}" role="treeitem" style="--depth:{depth}" data-branch="{one.number}" tabindex="0">'
-        f"<small>{escape(place)} {escape(knobs)}</small><span>{said}{more}</span>{beside}{close}</div>"
+        f'<small>{escape(place)} {escape(knobs)}</small><span translate="no">{said}{more}</span>{beside}{close}</div>'
     )
 
 

@@ -16,7 +16,7 @@ from tsumami import charts
 from tsumami.app.parts import knob_board, knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.scripts import script
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import say, told
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -113,14 +113,14 @@ class NextTokenTab:
     ) -> tuple[Any, Any]:
         """Go on with a token: it is put behind the prompt, and the next roll takes the next step."""
         if chat:
-            gr.Info(self.texts("next.no_append"))
+            say(self.texts("next.no_append"))
             return gr.skip(), gr.skip()
         with self.shelf.lend(choice) as model:
             piece = model.tokenizer.piece(int(event.token))
         try:
             return (prompt or "") + piece.decode("utf-8"), min(int(step or 0) + 1, 127)
         except UnicodeDecodeError:
-            gr.Info(self.texts("next.part"))
+            say(self.texts("next.part"))
             return gr.skip(), gr.skip()
 
     @told()
@@ -160,7 +160,7 @@ class NextTokenTab:
         final = percent(seen.chosen.final or 0.0)
         return (
             f'{knob_board.greyed(_BOARD, found.settings)}<div class="next">'
-            f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" '
+            f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" translate="no" '
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
             f"{charts.roll_strip([charts.Line.of(seen)], seen.roll, piece, language)}"
