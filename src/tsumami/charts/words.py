@@ -32,6 +32,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "left": ("残り", "left"),
     "kept": ("通した確率", "mass kept"),
     "cut": ("ここで切られた", "cut here"),
+    "fell": ("このステージがいちばん下げた", "this stage lowered it most"),
     "gone": ("すでに切られている", "already cut"),
     "hidden": ("ほかに {count} の候補", "{count} more candidates"),
     "others": ("そのほかの候補", "the other candidates"),

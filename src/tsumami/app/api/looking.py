@@ -86,8 +86,8 @@ def ledger(service: Service, run: dict[str, Any], index: int, model: str | None 
 
 
 def why_not(service: Service, run: dict[str, Any], index: int, token: int, model: str | None = None) -> dict[str, Any]:
-    """What became of a token that was not chosen: the stage that cut it and the value that would have kept it, or
-    where the roll fell instead.
+    """What became of a token that was not chosen: the stage that took most of its probability and what would be without
+    it, the stage that cut it and the value that would have kept it, or where the roll fell instead.
 
     Returns:
         the facts, and `ja` and `en` in sentences
