@@ -74,8 +74,8 @@ def run(
     settings = knobs.settings()
     asked = prompt.read_one()
     check_writable(out)
-    with model.load() as loaded:
-        made = prompt.made(loaded, asked)
+    with model.load(quiet=quiet) as loaded:
+        made = prompt.made(loaded, asked, quiet=quiet)
         if show_prompt:
             print_prompt(loaded, made)
         # An inexact engine cannot compute a ledger again, so there each token's is kept.

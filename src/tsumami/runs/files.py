@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
+from tsumami.engine import Notice
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.runs.json_files import read_form
@@ -57,6 +58,7 @@ class _ReceiptForm:
     seed: int
     tsumami: str
     begun: tuple[int, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ Guarantee: whoever starts something from a prompt refuses the same prompts with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tsumami.engine import first_outside
+from tsumami.engine import Notice, first_outside
 from tsumami.errors import EmptyPromptError, PromptError, PromptTooLongError
 
 __all__ = ["Prompt", "check_prompt"]
@@ -18,13 +18,15 @@ class Prompt:
     """A prompt as the model gets it: the text, its tokens, and the name of the format that made it.
 
     `begun`: tokens that the reply is made to begin with, whatever the chain would choose (a branch, say). They are
-    steps of the run like all others: stages take note of them, and each lets its roll pass.
+    steps of the run like all others: stages take note of them, and each lets its roll pass. `notices`: what llama.cpp
+    said when it made tokens of the text.
     """
 
     text: str
     tokens: tuple[int, ...]
     template: str = "raw"
     begun: tuple[int, ...] = ()
+    notices: tuple[Notice, ...] = field(default=(), compare=False)
 
 
 def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = True) -> None:

@@ -5,11 +5,14 @@ Guarantee: every prompt that comes from here holds tokens of the vocabulary; wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import SupportsIndex
 
-from tsumami.engine import first_outside
+from tsumami.engine import first_outside, notices
 from tsumami.errors import PromptError
+from tsumami.native import listening
 from tsumami.prompts import PromptText
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
@@ -20,6 +23,20 @@ __all__ = ["PromptLike", "as_prompt", "several", "text_of", "tokens_of"]
 PromptLike = str | Prompt | PromptText | Sequence[int]
 
 
+def _with_notices(make: Callable[[Tokenizer, PromptLike], Prompt]) -> Callable[[Tokenizer, PromptLike], Prompt]:
+    """What llama.cpp says while it makes tokens goes with the prompt; it logs in the thread that called it."""
+
+    @functools.wraps(make)
+    def made(tokenizer: Tokenizer, given: PromptLike) -> Prompt:
+        with listening() as said:
+            prompt = make(tokenizer, given)
+            found = notices(said())
+        return replace(prompt, notices=found) if found else prompt
+
+    return made
+
+
+@_with_notices
 def as_prompt(tokenizer: Tokenizer, given: PromptLike) -> Prompt:
     """The prompt as the model gets it.
 

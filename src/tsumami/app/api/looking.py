@@ -33,7 +33,7 @@ def tokenize(
 
 def model(service: Service, name: str | None = None) -> dict[str, Any]:
     """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat template, exact or not
-    and why, and how full its cache is.
+    and why, what llama.cpp says of it, and how full its cache is.
     """
     with service.lend(name) as lent:
         return {
@@ -42,6 +42,7 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "weights": asdict(lent.model_card),
             "engine": asdict(lent.engine_card),
             "exactness": asdict(lent.exactness),
+            "notices": [asdict(one) | {"ours": one.ours, "ja": one.ja, "en": one.en} for one in lent.notices],
             "chat_template": lent.chat_template,
             "usage": asdict(lent.engine.usage()),
         }

@@ -11,6 +11,7 @@ from gradio.components import Component
 
 from tsumami.app.parts import browser
 from tsumami.app.parts.telling import tell
+from tsumami.app.views.plain_text import plain_text
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.callers import at_home, naming
 from tsumami.app.work.replying import Sending
@@ -194,13 +195,14 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
 
 
 def describe(texts: Texts, model: Any) -> str:
-    """One line on a loaded model: size, quantisation, context, exact or not and why."""
+    """One line on a loaded model: size, quantisation, context, exact or not and why, and what llama.cpp says of it."""
     card, verdict = model.model_card, model.exactness
     exact = texts("account.exact") if verdict.exact else texts("account.not_exact")
     why = texts.pick(verdict.why_ja, verdict.why_en)
     remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
     facts = f"**{card.name}** · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
-    return f"{facts}\n\n{why} {remedy}".strip()
+    said = "".join(f"\n\n⚠️ {plain_text(texts.pick(one.ja, one.en))}" for one in model.engine_card.notices)
+    return f"{facts}\n\n{why} {remedy}".strip() + said
 
 
 class LoadNews(NamedTuple):
