@@ -18,10 +18,12 @@ from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
 from tsumami.cli.words import say
+from tsumami.knobs import CONSTRAINTS
 
 if TYPE_CHECKING:
     from tsumami.model import Model
-    from tsumami.runs import Prompt, Run, Step, Stream
+    from tsumami.runs import Completeness, Prompt, Run, Step, Stream
+    from tsumami.settings import Settings
 
 
 def about() -> str:
@@ -129,9 +131,17 @@ def facts(run: Run) -> str:
         say("シード", "seed") + f" {receipt.seed}{random}",
         exact,
     ]
+    if run.completeness is not None:
+        parts.insert(1, complete_text(run.completeness, run.settings))
     if not receipt.engine.exact:
         parts.append(say(receipt.engine.why_ja, receipt.engine.why_en))
     return " · ".join(parts)
+
+
+def complete_text(found: Completeness, settings: Settings) -> str:
+    """Whether a text is complete in the sense of what constrains it: `grammar: complete`."""
+    knob = next(name for name in CONSTRAINTS if getattr(settings, name) is not None)
+    return f"{knob}: {say(found.ja, found.en)}"
 
 
 def print_prompt(model: Model, prompt: Prompt) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from tsumami.explain.measures import Metrics
 from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Moved, Taken, WhyNot, Without
 from tsumami.explain.tokens import Account, Candidate, Outcome, Share
-from tsumami.runs import Run
+from tsumami.runs import Completeness, Run
 
 
 def divergence_values(found: Divergence) -> dict[str, Any]:
@@ -36,8 +36,15 @@ def divergence_values(found: Divergence) -> dict[str, Any]:
 
 
 def audit_values(found: Audit) -> dict[str, Any]:
-    """An audit: per knob the counts, the first places, and the sentence in ja and en."""
-    return {"tokens": found.tokens, "knobs": [_knob(one) for one in found.knobs], "dead": list(found.dead)}
+    """An audit: per knob the counts, the first places, and the sentence in ja and en; whether the text matches its
+    grammar.
+    """
+    return {
+        "tokens": found.tokens,
+        "knobs": [_knob(one) for one in found.knobs],
+        "dead": list(found.dead),
+        "completeness": _completeness(found.completeness),
+    }
 
 
 def why_not_values(found: WhyNot) -> dict[str, Any]:
@@ -67,6 +74,10 @@ def account_values(found: Account, piece: Callable[[int], bytes]) -> dict[str, A
 def metrics_values(found: Metrics) -> dict[str, Any]:
     """The measures of a run, with the series over its tokens."""
     return dataclasses.asdict(found)
+
+
+def _completeness(found: Completeness | None) -> dict[str, Any] | None:
+    return None if found is None else dataclasses.asdict(found) | {"ja": found.ja, "en": found.en}
 
 
 def _knob(found: KnobAudit) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
+from tsumami.runs.completeness import Completeness
 from tsumami.runs.decision import Decision
 from tsumami.runs.json_files import read_file, write_file
 from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timings, plain
@@ -56,7 +57,9 @@ class Replayer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Receipt + steps + timings + why it stopped."""
+    """Receipt + steps + timings + why it stopped. `completeness`: whether the text matches its grammar (None: it has
+    none, or the run was saved before tsumami asked).
+    """
 
     receipt: Receipt
     steps: tuple[Step, ...]
@@ -65,6 +68,7 @@ class Run:
     stop_string: str | None = None
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
     replayer: Replayer | None = field(default=None, compare=False, repr=False)
+    completeness: Completeness | None = None
 
     @property
     def text(self) -> str:
@@ -110,8 +114,8 @@ class Run:
         return replace(self, replayer=model.replayer)
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
-        `timings`.
+        """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`,
+        `completeness`, `text`, `timings`.
         """
         return _dump(self, indent)
 
@@ -125,7 +129,7 @@ class Run:
         from tsumami.runs.files import parse  # pydantic: who only makes runs need not load it
 
         parts = parse(text)
-        return cls(parts.receipt, parts.steps, parts.stop_reason, parts.timings, parts.stop_string)
+        return cls(**{name: getattr(parts, name) for name in parts.__dataclass_fields__})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file, in one step: a disk that is full leaves what was there before.
@@ -182,6 +186,7 @@ def _dump(run: Run, indent: int | None) -> str:
         "steps": plain(run.steps),
         "stop_reason": run.stop_reason,
         "stop_string": run.stop_string,
+        "completeness": plain(run.completeness),
         "timings": plain(run.timings),
     }
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)

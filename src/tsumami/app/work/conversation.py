@@ -7,19 +7,21 @@ as an empty conversation instead of breaking the page.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from tsumami.model import Model
 from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
-from tsumami.runs import STOP_REASONS, Prompt, Run
+from tsumami.runs import STOP_REASONS, Completeness, Prompt, Run
 
 FORMAT_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFacts:
-    """How a reply came about: what a reader wants to see, and the receipt to get it again."""
+    """How a reply came about: what a reader wants to see, and the receipt to get it again. `completeness`: the fields
+    of `Completeness`, and its words; empty where nothing constrains the reply.
+    """
 
     prompt: str
     prompt_tokens: int
@@ -34,6 +36,7 @@ class ReplyFacts:
     exact: bool
     template: str
     receipt: dict[str, Any]
+    completeness: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ReplyFacts:
@@ -43,10 +46,12 @@ class ReplyFacts:
             TypeError, ValueError: it is something else, which could not be shown.
         """
         for name, kind in _KINDS.items():
-            value = data[name]
+            value = data.get(name, {}) if name == "completeness" else data[name]  # older replies come without it
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise TypeError(f"{name}: {value!r}")
         made = cls(**data)
+        if not all(isinstance(made.completeness.get(one, ""), str) for one in ("ja", "en")):
+            raise ValueError("no words")
         if made.stop_reason not in STOP_REASONS or made.n_ctx < 1 or not isinstance(made.receipt.get("engine"), dict):
             raise ValueError("no reply came about like this")
         return made
@@ -69,7 +74,12 @@ class ReplyFacts:
             exact=receipt.engine.exact,
             template=receipt.template,
             receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)},
+            completeness=_told(run.completeness),
         )
+
+
+def _told(found: Completeness | None) -> dict[str, Any]:
+    return {} if found is None else asdict(found) | {"ja": found.ja, "en": found.en}
 
 
 _KINDS: Final[dict[str, Any]] = {
