@@ -19,6 +19,7 @@ from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
 from tsumami.cli.words import say
 from tsumami.knobs import CONSTRAINTS
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from tsumami.model import Model
@@ -125,8 +126,8 @@ def facts(run: Run) -> str:
     exact = "exact" if receipt.engine.exact else say("exact ではない", "not exact")
     parts = [
         stop,
-        say(f"{count} トークン", f"{count} token{'' if count == 1 else 's'}"),
-        f"{timings.generation_per_second:.1f} tok/s",
+        say(f"{count} トークン", counted(count, "token")),
+        *([f"{timings.generation_per_second:.1f} tok/s"] if timings.generated > 1 else []),  # the first has no speed
         say(f"プロンプト {timings.prompt_tokens}", f"prompt {timings.prompt_tokens}"),
         say("シード", "seed") + f" {receipt.seed}{random}",
         exact,
@@ -151,7 +152,8 @@ def print_prompt(model: Model, prompt: Prompt) -> None:
     screen = console(stderr=True)
     count = len(prompt.tokens)
     title = say(
-        f"プロンプト: {count} トークン、形式 {prompt.template}", f"Prompt: {count} tokens, template {prompt.template}"
+        f"プロンプト: {count} トークン、形式 {prompt.template}",
+        f"Prompt: {counted(count, 'token')}, template {prompt.template}",
     )
     screen.print(Text(title, style="bold"))
     screen.print(Text(prompt.text), soft_wrap=True)

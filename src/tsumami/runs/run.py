@@ -25,6 +25,7 @@ from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timin
 from tsumami.sampling import Chain, Ledger
 from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 __all__ = ["HasReplayer", "Replayer", "Run", "attached"]
 
@@ -155,7 +156,8 @@ class Run:
             f"{html.escape(step.text)}</span>"
             for step in self.steps
         )
-        facts = f"seed {self.receipt.seed} · {len(self.steps)} tokens · {self.stop_reason} · {self.receipt.model.name}"
+        count, receipt = counted(len(self.steps), "token"), self.receipt
+        facts = f"seed {receipt.seed} · {count} · {self.stop_reason} · {receipt.model.name}"
         return f'<div style="white-space:pre-wrap">{spans}</div><small>{html.escape(facts)}</small>'
 
 

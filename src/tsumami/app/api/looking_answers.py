@@ -20,6 +20,7 @@ from tsumami.explore.lanes import Comparing, LanePlan, comparison_values, plan
 from tsumami.model import Model
 from tsumami.runs import Run
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 
 def next_token(model: Model, prompt: str, settings: dict[str, Any] | None, step: int) -> dict[str, Any]:
@@ -79,5 +80,5 @@ def _at(run: Run, index: int, ask: Callable[[int], Any]) -> Any:
         return ask(index)
     except IndexError as error:
         raise SettingsError(
-            f"index = {index}: this run has {len(run.steps)} tokens, 0 to {len(run.steps) - 1}"
+            f"index = {index}: this run has {counted(len(run.steps), 'token')}, 0 to {len(run.steps) - 1}"
         ) from error

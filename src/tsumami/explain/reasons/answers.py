@@ -9,7 +9,7 @@ from tsumami.explain.reasons.findings import Change, KeepingValue, Taken, WhyNot
 from tsumami.explain.reasons.sentences import Bilingual, joined, quoted, value_text
 from tsumami.knobs.stages import row_of
 from tsumami.runs import Run
-from tsumami.wording import percent
+from tsumami.wording import counted, percent
 
 
 def audited(
@@ -22,11 +22,11 @@ def audited(
     if not changed and not decided:
         return (
             f"{name} {value} は何もしませんでした（{count} 個のうち 0 個）。",
-            f"{name} {value} did nothing: it changed 0 of {count} tokens.",
+            f"{name} {value} did nothing: it changed 0 of {counted(count, 'token')}.",
         )
     told = (
         f"{name} {value} は {count} 個のうち {changed} 個で候補か確率を変えました。",
-        f"{name} {value} changed the candidates or their probabilities at {changed} of {count} tokens.",
+        f"{name} {value} changed the candidates or their probabilities at {changed} of {counted(count, 'token')}.",
     )
     if first is None:
         return joined([told, ("選ばれるトークンは 1 つも変わりません。", "It decided none of them.")])
@@ -38,8 +38,8 @@ def audited(
             (
                 f"中立だったら {decided} 個は別のトークンでした。最初は {first + 1} 番目で、"
                 f"{was[0]}ではなく{other[0]}でした。",
-                f"Neutral, {decided} would have been other tokens, first number {first + 1}: {other[1]} instead of "
-                f"{was[1]}.",
+                f"Neutral, {decided} would have been {'another token' if decided == 1 else 'other tokens'}, first"
+                f" number {first + 1}: {other[1]} instead of {was[1]}.",
             ),
         ]
     )

@@ -15,7 +15,7 @@ from tsumami.knobs import KNOBS
 from tsumami.knobs.typed import shown
 from tsumami.runs import STOP_REASONS, Run, Step
 from tsumami.runs.signs import signed
-from tsumami.wording import percent
+from tsumami.wording import counted, percent
 
 _LATE_ROLL: Final = (
     "Mirostat は候補が 1 つのとき乱数を使わないので、同じシードでも何番目の乱数かがずれています。",
@@ -59,7 +59,10 @@ def same(a: Run) -> Bilingual:
     count = len(a.steps)
     if not count:
         return "どちらの実行にもトークンがないので、比べるものがありません。", "Neither run has a token to compare."
-    return f"{count} 個のトークンがすべて同じです。", f"All {count} tokens are the same."
+    return (
+        f"{count} 個のトークンがすべて同じです。",
+        "The one token is the same." if count == 1 else f"All {count:,} tokens are the same.",
+    )
 
 
 def ended(a: Run, b: Run, step: int) -> Bilingual:
@@ -72,9 +75,10 @@ def ended(a: Run, b: Run, step: int) -> Bilingual:
             f"{name} は 1 個もトークンを出さずに終わりました（{why_ja}）。{other} は続きました。",
             f"{name} ended without a token ({why_en}); {other} went on.",
         )
+    shared = "token is" if step == 1 else f"{step:,} tokens are"
     return (
         f"最初の {step} 個は同じです。{name} はそこで終わり（{why_ja}）、{other} は続きました。",
-        f"The first {step} tokens are the same; there {name} ended ({why_en}), and {other} went on.",
+        f"The first {shared} the same; there {name} ended ({why_en}), and {other} went on.",
     )
 
 
@@ -195,6 +199,10 @@ def _only(found: Divergence, these: dict[int, float], others: dict[int, float], 
     )
 
 
+def _left(count: int) -> str:
+    return f"{counted(count, 'candidate')} {'is' if count == 1 else 'are'} left"
+
+
 def _were(count: int) -> str:
     return "candidate was" if count == 1 else "candidates were"
 
@@ -212,13 +220,13 @@ def _mass(found: Divergence) -> Bilingual:
         return (
             f"残った {count:,} 個の候補も確率も同じですが、0 から 1 の線に並ぶ順番が違います"
             f"（並べ替えるのは {found.stage}）。",
-            f"The same {count:,} candidates are left with the same probabilities, but they lie in another order on the "
-            f"line from 0 to 1 ({found.stage} sorts).",
+            f"The same {_left(count)} with the same probabilities, but they lie in another order on the line from 0 to "
+            f"1 ({found.stage} sorts).",
         )
     moved = _moves(found.tokens[:_NAMED])
     return (
         f"残った候補は同じ {count:,} 個ですが、確率が変わります（{found.stage}）: {moved[0]}。",
-        f"The same {count:,} candidates are left, but with other probabilities ({found.stage}): {moved[1]}.",
+        f"The same {_left(count)}, but with other probabilities ({found.stage}): {moved[1]}.",
     )
 
 
@@ -243,7 +251,8 @@ def _draw(found: Divergence) -> Bilingual:
         count = len(found.at_b.final)
         return (
             f"候補（{count:,} 個）も確率も同じで、違うのは乱数だけです。",
-            f"The {count:,} candidates and their probabilities are the same; only the roll differs.",
+            f"The {'candidate' if count == 1 else f'{count:,} candidates'} and the probabilities are the same; only the"
+            " roll differs.",
         )
     return (
         "シードは XTC の乱数も決めるので、残った候補も違います。",

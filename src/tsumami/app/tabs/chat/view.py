@@ -68,7 +68,7 @@ def account_title(texts: Texts, facts: ReplyFacts) -> str:
     return texts(
         "account.title",
         tokens=facts.generated,
-        speed=f"{facts.generation_per_second:.0f}",
+        speed=_speed(facts),
         seed=facts.seed,
         exact=exact,
     )
@@ -84,7 +84,7 @@ def account(texts: Texts, facts: ReplyFacts) -> str:
         texts(
             "account.speed",
             prompt=f"{facts.prompt_per_second:.0f}",
-            generation=f"{facts.generation_per_second:.0f}",
+            generation=_speed(facts),
             reused=facts.reused,
         ),
         texts("account.why", why=_why(texts, facts)),
@@ -96,6 +96,11 @@ def account(texts: Texts, facts: ReplyFacts) -> str:
     if facts.receipt:
         lines += [texts("account.receipt"), _fenced(json.dumps(facts.receipt, ensure_ascii=False), "json")]
     return "\n\n".join(lines)
+
+
+def _speed(facts: ReplyFacts) -> str:
+    """Tokens a second; a single one came with the prompt and has no speed."""
+    return f"{facts.generation_per_second:.0f}" if facts.generated > 1 else "–"
 
 
 def _why(texts: Texts, facts: ReplyFacts) -> str:
