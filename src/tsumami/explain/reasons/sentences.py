@@ -6,6 +6,8 @@ people count.
 
 from __future__ import annotations
 
+import itertools
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -14,7 +16,7 @@ from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
 from tsumami.knobs.typed import shown
 from tsumami.runs import STOP_REASONS, Run, Step
-from tsumami.runs.signs import signed
+from tsumami.runs.signs import signed, spaced
 from tsumami.wording import counted, percent
 
 _LATE_ROLL: Final = (
@@ -31,6 +33,7 @@ Bilingual = tuple[str, str]
 
 _NAMED: Final = 3  # tokens that a sentence names
 _LONG: Final = 40
+_SHOWN_BEFORE: Final = 16  # characters of what is the same, before what is not
 _AFTER: Final = (
     "ここから先は文脈が違うので、後に続く違いはつまみの違いとしては比べられません。",
     "From here on the contexts differ, so what comes later cannot be compared knob by knob.",
@@ -51,7 +54,8 @@ def joined(parts: Iterable[Bilingual]) -> Bilingual:
 
 def quoted(piece: bytes) -> Bilingual:
     """A token in quotation marks."""
-    return f"「{signed(piece)}」", f"“{signed(piece)}”"
+    text = spaced(signed(piece), at_start=False)
+    return f"「{text}」", f"“{text}”"
 
 
 def same(a: Run) -> Bilingual:
@@ -143,13 +147,37 @@ def _spaced(name: str) -> str:
 
 
 def value_text(name: str, value: Any) -> str:
-    """A value as a person would type it, shortened where it is long; of a knob, or of what else differs."""
+    """A value as a person would type it, shortened where it is long; of a knob, or of what else differs. What cannot be
+    seen has a sign.
+    """
+    text = _whole(name, value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _whole(name: str, value: Any) -> str:
     text = "–" if value is None else str(value)
     if name in KNOBS:
         typed = shown(KNOBS[name], value)
         text = (typed if isinstance(typed, str) else ("," if KNOBS[name].kind == "bias" else ";").join(typed)) or "–"
-    text = "".join(c if c.isprintable() else "↵" for c in text)
-    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+    return spaced(text)
+
+
+def told_apart(name: str, a: Any, b: Any) -> tuple[str, str]:
+    """Two values that differ, as `value_text`, but so that the difference is seen: long ones from shortly before it on,
+    and letters that only look alike (é as one character or two) by their numbers.
+    """
+    whole = _whole(name, a), _whole(name, b)
+    if unicodedata.normalize("NFKC", whole[0]) == unicodedata.normalize("NFKC", whole[1]):
+        whole = _numbered(whole[0]), _numbered(whole[1])
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*whole, strict=False)))
+    start = same - _SHOWN_BEFORE if same >= _LONG else 0
+    first, second = (f"{'…' if start else ''}{text[start : start + _LONG]}" for text in whole)
+    cut = [text + "…" * (len(one) > start + _LONG) for text, one in zip((first, second), whole, strict=True)]
+    return cut[0], cut[1]
+
+
+def _numbered(text: str) -> str:
+    return "".join(c if c.isascii() else f"\\u{{{ord(c):x}}}" for c in text)
 
 
 def _difference(changes: tuple[Change, ...]) -> Bilingual:
@@ -160,7 +188,7 @@ def _difference(changes: tuple[Change, ...]) -> Bilingual:
             ja.append("それまでのトークンで進んだ内部状態（Mirostat の mu や XTC の乱数の位置）が違います。")
             en.append("What mirostat (its mu) or XTC (its roll) took along from earlier tokens differs.")
             continue
-        a, b = value_text(change.name, change.a), value_text(change.name, change.b)
+        a, b = told_apart(change.name, change.a, change.b)
         ja.append(f"{_spaced(name[0])}は {A} が {a}、{B} が {b} です。")
         en.append(f"{name[1][0].upper() + name[1][1:] if ' ' in name[1] else name[1]} is {a} in {A} and {b} in {B}.")
     return "".join(ja), " ".join(en)
