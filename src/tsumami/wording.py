@@ -37,7 +37,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-class _Places(string.Formatter):
+class _FilledIn(string.Formatter):
     """`str.format`, and `{count:token|tokens}`: the first word where `count` is one, else the second."""
 
     def format_field(self, value: object, format_spec: str) -> str:
@@ -47,7 +47,7 @@ class _Places(string.Formatter):
         return one if str(value) == "1" else many
 
 
-_PLACES: Final = _Places()
+_PLACES: Final = _FilledIn()
 
 
 def filled(text: str, /, **values: object) -> str:

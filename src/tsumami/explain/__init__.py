@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tsumami.explain.reasons import Divergence as Divergence
     from tsumami.explain.reasons import KeepingValue as KeepingValue
     from tsumami.explain.reasons import KnobAudit as KnobAudit
+    from tsumami.explain.reasons import Lowering as Lowering
     from tsumami.explain.reasons import Moved as Moved
-    from tsumami.explain.reasons import Taken as Taken
     from tsumami.explain.reasons import WhyNot as WhyNot
     from tsumami.explain.reasons import Without as Without
     from tsumami.explain.reasons import audit as audit
@@ -41,7 +41,7 @@ _HOMES: Final = {
     "KeepingValue": "tsumami.explain.reasons",
     "KnobAudit": "tsumami.explain.reasons",
     "Moved": "tsumami.explain.reasons",
-    "Taken": "tsumami.explain.reasons",
+    "Lowering": "tsumami.explain.reasons",
     "WhyNot": "tsumami.explain.reasons",
     "Without": "tsumami.explain.reasons",
     "audit": "tsumami.explain.reasons",
@@ -63,12 +63,12 @@ __all__ = [
     "Divergence",
     "KeepingValue",
     "KnobAudit",
+    "Lowering",
     "Metrics",
     "Moved",
     "Outcome",
     "Series",
     "Share",
-    "Taken",
     "WhyNot",
     "Without",
     "audit",

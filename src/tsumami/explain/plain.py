@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tsumami.explain.measures import Metrics
-from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Moved, Taken, WhyNot, Without
+from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Lowering, Moved, WhyNot, Without
 from tsumami.explain.tokens import Account, Candidate, Outcome, Share
 from tsumami.runs import Completeness, Run
 
@@ -103,7 +103,7 @@ def _candidate(account: Account, found: Candidate, piece: bytes) -> dict[str, An
     }
 
 
-def _taken(found: Taken | None) -> dict[str, Any] | None:
+def _taken(found: Lowering | None) -> dict[str, Any] | None:
     if found is None:
         return None
     values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}

@@ -90,7 +90,7 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Settings from knob names and values, defaults for the rest. A knob may come under its name in another program,
+        """Settings from knob names and values, defaults for the rest. A knob may come under its name in other programs,
         such as `n_predict`; UnknownKnobError lists all names that are no knob's.
         """
         if not isinstance(mapping, Mapping):

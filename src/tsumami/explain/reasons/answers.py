@@ -5,7 +5,7 @@ Guarantee: as in sentences.py: every token, value and number in them is one of t
 
 from __future__ import annotations
 
-from tsumami.explain.reasons.findings import Change, KeepingValue, Taken, WhyNot, Without
+from tsumami.explain.reasons.findings import Change, KeepingValue, Lowering, WhyNot, Without
 from tsumami.explain.reasons.sentences import Bilingual, joined, quoted, value_text
 from tsumami.knobs.stages import row_of
 from tsumami.runs import Run
@@ -90,7 +90,7 @@ def _fate(found: WhyNot, mode: str) -> Bilingual:
 # --- what took its probability ---
 
 
-def _taken(taken: Taken | None) -> Bilingual:
+def _taken(taken: Lowering | None) -> Bilingual:
     """The stage that took most, where that can be seen in the numbers."""
     if taken is None or (percent(taken.before) == percent(taken.after) and not _decided(taken.without)):
         return "", ""

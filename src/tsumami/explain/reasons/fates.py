@@ -19,7 +19,7 @@ import numpy as np
 from tsumami.bisection import bisect, exponential_search
 from tsumami.errors import SettingsError
 from tsumami.explain.reasons import answers
-from tsumami.explain.reasons.findings import Fate, KeepingValue, Taken, WhyNot, Without
+from tsumami.explain.reasons.findings import Fate, KeepingValue, Lowering, WhyNot, Without
 from tsumami.explain.reasons.undoing import undone
 from tsumami.explain.tokens import choose_at, largest_fall, row_at
 from tsumami.knobs import KNOBS
@@ -124,7 +124,7 @@ class _AskedToken:
             return "uncompared"
         return "roll" if self.outcome.mode in ("sample", "mirostat") else "lost"
 
-    def taken(self) -> Taken | None:
+    def taken(self) -> Lowering | None:
         """The stage that took most of its probability while it stayed."""
         records = _processed(self.outcome.ledger)
         fall = largest_fall([record.log_prob_of(self._token) for record in records])
@@ -132,7 +132,7 @@ class _AskedToken:
             return None
         stage = records[fall.at].name
         before, after = (record.prob_of(self._token) or 0.0 for record in records[fall.at - 1 : fall.at + 1])
-        return Taken(stage, before, after, fall.bits, self.without(stage))
+        return Lowering(stage, before, after, fall.bits, self.without(stage))
 
     def without(self, stage: str) -> Without | None:
         """What becomes of it with the stage put out of action and all else as it was."""

@@ -112,7 +112,7 @@ class Without:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Lowering:
     """The stage that took most of a token's probability without cutting it, in bits (`explain.tokens.falls` has the
     definition): the shares `before` and `after` it, and what becomes of the token `without` it (None: that cannot be).
     """
@@ -151,7 +151,7 @@ class WhyNot:
     ja: str = ""
     en: str = ""
     without: Without | None = None
-    taken: Taken | None = None
+    taken: Lowering | None = None
     place: int | None = None
     other: bytes = b""
     p_other: float | None = None
