@@ -67,6 +67,7 @@ MEMBERS = {
     ],
     "Run": [
         "attach",
+        "completeness",
         "from_json",
         "ledger",
         "ledgers",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel, Notice, processor
+from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel, processor
 from tsumami.engine import load as load_engine
 from tsumami.errors import EngineClosedError
 from tsumami.explore.design import Design
@@ -342,11 +342,6 @@ class Model:
         return self._loaded.exactness
 
     @property
-    def notices(self) -> tuple[Notice, ...]:
-        """What llama.cpp said of the model and its context when they were made."""
-        return self._loaded.notices
-
-    @property
     def options(self) -> EngineOptions:
         """How it was loaded."""
         return self._loaded.options
@@ -394,7 +389,7 @@ class Model:
             why_ja=verdict.why_ja,
             why_en=verdict.why_en,
             n_ctx=self.n_ctx,
-            notices=tuple(one for one in self.notices if not one.ours),
+            notices=tuple(one for one in self._loaded.notices if not one.ours),
         )
 
     @property

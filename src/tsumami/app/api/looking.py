@@ -42,7 +42,7 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "weights": asdict(lent.model_card),
             "engine": asdict(lent.engine_card),
             "exactness": asdict(lent.exactness),
-            "notices": [asdict(one) | {"ours": one.ours, "ja": one.ja, "en": one.en} for one in lent.notices],
+            "notices": [asdict(one) | {"ja": one.ja, "en": one.en} for one in lent.engine_card.notices],
             "chat_template": lent.chat_template,
             "usage": asdict(lent.engine.usage()),
         }
