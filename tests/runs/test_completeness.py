@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import tsumami
 from tsumami import explain
+from tsumami.app.work.conversation import ReplyFacts
 from tsumami.runs import Completeness, Run
 from tsumami.runs.completeness import CompletenessTracker
-from tsumami.runs.restore import restore
+from tsumami.runs.restore import restore, restore_json
 from tsumami.testing import ScriptedModel, saying
 
 PIECES = st.lists(st.tuples(st.booleans(), st.sampled_from([b"x", b" ", b"\n"])), max_size=12)
@@ -98,3 +99,11 @@ def test_a_run_that_was_saved_without_it_opens_and_its_audit_finds_it(model: tsu
     assert old.completeness is None
     assert explain.audit(old.attach(model)).completeness == run.completeness
     assert explain.audit(run).completeness == run.completeness
+
+
+def test_a_receipt_of_the_page_says_it_and_is_restored(model: tsumami.Model) -> None:
+    run = model.run("Is it so?", grammar='root ::= "yes"', temperature=0)
+    facts = ReplyFacts.of(run)
+    assert facts.complete("en") == "complete"
+    assert facts.complete("ja") == "完結している"
+    assert restore_json(model, facts.receipt).completeness == run.completeness

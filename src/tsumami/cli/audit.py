@@ -9,7 +9,7 @@ import typer
 
 from tsumami.cli.idle import note_idle
 from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import console, note, write_json
+from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
 from tsumami.cli.run import complete_text
 from tsumami.cli.verify import as_the_receipt_says
@@ -53,7 +53,7 @@ def audit(
     for one in found.knobs:
         screen.print(paragraph("· " + say(one.ja, one.en), screen.width))
     if found.completeness is not None:
-        note(complete_text(found.completeness, saved.settings))
+        screen.print(paragraph("· " + complete_text(found.completeness, saved.settings), screen.width))
     note_idle([saved.settings])
 
 

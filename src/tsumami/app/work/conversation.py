@@ -7,7 +7,7 @@ as an empty conversation instead of breaking the page.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from tsumami.model import Model
@@ -19,8 +19,8 @@ FORMAT_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ReplyFacts:
-    """How a reply came about: what a reader wants to see, and the receipt to get it again. `completeness`: the fields
-    of `Completeness`, and its words; empty where nothing constrains the reply.
+    """How a reply came about: what a reader wants to see, and the receipt to get it again, which also says whether the
+    text is complete in its grammar's sense.
     """
 
     prompt: str
@@ -36,7 +36,12 @@ class ReplyFacts:
     exact: bool
     template: str
     receipt: dict[str, Any]
-    completeness: dict[str, Any] = field(default_factory=dict)
+
+    def complete(self, language: str) -> str:
+        """Whether the text is complete, in words; empty where nothing constrains it, or where that is not known."""
+        told = self.receipt.get("completeness")
+        words = told.get(language) if isinstance(told, dict) else None
+        return words if isinstance(words, str) else ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ReplyFacts:
@@ -46,12 +51,10 @@ class ReplyFacts:
             TypeError, ValueError: it is something else, which could not be shown.
         """
         for name, kind in _KINDS.items():
-            value = data.get(name, {}) if name == "completeness" else data[name]  # older replies come without it
+            value = data[name]
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise TypeError(f"{name}: {value!r}")
         made = cls(**data)
-        if not all(isinstance(made.completeness.get(one, ""), str) for one in ("ja", "en")):
-            raise ValueError("no words")
         if made.stop_reason not in STOP_REASONS or made.n_ctx < 1 or not isinstance(made.receipt.get("engine"), dict):
             raise ValueError("no reply came about like this")
         return made
@@ -73,13 +76,12 @@ class ReplyFacts:
             generation_per_second=timings.generation_per_second,
             exact=receipt.engine.exact,
             template=receipt.template,
-            receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)},
-            completeness=_told(run.completeness),
+            receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)} | _told(run.completeness),
         )
 
 
 def _told(found: Completeness | None) -> dict[str, Any]:
-    return {} if found is None else asdict(found) | {"ja": found.ja, "en": found.en}
+    return {} if found is None else {"completeness": asdict(found) | {"ja": found.ja, "en": found.en}}
 
 
 _KINDS: Final[dict[str, Any]] = {

@@ -11,7 +11,7 @@ from tests.support.reply_facts import facts
 
 import tsumami.app
 from tsumami.app.tabs.chat import view
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import LANGUAGES, Language, Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.prompts import Exchange
 
@@ -81,3 +81,14 @@ def test_each_reply_is_followed_by_its_account(texts: Texts) -> None:
     ]
     growing = view.chat_messages(texts, conversation, growing=True)
     assert growing[-1]["role"] == "assistant"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_account_says_whether_the_text_is_complete_and_gives_one_token_no_speed(language: Language) -> None:
+    told = {"complete": True, "since": 7, "then": "blank", "ja": "空白だけ", "en": "only white space"}
+    shown = view.account(Texts(language), facts(receipt={"engine": {}, "completeness": told}, generated=1))
+    assert told[language] in shown
+    assert told[language] not in view.account(Texts(language), facts())
+    title = view.account_title(Texts("en"), facts(generated=1))
+    assert "1 token ·" in title
+    assert "– tokens/s" in title

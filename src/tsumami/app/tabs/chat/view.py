@@ -80,7 +80,7 @@ def account(texts: Texts, facts: ReplyFacts) -> str:
     share = 100 * facts.prompt_tokens / facts.n_ctx
     lines = [
         texts("account.stopped", reason=reason),
-        *([texts("account.complete", how=how)] if (how := facts.completeness.get(texts.language)) else []),
+        *([texts("account.complete", how=how)] if (how := facts.complete(texts.language)) else []),
         texts(
             "account.speed",
             prompt=f"{facts.prompt_per_second:.0f}",
