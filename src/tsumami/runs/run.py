@@ -115,8 +115,8 @@ class Run:
         return replace(self, replayer=model.replayer)
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`,
-        `completeness`, `text`, `timings`.
+        """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
+        `timings`, and `completeness` where a grammar says what is complete.
         """
         return _dump(self, indent)
 
@@ -188,9 +188,10 @@ def _dump(run: Run, indent: int | None) -> str:
         "steps": plain(run.steps),
         "stop_reason": run.stop_reason,
         "stop_string": run.stop_string,
-        "completeness": plain(run.completeness),
         "timings": plain(run.timings),
     }
+    if run.completeness is not None:
+        form["completeness"] = plain(run.completeness)
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
 
