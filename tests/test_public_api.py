@@ -69,6 +69,7 @@ MEMBERS = {
     ],
     "Run": [
         "attach",
+        "completeness",
         "from_json",
         "ledger",
         "ledgers",

@@ -74,14 +74,15 @@ def _floats(pointer: Any, count: int) -> Float32Array:
 
 # --- the log ---
 
-_LOG_WARN = 3
+_LOG_WARN, _LOG_CONTINUES = 3, 5
 
 
 class _Log(threading.local):
     """What llama.cpp has logged in this thread; it logs in the thread that called it."""
 
     def __init__(self) -> None:
-        self.lines: collections.deque[str] = collections.deque(maxlen=200)
+        self.lines: collections.deque[str] = collections.deque(maxlen=4000)
+        self.level = 0
 
 
 _recent_log = _Log()
@@ -89,9 +90,14 @@ _recent_log = _Log()
 
 @_c.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes' callback factory has no types
 def _collect_log(level: int, text: bytes, _user_data: object) -> None:
-    """Keep warnings and errors for the messages of our exceptions instead of printing them into the user's terminal."""
-    if level >= _LOG_WARN:
-        _recent_log.lines.append(text.decode("utf-8", "replace").rstrip())
+    """Keep warnings and errors for whoever made the call, instead of printing them into the user's terminal. A piece
+    that goes on with a line is as important as its beginning.
+    """
+    log, goes_on = _recent_log, level == _LOG_CONTINUES
+    log.level = log.level if goes_on else level
+    if log.level >= _LOG_WARN:
+        piece = text.decode("utf-8", "replace").rstrip("\n")
+        log.lines.append(log.lines.pop() + piece if goes_on and log.lines else piece)
 
 
 @contextlib.contextmanager
@@ -126,7 +132,18 @@ def _captured_log() -> Iterator[Callable[[], str]]:
 
 
 def _logged() -> str:
-    return "; ".join(line for line in _recent_log.lines if line.strip(". "))
+    return "; ".join(_lines())
+
+
+def _lines() -> tuple[str, ...]:
+    return tuple(line.rstrip() for line in _recent_log.lines if line.strip(". "))
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Callable[[], tuple[str, ...]]]:
+    """Yield a function that gives the warnings that llama.cpp has logged in this thread since the block began."""
+    with _captured_log():
+        yield _lines
 
 
 # --- facts about the build ---
@@ -321,6 +338,8 @@ class NativeModel:
                 raise broken_off[0]
             if not self.pointer:
                 raise _load_error(path, log())
+            #: The lines in which llama.cpp warned while it loaded.
+            self.said: Final = _lines()
         self.vocab: Final = Vocab(self)
 
     def close(self) -> None:
@@ -458,6 +477,8 @@ class NativeContext:
                 raise OutOfMemoryError(
                     f"no context of {options.n_cells} cells could be made; a smaller n_ctx needs less memory ({log()})"
                 )
+            #: The lines in which llama.cpp warned when the context was made.
+            self.said: Final = _lines()
         self._memory = _c.llama_get_memory(self.pointer)
         self._make_batch(options.n_batch)
 

@@ -1,14 +1,15 @@
 """What every room that speaks to people shares: the two languages, and how a share is written.
 
-Guarantee: nothing is imported, so everybody may stand on it; the same number reads the same on the page, in the
-terminal and in a sentence.
+Guarantee: none of our rooms is imported, so everybody may stand on it; the same number reads the same on the page, in
+the terminal and in a sentence, and one of a thing is never called several.
 """
 
 from __future__ import annotations
 
+import string
 from typing import Final, Literal
 
-__all__ = ["LANGUAGES", "Language", "percent"]
+__all__ = ["LANGUAGES", "Language", "counted", "filled", "percent"]
 
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
@@ -29,3 +30,26 @@ def percent(share: float | None) -> str:
     if share >= _NEARLY_ALL:
         return "100%" if share >= 0.99995 else "99.9%"
     return f"{100 * share:.3g}%"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """So many of a thing in English: `1 token`, `1,234 tokens`. many: what several are called (`one` and an s)."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+class _FilledIn(string.Formatter):
+    """`str.format`, and `{count:token|tokens}`: the first word where `count` is one, else the second."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        one, either, many = format_spec.partition("|")
+        if not either:
+            return str(super().format_field(value, format_spec))
+        return one if str(value) == "1" else many
+
+
+_PLACES: Final = _FilledIn()
+
+
+def filled(text: str, /, **values: object) -> str:
+    """A text with its {places} filled in; `{count:token|tokens}` is the word that fits a number (or its digits)."""
+    return _PLACES.vformat(text, (), values)

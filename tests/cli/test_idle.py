@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from .conftest import Invoke
@@ -45,3 +47,27 @@ def test_what_is_varied_and_does_nothing_is_named(invoke: Invoke, command: list[
 def test_a_knob_that_acts_in_one_of_the_lanes_is_not_called_idle(invoke: Invoke) -> None:
     said = invoke("compare", "Once", "--vary", "temperature=0,1", "--top-k", "5", "--max-tokens", "3", "--seed", "1")
     assert "top_k: " not in said.err
+
+
+def test_audit_and_explain_say_it_of_saved_runs_and_chat_when_it_begins(invoke: Invoke, tmp_path: Path) -> None:
+    for name, order in (("a", "1"), ("b", "0.5")):
+        invoke("run", "Once", "--temperature", "0", "--xtc-probability", order, "--max-tokens", "3", "-q",
+               "-o", str(tmp_path / f"{name}.json"))  # fmt: skip
+    for command in (["audit", str(tmp_path / "a.json")],
+                    ["explain", str(tmp_path / "a.json"), str(tmp_path / "b.json")]):  # fmt: skip
+        said = invoke(*command)
+        assert said.code == 0, said.err
+        assert "xtc_probability: " in said.err, command
+    assert "xtc_probability: " in invoke("chat", *XTC, stdin="/exit\n").err
+
+
+def test_run_and_audit_say_whether_the_text_is_complete(invoke: Invoke, tmp_path: Path) -> None:
+    path, grammar = str(tmp_path / "run.json"), 'root ::= "{}" [ ]*'
+    never_end = [part for token in (0, 2, 4) for part in ("--logit-bias", f"{token}=-inf")]
+    said = invoke("run", "x", "--grammar", grammar, *never_end, "--temperature", "0", "--max-tokens", "6", "-o", path)
+    assert "grammar: complete from token 2 on; then only white space" in said.err
+    assert "then only white space" in invoke("audit", path).out
+    cut = invoke("run", "x", "--regex", "(ab){20}", "--temperature", "0", "--max-tokens", "1", lang="ja")
+    assert "regex: まだ完結していない" in cut.err
+    assert "tok/s" not in cut.err
+    assert "1 トークン" in cut.err

@@ -209,6 +209,13 @@ def test_a_file_that_cannot_work_is_refused_by_name(
         read_settings(str(path))
 
 
+def test_a_file_of_llama_cpp_is_read_by_its_own_names(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text('{"n_predict": 7, "temp": 0.3, "repeat_last_n": 9, "mirostat": 2}', "utf-8")
+    made = KnobOptions(None, str(path)).settings()
+    assert (made.max_tokens, made.temperature, made.repeat_last_n, made.mirostat_mode) == (7, 0.3, 9, 2)
+
+
 def test_an_unknown_option_is_refused_with_the_nearest_names(refused: Callable[..., str]) -> None:
     assert "--temperature" in refused("run", "x", "--temprature", "1")
     assert "--top-k" in refused("chat", "--topk", "1")

@@ -8,11 +8,26 @@ type of 32-blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tests.support.gguf_writer import ARCHITECTURE, F32, FLOAT32, UINT32, gguf, pair, text, u32
+from tests.support.gguf_writer import (
+    ARCHITECTURE,
+    BOOL,
+    F32,
+    FLOAT32,
+    INT32,
+    STRING,
+    UINT32,
+    array,
+    gguf,
+    pair,
+    string,
+    text,
+    u32,
+)
 
 N_VOCAB, N_CTX = 256, 4096
 
@@ -31,7 +46,37 @@ SENSITIVE = Sizes(n_embd=102, n_heads=3, n_ff=130)
 EVEN = Sizes(n_embd=64, n_heads=2, n_ff=128)
 
 
-def write(path: Path, sizes: Sizes, seed: int = 1) -> Path:
+def vocabulary(*, pre: bool = True, bos: bool = False, eos: int = 0xC1) -> list[bytes]:
+    """Pairs for a tokenizer of bytes in which `</s>` is not marked as a control token, `<|end|>` ends and `<|begin|>`
+    begins. `pre`: whether it says how texts are split; `bos`: whether every text begins with `<|begin|>`; `eos`: the
+    token that the file calls the end.
+    """
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = iter(range(256, 512))
+    letters = [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+    words = {0xC0: "</s>", 0xC1: "<|end|>", 0xF5: "<|begin|>"}  # bytes that no UTF-8 has
+    texts = [words.get(byte, letter) for byte, letter in enumerate(letters)]
+    kinds = [3 if byte in (0xC1, 0xF5) else 1 for byte in range(256)]
+    merge = f"{letters[ord('a')]} {letters[ord('b')]}"
+    return [
+        text("tokenizer.ggml.model", "gpt2"),
+        *([text("tokenizer.ggml.pre", "smollm")] if pre else []),
+        array("tokenizer.ggml.tokens", STRING, 256, b"".join(map(string, texts))),
+        array("tokenizer.ggml.token_type", INT32, 256, b"".join(map(u32, kinds))),
+        array("tokenizer.ggml.merges", STRING, 1, string(merge)),
+        pair("tokenizer.ggml.eos_token_id", UINT32, u32(eos)),
+        pair("tokenizer.ggml.bos_token_id", UINT32, u32(0xF5)),
+        pair("tokenizer.ggml.add_bos_token", BOOL, bytes([bos])),
+    ]
+
+
+def write(
+    path: Path,
+    sizes: Sizes,
+    seed: int = 1,
+    *,
+    tokenizer: Sequence[bytes] = (text("tokenizer.ggml.model", "no_vocab"),),
+) -> Path:
     """Write a model in F32."""
     dice = np.random.default_rng(seed)
     numbers = {
@@ -46,7 +91,7 @@ def write(path: Path, sizes: Sizes, seed: int = 1) -> Path:
         ARCHITECTURE,
         *(pair(f"llama.{key}", UINT32, u32(value)) for key, value in numbers.items()),
         pair("llama.attention.layer_norm_rms_epsilon", FLOAT32, np.float32(1e-5).tobytes()),
-        text("tokenizer.ggml.model", "no_vocab"),
+        *tokenizer,
     ]
     tensors, data = [], b""
     for name, shape in _shapes(sizes).items():

@@ -15,7 +15,21 @@ from hypothesis import strategies as st
 from tests.support.strategies import knob_values
 
 from tsumami.errors import GrammarError, SettingsError, UnknownKnobError
-from tsumami.knobs import CLASSIC, CLASSIC_KNOBS, GROUPS, KNOBS, LLAMA_CPP, STAGES, Knob, default, en, get, ja
+from tsumami.knobs import (
+    ALIASES,
+    CLASSIC,
+    CLASSIC_KNOBS,
+    GROUPS,
+    KNOBS,
+    LLAMA_CPP,
+    STAGES,
+    Knob,
+    default,
+    en,
+    get,
+    ja,
+    named,
+)
 from tsumami.knobs.values import FLOAT32_MAX, INT32_MAX
 
 ALL = [pytest.param(knob, id=name) for name, knob in KNOBS.items()]
@@ -228,3 +242,45 @@ def test_the_table_loads_without_the_heavy_packages() -> None:
     code = "import sys, tsumami.settings, tsumami.presets; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numpy", "pydantic", "llama_cpp", "gradio"}.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("n_predict", "max_tokens"), ("num_predict", "max_tokens"), ("max_new_tokens", "max_tokens"),
+        ("temp", "temperature"), ("repetition_penalty", "repeat_penalty"), ("typical", "typical_p"),
+        ("tfs", "tfs_z"), ("mirostat", "mirostat_mode"), ("mirostat_ent", "mirostat_tau"),
+        ("last_n_tokens_size", "repeat_last_n"), ("dynatemp_exp", "dynatemp_exponent"),
+        ("dry_sequence_breaker", "dry_sequence_breakers"), ("reverse_prompt", "stop"),
+        ("min_tokens_to_keep", "min_keep"), ("stop_strings", "stop"), ("max_completion_tokens", "max_tokens"),
+    ],
+)  # fmt: skip
+def test_a_knob_answers_to_its_name_in_other_programs(alias: str, name: str) -> None:
+    assert get(alias).name == name
+
+
+def test_no_alias_is_ambiguous_and_none_means_other_values() -> None:
+    for alias, name in ALIASES.items():
+        owners = {
+            knob.name
+            for knob in KNOBS.values()
+            for text in knob.aliases.values()
+            if alias in re.split(r"[^a-z_]+", text.replace("-", "_").replace("__", ""))
+        }
+        assert owners == {name}, alias
+        assert alias not in KNOBS
+    assert not {"response_format", "format", "until", "removed", "ignored", "structured_outputs"} & set(ALIASES)
+
+
+def test_all_names_that_are_no_knobs_are_in_one_message() -> None:
+    with pytest.raises(UnknownKnobError) as refused:
+        named({"temp": 1, "rep_pen": 1.1, "topp": 0.9, "do_sample": True, "top_k": 4})
+    said = str(refused.value)
+    assert all(repr(name) in said for name in ("rep_pen", "topp", "do_sample"))
+    assert "'topp' (nearest: top_p)" in said
+    assert "'temp'" not in said
+
+
+def test_one_knob_under_two_names_is_refused() -> None:
+    with pytest.raises(SettingsError, match="temperature and temp are both temperature"):
+        named({"temperature": 1, "temp": 0.5})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.runs.signs import signed, visible
+from tsumami.runs.signs import signed, spaced, visible
 
 
 @given(st.binary(max_size=12))
@@ -40,3 +40,15 @@ def test_japanese_and_bytes_that_are_no_character() -> None:
 )
 def test_what_cannot_be_seen_gets_a_sign(piece: bytes | str, label: str) -> None:
     assert visible(piece) == label
+
+
+@given(st.text(st.sampled_from("ab 夢\n\t\r\u3000\u00a0\u2003"), max_size=8), st.text("ab \n", max_size=8))
+def test_no_space_is_overlooked(one: str, other: str) -> None:
+    assert (spaced(one) == spaced(other)) == (one == other)
+    assert " ".join(spaced(one).split()) == spaced(one)  # a page or a terminal that drops spaces drops none of them
+
+
+def test_a_single_space_within_a_text_stays_one() -> None:
+    assert spaced(" a b  c ") == "␣a b␣␣c␣"
+    assert spaced(" a b ", at_start=False) == " a b␣"
+    assert spaced(" ", at_start=False) == " "

@@ -16,7 +16,14 @@ from tsumami.testing import ScriptedModel
 N_VOCAB = 258
 PROMPT = "abcabc"
 #: Knobs that end a run, or that need a real vocabulary.
-FIXED: dict[str, Any] = {"max_tokens": 8, "stop": (), "grammar": None, "json_schema": None, "logit_bias": ()}
+FIXED: dict[str, Any] = {
+    "max_tokens": 8,
+    "stop": (),
+    "grammar": None,
+    "json_schema": None,
+    "regex": None,
+    "logit_bias": (),
+}
 
 
 def noise(tokens: tuple[int, ...]) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from tsumami.explain.measures import TOKEN_MEASURES
-from tsumami.wording import Language
+from tsumami.wording import Language, filled
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "token": ("トークン", "token"),
@@ -32,8 +32,9 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "left": ("残り", "left"),
     "kept": ("通した確率", "mass kept"),
     "cut": ("ここで切られた", "cut here"),
+    "fell": ("このステージがいちばん下げた", "this stage lowered it most"),
     "gone": ("すでに切られている", "already cut"),
-    "hidden": ("ほかに {count} の候補", "{count} more candidates"),
+    "hidden": ("ほかに {count} の候補", "{count} more {count:candidate|candidates}"),
     "others": ("そのほかの候補", "the other candidates"),
     "roll": ("サイコロ u", "roll u"),
     "roll_line": ("0 から 1 の線。サイコロ u の落ちた所が選ばれたトークン", "the line from 0 to 1: the token that the roll u fell on is chosen"),  # noqa: E501
@@ -44,7 +45,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "histogram": ("{count} 回のサイコロと正確な確率", "{count} rolls beside the exact probabilities"),
     "divergence": ("同じサイコロ、二つの線", "one roll, two lines"),
     "measures": ("トークンごとの値", "token by token"),
-    "common": ("はじめの {count} トークンは同じ", "the first {count} tokens are the same"),
+    "common": ("はじめの {count} トークンは同じ", "the first {count:token is|{count} tokens are} the same"),
     "icicle.about": ("{knob} の値を横、トークンを縦に並べた図。矢印キーで動き、Enter で拡大、Esc で戻る", "values of {knob} across, tokens downward; arrow keys move, Enter zooms in, Esc goes back"),  # noqa: E501
     "icicle.hint": ("マスに触れるとトークンと範囲、クリックで文章。横になぞると拡大", "point at a cell: its token and interval; click: the text; drag across: zoom"),  # noqa: E501
     "icicle.token": ("トークン", "token"),
@@ -59,12 +60,12 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "icicle.last": ("まで", "to"),
     "icicle.text": ("文章", "text"),
     "icicle.flicker": ("⇅ {texts} つの文章が行ったり来たり(値 {values} 個分)", "⇅ {texts} texts alternate (values: {values})"),  # noqa: E501
-    "icicle.more": ("ほかに {count} 行。すべてはファイルに", "{count} more rows; all of them are in the file"),
+    "icicle.more": ("ほかに {count} 行。すべてはファイルに", "{count} more; all rows are in the file"),
     "icicle.hatched": ("斜線: 追っていない", "hatched: not followed"),
     "icicle.grey": ("灰色: 追っていない", "grey: not followed"),
-    "icicle.texts": ("{count} 文章", "{count} texts"),
+    "icicle.texts": ("{count} 文章", "{count} {count:text|texts}"),
     "icicle.coverage": ("範囲の {share}", "{share} of the range"),
-    "icicle.nodes": ("{count} トークンを計算", "{count} tokens decoded"),
+    "icicle.nodes": ("{count} トークンを計算", "{count} {count:token|tokens} decoded"),
     "icicle.seconds": ("{count} 秒", "{count} s"),
     "icicle.depth": ("{at} / {of} トークン目", "token {at} of {of}"),
     "icicle.followed": ("{count} 文章を追跡中", "following {count}"),
@@ -88,4 +89,4 @@ _WORDS.update({one.name: (one.ja, one.en) for one in TOKEN_MEASURES})
 def word(language: Language, key: str, **values: object) -> str:
     """The text of `key` in a language, its {places} filled in."""
     text = _WORDS[key][language == "en"]
-    return text.format(**values) if values else text
+    return filled(text, **values) if values else text

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.idle import note_idle
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
+from tsumami.cli.run import complete_text
 from tsumami.cli.verify import as_the_receipt_says
 from tsumami.cli.words import say
 
@@ -50,6 +52,9 @@ def audit(
     screen.print(_table(found), "", sep="\n")
     for one in found.knobs:
         screen.print(paragraph("· " + say(one.ja, one.en), screen.width))
+    if found.completeness is not None:
+        screen.print(paragraph("· " + complete_text(found.completeness, saved.settings), screen.width))
+    note_idle([saved.settings])
 
 
 def _table(found: Audit) -> Table:

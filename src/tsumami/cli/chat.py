@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tsumami.cli.files import decode
+from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions
-from tsumami.cli.output import note, warn, write
+from tsumami.cli.output import note, tell_notices, warn, write
 from tsumami.cli.run import facts, write_reply
 from tsumami.cli.words import UsageProblem, say
 from tsumami.errors import TsumamiError
@@ -84,6 +85,7 @@ def chat(
     settings = knobs.settings()
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
+        note_idle([settings])
         session = Session(loaded, settings, template, memory, system, parse_special)
         typed = sys.stdin.isatty()
         if typed:
@@ -172,6 +174,7 @@ def _answer(session: Session, stream: Stream) -> None:
         run, _ = write_reply(stream)
     session.keep(run)
     write("\n")
+    tell_notices(run.receipt.notices)
     note(f"{facts(run)} · {changed(session.settings)}")
 
 

@@ -22,6 +22,7 @@ from tsumami.cli.output import bar, check_writable, console, note, save_text, wa
 from tsumami.cli.reasons import lane_name, measures, paragraph
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import say
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,7 +86,7 @@ def compare(
 
 
 def _line(count: int) -> str:
-    return say(f"{count} トークン", f"{count} tokens")
+    return say(f"{count} トークン", counted(count, "token"))
 
 
 def report(screen: Console, found: Comparison) -> None:

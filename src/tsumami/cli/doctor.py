@@ -18,6 +18,8 @@ from tsumami.cli.output import bars, console, note, write_json
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from tsumami.engine import Exactness, LoadedModel
 
 _PROMPT: Final = 256
@@ -31,6 +33,17 @@ class OptionalPart:
     name: str
     here: bool
     install: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldNotice:
+    """A warning of llama.cpp: in words, its own line, and whether it says only what tsumami asked it for."""
+
+    code: str
+    line: str
+    count: int
+    ours: bool
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class Report:
     checked_tokens: int
     prompt_per_second: float
     generation_per_second: float
+    notices: tuple[ToldNotice, ...]
     parts: tuple[OptionalPart, ...]
 
 
@@ -138,6 +152,9 @@ def examine(options: ModelOptions, length: int) -> Report:
             checked_tokens=length if how.exact else 0,
             prompt_per_second=prompt_speed,
             generation_per_second=generation_speed,
+            notices=tuple(
+                ToldNotice(one.code, one.line, one.count, one.ours, say(one.ja, one.en)) for one in loaded.notices
+            ),
             parts=optional_parts(),
         )
     finally:
@@ -164,7 +181,8 @@ def _measure(loaded: LoadedModel) -> tuple[float, float]:
     note(say("速さを測っています…", "measuring speed …"))
     model = Model(loaded)
     n_vocab, eos = model.tokenizer.n_tokens, model.tokenizer.eos
-    prompt = [1000 + 37 * i % (n_vocab - 1000) for i in range(min(_PROMPT, loaded.n_ctx // 2))]
+    first = min(1000, n_vocab // 2)  # the tokens before are marks and single bytes
+    prompt = [first + 37 * i % (n_vocab - first) for i in range(min(_PROMPT, loaded.n_ctx // 2))]
     never_end = {} if eos is None else {eos: -float("inf")}
     timings = model.run(prompt, seed=0, max_tokens=_REPLY, logit_bias=never_end).timings
     return timings.prompt_per_second, timings.generation_per_second
@@ -224,6 +242,18 @@ def _templates(found: Report) -> str:
     )
 
 
+def _notices_text(found: tuple[ToldNotice, ...]) -> Text:
+    """The warnings one after another: of the model first, then what was asked for, dimmed."""
+    from rich.text import Text
+
+    lines = []
+    for one in sorted(found, key=lambda one: one.ours):
+        asked = say("（tsumami の指定どおり）", " (as tsumami asked)") if one.ours else ""
+        lines.append(Text(f"{'·' if one.ours else '⚠'} {one.text}{asked}", "dim" if one.ours else "yellow"))
+        lines.append(Text(f"  {one.line}", "dim"))
+    return Text("\n").join(lines)
+
+
 def _rows(found: Report) -> dict[str, Any]:
     from rich.text import Text
 
@@ -254,6 +284,8 @@ def _rows(found: Report) -> dict[str, Any]:
         ),
         say("正確さ", "exactness"): verdict,
     }
+    if found.notices:
+        rows[say("llama.cpp から", "llama.cpp says")] = _notices_text(found.notices)
     if found.remedy:
         rows[say("対処", "remedy")] = found.remedy
     rows[say("速さ", "speed")] = say(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.idle import note_idle
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
@@ -52,6 +53,7 @@ def explain(
     _show(found, as_json=as_json)
     if problem is not None:
         raise problem
+    note_idle([a.settings, b.settings])
 
 
 def _explained(options: ModelOptions, a: Run, b: Run) -> Divergence:

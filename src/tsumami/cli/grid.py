@@ -22,6 +22,7 @@ from tsumami.cli.output import Show, bar, console, note
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -156,8 +157,8 @@ def _watch(show: Show) -> Callable[[GridProgress], None]:
 def _line(at: GridProgress) -> str:
     return say(
         f"{at.done} / {at.cells} セル、{at.texts} 文章、{at.nodes} トークン、追跡中 {at.followed}、待ち {at.waiting}",
-        f"{at.done} of {at.cells} cells, {at.texts} texts, {at.nodes} tokens, following {at.followed}, waiting"
-        f" {at.waiting}",
+        f"{at.done} of {counted(at.cells, 'cell')}, {counted(at.texts, 'text')}, {counted(at.nodes, 'token')},"
+        f" following {at.followed}, waiting {at.waiting}",
     )
 
 
@@ -254,9 +255,9 @@ def _facts(found: Grid) -> str:
     done = sum(cell.finished for cell in found.cells)
     tokens = sum(len(cell.tokens) for cell in found.cells)
     parts = [
-        say(f"{done} / {len(found.cells)} セル", f"{done} of {len(found.cells)} cells"),
-        say(f"{len(found.texts)} 文章", f"{len(found.texts)} texts"),
-        say(f"{tokens} トークン中 {found.nodes} を計算", f"{found.nodes} of {tokens} tokens decoded"),
+        say(f"{done} / {len(found.cells)} セル", f"{done} of {counted(len(found.cells), 'cell')}"),
+        say(f"{len(found.texts)} 文章", counted(len(found.texts), "text")),
+        say(f"{tokens} トークン中 {found.nodes} を計算", f"{found.nodes} of {counted(tokens, 'token')} decoded"),
         say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
         say("シード", "seeds")
         + f" {found.plan.seeds[0]}"

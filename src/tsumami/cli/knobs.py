@@ -18,7 +18,7 @@ from tsumami.cli.options import option
 from tsumami.cli.output import save_text
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
-from tsumami.knobs import GROUPS, KNOBS, Knob, default
+from tsumami.knobs import GROUPS, KNOBS, Knob, default, named
 from tsumami.knobs.typed import shown, typed
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
@@ -183,4 +183,4 @@ def read_settings(path: str) -> dict[str, Any]:
         raise type(error)(f"{path}: {error}") from error
     except TypeError as error:
         raise SettingsError(f"{path}: not the settings of a run: {error}") from error
-    return dict(found)
+    return named(found)

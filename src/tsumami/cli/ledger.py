@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tsumami.cli.output import console, piece
 from tsumami.cli.words import say
-from tsumami.wording import percent
+from tsumami.wording import counted, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,5 +110,5 @@ def _roll(ledger: Ledger, mode: str) -> str:
     above = below + float(probabilities[pick.index])
     return say(
         f"乱数 u = {pick.u:.6f} は [{below:.6f}, {above:.6f}) に落ちた（候補 {last.n_kept}）",
-        f"roll u = {pick.u:.6f} fell into [{below:.6f}, {above:.6f}) of {last.n_kept} candidates",
+        f"roll u = {pick.u:.6f} fell into [{below:.6f}, {above:.6f}) of {counted(last.n_kept, 'candidate')}",
     )

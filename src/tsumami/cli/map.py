@@ -21,6 +21,7 @@ from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import bar, console, note, save_text
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from tsumami.explore.maps import KnobMap, MapMaking, MapProgress
@@ -120,7 +121,8 @@ def _range(text: str) -> tuple[float, float]:
 def _line(at: MapProgress) -> str:
     return say(
         f"{at.texts} 文章、範囲の {at.coverage:.0%}、{at.nodes} トークン、追跡中 {at.followed}",
-        f"{at.texts} texts, {at.coverage:.0%} of the range, {at.nodes} tokens, following {at.followed}",
+        f"{counted(at.texts, 'text')}, {at.coverage:.0%} of the range, {counted(at.nodes, 'token')}, following"
+        f" {at.followed}",
     )
 
 
@@ -155,9 +157,9 @@ def _rows(found: KnobMap) -> Iterator[tuple[float, float, str]]:
 def _facts(found: KnobMap) -> str:
     count, share = len(found.texts), f"{found.coverage:.1%}"
     parts = [
-        say(f"{count} 文章", f"{count} texts"),
+        say(f"{count} 文章", counted(count, "text")),
         say(f"範囲の {share}", f"{share} of the range"),
-        say(f"{found.nodes} トークン", f"{found.nodes} tokens"),
+        say(f"{found.nodes} トークン", counted(found.nodes, "token")),
         say(f"{found.seconds:.1f} 秒", f"{found.seconds:.1f} s"),
     ]
     line = " · ".join(parts)

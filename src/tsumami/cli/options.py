@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.files import read_prompt
-from tsumami.cli.output import bars, check_writable, save_text, write
+from tsumami.cli.output import bars, check_writable, save_text, tell_notices, write
 from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
 
@@ -136,13 +136,15 @@ class ModelOptions:
         return EngineOptions(n_ctx=self.n_ctx, n_gpu_layers=layers, threads=self.threads, exact=not self.fast)
 
     @contextmanager
-    def load(self) -> Iterator[Model]:
-        """The model that was asked for, loaded with bars and closed at the end."""
+    def load(self, *, quiet: bool = False) -> Iterator[Model]:
+        """The model that was asked for, loaded with bars and closed at the end; what llama.cpp says of it is told."""
         from tsumami.model import load
 
         with bars(self.name) as shown:
             model = load(self.name, self.engine, download_progress=shown.download, load_progress=shown.loading)
         with model:
+            if not quiet:
+                tell_notices(model.engine_card.notices)
             yield model
 
 
@@ -216,13 +218,16 @@ class PromptOptions:
             raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
         return found[0]
 
-    def made(self, model: Model, text: str) -> Prompt:
-        """A prompt as the model gets it.
+    def made(self, model: Model, text: str, *, quiet: bool = False) -> Prompt:
+        """A prompt as the model gets it; what llama.cpp says of it is told.
 
         Raises:
             PromptError: empty, an unknown template, or one that refuses the messages.
         """
-        return model.prompt(self.messages(text), template=self.template, parse_special=self.parse_special)
+        prompt = model.prompt(self.messages(text), template=self.template, parse_special=self.parse_special)
+        if not quiet:
+            tell_notices(prompt.notices)
+        return prompt
 
     def messages(self, text: str) -> list[dict[str, str]]:
         """A prompt as messages.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from tsumami.engine import Notice
     from tsumami.models import ByteProgress
 
 
@@ -40,6 +41,12 @@ def write_json(value: Any) -> None:
 def note(text: str) -> None:
     """Say something about the work, dimmed on a terminal, on stderr."""
     typer.secho(text, err=True, dim=True)
+
+
+def tell_notices(found: Iterable[Notice]) -> None:
+    """Say on stderr what llama.cpp says of a model or a prompt."""
+    for one in found:
+        note(say(f"注意: {one.ja}", f"Note: {one.en}"))
 
 
 def warn(text: str) -> None:

@@ -18,10 +18,13 @@ from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_text, write
 from tsumami.cli.words import say
+from tsumami.knobs import CONSTRAINTS
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from tsumami.model import Model
-    from tsumami.runs import Prompt, Run, Step, Stream
+    from tsumami.runs import Completeness, Prompt, Run, Step, Stream
+    from tsumami.settings import Settings
 
 
 def about() -> str:
@@ -74,8 +77,8 @@ def run(
     settings = knobs.settings()
     asked = prompt.read_one()
     check_writable(out)
-    with model.load() as loaded:
-        made = prompt.made(loaded, asked)
+    with model.load(quiet=quiet) as loaded:
+        made = prompt.made(loaded, asked, quiet=quiet)
         if show_prompt:
             print_prompt(loaded, made)
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
@@ -125,15 +128,23 @@ def facts(run: Run) -> str:
     exact = "exact" if receipt.engine.exact else say("exact ではない", "not exact")
     parts = [
         stop,
-        say(f"{count} トークン", f"{count} token{'' if count == 1 else 's'}"),
-        f"{timings.generation_per_second:.1f} tok/s",
+        say(f"{count} トークン", counted(count, "token")),
+        *([f"{timings.generation_per_second:.1f} tok/s"] if timings.generated > 1 else []),  # the first has no speed
         say(f"プロンプト {timings.prompt_tokens}", f"prompt {timings.prompt_tokens}"),
         say("シード", "seed") + f" {receipt.seed}{random}",
         exact,
     ]
+    if run.completeness is not None:
+        parts.insert(1, complete_text(run.completeness, run.settings))
     if not receipt.engine.exact:
         parts.append(say(receipt.engine.why_ja, receipt.engine.why_en))
     return " · ".join(parts)
+
+
+def complete_text(found: Completeness, settings: Settings) -> str:
+    """Whether a text is complete in the sense of what constrains it: `grammar: complete`."""
+    knob = next(name for name in CONSTRAINTS if getattr(settings, name) is not None)
+    return f"{knob}: {say(found.ja, found.en)}"
 
 
 def print_prompt(model: Model, prompt: Prompt) -> None:
@@ -143,7 +154,8 @@ def print_prompt(model: Model, prompt: Prompt) -> None:
     screen = console(stderr=True)
     count = len(prompt.tokens)
     title = say(
-        f"プロンプト: {count} トークン、形式 {prompt.template}", f"Prompt: {count} tokens, template {prompt.template}"
+        f"プロンプト: {count} トークン、形式 {prompt.template}",
+        f"Prompt: {counted(count, 'token')}, template {prompt.template}",
     )
     screen.print(Text(title, style="bold"))
     screen.print(Text(prompt.text), soft_wrap=True)

@@ -11,7 +11,7 @@ from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import note, piece, write, write_json
 from tsumami.cli.words import say
 from tsumami.errors import RunFileError
-from tsumami.wording import percent
+from tsumami.wording import counted, percent
 
 if TYPE_CHECKING:
     from tsumami.runs import Receipt, Run, Verification
@@ -73,7 +73,7 @@ def _report(found: Verification) -> None:
         write(
             say(
                 f"同じです: {count} トークンのすべての確率が、ビット単位で一致しました。",
-                f"The same, bit for bit: {count} tokens and every probability.",
+                f"The same, bit for bit: {counted(count, 'token')} and every probability.",
             )
             + "\n"
         )

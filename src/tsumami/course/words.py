@@ -13,7 +13,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
-from tsumami.wording import Language
+from tsumami.wording import Language, filled
 
 #: The parts of the lesson, in order; each has `title`, `question`, `try`, `notice` and `why`.
 PARTS: Final = ("loop", "tokens", "lengths", "strategies", "prompts", "time", "inside")
@@ -42,7 +42,7 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of `key`, its {places} filled in."""
-        return table(self.language)[key].format(**values) if values else table(self.language)[key]
+        return filled(table(self.language)[key], **values) if values else table(self.language)[key]
 
     def columns(self, part: str, names: list[str]) -> dict[str, str]:
         """The headings of a table's columns, by their names in the code."""

@@ -4,6 +4,7 @@
     program     what an engine runs, and the ticket for it: Program, Ticket
     batcher     Engine: one thread that feeds the context from everybody at once, as planning.py says
     cache       which tokens lie in the context, over cells.py (where) and radix.py (who shares a prefix)
+    said        what llama.cpp says in passing, in words
     loading     from a model's name to an engine that runs; memory.py asks whether it fits
     exactness   whether the same tokens give the same bits, however they are computed; threads.py may change meanwhile
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tsumami.engine.planning import Policy as Policy
     from tsumami.engine.program import Program as Program
     from tsumami.engine.program import Ticket as Ticket
+    from tsumami.engine.said import Notice as Notice
+    from tsumami.engine.said import notices as notices
     from tsumami.engine.sequence import Feed as Feed
     from tsumami.engine.sequence import Rows as Rows
     from tsumami.engine.sequence import Sequence as Sequence
@@ -44,6 +47,7 @@ _HOMES = {
     "Exactness": "tsumami.engine.exactness",
     "Feed": "tsumami.engine.sequence",
     "LoadedModel": "tsumami.engine.loading",
+    "Notice": "tsumami.engine.said",
     "Policy": "tsumami.engine.planning",
     "Program": "tsumami.engine.program",
     "Rows": "tsumami.engine.sequence",
@@ -53,6 +57,7 @@ _HOMES = {
     "check_exactness": "tsumami.engine.exactness",
     "first_outside": "tsumami.engine.sequence",
     "load": "tsumami.engine.loading",
+    "notices": "tsumami.engine.said",
     "processor": "tsumami.engine.exactness",
     "usable_cores": "tsumami.engine.threads",
 }
@@ -65,6 +70,7 @@ __all__ = [
     "Exactness",
     "Feed",
     "LoadedModel",
+    "Notice",
     "Policy",
     "Program",
     "Rows",
@@ -74,6 +80,7 @@ __all__ = [
     "check_exactness",
     "first_outside",
     "load",
+    "notices",
     "processor",
     "usable_cores",
 ]

@@ -98,6 +98,11 @@ class Engine:
         return self.options.n_cells
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """The lines in which llama.cpp warned when the context was made."""
+        return self._context.said
+
+    @property
     def policy(self) -> Policy:
         """What the batcher may do now."""
         return self._policy

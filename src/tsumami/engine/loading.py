@@ -17,6 +17,7 @@ from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
+from tsumami.engine.said import Notice, notices
 from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
@@ -76,7 +77,7 @@ class EngineKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """Weights, tokenizer and a running engine, with what is known about them."""
+    """Weights, tokenizer and a running engine, with what is known of them; `notices`: what llama.cpp said of them."""
 
     file: ModelFile
     native: NativeModel
@@ -85,6 +86,7 @@ class LoadedModel:
     n_ctx: int
     fingerprint: str
     exactness: Exactness
+    notices: tuple[Notice, ...] = ()
 
     def close(self) -> None:
         """End the engine and free everything."""
@@ -128,7 +130,8 @@ def load(
             if not exactness.exact:
                 engine.set_policy(SOLO)
         undo.pop_all()
-    return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness)
+    said = notices((*native.said, *engine.said), {str(file.path): file.path.name})
+    return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness, said)
 
 
 def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:

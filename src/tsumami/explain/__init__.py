@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from tsumami.explain.reasons import Divergence as Divergence
     from tsumami.explain.reasons import KeepingValue as KeepingValue
     from tsumami.explain.reasons import KnobAudit as KnobAudit
+    from tsumami.explain.reasons import Lowering as Lowering
     from tsumami.explain.reasons import Moved as Moved
     from tsumami.explain.reasons import WhyNot as WhyNot
+    from tsumami.explain.reasons import Without as Without
     from tsumami.explain.reasons import audit as audit
     from tsumami.explain.reasons import divergence as divergence
     from tsumami.explain.reasons import parting as parting
@@ -39,7 +41,9 @@ _HOMES: Final = {
     "KeepingValue": "tsumami.explain.reasons",
     "KnobAudit": "tsumami.explain.reasons",
     "Moved": "tsumami.explain.reasons",
+    "Lowering": "tsumami.explain.reasons",
     "WhyNot": "tsumami.explain.reasons",
+    "Without": "tsumami.explain.reasons",
     "audit": "tsumami.explain.reasons",
     "divergence": "tsumami.explain.reasons",
     "parting": "tsumami.explain.reasons",
@@ -59,12 +63,14 @@ __all__ = [
     "Divergence",
     "KeepingValue",
     "KnobAudit",
+    "Lowering",
     "Metrics",
     "Moved",
     "Outcome",
     "Series",
     "Share",
     "WhyNot",
+    "Without",
     "audit",
     "divergence",
     "ledger",

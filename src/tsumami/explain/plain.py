@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tsumami.explain.measures import Metrics
-from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Moved, WhyNot
+from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Lowering, Moved, WhyNot, Without
 from tsumami.explain.tokens import Account, Candidate, Outcome, Share
-from tsumami.runs import Run
+from tsumami.runs import Completeness, Run
 
 
 def divergence_values(found: Divergence) -> dict[str, Any]:
@@ -36,14 +36,26 @@ def divergence_values(found: Divergence) -> dict[str, Any]:
 
 
 def audit_values(found: Audit) -> dict[str, Any]:
-    """An audit: per knob the counts, the first places, and the sentence in ja and en."""
-    return {"tokens": found.tokens, "knobs": [_knob(one) for one in found.knobs], "dead": list(found.dead)}
+    """An audit: per knob the counts, the first places, and the sentence in ja and en; whether the text matches its
+    grammar.
+    """
+    return {
+        "tokens": found.tokens,
+        "knobs": [_knob(one) for one in found.knobs],
+        "dead": list(found.dead),
+        "completeness": _completeness(found.completeness),
+    }
 
 
 def why_not_values(found: WhyNot) -> dict[str, Any]:
-    """What became of a token; `kept` is the value that would have kept it."""
-    values = dataclasses.asdict(found)
-    return {**values, **_token(found.piece), "span": _span(found.span)}
+    """What became of a token; `kept` is the value that would have kept it, `without` and `taken.without` what becomes
+    of it with one stage put out of action, `taken` the stage that took most of its probability.
+    """
+    values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    values |= {"kept": None if found.kept is None else dataclasses.asdict(found.kept), "span": _span(found.span)}
+    values |= {"without": _without(found.without), "taken": _taken(found.taken)}
+    values |= {"other": found.other.hex(), "other_text": _text(found.other)}
+    return {**values, **_token(found.piece)}
 
 
 def account_values(found: Account, piece: Callable[[int], bytes]) -> dict[str, Any]:
@@ -62,6 +74,10 @@ def account_values(found: Account, piece: Callable[[int], bytes]) -> dict[str, A
 def metrics_values(found: Metrics) -> dict[str, Any]:
     """The measures of a run, with the series over its tokens."""
     return dataclasses.asdict(found)
+
+
+def _completeness(found: Completeness | None) -> dict[str, Any] | None:
+    return None if found is None else dataclasses.asdict(found) | {"ja": found.ja, "en": found.en}
 
 
 def _knob(found: KnobAudit) -> dict[str, Any]:
@@ -83,7 +99,22 @@ def _candidate(account: Account, found: Candidate, piece: bytes) -> dict[str, An
         "bytes": piece.hex(),
         "probabilities": list(found.probs),
         "cut_by": None if found.cut_at is None else account.columns[found.cut_at].name,
+        "lowered_most_by": None if found.fell_at is None else account.columns[found.fell_at].name,
     }
+
+
+def _taken(found: Lowering | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return values | {"without": _without(found.without)}
+
+
+def _without(found: Without | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    changes = [_change(change) for change in found.changes]
+    return {"changes": changes, "p": found.p, "then": found.then, "chosen": found.chosen}
 
 
 def _change(change: Change) -> dict[str, Any]:

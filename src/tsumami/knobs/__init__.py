@@ -15,10 +15,22 @@ is written once.
 from tsumami.knobs.knob import Kind, Knob, Slider, longest_reply
 from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
 from tsumami.knobs.stages import Mode
-from tsumami.knobs.table import CLASSIC_KNOBS, CONSTRAINTS, GROUPS, KNOBS, KnobGroup, default, get, knobs_of
+from tsumami.knobs.table import (
+    ALIASES,
+    CLASSIC_KNOBS,
+    CONSTRAINTS,
+    GROUPS,
+    KNOBS,
+    KnobGroup,
+    default,
+    get,
+    knobs_of,
+    named,
+)
 from tsumami.knobs.values import Bias
 
 __all__ = [
+    "ALIASES",
     "CLASSIC",
     "CLASSIC_KNOBS",
     "CONSTRAINTS",
@@ -37,4 +49,5 @@ __all__ = [
     "get",
     "knobs_of",
     "longest_reply",
+    "named",
 ]

@@ -55,7 +55,8 @@ WORDS: dict[str, KnobWords] = {
         "A token that occurs c times among the last repeat_last_n tokens loses c times this value, so words wear"
         " out with use. Negative values invite repetition. 0 does nothing, and neither does any value when"
         " repeat_last_n is 0. Too much also drives out articles, particles and punctuation, and the text falls"
-        " apart. Try 0.2 to 0.5 first.",
+        " apart. Try 0.2 to 0.5 first. OpenAI and vLLM, under the same name, count the generated tokens only, and all"
+        " of them; for that, turn penalize_prompt off and make repeat_last_n as long as the reply.",
     ),
     "presence_penalty": KnobWords(
         "Presence penalty",
@@ -63,7 +64,9 @@ WORDS: dict[str, KnobWords] = {
         "A token found at least once among the last repeat_last_n tokens loses this value once. It does not"
         " count, so it nudges towards new topics and words. Negative values make the text linger. 0 does nothing,"
         " and neither does any value when repeat_last_n is 0. Keep frequency_penalty at 0 and compare 0.5 with"
-        " 1.5 to see how it differs from a penalty that counts.",
+        " 1.5 to see how it differs from a penalty that counts. OpenAI and vLLM, under the same name, look at the"
+        " generated tokens only, and at all of them; for that, turn penalize_prompt off and make repeat_last_n as long"
+        " as the reply.",
     ),
     "repeat_penalty": KnobWords(
         "Repeat penalty",
@@ -71,7 +74,9 @@ WORDS: dict[str, KnobWords] = {
         "The logit l of a token among the last repeat_last_n becomes l / value if l > 0 and l × value otherwise,"
         " once, however often it occurred. Since it divides instead of subtracting, its strength depends on the"
         " logit. 1 does nothing, below 1 invites repetition, and 0 cannot work because it would divide by zero."
-        " 1.05 to 1.2 is usual; beyond 1.5 even necessary particles and punctuation disappear.",
+        " 1.05 to 1.2 is usual; beyond 1.5 even necessary particles and punctuation disappear. The repetition_penalty"
+        " of Hugging Face and vLLM is the same division over all of prompt and reply, without a window; for that, make"
+        " repeat_last_n as long as both.",
     ),
     "top_k": KnobWords(
         "Top-k",

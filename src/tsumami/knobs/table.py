@@ -6,15 +6,27 @@ A row holds the numbers; its words come from `ja` and `en` under the same name.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from tsumami.errors import UnknownKnobError
+from tsumami.errors import SettingsError, UnknownKnobError
 from tsumami.knobs import en, ja, values
 from tsumami.knobs.knob import Kind, Knob, Slider
 
-__all__ = ["CLASSIC_KNOBS", "CONSTRAINTS", "GROUPS", "KNOBS", "KnobGroup", "default", "get", "knobs_of"]
+__all__ = [
+    "ALIASES",
+    "CLASSIC_KNOBS",
+    "CONSTRAINTS",
+    "GROUPS",
+    "KNOBS",
+    "KnobGroup",
+    "default",
+    "get",
+    "knobs_of",
+    "named",
+]
 
 
 class KnobGroup(NamedTuple):
@@ -93,7 +105,7 @@ _ROWS = (
         slider=Slider(0, None, 1),
         formula=r"n_\mathrm{new} \le \text{max\_tokens}",
         aliases={
-            "llama.cpp": "--predict (-n)",
+            "llama.cpp": "--predict, --n-predict (-n)",
             "llama-cpp-python": "max_tokens",
             "HF": "max_new_tokens",
             "OpenAI": "max_completion_tokens",
@@ -623,13 +635,59 @@ CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _ROWS if knob.class
 """The fourteen names that the field has known since 2023."""
 
 
+#: Names elsewhere whose values mean something else than ours.
+_OTHER_VALUES: Final = frozenset({"response_format", "format", "sequence_bias", "set_seed"})
+_ALIAS: Final = re.compile(r"(?<![\w.(-])-{0,2}([a-z][a-z_-]*[a-z])(?![\w.(-])")
+
+
+def _aliases() -> Mapping[str, str]:
+    """The knobs by their names elsewhere, as they stand in a file of settings: `--n-predict` is `n_predict` there."""
+    found: dict[str, str] = {}
+    for knob in KNOBS.values():
+        for text in knob.aliases.values():
+            for alias in _ALIAS.findall(text.partition("(")[0]):
+                found.setdefault(alias.replace("-", "_"), knob.name)
+    return MappingProxyType({alias: name for alias, name in found.items() if alias not in {*KNOBS, *_OTHER_VALUES}})
+
+
+ALIASES: Final = _aliases()
+"""The names that other programs give to knobs, each with ours; only those whose values mean the same."""
+
+
 def get(name: str) -> Knob:
-    """The knob of this name; UnknownKnobError names the nearest ones."""
-    if name in KNOBS:
-        return KNOBS[name]
-    near = difflib.get_close_matches(name, KNOBS, n=3, cutoff=0.5)
-    hint = f"nearest: {', '.join(near)}" if near else f"the knobs are: {', '.join(KNOBS)}"
-    raise UnknownKnobError(f"no knob is called {name!r}; {hint}")
+    """The knob of this name, or of this name in another program; UnknownKnobError names the nearest ones."""
+    found = KNOBS.get(ALIASES.get(name, name))
+    if found is None:
+        raise _unknown([name])
+    return found
+
+
+def named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the knobs' own names, whichever name each came with.
+
+    Raises:
+        UnknownKnobError: some names are no knob's; the message has all of them.
+        SettingsError: one knob came with two names.
+    """
+    unknown = [name for name in values if ALIASES.get(name, name) not in KNOBS]
+    if unknown:
+        raise _unknown(unknown)
+    found: dict[str, str] = {}
+    for name in values:
+        knob = get(name).name
+        if knob in found:
+            raise SettingsError(f"{found[knob]} and {name} are both {knob}; give one of them")
+        found[knob] = name
+    return {knob: values[name] for knob, name in found.items()}
+
+
+def _unknown(names: Sequence[str]) -> UnknownKnobError:
+    near = [difflib.get_close_matches(str(name), KNOBS, n=3 if len(names) == 1 else 1, cutoff=0.5) for name in names]
+    if len(names) == 1:
+        hint = f"nearest: {', '.join(near[0])}" if near[0] else f"the knobs are: {', '.join(KNOBS)}"
+        return UnknownKnobError(f"no knob is called {names[0]!r}; {hint}")
+    told = [f"{name!r} (nearest: {hit[0]})" if hit else repr(name) for name, hit in zip(names, near, strict=True)]
+    return UnknownKnobError(f"no knobs are called {', '.join(told)}; leave them out, or take the nearest")
 
 
 #: The knobs that say what the reply has to be; one at most.

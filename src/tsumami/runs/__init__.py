@@ -1,5 +1,6 @@
 """Run and Step, the generation loop, contrastive search, the receipt, replay and verification."""
 
+from tsumami.runs.completeness import Completeness
 from tsumami.runs.generate import Stream
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.run import Run
@@ -9,6 +10,7 @@ from tsumami.runs.verify import Verification, verify
 __all__ = [
     "STOP_REASONS",
     "Alternative",
+    "Completeness",
     "EngineCard",
     "ModelCard",
     "Prompt",

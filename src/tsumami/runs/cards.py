@@ -37,4 +37,5 @@ def engine_card(loaded: LoadedModel) -> EngineCard:
         why_ja=verdict.why_ja,
         why_en=verdict.why_en,
         n_ctx=loaded.n_ctx,
+        notices=tuple(one for one in loaded.notices if not one.ours),
     )

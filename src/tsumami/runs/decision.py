@@ -13,8 +13,11 @@ __all__ = ["Decision"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A choice, the raw row of logits that it was made from, and the terms of contrastive search."""
+    """A choice, the raw row of logits that it was made from, and the terms of contrastive search; `complete`: whether
+    the reply matches its grammar with it (None: it has none, or nobody asked).
+    """
 
     choice: Choice
     row: Float32Array
     contrast: tuple[ContrastiveTerm, ...] = ()
+    complete: bool | None = None

@@ -15,8 +15,10 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
+from tsumami.engine import Notice
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.knobs import KNOBS
+from tsumami.runs.completeness import Completeness
 from tsumami.runs.json_files import read_form
 from tsumami.runs.values import FORMAT_VERSION, EngineCard, ModelCard, Receipt, Step, StopReason, Timings
 from tsumami.settings import Settings
@@ -58,6 +60,7 @@ class _ReceiptForm:
     tsumami: str
     begun: tuple[int, ...] = ()
     parse_special: bool = True
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class _RunForm:
     stop_reason: StopReason
     stop_string: str | None
     timings: Timings
+    completeness: Completeness | None = None
 
 
 @functools.cache
@@ -111,6 +115,7 @@ class RunParts:
     stop_reason: StopReason
     timings: Timings
     stop_string: str | None
+    completeness: Completeness | None
 
 
 def parse(text: str | bytes) -> RunParts:
@@ -120,7 +125,9 @@ def parse(text: str | bytes) -> RunParts:
         form = _adapter().validate_json(text)
     except (pydantic.ValidationError, SettingsError) as error:
         raise RunFileError(f"this run file does not fit: {_first_problem(error)}") from error
-    parts = RunParts(_receipt_of(form.receipt), form.steps, form.stop_reason, form.timings, form.stop_string)
+    parts = RunParts(
+        _receipt_of(form.receipt), form.steps, form.stop_reason, form.timings, form.stop_string, form.completeness
+    )
     if "".join(step.text for step in parts.steps) != form.text:
         raise RunFileError("this run file was edited: its `text` is not what its steps say")
     for place, value, low, high in _bounds(parts):
@@ -152,6 +159,8 @@ def _bounds(parts: RunParts) -> Iterator[tuple[str, float, float, float]]:
             yield f"steps.{i}.alternatives.{j}.id", other.id, 0, _TOKEN
             yield f"steps.{i}.alternatives.{j}.p_raw", other.p_raw, 0, 1
             yield f"steps.{i}.alternatives.{j}.p_final", other.p_final, 0, 1
+    if parts.completeness is not None:
+        yield "completeness.since", parts.completeness.since or 0, 0, len(parts.steps)
     for name in parts.timings.__dataclass_fields__:
         yield f"timings.{name}", getattr(parts.timings, name), 0, _COUNT
 

@@ -23,6 +23,7 @@ from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
+from tsumami.runs.completeness import Completeness, CompletenessTracker, text_is_complete
 from tsumami.runs.decision import Decision
 from tsumami.runs.ending import Ending
 from tsumami.runs.making import EngineMaking
@@ -31,7 +32,7 @@ from tsumami.runs.run import Run
 from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Timings
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
-from tsumami.sampling.constraint import ConstraintStage
+from tsumami.sampling.constraint import ConstraintStage, constraint_of, constraint_stage
 from tsumami.sampling.draw import Rolls
 from tsumami.sampling.measure import final_probabilities, measure_raw
 from tsumami.settings import Settings
@@ -81,7 +82,7 @@ class Plain:
         if self._begun:
             choice = _led(self._chain, choice, self._begun.popleft())
         self._chain.accept(choice.pick.token)
-        return Decision(choice, self._row)
+        return Decision(choice, self._row, complete=self._chain.complete)
 
     def advance(self, token: int) -> Generator[list[Feed], list[Rows], None]:
         if not self._rows:
@@ -127,7 +128,7 @@ class _Contrastive:
         self._chain.accept(token)
         pick = Pick(token, 0, self._rolls[self._step])
         self._step += 1
-        return Decision(Choice(pick, final), row, made.terms)
+        return Decision(Choice(pick, final), row, made.terms, self._chain.complete)
 
     def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
         yield from ()  # the winner's fork already holds the token
@@ -216,6 +217,7 @@ class Generation:
         self._led = len(prompt.begun)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
         self._ending = Ending(backend, prompt.tokens, settings)
+        self._completeness = CompletenessTracker(_complete_at_start(backend, settings))
         self._steps: list[Step] = []
         self._ledgers: list[Ledger] = []
         self._stop_string: str | None = None
@@ -254,6 +256,8 @@ class Generation:
         tokenizer, token = self._backend.tokenizer, decision.choice.pick.token
         taken = self._ending.take(token)
         self._stop_string = taken.stop_string
+        if not tokenizer.is_eog(token):
+            self._completeness.note(decision.complete, tokenizer.piece(token))
         step = _step(decision, tokenizer.piece(token), taken.text, tokenizer.piece)
         self._steps.append(step)
         self._emit(step)
@@ -279,7 +283,25 @@ class Generation:
             self._stop_string,
             tuple(self._ledgers),
             self._backend.replayer,
+            self._complete(reason),
         )
+
+    def _complete(self, reason: StopReason) -> Completeness | None:
+        """Whether the text that is shown matches its grammar."""
+        found, vocab = self._completeness.found, self._backend.vocab
+        if found is None or reason != "stop" or vocab is None:
+            return found
+        tokens, text = [step.id for step in self._steps], "".join(step.text for step in self._steps)
+        complete = text_is_complete(vocab, self._receipt.settings, tokens, text)
+        return Completeness(complete, len(tokens) if complete else None)
+
+
+def _complete_at_start(backend: Backend, settings: Settings) -> bool | None:
+    """Whether a reply without any token matches the grammar; None if there is none."""
+    constraint = constraint_of(settings)
+    if constraint is None or backend.vocab is None:
+        return None
+    return constraint_stage(backend.vocab, *constraint).complete
 
 
 def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], bytes]) -> Step:

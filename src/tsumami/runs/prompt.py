@@ -5,10 +5,11 @@ Guarantee: whoever starts something from a prompt refuses the same prompts with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tsumami.engine import first_outside
+from tsumami.engine import Notice, first_outside
 from tsumami.errors import EmptyPromptError, PromptError, PromptTooLongError
+from tsumami.wording import counted
 
 __all__ = ["Prompt", "check_prompt"]
 
@@ -21,6 +22,7 @@ class Prompt:
     steps of the run like all others: stages take note of them, and each lets its roll pass.
 
     `parse_special`: the names of special tokens were read in what people wrote, too, not only in what the format did.
+    `notices`: what llama.cpp said when it made tokens of the text.
     """
 
     text: str
@@ -28,6 +30,7 @@ class Prompt:
     template: str = "raw"
     begun: tuple[int, ...] = ()
     parse_special: bool = True
+    notices: tuple[Notice, ...] = field(default=(), compare=False)
 
 
 def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = True) -> None:
@@ -39,11 +42,11 @@ def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = Tr
     if not prompt.tokens:
         raise EmptyPromptError
     if not answers and len(prompt.tokens) > n_ctx:
-        raise PromptTooLongError(f"the prompt has {len(prompt.tokens)} tokens; the context has {n_ctx}")
+        raise PromptTooLongError(f"the prompt has {counted(len(prompt.tokens), 'token')}; the context has {n_ctx}")
     if answers and len(prompt.tokens) >= n_ctx:
         raise PromptTooLongError(
-            f"the prompt has {len(prompt.tokens)} tokens; {n_ctx - 1} fit into a context of {n_ctx} with one to "
-            "answer. Shorten it, or load the model with a larger n_ctx"
+            f"the prompt has {counted(len(prompt.tokens), 'token')}; {n_ctx - 1} fit into a context of {n_ctx} with "
+            "one to answer. Shorten it, or load the model with a larger n_ctx"
         )
     for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
         bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does

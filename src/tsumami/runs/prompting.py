@@ -6,10 +6,12 @@ Guarantee: every prompt that comes from here holds tokens of the vocabulary; wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import SupportsIndex
 
-from tsumami.engine import first_outside
+from tsumami.engine import first_outside, notices
 from tsumami.errors import PromptError
+from tsumami.native import listening
 from tsumami.prompts import PromptText, Said
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
@@ -22,11 +24,19 @@ PromptLike = str | Prompt | PromptText | Sequence[int]
 
 
 def as_prompt(tokenizer: Tokenizer, given: PromptLike, *, parse_special: bool = True) -> Prompt:
-    """The prompt as the model gets it. `parse_special`: the names of special tokens in a text are read as these.
+    """The prompt as the model gets it, with what llama.cpp said while it made tokens of it (it says so in the thread
+    that called it). `parse_special`: the names of special tokens in a text are read as these.
 
     Raises:
         PromptError: it is something else, or a token id that the vocabulary does not have.
     """
+    with listening() as said:
+        prompt = _made(tokenizer, given, parse_special=parse_special)
+        found = notices(said())
+    return replace(prompt, notices=found) if found else prompt
+
+
+def _made(tokenizer: Tokenizer, given: PromptLike, *, parse_special: bool) -> Prompt:
     if isinstance(given, Prompt):
         return given
     if isinstance(given, str):

@@ -19,6 +19,7 @@ from typing import Protocol
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.prompts import Message
+from tsumami.runs.completeness import Completeness
 from tsumami.runs.decision import Decision
 from tsumami.runs.json_files import read_file, write_file
 from tsumami.runs.text import whole_characters
@@ -26,6 +27,7 @@ from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timin
 from tsumami.sampling import Chain, Ledger
 from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 __all__ = ["HasReplayer", "Replayer", "Run", "attached"]
 
@@ -58,7 +60,9 @@ class Replayer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Receipt + steps + timings + why it stopped."""
+    """Receipt + steps + timings + why it stopped. `completeness`: whether the text matches its grammar (None: it has
+    none, or the run was saved before tsumami asked).
+    """
 
     receipt: Receipt
     steps: tuple[Step, ...]
@@ -67,6 +71,7 @@ class Run:
     stop_string: str | None = None
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
     replayer: Replayer | None = field(default=None, compare=False, repr=False)
+    completeness: Completeness | None = None
 
     @property
     def text(self) -> str:
@@ -127,7 +132,7 @@ class Run:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
-        `timings`.
+        `timings`, and `completeness` where a grammar says what is complete.
         """
         return _dump(self, indent)
 
@@ -141,7 +146,7 @@ class Run:
         from tsumami.runs.files import parse  # pydantic: who only makes runs need not load it
 
         parts = parse(text)
-        return cls(parts.receipt, parts.steps, parts.stop_reason, parts.timings, parts.stop_string)
+        return cls(**{name: getattr(parts, name) for name in parts.__dataclass_fields__})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file, in one step: a disk that is full leaves what was there before.
@@ -167,7 +172,8 @@ class Run:
             f"{html.escape(step.text)}</span>"
             for step in self.steps
         )
-        facts = f"seed {self.receipt.seed} · {len(self.steps)} tokens · {self.stop_reason} · {self.receipt.model.name}"
+        count, receipt = counted(len(self.steps), "token"), self.receipt
+        facts = f"seed {receipt.seed} · {count} · {self.stop_reason} · {receipt.model.name}"
         return f'<div style="white-space:pre-wrap">{spans}</div><small>{html.escape(facts)}</small>'
 
 
@@ -200,6 +206,8 @@ def _dump(run: Run, indent: int | None) -> str:
         "stop_string": run.stop_string,
         "timings": plain(run.timings),
     }
+    if run.completeness is not None:
+        form["completeness"] = plain(run.completeness)
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
 

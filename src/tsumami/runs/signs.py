@@ -6,11 +6,14 @@ space.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _SIGNS: Final = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\N{IDEOGRAPHIC SPACE}": "□", "\N{NO-BREAK SPACE}": "⍽"}
 #: A plain space, where whoever shows a text wants it to be seen as well.
 SPACE: Final = "␣"
+#: Several spaces, or one at the end of something.
+_OVERLOOKED: Final = re.compile(r" {2,}|(?<=[^ ]) $")
 
 
 def visible(piece: bytes | str) -> str:
@@ -19,6 +22,14 @@ def visible(piece: bytes | str) -> str:
     if text.startswith(" ") or text.endswith(" "):
         text = text.replace(" ", SPACE)
     return text or "∅"
+
+
+def spaced(text: str, *, at_start: bool = True) -> str:
+    """`signed`, with every space as ␣ that could be overlooked: at an end, and beside another one. at_start: also a
+    single one at the beginning, where no quotation mark shows it.
+    """
+    shown = _OVERLOOKED.sub(lambda found: SPACE * len(found[0]), signed(text))
+    return SPACE + shown[1:] if at_start and shown.startswith(" ") else shown
 
 
 def signed(piece: bytes | str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, Literal, Protocol, Self
 
+from tsumami.engine import Notice
 from tsumami.runs.prompt import Prompt
 from tsumami.settings import Settings
 
@@ -45,7 +46,9 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class EngineCard:
-    """Which arithmetic: the build, the processor, and whether repeats are bit-exact, with the reason."""
+    """Which arithmetic: the build, the processor, and whether repeats are bit-exact, with the reason. `notices`: what
+    llama.cpp said of the model and its context, but for what it was asked for.
+    """
 
     binding: str
     library: str
@@ -56,6 +59,7 @@ class EngineCard:
     why_ja: str
     why_en: str
     n_ctx: int
+    notices: tuple[Notice, ...] = ()
 
 
 class Cards(Protocol):
@@ -74,7 +78,8 @@ class Cards(Protocol):
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
     name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them;
-    `parse_special` as in `Prompt` (files that do not say it are from when all prompts were read so).
+    `parse_special` as in `Prompt` (files that do not say it are from when all prompts were read so);
+    `notices` what llama.cpp said of the prompt.
     """
 
     model: ModelCard
@@ -87,6 +92,7 @@ class Receipt:
     tsumami: str
     begun: tuple[int, ...] = ()
     parse_special: bool = True
+    notices: tuple[Notice, ...] = ()
 
     @classmethod
     def of(cls, backend: Cards, prompt: Prompt, settings: Settings, seed: int) -> Self:
@@ -102,6 +108,7 @@ class Receipt:
             tsumami=version("tsumami"),
             begun=prompt.begun,
             parse_special=prompt.parse_special,
+            notices=prompt.notices,
         )
 
     def to_prompt(self) -> Prompt:

@@ -25,6 +25,7 @@ from tsumami.knobs.stages import row_of
 from tsumami.native import Float32Array
 from tsumami.sampling.building import Origin, build, seen, stage_names, stage_reads
 from tsumami.sampling.candidates import MISSORTED, Candidates
+from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
@@ -200,6 +201,11 @@ class Chain:
         """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll."""
         rolled = any(row_of(stage.name).own_roll and stage.idle is None for stage in self.stages)
         return rolled or isinstance(self._chooser, MirostatChooser)
+
+    @property
+    def complete(self) -> bool | None:
+        """Whether the reply matches its grammar as it stands; None if nothing constrains it."""
+        return next((stage.complete for stage in self.stages if isinstance(stage, ConstraintStage)), None)
 
     def follow(self, tokens: Iterable[int]) -> None:
         """Go on past tokens that were chosen before: every stage takes note, and one roll passes for each.

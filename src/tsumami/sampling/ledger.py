@@ -37,6 +37,14 @@ class StageRecord:
             return None
         return float(self.probs[found[0]])
 
+    def log_prob_of(self, token: int) -> float | None:
+        """Natural logarithm of `prob_of`, also where that is too small for a float64; None if it has been cut."""
+        found = np.flatnonzero(self.ids == token)
+        if not len(found) or self.logits[found[0]] == -np.inf:
+            return None
+        below = self.logits.astype(np.float64) - float(self.logits.max())
+        return float(below[found[0]] - np.log(np.exp(below).sum()))
+
     @property
     def n_kept(self) -> int:
         """How many candidates can still be chosen (those masked to -inf cannot)."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from tsumami import constraints
 from tsumami.errors import SettingsError
-from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, get
+from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, named
 from tsumami.knobs.orders import resolve
 from tsumami.settings.idle import IdleReason, Mode, idle_knobs
 
@@ -90,14 +90,16 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Settings from knob names and values, defaults for the rest; UnknownKnobError names the nearest knob."""
+        """Settings from knob names and values, defaults for the rest. A knob may come under its name in other programs,
+        such as `n_predict`; UnknownKnobError lists all names that are no knob's.
+        """
         if not isinstance(mapping, Mapping):
             raise SettingsError(f"settings must be an object of knob names and values, not {mapping!r}")
-        return cls(**{get(name).name: value for name, value in mapping.items()})
+        return cls(**named(mapping))
 
     def replace(self, **changes: Any) -> Self:
         """These settings with some knobs changed, checked anew."""
-        return dataclasses.replace(self, **{get(name).name: value for name, value in changes.items()})
+        return dataclasses.replace(self, **named(changes))
 
     def unchecked(self, name: str, value: Any) -> Self:
         """The same with another value of one knob, nothing checked: for whoever tries thousands of values of a range

@@ -21,6 +21,7 @@ from tsumami.app.words.texts import LANGUAGES, Texts, preferred
 from tsumami.app.work.knob_values import settings_of
 from tsumami.errors import SettingsError, TsumamiError
 from tsumami.knobs import KNOBS
+from tsumami.wording import filled
 
 EN, JA = Texts("en"), Texts("ja")
 APP = Path(tsumami.app.__file__).parent
@@ -155,3 +156,14 @@ def test_the_browsers_language_is_taken(header: str, language: str) -> None:
 @given(st.text())
 def test_no_language_header_breaks(header: str) -> None:
     assert preferred(header) in LANGUAGES
+
+
+#: What can never be one: the size of a context, and what is too many.
+SEVERAL = {"context.used", "context.full", "grid.too_many"}
+
+
+def test_one_of_a_thing_is_never_called_several() -> None:
+    things = "tokens|texts|runs|rows|seeds|ids|exchanges|characters|candidates|cells"
+    for key, text in table("en").items():
+        said = filled(text, **dict.fromkeys(places(text), 1))
+        assert key in SEVERAL or not re.search(rf"\b1 (?:{things})\b(?!/s)", said), key

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from tests.charts.said import BOTH
+from tests.support.worlds import fixed_world
 
 from tsumami import charts
-from tsumami.explain.tokens import Account
+from tsumami.explain.tokens import Account, account
 from tsumami.testing import ScriptedModel
 from tsumami.wording import percent
 
@@ -34,3 +35,13 @@ def test_idle_stages_say_why(scripted: ScriptedModel, seen: Account) -> None:
     idle = [column for column in seen.columns if column.idle]
     assert idle
     assert table.count("休み: 無効になる値") == len(idle)
+
+
+@pytest.mark.parametrize("language", BOTH)
+def test_the_stage_that_took_most_of_a_token_is_marked(language: charts.Language) -> None:
+    model = fixed_world({"a": 0.7, "b": 0.2, "c": 0.1})
+    seen = account(model.run("x", max_tokens=1, seed=0, temperature=3.0).ledger(0), count=4)
+    table = charts.ledger_table(seen, model.tokenizer.piece, language)
+    marked = sum(row.fell_at is not None for row in seen.rows)
+    assert table.count('<td class="fell" title=') == marked > 0
+    assert charts.word(language, "fell") in table

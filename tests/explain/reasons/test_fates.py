@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from tests.support.worlds import N_VOCAB, PROMPT, fixed_world, noise, seeded, wo
 
 import tsumami
 from tsumami import explain
-from tsumami.errors import SettingsError
+from tsumami.errors import DeadEndError, SettingsError
 from tsumami.explain import WhyNot
-from tsumami.runs import Run
-from tsumami.sampling import Candidates, Ledger, apply
+from tsumami.knobs import KNOBS
+from tsumami.runs import Prompt, Run
+from tsumami.sampling import Candidates, Chain, Ledger, LedgerWriter, apply
 from tsumami.settings import Settings
 
 WORLD = world()
@@ -136,6 +138,151 @@ def test_greedy_a_ban_and_the_chosen_token_say_what_they_are() -> None:
     banned = model.run("x", Settings.from_mapping({**PLAIN, "max_tokens": 1, "logit_bias": {97: float("-inf")}}))
     found = explain.why_not(banned, -1, ord("a"))
     assert (found.fate, found.stage, found.kept) == ("cut", "logit_bias", None)
+    assert "No value" not in found.en
+    assert "Without logit_bias it would have 40% at the end" in found.en
+    assert "logit_bias がないなら" in found.ja
+    both = {97: float("-inf"), 98: float("-inf")}
+    one_of_two = model.run("x", Settings.from_mapping({**PLAIN, "max_tokens": 1, "logit_bias": both}))
+    assert "Without its logit_bias" in explain.why_not(one_of_two, -1, ord("a")).en
+
+
+# --- the stage that took its probability ---
+
+
+def fresh(run: Run, index: int, made: Settings) -> tuple[Ledger | None, int | None]:
+    """What a chain that is built from nothing leaves at a place of a run, and what it chooses."""
+    chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB)
+    chain.accept_prompt(run.receipt.prompt_tokens)
+    chain.follow(run.tokens[:index])
+    writer = LedgerWriter()
+    try:
+        pick = chain.choose(noise((*run.receipt.prompt_tokens, *run.tokens[:index])), writer.watch).pick
+    except DeadEndError:
+        return None, None
+    return writer.close(index, pick), pick.token
+
+
+def lost_bits(ledger: Ledger, token: int) -> dict[str, float]:
+    """By stage, what it took of the token's probability while it stayed, from shares in exact arithmetic."""
+    bits: dict[str, float] = {}
+    before: float | None = None
+    for record in ledger.records:
+        mine = record.logits[record.ids == token]
+        if not len(mine) or mine[0] == -np.inf:
+            break
+        rest = [float(x) - float(mine[0]) for x in record.logits if x > -np.inf]
+        top = max(rest)
+        log = -(top + math.log(math.fsum(math.exp(x - top) for x in rest)))
+        if before is not None:
+            bits[record.name] = (before - log) / math.log(2)
+        before = log
+    return bits
+
+
+BIASES = st.dictionaries(
+    st.integers(0, N_VOCAB - 1), st.sampled_from([float("-inf"), -5.0, -1.0, 3.0]), max_size=3
+).map(lambda found: tuple(sorted(found.items())))
+
+
+@settings(max_examples=120, deadline=None)
+@given(seeded(mirostat_mode=0, xtc_probability=0.0), BIASES, st.integers(0, 40), st.integers(0, 3))
+def test_the_stage_that_is_named_took_most_and_putting_it_back_does_what_is_said(
+    made: Settings, biases: Any, rank: int, index: int
+) -> None:
+    run = WORLD.run(PROMPT, made.replace(logit_bias=biases, max_tokens=4))
+    if index >= len(run.steps):
+        return
+    row = noise((*run.receipt.prompt_tokens, *run.tokens[:index]))
+    found = explain.why_not(run, index, int(np.argsort(-row)[rank]))
+    if found.fate == "chosen":
+        return
+    bits = lost_bits(run.ledger(index), found.id)
+    if found.taken is None:
+        assert max(bits.values(), default=0.0) < 1e-5
+    else:
+        assert bits[found.taken.stage] == pytest.approx(found.taken.bits, abs=1e-5)
+        assert bits[found.taken.stage] >= max(bits.values()) - 1e-5
+        assert found.taken.before > found.taken.after or found.taken.before < 1e-300
+    for stage, without in ((found.taken and found.taken.stage, found.taken and found.taken.without),
+                           (found.stage, found.without)):  # fmt: skip
+        if without is None:
+            continue
+        values = {change.name: change.a for change in without.changes}
+        assert all(KNOBS[name].stage == stage for name in values)
+        ledger, token = fresh(run, index, run.settings.replace(**values))
+        assert ledger is not None
+        p = ledger.records[-1].prob_of(found.id)
+        assert p == (without.p if without.p is None else pytest.approx(without.p))
+        assert without.chosen == (token == found.id)
+        if without.then is None:
+            assert p is not None
+        else:
+            assert ledger.cut_at(found.id) == without.then
+
+
+TAKERS: list[tuple[str, dict[str, Any]]] = [
+    ("penalties", {"presence_penalty": 4.0, "repeat_last_n": 64}),
+    ("dry", {"dry_multiplier": 2.0, "dry_allowed_length": 1, "dry_penalty_last_n": 64}),
+    ("logit_bias", {"logit_bias": {ord("a"): -4.0}}),
+    ("temperature", {"temperature": 5.0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("stage", "knobs"), [*TAKERS, *((stage, {**knobs, "temperature": 0.0}) for stage, knobs in TAKERS[:3])]
+)
+def test_a_stage_that_moves_and_does_not_cut_is_named_with_what_would_be_without_it(
+    stage: str, knobs: dict[str, Any]
+) -> None:
+    made = Settings.from_mapping({**PLAIN, "max_tokens": 1, **knobs})
+    model = fixed_world({"a": 0.9, "b": 0.06, "c": 0.04})
+    run = next(run for run in (model.run("aaaaaaaa", made, seed=seed) for seed in range(30)) if run.text != "a")
+    found = explain.why_not(run, 0, ord("a"))
+    assert found.rank == 1
+    assert found.taken is not None
+    assert found.taken.stage == stage
+    assert f"What lowered it most is {stage} (90% → " in found.en
+    assert f"これをいちばん下げたのは {stage} です（90% → " in found.ja
+    assert found.taken.without is not None
+    assert found.taken.without.p == pytest.approx(0.9)
+    assert ("it would have been chosen" in found.en) == found.taken.without.chosen
+    assert "only the likeliest" not in found.en
+
+
+def test_the_stage_behind_a_cut_is_named_as_well() -> None:
+    made = Settings.from_mapping({**PLAIN, "max_tokens": 1, "logit_bias": {ord("a"): -6.0}, "min_p": 0.1})
+    found = explain.why_not(fixed_world({"a": 0.7, "b": 0.2, "c": 0.1}).run("x", made), 0, ord("a"))
+    assert (found.fate, found.stage) == ("cut", "min_p")
+    assert found.taken is not None
+    assert found.taken.stage == "logit_bias"
+    assert "min_p cut it" in found.en
+    assert "Without logit_bias it would have been chosen." in found.en
+
+
+def test_of_equals_temperature_0_takes_the_first_and_says_so() -> None:
+    run = fixed_world({"a": 0.5, "b": 0.5}).run(
+        "x", Settings.from_mapping({**PLAIN, "max_tokens": 1, "temperature": 0})
+    )
+    found = explain.why_not(run, 0, ord("b"))
+    assert (found.rank, found.fate) == (1, "lost")
+    assert "has the same 50%" in found.en
+
+
+def test_a_token_that_would_have_been_chosen_where_another_was_set_by_hand_says_so() -> None:
+    model = fixed_world(SHARES)
+    made = Settings.from_mapping({**PLAIN, "max_tokens": 2, "temperature": 0})
+    run = model.run(Prompt("x", tuple(model.tokenize("x")), "raw", (ord("d"),)), made)
+    assert explain.why_not(run, 0, ord("a")).fate == "by_hand"
+    lost = explain.why_not(run, 0, ord("b"))
+    assert "“a” has 40%" in lost.en  # what lost it to is what the settings choose, not what was set
+
+
+def test_what_mirostat_cut_is_not_said_to_be_beyond_all_values() -> None:
+    made = Settings.from_mapping({**PLAIN, "max_tokens": 1, "mirostat_mode": 2, "mirostat_tau": 0.5})
+    found = explain.why_not(fixed_world(SHARES).run("x", made), 0, ord("d"))
+    assert (found.fate, found.stage) == ("cut", "mirostat")
+    assert found.without is not None
+    assert "With mirostat_mode 0 instead of 2" in found.en
 
 
 def test_a_token_or_place_that_does_not_exist_is_refused() -> None:
@@ -144,6 +291,28 @@ def test_a_token_or_place_that_does_not_exist_is_refused() -> None:
         explain.why_not(run, 0, N_VOCAB)
     with pytest.raises(IndexError):
         explain.why_not(run, 2, 0)
+
+
+def test_contrastive_search_names_what_it_did_not_compare(model: tsumami.Model) -> None:
+    run = model.run("Once upon a time", seed=3, max_tokens=1, penalty_alpha=0.5, top_k=3, repeat_penalty=1.0)
+    order = np.argsort(-run.ledger(0).records[0].logits, kind="stable")
+    compared = {term.id for term in run.ledger(0).contrast}
+    for place, token in enumerate(order[:6].tolist(), 1):
+        found = explain.why_not(run, 0, token)
+        assert (found.fate == "uncompared") == (token not in compared)
+        if found.fate == "uncompared":
+            assert f"it was number {place} of the candidates" in found.en
+
+
+def test_a_token_that_the_grammar_cut_would_stay_without_it(model: tsumami.Model) -> None:
+    run = model.run("The sky is", seed=1, max_tokens=1, temperature=0, grammar='root ::= "zebra"')
+    likely = int(run.ledger(0).records[0].logits.argmax())
+    found = explain.why_not(run, 0, likely)
+    assert (found.fate, found.stage) == ("cut", "grammar")
+    assert found.without is not None
+    assert found.without.chosen == (model.run("The sky is", seed=1, max_tokens=1, temperature=0).tokens[0] == likely)
+    assert "Without grammar" in found.en
+    assert "grammar がないなら" in found.ja
 
 
 @pytest.mark.parametrize("knobs", [{}, {"typical_p": 0.5}, {"top_n_sigma": 1.0}, {"penalty_alpha": 0.5, "top_k": 3}])

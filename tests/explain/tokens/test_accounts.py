@@ -11,6 +11,7 @@ from tests.support.modes import MODES
 from tests.support.strategies import settings_strategy
 
 import tsumami
+from tsumami.explain.tokens import largest_fall
 from tsumami.explain.tokens.accounts import account
 from tsumami.sampling import Ledger
 from tsumami.settings import Settings
@@ -26,6 +27,8 @@ def agrees(ledger: Ledger, mode: str) -> None:
     for row in made.rows:
         assert list(row.probs) == [pytest.approx(r.prob_of(row.token)) for r in ledger.records]
         assert row.cut_at is None or made.columns[row.cut_at].name == ledger.cut_at(row.token)
+        fall = largest_fall([record.log_prob_of(row.token) for record in ledger.records])
+        assert row.fell_at == (None if fall is None else fall.at)
     assert 7 in {row.token for row in made.rows}
     assert made.chosen.token == ledger.token
     assert made.hidden + len(made.rows) == ledger.records[0].n_kept

@@ -33,7 +33,7 @@ def tokenize(
 
 def model(service: Service, name: str | None = None) -> dict[str, Any]:
     """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat templates, exact or not
-    and why, and how full its cache is.
+    and why, what llama.cpp says of it, and how full its cache is.
     """
     with service.lend(name) as lent:
         return {
@@ -42,6 +42,7 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "weights": asdict(lent.model_card),
             "engine": asdict(lent.engine_card),
             "exactness": asdict(lent.exactness),
+            "notices": [asdict(one) | {"ja": one.ja, "en": one.en} for one in lent.engine_card.notices],
             "chat_template": lent.chat_template,
             "other_templates": list(lent.templates),
             "usage": asdict(lent.engine.usage()),
@@ -92,8 +93,8 @@ def ledger(service: Service, run: dict[str, Any], index: int, model: str | None 
 
 
 def why_not(service: Service, run: dict[str, Any], index: int, token: int, model: str | None = None) -> dict[str, Any]:
-    """What became of a token that was not chosen: the stage that cut it and the value that would have kept it, or
-    where the roll fell instead.
+    """What became of a token that was not chosen: the stage that took most of its probability and what would be without
+    it, the stage that cut it and the value that would have kept it, or where the roll fell instead.
 
     Returns:
         the facts, and `ja` and `en` in sentences

@@ -20,6 +20,7 @@ from tsumami.explore.lanes import Comparing, LanePlan, comparison_values, plan
 from tsumami.model import Model
 from tsumami.runs import Prompt, Run
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 
 def raw(model: Model, prompt: str, parse_special: bool) -> Prompt:
@@ -91,5 +92,5 @@ def _at(run: Run, index: int, ask: Callable[[int], Any]) -> Any:
         return ask(index)
     except IndexError as error:
         raise SettingsError(
-            f"index = {index}: this run has {len(run.steps)} tokens, 0 to {len(run.steps) - 1}"
+            f"index = {index}: this run has {counted(len(run.steps), 'token')}, 0 to {len(run.steps) - 1}"
         ) from error

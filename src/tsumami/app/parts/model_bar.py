@@ -184,14 +184,20 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
 
 
 def describe(texts: Texts, model: Any) -> str:
-    """One line on a loaded model, as HTML: size, quantisation, context, exact or not and why."""
+    """On a loaded model, as HTML: size, quantisation, context, exact or not and why, and what llama.cpp says of it."""
     card, verdict = model.model_card, model.exactness
     exact = texts("account.exact") if verdict.exact else texts("account.not_exact")
     why = texts.pick(verdict.why_ja, verdict.why_en)
     remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
     facts = f" · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
     name = f'<b translate="no">{escape(card.name)}</b>'
-    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}"
+    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}{_said(texts, model)}"
+
+
+def _said(texts: Texts, model: Any) -> str:
+    """The warnings of llama.cpp, a paragraph each."""
+    notices = model.engine_card.notices
+    return "".join(f'<p class="problem">⚠️ {escape(texts.pick(one.ja, one.en))}</p>' for one in notices)
 
 
 def _lines(text: str) -> str:

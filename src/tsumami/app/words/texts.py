@@ -15,6 +15,7 @@ from tsumami.errors import SettingsError, TsumamiError
 from tsumami.knobs import KNOBS, Knob
 from tsumami.wording import LANGUAGES as LANGUAGES
 from tsumami.wording import Language as Language
+from tsumami.wording import filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Texts:
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of `key`, its {places} filled in."""
-        return _table(self.language)[key].format(**values) if values else _table(self.language)[key]
+        return filled(_table(self.language)[key], **values) if values else _table(self.language)[key]
 
     def pick(self, ja: str, en: str) -> str:
         """One of two texts that come in both languages, such as a knob's."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tsumami.model import Model
 from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
-from tsumami.runs import STOP_REASONS, Prompt, Run
+from tsumami.runs import STOP_REASONS, Completeness, Prompt, Run
 from tsumami.runs.tokenizing import reply_tokens
 
 FORMAT_VERSION: Final = 1
@@ -20,7 +20,9 @@ FORMAT_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class ReplyFacts:
-    """How a reply came about: what a reader wants to see, and the receipt to get it again."""
+    """How a reply came about: what a reader wants to see, and the receipt to get it again, which also says whether the
+    text is complete in its grammar's sense.
+    """
 
     prompt: str
     prompt_tokens: int
@@ -35,6 +37,12 @@ class ReplyFacts:
     exact: bool
     template: str
     receipt: dict[str, Any]
+
+    def complete(self, language: str) -> str:
+        """Whether the text is complete, in words; empty where nothing constrains it, or where that is not known."""
+        told = self.receipt.get("completeness")
+        words = told.get(language) if isinstance(told, dict) else None
+        return words if isinstance(words, str) else ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ReplyFacts:
@@ -69,8 +77,12 @@ class ReplyFacts:
             generation_per_second=timings.generation_per_second,
             exact=receipt.engine.exact,
             template=receipt.template,
-            receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)},
+            receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)} | _told(run.completeness),
         )
+
+
+def _told(found: Completeness | None) -> dict[str, Any]:
+    return {} if found is None else {"completeness": asdict(found) | {"ja": found.ja, "en": found.en}}
 
 
 _KINDS: Final[dict[str, Any]] = {

@@ -1,7 +1,7 @@
 """The microscope: one token's candidates through the stages, as a table.
 
 Guarantee: a column for every stage, idle ones with their reason; a cell holds the probability after that stage, empty
-from the stage on that cut the candidate, which is marked there.
+from the stage on that cut the candidate, which is marked there, as is the stage that took most of its probability.
 """
 
 from __future__ import annotations
@@ -70,11 +70,15 @@ def _cells(account: Account, row: Candidate, language: Language) -> Iterator[str
             yield f'<td class="cut" title="{escape(column.name)}: {escape(word(language, "cut"))}">✂</td>'
         elif column.idle is not None:
             yield '<td class="idle">·</td>'
+        elif at == row.fell_at:
+            yield _cell(probability, "fell", word(language, "fell"))
         else:
             yield _cell(probability)
     yield '<td class="gone"></td>' if row.final is None else _cell(row.final, "final")
 
 
-def _cell(probability: float, kind: str = "") -> str:
+def _cell(probability: float, kind: str = "", about: str = "") -> str:
     classes = f' class="{kind}"' if kind else ""
-    return f'<td{classes}><span class="tsu-heat" style="--v:{probability**0.5:.3f}">{percent(probability)}</span></td>'
+    title = f' title="{escape(about)}"' if about else ""
+    heat = f'<span class="tsu-heat" style="--v:{probability**0.5:.3f}">{percent(probability)}</span>'
+    return f"<td{classes}{title}>{heat}</td>"

@@ -5,7 +5,7 @@ Guarantee: what is said follows from the ledger, and causes are checked by putti
 
 from tsumami.explain.reasons.audits import Audit, KnobAudit, audit
 from tsumami.explain.reasons.fates import why_not
-from tsumami.explain.reasons.findings import Cause, Change, Divergence, KeepingValue, Moved, WhyNot
+from tsumami.explain.reasons.findings import Cause, Change, Divergence, KeepingValue, Lowering, Moved, WhyNot, Without
 from tsumami.explain.reasons.partings import divergence, parting
 from tsumami.explain.reasons.sentences import value_text
 
@@ -16,8 +16,10 @@ __all__ = [
     "Divergence",
     "KeepingValue",
     "KnobAudit",
+    "Lowering",
     "Moved",
     "WhyNot",
+    "Without",
     "audit",
     "divergence",
     "parting",

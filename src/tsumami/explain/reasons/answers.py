@@ -5,10 +5,11 @@ Guarantee: as in sentences.py: every token, value and number in them is one of t
 
 from __future__ import annotations
 
-from tsumami.explain.reasons.findings import WhyNot
+from tsumami.explain.reasons.findings import Change, KeepingValue, Lowering, WhyNot, Without
 from tsumami.explain.reasons.sentences import Bilingual, joined, quoted, value_text
-from tsumami.runs import Run, Step
-from tsumami.wording import percent
+from tsumami.knobs.stages import row_of
+from tsumami.runs import Run
+from tsumami.wording import counted, percent
 
 
 def audited(
@@ -21,11 +22,11 @@ def audited(
     if not changed and not decided:
         return (
             f"{name} {value} は何もしませんでした（{count} 個のうち 0 個）。",
-            f"{name} {value} did nothing: it changed 0 of {count} tokens.",
+            f"{name} {value} did nothing: it changed 0 of {counted(count, 'token')}.",
         )
     told = (
         f"{name} {value} は {count} 個のうち {changed} 個で候補か確率を変えました。",
-        f"{name} {value} changed the candidates or their probabilities at {changed} of {count} tokens.",
+        f"{name} {value} changed the candidates or their probabilities at {changed} of {counted(count, 'token')}.",
     )
     if first is None:
         return joined([told, ("選ばれるトークンは 1 つも変わりません。", "It decided none of them.")])
@@ -37,43 +38,122 @@ def audited(
             (
                 f"中立だったら {decided} 個は別のトークンでした。最初は {first + 1} 番目で、"
                 f"{was[0]}ではなく{other[0]}でした。",
-                f"Neutral, {decided} would have been other tokens, first number {first + 1}: {other[1]} instead of "
-                f"{was[1]}.",
+                f"Neutral, {decided} would have been {'another token' if decided == 1 else 'other tokens'}, first"
+                f" number {first + 1}: {other[1]} instead of {was[1]}.",
             ),
         ]
     )
 
 
-def why_not(found: WhyNot, chosen: Step, mode: str) -> Bilingual:
+def why_not(found: WhyNot, mode: str) -> Bilingual:
     """What became of a token."""
-    token, other = quoted(found.piece), quoted(chosen.piece)
+    token = quoted(found.piece)
     begin = (
         f"{token[0]}は、モデルだけなら確率 {percent(found.p_raw)}（{found.rank} 位）です。",
         f"{token[1]} has {percent(found.p_raw)} under the model alone (rank {found.rank}).",
     )
+    return joined([begin, _taken(found.taken), _fate(found, mode)])
+
+
+def _fate(found: WhyNot, mode: str) -> Bilingual:
+    other = quoted(found.other)
     match found.fate:
         case "chosen":
-            told = (
-                f"{found.step + 1} 番目に選ばれたのはこのトークンです。",
-                f"It is token {found.step + 1} of the reply.",
+            place = found.step + 1
+            return f"{place} 番目に選ばれたのはこのトークンです。", f"It is token {place} of the reply."
+        case "by_hand":
+            return (
+                f"設定と乱数はこれを選びますが、{found.step + 1} 番目のトークンは人が決めたものです。",
+                f"The settings and the roll choose it, but token {found.step + 1} was set by hand.",
             )
         case "banned":
-            told = "モデルの確率が 0 なので選ばれません。", "The model gives it no chance at all."
+            return "モデルの確率が 0 なので選ばれません。", "The model gives it no chance at all."
         case "cut":
-            told = _was_cut(found)
-        case "roll":
-            told = _rolled_elsewhere(found, other)
-        case "lost" if mode == "greedy":
-            told = (
-                f"温度 0 ではいちばん確率の高い{other[0]}だけが選ばれます。",
-                f"At temperature 0 only the likeliest is taken, {other[1]}.",
+            return _was_cut(found)
+        case "uncompared":
+            return (
+                f"コントラスティブサーチが比べるのは確率の高い top_k 個だけで、これは候補の {found.place} 番目でした。",
+                f"Contrastive search compares the top_k likeliest only, and it was number {found.place} of the "
+                "candidates.",
             )
+        case "roll":
+            return _rolled_elsewhere(found, other)
+        case "lost" if mode == "greedy":
+            return _less_likely(found, other)
         case _:
-            told = (
+            return (
                 f"コントラスティブサーチの点は{other[0]}のほうが高いので選ばれません。",
                 f"In contrastive search {other[1]} has the better score.",
             )
-    return joined([begin, told])
+
+
+# --- what took its probability ---
+
+
+def _taken(taken: Lowering | None) -> Bilingual:
+    """The stage that took most, where that can be seen in the numbers."""
+    if taken is None or (percent(taken.before) == percent(taken.after) and not _decided(taken.without)):
+        return "", ""
+    fell = f"{percent(taken.before)} → {percent(taken.after)}"
+    told = (
+        f"これをいちばん下げたのは {taken.stage} です（{fell}）。",
+        f"What lowered it most is {taken.stage} ({fell}).",
+    )
+    return told if taken.without is None else joined([told, _without(taken.without)])
+
+
+def _decided(without: Without | None) -> bool:
+    return without is not None and without.chosen
+
+
+def _without(found: Without) -> Bilingual:
+    """What becomes of it without a stage."""
+    names = [_put_back(change) for change in found.changes]
+    ja, en = "、".join(one for one, _ in names), " and ".join(one for _, one in names)
+    if found.then is not None:
+        return f"{ja}でも、{found.then} が落とします。", f"{_large(en)}, {found.then} would cut it all the same."
+    if found.chosen:
+        return f"{ja}なら、これが選ばれていました。", f"{_large(en)} it would have been chosen."
+    p = percent(found.p)
+    return (
+        f"{ja}なら最後に {p} ありましたが、それでも選ばれません。",
+        f"{_large(en)} it would have {p} at the end, and another would still be chosen.",
+    )
+
+
+def _put_back(change: Change) -> Bilingual:
+    """`with repeat_penalty 1 instead of 1.3`, `without grammar`."""
+    match change.name, change.a:
+        case "logit_bias", ():
+            return "logit_bias がない", "without logit_bias"
+        case "logit_bias", _:
+            return "このトークンへの logit_bias がない", "without its logit_bias"
+        case name, None:
+            return f"{name} がない", f"without {name}"
+        case name, value:
+            now, was = value_text(name, value), value_text(name, change.b)
+            return f"{name} が {was} ではなく {now}", f"with {name} {now} instead of {was}"
+
+
+def _large(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+# --- where it was lost ---
+
+
+def _less_likely(found: WhyNot, other: Bilingual) -> Bilingual:
+    """Temperature 0: of equals llama.cpp takes the one that comes first."""
+    mine, theirs = percent(found.p_before), percent(found.p_other)
+    if found.p_before == found.p_other:
+        return (
+            f"最後の確率は{other[0]}と同じ {mine} で、温度 0 では先に並ぶほうが選ばれます。",
+            f"At the end {other[1]} has the same {mine}, and at temperature 0 the one that comes first is taken.",
+        )
+    return (
+        f"最後の確率は{other[0]}が {theirs}、これは {mine} で、温度 0 では高いほうが選ばれます。",
+        f"At the end {other[1]} has {theirs} and this one {mine}; at temperature 0 the likelier is taken.",
+    )
 
 
 def _was_cut(found: WhyNot) -> Bilingual:
@@ -82,9 +162,16 @@ def _was_cut(found: WhyNot) -> Bilingual:
         f"{found.stage} が落としました（その直前の確率は {before}）。",
         f"{found.stage} cut it (it had {before} just before).",
     )
-    kept = found.kept
-    if kept is None:
+    if found.kept is not None:
+        return joined([cut, _kept(found.kept)])
+    if found.without is not None:
+        return joined([cut, _without(found.without)])
+    if row_of(found.stage).cuts_by:
         return joined([cut, ("このステージに、残せる値はありません。", "No value of a knob would have kept it there.")])
+    return cut
+
+
+def _kept(kept: KeepingValue) -> Bilingual:
     value, near, was = (_exact(one) for one in (kept.value, kept.neighbour, kept.was))
     change = (
         f"{kept.knob} が {was} ではなく {value} なら残りました（{near} ではまだ落ちます）。",
@@ -96,7 +183,7 @@ def _was_cut(found: WhyNot) -> Bilingual:
         end = f"ただし、次に {kept.then} が落とします。", f"But then {kept.then} would cut it."
     else:
         end = "ただし、同じ乱数では選ばれません。", "But the same roll would still choose another."
-    return joined([cut, change, end])
+    return joined([change, end])
 
 
 def _exact(value: float) -> str:

@@ -17,9 +17,10 @@ import numpy as np
 from tsumami.errors import DeadEndError, SettingsError
 from tsumami.explain.reasons import answers
 from tsumami.explain.tokens import token_at
-from tsumami.knobs import KNOBS
+from tsumami.knobs import CONSTRAINTS, KNOBS
 from tsumami.native import Float32Array, Int32Array
-from tsumami.runs import Run
+from tsumami.runs import Completeness, Run
+from tsumami.runs.completeness import CompletenessTracker
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
 from tsumami.sampling import Candidates, Chain
@@ -59,11 +60,14 @@ class KnobAudit:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the knobs of a run did. `tokens`: how many were looked at (those set by hand are left out)."""
+    """What the knobs of a run did. `tokens`: how many were looked at (those set by hand are left out). `completeness`:
+    whether the text matches its grammar (None: it has none).
+    """
 
     run: Run
     tokens: int
     knobs: tuple[KnobAudit, ...]
+    completeness: Completeness | None = None
 
     @property
     def dead(self) -> tuple[str, ...]:
@@ -109,7 +113,21 @@ def audit(run: Run) -> Audit:
         for name, effect in found.items():
             tallies[name].note(index, run.tokens[index], effect)
     count = max(len(run.steps) - begun, 0)
-    return Audit(run, count, tuple(_named(run, name, tally, count) for name, tally in tallies.items()))
+    named = tuple(_named(run, name, tally, count) for name, tally in tallies.items())
+    return Audit(run, count, named, run.completeness or _completeness(run))
+
+
+def _completeness(run: Run) -> Completeness | None:
+    """The same of a run that was saved without it; what a stop string took away was lost then."""
+    if run.stop_reason == "stop" or not any(getattr(run.settings, name) for name in CONSTRAINTS):
+        return None
+    replayer = attached(run)
+    chain = replayer.chain(run)
+    tracker = CompletenessTracker(chain.complete)
+    for token in run.tokens[: -1 if run.stop_reason == "eog" else None]:
+        chain.accept(token)
+        tracker.note(chain.complete, replayer.piece(token))
+    return tracker.found
 
 
 def audited(settings: Settings) -> dict[str, Settings]:

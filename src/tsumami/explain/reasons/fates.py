@@ -3,7 +3,7 @@
 Guarantee: a value that would have kept it was found by running the very stage on the very candidates, and both were
 checked: with that value the token stays, with the neighbouring one (the next whole number, or the next float32 that
 llama.cpp can tell apart) it goes. Every cutting stage keeps a nested set as its knob moves towards neutral, so
-bisection finds the place.
+bisection finds the place. What is said of a stage's absence was found by the run's own chain without it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import numpy as np
 from tsumami.bisection import bisect, exponential_search
 from tsumami.errors import SettingsError
 from tsumami.explain.reasons import answers
-from tsumami.explain.reasons.findings import Fate, KeepingValue, WhyNot
-from tsumami.explain.tokens import choose_at, row_at
+from tsumami.explain.reasons.findings import Fate, KeepingValue, Lowering, WhyNot, Without
+from tsumami.explain.reasons.undoing import undone
+from tsumami.explain.tokens import choose_at, largest_fall, row_at
 from tsumami.knobs import KNOBS
 from tsumami.knobs.stages import row_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
-from tsumami.sampling import Candidates, Chain, Ledger
+from tsumami.sampling import Candidates, Chain, Ledger, StageRecord
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 _LARGEST_INT: Final = 2**30
@@ -49,22 +50,33 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
     if not 0 <= token < len(row):
         raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})")
     asked = _AskedToken(run, index, replayer.chain(run, index), row, token)
-    outcome, stage = asked.outcome, asked.cut_by
+    outcome, stage, fate = asked.outcome, asked.cut_by, asked.fate()
+    by_number = bool(stage and row_of(stage).cuts_by)
     made = WhyNot(
         id=token,
         piece=replayer.piece(token),
         step=index,
-        fate=asked.fate(),
+        fate=fate,
         p_raw=outcome.ledger.records[0].prob_of(token) or 0.0,
         rank=1 + int(np.count_nonzero(row > row[token])),
         stage=stage,
         p_before=_before(outcome.ledger, stage, token),
-        kept=asked.kept(stage) if stage and row_of(stage).cuts_by else None,
+        kept=asked.kept(stage) if stage and by_number else None,
         span=None if stage else outcome.span(token),
         u=outcome.u,
+        without=asked.without(stage) if stage and not by_number and fate != "banned" else None,
+        taken=None if fate == "chosen" else asked.taken(),
+        place=None if stage else _place(_processed(outcome.ledger)[-1], token),
+        other=replayer.piece(outcome.token),
+        p_other=_processed(outcome.ledger)[-1].prob_of(outcome.token),
     )
-    ja, en = answers.why_not(made, run.steps[index], run.settings.mode)
+    ja, en = answers.why_not(made, run.settings.mode)
     return replace(made, ja=ja, en=en)
+
+
+def _processed(ledger: Ledger) -> list[StageRecord]:
+    """What the model and the stages left: all records but that of a search, which is its choice."""
+    return [record for record in ledger.records if record.name != "contrastive"]
 
 
 def _cut_by(ledger: Ledger, token: int) -> str | None:
@@ -75,11 +87,18 @@ def _cut_by(ledger: Ledger, token: int) -> str | None:
 
 def _before(ledger: Ledger, stage: str | None, token: int) -> float | None:
     """Its probability just before that stage, or before the choice."""
-    records = [record for record in ledger.records if record.name != "contrastive"]
+    records = _processed(ledger)
     if stage is None:
         return records[-1].prob_of(token)
     place = next(i for i, record in enumerate(records) if record.name == stage)
     return records[place - 1].prob_of(token) if place else None
+
+
+def _place(record: StageRecord, token: int) -> int:
+    """Its place among the candidates as contrastive search counts: the likeliest first, of equals the smaller id."""
+    mine = record.logits[record.ids == token][0]
+    equal = (record.logits == mine) & (record.ids < token)
+    return 1 + int(np.count_nonzero(record.logits > mine)) + int(np.count_nonzero(equal))
 
 
 class _AskedToken:
@@ -96,9 +115,37 @@ class _AskedToken:
     def fate(self) -> Fate:
         if self._token == self._run.tokens[self._index]:
             return "chosen"
+        if self._token == self.outcome.token:
+            return "by_hand"
         if self.cut_by is not None:
             return "banned" if self.cut_by == "model" else "cut"
+        terms = self.outcome.ledger.contrast
+        if terms and all(term.id != self._token for term in terms):
+            return "uncompared"
         return "roll" if self.outcome.mode in ("sample", "mirostat") else "lost"
+
+    def taken(self) -> Lowering | None:
+        """The stage that took most of its probability while it stayed."""
+        records = _processed(self.outcome.ledger)
+        fall = largest_fall([record.log_prob_of(self._token) for record in records])
+        if fall is None:
+            return None
+        stage = records[fall.at].name
+        before, after = (record.prob_of(self._token) or 0.0 for record in records[fall.at - 1 : fall.at + 1])
+        return Lowering(stage, before, after, fall.bits, self.without(stage))
+
+    def without(self, stage: str) -> Without | None:
+        """What becomes of it with the stage put out of action and all else as it was."""
+        found = undone(self._run.settings, stage, self._token)
+        if found is None:
+            return None
+        settings, changes = found
+        outcome = choose_at(self._run, self._index, self._chain.variant(settings), self._row)
+        if outcome is None:
+            return None
+        last = _processed(outcome.ledger)[-1]
+        then = _cut_by(outcome.ledger, self._token)
+        return Without(changes, last.prob_of(self._token), then, outcome.token == self._token)
 
     def kept(self, stage: str) -> KeepingValue | None:
         """The nearest value of the stage's knob that keeps the token there."""

@@ -26,9 +26,10 @@ Kind = Literal["parted", "ended", "by_hand", "identical"]
 by hand, as the beginning of a branch. `identical`: all tokens are the same.
 """
 
-Fate = Literal["chosen", "cut", "roll", "lost", "banned"]
+Fate = Literal["chosen", "cut", "roll", "lost", "banned", "by_hand", "uncompared"]
 """`chosen`: it was. `cut`: a stage took it out. `roll`: it stayed, but the roll fell elsewhere. `lost`: it stayed, but
 another had the larger logit (greedy) or score (contrastive search). `banned`: the model itself gives it no chance.
+`by_hand`: it would have been chosen, but another was set by hand. `uncompared`: contrastive search did not look at it.
 """
 
 
@@ -98,13 +99,42 @@ class KeepingValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Without:
+    """What becomes of a token when one stage is put out of action and all else is as it was, as the run's own chain
+    says: its probability at the end (`p`; None where it is cut after all, by `then`), and whether it is chosen.
+    `changes`: what was put back, `a` the value at which it does nothing, `b` the value that it had.
+    """
+
+    changes: tuple[Change, ...]
+    p: float | None
+    then: str | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """The stage that took most of a token's probability without cutting it, in bits (`explain.tokens.falls` has the
+    definition): the shares `before` and `after` it, and what becomes of the token `without` it (None: that cannot be).
+    """
+
+    stage: str
+    before: float
+    after: float
+    bits: float
+    without: Without | None
+
+
+@dataclass(frozen=True, slots=True)
 class WhyNot:
     """What became of token `id` at step `step`.
 
     `p_raw`: its probability under the model alone, `rank` (from 1) there; `stage`: the stage that cut it; `p_before`:
     its probability among the candidates that came to that stage (or to the choice); `kept`: what would have kept it
-    there (None where no value of a knob does); `span`: its place on the line 0..1, and `u` the roll. `ja`, `en`: in
-    sentences.
+    there (None where the stage has no number that decides it, or no value of it does); `without`: of a stage that has
+    no such number, what becomes of the token without it; `taken`: the stage that took most of its probability while it
+    stayed (None where none took any, or it was chosen); `span`: its place on the line 0..1, and `u` the roll.
+    `place`: its place (from 1) among the candidates that came to the choice, by probability; `other`: the bytes of the
+    token that settings and roll choose there, which has the probability `p_other` at the end. `ja`, `en`: in sentences.
     """
 
     id: int
@@ -120,3 +150,8 @@ class WhyNot:
     u: float | None
     ja: str = ""
     en: str = ""
+    without: Without | None = None
+    taken: Lowering | None = None
+    place: int | None = None
+    other: bytes = b""
+    p_other: float | None = None

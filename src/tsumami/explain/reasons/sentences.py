@@ -6,6 +6,8 @@ people count.
 
 from __future__ import annotations
 
+import itertools
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -14,8 +16,8 @@ from tsumami.explain.tokens import Outcome
 from tsumami.knobs import KNOBS
 from tsumami.knobs.typed import shown
 from tsumami.runs import STOP_REASONS, Run, Step
-from tsumami.runs.signs import signed
-from tsumami.wording import percent
+from tsumami.runs.signs import signed, spaced
+from tsumami.wording import counted, percent
 
 _LATE_ROLL: Final = (
     "Mirostat は候補が 1 つのとき乱数を使わないので、同じシードでも何番目の乱数かがずれています。",
@@ -31,6 +33,7 @@ Bilingual = tuple[str, str]
 
 _NAMED: Final = 3  # tokens that a sentence names
 _LONG: Final = 40
+_SHOWN_BEFORE: Final = 16  # characters of what is the same, before what is not
 _AFTER: Final = (
     "ここから先は文脈が違うので、後に続く違いはつまみの違いとしては比べられません。",
     "From here on the contexts differ, so what comes later cannot be compared knob by knob.",
@@ -51,7 +54,8 @@ def joined(parts: Iterable[Bilingual]) -> Bilingual:
 
 def quoted(piece: bytes) -> Bilingual:
     """A token in quotation marks."""
-    return f"「{signed(piece)}」", f"“{signed(piece)}”"
+    text = spaced(signed(piece), at_start=False)
+    return f"「{text}」", f"“{text}”"
 
 
 def same(a: Run) -> Bilingual:
@@ -59,7 +63,10 @@ def same(a: Run) -> Bilingual:
     count = len(a.steps)
     if not count:
         return "どちらの実行にもトークンがないので、比べるものがありません。", "Neither run has a token to compare."
-    return f"{count} 個のトークンがすべて同じです。", f"All {count} tokens are the same."
+    return (
+        f"{count} 個のトークンがすべて同じです。",
+        "The one token is the same." if count == 1 else f"All {count:,} tokens are the same.",
+    )
 
 
 def prompts(a: str, b: str) -> Bilingual:
@@ -93,9 +100,10 @@ def ended(a: Run, b: Run, step: int) -> Bilingual:
             f"{name} は 1 個もトークンを出さずに終わりました（{why_ja}）。{other} は続きました。",
             f"{name} ended without a token ({why_en}); {other} went on.",
         )
+    shared = "token is" if step == 1 else f"{step:,} tokens are"
     return (
         f"最初の {step} 個は同じです。{name} はそこで終わり（{why_ja}）、{other} は続きました。",
-        f"The first {step} tokens are the same; there {name} ended ({why_en}), and {other} went on.",
+        f"The first {shared} the same; there {name} ended ({why_en}), and {other} went on.",
     )
 
 
@@ -160,13 +168,37 @@ def _spaced(name: str) -> str:
 
 
 def value_text(name: str, value: Any) -> str:
-    """A value as a person would type it, shortened where it is long; of a knob, or of what else differs."""
+    """A value as a person would type it, shortened where it is long; of a knob, or of what else differs. What cannot be
+    seen has a sign.
+    """
+    text = _whole(name, value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _whole(name: str, value: Any) -> str:
     text = "–" if value is None else str(value)
     if name in KNOBS:
         typed = shown(KNOBS[name], value)
         text = (typed if isinstance(typed, str) else ("," if KNOBS[name].kind == "bias" else ";").join(typed)) or "–"
-    text = "".join(c if c.isprintable() else "↵" for c in text)
-    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+    return spaced(text)
+
+
+def told_apart(name: str, a: Any, b: Any) -> tuple[str, str]:
+    """Two values that differ, as `value_text`, but so that the difference is seen: long ones from shortly before it on,
+    and letters that only look alike (é as one character or two) by their numbers.
+    """
+    whole = _whole(name, a), _whole(name, b)
+    if unicodedata.normalize("NFKC", whole[0]) == unicodedata.normalize("NFKC", whole[1]):
+        whole = _numbered(whole[0]), _numbered(whole[1])
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*whole, strict=False)))
+    start = same - _SHOWN_BEFORE if same >= _LONG else 0
+    first, second = (f"{'…' if start else ''}{text[start : start + _LONG]}" for text in whole)
+    cut = [text + "…" * (len(one) > start + _LONG) for text, one in zip((first, second), whole, strict=True)]
+    return cut[0], cut[1]
+
+
+def _numbered(text: str) -> str:
+    return "".join(c if c.isascii() else f"\\u{{{ord(c):x}}}" for c in text)
 
 
 def _difference(changes: tuple[Change, ...]) -> Bilingual:
@@ -182,7 +214,7 @@ def _difference(changes: tuple[Change, ...]) -> Bilingual:
             ja.append("それまでのトークンで進んだ内部状態（Mirostat の mu や XTC の乱数の位置）が違います。")
             en.append("What mirostat (its mu) or XTC (its roll) took along from earlier tokens differs.")
             continue
-        a, b = value_text(change.name, change.a), value_text(change.name, change.b)
+        a, b = told_apart(change.name, change.a, change.b)
         ja.append(f"{_spaced(name[0])}は {A} が {a}、{B} が {b} です。")
         en.append(f"{name[1][0].upper() + name[1][1:] if ' ' in name[1] else name[1]} is {a} in {A} and {b} in {B}.")
     return "".join(ja), " ".join(en)
@@ -221,6 +253,10 @@ def _only(found: Divergence, these: dict[int, float], others: dict[int, float], 
     )
 
 
+def _left(count: int) -> str:
+    return f"{counted(count, 'candidate')} {'is' if count == 1 else 'are'} left"
+
+
 def _were(count: int) -> str:
     return "candidate was" if count == 1 else "candidates were"
 
@@ -238,13 +274,13 @@ def _mass(found: Divergence) -> Bilingual:
         return (
             f"残った {count:,} 個の候補も確率も同じですが、0 から 1 の線に並ぶ順番が違います"
             f"（並べ替えるのは {found.stage}）。",
-            f"The same {count:,} candidates are left with the same probabilities, but they lie in another order on the "
-            f"line from 0 to 1 ({found.stage} sorts).",
+            f"The same {_left(count)} with the same probabilities, but they lie in another order on the line from 0 to "
+            f"1 ({found.stage} sorts).",
         )
     moved = _moves(found.tokens[:_NAMED])
     return (
         f"残った候補は同じ {count:,} 個ですが、確率が変わります（{found.stage}）: {moved[0]}。",
-        f"The same {count:,} candidates are left, but with other probabilities ({found.stage}): {moved[1]}.",
+        f"The same {_left(count)}, but with other probabilities ({found.stage}): {moved[1]}.",
     )
 
 
@@ -269,7 +305,8 @@ def _draw(found: Divergence) -> Bilingual:
         count = len(found.at_b.final)
         return (
             f"候補（{count:,} 個）も確率も同じで、違うのは乱数だけです。",
-            f"The {count:,} candidates and their probabilities are the same; only the roll differs.",
+            f"The {'candidate' if count == 1 else f'{count:,} candidates'} and the probabilities are the same; only the"
+            " roll differs.",
         )
     return (
         "シードは XTC の乱数も決めるので、残った候補も違います。",

@@ -5,6 +5,7 @@ Guarantee: what is shown is computed from the run's own logits, chain and roll.
 
 from tsumami.explain.tokens.accounts import Account, Candidate, Column, account
 from tsumami.explain.tokens.branches import Branch, Tree, branch
+from tsumami.explain.tokens.falls import Fall, largest_fall
 from tsumami.explain.tokens.lookahead import Look, NextToken, look, next_token
 from tsumami.explain.tokens.opening import Opened, open_bytes, open_receipt
 from tsumami.explain.tokens.outcome import Outcome, Share, choose_at, ledger, row_at, token_at
@@ -14,6 +15,7 @@ __all__ = [
     "Branch",
     "Candidate",
     "Column",
+    "Fall",
     "Look",
     "NextToken",
     "Opened",
@@ -23,6 +25,7 @@ __all__ = [
     "account",
     "branch",
     "choose_at",
+    "largest_fall",
     "ledger",
     "look",
     "next_token",

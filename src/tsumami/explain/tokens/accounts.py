@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from tsumami.explain.tokens.falls import largest_fall
 from tsumami.explain.tokens.outcome import Share
 from tsumami.sampling import Ledger, StageRecord
 
@@ -38,11 +39,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One token: its probability after each column, None from the stage on that cut it."""
+    """One token: its probability after each column, None from the stage on that cut it. `fell_at`: index of the column
+    that took most of it while it stayed (falls.py says how that is measured); None if none took any.
+    """
 
     token: int
     probs: tuple[float | None, ...]
     chosen: bool
+    fell_at: int | None = None
 
     @property
     def raw(self) -> float:
@@ -105,7 +109,7 @@ def account(ledger: Ledger, mode: str = "sample", *, count: int = 16, also: Iter
         (ledger.token, *also, *_likeliest(last, probs[-1], count), *_likeliest(raw, probs[0], count))
     )
     tokens = np.fromiter((token for token in wanted if _is_known(raw, token)), np.int64)
-    table = [_probabilities(record, p, tokens) for record, p in zip(ledger.records, probs, strict=True)]
+    table = [_shares_of(record, p, tokens) for record, p in zip(ledger.records, probs, strict=True)]
     rows = [_candidate(int(token), values, ledger.token) for token, *values in zip(tokens, *table, strict=True)]
     rows.sort(key=_place)
     return Account(
@@ -131,15 +135,28 @@ def _likeliest(record: StageRecord, probs: Probabilities, count: int) -> list[in
     return [int(record.ids[i]) for i in near[np.lexsort((record.ids[near], -probs[near]))]]
 
 
-def _probabilities(record: StageRecord, probs: Probabilities, tokens: npt.NDArray[np.int64]) -> list[float | None]:
-    """The probability of each token after a record; None where it has been cut or masked."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A token's probability after one record, and its natural logarithm, which also tells very small ones apart."""
+
+    p: float
+    log: float
+
+
+def _shares_of(record: StageRecord, probs: Probabilities, tokens: npt.NDArray[np.int64]) -> list[_Standing | None]:
+    """Where each token stands after a record; None where it has been cut or masked."""
     place = np.full(max(int(record.ids.max()), int(tokens.max())) + 1, -1)
     place[record.ids] = np.arange(len(record.ids))
-    return [float(probs[at]) if at >= 0 and record.logits[at] > -np.inf else None for at in place[tokens].tolist()]
+    top = int(probs.argmax())
+    base = float(np.log(probs[top])) - float(record.logits[top]) if probs[top] > 0 else 0.0
+    found = ((at, float(record.logits[at]) if at >= 0 else -np.inf) for at in place[tokens].tolist())
+    return [_Standing(float(probs[at]), base + logit) if logit > -np.inf else None for at, logit in found]
 
 
-def _candidate(token: int, values: list[float | None], chosen: int) -> Candidate:
-    return Candidate(token, tuple(values), token == chosen)
+def _candidate(token: int, values: list[_Standing | None], chosen: int) -> Candidate:
+    fall = largest_fall([None if one is None else one.log for one in values])
+    probs = tuple(None if one is None else one.p for one in values)
+    return Candidate(token, probs, token == chosen, None if fall is None else fall.at)
 
 
 def _place(row: Candidate) -> tuple[int, float, int]:

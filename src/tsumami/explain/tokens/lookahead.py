@@ -23,6 +23,7 @@ from tsumami.runs.generate import make_chain, permitted
 from tsumami.runs.prompt import check_prompt
 from tsumami.sampling import Candidates, Draw, Ledger, LedgerWriter, Pick, effective_seed, rolls
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 
 def _no_rows() -> Float32Array:
@@ -126,7 +127,9 @@ def _last(run: Run, index: int) -> Ledger:
         DeadEndError: the run does not come so far.
     """
     if len(run.steps) <= index:
-        raise DeadEndError(f"the beginning of the reply ends after {len(run.steps)} tokens ({run.stop_reason})")
+        raise DeadEndError(
+            f"the beginning of the reply ends after {counted(len(run.steps), 'token')} ({run.stop_reason})"
+        )
     return run.ledgers[index]
 
 

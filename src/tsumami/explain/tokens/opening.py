@@ -111,9 +111,13 @@ def _broken(sound: int, why: str) -> tuple[str, str]:
     return (
         f"{sound + 1} 番目のトークンから計算と合わない。編集されたか、別の環境で作られている。"
         f"その前の {sound} トークンは中まで見られ、残りはファイルの値だけを表示する({why})",
-        f"from token {sound + 1} on it does not come out again: it was edited, or made elsewhere. The {sound} tokens "
-        f"before can be looked into; of the rest only what the file says is shown ({why})",
+        f"from token {sound + 1} on it does not come out again: it was edited, or made elsewhere. "
+        f"{_before(sound)} before can be looked into; of the rest only what the file says is shown ({why})",
     )
+
+
+def _before(sound: int) -> str:
+    return "The token" if sound == 1 else f"The {sound} tokens"
 
 
 def _edited(at: int) -> tuple[str, str]:

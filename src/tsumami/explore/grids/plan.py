@@ -17,6 +17,7 @@ from tsumami.knobs import get
 from tsumami.runs import Prompt
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 __all__ = ["MOST_CELLS", "GridPlan", "Point", "plan_grid"]
 
@@ -62,7 +63,8 @@ class GridPlan:
         if not inside or point.seed not in self.seeds:
             raise SettingsError(
                 f"prompt {point.prompt}, settings {point.settings}, seed {point.seed} is not in this grid of"
-                f" {len(self.prompts)} prompts, {len(self.settings)} settings and the seeds {_listed(self.seeds)}"
+                f" {counted(len(self.prompts), 'prompt')}, {len(self.settings)} settings and the seeds"
+                f" {_listed(self.seeds)}"
             )
         before = point.prompt * len(self.settings) + point.settings
         return before * len(self.seeds) + self.seeds.index(point.seed)
@@ -91,8 +93,8 @@ def plan_grid(prompts: Sequence[Prompt], design: Design) -> GridPlan:
     cells = len(prompts) * points * len(chosen)
     if cells > MOST_CELLS:
         raise SettingsError(
-            f"{cells:,} cells ({len(prompts)} prompts, {points:,} settings, {len(chosen):,} seeds): a grid has at most"
-            f" {MOST_CELLS:,}; give fewer values, seeds or prompts"
+            f"{cells:,} cells ({counted(len(prompts), 'prompt')}, {points:,} settings, {counted(len(chosen), 'seed')}):"
+            f" a grid has at most {MOST_CELLS:,}; give fewer values, seeds or prompts"
         )
     made = replace(design, vary=axes or None).points(chosen[0])
     return GridPlan(tuple(prompts), tuple(one.replace(seed=chosen[0]) for one in made), chosen, axes)

@@ -11,8 +11,8 @@ from tests.support.reply_facts import facts
 
 import tsumami.app
 from tsumami.app.tabs.chat import view
-from tsumami.app.words.texts import Texts
-from tsumami.app.work.conversation import Conversation
+from tsumami.app.words.texts import LANGUAGES, Language, Texts
+from tsumami.app.work.conversation import Conversation, ReplyFacts
 from tsumami.prompts import Exchange
 
 EN, JA = Texts("en"), Texts("ja")
@@ -47,3 +47,17 @@ def test_a_finished_reply_has_its_account_and_an_unfinished_one_says_so(texts: T
     half = Conversation(conversation.exchanges[:2])
     assert not view.talk(texts, half, growing=True)[-1]["half"], "it is still being written"
     assert [one["growing"] for one in view.talk(texts, half, growing=True)] == [False, True]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_account_says_whether_the_text_is_complete_and_gives_one_token_no_speed(language: Language) -> None:
+    told = {"complete": True, "since": 7, "then": "blank", "ja": "空白だけ", "en": "only white space"}
+
+    def shown(one: ReplyFacts) -> str:
+        return "\n".join(part["text"] for part in view.account(Texts(language), one))
+
+    assert str(told[language]) in shown(facts(receipt={"engine": {}, "completeness": told}, generated=1))
+    assert str(told[language]) not in shown(facts())
+    title = view.account_title(Texts("en"), facts(generated=1))
+    assert "1 token ·" in title
+    assert "– tokens/s" in title

@@ -37,7 +37,7 @@ def account_title(texts: Texts, facts: ReplyFacts) -> str:
     return texts(
         "account.title",
         tokens=facts.generated,
-        speed=f"{facts.generation_per_second:.0f}",
+        speed=_speed(facts),
         seed=facts.seed,
         exact=exact,
     )
@@ -52,11 +52,12 @@ def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
     speed = texts(
         "account.speed",
         prompt=f"{facts.prompt_per_second:.0f}",
-        generation=f"{facts.generation_per_second:.0f}",
+        generation=_speed(facts),
         reused=facts.reused,
     )
     parts = [
         _part("text", texts("account.stopped", reason=reason)),
+        *([_part("text", texts("account.complete", how=how))] if (how := facts.complete(texts.language)) else []),
         _part("text", speed),
         _part("text", texts("account.why", why=_why(texts, facts))),
         _part("text", texts("account.prompt", tokens=facts.prompt_tokens, n_ctx=facts.n_ctx, share=f"{share:.0f}")),
@@ -72,6 +73,11 @@ def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
 
 def _part(kind: str, text: str) -> dict[str, str]:
     return {"kind": kind, "text": text}
+
+
+def _speed(facts: ReplyFacts) -> str:
+    """Tokens a second; a single one came with the prompt and has no speed."""
+    return f"{facts.generation_per_second:.0f}" if facts.generated > 1 else "–"
 
 
 def _why(texts: Texts, facts: ReplyFacts) -> str:

@@ -8,6 +8,10 @@ const part = name => element.querySelector(`.grid-${name}`);
 const words = JSON.parse(element.querySelector('.tsu-grid').dataset.words);
 let grid = null, picked = null, seedsDrawn = '';
 
+// As `wording.filled` does: {count}, and {count:word|words} by the number.
+const counted = (text, count) => text.replaceAll('{count}', count)
+  .replace(/\{count:([^|}]*)\|([^}]*)\}/g, (_, one, others) => (String(count) === '1' ? one : others));
+
 // --- where things are
 const made = (tag, text = '', names = '') => {
   const one = document.createElement(tag);
@@ -45,7 +49,7 @@ function square(number) {
   const measure = part('measure').value, cell = grid.cells[number], mean = seedChosen() === null;
   if (mean && grid.ended) {
     const spread = grid.spreads[spreadShown()][settingsOf(number)];
-    if (measure === 'text') return {text: words.differ.replace('{count}', spread[3]), plain: true};
+    if (measure === 'text') return {text: counted(words.differ, spread[3]), plain: true};
     return spread[0] && {share: spread[0][0], text: spread[0][1], tip: `${words.spread} ${spread[1]}`};
   }
   if (measure === 'text') return {text: String(cell[0] + 1), colour: grid.colours[cell[0]], plain: true};
@@ -122,7 +126,7 @@ function spreads() {
   part('held').replaceChildren(...(grid.held[shown] || []).map(text => made('li', `${measureName(shown)}: ${text}`)));
   if (!found) return;
   const table = part('spread').querySelector('table'), head = made('thead'), body = made('tbody');
-  head.append(row('th', [...grid.knobs, `${measureName(shown)} (${words.mean})`, words.spread, words.quartiles, words.differ.replace('{count}', '').trim()]));
+  head.append(row('th', [...grid.knobs, `${measureName(shown)} (${words.mean})`, words.spread, words.quartiles, counted(words.differ, '').trim()]));
   found.forEach((one, settings) => body.append(row('td', [...valuesOf(settings), one[0] ? one[0][1] : '–', one[1], one[2], one[3]])));
   table.replaceChildren(head, body);
 }

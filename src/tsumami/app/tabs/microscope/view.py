@@ -157,8 +157,11 @@ def audit_table(texts: Texts, found: Audit) -> str:
     """What each knob did, most decisive first."""
     rows = "".join(_audited(texts, one) for one in sorted(found.knobs, key=_weight))
     heads = "".join(f"<th>{escape(texts(f'audit.{name}'))}</th>" for name in ("knob", "changed", "decided", "sentence"))
+    how = found.completeness
+    said = "" if how is None else texts("audit.complete", how=texts.pick(how.ja, how.en))
+    told = f'<p class="facts">{escape(said)}</p>' if said else ""
     none = "" if found.knobs else f"<p>{escape(texts('audit.none'))}</p>"
-    return f'<div class="audit"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{none}</div>'
+    return f'<div class="audit"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{none}{told}</div>'
 
 
 def _weight(one: KnobAudit) -> tuple[int, int]:
