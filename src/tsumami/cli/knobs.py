@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tsumami.cli.files import read_json, read_text
 from tsumami.cli.options import option
-from tsumami.cli.output import save_text
+from tsumami.cli.output import save_file
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob, default
@@ -158,7 +158,7 @@ class KnobOptions:
         from_file = read_settings(self.file) if self.file is not None else {}
         made = Settings.from_mapping(base.to_dict() | from_file | said)
         if self.save_to is not None:
-            save_text(self.save_to, json.dumps(made.to_dict(), ensure_ascii=False, indent=1) + "\n")
+            save_file(self.save_to, json.dumps(made.to_dict(), ensure_ascii=False, indent=1) + "\n")
         return made
 
     def short(self, settings: Settings) -> Settings:

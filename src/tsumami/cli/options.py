@@ -13,23 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsumami.cli.files import read_prompt
-from tsumami.cli.output import bars, check_writable, save_text, write
+from tsumami.cli.output import bars, check_writable, save_file, write, write_json_text
 from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
 
 if TYPE_CHECKING:
+    from tsumami import charts
     from tsumami.engine import EngineOptions
     from tsumami.model import Model
     from tsumami.runs import Prompt
-
-
-#: A page holds its scripts; a picture is sharp on a phone, too.
-_SAVING: Final[dict[str, dict[str, Any]]] = {"html": {"inline": True}, "png": {"scale_factor": 2}}
 
 
 def option(name: str, kind: Any, *flags: str, default: Any = None, **details: Any) -> inspect.Parameter:
@@ -267,19 +264,16 @@ class FileOptions:
 
     def put(self, as_json: Callable[[], str], as_csv: Callable[[], str]) -> bool:
         """Write the texts that were asked for; whether there were any, so that nothing else goes to stdout."""
-        for path, made in ((self.json, as_json), (self.csv, as_csv)):
+        for path, made, put in ((self.json, as_json, write_json_text), (self.csv, as_csv, write)):
             if path is not None and str(path) == "-":
-                write(made())
+                put(made())
             elif path is not None:
-                save_text(path, made())
+                save_file(path, made())
         return self.json is not None or self.csv is not None
 
-    def draw(self, make: Callable[[], Any]) -> None:
-        """Save the Altair chart that `make` gives in each format that was asked for."""
-        asked = {"png": self.png, "svg": self.svg, "html": self.html}
-        if not any(asked.values()):
-            return
-        chart = make()
+    def draw(self, make: Callable[[charts.Form], bytes]) -> None:
+        """Save what `make` draws in each format that was asked for."""
+        asked: dict[charts.Form, Path | None] = {"png": self.png, "svg": self.svg, "html": self.html}
         for form, path in asked.items():
             if path is not None:
-                chart.save(str(path), format=form, **_SAVING.get(form, {}))
+                save_file(path, make(form))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli import knobs
-from tsumami.cli.output import save_text
+from tsumami.cli.output import save_file
 from tsumami.cli.words import UsageProblem, say
 from tsumami.knobs import GROUPS, KNOBS
 from tsumami.knobs import get as get_knob
@@ -159,7 +159,7 @@ class Session:
             "runs": [json.loads(run.to_json()) for run in self.runs],
         }
         path = Path(rest).expanduser()
-        save_text(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
+        save_file(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
         return say(f"{path} に保存しました。", f"Saved to {path}.")
 
 
