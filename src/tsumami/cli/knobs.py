@@ -22,7 +22,7 @@ from tsumami.knobs import GROUPS, KNOBS, Knob, default
 from tsumami.knobs.typed import shown, typed
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
-from tsumami.settings import Settings
+from tsumami.settings import Settings, saved_knobs
 
 _METAVARS: Final = {
     "int": "<N>",
@@ -173,14 +173,10 @@ def read_settings(path: str) -> dict[str, Any]:
     Raises:
         SettingsError: it cannot be read, or a knob in it cannot work.
     """
-    found = read_json(path)
+    form = read_json(path)
     try:
-        if isinstance(found, dict) and isinstance(found.get("receipt"), dict):
-            receipt = found["receipt"]
-            found = {**receipt.get("settings", {}), "seed": receipt.get("seed", -1)}
+        found = saved_knobs(form)
         Settings.from_mapping(found)
     except SettingsError as error:
         raise type(error)(f"{path}: {error}") from error
-    except TypeError as error:
-        raise SettingsError(f"{path}: not the settings of a run: {error}") from error
-    return dict(found)
+    return found

@@ -116,9 +116,9 @@ class ModelOptions:
     @property
     def name(self) -> str:
         """Which model."""
-        from tsumami.models import DEFAULT_MODEL
+        from tsumami.models import DEFAULT_MODEL, printable_name
 
-        return self.model if self.model is not None else DEFAULT_MODEL
+        return printable_name(self.model) if self.model is not None else DEFAULT_MODEL
 
     @property
     def engine(self) -> EngineOptions:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tsumami.engine.batcher import Usage as Usage
     from tsumami.engine.exactness import Exactness as Exactness
     from tsumami.engine.exactness import check_exactness as check_exactness
-    from tsumami.engine.exactness import processor as processor
     from tsumami.engine.loading import EngineKeywords as EngineKeywords
     from tsumami.engine.loading import EngineOptions as EngineOptions
     from tsumami.engine.loading import LoadedModel as LoadedModel
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
     from tsumami.engine.sequence import Rows as Rows
     from tsumami.engine.sequence import Sequence as Sequence
     from tsumami.engine.sequence import first_outside as first_outside
-    from tsumami.engine.threads import usable_cores as usable_cores
+    from tsumami.machine import processor as processor
+    from tsumami.machine import usable_cores as usable_cores
 
 _HOMES = {
     "SOLO": "tsumami.engine.planning",
@@ -53,8 +53,8 @@ _HOMES = {
     "check_exactness": "tsumami.engine.exactness",
     "first_outside": "tsumami.engine.sequence",
     "load": "tsumami.engine.loading",
-    "processor": "tsumami.engine.exactness",
-    "usable_cores": "tsumami.engine.threads",
+    "processor": "tsumami.machine",
+    "usable_cores": "tsumami.machine",
 }
 
 __all__ = [

@@ -17,8 +17,8 @@ from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
-from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
+from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
 

@@ -26,7 +26,7 @@ from tsumami.app.tabs.grid.work import GridSight, GridWork
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.errors import TsumamiError
@@ -260,17 +260,18 @@ class GridTab:
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
         """The grid as a file."""
         work, found = self._works.get(session_of(request)), self._found(request)
-        if work is None or found is None:
+        if work is None or found is None or event.kind not in grid_view.FILE_KINDS:
             return None
-        path = place_for(f"grid.{event.kind}")
-        match str(event.kind):
+        return hand_out(f"grid.{event.kind}", self._written(found, work.beside, event.kind))
+
+    def _written(self, found: Grid, beside: int, kind: str) -> str | bytes:
+        match kind:
             case "csv":
-                path.write_text(found.to_csv(found.cells[work.beside]), "utf-8")
+                return found.to_csv(found.cells[beside])
             case "json":
-                found.save(path)
-            case kind:
-                grid_view.save_pictures(self.texts, found, path, kind)
-        return str(path)
+                return found.to_json(indent=1)
+            case _:
+                return grid_view.pictures(self.texts, found, "png" if kind == "png" else "svg")
 
     def _found(self, request: gr.Request) -> Grid | None:
         """The session's grid; None, with a message, if there is none that has ended."""

@@ -24,7 +24,7 @@ from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import PageProblem, Texts, Word
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, whole
-from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.boundaries import Axis
@@ -308,11 +308,9 @@ class MapTab:
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
         """The map as a file."""
         found = self._found(request)
-        if found is None:
+        if found is None or event.kind not in _KINDS:
             return None
-        path = place_for(f"{found.knob}.{event.kind}")
-        path.write_text(self._written(found, str(event.kind)), "utf-8")
-        return str(path)
+        return hand_out(f"{found.knob}.{event.kind}", self._written(found, str(event.kind)))
 
     def _written(self, found: KnobMap, kind: str) -> str:
         match kind:
