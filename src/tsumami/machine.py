@@ -1,7 +1,7 @@
 """What this machine is, and how much of it this process may use.
 
-Guarantee: cores that are counted can really run: those that the process may run on, and of them as many as its container
-has time for. With more threads than that, all of them wait for the one that the system has put to sleep.
+Guarantee: cores that are counted can really run: those that the process may run on, and of them as many as its
+container has time for. With more threads than that, all of them wait for the one that the system has put to sleep.
 """
 
 from __future__ import annotations

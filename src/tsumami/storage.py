@@ -1,9 +1,9 @@
 """Files on this machine: how texts are read and files written, and what was found out once and can be found out again.
 
 Guarantee: a file is written in one step, so no reader sees half of it and a full disk leaves what was there before; a
-link stays a link, and a file keeps its rights. A text is read as its editor wrote it: a byte order mark says how, and is
-no part of the text. A memory, a small JSON file in the cache folder, is a convenience: if it is broken, unwritable or
-gone, nothing is known and nothing fails.
+link stays a link, and a file keeps its rights. A text is read as its editor wrote it: a byte order mark says how, and
+is no part of the text. A memory, a small JSON file in the cache folder, is a convenience: if it is broken, unwritable
+or gone, nothing is known and nothing fails.
 """
 
 from __future__ import annotations

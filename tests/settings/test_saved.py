@@ -35,7 +35,9 @@ def test_a_knob_that_is_younger_than_the_run_does_nothing() -> None:
     assert saved_knobs({"settings": named, "seed": 1})["min_p"] == KNOBS["min_p"].neutral
 
 
-@pytest.mark.parametrize("form", [None, 3, "x", [RECEIPT], {"receipt": 3}, {"settings": 3}, {"receipt": {"settings": []}}])
+@pytest.mark.parametrize(
+    "form", [None, 3, "x", [RECEIPT], {"receipt": 3}, {"settings": 3}, {"receipt": {"settings": []}}]
+)
 def test_what_holds_no_settings_is_refused(form: Any) -> None:
     with pytest.raises(SettingsError, match="an object with knob names"):
         saved_knobs(form)

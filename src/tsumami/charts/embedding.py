@@ -1,7 +1,7 @@
 """Data inside a page's script.
 
-Guarantee: whatever a model wrote stays data: no `</script>` ends the script, no `<!--` hides the rest of it, and no line
-separator ends a line. Source: HTML, "Restrictions for contents of script elements".
+Guarantee: whatever a model wrote stays data: no `</script>` ends the script, no `<!--` hides the rest of it, and no
+line separator ends a line. Source: HTML, "Restrictions for contents of script elements".
 """
 
 from __future__ import annotations

@@ -213,7 +213,8 @@ def _threads(found: Report) -> str:
             f"{found.threads} (usable cores {found.usable_cores} of {found.cores})",
         )
     return say(
-        f"{found.threads}（使えるコア {found.usable_cores}、全 {found.cores}。コンテナの上限は {found.cpu_quota:.3g} コア分）",
+        f"{found.threads}（使えるコア {found.usable_cores}、全 {found.cores}。"
+        f"コンテナの上限は {found.cpu_quota:.3g} コア分）",
         f"{found.threads} (usable cores {found.usable_cores} of {found.cores}; the container may use"
         f" {found.cpu_quota:.3g})",
     )

@@ -1,7 +1,8 @@
 """The front door: the commands put together in one language, and what happens when something is wrong.
 
 Guarantee: every error that tsumami raises on purpose ends here as one line on stderr and exit code 2, and so does a
-disk without room; TSUMAMI_DEBUG=1 shows where it came from. Anything else is a bug of ours and comes with its traceback.
+disk without room; TSUMAMI_DEBUG=1 shows where it came from. Anything else is a bug of ours and comes with its
+traceback.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsumami.cli.files import read_prompt
-from tsumami.cli.output import bars, check_writable, save_file, write, write_json_text
+from tsumami.cli.output import bars, check_writable, note, save_file, write, write_json_text
 from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
 
@@ -184,8 +185,8 @@ class PromptOptions:
         """The group from the values that Typer parsed."""
         return cls(values["text"], tuple(values["prompt"] or ()), values["file"], values["template"], values["system"])
 
-    def read(self) -> list[str]:
-        """The prompts as they were typed, or the file's, or stdin's.
+    def read(self, *, quiet: bool = False) -> list[str]:
+        """The prompts as they were typed, or the file's, or stdin's. quiet: do not say that one is the name of a file.
 
         Raises:
             PromptError: it was given in two ways, or in none, or cannot be read.
@@ -195,12 +196,16 @@ class PromptOptions:
         if len(self.texts) > 1:
             if self.file is not None:
                 raise PromptError("a prompt and --file were both given; give one of them")
-            return list(self.texts)
-        return [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
+            found = list(self.texts)
+        else:
+            found = [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
+        for text in () if quiet else (*self.texts, self.argument or ""):
+            _note_file(text)
+        return found
 
-    def read_one(self) -> str:
+    def read_one(self, *, quiet: bool = False) -> str:
         """As `read`, of a command that takes one prompt."""
-        found = self.read()
+        found = self.read(quiet=quiet)
         if len(found) > 1:
             raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
         return found[0]
@@ -223,6 +228,18 @@ class PromptOptions:
             raise EmptyPromptError
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
         return [*system, {"role": "user", "content": text}]
+
+
+def _note_file(text: str) -> None:
+    """Say of a prompt that is the name of a file here that nobody reads the file."""
+    if os.path.isfile(text):  # noqa: PTH113  (it says False where that of Path raises: too long, a null character)
+        note(
+            say(
+                f"{text!r} はここにあるファイルです。プロンプトになったのは名前で、中身ではありません。"
+                f"中身を使うには --file {text!r}",
+                f"{text!r} is a file here; its name is the prompt, not its content. For that: --file {text!r}",
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

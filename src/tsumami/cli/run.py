@@ -72,7 +72,7 @@ def run(
 ) -> None:
     """Read, load, generate, report."""
     settings = knobs.settings()
-    asked = prompt.read_one()
+    asked = prompt.read_one(quiet=quiet)
     check_writable(out)
     with model.load() as loaded:
         made = prompt.made(loaded, asked)

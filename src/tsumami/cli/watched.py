@@ -22,17 +22,17 @@ _COMPILE: Final = "pip install --force-reinstall --no-cache-dir --no-binary llam
 
 
 def go_on_in_a_child() -> None:
-    """Return in a child process, whose output is ours; we wait for it and exit as it does. Where output is caught, as in
-    a test, or threads run, which no child would have, everything goes on as it is.
+    """Return in a child process, whose output is ours; we wait for it and exit as it does. Where output is caught, as
+    in a test, or threads run, which no child would have, everything goes on as it is.
 
     Raises:
         typer.Exit: the child has ended, with its exit code.
         EngineError: a signal has ended it.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     if not hasattr(os, "fork") or sys.stdout is not sys.__stdout__ or threading.active_count() > 1:
         return
-    sys.stdout.flush()
-    sys.stderr.flush()
     child = os.fork()
     if child == 0:
         return
@@ -49,15 +49,15 @@ def ended_by(number: int) -> str:
     name = signal.Signals(number).name
     if number == signal.SIGILL:
         return say(
-            f"llama.cpp が不正な命令で止まりました（{name}）。このビルドは、このプロセッサー（{processor()}）にない命令を"
-            f"使っています。このマシンでコンパイルし直してください: {_COMPILE}",
+            f"llama.cpp が不正な命令で止まりました（{name}）。このビルドは、このプロセッサー（{processor()}）にない命令"
+            f"を使っています。このマシンでコンパイルし直してください: {_COMPILE}",
             f"llama.cpp was ended by an illegal instruction ({name}): this build uses instructions that this processor"
             f" ({processor()}) does not have; compile it on this machine: {_COMPILE}",
         )
     if number == signal.SIGKILL:
         return say(
-            f"システムが llama.cpp を止めました（{name}）。たいていはメモリ不足です。--n-ctx を小さくするか、小さいモデルを"
-            "使ってください",
+            f"システムが llama.cpp を止めました（{name}）。たいていはメモリ不足です。--n-ctx を小さくするか、"
+            "小さいモデルを使ってください",
             f"the system ended llama.cpp ({name}), mostly because memory ran out; give a smaller --n-ctx or model",
         )
     return say(

@@ -129,8 +129,8 @@ def _looks_like_path(text: str) -> bool:
 
 
 def printable_name(name: str) -> str:
-    r"""A name that any file, page or terminal can hold: a byte that is no text becomes `\udc83`, as Python and JSON write
-    it. It leads where the name leads.
+    r"""A name that any file, page or terminal can hold: a byte that is no text becomes `\udc83`, as Python and JSON
+    write it. It leads where the name leads.
     """
     return name.encode("utf-8", "backslashreplace").decode()
 
