@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,20 @@ def test_what_is_remembered_is_recalled_beside_what_was_there(tmp_path: Path, mo
     remember("speeds", "a", [1, 2])
     remember("speeds", "b", "つまみ")
     assert recall("speeds") == {"a": [1, 2], "b": "つまみ"}
+
+
+def test_without_a_home_nothing_is_remembered_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home(*_: object, **__: object) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("TSUMAMI_CACHE", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", no_home)
+    monkeypatch.chdir(tmp_path)
+    remember("speeds", "a", 1)
+    assert recall("speeds") == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_replaced_file_has_the_rights_of_any_new_file(tmp_path: Path) -> None:

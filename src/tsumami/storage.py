@@ -24,8 +24,14 @@ __all__ = ["cache_directory", "check_replaceable", "decoded", "recall", "remembe
 
 
 def cache_directory() -> Path:
-    """The folder for what tsumami makes and can make again: TSUMAMI_CACHE, or the platform's own place for caches."""
-    return Path(os.environ.get("TSUMAMI_CACHE") or platformdirs.user_cache_dir("tsumami", appauthor=False))
+    """The folder for what tsumami makes and can make again: TSUMAMI_CACHE, or the platform's own place for caches.
+
+    Whoever has no home has no such place; the folder can then neither be read nor made.
+    """
+    try:
+        return Path(os.environ.get("TSUMAMI_CACHE") or platformdirs.user_cache_dir("tsumami", appauthor=False))
+    except RuntimeError:
+        return Path(os.devnull, "tsumami")
 
 
 # --- texts ---

@@ -11,7 +11,7 @@ import errno
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -50,12 +50,19 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ERO
 def start(arguments: Sequence[str]) -> None:
     """Run the command line in the user's language and exit."""
     careful_streams()
+    need_no_home(os.environ)
     try:
         language, rest = words.take_language(arguments, os.environ)
     except UsageProblem as problem:
         warn(str(problem))
         sys.exit(BAD_INPUT)
     build(language)(args=rest, prog_name="tsumami")
+
+
+def need_no_home(environment: MutableMapping[str, str]) -> None:
+    """Give whoever has no home one that holds nothing and takes nothing: libraries that look for theirs would break."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111  (Path.home raises)
+        environment["HOME"] = os.devnull
 
 
 def build(language: Language) -> typer.Typer:

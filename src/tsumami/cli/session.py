@@ -6,6 +6,7 @@ Guarantee: a command that cannot work changes nothing, and a message that could 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +159,7 @@ class Session:
             "messages": [message.as_dict() for message in self.said],
             "runs": [json.loads(run.to_json()) for run in self.runs],
         }
-        path = Path(rest).expanduser()
+        path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
         save_file(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
         return say(f"{path} に保存しました。", f"Saved to {path}.")
 

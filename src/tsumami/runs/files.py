@@ -27,9 +27,8 @@ __all__ = ["RunParts", "parse", "receipt_from"]
 def _read_settings(value: Any) -> Settings:
     if not isinstance(value, dict):
         raise ValueError("settings must be an object")  # noqa: TRY004  (pydantic reports ValueErrors, not TypeErrors)
-    return Settings.from_mapping(
-        with_younger_knobs(value)
-    )  # a SettingsError is a ValueError: pydantic reports it with its place
+    # a SettingsError is a ValueError: pydantic reports it with its place
+    return Settings.from_mapping(with_younger_knobs(value))
 
 
 _CONFIG = pydantic.ConfigDict(
