@@ -129,7 +129,17 @@ def _lent(source: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, source.read_bytes())
+        return target
     except OSError:  # no home, or one that only lets itself be read
+        return _temporary(source)
+
+
+def _temporary(source: Path) -> Path:
+    try:
         target = Path(tempfile.mkdtemp(prefix="tsumami-"), _NOTEBOOK)
-        save_file(target, source.read_bytes())
+        replace_file(target, source.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"there is no folder to run the lesson in ({error.strerror}); set TSUMAMI_CACHE to one that can be written"
+        ) from error
     return target

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tsumami.errors import RunFileError
+from tsumami.errors import RunFileError, TsumamiError
 from tsumami.storage import replace_file
 
 __all__ = ["folder", "hand_out", "own_folder"]
@@ -22,9 +22,19 @@ _FOLDER: Final = "GRADIO_TEMP_DIR"  # Gradio reads it whenever it needs the fold
 
 @contextlib.contextmanager
 def own_folder() -> Iterator[None]:
-    """A folder for what is uploaded and handed out, for as long as the block lasts."""
+    """A folder for what is uploaded and handed out, for as long as the block lasts.
+
+    Raises:
+        TsumamiError: there is no place for one.
+    """
     before = os.environ.get(_FOLDER)
-    with tempfile.TemporaryDirectory(prefix="tsumami-", dir=before, ignore_cleanup_errors=True) as made:
+    try:
+        lent = tempfile.TemporaryDirectory(prefix="tsumami-", dir=before, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise TsumamiError(
+            f"there is no folder for what browsers send ({error.strerror}); set TMPDIR to one that can be written"
+        ) from error
+    with lent as made:
         os.environ[_FOLDER] = made
         try:
             yield
