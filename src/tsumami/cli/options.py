@@ -163,8 +163,8 @@ class PromptOptions:
             "the prompt, as an option; compare and grid take several",
         )
         file = say(
-            "プロンプトのファイル（UTF-8、末尾の改行 1 つは除く）",
-            "file with the prompt (UTF-8; one newline at its end is dropped)",
+            "プロンプトのファイル（UTF-8、または BOM のある UTF-16。末尾の改行 1 つは除く）",
+            "file with the prompt (UTF-8, or UTF-16 with a BOM; one newline at its end is dropped)",
         )
         template = say(
             "raw: そのまま続ける（既定）、model: モデルのチャットテンプレート、llama2: ELYZA の形式",
