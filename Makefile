@@ -66,6 +66,6 @@ $(READY): pyproject.toml requirements.lock requirements-build.lock scripts/set-u
 
 # A second llama.cpp lives in an environment of its own, where it shadows nothing.
 $(BENCH_READY): requirements-bench.lock | $(READY)
-	@$(PYTHON) -m venv $(BENCH_VENV)
+	@"$(PYTHON)" -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements-bench.lock
 	@touch $@

@@ -103,3 +103,14 @@ def test_no_script_of_the_page_hides_in_a_string() -> None:
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     script = node.value.count("\n") > 3 and re.search(r"addEventListener|=> \{", node.value)
                     assert not script, f"{name}:{node.lineno} is a script; it wants a file"
+
+
+def test_no_duration_is_taken_from_a_clock_that_can_be_set_back() -> None:
+    read = {
+        f"{name}: time.{node.attr}"
+        for name, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "time"
+    }
+    wall = {one for one in read if one.rpartition(".")[2] not in ("monotonic", "perf_counter", "sleep")}
+    assert wall == {"models/digest.py: time.time_ns"}, "a file's age; if it is negative, nothing is remembered"

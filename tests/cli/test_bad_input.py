@@ -145,6 +145,15 @@ def test_a_broken_run_file(refused: Refused, tmp_path: Path, content: str, words
     assert words in refused("verify", str(file))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_run_file_is_read_as_any_editor_saves_it(refused: Refused, tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "run.json"
+    file.write_bytes(json.dumps({"version": 99}).encode(encoding))
+    assert "version 99" in refused("verify", str(file))
+    file.write_bytes("実行".encode("cp932"))
+    assert "not valid utf-8 at byte 0" in refused("verify", str(file))
+
+
 def test_no_run_file(refused: Refused) -> None:
     assert "nowhere.json cannot be read" in refused("verify", "nowhere.json")
     assert "RUN.JSON" in refused("verify")

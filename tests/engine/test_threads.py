@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 
 import pytest
 
-from tsumami.engine.threads import ThreadGovernor, usable_cores
+from tsumami.engine.threads import ThreadGovernor
 
 Machine = Callable[[int], float]  # seconds per token with so many threads
 
@@ -116,7 +115,3 @@ def test_big_turns_and_small_ones_are_not_compared() -> None:
         governor.observe(idle(threads) / (3 if rows == 32 else 1))
     assert chosen.count(1) <= 20
     assert chosen[-1] == 2
-
-
-def test_usable_cores_are_those_of_this_process() -> None:
-    assert 1 <= usable_cores() <= (os.cpu_count() or 1)

@@ -14,7 +14,7 @@ from tests.support.gguf_writer import gguf, model, text
 from tests.support.hub_server import COMMIT, Hub, run, serve
 
 from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError, ModelNotFoundError
-from tsumami.models.finding import resolve
+from tsumami.models.finding import printable_name, resolve
 from tsumami.models.listing import catalogue
 from tsumami.storage import cache_directory
 
@@ -194,7 +194,7 @@ def test_no_room_to_join_says_where_and_leaves_nothing(tmp_path: Path) -> None:
     code = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
-from tsumami.models.finding import resolve
+from tsumami.models.finding import printable_name, resolve
 from tsumami.errors import ModelError
 try:
     resolve("gemma")
@@ -219,7 +219,7 @@ def hub() -> Hub:
 def test_hub_names_and_aliases_are_fetched_once_and_listed(hub: Hub, tmp_path: Path) -> None:
     code = """
 from tsumami.models.listing import catalogue
-from tsumami.models.finding import resolve
+from tsumami.models.finding import printable_name, resolve
 names = ["owner/repo:model.gguf", "owner/repo:q8/big-00001-of-00002.gguf", "gpt2"]
 answer = {name: [m.name, m.source, m.license, m.revision, len(m.parts), m.fingerprint()]
           for name in names for m in [resolve(name)]}
@@ -237,3 +237,14 @@ answer["catalogue"] = [entry.name for entry in catalogue() if entry.place == "ca
     assert answer["owner/repo:q8/big-00001-of-00002.gguf"][3:5] == [COMMIT, 2]
     assert answer["gpt2"][:4] == ["gpt2", "hub QuantFactory/gpt2-GGUF:gpt2.Q8_0.gguf", "MIT", COMMIT]
     assert answer["catalogue"] == ["gpt2", "owner/repo:model.gguf", "owner/repo:q8/big-00001-of-00002.gguf"]
+
+
+def test_a_name_in_bytes_that_are_no_text_is_printable_and_leads_here_again() -> None:
+    path = put("./" + os.fsdecode("モデル.gguf".encode("cp932")))
+    found = resolve(str(path.absolute()))
+    assert found.name.encode()  # a file, a page, a terminal can hold it
+    assert found.name == printable_name(str(path.absolute()))
+    assert resolve(found.name).path == found.path
+    with pytest.raises(ModelNotFoundError):
+        resolve(found.name.replace("udc83", "udc84"))
+    assert printable_name("モデル.gguf") == "モデル.gguf"

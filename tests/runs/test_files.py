@@ -206,6 +206,12 @@ def test_an_edited_text_is_seen() -> None:
         Run.from_json(changed("steps.2.text", "い"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_file_that_an_editor_saved_again_is_the_same_run(encoding: str) -> None:
+    text = json.dumps(good(), ensure_ascii=False, indent=1)
+    assert Run.from_json(text.encode(encoding)) == Run.from_json(text) == Run.from_json("\ufeff" + text)
+
+
 @pytest.mark.parametrize("version", [0, 2, "1", 1.0, True, None, [1]])
 def test_another_version_is_named(version: object) -> None:
     with pytest.raises(RunFileError, match=r"format version .*; this tsumami reads version 1"):
@@ -228,8 +234,8 @@ def test_another_version_is_named(version: object) -> None:
         b"\xff\xfe\x00",
         b"GGUF\x03\x00\x00\x00",
         json.dumps(good())[:500],
-        b"\xef\xbb\xbf" + json.dumps(good()).encode(),
-        json.dumps(good()).encode("utf-16"),
+        json.dumps(good()).encode("utf-16")[:-1],
+        '{"text": "実行"}'.encode("cp932"),
     ],
     ids=range(15),
 )

@@ -59,7 +59,7 @@ def test_a_join_that_fails_leaves_nothing(packaged: PackagedWhisper, tmp_path: P
     def stop(_: Loading) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(SpeechError, match=r"No space left.*XDG_CACHE_HOME"):
+    with pytest.raises(SpeechError, match=r"No space left.*TSUMAMI_CACHE"):
         join_packaged(packaged, tmp_path / "cache", stop)
     assert list((tmp_path / "cache" / "whisper").iterdir()) == []
 

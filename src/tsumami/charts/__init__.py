@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from tsumami.charts.pictures.lesson import length_bars as length_bars
     from tsumami.charts.pictures.lesson import sight as sight
     from tsumami.charts.pictures.lesson import time_line as time_line
+    from tsumami.charts.pictures.look import Form as Form
+    from tsumami.charts.pictures.look import drawn as drawn
     from tsumami.charts.pictures.look import inline as inline
     from tsumami.charts.pictures.measure_lines import measure_line as measure_line
     from tsumami.charts.pictures.measure_lines import measure_lines as measure_lines
@@ -60,12 +62,14 @@ _HOMES: Final = {
     "COLOURS": "tsumami.charts.colours",
     "MODES": "tsumami.charts.html.token_strip",
     "PALETTE": "tsumami.charts.colours",
+    "Form": "tsumami.charts.pictures.look",
     "IcicleFrame": "tsumami.charts.html.icicle_page",
     "LaneColumn": "tsumami.charts.html.side_by_side",
     "Language": "tsumami.wording",
     "Line": "tsumami.charts.rolls",
     "Mode": "tsumami.charts.html.token_strip",
     "Piece": "tsumami.charts.pieces",
+    "drawn": "tsumami.charts.pictures.look",
     "handy": "tsumami.charts.icicle_cells",
     "heat_picture": "tsumami.charts.pictures.heat",
     "heat_pictures": "tsumami.charts.pictures.heat",
@@ -103,12 +107,14 @@ __all__ = [
     "COLOURS",
     "MODES",
     "PALETTE",
+    "Form",
     "IcicleFrame",
     "LaneColumn",
     "Language",
     "Line",
     "Mode",
     "Piece",
+    "drawn",
     "handy",
     "heat_picture",
     "heat_pictures",

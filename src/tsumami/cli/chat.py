@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tsumami.cli.files import decode
+from tsumami.cli.files import lines
 from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions
@@ -122,8 +122,7 @@ def _typed() -> Iterator[str]:
 
 def _piped() -> Iterator[str]:
     """Lines from a pipe or a file."""
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        yield decode(line, f"stdin line {number}").rstrip("\r\n")
+    yield from lines(sys.stdin.buffer, "stdin")
 
 
 def _take(session: Session, line: str) -> bool:

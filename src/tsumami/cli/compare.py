@@ -18,7 +18,7 @@ from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
-from tsumami.cli.output import bar, check_writable, console, note, save_text, warn, write_json
+from tsumami.cli.output import bar, check_writable, console, note, save_file, warn, write_json
 from tsumami.cli.reasons import lane_name, measures, paragraph
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.words import say
@@ -69,7 +69,7 @@ def compare(
         if html is not None:
             from tsumami.cli.compare_page import page
 
-            save_text(html, page(found, loaded.tokenizer.piece))
+            save_file(html, page(found, loaded.tokenizer.piece))
     if as_json:
         from tsumami.explore.lanes import comparison_values
 

@@ -15,7 +15,9 @@ import typer
 from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import bars, console, note, write_json
+from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import say
+from tsumami.machine import cpu_quota, processor, usable_cores
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -53,6 +55,7 @@ class Report:
     processor: str
     cores: int
     usable_cores: int
+    cpu_quota: float | None
     threads: int
     features: tuple[str, ...]
     binding: str
@@ -104,6 +107,7 @@ def doctor(
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load, check, measure, print."""
+    go_on_in_a_child()
     found = examine(model, length)
     if as_json:
         write_json(asdict(found))
@@ -114,7 +118,7 @@ def doctor(
 def examine(options: ModelOptions, length: int) -> Report:
     """Everything that the doctor looks at."""
     from tsumami import native
-    from tsumami.engine import load, processor, usable_cores
+    from tsumami.engine import load
 
     how = options.engine
     with bars(options.name) as shown:
@@ -128,6 +132,7 @@ def examine(options: ModelOptions, length: int) -> Report:
             processor=processor(),
             cores=os.cpu_count() or 1,
             usable_cores=usable_cores(),
+            cpu_quota=cpu_quota(),
             threads=loaded.engine.options.threads,
             features=build.features,
             binding=build.binding,
@@ -254,6 +259,20 @@ def _notices_text(found: tuple[ToldNotice, ...]) -> Text:
     return Text("\n").join(lines)
 
 
+def _threads(found: Report) -> str:
+    if found.cpu_quota is None:
+        return say(
+            f"{found.threads}（使えるコア {found.usable_cores}、全 {found.cores}）",
+            f"{found.threads} (usable cores {found.usable_cores} of {found.cores})",
+        )
+    return say(
+        f"{found.threads}（使えるコア {found.usable_cores}、全 {found.cores}。"
+        f"コンテナの上限は {found.cpu_quota:.3g} コア分）",
+        f"{found.threads} (usable cores {found.usable_cores} of {found.cores}; the container may use"
+        f" {found.cpu_quota:.3g})",
+    )
+
+
 def _rows(found: Report) -> dict[str, Any]:
     from rich.text import Text
 
@@ -268,10 +287,7 @@ def _rows(found: Report) -> dict[str, Any]:
     verdict.append(f": {found.why}", "not bold default")
     rows: dict[str, Any] = {
         say("プロセッサー", "processor"): found.processor,
-        say("スレッド", "threads"): say(
-            f"{found.threads}（使えるコア {found.usable_cores}、全 {found.cores}）",
-            f"{found.threads} (usable cores {found.usable_cores} of {found.cores})",
-        ),
+        say("スレッド", "threads"): _threads(found),
         say("CPU 機能", "CPU features"): " ".join(found.features),
         say("エンジン", "engine"): f"llama-cpp-python {found.binding}, llama.cpp {found.library}",
         say("環境変数", "environment"): "\n".join(settings),

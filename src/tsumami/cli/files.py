@@ -1,28 +1,37 @@
-"""Texts from outside: prompt files, stdin, settings files and `@file` values, read as strict UTF-8.
+"""Texts from outside: prompt files, stdin, settings files and `@file` values, in UTF-8 or as a byte order mark says.
 
-Guarantee: what is not UTF-8 is refused with the position of the byte, never replaced; a file that cannot be read is
-named with the reason.
+Guarantee: what is not valid is refused with the position of the byte, never replaced; a byte order mark is no part of a
+text; a file that cannot be read is named with the reason.
 """
 
 from __future__ import annotations
 
+import codecs
+import itertools
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tsumami.errors import PromptError, SettingsError, TsumamiError
+from tsumami.storage import decoded
 
 
 def decode(data: bytes, where: str, kind: type[TsumamiError] = PromptError) -> str:
-    """Bytes as text; `kind` is the error that names the first byte that is not UTF-8."""
+    """Bytes as text; `kind` is the error that names the first byte that is not valid."""
     try:
-        return data.decode("utf-8")
+        return decoded(data)
     except UnicodeDecodeError as error:
-        raise kind(
-            f"{where} is not valid UTF-8 at byte {error.start} (0x{data[error.start]:02x}): {error.reason};"
-            " save it as UTF-8"
-        ) from error
+        raise _invalid(where, error, kind) from error
+
+
+def _invalid(where: str, error: UnicodeDecodeError, kind: type[TsumamiError]) -> TsumamiError:
+    encoding = error.encoding.upper().removesuffix("-LE").removesuffix("-BE")
+    return kind(
+        f"{where} is not valid {encoding} at byte {error.start} (0x{error.object[error.start]:02x}): {error.reason};"
+        " save it as UTF-8"
+    )
 
 
 def read_text(path: str, kind: type[TsumamiError] = PromptError) -> str:
@@ -32,6 +41,28 @@ def read_text(path: str, kind: type[TsumamiError] = PromptError) -> str:
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise kind(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return decode(data, path, kind)
+
+
+def lines(stream: BinaryIO, where: str) -> Iterator[str]:
+    """The lines of a stream as soon as each is there, without their ends.
+
+    Raises:
+        PromptError: a line is not valid in the encoding that the stream began with.
+    """
+    first = stream.readline()
+    encoding = json.detect_encoding(first)
+    width = {"utf-16": 2, "utf-32": 4}.get(encoding[:6], 1)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    text, number = "", 1
+    for part in itertools.chain([first], iter(stream.readline, b""), [b""]):
+        whole = part + stream.read(-len(part) % width)  # a wide line end may go on after the byte that readline seeks
+        try:
+            text += decoder.decode(whole, final=not part)
+        except UnicodeDecodeError as error:
+            raise _invalid(f"{where} line {number}", error, PromptError) from error
+        if text.endswith("\n") or (text and not part):  # else the byte was a part of another character
+            yield decoded(text).rstrip("\r\n")
+            text, number = "", number + 1
 
 
 def without_last_newline(text: str) -> str:

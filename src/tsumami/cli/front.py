@@ -1,15 +1,17 @@
 """The front door: the commands put together in one language, and what happens when something is wrong.
 
-Guarantee: every error that tsumami raises on purpose ends here as one line on stderr and exit code 2; TSUMAMI_DEBUG=1
-shows where it came from. Anything else is a bug of ours and comes with its traceback.
+Guarantee: every error that tsumami raises on purpose ends here as one line on stderr and exit code 2, and so does a
+disk without room; TSUMAMI_DEBUG=1 shows where it came from. Anything else is a bug of ours and comes with its
+traceback.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -19,7 +21,7 @@ from tsumami.cli import app, audit, chat, compare, doctor, explain, grid, lesson
 from tsumami.cli import map as map_command
 from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from tsumami.cli.options import expand
-from tsumami.cli.output import careful_streams, warn, write
+from tsumami.cli.output import careful_streams, drop_stdout, warn, write
 from tsumami.cli.words import UsageProblem, say
 from tsumami.errors import TsumamiError
 from tsumami.wording import Language
@@ -42,15 +44,26 @@ COMMANDS: Final = {
 }
 
 
+#: What a disk says that has no room, or that broke.
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
+
 def start(arguments: Sequence[str]) -> None:
     """Run the command line in the user's language and exit."""
     careful_streams()
+    need_no_home(os.environ)
     try:
         language, rest = words.take_language(arguments, os.environ)
     except UsageProblem as problem:
         warn(str(problem))
         sys.exit(BAD_INPUT)
     build(language)(args=rest, prog_name="tsumami")
+
+
+def need_no_home(environment: MutableMapping[str, str]) -> None:
+    """Give whoever has no home one that holds nothing and takes nothing: libraries that look for theirs would break."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111  (Path.home raises)
+        environment["HOME"] = os.devnull
 
 
 def build(language: Language) -> typer.Typer:
@@ -139,6 +152,13 @@ class _Front(_SpokenHelp, TyperGroup):
         """Typer's `main`, with our one line for everything that is the user's to mend."""
         try:
             code = super().main(args, prog_name, standalone_mode=False)
+            sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            drop_stdout()
+            warn(f"{error.filename or 'stdout'} cannot be written: {error.strerror}")
+            code = BAD_INPUT
         except (TsumamiError, typer.TyperException) as error:
             if os.environ.get("TSUMAMI_DEBUG", "0") not in ("", "0"):
                 raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -27,6 +27,7 @@ from tsumami.wording import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tsumami import charts
     from tsumami.explore.design import Design
     from tsumami.explore.grids import Count, Grid, Gridding, GridProgress
     from tsumami.sweep import Sweep
@@ -167,7 +168,7 @@ def _line(at: GridProgress) -> str:
 
 def report(found: Grid, files: FileOptions) -> None:
     """The files that were asked for, the tables, and the facts."""
-    files.draw(functools.partial(_chart, found))
+    files.draw(functools.partial(_drawn, found))
     if not files.put(functools.partial(_json, found), found.to_csv):
         screen = console()
         if not screen.is_terminal:
@@ -183,10 +184,10 @@ def _json(found: Grid) -> str:
     return found.to_json(indent=1) + "\n"
 
 
-def _chart(found: Grid) -> Any:
-    from tsumami.charts import heat_pictures
+def _drawn(found: Grid, form: charts.Form) -> bytes:
+    from tsumami import charts
 
-    return heat_pictures(found, language())
+    return charts.drawn(charts.heat_pictures(found, language()), form)
 
 
 def _settings_table(found: Grid) -> Table:

@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from tsumami.cli.files import read_json, read_text
 from tsumami.cli.options import option
-from tsumami.cli.output import save_text
+from tsumami.cli.output import save_file
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob, default, named
 from tsumami.knobs.typed import shown, typed
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
-from tsumami.settings import Settings
+from tsumami.settings import Settings, saved_knobs
 
 _METAVARS: Final = {
     "int": "<N>",
@@ -158,7 +158,7 @@ class KnobOptions:
         from_file = read_settings(self.file) if self.file is not None else {}
         made = Settings.from_mapping(base.to_dict() | from_file | said)
         if self.save_to is not None:
-            save_text(self.save_to, json.dumps(made.to_dict(), ensure_ascii=False, indent=1) + "\n")
+            save_file(self.save_to, json.dumps(made.to_dict(), ensure_ascii=False, indent=1) + "\n")
         return made
 
     def short(self, settings: Settings) -> Settings:
@@ -173,14 +173,10 @@ def read_settings(path: str) -> dict[str, Any]:
     Raises:
         SettingsError: it cannot be read, or a knob in it cannot work.
     """
-    found = read_json(path)
+    form = read_json(path)
     try:
-        if isinstance(found, dict) and isinstance(found.get("receipt"), dict):
-            receipt = found["receipt"]
-            found = {**receipt.get("settings", {}), "seed": receipt.get("seed", -1)}
+        found = saved_knobs(form)
         Settings.from_mapping(found)
     except SettingsError as error:
         raise type(error)(f"{path}: {error}") from error
-    except TypeError as error:
-        raise SettingsError(f"{path}: not the settings of a run: {error}") from error
     return named(found)

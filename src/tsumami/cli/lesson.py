@@ -1,19 +1,24 @@
-"""`tsumami lesson`: the lesson on next-token prediction, as a marimo notebook in the browser, or exported as a page."""
+"""`tsumami lesson`: the lesson on next-token prediction, as a marimo notebook in the browser, or as a page.
+
+Guarantee: nothing is written into our package; the page needs no network.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tsumami.cli.output import bars, note
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import bar, bars, check_writable, note, save_file
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
+from tsumami.storage import cache_directory, replace_file
 
 _NOTEBOOK = "next_token.py"
 
@@ -30,6 +35,9 @@ def lesson(
     model: Annotated[
         str, typer.Option("--model", metavar="<MODEL>", help=say("使うモデル", "model to use"))
     ] = "smollm2",
+    host: Annotated[
+        str, typer.Option("--host", metavar="<ADDRESS>", help=say("待ち受けるアドレス", "address to listen on"))
+    ] = "127.0.0.1",
     port: Annotated[
         int | None,
         typer.Option(
@@ -59,27 +67,29 @@ def lesson(
             "--html",
             metavar="<FILE>",
             show_default=False,
-            help=say("開く代わりに、実行結果を HTML に書き出す", "write an HTML page with real results instead"),
+            help=say(
+                "開く代わりに、実行結果を 1 枚の HTML に書き出す（ネットワークなしで読める）",
+                "write an HTML page with real results instead; it is read without a network",
+            ),
         ),
     ] = None,
 ) -> None:
-    """Start marimo on the notebook, or let it export it."""
-    from tsumami.models import resolve
-
+    """Start marimo on the notebook, or write the page."""
     if edit and html is not None:
         raise SettingsError("--edit and --html exclude each other; give one of them")
-    if html is not None and (html.is_dir() or not html.parent.is_dir()):
-        raise SettingsError(f"--html {html}: a file in a folder that exists is needed")
+    check_writable(html)
+    if html is not None:
+        _write(html, model)
+        return
+    from tsumami.models import resolve
+
     with bars(model) as shown:  # an unknown name is known now, and what has to be fetched is fetched with a bar
         resolve(model, progress=shown.download)
     source = Path(str(resources.files("tsumami.lessons") / _NOTEBOOK))
-    if html is not None:
-        note(say("モデルで実行しています。1、2 分かかります…", "running it on the model; this takes a minute or two …"))
-        how = ["export", "html", str(source), "--output", str(html), "--force", "--no-include-code"]
-    else:
-        how = ["edit" if edit else "run", str(_copied(source) if edit else source)]
-        how += ["--port", str(port)] if port is not None else []
-        how += ["--headless"] if headless else []
+    how = ["edit", str(_copied(source))] if edit else ["run", str(_lent(source))]
+    how += ["--host", host]
+    how += ["--port", str(port)] if port is not None else []
+    how += ["--headless"] if headless else []
     command = [sys.executable, "-m", "marimo", *how, "--", "--lang", language(), "--model", model]
     sys.stdout.flush()
     sys.stderr.flush()
@@ -87,9 +97,49 @@ def lesson(
     os.execv(sys.executable, command)  # noqa: S606  (our own notebook, with arguments that are no shell's)
 
 
+def _write(page: Path, model: str) -> None:
+    """The lesson as one page, computed now."""
+    from tsumami.app.tabs.learn.still import still_page, still_parts
+    from tsumami.course import PARTS, Words
+
+    words = Words(language())
+    with ModelOptions(model).load() as loaded, bar() as shown:
+        note(
+            say("モデルで計算しています。1、2 分かかります…", "computing it on the model; this takes a minute or two …")
+        )
+        parts = []
+        for done, part in enumerate(still_parts(loaded, words), 1):
+            parts.append(part)
+            shown(words("title"), done, len(PARTS) + 1)
+    save_file(page, still_page(parts, words))
+    note(say(f"{page} に書き出しました。", f"Written to {page}."))
+
+
 def _copied(source: Path) -> Path:
     """The learner's own copy; one that is there already is theirs and stays."""
     target = Path(_NOTEBOOK)
     if not target.exists():
-        shutil.copyfile(source, target)
+        save_file(target, source.read_bytes())
+    return target
+
+
+def _lent(source: Path) -> Path:
+    """A copy to run: beside a notebook marimo writes files of its own, and our package is no place for them."""
+    target = cache_directory() / "lesson" / _NOTEBOOK
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, source.read_bytes())
+        return target
+    except OSError:  # no home, or one that only lets itself be read
+        return _temporary(source)
+
+
+def _temporary(source: Path) -> Path:
+    try:
+        target = Path(tempfile.mkdtemp(prefix="tsumami-"), _NOTEBOOK)
+        replace_file(target, source.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"there is no folder to run the lesson in ({error.strerror}); set TSUMAMI_CACHE to one that can be written"
+        ) from error
     return target

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +17,13 @@ from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
-from tsumami.cli.output import bar, console, note, save_text
+from tsumami.cli.output import bar, console, note
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
+    from tsumami import charts
     from tsumami.explore.maps import KnobMap, MapMaking, MapProgress
 
 
@@ -70,7 +70,7 @@ def map(  # noqa: A001  (the command's name)
             made: MapMaking[None] = mapping.start(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
             stopped = follow(made)
         found = made.result
-        files.draw(functools.partial(_Picture, found))
+        files.draw(functools.partial(_drawn, found))
         if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
         note(_facts(found))
@@ -83,22 +83,13 @@ def _json(found: KnobMap) -> str:
     return found.to_json(indent=1) + "\n"
 
 
-class _Picture:
+def _drawn(found: KnobMap, form: charts.Form) -> bytes:
     """The icicle: a chart as PNG and SVG; as HTML the page that can be pointed at and zoomed."""
+    from tsumami import charts
 
-    def __init__(self, found: KnobMap) -> None:
-        self._found = found
-
-    def save(self, path: str, *, format: str, **options: Any) -> None:  # noqa: A002  (Altair's name)
-        if format == "html":
-            from tsumami.charts import icicle_page
-
-            save_text(Path(path), icicle_page(self._found, language()))
-            return
-        from tsumami.charts import icicle
-
-        chart: Any = icicle(self._found, language=language())
-        chart.save(path, format=format, **options)
+    if form == "html":
+        return charts.icicle_page(found, language()).encode()
+    return charts.drawn(charts.icicle(found, language=language()), form)
 
 
 def _range(text: str) -> tuple[float, float]:

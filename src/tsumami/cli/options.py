@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsumami.cli.files import read_prompt
-from tsumami.cli.output import bars, check_writable, save_text, tell_notices, write
+from tsumami.cli.output import bars, check_writable, note, save_file, tell_notices, write, write_json_text
 from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
 
 if TYPE_CHECKING:
+    from tsumami import charts
     from tsumami.engine import EngineOptions
     from tsumami.model import Model
     from tsumami.runs import Prompt
-
-
-#: A page holds its scripts; a picture is sharp on a phone, too.
-_SAVING: Final[dict[str, dict[str, Any]]] = {"html": {"inline": True}, "png": {"scale_factor": 2}}
 
 
 def option(name: str, kind: Any, *flags: str, default: Any = None, **details: Any) -> inspect.Parameter:
@@ -119,9 +117,9 @@ class ModelOptions:
     @property
     def name(self) -> str:
         """Which model."""
-        from tsumami.models import DEFAULT_MODEL
+        from tsumami.models import DEFAULT_MODEL, printable_name
 
-        return self.model if self.model is not None else DEFAULT_MODEL
+        return printable_name(self.model) if self.model is not None else DEFAULT_MODEL
 
     @property
     def engine(self) -> EngineOptions:
@@ -168,8 +166,8 @@ class PromptOptions:
             "the prompt, as an option; compare and grid take several",
         )
         file = say(
-            "プロンプトのファイル（UTF-8、末尾の改行 1 つは除く）",
-            "file with the prompt (UTF-8; one newline at its end is dropped)",
+            "プロンプトのファイル（UTF-8、または BOM のある UTF-16。末尾の改行 1 つは除く）",
+            "file with the prompt (UTF-8, or UTF-16 with a BOM; one newline at its end is dropped)",
         )
         template = say(
             "raw: そのまま続ける（既定）、model: モデルのチャットテンプレート、llama2: ELYZA の形式",
@@ -197,8 +195,8 @@ class PromptOptions:
         rest = (values[name] for name in ("file", "template", "system", "parse_special"))
         return cls(values["text"], texts, *rest)
 
-    def read(self) -> list[str]:
-        """The prompts as they were typed, or the file's, or stdin's.
+    def read(self, *, quiet: bool = False) -> list[str]:
+        """The prompts as they were typed, or the file's, or stdin's. quiet: do not say that one is the name of a file.
 
         Raises:
             PromptError: it was given in two ways, or in none, or cannot be read.
@@ -208,12 +206,16 @@ class PromptOptions:
         if len(self.texts) > 1:
             if self.file is not None:
                 raise PromptError("a prompt and --file were both given; give one of them")
-            return list(self.texts)
-        return [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
+            found = list(self.texts)
+        else:
+            found = [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
+        for text in () if quiet else (*self.texts, self.argument or ""):
+            _note_file(text)
+        return found
 
-    def read_one(self) -> str:
+    def read_one(self, *, quiet: bool = False) -> str:
         """As `read`, of a command that takes one prompt."""
-        found = self.read()
+        found = self.read(quiet=quiet)
         if len(found) > 1:
             raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
         return found[0]
@@ -239,6 +241,18 @@ class PromptOptions:
             raise EmptyPromptError
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
         return [*system, {"role": "user", "content": text}]
+
+
+def _note_file(text: str) -> None:
+    """Say of a prompt that is the name of a file here that nobody reads the file."""
+    if os.path.isfile(text):  # noqa: PTH113  (it says False where that of Path raises: too long, a null character)
+        note(
+            say(
+                f"{text!r} はここにあるファイルです。プロンプトになったのは名前で、中身ではありません。"
+                f"中身を使うには --file {text!r}",
+                f"{text!r} is a file here; its name is the prompt, not its content. For that: --file {text!r}",
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,19 +294,16 @@ class FileOptions:
 
     def put(self, as_json: Callable[[], str], as_csv: Callable[[], str]) -> bool:
         """Write the texts that were asked for; whether there were any, so that nothing else goes to stdout."""
-        for path, made in ((self.json, as_json), (self.csv, as_csv)):
+        for path, made, put in ((self.json, as_json, write_json_text), (self.csv, as_csv, write)):
             if path is not None and str(path) == "-":
-                write(made())
+                put(made())
             elif path is not None:
-                save_text(path, made())
+                save_file(path, made())
         return self.json is not None or self.csv is not None
 
-    def draw(self, make: Callable[[], Any]) -> None:
-        """Save the Altair chart that `make` gives in each format that was asked for."""
-        asked = {"png": self.png, "svg": self.svg, "html": self.html}
-        if not any(asked.values()):
-            return
-        chart = make()
+    def draw(self, make: Callable[[charts.Form], bytes]) -> None:
+        """Save what `make` draws in each format that was asked for."""
+        asked: dict[charts.Form, Path | None] = {"png": self.png, "svg": self.svg, "html": self.html}
         for form, path in asked.items():
             if path is not None:
-                chart.save(str(path), format=form, **_SAVING.get(form, {}))
+                save_file(path, make(form))

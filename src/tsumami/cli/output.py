@@ -1,23 +1,27 @@
 """Where output goes: stdout holds the product (text or JSON), stderr everything that is said about it.
 
 Guarantee: `tsumami run … | other` hands on the text and nothing else; bars are drawn only on a terminal; an error is
-one line without control characters, whatever a file's name or content holds.
+one line without control characters, whatever a file's name or content holds. A character that a terminal cannot show is
+shown as its code, and JSON stays JSON. What cannot be said on stderr ends no work.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import typer
 
 from tsumami.cli.words import say
 from tsumami.errors import RunFileError
+from tsumami.storage import check_replaceable, replace_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
     from tsumami.engine import Notice
     from tsumami.models import ByteProgress
+
+
+_NOT_ASCII: Final = re.compile("[^\0-\x7f]")
 
 
 def write(text: str) -> None:
@@ -35,12 +42,22 @@ def write(text: str) -> None:
 
 def write_json(value: Any) -> None:
     """Put a value on stdout as JSON."""
-    write(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    write_json_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def write_json_text(text: str) -> None:
+    """Put JSON on stdout, with JSON's own escapes where the encoding of stdout lacks a character."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = _NOT_ASCII.sub(lambda match: json.dumps(match[0])[1:-1], text)  # it stands in strings alone
+    write(text)
 
 
 def note(text: str) -> None:
     """Say something about the work, dimmed on a terminal, on stderr."""
-    typer.secho(text, err=True, dim=True)
+    with suppress(OSError):
+        typer.secho(text, err=True, dim=True)
 
 
 def tell_notices(found: Iterable[Notice]) -> None:
@@ -52,7 +69,8 @@ def tell_notices(found: Iterable[Notice]) -> None:
 def warn(text: str) -> None:
     """Say on stderr, in one line, what went wrong."""
     line = "".join(mark if mark.isprintable() else " " if mark.isspace() else "\ufffd" for mark in text)
-    typer.secho(f"{say('エラー', 'Error')}: {line}", err=True, fg="red")
+    with suppress(OSError):
+        typer.secho(f"{say('エラー', 'Error')}: {line}", err=True, fg="red")
 
 
 def piece(data: bytes) -> str:
@@ -68,11 +86,22 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def careful_streams() -> None:
-    """Let a terminal that cannot show a character show its code instead of ending the run."""
+    """Let a terminal that cannot show a character show its code instead of ending the run, and put nothing where
+    whoever started us has closed a stream.
+    """
+    for name in ("stdin", "stdout", "stderr"):  # in this order each gets its own number again
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None and not (stream.encoding or "").lower().startswith("utf"):
+        if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def drop_stdout() -> None:
+    """Forget what stdout still holds: it cannot be written, and Python would try once more at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_writable(path: Path | None) -> None:
@@ -83,26 +112,26 @@ def check_writable(path: Path | None) -> None:
     """
     if path is None:
         return
-    existed = path.exists()
     try:
-        with path.open("ab"):
-            pass
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be written: {error.strerror or error}; give another file") from error
-    if not existed:
-        path.unlink(missing_ok=True)
+        check_replaceable(path)
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
 
 
-def save_text(path: Path, text: str) -> None:
-    """Write a file of ours.
+def save_file(path: Path, content: str | bytes) -> None:
+    """Write a file of ours in one step: where it cannot be written, what was there before stays.
 
     Raises:
         RunFileError: it cannot be written.
     """
     try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be written: {error.strerror or error}; give another file") from error
+        replace_file(path, content)
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> RunFileError:
+    return RunFileError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}; give another file")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
-from tsumami.cli.output import check_writable, console, note, piece, save_text, write
+from tsumami.cli.output import check_writable, console, note, piece, save_file, write, write_json_text
 from tsumami.cli.words import say
 from tsumami.knobs import CONSTRAINTS
 from tsumami.wording import counted
@@ -75,7 +75,7 @@ def run(
 ) -> None:
     """Read, load, generate, report."""
     settings = knobs.settings()
-    asked = prompt.read_one()
+    asked = prompt.read_one(quiet=quiet)
     check_writable(out)
     with model.load(quiet=quiet) as loaded:
         made = prompt.made(loaded, asked, quiet=quiet)
@@ -84,9 +84,12 @@ def run(
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
         with loaded.stream(made, settings, ledger=ledger and not loaded.exactness.exact) as stream:
             done, interrupted = write_reply(stream, silent=as_json)
-        write(done.to_json(indent=1) + "\n" if as_json else "\n")
+        if as_json:
+            write_json_text(done.to_json(indent=1) + "\n")
+        else:
+            write("\n")
         if out is not None:
-            save_text(out, done.to_json(indent=1) + "\n")
+            save_file(out, done.to_json(indent=1) + "\n")
         if ledger and not interrupted:
             from tsumami.cli.ledger import print_ledgers
 

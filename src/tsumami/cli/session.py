@@ -6,13 +6,14 @@ Guarantee: a command that cannot work changes nothing, and a message that could 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli import knobs
-from tsumami.cli.output import save_text
+from tsumami.cli.output import save_file
 from tsumami.cli.words import UsageProblem, say
 from tsumami.knobs import GROUPS, KNOBS
 from tsumami.knobs import get as get_knob
@@ -180,8 +181,8 @@ class Session:
             "messages": [message.as_dict() for message in self.said],
             "runs": [json.loads(run.to_json()) for run in self.runs],
         }
-        path = Path(rest).expanduser()
-        save_text(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
+        path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
+        save_file(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
         return say(f"{path} に保存しました。", f"Saved to {path}.")
 
 

@@ -10,7 +10,7 @@ import typer
 from tsumami.cli.files import read_text
 from tsumami.cli.knobs import show
 from tsumami.cli.options import json_flag
-from tsumami.cli.output import note, save_text, write, write_json
+from tsumami.cli.output import note, save_file, write, write_json
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
@@ -106,7 +106,7 @@ def _convert(found: Imported, target: str | None, out: Path | None, *, as_json: 
     elif out is None:
         write(made.text if made.text.endswith("\n") else made.text + "\n")
     if out is not None:
-        save_text(out, made.text)
+        save_file(out, made.text)
 
 
 def _say_source(found: Imported) -> None:

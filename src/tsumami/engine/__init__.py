@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tsumami.engine.batcher import Usage as Usage
     from tsumami.engine.exactness import Exactness as Exactness
     from tsumami.engine.exactness import check_exactness as check_exactness
-    from tsumami.engine.exactness import processor as processor
     from tsumami.engine.loading import EngineKeywords as EngineKeywords
     from tsumami.engine.loading import EngineOptions as EngineOptions
     from tsumami.engine.loading import LoadedModel as LoadedModel
@@ -37,7 +36,8 @@ if TYPE_CHECKING:
     from tsumami.engine.sequence import Rows as Rows
     from tsumami.engine.sequence import Sequence as Sequence
     from tsumami.engine.sequence import first_outside as first_outside
-    from tsumami.engine.threads import usable_cores as usable_cores
+    from tsumami.machine import processor as processor
+    from tsumami.machine import usable_cores as usable_cores
 
 _HOMES = {
     "SOLO": "tsumami.engine.planning",
@@ -58,8 +58,8 @@ _HOMES = {
     "first_outside": "tsumami.engine.sequence",
     "load": "tsumami.engine.loading",
     "notices": "tsumami.engine.said",
-    "processor": "tsumami.engine.exactness",
-    "usable_cores": "tsumami.engine.threads",
+    "processor": "tsumami.machine",
+    "usable_cores": "tsumami.machine",
 }
 
 __all__ = [

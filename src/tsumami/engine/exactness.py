@@ -8,11 +8,8 @@ else it depends on can change.
 
 from __future__ import annotations
 
-import functools
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,6 +18,7 @@ from tsumami.engine.batcher import Engine
 from tsumami.engine.planning import TOGETHER, Policy
 from tsumami.engine.program import Program
 from tsumami.engine.sequence import Feed, Sequence
+from tsumami.machine import processor
 from tsumami.models import GGUFHeader
 from tsumami.native import USER_ENVIRONMENT, Float32Array, engine_build
 from tsumami.storage import recall, remember
@@ -75,18 +73,6 @@ def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gp
     verdict = check_exactness(engine, header, gpu_layers=gpu_layers)
     remember(_MEMORY, key, list(verdict.failed))
     return verdict
-
-
-@functools.cache
-def processor() -> str:
-    """The processor's name: another one may take other kernels."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _comparisons(engine: Engine, length: int) -> Iterator[tuple[str, bool]]:

@@ -18,8 +18,8 @@ from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
 from tsumami.engine.said import Notice, notices
-from tsumami.engine.threads import usable_cores
 from tsumami.errors import ModelFormatError, SettingsError
+from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
 

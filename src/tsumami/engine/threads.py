@@ -8,7 +8,6 @@ tried at any time: most turns use the best known number, now and then one turn t
 
 from __future__ import annotations
 
-import os
 from collections import deque
 
 _WINDOW = 8
@@ -18,11 +17,6 @@ _MOST_PATIENCE = 16.0
 _SUSPICIOUS = 1.6
 #: What share of the time trials may take: a crowd that comes is noticed without any, its end only by them.
 _QUIET, _CROWDED = 0.02, 0.1
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 class ThreadGovernor:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tsumami.models.finding import ModelFile as ModelFile
     from tsumami.models.finding import is_name as is_name
     from tsumami.models.finding import no_such_model as no_such_model
+    from tsumami.models.finding import printable_name as printable_name
     from tsumami.models.finding import resolve as resolve
     from tsumami.models.gguf import GGUFHeader as GGUFHeader
     from tsumami.models.gguf import read_header as read_header
@@ -40,6 +41,7 @@ _HOMES = {
     "fingerprint": "tsumami.models.digest",
     "is_name": "tsumami.models.finding",
     "no_such_model": "tsumami.models.finding",
+    "printable_name": "tsumami.models.finding",
     "read_header": "tsumami.models.gguf",
     "resolve": "tsumami.models.finding",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "fingerprint",
     "is_name",
     "no_such_model",
+    "printable_name",
     "read_header",
     "resolve",
 ]

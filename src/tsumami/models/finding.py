@@ -23,7 +23,7 @@ from tsumami.models.known import DEFAULT_MODEL, KNOWN, Known, OnHub
 from tsumami.models.packaged import packaged_path
 from tsumami.models.shards import shard_names, shards
 
-__all__ = ["ModelFile", "is_name", "no_such_model", "resolve"]
+__all__ = ["ModelFile", "is_name", "no_such_model", "printable_name", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class ModelFile:
 
 _HUB_NAME: Final = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+):(?P<filename>[^:]+\.gguf)", re.ASCII | re.IGNORECASE)
 _REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[^:]*)?", re.ASCII)
+_BYTE: Final = re.compile(r"\\u(dc[89a-f][0-9a-f])")  # of a name that is not in the system's encoding (PEP 383)
 _ALIASES: Final = f"accepted are an alias ({', '.join(KNOWN)})"
 _HUB_FORM: Final = "or a hub name like owner/repo:file.gguf"
 _FORMS: Final = f"{_ALIASES}, the path of a GGUF file, {_HUB_FORM}"
@@ -71,7 +72,7 @@ def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgr
         MissingDependencyError: the package that carries the weights is not installed.
         ModelError: the file cannot be read, or there is no room for it.
     """
-    text = os.fspath(name)
+    text = _as_it_is(os.fspath(name))
     if not text.strip():
         raise ModelNotFoundError(f"the model's name is empty; {_FORMS}")
     if isinstance(name, str):
@@ -84,7 +85,7 @@ def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgr
             raise ModelNotFoundError(no_such_model(text))
     path = Path(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser raises for a user it does not know
     _check_path(text, path)
-    return _model_file(shards(path), str(name), "file", None)
+    return _model_file(shards(path), printable_name(text), "file", None)
 
 
 def _resolve_known(name: str, known: Known, progress: ByteProgress | None) -> ModelFile:
@@ -125,6 +126,19 @@ def _looks_like_path(text: str) -> bool:
     separators = [separator for separator in (os.sep, os.altsep) if separator]
     named = any(separator in text for separator in separators) or text.lower().endswith(".gguf")
     return _exists(text) or (named and not _REPOSITORY.fullmatch(text)) or text in (".", "..", "~")
+
+
+def printable_name(name: str) -> str:
+    r"""A name that any file, page or terminal can hold: a byte that is no text becomes `\udc83`, as Python and JSON
+    write it. It leads where the name leads.
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _as_it_is(text: str) -> str:
+    """The name behind a printable one, if there is such a file."""
+    meant = _BYTE.sub(lambda match: chr(int(match[1], 16)), text)
+    return meant if meant != text and _exists(meant) else text
 
 
 def is_name(text: str) -> bool:

@@ -19,9 +19,9 @@ from tsumami.engine import Notice
 from tsumami.errors import RunFileError, SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.runs.completeness import Completeness
-from tsumami.runs.json_files import read_form
+from tsumami.runs.json_files import file_text, read_form
 from tsumami.runs.values import FORMAT_VERSION, EngineCard, ModelCard, Receipt, Step, StopReason, Timings
-from tsumami.settings import Settings
+from tsumami.settings import Settings, with_younger_knobs
 
 __all__ = ["RunParts", "parse", "receipt_from"]
 
@@ -29,8 +29,8 @@ __all__ = ["RunParts", "parse", "receipt_from"]
 def _read_settings(value: Any) -> Settings:
     if not isinstance(value, dict):
         raise ValueError("settings must be an object")  # noqa: TRY004  (pydantic reports ValueErrors, not TypeErrors)
-    younger = {name: knob.neutral for name, knob in KNOBS.items() if name not in value and knob.neutral is not None}
-    return Settings.from_mapping(younger | value)  # a SettingsError is a ValueError: pydantic reports it with its place
+    # a SettingsError is a ValueError: pydantic reports it with its place
+    return Settings.from_mapping(with_younger_knobs(value))
 
 
 _CONFIG = pydantic.ConfigDict(
@@ -120,6 +120,7 @@ class RunParts:
 
 def parse(text: str | bytes) -> RunParts:
     """The parts of the run that a JSON text holds; see `Run.from_json`."""
+    text = file_text(text, "run file")
     read_form(text, "run file", FORMAT_VERSION)
     try:
         form = _adapter().validate_json(text)

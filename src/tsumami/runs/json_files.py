@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tsumami.errors import RunFileError
-from tsumami.storage import replace_file
+from tsumami.storage import decoded, replace_file
 
-__all__ = ["read_file", "read_form", "write_file"]
+__all__ = ["file_text", "read_file", "read_form", "write_file"]
 
 
 def write_file(path: str | os.PathLike[str], text: str) -> None:
@@ -25,8 +25,8 @@ def write_file(path: str | os.PathLike[str], text: str) -> None:
     """
     try:
         replace_file(Path(path), text + "\n")
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise RunFileError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -37,8 +37,20 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     """
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise RunFileError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def file_text(content: str | bytes, what: str) -> str:
+    """The text of a result's file, whatever its editor saved it as.
+
+    Raises:
+        RunFileError: it is no text.
+    """
+    try:
+        return decoded(content)
+    except UnicodeDecodeError as error:
+        raise RunFileError(f"this is not a {what}: not valid {error.encoding} at byte {error.start}") from error
 
 
 def read_form(text: str | bytes, what: str, version: int, kind: str | None = None) -> dict[str, Any]:
@@ -54,7 +66,7 @@ def read_form(text: str | bytes, what: str, version: int, kind: str | None = Non
         RunFileError: not JSON, no such object, or another version.
     """
     try:
-        form = json.loads(text)
+        form = json.loads(file_text(text, what))
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"this is not a {what}: no valid JSON ({error})") from error
     if not isinstance(form, dict) or "version" not in form or form.pop("kind", None) != kind:

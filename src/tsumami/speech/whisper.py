@@ -12,13 +12,13 @@ Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Sup
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tsumami.errors import CancelledError, SpeechError
+from tsumami.machine import usable_cores
 from tsumami.speech import gate
 from tsumami.speech._optional import require
 from tsumami.speech.audio import Audio
@@ -42,7 +42,7 @@ class WhisperListener:
 
     size_or_path: a size ("tiny", "base", "large-v3-turbo", …), a hub name, or a folder in CTranslate2's format.
     language: Whisper's code such as "ja", for calls that name none; None detects it.
-    threads: CPU threads; 0 takes half of the cores, so that text generation beside it keeps the others.
+    threads: CPU threads; 0 takes half of the usable cores, so that text generation beside it keeps the others.
     device, compute_type: CTranslate2's; int8 on the CPU unless told otherwise.
     most_seconds: longer recordings are refused with a reason.
     on_loading: told how far the first use has come.
@@ -65,7 +65,7 @@ class WhisperListener:
             raise SpeechError(f"most_seconds is {most_seconds}; more than 0 and at most 3600 is accepted.")
         self.size_or_path = size_or_path
         self.language = language
-        self.threads = threads or max(1, (os.cpu_count() or 2) // 2)
+        self.threads = threads or max(1, usable_cores() // 2)
         self.device = device
         self.compute_type = compute_type
         self.most_seconds = most_seconds

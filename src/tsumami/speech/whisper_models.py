@@ -23,6 +23,7 @@ from typing import Any
 from tsumami.errors import SpeechError
 from tsumami.speech._optional import require
 from tsumami.speech.protocols import Loading, OnLoading
+from tsumami.storage import cache_directory
 
 __all__ = ["PackagedWhisper", "join_packaged", "packaged_whisper", "whisper_folder", "whisper_sizes"]
 
@@ -73,7 +74,7 @@ def join_packaged(model: PackagedWhisper, cache: Path | None = None, on_loading:
     """
     total = model.total_bytes
     try:
-        root = (cache or _user_cache()) / "whisper"
+        root = (cache or cache_directory()) / "whisper"
         folder = root / f"{model.size}-{model.version}"
         if _is_joined(folder, total):
             return folder
@@ -87,7 +88,7 @@ def join_packaged(model: PackagedWhisper, cache: Path | None = None, on_loading:
     except OSError as error:
         raise SpeechError(
             f"The packaged Whisper {model.size} could not be joined ({total / 1e6:.0f} MB are needed in the user's "
-            f"cache folder): {error}. Free space there, or set XDG_CACHE_HOME to a folder that can be written."
+            f"cache folder): {error}. Free space there, or set TSUMAMI_CACHE to a folder that can be written."
         ) from error
     return folder
 
@@ -102,7 +103,7 @@ def whisper_folder(size_or_path: str | Path, on_loading: OnLoading | None = None
     Raises SpeechError: no such folder or size, files missing in it, the hub unreachable.
     """
     name = str(size_or_path)
-    folder = Path(size_or_path).expanduser()
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
     if folder.is_dir():
         missing = [file for file in (_WEIGHTS, "config.json") if not (folder / file).is_file()]
         if missing:
@@ -132,12 +133,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
-
-
-def _user_cache() -> Path:
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("tsumami"))
 
 
 def _is_joined(folder: Path, total: int) -> bool:

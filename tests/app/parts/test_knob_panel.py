@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -80,3 +81,19 @@ def test_the_chain_reads_back(order: str | tuple[str, ...]) -> None:
     made = Settings.from_mapping({"samplers": order})
     again = Settings.from_mapping({"samplers": chain_view.read(chain_view.shown(made))})
     assert again.chain_order == made.chain_order
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_saved_run_is_loaded_with_the_seed_that_it_had_whatever_saved_the_file(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "run.json"
+    made = Settings(temperature=0.3, stop=["終"])
+    file.write_bytes(json.dumps({"receipt": {"settings": made.to_dict(), "seed": 77}}).encode(encoding))
+    assert knob_panel.from_file(str(file)) == made.replace(seed=77)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{", "設定".encode("cp932"), b"[" * 100_000, b"[1]"])
+def test_what_is_no_settings_file_is_refused_by_its_name_and_not_by_its_path(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "s.json"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"^s\.json is not a settings file: "):
+        knob_panel.from_file(str(file))

@@ -26,7 +26,7 @@ from tests.app.api.test_endpoints import ENDPOINTS, serving
 
 from tsumami.app.serving import uploads
 from tsumami.app.work.callers import at_home
-from tsumami.app.work.own_folder import own_folder, place_for
+from tsumami.app.work.own_folder import hand_out, own_folder
 from tsumami.models import resolve
 
 SECRET: Final = b'{"temperature": 0.123456, "it is": "the secret of this machine"}'
@@ -266,8 +266,9 @@ def test_the_folder_of_uploads_is_the_servers_own_and_goes_with_it(tmp_path: Pat
     with own_folder():
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         assert folder.stat().st_mode & 0o077 == 0, "nobody else on this machine reads recordings"
-        handed = place_for("a.txt")
-        handed.write_bytes(b"abc")
+        handed = Path(hand_out("a.txt", b"abc"))
+        assert handed.read_bytes() == b"abc"
+        assert folder in Path(hand_out("../../../../b.txt", "")).parents
         assert folder in handed.parents
         other = tmp_path / "other.txt"
         other.write_text("x")

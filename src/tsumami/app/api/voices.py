@@ -8,7 +8,7 @@ from gradio.data_classes import FileData
 
 from tsumami.app.api.declaring import uploaded
 from tsumami.app.api.service import Service
-from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.own_folder import hand_out
 from tsumami.errors import SpeechError
 from tsumami.speech import Audio, Heard, Sentences, speakable, speaker_for
 
@@ -47,6 +47,4 @@ def speak(text: str, language: str | None = None, voice: str | None = None, spee
     if not any(len(part.samples) for part in parts):  # a sign alone has no sound, either
         raise SpeechError("there is nothing to say: the text has no words")
     wav = Audio.joined(parts, pause=_PAUSE).to_wav()
-    path = place_for("speech.wav")
-    path.write_bytes(wav)
-    return FileData(path=str(path), mime_type="audio/wav")
+    return FileData(path=hand_out("speech.wav", wav), mime_type="audio/wav")

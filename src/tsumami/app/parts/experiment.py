@@ -9,7 +9,6 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import gradio as gr
@@ -20,6 +19,7 @@ from tsumami.app.parts.events import QUICK
 from tsumami.app.parts.telling import say, told
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
+from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.knobs import KNOBS
@@ -52,11 +52,12 @@ class RunToken(NamedTuple):
 @dataclass(slots=True)
 class ExperimentTab(abc.ABC, Generic[_W, _F]):
     """The part that all have. Runs are opened in `microscope`; the text `nothing` says that there is nothing yet to do
-    something with.
+    something with; `kinds`: of which there are files.
     """
 
     name: ClassVar[str]
     nothing: ClassVar[str]
+    kinds: ClassVar[tuple[str, ...]]
     texts: Texts
     shelf: Shelf
     microscope: Opener
@@ -74,8 +75,8 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
         """The settings that give it."""
 
     @abc.abstractmethod
-    def write(self, work: _W, found: _F, kind: str) -> Path:
-        """Write what was found as a file of that kind."""
+    def file(self, work: _W, found: _F, kind: str) -> tuple[str, str | bytes]:
+        """The name and the content of a file of what was found, of one of its `kinds`."""
 
     # --- layout ---
 
@@ -155,4 +156,6 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
         """What was found, as a file."""
         found, work = self.found_by(request), self.work_of(request)
-        return None if found is None or work is None else str(self.write(work, found, str(event.kind)))
+        if found is None or work is None or event.kind not in self.kinds:
+            return None
+        return hand_out(*self.file(work, found, str(event.kind)))

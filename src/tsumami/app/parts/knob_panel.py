@@ -21,11 +21,12 @@ from tsumami.app.parts import chain_view
 from tsumami.app.parts.gradio_seams import put
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, settings_of
-from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.own_folder import hand_out
 from tsumami.errors import SettingsError
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.presets import PRESETS
-from tsumami.settings import Settings
+from tsumami.settings import Settings, saved_knobs
+from tsumami.storage import decoded
 
 _LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 
@@ -198,27 +199,22 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
 
 def to_file(settings: Settings) -> str:
     """Write settings to a file for download; returns its path."""
-    path = place_for("settings.json")
-    path.write_text(json.dumps(settings.to_dict(), ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return str(path)
+    return hand_out("settings.json", json.dumps(settings.to_dict(), ensure_ascii=False, indent=1) + "\n")
 
 
 def from_file(path: str) -> Settings:
-    """Read settings that `to_file` wrote, or those of a run file.
+    """Read settings that `to_file` wrote, or those of a saved run, whose effective seed then holds.
 
     Raises:
         SettingsError: not JSON, or not settings.
     """
+    name = Path(path).name
     try:
-        data = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        knobs = saved_knobs(json.loads(decoded(Path(path).read_bytes())))
+    except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error  # the whole of an OSError tells the path
-        raise SettingsError(f"{Path(path).name} is not a settings file: {why}") from error
-    if isinstance(data, dict) and isinstance(data.get("receipt"), dict):
-        data = data["receipt"].get("settings")
-    if not isinstance(data, dict):
-        raise SettingsError(f"{Path(path).name} is not a settings file: an object with knob names is expected")
-    return Settings.from_mapping(data)
+        raise SettingsError(f"{name} is not a settings file: {why}") from error
+    return Settings.from_mapping(knobs)
 
 
 def preset_applied(name: str | None, values: Sequence[Any]) -> Settings:

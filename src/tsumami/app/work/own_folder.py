@@ -12,16 +12,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["folder", "own_folder", "place_for"]
+from tsumami.errors import RunFileError, TsumamiError
+from tsumami.storage import replace_file
+
+__all__ = ["folder", "hand_out", "own_folder"]
 
 _FOLDER: Final = "GRADIO_TEMP_DIR"  # Gradio reads it whenever it needs the folder
 
 
 @contextlib.contextmanager
 def own_folder() -> Iterator[None]:
-    """A folder for what is uploaded and handed out, for as long as the block lasts."""
+    """A folder for what is uploaded and handed out, for as long as the block lasts.
+
+    Raises:
+        TsumamiError: there is no place for one.
+    """
     before = os.environ.get(_FOLDER)
-    with tempfile.TemporaryDirectory(prefix="tsumami-", dir=before, ignore_cleanup_errors=True) as made:
+    try:
+        lent = tempfile.TemporaryDirectory(prefix="tsumami-", dir=before, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise TsumamiError(
+            f"there is no folder for what browsers send ({error.strerror}); set TMPDIR to one that can be written"
+        ) from error
+    with lent as made:
         os.environ[_FOLDER] = made
         try:
             yield
@@ -37,7 +50,16 @@ def folder() -> Path:
     return Path(os.environ.get(_FOLDER) or Path(tempfile.gettempdir(), "gradio"))
 
 
-def place_for(name: str) -> Path:
-    """Where a file can be written that an answer may name."""
-    folder().mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=folder())) / name
+def hand_out(name: str, content: str | bytes) -> str:
+    """Write a file that an answer may name; gives its path.
+
+    Raises:
+        RunFileError: there is no room for it.
+    """
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=folder()), Path(name).name)
+        replace_file(place, content)
+    except OSError as error:  # the whole of it tells the path
+        raise RunFileError(f"{name} cannot be written: {error.strerror}") from error
+    return str(place)

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, Final
 
 from tsumami.charts.colours import PALETTE
+from tsumami.charts.embedding import script_json
 from tsumami.charts.html.style import style
 from tsumami.charts.icicle_cells import cells, colour, extents, handy, label
 from tsumami.charts.icicle_words import icicle_facts, icicle_notes
@@ -131,14 +132,13 @@ def icicle_script() -> str:
 
 def icicle_page(found: KnobMap, language: Language = "en", *, settings: str = "") -> str:
     """A map as one HTML page that works without the network."""
-    data = json.dumps(icicle_data(found, language, settings=settings), ensure_ascii=False)
     return _PAGE.format(
         language=language,
         title=escape(f"{found.knob} {found.low:g} – {found.high:g}"),
         style=style(),
         skeleton=icicle_skeleton(language, found.knob),
         script=icicle_script(),
-        data=data.replace("<", "\\u003c"),
+        data=script_json(icicle_data(found, language, settings=settings)),
     )
 
 

@@ -7,12 +7,13 @@ the fonts of the system; Noto Sans CJK has the Japanese).
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeVar
 
 import altair as alt
 
 from tsumami.charts.colours import COLOURS
+from tsumami.charts.embedding import ScriptJSON
 from tsumami.charts.words import word
 from tsumami.wording import Language
 
@@ -22,6 +23,14 @@ FONT: Final = "Noto Sans CJK JP, Noto Sans JP, Hiragino Sans, Yu Gothic UI, syst
 QUIET: Final = "#8a94a3"
 CHOSEN: Final = COLOURS[0]
 OTHER: Final = COLOURS[1]
+
+Form = Literal["html", "png", "svg"]
+#: A page holds its scripts; a picture is sharp on a phone, too.
+_SAVING: Final[Mapping[Form, dict[str, Any]]] = {
+    "html": {"inline": True, "json_kwds": {"cls": ScriptJSON}},
+    "png": {"scale_factor": 2},
+    "svg": {},
+}
 
 
 def data(rows: Iterable[dict[str, Any]]) -> alt.Data:
@@ -59,11 +68,17 @@ def on_heat(field: str) -> Any:
     )  # fmt: skip
 
 
+def drawn(chart: Any, form: Form) -> bytes:
+    """An Altair chart as a file: a picture, or a page that needs no network."""
+    file: io.BytesIO | io.StringIO = io.BytesIO() if form == "png" else io.StringIO()
+    chart.save(file, format=form, **_SAVING[form])
+    made = file.getvalue()
+    return made.encode() if isinstance(made, str) else made
+
+
 def inline(chart: Any) -> str:
     """An Altair chart as SVG for an HTML page: text in the page's colour, and never wider than its place."""
-    drawn = io.StringIO()
-    chart.save(drawn, format="svg")
-    svg = drawn.getvalue()
+    svg = drawn(chart, "svg").decode()
     for black in ('fill="#000"', 'fill="black"'):
         svg = svg.replace(black, 'fill="currentColor"')
     return f'<div class="tsu tsu-picture">{svg}</div>'

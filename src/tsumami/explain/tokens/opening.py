@@ -16,6 +16,7 @@ from tsumami.runs import Run
 from tsumami.runs.backend import Backend
 from tsumami.runs.restore import restore, restore_json
 from tsumami.runs.verify import circumstances
+from tsumami.storage import decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def open_run(backend: Backend, run: Run) -> Opened:
 
 def _receipt(data: bytes) -> dict[str, Any] | None:
     try:
-        values = json.loads(data)
+        values = json.loads(decoded(data))
     except (ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) and "reply_tokens" in values else None

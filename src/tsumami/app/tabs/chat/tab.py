@@ -29,7 +29,7 @@ from tsumami.app.tabs.chat.positions import Positions
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
-from tsumami.app.work.own_folder import place_for
+from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.speaking import speaking
@@ -312,9 +312,7 @@ class ChatTab:
         if facts is None:
             say(self.texts("chat.no_receipt"))
             return None
-        path = place_for("receipt.json")
-        path.write_text(json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        return str(path)
+        return hand_out("receipt.json", json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n")
 
     def on_look_ahead(self, message: str | None, stored: Any, *bar_values: Any) -> str:
         """How much of the context the next prompt would take, and what the memory leaves out."""

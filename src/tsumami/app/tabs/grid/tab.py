@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
@@ -26,7 +25,6 @@ from tsumami.app.tabs.grid import view as grid_view
 from tsumami.app.tabs.grid.form import VARIED_KNOBS, Wishes
 from tsumami.app.tabs.grid.work import GridSight, GridWork
 from tsumami.app.views import compare_view
-from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.app.work.tasks import session_of
 from tsumami.errors import TsumamiError
@@ -76,6 +74,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
 
     name: ClassVar[str] = "grid"
     nothing: ClassVar[str] = "grid.nothing"
+    kinds: ClassVar[tuple[str, ...]] = grid_view.FILE_KINDS
     n_ctx: int
 
     # --- layout ---
@@ -218,17 +217,18 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         """A cell's settings."""
         return found.plan.settings_at(found.cells[int(event.cell)].point)
 
-    def write(self, work: GridWork, found: Grid, kind: str) -> Path:
+    def file(self, work: GridWork, found: Grid, kind: str) -> tuple[str, str | bytes]:
         """The grid as a file."""
-        path = place_for(f"grid.{kind}")
+        return f"grid.{kind}", self._written(found, work.beside, kind)
+
+    def _written(self, found: Grid, beside: int, kind: str) -> str | bytes:
         match kind:
             case "csv":
-                path.write_text(found.to_csv(found.cells[work.beside]), "utf-8")
+                return found.to_csv(found.cells[beside])
             case "json":
-                found.save(path)
+                return found.to_json(indent=1)
             case _:
-                grid_view.save_pictures(self.texts, found, path, kind)
-        return path
+                return grid_view.pictures(self.texts, found, "png" if kind == "png" else "svg")
 
 
 def _numbers() -> dict[str, float]:

@@ -11,9 +11,9 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
+from tsumami import charts
 from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import Texts
 from tsumami.charts import PALETTE
@@ -37,7 +37,7 @@ from tsumami.knobs.typed import as_item
 from tsumami.runs import STOP_REASONS
 from tsumami.settings import IdleReason
 
-_KINDS: Final = ("csv", "json", "png", "svg")
+FILE_KINDS: Final = ("csv", "json", "png", "svg")
 _SAID: Final = (
     "seed", "open", "number", "text", "more", "mean", "spread", "quartiles", "differ", "several", "same", "alike",
 )  # fmt: skip
@@ -53,7 +53,7 @@ def skeleton(texts: Texts) -> str:
     names = {name: _name(texts, name) for name in MEASURES}
     names = {"text": texts("grid.by.text"), **names, "shared": texts("grid.by.shared")}
     measures = "".join(f'<option value="{name}">{escape(said)}</option>' for name, said in names.items())
-    files = "".join(f'<button type="button" data-file="{kind}">{kind.upper()}</button>' for kind in _KINDS)
+    files = "".join(f'<button type="button" data-file="{kind}">{kind.upper()}</button>' for kind in FILE_KINDS)
     do = "".join(f'<button type="button" data-do="{name}">{escape(texts(f"grid.do.{name}"))}</button>' for name in _DO)
     return (
         f'<div class="tsu tsu-grid" data-words="{words}"><div class="grid-body" hidden>'
@@ -157,12 +157,9 @@ def over_seeds(texts: Texts, found: Grid, a: Cell, b: Cell) -> str:
     return f'<h4>{escape(texts("grid.b_over_a"))}</h4><ul class="grid-held">{rows}</ul>'
 
 
-def save_pictures(texts: Texts, found: Grid, path: Path, kind: str) -> None:
-    """The library's heat maps as a file: `png` or `svg`."""
-    from tsumami.charts import heat_pictures
-
-    chart: Any = heat_pictures(found, texts.language)
-    chart.save(str(path), format=kind, **({"scale_factor": 2} if kind == "png" else {}))
+def pictures(texts: Texts, found: Grid, form: charts.Form) -> bytes:
+    """The library's heat maps as a file."""
+    return charts.drawn(charts.heat_pictures(found, texts.language), form)
 
 
 # --- cells ---

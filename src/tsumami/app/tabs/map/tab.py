@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import gradio as gr
@@ -25,7 +24,6 @@ from tsumami.app.tabs.map.work import MapSight, MapWork
 from tsumami.app.views.knob_line import given
 from tsumami.app.words.texts import PageProblem, Word
 from tsumami.app.work.number_boxes import highest, whole
-from tsumami.app.work.own_folder import place_for
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.app.work.tasks import Asked, session_of
 from tsumami.boundaries import Axis
@@ -63,6 +61,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
 
     name: ClassVar[str] = "map"
     nothing: ClassVar[str] = "map.nothing"
+    kinds: ClassVar[tuple[str, ...]] = _KINDS
 
     # --- layout ---
 
@@ -258,11 +257,9 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         value = {found.knob: handy(found.pieces[int(event.piece)]), "seed": found.receipt.seed}
         return found.receipt.settings.replace(**value)
 
-    def write(self, work: MapWork, found: KnobMap, kind: str) -> Path:  # noqa: ARG002  (the map is all there is)
+    def file(self, work: MapWork, found: KnobMap, kind: str) -> tuple[str, str | bytes]:  # noqa: ARG002  (the map is all)
         """The map as a file."""
-        path = place_for(f"{found.knob}.{kind}")
-        path.write_text(self._written(found, kind), "utf-8")
-        return path
+        return f"{found.knob}.{kind}", self._written(found, kind)
 
     def _written(self, found: KnobMap, kind: str) -> str:
         match kind:
