@@ -16,7 +16,7 @@ from tsumami.knobs.knob import Kind, Knob, Slider, longest_reply
 from tsumami.knobs.orders import CLASSIC, LLAMA_CPP, ORDERS, STAGES
 from tsumami.knobs.stages import Mode
 from tsumami.knobs.table import CLASSIC_KNOBS, CONSTRAINTS, GROUPS, KNOBS, KnobGroup, default, get, knobs_of
-from tsumami.knobs.values import Bias
+from tsumami.knobs.values import Bias, shown
 
 __all__ = [
     "CLASSIC",
@@ -37,4 +37,5 @@ __all__ = [
     "get",
     "knobs_of",
     "longest_reply",
+    "shown",
 ]

@@ -64,7 +64,8 @@ def _knob(name: str, kind: Kind, default: Any, group: str, stage: str | None, /,
 _WINDOW = {
     "low": 0,
     "high": 2**24,
-    "reason": "0 switches it off, and llama.cpp reserves memory for the whole window, so it stays within any context",
+    "reason": "0 switches it off; for all tokens before, which others write as -1, give n_ctx (4096, say): there are"
+    " never more",
 }
 _UNIT = {"low": 0, "high": 1}
 _LOGIT = {
@@ -506,6 +507,7 @@ _ROWS = (
         "dry",
         "dry",
         max_bytes=values.BREAKER_BYTES,
+        most=values.BREAKERS,
         paper=_DRY_PAPER,
         aliases={"llama.cpp": "--dry-sequence-breaker"},
     ),
@@ -597,6 +599,7 @@ _ROWS = (
         "length",
         "loop",
         neutral=(),
+        most_characters=values.STOP_CHARACTERS,
         aliases={
             "llama.cpp": "--reverse-prompt",
             "llama-cpp-python": "stop",
@@ -627,9 +630,9 @@ def get(name: str) -> Knob:
     """The knob of this name; UnknownKnobError names the nearest ones."""
     if name in KNOBS:
         return KNOBS[name]
-    near = difflib.get_close_matches(name, KNOBS, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name[:80], KNOBS, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(near)}" if near else f"the knobs are: {', '.join(KNOBS)}"
-    raise UnknownKnobError(f"no knob is called {name!r}; {hint}")
+    raise UnknownKnobError(f"no knob is called {values.shown(name)}; {hint}")
 
 
 #: The knobs that say what the reply has to be; one at most.

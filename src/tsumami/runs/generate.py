@@ -177,7 +177,9 @@ def make_decider(
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
     """The chain of `settings` in the state in which a run begins."""
-    chain = Chain.from_settings(settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab)
+    chain = Chain.from_settings(
+        settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab, n_ctx=backend.n_ctx
+    )
     chain.accept_prompt(prompt_tokens)
     return chain
 

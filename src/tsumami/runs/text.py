@@ -12,6 +12,8 @@ import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tsumami.runs.stops import stop_strings
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -26,31 +28,21 @@ class TextStream:
 
     def __init__(self, stop: Sequence[str] = ()) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._stop = tuple(stop)
+        self._stop = stop_strings(tuple(stop))
+        self._state = 0
         self._held = ""
 
     def feed(self, data: bytes, *, final: bool = False) -> Released:
         """Take the bytes of one more token; `final`: nothing follows, so let go of what was held back."""
-        self._held += self._decoder.decode(data, final)
-        found = min(
-            ((at, text) for text in self._stop if (at := self._held.find(text)) >= 0),
-            default=None,
-            key=lambda hit: (hit[0] + len(hit[1]), hit[0]),
-        )
-        if found is not None:
-            shown, self._held = self._held[: found[0]], ""
-            return Released(shown, found[1])
-        keep = 0 if final else self._possible_stop()
+        for character in self._decoder.decode(data, final):
+            self._held += character
+            self._state = self._stop.after(self._state, character)
+            length = self._stop.complete(self._state)
+            if length:
+                shown, found = self._held[:-length], self._held[-length:]
+                self._held = ""
+                return Released(shown, found)
+        keep = 0 if final else self._stop.begun(self._state)
         cut = len(self._held) - keep
         shown, self._held = self._held[:cut], self._held[cut:]
         return Released(shown)
-
-    def _possible_stop(self) -> int:
-        """Length of the longest end of the held text that a stop string may begin with."""
-        longest = 0
-        for text in self._stop:
-            for length in range(min(len(text) - 1, len(self._held)), longest, -1):
-                if self._held.endswith(text[:length]):
-                    longest = length
-                    break
-        return longest
