@@ -67,6 +67,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # llama.cpp would call a debugger for its last words
             start_new_session=_POSIX,  # Ctrl-C is for us
         )
 
@@ -82,14 +83,7 @@ class _Child:
         alarm.daemon = True
         alarm.start()
         try:
-            with self._heeding(waits):
-                assert self._process.stdin is not None
-                assert self._process.stdout is not None
-                with contextlib.suppress(BrokenPipeError):  # it has ended: there is no answer
-                    self._process.stdin.write(_LENGTH.pack(round(self._limits.seconds * 1000)))
-                    _write(self._process.stdin, request)
-                answer = _read(self._process.stdout)
-                self.spent = self._process.stdout.read(1) != _MORE
+            answer = self._exchange(request) if waits is None else self._exchange_heeding(request, waits)
         except BaseException:
             self.close()
             raise
@@ -99,32 +93,30 @@ class _Child:
             raise self._end(overtime.is_set())
         return answer
 
-    @contextlib.contextmanager
-    def _heeding(self, waits: Callable[[], None] | None) -> Iterator[None]:
-        """Call `waits` while the block lasts; what it raises ends the process, and is raised."""
-        if waits is None:
-            yield
-            return
-        over, raised = threading.Event(), list[BaseException]()
+    def _exchange(self, request: bytes) -> bytes | None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended: there is no answer
+            self._process.stdin.write(_LENGTH.pack(round(self._limits.seconds * 1000)))
+            _write(self._process.stdin, request)
+        answer = _read(self._process.stdout)
+        self.spent = self._process.stdout.read(1) != _MORE
+        return answer
 
-        def heed() -> None:
-            while not over.wait(0.2):
-                try:
-                    waits()
-                except BaseException as error:  # noqa: BLE001  (raised again where the answer is waited for)
-                    raised.append(error)
-                    self._process.kill()
-                    return
-
-        watching = threading.Thread(target=heed, daemon=True)
-        watching.start()
+    def _exchange_heeding(self, request: bytes, waits: Callable[[], None]) -> bytes | None:
+        """Call `waits` meanwhile; what it raises ends the process, and is raised."""
+        answers: list[bytes | None] = []
+        exchanging = threading.Thread(target=lambda: answers.append(self._exchange(request)), daemon=True)
+        exchanging.start()
         try:
-            yield
-        finally:
-            over.set()
-            watching.join()
-        if raised:
-            raise raised[0]
+            while exchanging.is_alive():
+                exchanging.join(0.2)
+                waits()
+        except BaseException:
+            self._process.kill()
+            exchanging.join()
+            raise
+        return answers[0] if answers else None
 
     def _end(self, overtime: bool) -> Exception:
         code = self._process.wait()

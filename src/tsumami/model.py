@@ -28,7 +28,7 @@ from tsumami.native import NativeModel, Vocab, engine_build
 from tsumami.prompts import Memory, Message, PromptFormat, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
-from tsumami.runs.prompting import PromptLike, as_prompt, several, text_of, tokens_of
+from tsumami.runs.prompting import PromptLike, as_prompt, refuse_endless, several, text_of, tokens_of
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.settings import Settings
@@ -261,8 +261,9 @@ class Model:
         """Whatever a run can start from, as the tokens that this model gets.
 
         Raises:
-            PromptError: it is something else, or a token id that this model does not have.
+            PromptError: it is something else, a token id that this model does not have, or a text that cannot fit.
         """
+        refuse_endless(prompt, self.n_ctx, lambda: self.tokenizer.longest_piece)
         return as_prompt(self.tokenizer, prompt)
 
     def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:

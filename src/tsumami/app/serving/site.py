@@ -22,6 +22,7 @@ from tsumami.app import page
 from tsumami.app.serving import uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
+from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.tasks import Tasks
@@ -84,6 +85,7 @@ class Site:
             run_history=False,
         )
         uploads.guard(blocks)
+        keep_few(app, blocks)
         self._logins.hold_for(app)
         self._pages[language] = app
 
