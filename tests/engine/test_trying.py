@@ -32,9 +32,7 @@ def crafted(path: Path, key: str, value: int) -> Path:
 @pytest.mark.parametrize(("key", "value"), [("block_count", 0), ("attention.head_count", 1)])
 def test_a_file_over_which_llama_cpp_breaks_down_is_refused_in_words(tmp_path: Path, key: str, value: int) -> None:
     path = crafted(tmp_path / "crafted.gguf", key, value)
-    with pytest.raises(
-        ModelFormatError, match=r"llama.cpp breaks down over this file \(SIGABRT: GGML_ASSERT"
-    ) as caught:
+    with pytest.raises(ModelFormatError, match=r"breaks down over this file \(SIGABRT: GGML_ASSERT") as caught:
         engine.load(path)
     assert str(tmp_path) not in str(caught.value).replace(str(path), "")
 

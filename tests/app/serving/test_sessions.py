@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import gradio as gr
 import pytest
 
@@ -11,10 +14,14 @@ from tsumami.app.serving.sessions import Sessions
 
 @pytest.fixture
 def held() -> tuple[Sessions, gr.State]:
-    with gr.Blocks() as blocks:
-        state = gr.State("at first")
-        gr.Textbox()
-    made = Sessions()
+    async def build() -> tuple[gr.Blocks, gr.State]:  # Gradio wants a loop, and would leave one of its own open
+        with gr.Blocks() as blocks:
+            state = gr.State("at first")
+        return blocks, state
+
+    with ThreadPoolExecutor(1) as thread:
+        blocks, state = thread.submit(asyncio.run, build()).result()
+    made = Sessions()  # type: ignore[no-untyped-call]  # Gradio's own
     made.set_blocks(blocks)
     return made, state
 
