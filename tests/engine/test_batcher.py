@@ -124,7 +124,7 @@ def test_a_huge_prompt_lets_the_others_have_a_token_every_turn(
 ) -> None:
     engine = make_engine(n_cells=4096)
     watched = Watched(engine)
-    monkeypatch.setattr(engine, "_prompt_room", lambda: 64)
+    monkeypatch.setattr(engine, "_prompt_room", lambda **_: 64)
     watched.gate.clear()
     huge = engine.submit(_feed_once(text(1, 3000)))
     small = engine.submit(greedy(text(2, 4), 40))

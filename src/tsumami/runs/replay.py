@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from tsumami.engine import Feed, Program, Rows, Sequence, first_outside
+from tsumami.engine import Breath, Feed, Program, Rows, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
@@ -37,6 +37,7 @@ class FromRows(Plain):
         self._reply = reply
         self._fed = 0
         self._rows: deque[Float32Array] = deque()
+        self._breath = Breath()
 
     def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
         if not self._rows:
@@ -44,6 +45,8 @@ class FromRows(Plain):
             (got,) = yield [Feed(self._sequence, piece, rows="all")]
             self._fed += len(piece)
             self._rows.extend(got.logits)
+            self._breath.taken()
+        yield from self._breath.give_way()
         self._row = self._rows.popleft()
 
 

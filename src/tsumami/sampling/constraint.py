@@ -30,7 +30,7 @@ __all__ = ["ConstraintStage", "constraint_of", "constraint_stage"]
 
 #: Earley items of one mask. About 20,000 take a millisecond; a class of characters that allows a whole vocabulary, with
 #: something behind it, takes some hundred thousand.
-_MOST_ITEMS: Final = 2_000_000
+_MOST_ITEMS: Final = 150_000
 
 
 class ConstraintStage:

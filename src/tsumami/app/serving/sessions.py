@@ -49,8 +49,10 @@ class Sessions(StateHolder):
     def _forget(self, but: str) -> None:
         """Let those go that have no values and were used the longest time ago."""
         without = [name for name, session in self.session_data.items() if not session.state_data and name != but]
-        surplus = max(len(without) - _MOST_WITHOUT_VALUES, 0)
-        for name in without[:surplus] or list(self.session_data)[: len(self.session_data) - self.capacity]:
+        leaving = without[: max(len(without) - _MOST_WITHOUT_VALUES, 0)]
+        if not leaving and len(self.session_data) > self.capacity:
+            leaving = [next(iter(self.session_data))]
+        for name in leaving:
             del self.session_data[name]
             self.time_last_used.pop(name, None)
 

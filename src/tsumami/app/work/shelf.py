@@ -86,7 +86,8 @@ class Shelf:
             return self._keys.get(choice) in self._places
 
     def _take(self, choice: ModelChoice, report: Report | None) -> _Place:
-        key = self._key(choice, report)
+        with self._gate((choice.name, choice.options)):  # whoever comes second does not download it again
+            key = self._key(choice, report)
         with self._gate(key):  # whoever comes second waits for the first one's load instead of loading again
             return self._find(key) or self._put(key, choice, report)
 
