@@ -54,14 +54,20 @@ def ask(model: Model, wishes: dict[str, Any], over: threading.Event) -> None:
                     break
 
 
+@pytest.fixture(scope="module")
+def alone(model: Model) -> list[float]:
+    """How long they take when nobody else asks."""
+    return [tokens(model) for _ in range(2)]
+
+
 @pytest.mark.parametrize("wishes", HOSTILE.values(), ids=HOSTILE)
-def test_another_session_has_its_tokens(model: Model, wishes: dict[str, Any]) -> None:
-    alone = [tokens(model)]
+def test_another_session_has_its_tokens(model: Model, alone: list[float], wishes: dict[str, Any]) -> None:
     over = threading.Event()
     hostile = threading.Thread(target=ask, args=(model, wishes, over))
     hostile.start()
     meanwhile = tokens(model)
     over.set()
     hostile.join()
-    alone += [tokens(model)]
+    if meanwhile > 3 * max(alone):  # has the machine become slower?
+        alone.append(tokens(model))
     assert meanwhile <= 3 * max(alone), (meanwhile, alone)
