@@ -213,7 +213,7 @@ WORDS: dict[str, KnobWords] = {
         "Texts at which a match ends.",
         "A match never reaches across one of these texts. With the line break, colon and quotation mark in the"
         ' list, bullet points and the "Name:" of a dialogue go unpunished. An empty list holds repeated'
-        " formatting back as well. For Japanese it can help to add 。 and 、 and 」. There may be 100 of them. Not"
+        " formatting back as well. For Japanese it can help to add 。 and 、 and 」. There may be 32 of them. Not"
         " used while dry_multiplier is 0.",
     ),
     "penalty_alpha": KnobWords(

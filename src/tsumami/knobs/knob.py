@@ -113,7 +113,9 @@ class Knob:
 
     def _chosen(self, value: int) -> int:
         if value not in self.choices:
-            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}", knob=self.name, value=value)
+            raise SettingsError(
+                f"{self.name} = {values.shown(value)}: needs {self.allowed}", knob=self.name, value=value
+            )
         return value
 
     def _within(self, value: float) -> float:

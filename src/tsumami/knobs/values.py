@@ -39,8 +39,8 @@ BIAS_LIMIT = 1e9
 """Largest number that may be added to a logit: larger ones can leave float32, and infinity - infinity is NaN."""
 BREAKER_BYTES = 40
 """llama.cpp cuts a DRY breaker after this many bytes (`llama_sampler_init_dry`, MAX_CHAR_LEN)."""
-BREAKERS = 100
-"""Most DRY breakers: llama.cpp looks each up in the whole vocabulary, which takes it up to 50 ms."""
+BREAKERS = 32
+"""Most DRY breakers: llama.cpp looks each up in the whole vocabulary, which takes it up to 200 ms."""
 STOP_CHARACTERS = 1 << 16
 """Most characters of all stop strings together: what watches for them takes memory in proportion."""
 

@@ -256,8 +256,8 @@ def _dry(settings: Settings, around: Surroundings) -> Stage:
     return NativeStage("dry", _DRY.get(around.vocab, values, lambda: native.dry(around.vocab, *values)))
 
 
-#: llama.cpp looks through the whole vocabulary for what each sequence breaker can be spelt with: some ten milliseconds
-#: a breaker.
+#: llama.cpp looks through the whole vocabulary for what each sequence breaker can be spelt with: up to two tenths
+#: of a second a breaker.
 _DRY: Final = PerVocabulary(native.NativeSampler.clone)
 
 
