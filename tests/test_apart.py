@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from tsumami.apart import BrokeDownError, Helpers, Limits, OvertimeError
+from tsumami.apart import BrokeDownError, CannotBeginError, Helpers, Limits, OvertimeError
 
 OBEY = "tests.support.apart:obey"
 
@@ -65,3 +66,9 @@ def test_others_are_answered_while_one_hangs(helpers: Helpers) -> None:
     assert not hanging.is_alive()  # it was broken off within moments, not after its minute
     assert slow.ask("a", b"hello") == b"hello"
     slow.close()
+
+
+def test_where_no_process_can_be_begun_that_is_said(helpers: Helpers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(CannotBeginError, match="No such file"):
+        helpers.ask("a", b"hello")

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-__all__ = ["BrokeDownError", "Helpers", "Limits", "OvertimeError", "serve"]
+__all__ = ["BrokeDownError", "CannotBeginError", "Helpers", "Limits", "OvertimeError", "serve"]
 
 _LENGTH: Final = struct.Struct("<Q")
 _WALL: Final = 6  # a request may take so many times its processor time on the clock on the wall
@@ -36,6 +36,10 @@ _POSIX: Final = os.name == "posix"
 
 class OvertimeError(Exception):
     """A request took longer than it may, or found no free process in that time."""
+
+
+class CannotBeginError(Exception):
+    """No process could be begun; the message says why."""
 
 
 class BrokeDownError(Exception):
@@ -154,12 +158,13 @@ class Helpers:
         Raises:
             OvertimeError: it took longer than it may.
             BrokeDownError: the process broke down over it.
+            CannotBeginError: the system gives no process.
         """
         patience = _WALL * self._limits.seconds
         with _held(self._gates[hash(key) % _GATES], patience), _held(self._free, patience):
             with self._lock:
                 child = self._idle.pop() if self._idle else None
-            child = child or _Child(self._target, self._limits)
+            child = child or self._begun()
             answer = child.ask(request, waits)
             if child.spent:
                 child.close()
@@ -168,8 +173,15 @@ class Helpers:
                     self._idle.append(child)
             return answer
 
+    def _begun(self) -> _Child:
+        try:
+            return _Child(self._target, self._limits)
+        except OSError as error:
+            raise CannotBeginError(error.strerror or str(error)) from error
+
     def close(self) -> None:
         """End those that are idle."""
+        atexit.unregister(self.close)
         with self._lock:
             idle, self._idle = self._idle, []
         for child in idle:

@@ -10,8 +10,9 @@ from tests.engine import tiny_model
 from tests.support.gguf_writer import UINT32, string, u32
 
 from tsumami import engine
+from tsumami.apart import BrokeDownError, CannotBeginError
 from tsumami.engine import trying
-from tsumami.errors import ModelFormatError
+from tsumami.errors import ModelFormatError, OutOfMemoryError
 from tsumami.models import resolve
 
 
@@ -57,3 +58,44 @@ def test_a_trial_that_nobody_waits_for_is_broken_off(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         trying.try_first(resolve(resolve().path), "its sha256", repack=False, waits=gone)
+
+
+class Ending:
+    """Helpers whose every request ends so."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __call__(self, *_: object, **__: object) -> Ending:
+        return self
+
+    def ask(self, *_: object) -> bytes:
+        raise self._error
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("ending", "refused"),
+    [
+        (BrokeDownError("SIGSEGV", ""), ModelFormatError),
+        (BrokeDownError(None, "assertion failed"), ModelFormatError),
+        (BrokeDownError("SIGKILL", ""), OutOfMemoryError),
+        (BrokeDownError(None, "Traceback (most recent call last):"), None),
+        (CannotBeginError("no more processes"), None),
+    ],
+    ids=["a wild pointer", "an exit", "for want of memory", "Python's own exception", "no process"],
+)
+def test_only_what_would_end_this_process_is_refused(
+    monkeypatch: pytest.MonkeyPatch, ending: Exception, refused: type[Exception] | None
+) -> None:
+    monkeypatch.setattr(trying, "Helpers", Ending(ending))
+    file = resolve(resolve().path)
+    for _ in range(2):  # and nothing is remembered that was not seen to go well
+        if refused is None:
+            trying.try_first(file, "its sha256", repack=False)
+        else:
+            with pytest.raises(refused):
+                trying.try_first(file, "its sha256", repack=False)
+    assert not trying.recall(trying._MEMORY)

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tsumami.apart import BrokeDownError, Helpers, Limits, OvertimeError
-from tsumami.errors import ModelError, ModelFormatError, TsumamiError
+from tsumami.apart import BrokeDownError, CannotBeginError, Helpers, Limits, OvertimeError
+from tsumami.errors import ModelError, ModelFormatError, OutOfMemoryError, TsumamiError
 from tsumami.models import ModelFile
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel, engine_build
 from tsumami.storage import recall, remember
@@ -40,6 +40,7 @@ def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callabl
 
     Raises:
         ModelFormatError: llama.cpp breaks down over it.
+        OutOfMemoryError: it takes more memory than there is.
         ModelError: it takes far longer than a file of its size should.
     """
     key = f"{_VERSION}|{fingerprint}|{engine_build()}|{repack}"
@@ -49,16 +50,26 @@ def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callabl
     try:
         with contextlib.closing(helpers):
             helpers.ask(key, json.dumps([os.fspath(file.path), repack]).encode(), waits)
+    except CannotBeginError:
+        return  # it is loaded without a trial
     except BrokeDownError as error:
-        raise ModelFormatError(
-            f"{file.name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so "
-            "it is damaged or was made to do harm; download it again from somebody you trust"
-        ) from error
+        if error.signal is None and "Traceback" in error.said:
+            return  # that was Python, which ends nobody's process
+        raise _refusal(file, error) from error
     except OvertimeError as error:
         raise ModelError(
             f"{file.name}: loading it for a trial took longer than a file of {file.size:,} bytes should"
         ) from error
     remember(_MEMORY, key, True)
+
+
+def _refusal(file: ModelFile, error: BrokeDownError) -> ModelError:
+    if error.signal == "SIGKILL":
+        return OutOfMemoryError(f"{file.name}: the system ended the process that loaded it, for want of memory")
+    return ModelFormatError(
+        f"{file.name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so it "
+        "is damaged or was made to do harm; download it again from somebody you trust"
+    )
 
 
 def _words(said: str) -> str:

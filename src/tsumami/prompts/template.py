@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from tsumami.apart import BrokeDownError, Helpers, Limits, OvertimeError
+from tsumami.apart import BrokeDownError, CannotBeginError, Helpers, Limits, OvertimeError
 from tsumami.errors import TemplateError
 from tsumami.prompts.messages import Message
 
@@ -85,6 +85,8 @@ def _ask(source: str, variables: dict[str, Any] | None, now: datetime | None, mo
         answer: dict[str, Any] = json.loads(_RENDERERS.ask(source, pickle.dumps((source, variables, now, most))))
     except OvertimeError:
         reason = f"it computes for more than {_LIMITS.seconds:g} second; a prompt takes some milliseconds"
+    except CannotBeginError as error:
+        reason = f"no process can be begun for it to run in ({error})"
     except BrokeDownError as error:
         reason = f"Python breaks down over it ({error})"
     else:
