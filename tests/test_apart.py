@@ -40,10 +40,12 @@ def test_a_breakdown_is_said_and_the_next_is_answered(helpers: Helpers) -> None:
     assert helpers.ask("a", b"hello") == b"hello"
 
 
-def test_a_process_that_has_taken_much_memory_takes_no_other_request(helpers: Helpers) -> None:
+def test_a_process_that_keeps_much_memory_takes_no_other_request() -> None:
+    helpers = Helpers(OBEY, Limits(seconds=5, memory=160 << 20))
     first = helpers.ask("a", b"pid")
     assert helpers.ask("a", b"take") == b"take"
     assert helpers.ask("a", b"pid") != first
+    helpers.close()
 
 
 def test_others_are_answered_while_one_hangs(helpers: Helpers) -> None:

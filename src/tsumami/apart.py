@@ -64,16 +64,18 @@ class _Child:
     def __init__(self, target: str, limits: Limits) -> None:
         self._limits = limits
         self.spent = False
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as the process)
         begin = f"import sys; sys.path[:] = {sys.path!r}; from tsumami.apart import serve"
-        self._process = subprocess.Popen(  # noqa: S603  (ourselves)
-            [sys.executable, "-c", f"{begin}; serve({target!r}, {limits.memory!r})"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # llama.cpp would call a debugger for its last words
-            start_new_session=_POSIX,  # Ctrl-C is for us
-        )
+        with contextlib.ExitStack() as undo:
+            self._errors = undo.enter_context(tempfile.TemporaryFile())
+            self._process = subprocess.Popen(  # noqa: S603  (ourselves)
+                [sys.executable, "-c", f"{begin}; serve({target!r}, {limits.memory!r})"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # llama.cpp would call a debugger for its last words
+                start_new_session=_POSIX,  # Ctrl-C is for us
+            )
+            undo.pop_all()  # both live on, until they are closed
 
     def ask(self, request: bytes, waits: Callable[[], None] | None) -> bytes:
         """Its answer; raises OvertimeError or BrokeDownError, and then it has ended."""
@@ -225,13 +227,14 @@ def serve(target: str, memory: int | None) -> None:
 
 
 def _taken() -> int:
-    """Bytes of memory that this process has had at most."""
-    if not _POSIX:
+    """Bytes of memory that this process has; 0 where the system does not say. (The most that it had, which every system
+    says, counts on Linux from the process that began it.)
+    """
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (read after every answer)
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
         return 0
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 def _time(seconds: float) -> None:
