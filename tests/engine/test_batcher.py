@@ -119,11 +119,11 @@ def test_feeds_of_one_yield_are_decoded_together_and_answered_in_order(
     assert len(watched.batches) == 1
 
 
-def test_beside_streams_a_turn_takes_about_twice_as_long_as_theirs_alone(make_engine: MakeEngine) -> None:
+def test_beside_streams_a_turn_takes_about_half_as_long_again_as_theirs_alone(make_engine: MakeEngine) -> None:
     engine = make_engine(n_cells=4096)
     engine._seconds_per_token, engine._stream_seconds = 0.001, 0.02
-    assert engine._prompt_room(streams=True) == 20
-    assert engine._prompt_room(streams=False) == 250
+    assert engine._prompt_room(streams=True) == 10
+    assert engine._prompt_room(streams=False) == 100
     engine._stream_seconds = 0.0
     assert 0 < engine._prompt_room(streams=True) <= 8  # however quick they are, a prompt gets on
 

@@ -35,7 +35,7 @@ from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
 
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
-_TURN_SECONDS: Final = 0.25
+_TURN_SECONDS: Final = 0.1
 _LEAST_PIECE: Final = 8  # tokens of a prompt beside streams: so it gets on, too
 
 
@@ -317,11 +317,11 @@ class Engine:
 
     def _prompt_room(self, *, streams: bool) -> int:
         """How many prompt tokens this turn may take. Where `streams` wait for a token each, a turn with pieces of
-        prompts takes about twice as long as theirs alone, however long the prompts are.
+        prompts takes about half as long again as theirs alone, however long the prompts are.
         """
         if self._policy.fixed_piece is not None:
             return self._policy.fixed_piece
-        seconds = min(self._stream_seconds, _TURN_SECONDS) if streams else _TURN_SECONDS
+        seconds = min(self._stream_seconds / 2, _TURN_SECONDS) if streams else _TURN_SECONDS
         least = _LEAST_PIECE if streams else 32
         return max(least, min(self._context.n_batch, int(seconds / self._seconds_per_token)))
 
