@@ -30,7 +30,7 @@ from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verificatio
 from tsumami.runs import verify as verify_run
 from tsumami.runs.cards import engine_card, model_card
 from tsumami.runs.going_on import go_on
-from tsumami.runs.prompting import PromptLike, as_prompt, several, text_of, tokens_of
+from tsumami.runs.prompting import PromptLike, as_prompt, refuse_endless, several, text_of, tokens_of
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.settings import Settings
@@ -282,8 +282,9 @@ class Model:
         """Whatever a run can start from, as this model gets it; `parse_special` as in `tokenize`.
 
         Raises:
-            PromptError: it is something else, or a token id that this model does not have.
+            PromptError: it is something else, a token id that this model does not have, or a text that cannot fit.
         """
+        refuse_endless(prompt, self.n_ctx, lambda: self.tokenizer.longest_piece)
         return as_prompt(self.tokenizer, prompt, parse_special=parse_special)
 
     def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:

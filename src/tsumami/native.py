@@ -226,6 +226,11 @@ class Vocab:
             found = self._pieces[token] = self._read_piece(token)
         return found
 
+    @functools.cached_property
+    def longest_piece(self) -> int:
+        """Bytes of the longest token: n bytes of text are n / longest_piece tokens or more."""
+        return max((len(self.piece(token)) for token in range(self.n_tokens)), default=1)
+
     def _read_piece(self, token: int) -> bytes:
         if not 0 <= token < self.n_tokens:
             raise EngineError(f"token id {token} is outside the vocabulary (0..{self.n_tokens - 1})")

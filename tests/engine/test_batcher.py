@@ -119,12 +119,21 @@ def test_feeds_of_one_yield_are_decoded_together_and_answered_in_order(
     assert len(watched.batches) == 1
 
 
+def test_beside_streams_a_turn_takes_about_half_as_long_again_as_theirs_alone(make_engine: MakeEngine) -> None:
+    engine = make_engine(n_cells=4096)
+    engine._seconds_per_token, engine._stream_seconds = 0.001, 0.02
+    assert engine._prompt_room(streams=True) == 10
+    assert engine._prompt_room(streams=False) == 100
+    engine._stream_seconds = 0.0
+    assert 0 < engine._prompt_room(streams=True) <= 8  # however quick they are, a prompt gets on
+
+
 def test_a_huge_prompt_lets_the_others_have_a_token_every_turn(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = make_engine(n_cells=4096)
     watched = Watched(engine)
-    monkeypatch.setattr(engine, "_prompt_room", lambda: 64)
+    monkeypatch.setattr(engine, "_prompt_room", lambda **_: 64)
     watched.gate.clear()
     huge = engine.submit(_feed_once(text(1, 3000)))
     small = engine.submit(greedy(text(2, 4), 40))

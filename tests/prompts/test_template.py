@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsumami.apart import Helpers, Limits
 from tsumami.errors import PromptError, TemplateError
 from tsumami.prompts import Memory, Message, ModelFormat
 from tsumami.prompts import template as template_module
@@ -241,3 +244,53 @@ def test_two_replies_in_a_row_are_the_templates_to_refuse() -> None:
 def test_a_model_with_templates_for_other_uses_only_says_so() -> None:
     with pytest.raises(TemplateError, match=r"no chat template that holds by default \(it has templates for rag, tool"):
         ModelFormat(None, others=("rag", "tool_use"))
+
+
+HOSTILE = {
+    "nested loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+    "a long text": "{{ ('a' * 10 ** 10) | length }}",
+    "a large number": "{% set n = 9 ** 9 ** 2 %}{{ ((n ** 9999) ** 9999) | string | length }}",
+    "a macro that calls itself twice": (
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) ~ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}"
+    ),
+    "a macro that calls itself for ever": "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}",
+    "a width": "{{ '%9999999999d' % 1 }}{{ '{:9999999999d}'.format(1) }}",
+    "doubling": "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+    "filters": "{{ (range(99999) | join('a' * 99999)) | length }}",
+    "nesting": "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
+    "sentences": "{{ lipsum(n=99999999) }}",
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A quarter of the time, for tests that wait until it is over."""
+    renderers = Helpers("tsumami.prompts.rendering:answer", Limits(seconds=0.25, memory=1 << 29))
+    monkeypatch.setattr(template_module, "_RENDERERS", renderers)
+    yield
+    renderers.close()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("template", HOSTILE.values(), ids=HOSTILE)
+def test_a_template_that_would_take_all_time_or_memory_is_refused(template: str) -> None:
+    with pytest.raises(TemplateError, match=r"computes for more than|more memory than|recursion|digits"):
+        rendered(template)
+    assert rendered("{{ messages[0].content }}") == "Hi"  # the next one is none the worse
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_uses_another_template_does_not_wait() -> None:
+    rendered(CHATML)
+    hanging = [threading.Thread(target=_refused, args=(HOSTILE["nested loops"],)) for _ in range(2)]
+    for thread in hanging:
+        thread.start()
+    assert rendered("{{ messages[0].content }}") == "Hi"
+    assert any(thread.is_alive() for thread in hanging)
+    for thread in hanging:
+        thread.join()
+
+
+def _refused(template: str) -> None:
+    with pytest.raises(TemplateError):
+        rendered(template)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from tsumami import native
 from tsumami.models import resolve
 from tsumami.sampling import Candidates, Chain
+from tsumami.sampling.stages import PenaltiesStage
 from tsumami.settings import Settings
 
-BREAKERS = tuple(f"name {number}:" for number in range(20))
+BREAKERS = tuple(f"name {number}:" for number in range(4))
 
 
 @pytest.fixture
@@ -64,3 +66,39 @@ def test_what_is_kept_for_a_vocabulary_goes_with_it() -> None:
     vocab = None
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("knobs", [{"repeat_penalty": 1.3}, {"dry_multiplier": 1.0, "penalize_prompt": False}])
+def test_a_window_beyond_the_context_is_the_whole_context(knobs: dict[str, Any]) -> None:
+    windows = {"repeat_last_n": 2**24, "dry_penalty_last_n": 2**24}
+    history = [int(token) for token in np.random.default_rng(1).integers(0, 20, 60)]
+    found = []
+    for n_ctx in (None, len(history)):
+        made = Chain.from_settings(Settings(**windows, **knobs), seed=0, n_vocab=20, n_ctx=n_ctx)
+        made.accept_prompt(history[:20])
+        for token in history[20:]:
+            made.accept(token)
+        found.append(made.process(np.arange(20, dtype=np.float32)).logits.tobytes())
+    assert found[0] == found[1]
+
+
+def test_a_window_takes_no_memory_beyond_the_context() -> None:
+    made = Chain.from_settings(Settings(repeat_last_n=2**24, repeat_penalty=1.1), seed=0, n_vocab=20, n_ctx=512)
+    penalties = next(stage for stage in made.stages if isinstance(stage, PenaltiesStage))
+    assert penalties._window.maxlen == 512
+
+
+def test_biases_of_a_whole_vocabulary_cost_about_as_much_as_one() -> None:
+    n_vocab = 50_000
+    row = np.random.default_rng(1).normal(size=n_vocab).astype(np.float32)
+
+    def seconds(biases: dict[int, float]) -> float:
+        chain = Chain.from_settings(Settings(logit_bias=biases, temperature=0), seed=0, n_vocab=n_vocab)
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            chain.choose(row)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    assert seconds(dict.fromkeys(range(n_vocab), 0.5)) < 20 * seconds({1: 0.5})

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tsumami.engine.loading import load as load
     from tsumami.engine.planning import SOLO as SOLO
     from tsumami.engine.planning import Policy as Policy
+    from tsumami.engine.program import Breath as Breath
     from tsumami.engine.program import Program as Program
     from tsumami.engine.program import Ticket as Ticket
     from tsumami.engine.said import Notice as Notice
@@ -49,6 +50,7 @@ _HOMES = {
     "LoadedModel": "tsumami.engine.loading",
     "Notice": "tsumami.engine.said",
     "Policy": "tsumami.engine.planning",
+    "Breath": "tsumami.engine.program",
     "Program": "tsumami.engine.program",
     "Rows": "tsumami.engine.sequence",
     "Sequence": "tsumami.engine.sequence",
@@ -64,6 +66,7 @@ _HOMES = {
 
 __all__ = [
     "SOLO",
+    "Breath",
     "Engine",
     "EngineKeywords",
     "EngineOptions",

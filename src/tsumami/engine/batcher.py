@@ -35,7 +35,8 @@ from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
 
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
-_TURN_SECONDS: Final = 0.25
+_TURN_SECONDS: Final = 0.1
+_LEAST_PIECE: Final = 8  # tokens of a prompt beside streams: so it gets on, too
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +77,7 @@ class Engine:
         self._between_crowds = False
         self._at_end: Callable[[], None] | None = None
         self._seconds_per_token = 0.005
+        self._stream_seconds = 0.02
         self._threads = options.threads
         self._thread = threading.Thread(target=self._loop, name="tsumami-engine", daemon=True)
         self._thread.start()
@@ -318,21 +320,25 @@ class Engine:
             if all(job.done for job in running.jobs):
                 self._advance(running, running.refusal or [job.result(self.n_vocab) for job in running.jobs])
 
-    def _prompt_room(self) -> int:
-        """How many prompt tokens this turn may take."""
+    def _prompt_room(self, *, streams: bool) -> int:
+        """How many prompt tokens this turn may take. Where `streams` wait for a token each, a turn with pieces of
+        prompts takes about half as long again as theirs alone, however long the prompts are.
+        """
         if self._policy.fixed_piece is not None:
             return self._policy.fixed_piece
-        affordable = int(_TURN_SECONDS / self._seconds_per_token)
-        return max(32, min(self._context.n_batch, affordable))
+        seconds = min(self._stream_seconds / 2, _TURN_SECONDS) if streams else _TURN_SECONDS
+        least = _LEAST_PIECE if streams else 32
+        return max(least, min(self._context.n_batch, int(seconds / self._seconds_per_token)))
 
     def _decode(self, jobs: list[Job], hidden: bool) -> None:
         """Plan a batch of these jobs, compute it, and give every job its rows."""
-        plan = BatchPlan(self._cache, self._context.n_batch, self._prompt_room(), self._policy.reuse)
+        room = self._prompt_room(streams=any(not job.is_prompt for job in jobs))
+        plan = BatchPlan(self._cache, self._context.n_batch, room, self._policy.reuse)
         portions = plan.take(jobs)
         if not portions:
             return
         batch, outputs = self._lay_out(portions)
-        self._compute(batch, hidden)
+        self._compute(batch, hidden, streams_only=all(portion.count == 1 for portion in portions))
         for portion in portions:
             self._cache.keep(portion.slot, portion.start)
         for job, row in outputs:
@@ -358,7 +364,7 @@ class Engine:
             self._cache.append(portion.slot, tokens, beside=len(portions) > 1)
         return batch, outputs
 
-    def _compute(self, batch: list[DecodeRow], hidden: bool) -> None:
+    def _compute(self, batch: list[DecodeRow], hidden: bool, *, streams_only: bool) -> None:
         """One `llama_decode`, timed for the choice of threads and the size of the next pieces."""
         threads = self._governor.choose(len(batch))
         if threads != self._threads:
@@ -372,10 +378,13 @@ class Engine:
         finally:
             if hidden:
                 self._context.want_hidden(False)
-        per_token = (time.perf_counter() - begin) / len(batch)
+        seconds = time.perf_counter() - begin
+        per_token = seconds / len(batch)
         self._governor.observe(per_token)
         if len(batch) >= 16:
             self._seconds_per_token += 0.3 * (per_token - self._seconds_per_token)
+        if streams_only:
+            self._stream_seconds += 0.3 * (seconds - self._stream_seconds)
 
 
 def _between_turns(change: Callable[[], None]) -> Program[None]:

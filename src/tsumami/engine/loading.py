@@ -7,6 +7,7 @@ Guarantee: a file is looked at before llama.cpp is let near it, the exactness of
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
 from tsumami.engine.said import Notice, notices
+from tsumami.engine.trying import try_first
 from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
@@ -116,11 +118,12 @@ def load(
     file = resolve(name, progress=download_progress)
     if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
         raise _not_a_generator(file)
+    fingerprint = file.fingerprint()
+    try_first(file, fingerprint, repack=not options.exact, waits=_still_wanted(load_progress))
     native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=load_progress)
     with contextlib.ExitStack() as undo:
         undo.callback(native.close)
         n_ctx = _n_ctx(file, native, options)
-        fingerprint = file.fingerprint()
         engine = Engine(native, _context_options(native, file.header, options, n_ctx))
         undo.callback(engine.close)
         exactness = FAST_VERDICT
@@ -132,6 +135,11 @@ def load(
         undo.pop_all()
     said = notices((*native.said, *engine.said), {str(file.path): file.path.name})
     return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness, said)
+
+
+def _still_wanted(progress: Callable[[float], None] | None) -> Callable[[], None] | None:
+    """Nothing is loaded yet; what `progress` raises says that nothing need be."""
+    return None if progress is None else functools.partial(progress, 0.0)
 
 
 def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:

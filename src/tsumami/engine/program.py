@@ -10,17 +10,40 @@ An engine, ours or another, makes a ticket for each program, asks `cancelled` be
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from tsumami.engine.sequence import Feed, Rows
 
-__all__ = ["Program", "T", "Ticket"]
+__all__ = ["Breath", "Program", "T", "Ticket"]
+
+_LONGEST_BREATH: Final = 0.03  # seconds: a token of a small model
 
 T = TypeVar("T")
 #: A program yields one feed or several, is sent one `Rows` per feed, and returns its result.
 Program = Generator[list[Feed], list[Rows], T]
+
+
+class Breath:
+    """How long a program has computed by itself in the engine's thread, where all others wait meanwhile.
+
+    A program that chooses many tokens between two feeds calls `give_way` before each: `yield from breath.give_way()`.
+    """
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def taken(self) -> None:
+        """The program comes from a feed: the others had their turn."""
+        self._since = time.perf_counter()
+
+    def give_way(self) -> Generator[list[Feed], list[Rows], None]:
+        """Let the others have a turn if it is time."""
+        if time.perf_counter() - self._since > _LONGEST_BREATH:
+            yield []
+            self.taken()
 
 
 class Ticket(Generic[T]):

@@ -27,7 +27,7 @@ from tsumami.knobs.table import (
     knobs_of,
     named,
 )
-from tsumami.knobs.values import Bias
+from tsumami.knobs.values import Bias, shown
 
 __all__ = [
     "ALIASES",
@@ -50,4 +50,5 @@ __all__ = [
     "knobs_of",
     "longest_reply",
     "named",
+    "shown",
 ]

@@ -132,7 +132,7 @@ WORDS: dict[str, KnobWords] = {
         "Only tokens inside this window are penalised. A short window stops immediate repeats; a long one also"
         " drives out the words of the topic. At 0 none of the three penalties acts, and while all of them are"
         " neutral (1, 0, 0) this value changes nothing. 64 suits short pieces; when a long text repeats whole"
-        " paragraphs, try 256 or more.",
+        " paragraphs, try 256 or more. n_ctx or more means all tokens, for which others write -1.",
     ),
     "penalize_prompt": KnobWords(
         "Penalise the prompt",
@@ -210,15 +210,16 @@ WORDS: dict[str, KnobWords] = {
         "How many of the latest tokens DRY searches for repeats.",
         "Matches are looked for inside this window only. A long one also finds repeats of distant paragraphs, and"
         " in a long chat avoids earlier set phrases. At 0 DRY does not act, and it is not used while"
-        " dry_multiplier is 0. When paragraphs come back, make it at least twice their length.",
+        " dry_multiplier is 0. When paragraphs come back, make it at least twice their length. n_ctx or more means"
+        " all tokens, for which others write -1.",
     ),
     "dry_sequence_breakers": KnobWords(
         "DRY breakers",
         "Texts at which a match ends.",
         "A match never reaches across one of these texts. With the line break, colon and quotation mark in the"
         ' list, bullet points and the "Name:" of a dialogue go unpunished. An empty list holds repeated'
-        " formatting back as well. For Japanese it can help to add 。 and 、 and 」. Not used while"
-        " dry_multiplier is 0.",
+        " formatting back as well. For Japanese it can help to add 。 and 、 and 」. There may be 32 of them. Not"
+        " used while dry_multiplier is 0.",
     ),
     "penalty_alpha": KnobWords(
         "Contrastive weight",
@@ -274,7 +275,8 @@ WORDS: dict[str, KnobWords] = {
         "As soon as one of them appears in the output, generation ends, and the stop text is not part of the"
         " reply. It is found even when it spans several tokens. Probabilities are untouched, so the text up to"
         ' there stays the same. Use "User:" when the model goes on to write your part of the chat, or a line'
-        " break for a single line. With none, the end token or max_tokens decides.",
+        " break for a single line. With none, the end token or max_tokens decides. All of them together may have"
+        " 65,536 characters.",
     ),
     "samplers": KnobWords(
         "Order of samplers",

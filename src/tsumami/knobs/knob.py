@@ -59,6 +59,10 @@ class Knob:
     """Why the range ends where it ends, for the message of an error."""
     choices: tuple[int, ...] = ()
     max_bytes: int | None = None
+    most: int | None = None
+    """Of a list of texts: how many there may be."""
+    most_characters: int | None = None
+    """Of a list of texts: how many characters they may have in all."""
     slider: Slider | None = None
     formula: str = ""
     paper: str | None = None
@@ -95,7 +99,9 @@ class Knob:
             case "bool":
                 return values.check_bool(self.name, value)
             case "texts":
-                return values.check_texts(self.name, value, self.max_bytes)
+                return values.check_texts(
+                    self.name, value, self.max_bytes, most=self.most, most_characters=self.most_characters
+                )
             case "bias":
                 return values.check_bias(self.name, value)
             case "grammar" | "regex":
@@ -107,7 +113,9 @@ class Knob:
 
     def _chosen(self, value: int) -> int:
         if value not in self.choices:
-            raise SettingsError(f"{self.name} = {value}: needs {self.allowed}", knob=self.name, value=value)
+            raise SettingsError(
+                f"{self.name} = {values.shown(value)}: needs {self.allowed}", knob=self.name, value=value
+            )
         return value
 
     def _within(self, value: float) -> float:
@@ -115,7 +123,9 @@ class Knob:
         above = self.high is not None and (value >= self.high if self.high_open else value > self.high)
         if below or above or (self.smallest is not None and 0 < value < self.smallest):
             why = f"; {self.reason}" if self.reason else ""
-            raise SettingsError(f"{self.name} = {value!r}: needs {self.allowed}{why}", knob=self.name, value=value)
+            raise SettingsError(
+                f"{self.name} = {values.shown(value)}: needs {self.allowed}{why}", knob=self.name, value=value
+            )
         return value
 
     def _range(self) -> str:

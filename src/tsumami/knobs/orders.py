@@ -7,12 +7,12 @@ values: a list that spells out a named order becomes its name.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from tsumami.errors import SettingsError
 from tsumami.knobs.stages import ROWS
+from tsumami.knobs.values import shown
 
 __all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "check_order", "resolve"]
 
@@ -41,16 +41,16 @@ def check_order(name: str, value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
         if value in ORDERS:
             return value
-        stages = () if value == "none" else tuple(re.split(r"\s*[;,]\s*", value.strip()))
+        stages = () if value == "none" else tuple(part.strip() for part in value.replace(";", ",").split(","))
     elif isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping, set, frozenset)):
         stages = tuple(value)
     else:
-        raise SettingsError(f"{name} = {value!r}: {_allowed()}")
+        raise SettingsError(f"{name} = {shown(value)}: {_allowed()}")
     for i, stage in enumerate(stages):
         if stage not in STAGES:
-            raise SettingsError(f"{name}: no stage is called {stage!r}{_nearest(stage)}; {_allowed()}")
+            raise SettingsError(f"{name}: no stage is called {shown(stage)}{_nearest(stage)}; {_allowed()}")
         if stage in stages[:i]:
-            raise SettingsError(f"{name}: {stage!r} is named twice; name each stage at most once")
+            raise SettingsError(f"{name}: {shown(stage)} is named twice; name each stage at most once")
     return next((known for known, order in ORDERS.items() if order == stages), stages)
 
 

@@ -76,7 +76,8 @@ def _knob(name: str, kind: Kind, default: Any, group: str, stage: str | None, /,
 _WINDOW = {
     "low": 0,
     "high": 2**24,
-    "reason": "0 switches it off, and llama.cpp reserves memory for the whole window, so it stays within any context",
+    "reason": "0 switches it off; for all tokens before, which others write as -1, give n_ctx (4096, say): there are"
+    " never more",
 }
 _UNIT = {"low": 0, "high": 1}
 _LOGIT = {
@@ -518,6 +519,7 @@ _ROWS = (
         "dry",
         "dry",
         max_bytes=values.BREAKER_BYTES,
+        most=values.BREAKERS,
         paper=_DRY_PAPER,
         aliases={"llama.cpp": "--dry-sequence-breaker"},
     ),
@@ -609,6 +611,7 @@ _ROWS = (
         "length",
         "loop",
         neutral=(),
+        most_characters=values.STOP_CHARACTERS,
         aliases={
             "llama.cpp": "--reverse-prompt",
             "llama-cpp-python": "stop",
@@ -682,11 +685,15 @@ def named(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(names: Sequence[str]) -> UnknownKnobError:
-    near = [difflib.get_close_matches(str(name), KNOBS, n=3 if len(names) == 1 else 1, cutoff=0.5) for name in names]
+    near = [
+        difflib.get_close_matches(str(name)[:80], KNOBS, n=3 if len(names) == 1 else 1, cutoff=0.5) for name in names
+    ]
     if len(names) == 1:
         hint = f"nearest: {', '.join(near[0])}" if near[0] else f"the knobs are: {', '.join(KNOBS)}"
-        return UnknownKnobError(f"no knob is called {names[0]!r}; {hint}")
-    told = [f"{name!r} (nearest: {hit[0]})" if hit else repr(name) for name, hit in zip(names, near, strict=True)]
+        return UnknownKnobError(f"no knob is called {values.shown(names[0])}; {hint}")
+    told = [
+        values.shown(name) + (f" (nearest: {hit[0]})" if hit else "") for name, hit in zip(names, near, strict=True)
+    ]
     return UnknownKnobError(f"no knobs are called {', '.join(told)}; leave them out, or take the nearest")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
@@ -16,9 +17,11 @@ from tsumami.errors import GrammarError, SettingsError
 
 __all__ = [
     "BIAS_LIMIT",
+    "BREAKERS",
     "BREAKER_BYTES",
     "FLOAT32_MAX",
     "INT32_MAX",
+    "STOP_CHARACTERS",
     "Bias",
     "check_bias",
     "check_bool",
@@ -27,6 +30,7 @@ __all__ = [
     "check_int",
     "check_schema",
     "check_texts",
+    "shown",
 ]
 
 INT32_MAX = 2**31 - 1
@@ -35,13 +39,29 @@ BIAS_LIMIT = 1e9
 """Largest number that may be added to a logit: larger ones can leave float32, and infinity - infinity is NaN."""
 BREAKER_BYTES = 40
 """llama.cpp cuts a DRY breaker after this many bytes (`llama_sampler_init_dry`, MAX_CHAR_LEN)."""
+BREAKERS = 32
+"""Most DRY breakers: llama.cpp looks each up in the whole vocabulary, which takes it up to 200 ms."""
+STOP_CHARACTERS = 1 << 16
+"""Most characters of all stop strings together: what watches for them takes memory in proportion."""
 
 Bias = tuple[int, float]
 """A token id and the number that is added to its logit."""
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: as Python writes it, and of a long one its two ends."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return f"a number of {type(value).__name__} with thousands of digits"
+
+
 def _unfit(name: str, value: object, needs: str) -> SettingsError:
-    return SettingsError(f"{name} = {value!r}: {needs}", knob=name, value=value)
+    return SettingsError(f"{name} = {shown(value)}: {needs}", knob=name, value=value)
 
 
 def check_int(name: str, value: object, allowed: str) -> int:
@@ -78,24 +98,45 @@ def check_bool(name: str, value: object) -> bool:
     raise _unfit(name, value, f"needs true or false, not {_kind(value)}")
 
 
-def check_texts(name: str, value: object, max_bytes: int | None = None) -> tuple[str, ...]:
-    """Non-empty texts, each of at most `max_bytes` bytes of UTF-8; one text stands for a list of one."""
+def check_texts(
+    name: str,
+    value: object,
+    max_bytes: int | None = None,
+    *,
+    most: int | None = None,
+    most_characters: int | None = None,
+) -> tuple[str, ...]:
+    """Non-empty texts, each of at most `max_bytes` bytes of UTF-8, at most so many and with at most so many characters
+    in all; one text stands for a list of one.
+    """
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
-        raise SettingsError(f"{name} = {value!r}: needs a list of texts, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs a list of texts, not {_kind(value)}")
     texts = tuple(value)
+    if most is not None and len(texts) > most:
+        raise SettingsError(f"{name}: {len(texts):,} texts; at most {most:,} can be used, so leave some out")
     for text in texts:
-        if not isinstance(text, str):
-            raise SettingsError(f"{name}: {text!r} is {_kind(text)}; needs texts")
-        if not text:
-            raise SettingsError(f"{name}: an empty text would match everywhere; leave it out")
-        size = len(_utf8(name, text))
-        if max_bytes is not None and size > max_bytes:
-            raise SettingsError(f"{name}: {text!r} has {size} bytes of UTF-8; llama.cpp reads at most {max_bytes}")
-        if max_bytes is not None and "\0" in text:
-            raise SettingsError(f"{name}: {text!r} holds a null character, where llama.cpp would stop reading")
+        _check_text(name, text, max_bytes)
+    characters = sum(map(len, texts))
+    if most_characters is not None and characters > most_characters:
+        raise SettingsError(
+            f"{name}: {len(texts):,} texts with {characters:,} characters in all; at most {most_characters:,} in all "
+            "can be used, so leave some out"
+        )
     return texts
+
+
+def _check_text(name: str, text: object, max_bytes: int | None) -> None:
+    if not isinstance(text, str):
+        raise SettingsError(f"{name}: {shown(text)} is {_kind(text)}; needs texts")
+    if not text:
+        raise SettingsError(f"{name}: an empty text would match everywhere; leave it out")
+    size = len(_utf8(name, text))
+    if max_bytes is not None and size > max_bytes:
+        raise SettingsError(f"{name}: {shown(text)} has {size} bytes of UTF-8; llama.cpp reads at most {max_bytes}")
+    if max_bytes is not None and "\0" in text:
+        raise SettingsError(f"{name}: {shown(text)} holds a null character, where llama.cpp would stop reading")
 
 
 def check_grammar(name: str, value: object, allowed: str) -> str | None:
@@ -105,7 +146,7 @@ def check_grammar(name: str, value: object, allowed: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise SettingsError(f"{name} = {value!r}: needs {allowed}, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs {allowed}, not {_kind(value)}")
     _utf8(name, value)
     if "\0" in value:
         raise GrammarError(f"{name}: holds a null character at {value.index(chr(0))}; remove it")
@@ -126,7 +167,9 @@ def check_schema(name: str, value: object) -> str | None:
         except (ValueError, RecursionError) as error:
             raise GrammarError(f"{name}: not JSON: {error}") from None
     if not isinstance(value, Mapping):
-        raise GrammarError(f'{name} = {value!r}: needs a JSON object such as {{"type": "object"}}, not {_kind(value)}')
+        raise GrammarError(
+            f'{name} = {shown(value)}: needs a JSON object such as {{"type": "object"}}, not {_kind(value)}'
+        )
     try:
         text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -145,11 +188,11 @@ def check_bias(name: str, value: object) -> tuple[Bias, ...]:
     elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         pairs = value
     else:
-        raise SettingsError(f"{name} = {value!r}: needs a mapping from token id to bias, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs a mapping from token id to bias, not {_kind(value)}")
     checked: dict[int, float] = {}
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise SettingsError(f"{name}: {pair!r} is not a pair of a token id and a bias")
+            raise SettingsError(f"{name}: {shown(pair)} is not a pair of a token id and a bias")
         token = _token_id(name, pair[0])
         if token in checked:
             raise SettingsError(f"{name}: token {token} is named twice; give it one bias")
@@ -172,7 +215,7 @@ def _bias(name: str, value: object) -> float:
     allowed = f"-{BIAS_LIMIT:g} to {BIAS_LIMIT:g}, or -inf to ban the token"
     number = check_float(name, value, allowed)
     if abs(number) > BIAS_LIMIT:
-        raise SettingsError(f"{name} = {value!r}: needs {allowed}; 100 already outweighs every other token")
+        raise SettingsError(f"{name} = {shown(value)}: needs {allowed}; 100 already outweighs every other token")
     return number
 
 
@@ -180,7 +223,9 @@ def _utf8(name: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise SettingsError(f"{name}: {text!r} is not valid Unicode at {error.start}; remove the lone half") from None
+        raise SettingsError(
+            f"{name}: {shown(text)} is not valid Unicode at {error.start}; remove the lone half"
+        ) from None
 
 
 def _plain(value: object) -> object:

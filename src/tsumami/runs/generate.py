@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from tsumami.engine import Feed, Program, Rows, Sequence
+from tsumami.engine import Breath, Feed, Program, Rows, Sequence
 from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
@@ -68,6 +68,7 @@ class Plain:
         self._known = begun if known is None else known
         self._fed = 0
         self._rows: deque[Float32Array] = deque()
+        self._breath = Breath()
         self._sequence = Sequence()
         self._row = np.empty(0, np.float32)
 
@@ -90,6 +91,8 @@ class Plain:
             (rows,) = yield [Feed(self._sequence, piece, rows="all")]
             self._fed += len(piece)
             self._rows.extend(rows.logits)
+            self._breath.taken()
+        yield from self._breath.give_way()  # tokens that are known are chosen without a feed between them
         self._row = self._rows.popleft()
 
     def close(self) -> None:
@@ -188,7 +191,9 @@ def make_decider(
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
     """The chain of `settings` in the state in which a run begins."""
-    chain = Chain.from_settings(settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab)
+    chain = Chain.from_settings(
+        settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab, n_ctx=backend.n_ctx
+    )
     chain.accept_prompt(prompt_tokens)
     return chain
 

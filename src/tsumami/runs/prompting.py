@@ -5,19 +5,21 @@ Guarantee: every prompt that comes from here holds tokens of the vocabulary; wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import SupportsIndex
+from typing import Final, SupportsIndex
 
 from tsumami.engine import first_outside, notices
-from tsumami.errors import PromptError
+from tsumami.errors import PromptError, PromptTooLongError
 from tsumami.native import listening
 from tsumami.prompts import PromptText, Said
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.tokenizing import prompt_tokens, special_tokens
 
-__all__ = ["PromptLike", "as_prompt", "several", "text_of", "tokens_of"]
+__all__ = ["PromptLike", "as_prompt", "refuse_endless", "several", "text_of", "tokens_of"]
+
+_USUAL_PIECE: Final = 8  # characters
 
 #: What a run can start from: text, a prompt made by `Model.prompt`, or token ids.
 PromptLike = str | Prompt | PromptText | Sequence[int]
@@ -48,6 +50,28 @@ def _made(tokenizer: Tokenizer, given: PromptLike, *, parse_special: bool) -> Pr
         return Prompt(given.text, tokens, given.format, parse_special=given.parse_special)
     ids = _token_ids(given, tokenizer.n_tokens)
     return Prompt(text_of(tokenizer, ids), ids, "tokens")
+
+
+def refuse_endless(given: PromptLike, n_ctx: int, longest_piece: Callable[[], int]) -> None:
+    """Refuse a text of which even the longest tokens would be too many, before anybody counts them.
+
+    longest_piece: bytes of the vocabulary's longest token; asked only of a text that is long.
+
+    Raises:
+        PromptTooLongError: it cannot fit into `n_ctx` tokens.
+    """
+    if not isinstance(given, str | PromptText):
+        return
+    text = given if isinstance(given, str) else given.text
+    if len(text) <= n_ctx * _USUAL_PIECE:
+        return
+    longest = longest_piece()
+    if len(text) > n_ctx * longest:  # a character has a byte or more
+        raise PromptTooLongError(
+            f"the prompt has {len(text):,} characters, and so more than {len(text) // longest:,} tokens: no token of "
+            f"this model is longer than {longest} bytes. The context has {n_ctx:,}; shorten the prompt, or load the "
+            "model with a larger n_ctx"
+        )
 
 
 def several(given: PromptLike | Sequence[PromptLike]) -> Sequence[PromptLike]:

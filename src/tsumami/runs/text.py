@@ -12,6 +12,8 @@ import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tsumami.runs.stops import stop_strings
+
 
 def whole_characters(text: str, pieces: Sequence[bytes]) -> str:
     """The text of tokens with these bytes, without the U+FFFD that stands for a character which they only begin."""
@@ -40,23 +42,24 @@ class TextStream:
     def __init__(self, stop: Sequence[str] = (), signs: Mapping[str, bytes] | None = None) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._signs = {sign: name.decode("utf-8", "replace") for sign, name in (signs or {}).items()}
-        self._stop = {text: text for text in stop}
+        self._meant = {text: text for text in stop}
         for text in stop:
-            self._stop[self._signed(text)] = text
+            self._meant[self._signed(text)] = text
+        self._stop = stop_strings(tuple(self._meant))
+        self._state = 0
         self._held = ""
 
     def feed(self, data: bytes, *, sign: str = "", final: bool = False) -> Released:
         """Take the bytes of one more token, or its sign; `final`: nothing follows, so let go of what was held back."""
-        self._held += self._decoder.decode(data, final) + sign
-        found = min(
-            ((at, text) for text in self._stop if (at := self._held.find(text)) >= 0),
-            default=None,
-            key=lambda hit: (hit[0] + len(hit[1]), hit[0]),
-        )
-        if found is not None:
-            shown, self._held = self._held[: found[0]], ""
-            return Released(self._shown(shown), self._stop[found[1]])
-        keep = 0 if final else self._possible_stop()
+        for character in self._decoder.decode(data, final) + sign:
+            self._held += character
+            self._state = self._stop.after(self._state, character)
+            length = self._stop.complete(self._state)
+            if length:
+                shown, found = self._held[:-length], self._held[-length:]
+                self._held = ""
+                return Released(self._shown(shown), self._meant[found])
+        keep = 0 if final else self._stop.begun(self._state)
         cut = len(self._held) - keep
         shown, self._held = self._held[:cut], self._held[cut:]
         return Released(self._shown(shown))
@@ -69,13 +72,3 @@ class TextStream:
 
     def _shown(self, text: str) -> str:
         return "".join(letter for letter in text if letter not in self._signs) if self._signs else text
-
-    def _possible_stop(self) -> int:
-        """Length of the longest end of the held text that a stop string may begin with."""
-        longest = 0
-        for text in self._stop:
-            for length in range(min(len(text) - 1, len(self._held)), longest, -1):
-                if self._held.endswith(text[:length]):
-                    longest = length
-                    break
-        return longest

@@ -23,18 +23,21 @@ _KNOBS_OF: Final = {name: knobs_of(name) for name in ROWS}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from."""
+    """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from,
+    `n_ctx` how many tokens there can be in all, prompt and reply together.
+    """
 
     settings: Settings
     seed: int
     n_vocab: int
     vocab: native.Vocab | None = None
     prompt: tuple[int, ...] = ()
+    n_ctx: int | None = None
 
     @property
     def around(self) -> Surroundings:
         """What a stage needs besides the settings."""
-        return Surroundings(self.seed, self.n_vocab, self.vocab)
+        return Surroundings(self.seed, self.n_vocab, self.vocab, self.n_ctx)
 
 
 def stage_names(settings: Settings) -> tuple[str, ...]:

@@ -157,9 +157,19 @@ class Chain:
         self._head = Head.of(self.stages)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, seed: int, n_vocab: int, vocab: native.Vocab | None = None) -> Chain:
-        """Build the chain of `settings`; `seed` is the effective one (never below 0)."""
-        origin = Origin(settings, seed, n_vocab, vocab)
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        seed: int,
+        n_vocab: int,
+        vocab: native.Vocab | None = None,
+        n_ctx: int | None = None,
+    ) -> Chain:
+        """Build the chain of `settings`; `seed` is the effective one (never below 0). `n_ctx`: how many tokens there
+        can be in all, so that no window takes memory for more.
+        """
+        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx)
         return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
 
     @classmethod
@@ -347,7 +357,9 @@ def apply(
         raise SettingsError(f"no stage is named {stage!r}; the stages are {', '.join(BUILDERS)}")
     result = candidates.copy()
     if len(result):
-        around = Surroundings(effective_seed(settings), vocab.n_tokens if vocab else int(result.ids.max()) + 1, vocab)
+        history = tuple(history)
+        n_vocab = vocab.n_tokens if vocab else int(result.ids.max()) + 1
+        around = Surroundings(effective_seed(settings), n_vocab, vocab, n_ctx=len(history) or 1)
         made = BUILDERS[stage](settings, around)
         for token in history:
             made.accept(token)

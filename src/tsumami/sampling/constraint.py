@@ -10,10 +10,6 @@ The words `grammar`, `json_schema` and `regex` are three ways to write one stage
 
 from __future__ import annotations
 
-import functools
-import threading
-import weakref
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,6 +20,7 @@ from tsumami.constraints.llg import deep
 from tsumami.errors import GrammarError
 from tsumami.knobs import CONSTRAINTS
 from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.per_vocabulary import PerVocabulary
 from tsumami.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,10 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ConstraintStage", "constraint_of", "constraint_stage"]
 
-_MOST_KEPT: Final = 32  # constraints of a vocabulary that are ready
 #: Earley items of one mask. About 20,000 take a millisecond; a class of characters that allows a whole vocabulary, with
 #: something behind it, takes some hundred thousand.
-_MOST_ITEMS: Final = 2_000_000
+_MOST_ITEMS: Final = 150_000
 
 
 class ConstraintStage:
@@ -97,57 +93,39 @@ def constraint_stage(vocab: native.Vocab, knob: str, text: str) -> ConstraintSta
     Raises:
         GrammarError: it cannot be used with this vocabulary.
     """
-    return ConstraintStage(_compiler(vocab).matcher(knob, text), vocab.n_tokens)
+    found = _MATCHERS.get(vocab, (knob, text), lambda: _matcher(vocab, knob, text))
+    return ConstraintStage(found, vocab.n_tokens)
 
 
-class _Compiler:
-    """The constraints of one vocabulary. Its tokenizer is made once; a constraint is built once and then copied."""
+def _matcher(vocab: native.Vocab, knob: str, text: str) -> LLMatcher:
+    from llguidance import LLMatcher, LLParserLimits
 
-    def __init__(self, vocab: native.Vocab) -> None:
-        self._vocab = weakref.proxy(vocab)
-        self._lock = threading.Lock()
-        self._ready: OrderedDict[tuple[str, str], LLMatcher] = OrderedDict()
-
-    def matcher(self, knob: str, text: str) -> LLMatcher:
-        with self._lock:
-            found = self._ready.get((knob, text))
-            if found is None:
-                found = self._ready[knob, text] = self._build(constraints.to_lark(knob, text, self._token))
-                if len(self._ready) > _MOST_KEPT:
-                    self._ready.popitem(last=False)
-            self._ready.move_to_end((knob, text))
-            return found.deep_copy()
-
-    def _build(self, lark: str) -> LLMatcher:
-        from llguidance import LLMatcher, LLParserLimits
-
-        limits = LLParserLimits(verbose_errors=False, step_max_items=_MOST_ITEMS)
-        matcher = deep(lambda: LLMatcher(self._tokenizer, lark, log_level=0, limits=limits))
-        if matcher.is_error():
-            raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}")
-        return matcher
-
-    @functools.cached_property
-    def _tokenizer(self) -> LLTokenizer:
-        made: LLTokenizer = native.constraint_tokenizer(self._vocab)
-        return made
-
-    def _token(self, text: str) -> int:
-        ids = self._vocab.tokenize(text.encode(), add_special=False, parse_special=True)
-        if len(ids) != 1:
-            raise GrammarError(f"{text[:80]} is not one token of this model but {len(ids)}; name one by <[id]>")
-        return int(ids[0])
+    lark = constraints.to_lark(knob, text, lambda name: _token(vocab, name))
+    tokenizer = _TOKENIZERS.get(vocab, None, lambda: native.constraint_tokenizer(vocab))
+    limits = LLParserLimits(verbose_errors=False, step_max_items=_MOST_ITEMS)
+    matcher = deep(lambda: LLMatcher(tokenizer, lark, log_level=0, limits=limits))
+    if matcher.is_error():
+        raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}")
+    return matcher
 
 
-_compilers: weakref.WeakKeyDictionary[native.Vocab, _Compiler] = weakref.WeakKeyDictionary()
-_compilers_lock = threading.Lock()
+def _token(vocab: native.Vocab, text: str) -> int:
+    ids = vocab.tokenize(text.encode(), add_special=False, parse_special=True)
+    if len(ids) != 1:
+        raise GrammarError(f"{text[:80]} is not one token of this model but {len(ids)}; name one by <[id]>")
+    return int(ids[0])
 
 
-def _compiler(vocab: native.Vocab) -> _Compiler:
-    with _compilers_lock:
-        if vocab not in _compilers:
-            _compilers[vocab] = _Compiler(vocab)
-        return _compilers[vocab]
+def _copied(matcher: LLMatcher) -> LLMatcher:
+    return matcher.deep_copy()
+
+
+def _shared(tokenizer: LLTokenizer) -> LLTokenizer:
+    return tokenizer
+
+
+_TOKENIZERS: Final[PerVocabulary[LLTokenizer]] = PerVocabulary(_shared, room=1)
+_MATCHERS: Final[PerVocabulary[LLMatcher]] = PerVocabulary(_copied)
 
 
 def _first_line(said: str) -> str:

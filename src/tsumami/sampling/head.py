@@ -20,7 +20,7 @@ import numpy as np
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.measure import Summit, summit
-from tsumami.sampling.stages import LocalStage, NativeStage, Stage, TopKStage
+from tsumami.sampling.stages import BiasStage, LocalStage, NativeStage, Stage, TopKStage
 
 _LARGEST: Final = 512  # k + w; with more, equal logits are nearly always among them
 
@@ -44,7 +44,7 @@ class Head:
                 continue
             if isinstance(stage, TopKStage):
                 return cls(local, stage.k, stages[index + 1 :])
-            if not isinstance(stage, LocalStage):
+            if not isinstance(stage, LocalStage) or (isinstance(stage, BiasStage) and len(stage.tokens()) > _LARGEST):
                 return None
             local.append(stage)
         return None

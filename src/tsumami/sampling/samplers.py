@@ -91,7 +91,7 @@ class Samplers:
             around: with the vocabulary that the breakers are texts of.
             history: the tokens so far, oldest first; at least the window.
         """
-        window = settings.dry_penalty_last_n
+        window = around.window(settings.dry_penalty_last_n)
         seen = list(history)[-window:] if window else []
         if not seen:
             return Repetitions({}, None)
@@ -108,7 +108,7 @@ class Samplers:
     def _dry_sampler(self, settings: Settings, around: Surroundings) -> NativeSampler:
         key = allowed, window, breakers = (
             settings.dry_allowed_length,
-            settings.dry_penalty_last_n,
+            around.window(settings.dry_penalty_last_n),
             settings.dry_sequence_breakers,
         )
         if key not in self._dry:

@@ -9,10 +9,8 @@ The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -20,9 +18,8 @@ import numpy as np
 
 from tsumami import native
 from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.per_vocabulary import PerVocabulary
 from tsumami.settings import Settings
-
-_MOST_DRY: Final = 32  # samplers of one vocabulary that are kept
 
 
 class Stage(Protocol):
@@ -44,11 +41,18 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a stage needs besides the settings: the seed that is really used, and the vocabulary if there is one."""
+    """What a stage needs besides the settings: the seed that is really used, the vocabulary if there is one, and how
+    many tokens there can be before the last one (None: nobody knows).
+    """
 
     seed: int
     n_vocab: int
     vocab: native.Vocab | None = None
+    n_ctx: int | None = None
+
+    def window(self, wanted: int) -> int:
+        """A window of `wanted` tokens, cut to those that there can be: samplers reserve the whole of it."""
+        return wanted if self.n_ctx is None else min(wanted, self.n_ctx)
 
 
 class NativeStage:
@@ -127,14 +131,19 @@ class IdleStage:
 
 
 class BiasStage(LocalStage):
-    """The native logit bias (`llama_sampler_logit_bias_apply`: look the biased tokens up, add to their logits)."""
+    """The native logit bias (`llama_sampler_logit_bias_apply`: look the biased tokens up, add to their logits). In a
+    row as it comes from the model it finds each at once, however many there are.
+    """
 
     def __init__(self, tokens: tuple[int, ...], sampler: native.NativeSampler) -> None:
         super().__init__("logit_bias", sampler)
         self._tokens = tokens
 
-    def tokens(self) -> Iterable[int]:
+    def tokens(self) -> tuple[int, ...]:
         return self._tokens
+
+    def apply(self, candidates: Candidates) -> None:
+        NativeStage.apply(self, candidates)
 
     def clone(self) -> BiasStage:
         return BiasStage(self._tokens, self._sampler.clone())
@@ -223,14 +232,15 @@ class TailFreeStage:
 
 
 def _penalties(settings: Settings, around: Surroundings) -> Stage:
+    window = around.window(settings.repeat_last_n)
     sampler = native.penalties(
         around.n_vocab,
-        settings.repeat_last_n,
+        window,
         settings.repeat_penalty,
         settings.frequency_penalty,
         settings.presence_penalty,
     )
-    return PenaltiesStage(sampler, deque(maxlen=settings.repeat_last_n))
+    return PenaltiesStage(sampler, deque(maxlen=window))
 
 
 def _dry(settings: Settings, around: Surroundings) -> Stage:
@@ -238,37 +248,17 @@ def _dry(settings: Settings, around: Surroundings) -> Stage:
         settings.dry_multiplier,
         settings.dry_base,
         settings.dry_allowed_length,
-        settings.dry_penalty_last_n,
+        around.window(settings.dry_penalty_last_n),
         settings.dry_sequence_breakers,
     )
     if around.vocab is None:
         return NativeStage("dry", native.dry(None, *values))
-    return NativeStage("dry", _DRY.of(around.vocab, values))
+    return NativeStage("dry", _DRY.get(around.vocab, values, lambda: native.dry(around.vocab, *values)))
 
 
-class _DrySamplers:
-    """llama.cpp looks through the whole vocabulary for what each sequence breaker can be spelt with: half a second for
-    fifty of them. So a sampler is built once for a vocabulary and its values, and copied for each chain.
-    """
-
-    def __init__(self) -> None:
-        self._built: weakref.WeakKeyDictionary[native.Vocab, OrderedDict[Hashable, native.NativeSampler]]
-        self._built = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
-
-    def of(self, vocab: native.Vocab, values: tuple[float, float, int, int, tuple[str, ...]]) -> native.NativeSampler:
-        """A sampler that has seen nothing yet."""
-        with self._lock:
-            built = self._built.setdefault(vocab, OrderedDict())
-            if values not in built:
-                built[values] = native.dry(vocab, *values)
-                if len(built) > _MOST_DRY:
-                    built.popitem(last=False)
-            built.move_to_end(values)
-            return built[values].clone()
-
-
-_DRY: Final = _DrySamplers()
+#: llama.cpp looks through the whole vocabulary for what each sequence breaker can be spelt with: up to two tenths
+#: of a second a breaker.
+_DRY: Final = PerVocabulary(native.NativeSampler.clone)
 
 
 def _temperature(settings: Settings, _around: Surroundings) -> Stage:

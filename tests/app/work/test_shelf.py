@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import gguf_writer as gguf
 
 from tsumami.app.work import shelf
 from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.errors import ModelNotFoundError
+from tsumami.engine import EngineOptions
+from tsumami.errors import ModelNotFoundError, OutOfMemoryError
 from tsumami.testing import ScriptedModel, saying
 
 
@@ -140,3 +143,47 @@ def test_a_model_is_not_tidied_away_between_its_loading_and_its_lending(loader: 
     with models.lend(ModelChoice("b")) as model:
         assert name_of(model) == "b"
     assert loader.loaded == ["a", "b"]
+
+
+def test_where_all_models_are_in_use_another_is_refused_and_the_idle_give_way(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"), room=3, most=3)
+    with models.lend(), models.lend(ModelChoice("b")):
+        with models.lend(ModelChoice("c")), pytest.raises(OutOfMemoryError, match="3 models are in use, and no more"):
+            models.lend(ModelChoice("d")).__enter__()
+        with models.lend(ModelChoice("d")) as model:  # c is idle now
+            assert name_of(model) == "d"
+    assert loader.closed == ["c"]
+    assert loader.loaded == ["a", "b", "c", "d"]
+
+
+def test_a_load_that_failed_leaves_its_room(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"), most=1)
+    for _ in range(3):
+        with pytest.raises(ModelNotFoundError), models.lend(ModelChoice("no")):
+            pass
+    with models.lend() as model:
+        assert name_of(model) == "a"
+
+
+def test_names_that_lead_to_one_file_are_one_model(loader: Loader, tmp_path: Path) -> None:
+    file = tmp_path / "one.gguf"
+    file.write_bytes(gguf.model())
+    (tmp_path / "other.gguf").hardlink_to(file)
+    (tmp_path / "again.gguf").symlink_to(file)
+    models = Shelf(ModelChoice("a"))
+    for name in ("one", "other", "again"):
+        with models.lend(ModelChoice(str(tmp_path / f"{name}.gguf"))):
+            pass
+    assert loader.loaded == [str(file)]
+    with models.lend(ModelChoice(str(file), EngineOptions(threads=1))):
+        pass
+    assert loader.loaded == [str(file)] * 2
+
+
+def test_nothing_is_kept_of_names_that_lead_nowhere(loader: Loader) -> None:
+    models = Shelf(ModelChoice("a"))
+    for number in range(50):
+        with pytest.raises(ModelNotFoundError), models.lend(ModelChoice(f"no {number}")):
+            pass
+    assert not models._gates
+    assert not models._keys

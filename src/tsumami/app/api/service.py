@@ -41,14 +41,18 @@ class Service:
         default = self.shelf.default
         with contextlib.ExitStack() as stack:
             if not name or name == default.name:
-                model = stack.enter_context(self.shelf.lend())
+                model = stack.enter_context(self.shelf.lend(None, self._heed))
             else:
                 choice = ModelChoice(name, replace(default.options, n_ctx=None, n_cells=None))
                 with naming(name, self.call.at_home):
-                    model = stack.enter_context(self.shelf.lend(choice))
-            if self.call.asked.stopped:
-                raise CancelledError("the caller has gone")
+                    model = stack.enter_context(self.shelf.lend(choice, self._heed))
+            self._heed()
             yield model
+
+    def _heed(self, *_: object) -> None:
+        """Break off what the caller does not wait for any more, a load, say."""
+        if self.call.asked.stopped:
+            raise CancelledError("the caller has gone")
 
     def begin(self, work: Task) -> None:
         """Let this end when nobody wants the result."""

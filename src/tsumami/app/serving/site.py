@@ -23,6 +23,7 @@ from tsumami.app.serving import uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.content_policy import guarded
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
+from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
 from tsumami.app.work.shelf import Shelf
@@ -83,6 +84,7 @@ class Site:
             run_history=False,
         )
         uploads.guard(blocks)
+        keep_few(app, blocks)
         self._logins.hold_for(app)
         self._pages[language] = app
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from tsumami.errors import SettingsError, TsumamiError
-from tsumami.knobs import KNOBS, Knob
+from tsumami.knobs import KNOBS, Knob, shown
 from tsumami.wording import LANGUAGES as LANGUAGES
 from tsumami.wording import Language as Language
 from tsumami.wording import filled
@@ -73,7 +73,7 @@ class Texts:
         words = {"knob": knob.name, "allowed": self.allowed(knob)}
         if error.value is None:
             return self("error.no_value", default=knob.default, **words)
-        return self("error.value", value=repr(error.value), **words)
+        return self("error.value", value=shown(error.value), **words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tsumami.engine import Feed, Program, Rows
+from tsumami.engine import Breath, Feed, Program, Rows
 from tsumami.engine import Sequence as Branch
 from tsumami.errors import CancelledError, DeadEndError
 from tsumami.explain.measures import measured
@@ -106,6 +106,7 @@ class Gridding(EngineMaking[Cell, Grid]):
         self._done = self._nodes = self._saved = 0
         self._texts: set[str] = set()
         self._seconds = 0.0
+        self._breath = Breath()
         self._submit(backend.engine, self._program())
 
     def _walk(self, number: int) -> _Walk:
@@ -142,7 +143,10 @@ class Gridding(EngineMaking[Cell, Grid]):
                 while waiting and len(followed) < WIDTH:
                     followed.append(waiting.pop())
                 rows = yield [self._feed(group) for group in followed]
-                grown = [child for group, got in zip(followed, rows, strict=True) for child in self._grow(group, got)]
+                self._breath.taken()
+                grown = list[_Bundle]()
+                for group, got in zip(followed, rows, strict=True):
+                    grown += yield from self._grow(group, got)
                 followed, rest = grown[:WIDTH], grown[WIDTH:]
                 _close(rest)
                 waiting += rest[::-1]
@@ -161,11 +165,12 @@ class Gridding(EngineMaking[Cell, Grid]):
         group.branch = Branch(lasting=False)
         return Feed(group.branch, (*self._plan.prompts[first.point.prompt].tokens, *first.tokens))
 
-    def _grow(self, group: _Bundle, rows: Rows) -> list[_Bundle]:
+    def _grow(self, group: _Bundle, rows: Rows) -> Generator[list[Feed], list[Rows], list[_Bundle]]:
         """The groups that go on: each cell chooses by itself; the first group goes on with the branch."""
         chosen: dict[int, list[_Walk]] = {}
         row = rows.last
         for walk in group.walks:
+            yield from self._breath.give_way()
             token = self._choose(walk, row)
             if token is not None:
                 chosen.setdefault(token, []).append(walk)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from tsumami.boundaries import DEAD_END, Axis, Span
-from tsumami.engine import Feed, Program, Rows, Sequence
+from tsumami.engine import Breath, Feed, Program, Rows, Sequence
 from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap
 from tsumami.explore.maps.next_tokens import Continuations
@@ -234,8 +234,10 @@ class Mapping:
         self._open = [node for nodes in groups.values() for node in nodes]
         rows = yield list(feeds.values())
         self._nodes += len(feeds)
+        breath = Breath()
         for nodes, got in zip(groups.values(), rows, strict=True):
             for node in nodes:
+                yield from breath.give_way()
                 self._settle(node, self._continuations.children(node, got.last), limit)
 
     def _take_over(self, node: TextNode, limit: int) -> bool:
