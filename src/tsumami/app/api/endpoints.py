@@ -16,7 +16,7 @@ import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -28,6 +28,7 @@ from tsumami.app.api.calls import Calls
 from tsumami.app.api.declaring import declare, looking_like
 from tsumami.app.api.service import Service
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.pulling import pulled
 from tsumami.app.work.shelf import Shelf
 from tsumami.errors import TsumamiError
 
@@ -97,12 +98,18 @@ class Callers:
 
         return looking_like(call, work, first=1)
 
-    def streamed(self, work: Callable[..., Iterator[Any]]) -> Callable[..., Any]:
-        """An endpoint of work that answers piece by piece."""
+    def streamed(self, work: Callable[..., Generator[Any, None, None]]) -> Callable[..., Any]:
+        """An endpoint of work that answers piece by piece; between two pieces it holds no thread."""
 
-        def call(request: gr.Request, *given: Any) -> Iterator[Any]:
+        async def call(request: gr.Request, *given: Any) -> AsyncGenerator[Any, None]:
             with self._telling(), self._serve(request) as service:
-                yield from work(service, *given)
+                try:
+                    async with contextlib.aclosing(pulled(work(service, *given), self._threads)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except (asyncio.CancelledError, GeneratorExit):
+                    service.call.asked.stop()
+                    raise
 
         return looking_like(call, work, first=1)
 
@@ -129,10 +136,11 @@ class Callers:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint: how callers reach a function."""
+    """One endpoint: how callers reach a function; a quick one waits for nobody who generates."""
 
     way: Callable[[Callers, Callable[..., Any]], Callable[..., Any]]
     function: Callable[..., Any]
+    quick: bool = False
 
     @property
     def name(self) -> str:
@@ -146,7 +154,7 @@ class Endpoint:
 
     def register(self, blocks: gr.Blocks, callers: Callers) -> None:
         """Give the page this endpoint."""
-        declare(blocks, self.name, self.way(callers, self.function), self.parameters)
+        declare(blocks, self.name, self.way(callers, self.function), self.parameters, quick=self.quick)
 
 
 ENDPOINTS: Final = (
@@ -155,11 +163,11 @@ ENDPOINTS: Final = (
     Endpoint(Callers.stoppable, generating.chat),
     Endpoint(Callers.streamed, generating.chat_stream),
     Endpoint(Callers.stoppable, looking.tokenize),
-    Endpoint(Callers.in_thread, answers.models),
+    Endpoint(Callers.in_thread, answers.models, quick=True),
     Endpoint(Callers.stoppable, looking.model),
-    Endpoint(Callers.in_thread, answers.knobs),
-    Endpoint(Callers.in_thread, answers.presets),
-    Endpoint(Callers.in_thread, answers.check_settings),
+    Endpoint(Callers.in_thread, answers.knobs, quick=True),
+    Endpoint(Callers.in_thread, answers.presets, quick=True),
+    Endpoint(Callers.in_thread, answers.check_settings, quick=True),
     Endpoint(Callers.stoppable, looking.verify),
     Endpoint(Callers.stoppable, looking.next_token),
     Endpoint(Callers.stoppable, looking.ledger),

@@ -22,7 +22,10 @@ from tsumami.app import page
 from tsumami.app.serving import uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
+from tsumami.app.serving.queueing import take_turns
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
+from tsumami.app.work.limits import Limits
+from tsumami.app.work.places import Places
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.tasks import Tasks
 from tsumami.runs import Stream
@@ -50,11 +53,15 @@ class Site:
     shelf: its default model must be loaded; n_ctx: that model's context.
     auth: `user:password` that is needed to come in. root_path: the path that a proxy puts in front. A proxy may take it
     away or leave it on; inside it is always there, as ASGI wants it: Starlette looks for the routes of a mounted app
-    behind it.
+    behind it. limits: how much each caller may have under way.
     """
 
-    def __init__(self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "") -> None:
+    def __init__(
+        self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "", limits: Limits | None = None
+    ) -> None:
         self._shelf, self._n_ctx = shelf, n_ctx
+        self._limits = limits or Limits()
+        self._places = Places(self._limits)
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
         self.farewell = Farewell()
@@ -69,6 +76,7 @@ class Site:
         """Build the page of a language."""
         app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         blocks = page.build(Texts(language), self._shelf, self._sessions, self._n_ctx)
+        take_turns(blocks, self._places, self._limits)
         gr.mount_gradio_app(
             app,
             blocks,
@@ -80,7 +88,7 @@ class Site:
             css=page.style(),
             theme=page.theme(),
             head=f"<script>{page.script()}</script>",
-            max_file_size="200mb",
+            max_file_size=self._limits.upload_bytes,
             run_history=False,
         )
         uploads.guard(blocks)

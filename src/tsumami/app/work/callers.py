@@ -33,6 +33,19 @@ def at_home(asked: fastapi.Request | None) -> bool:
     return _is_loopback(asked.client.host) and _is_loopback(urlsplit(f"//{host}").hostname or "")
 
 
+def caller_of(address: str) -> str:
+    """Whom an address speaks for: itself, and in IPv6 its network, of which one caller has 2⁶⁴ addresses."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))
+
+
 @contextlib.contextmanager
 def naming(model: str, home: bool) -> Iterator[None]:
     """A block that loads a model which a caller has named.
