@@ -2,6 +2,7 @@
 
     known      the table of the models that have a name of their own
     finding    `resolve`: what a name or a path leads to
+    folders    files that have a name because they lie in a folder of models
     listing    `catalogue`: what can be named, and what of it is here
     hub, packaged, shards    where files come from: the hub, Python packages, several files that are one model
     gguf       a file's header, read without llama.cpp

@@ -23,11 +23,6 @@ from tsumami.app.work.callers import caller_of
 from tsumami.app.work.limits import Limits
 
 _HOUR: Final = 3600.0
-# Inline scripts and eval are Gradio's way. What else a page may do, it may do with its own server only.
-_POLICY: Final = (
-    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ class Gate:
         self._open: Counter[str] = Counter()
         self._pages: Counter[str] = Counter()
         self._uploads = _Uploads(limits.uploads_bytes)
-        self._policy = _POLICY.format(hosts.embedders()).encode()
+        self._frames = f"frame-ancestors {hosts.embedders()}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or say why not."""
@@ -126,7 +121,7 @@ class Gate:
         try:
             self._check(visit)
             with _counted(self._open, visit.caller), _counted(self._pages, visit.caller, counts=visit.is_page):
-                passing = Passing(self._inside, self._charge(visit), self._policy, watched=visit.is_call)
+                passing = Passing(self._inside, self._charge(visit), self._frames, watched=visit.is_call)
                 await passing.run(scope, receive, send)
         except Refused as refused:
             headers = {"connection": "close"} | ({"retry-after": "5"} if refused.status in (429, 503) else {})

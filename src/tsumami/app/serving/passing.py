@@ -2,8 +2,8 @@
 
 Guarantee: a body that is larger than its room, or that stops coming, ends the request with an answer that says so, and
 takes no more memory or disk than its room. Whoever calls for work and goes away ends the work in that moment. Of an
-answer only the headers are changed: one that comes piece by piece passes proxies as it comes, and a page is told to
-deal with no other host.
+answer only the headers are changed: one that comes piece by piece passes proxies as it comes, and a page stands in no
+other site's frame, where a reader could be made to press what they do not see.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, Never
 from tsumami.app.serving.farewell import Asgi, Receive, Scope, Send
 
 _PATIENCE_SECONDS: Final = 60.0  # for the next piece of a body
-_ALWAYS: Final = {b"x-content-type-options": b"nosniff", b"referrer-policy": b"same-origin"}
+_ALWAYS: Final = {b"x-content-type-options": b"nosniff"}
 _STREAM: Final = {b"x-accel-buffering": b"no", b"cache-control": b"no-cache"}
 
 
@@ -33,16 +33,16 @@ class Passing:
 
     charge: called with the size of each piece of the body as it comes.
     watched: whether the work ends when the caller goes away; streams see to that themselves.
-    policy: the Content-Security-Policy of pages.
+    frames: which sites may show a page in a frame, as a Content-Security-Policy.
 
     Raises:
         Refused: from `charge`, or the body stops coming; nothing was answered yet.
     """
 
-    def __init__(self, inside: Asgi, charge: Callable[[int], None], policy: bytes, *, watched: bool = False) -> None:
+    def __init__(self, inside: Asgi, charge: Callable[[int], None], frames: bytes, *, watched: bool = False) -> None:
         self._inside = inside
         self._charge = charge
-        self._page = {b"content-security-policy": policy}
+        self._frames = frames
         self._watched = watched
         self._read = asyncio.Event()
         self._over: asyncio.Future[Refused | None] = asyncio.get_running_loop().create_future()
@@ -110,9 +110,8 @@ class Passing:
         """The headers of an answer, and ours where it says nothing of its own."""
         given = {name.lower(): value for name, value in headers}
         kind = given.get(b"content-type", b"")
-        ours = dict(_ALWAYS)
-        if kind.startswith(b"text/event-stream"):
-            ours |= _STREAM
-        elif kind.startswith(b"text/html"):
-            ours |= self._page
-        return [*headers, *((name, value) for name, value in ours.items() if name not in given)]
+        ours = _ALWAYS | (_STREAM if kind.startswith(b"text/event-stream") else {})
+        added = [(name, value) for name, value in ours.items() if name not in given]
+        if kind.startswith(b"text/html"):  # of several policies all hold
+            added.append((b"content-security-policy", self._frames))
+        return [*headers, *added]

@@ -19,18 +19,21 @@ import gradio as gr
 from starlette.routing import Mount
 
 from tsumami.app import page
-from tsumami.app.serving import uploads
+from tsumami.app.serving import comeback, uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.serving.queueing import take_turns
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.limits import Limits
+from tsumami.app.work.own_folder import tidy
 from tsumami.app.work.places import Places
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.tasks import Tasks
 from tsumami.runs import Stream
 
 _ASSETS: Final = "/assets/"
+_KEPT_SECONDS: Final = 3600.0
+_TIDYING_SECONDS: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -87,7 +90,7 @@ class Site:
             show_error=True,
             css=page.style(),
             theme=page.theme(),
-            head=f"<script>{page.script()}</script>",
+            head=f"<script>{page.script()}</script><script>{comeback.script(Texts(language))}</script>",
             max_file_size=self._limits.upload_bytes,
             run_history=False,
         )
@@ -107,6 +110,8 @@ class Site:
         answer: fastapi.Response | None = None
         if path in ("", "/"):
             answer = self._redirect(scope, headers)
+        elif below == comeback.PATH:
+            answer = comeback.answer()
         elif below.startswith(uploads.CLOSED):
             answer = fastapi.Response(status_code=404)
         elif below.startswith(_ASSETS):
@@ -131,8 +136,10 @@ class Site:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        tidying = asyncio.ensure_future(_tidy())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        tidying.cancel()
         await self._open.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -140,6 +147,13 @@ class Site:
         language = preferred(headers.get(b"accept-language", ""))
         query = scope["query_string"].decode("latin-1")
         return fastapi.responses.RedirectResponse(f"{self._root}/{language}/{'?' if query else ''}{query}")
+
+
+async def _tidy() -> None:
+    """Files are kept for an hour; whoever wants one again makes it again."""
+    while True:
+        await asyncio.sleep(_TIDYING_SECONDS)
+        await asyncio.to_thread(tidy, _KEPT_SECONDS)
 
 
 def _language_of(path: str) -> tuple[Language, str]:

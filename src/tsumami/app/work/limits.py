@@ -24,8 +24,8 @@ class Limits:
     of one caller in an hour, which is also how long they are kept.
     """
 
-    generations: int = 96
-    per_caller: int = 64
+    generations: int = 64
+    per_caller: int = 56
     per_session: int = 48
     waiting: int = 512
     connections: int = 2048

@@ -1,19 +1,28 @@
 """The folder of what browsers send and get.
 
-Guarantee: nobody else on this machine reads what lies in it, and it goes with the server. No Gradio is imported here.
+Guarantee: nobody else on this machine reads what lies in it; a file goes when it has lain there for a while (`tidy`),
+and the folder goes with the server. What a server left that was killed goes when the next one starts; what a server
+that runs has is left alone. No Gradio is imported here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["folder", "own_folder", "place_for"]
+with contextlib.suppress(ImportError):  # elsewhere than on Unix nothing tells whether a folder's server still runs
+    import fcntl
 
+__all__ = ["folder", "own_folder", "place_for", "tidy"]
+
+_PREFIX: Final = "tsumami-"
+_LOCK: Final = ".in-use"  # locked for as long as the server runs
 _FOLDER: Final = "GRADIO_TEMP_DIR"  # Gradio reads it whenever it needs the folder
 
 
@@ -21,7 +30,11 @@ _FOLDER: Final = "GRADIO_TEMP_DIR"  # Gradio reads it whenever it needs the fold
 def own_folder() -> Iterator[None]:
     """A folder for what is uploaded and handed out, for as long as the block lasts."""
     before = os.environ.get(_FOLDER)
-    with tempfile.TemporaryDirectory(prefix="tsumami-", dir=before, ignore_cleanup_errors=True) as made:
+    _remove_left(Path(before or tempfile.gettempdir()))
+    with (
+        tempfile.TemporaryDirectory(prefix=_PREFIX, dir=before, ignore_cleanup_errors=True) as made,
+        _in_use(Path(made)),
+    ):
         os.environ[_FOLDER] = made
         try:
             yield
@@ -41,3 +54,39 @@ def place_for(name: str) -> Path:
     """Where a file can be written that an answer may name."""
     folder().mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(dir=folder())) / name
+
+
+def tidy(seconds: float) -> None:
+    """Delete the files that were put into the folder longer ago than so."""
+    until = time.time() - seconds
+    for path in sorted(folder().rglob("*"), reverse=True):  # what is in a folder comes before it
+        with contextlib.suppress(OSError):  # in use, or a folder that is not empty
+            if path.name != _LOCK and path.lstat().st_mtime < until:
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@contextlib.contextmanager
+def _in_use(made: Path) -> Iterator[None]:
+    """Keep a lock in a folder while the block lasts; it is locked before it has its name, so nobody finds it open."""
+    temporary = made / f"{_LOCK}.new"
+    with temporary.open("wb") as lock:
+        _locked(lock.fileno())
+        temporary.rename(made / _LOCK)
+        yield
+
+
+def _remove_left(parent: Path) -> None:
+    """Remove the folders of servers that run no more."""
+    for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError), lock.open("rb") as file:
+            if _locked(file.fileno()):
+                shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _locked(file: int) -> bool:
+    """Lock a file; whether nobody else has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, NameError):
+        return False
+    return True
