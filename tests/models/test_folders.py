@@ -9,7 +9,7 @@ import pytest
 from tests.support.gguf_writer import model
 
 from tsumami.errors import ModelNotFoundError
-from tsumami.models import catalogue, is_name, resolve
+from tsumami.models import catalogue, is_name, offer, resolve
 from tsumami.models.folders import VARIABLE, in_folders
 
 
@@ -62,6 +62,16 @@ def test_they_are_listed(shelf: Path) -> None:
     assert set(listed) == set(in_folders())
     assert listed["a.gguf"].here
     assert str(shelf) not in str(listed)
+
+
+def test_folders_are_offered_beside_those_that_were(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer([tmp_path / "here"])
+    assert resolve("a.gguf").path == tmp_path / "here" / "a.gguf"
+    assert "qwen/b.GGUF" in in_folders()
+    with pytest.raises(ModelNotFoundError, match="no such folder"):
+        offer([tmp_path / "missing"])
 
 
 def test_without_folders_there_are_none(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import bars, note
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
-from tsumami.models.folders import VARIABLE
+from tsumami.models import offer
 
 _MODEL, _LIMITS = ModelOptions(), LimitOptions()
 
@@ -92,7 +91,8 @@ def app(
         raise SettingsError("--auth needs the form user:password, neither part empty")
     if root_path and not root_path.startswith("/"):
         raise SettingsError(f"--root-path {root_path!r}: needs to begin with a slash")
-    _offer(models_dir or [])
+    if models_dir:
+        offer(models_dir)
     note(say("画面を準備しています…", "preparing the page …"))
     from tsumami.app.serving.server import ServerOptions, serve
     from tsumami.app.work.shelf import ModelChoice
@@ -126,12 +126,3 @@ def app(
 def with_defaults() -> None:
     """What `tsumami` alone does."""
     app(_MODEL, _LIMITS)
-
-
-def _offer(folders: list[Path]) -> None:
-    """Give the models in these folders names, beside those that have one."""
-    for folder in folders:
-        if not folder.is_dir():
-            raise SettingsError(f"--models-dir {folder}: there is no such folder")
-    given = [str(folder.absolute()) for folder in folders] + [os.environ.get(VARIABLE, "")]
-    os.environ[VARIABLE] = os.pathsep.join(filter(None, given))

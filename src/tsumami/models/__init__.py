@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tsumami.models.finding import is_name as is_name
     from tsumami.models.finding import no_such_model as no_such_model
     from tsumami.models.finding import resolve as resolve
+    from tsumami.models.folders import offer as offer
     from tsumami.models.gguf import GGUFHeader as GGUFHeader
     from tsumami.models.gguf import read_header as read_header
     from tsumami.models.known import DEFAULT_MODEL as DEFAULT_MODEL
@@ -41,6 +42,7 @@ _HOMES = {
     "fingerprint": "tsumami.models.digest",
     "is_name": "tsumami.models.finding",
     "no_such_model": "tsumami.models.finding",
+    "offer": "tsumami.models.folders",
     "read_header": "tsumami.models.gguf",
     "resolve": "tsumami.models.finding",
 }
@@ -55,6 +57,7 @@ __all__ = [
     "fingerprint",
     "is_name",
     "no_such_model",
+    "offer",
     "read_header",
     "resolve",
 ]

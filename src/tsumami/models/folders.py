@@ -7,14 +7,30 @@ files that lie there, so no path can be made of it, and a link that leads out of
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from tsumami.errors import ModelNotFoundError
 from tsumami.models.shards import is_later_shard
 
-__all__ = ["VARIABLE", "in_folders"]
+__all__ = ["VARIABLE", "in_folders", "offer"]
 
 VARIABLE: Final = "TSUMAMI_MODELS"  # folders, one after the other as in PATH
+
+
+def offer(folders: Iterable[Path]) -> None:
+    """Let the models in these folders have names, beside those that have one; for this process and its children.
+
+    Raises:
+        ModelNotFoundError: there is no such folder.
+    """
+    given = list(folders)
+    for folder in given:
+        if not folder.is_dir():
+            raise ModelNotFoundError(f"{folder}: there is no such folder of models")
+    before = os.environ.get(VARIABLE, "")
+    os.environ[VARIABLE] = os.pathsep.join([*(str(folder.absolute()) for folder in given), *filter(None, [before])])
 
 
 def in_folders() -> dict[str, Path]:
