@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from starlette.responses import JSONResponse
-
 from tsumami.app.serving.farewell import Asgi, Receive, Scope, Send
 from tsumami.app.serving.hosts import Headers, Hosts
 from tsumami.app.serving.passing import Passing, Refused
@@ -124,9 +122,7 @@ class Gate:
                 passing = Passing(self._inside, self._charge(visit), self._frames, watched=visit.is_call)
                 await passing.run(scope, receive, send)
         except Refused as refused:
-            headers = {"connection": "close"} | ({"retry-after": "5"} if refused.status in (429, 503) else {})
-            words = {"detail": refused.words, "error": refused.words}  # FastAPI's key, and the one that Gradio reads
-            await JSONResponse(words, refused.status, headers)(scope, receive, send)
+            await refused.answer(receive, send)
 
     def _check(self, visit: _Visit) -> None:
         """Raises `Refused` for what is not let in."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable
 from typing import Any, Final, Never
 
 from tsumami.app.serving.farewell import Asgi, Receive, Scope, Send
 
 _PATIENCE_SECONDS: Final = 60.0  # for the next piece of a body
+_LAST_SECONDS: Final = 2.0  # for the rest of a body that nobody wants
 _ALWAYS: Final = {b"x-content-type-options": b"nosniff"}
 _STREAM: Final = {b"x-accel-buffering": b"no", b"cache-control": b"no-cache"}
 
@@ -26,6 +28,23 @@ class Refused(Exception):
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
         self.status, self.words = status, words
+
+    async def answer(self, receive: Receive, send: Send) -> None:
+        """Say so. What still comes of the request is taken for a moment and thrown away: a proxy that cannot get rid of
+        a body says that this server is broken, instead of passing the words on.
+        """
+        words = json.dumps({"detail": self.words, "error": self.words}).encode()  # FastAPI's key, and Gradio's
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(words)).encode())]
+        headers += [(b"connection", b"close"), *_ALWAYS.items()]
+        if self.status in (429, 503):
+            headers.append((b"retry-after", b"5"))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": words, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body"})
 
 
 class Passing:
