@@ -45,7 +45,7 @@
       box.dispatchEvent(new Event('input', {bubbles: true}));
     }
   };
-  addEventListener('load', () => {
+  const start = () => {
     const before = sessionStorage.getItem(KEY);
     if (before !== null) {
       say('@back');
@@ -56,6 +56,8 @@
       }, SHOWN);
     }
     round();
-  });
+  };
   document.addEventListener('visibilitychange', ask);
+  if (document.body) start();
+  else addEventListener('DOMContentLoaded', start);
 })();
