@@ -24,7 +24,7 @@ from tsumami.app.serving.gate import Gate
 from tsumami.app.serving.hosts import Hosts
 from tsumami.app.serving.queueing import take_turns
 from tsumami.app.work.limits import Limits
-from tsumami.app.work.places import Places
+from tsumami.app.work.turns import Turns
 
 FEW = Limits(generations=3, per_caller=3, per_session=2, waiting=4)
 SOON = 5.0  # seconds until what is awaited must have come; it comes in a fraction of them
@@ -66,12 +66,12 @@ class Running:
 
     work: Work
     url: str
-    places: Places
+    turns: Turns
 
     async def until(self, what: Callable[[], bool]) -> None:
         end = time.monotonic() + SOON
         while not what():
-            assert time.monotonic() < end, (self.work, self.places.running)
+            assert time.monotonic() < end, (self.work, self.turns.running)
             await asyncio.sleep(0.01)
 
     async def call(self, client: httpx.AsyncClient, name: str, value: str, session: str | None = None) -> str:
@@ -84,12 +84,12 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def page(limits: Limits = FEW) -> AsyncIterator[tuple[Running, httpx.AsyncClient]]:
-    work, places = Work(), Places(limits)
+    work, turns = Work(), Turns(limits)
     with gr.Blocks(analytics_enabled=False) as blocks:
         for function, kind in ((work.slow, "api"), (work.stream, "talk"), (work.quick, "quick")):
             declare_api(function, api_name=function.__name__, concurrency_limit=None, concurrency_id=kind)
     blocks.queue(default_concurrency_limit=None)
-    take_turns(blocks, places, limits)
+    take_turns(blocks, turns, limits)
     app = gr.mount_gradio_app(fastapi.FastAPI(), blocks, path="/en")
     blocks.has_launched = blocks.is_running = True
     inside: Any = app
@@ -101,7 +101,7 @@ async def page(limits: Limits = FEW) -> AsyncIterator[tuple[Running, httpx.Async
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         async with httpx.AsyncClient(timeout=30) as client:
-            yield Running(work, f"http://127.0.0.1:{port}/en", places), client
+            yield Running(work, f"http://127.0.0.1:{port}/en", turns), client
     finally:
         work.go.set()
         server.should_exit = True
@@ -119,7 +119,7 @@ def test_a_session_has_its_share_and_others_do_not_wait_behind_what_it_has_waiti
             running.work.go.set()
             for answer, name in zip(answers, [*(f"many {n}" for n in range(5)), "another"], strict=True):
                 assert await _answer(client, answer) == [name], "all of them are answered"
-            await running.until(lambda: running.places.running == 0)
+            await running.until(lambda: running.turns.running == 0)
 
     asyncio.run(check())
 
@@ -146,7 +146,7 @@ def test_a_direct_call_takes_its_turn_as_well() -> None:
         async with page() as (running, client):
             first = [await running.call(client, "slow", str(n)) for n in range(2)]
             direct = asyncio.ensure_future(client.post(f"{running.url}/gradio_api/run/slow", json={"data": ["direct"]}))
-            await running.until(lambda: running.places.waiting_of("127.0.0.1") == 1)
+            await running.until(lambda: running.turns.waiting_of("127.0.0.1") == 1)
             assert running.work.begun == ["0", "1"]
             running.work.go.set()
             assert (await direct).json()["data"] == ["direct"]
@@ -172,8 +172,8 @@ def test_work_ends_with_its_caller_whichever_door_it_came_through() -> None:
                 one.cancel()
             await asyncio.gather(*leaving, return_exceptions=True)
             await running.until(lambda: {"direct", "listened to", "stream"} <= {*running.work.ended})
-            await running.until(lambda: running.places.running == 0)
-            assert running.places.waiting_of("127.0.0.1") == 0
+            await running.until(lambda: running.turns.running == 0)
+            assert running.turns.waiting_of("127.0.0.1") == 0
             assert running.work.begun.count("waiting") == running.work.ended.count("waiting")
 
     asyncio.run(check())

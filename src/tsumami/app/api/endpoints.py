@@ -33,7 +33,7 @@ from tsumami.app.work.shelf import Shelf
 from tsumami.errors import TsumamiError
 
 _MODEL: Final = (
-    "Name of a model as `models` lists them, or owner/repo:file.gguf; at the server's own machine also a path; "
+    "Name of a model as `models` lists them; at the server's own machine also owner/repo:file.gguf, or a path; "
     "default: the server's own"
 )
 _PARAMETERS: Final = {

@@ -24,7 +24,7 @@ _HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class _Coming:
     """One request: who sends it, and what it is."""
 
     caller: str
@@ -33,7 +33,7 @@ class _Visit:
     headers: Headers
 
     @classmethod
-    def of(cls, scope: Scope) -> _Visit:
+    def of(cls, scope: Scope) -> _Coming:
         """The visit of an ASGI scope."""
         address = scope.get("client")
         caller = caller_of(address[0] if address else "")
@@ -115,7 +115,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008, "reason": "there is nothing here"})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = _Visit.of(scope)
+        visit = _Coming.of(scope)
         try:
             self._check(visit)
             with _counted(self._open, visit.caller), _counted(self._pages, visit.caller, counts=visit.is_page):
@@ -124,7 +124,7 @@ class Gate:
         except Refused as refused:
             await refused.answer(receive, send)
 
-    def _check(self, visit: _Visit) -> None:
+    def _check(self, visit: _Coming) -> None:
         """Raises `Refused` for what is not let in."""
         limits, caller = self._limits, visit.caller
         if (problem := self._hosts.problem(visit.headers)) is not None:
@@ -138,13 +138,13 @@ class Gate:
         if visit.length > self._room(visit):
             raise self._too_large(visit)
 
-    def _room(self, visit: _Visit) -> int:
+    def _room(self, visit: _Coming) -> int:
         return self._limits.upload_bytes if visit.is_upload else self._limits.body_bytes
 
-    def _too_large(self, visit: _Visit) -> Refused:
+    def _too_large(self, visit: _Coming) -> Refused:
         return Refused(413, f"this is too large: a request to this address may bring {self._room(visit):,} bytes")
 
-    def _charge(self, visit: _Visit) -> Callable[[int], None]:
+    def _charge(self, visit: _Coming) -> Callable[[int], None]:
         """What counts the body of a request as it comes."""
         brought = 0
 

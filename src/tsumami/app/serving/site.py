@@ -26,9 +26,9 @@ from tsumami.app.serving.queueing import take_turns
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.limits import Limits
 from tsumami.app.work.own_folder import tidy
-from tsumami.app.work.places import Places
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.tasks import Tasks
+from tsumami.app.work.turns import Turns
 from tsumami.runs import Stream
 
 _ASSETS: Final = "/assets/"
@@ -64,7 +64,7 @@ class Site:
     ) -> None:
         self._shelf, self._n_ctx = shelf, n_ctx
         self._limits = limits or Limits()
-        self._places = Places(self._limits)
+        self._turns = Turns(self._limits)
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
         self.farewell = Farewell()
@@ -79,7 +79,7 @@ class Site:
         """Build the page of a language."""
         app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         blocks = page.build(Texts(language), self._shelf, self._sessions, self._n_ctx)
-        take_turns(blocks, self._places, self._limits)
+        take_turns(blocks, self._turns, self._limits)
         gr.mount_gradio_app(
             app,
             blocks,

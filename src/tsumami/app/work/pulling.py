@@ -18,19 +18,19 @@ _T = TypeVar("_T")
 _RETRY_SECONDS: Final = 0.05
 
 
-class _End:
+class _Over:
     """Comes in place of a step when there is none any more."""
 
 
-_END: Final = _End()
+_OVER: Final = _Over()
 
 
 async def pulled(steps: Generator[_T, Any, Any], threads: anyio.CapacityLimiter) -> AsyncGenerator[_T, None]:
     """The steps of a generator; threads: how many may be pulled at once."""
     try:
         while True:
-            step = await anyio.to_thread.run_sync(next, steps, _END, abandon_on_cancel=True, limiter=threads)
-            if isinstance(step, _End):
+            step = await anyio.to_thread.run_sync(next, steps, _OVER, abandon_on_cancel=True, limiter=threads)
+            if isinstance(step, _Over):
                 return
             yield step
     finally:

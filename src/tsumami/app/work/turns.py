@@ -1,4 +1,4 @@
-"""Places: who may generate now, and who is next.
+"""Turns: who may generate now, and who is next.
 
 Guarantee: as long as there is a free place that somebody may have, somebody who waits gets it; nobody has more than
 their share (`Limits`); and callers take turns: the next place goes to the caller with the fewest under way, among their
@@ -25,8 +25,8 @@ class Asker:
     session: str = ""
 
 
-class Places:
-    """The places of one server, by the key of what wants one."""
+class Turns:
+    """The places of one server, and who has them, by the key of what wants one."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

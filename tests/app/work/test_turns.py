@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsumami.app.work.limits import Limits
-from tsumami.app.work.places import Asker, Places
+from tsumami.app.work.turns import Asker, Turns
 from tsumami.errors import SettingsError
 
 TIGHT = Limits(generations=4, per_caller=3, per_session=2)
@@ -19,11 +19,11 @@ class Hall:
     """Places, and who has begun."""
 
     def __init__(self, limits: Limits = TIGHT) -> None:
-        self.places = Places(limits)
+        self.turns = Turns(limits)
         self.begun: list[str] = []
 
     def ask(self, key: str, caller: str, session: str = "") -> None:
-        self.places.ask(key, Asker(caller, session), lambda: self.begun.append(key))
+        self.turns.ask(key, Asker(caller, session), lambda: self.begun.append(key))
 
 
 def test_who_comes_first_begins_first_as_far_as_there_is_room() -> None:
@@ -31,9 +31,9 @@ def test_who_comes_first_begins_first_as_far_as_there_is_room() -> None:
     for key in ("1", "2", "3", "4", "5"):
         hall.ask(key, caller=f"caller of {key}")
     assert hall.begun == ["1", "2", "3", "4"]
-    hall.places.leave("2")
+    hall.turns.leave("2")
     assert hall.begun[-1] == "5"
-    assert hall.places.running == 4
+    assert hall.turns.running == 4
 
 
 def test_three_hundred_calls_of_one_caller_do_not_stand_before_anothers_first() -> None:
@@ -45,7 +45,7 @@ def test_three_hundred_calls_of_one_caller_do_not_stand_before_anothers_first() 
     hall.ask("page", "a crowd", "a page of the same address")
     hall.ask("one", "somebody else")
     assert hall.begun[begun:] == ["page", "one"]
-    assert hall.places.waiting_of("a crowd") == 300 - begun
+    assert hall.turns.waiting_of("a crowd") == 300 - begun
 
 
 def test_a_free_place_goes_to_the_caller_who_has_the_fewest() -> None:
@@ -54,10 +54,10 @@ def test_a_free_place_goes_to_the_caller_who_has_the_fewest() -> None:
         hall.ask(key, "a")
     hall.ask("b1", "b")
     hall.ask("b2", "b")
-    hall.places.leave("a1")
-    hall.places.leave("a2")
+    hall.turns.leave("a1")
+    hall.turns.leave("a2")
     assert hall.begun == ["a1", "a2", "a3", "b1", "a4"], "b has one, a has one: a came first"
-    hall.places.leave("a3")
+    hall.turns.leave("a3")
     assert hall.begun[-1] == "b2"
 
 
@@ -66,13 +66,13 @@ def test_what_is_not_wanted_any_more_takes_no_place_and_leaving_twice_is_nothing
     hall.ask("1", "a")
     hall.ask("2", "a")
     hall.ask("3", "b")
-    hall.places.leave("2")
-    hall.places.leave("2")
-    hall.places.leave("1")
-    hall.places.leave("1")
+    hall.turns.leave("2")
+    hall.turns.leave("2")
+    hall.turns.leave("1")
+    hall.turns.leave("1")
     assert hall.begun == ["1", "3"]
-    hall.places.leave("3")
-    assert hall.places.running == 0
+    hall.turns.leave("3")
+    assert hall.turns.running == 0
 
 
 @given(
@@ -93,10 +93,10 @@ def test_no_place_stays_empty_that_somebody_may_have_and_no_share_is_exceeded(
         running = [key for key in hall.begun if key not in over]
         if leaves and running:
             over.add(running[number % len(running)])
-            hall.places.leave(running[number % len(running)])
+            hall.turns.leave(running[number % len(running)])
         running = [key for key in hall.begun if key not in over]
         callers, sessions = Counter(askers[key].caller for key in running), Counter(askers[key] for key in running)
-        assert len(running) == hall.places.running <= generations
+        assert len(running) == hall.turns.running <= generations
         assert max(callers.values(), default=0) <= per_caller
         assert max(sessions.values(), default=0) <= per_session
         for key, asker in askers.items():
