@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def looking_like(function: Callable[..., Any], work: Callable[..., Any], *, firs
     """
     hints = typing.get_type_hints(work)
     returned = hints["return"]
-    if typing.get_origin(returned) is Generator:
+    if typing.get_origin(returned) in (Generator, Iterator):
         returned, *_ = typing.get_args(returned)
     passed = list(inspect.signature(work).parameters.values())[first:]
     request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
