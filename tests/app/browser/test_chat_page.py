@@ -241,7 +241,7 @@ def test_a_restart_in_mid_reply_is_said_and_the_page_comes_back_by_itself(
     desk = Desk(page_of("en-US", url=first.url)).turn(max_tokens=12, seed=7)
     reply = desk.say("Hello.")
     desk.endless().begin("Count.")
-    desk.until(lambda: len(desk.replies()) == 2 and len(desk.replies()[1]) > 40)
+    desk.until(lambda: len("".join(desk.replies()[1:])) > 40)
     first.stop()
     line = desk.page.locator("#comeback")
     line.wait_for()
