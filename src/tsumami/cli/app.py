@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tsumami.cli.limits import LimitOptions
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import bars, note
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
+from tsumami.models import offer
 
-_MODEL = ModelOptions()
+_MODEL, _LIMITS = ModelOptions(), LimitOptions()
 
 
 def about() -> str:
@@ -25,6 +29,7 @@ def about() -> str:
 
 def app(
     model: ModelOptions,
+    limits: LimitOptions,
     host: Annotated[
         str, typer.Option("--host", help=say("待ち受けるアドレス", "address to listen on"), metavar="<ADDRESS>")
     ] = "127.0.0.1",
@@ -47,16 +52,54 @@ def app(
             metavar="</PATH>",
         ),
     ] = "",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help=say(
+                "このサーバーの名前（プロキシーの名前など）。何度でも指定できる。* はどの名前でもよい",
+                "a name that this server has, such as a proxy's; may be given several times; * is any name",
+            ),
+            metavar="<NAME>",
+        ),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--proxy",
+            help=say(
+                "X-Forwarded-For と -Proto を信じるプロキシーのアドレス（既定: 127.0.0.1 と ::1）",
+                "address of a proxy whose X-Forwarded-For and -Proto are believed (default: 127.0.0.1 and ::1)",
+            ),
+            metavar="<ADDRESS>",
+        ),
+    ] = None,
+    models_dir: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--models-dir",
+            help=say(
+                "中の GGUF ファイルを、ほかのマシンからも名前で使えるようにするフォルダー。何度でも指定できる",
+                "folder whose GGUF files can be used by name, also from other machines; may be given several times",
+            ),
+            metavar="<FOLDER>",
+        ),
+    ] = None,
 ) -> None:
     """Load the model and serve the page until Ctrl-C."""
     if auth is not None and not all(auth.partition(":")):
         raise SettingsError("--auth needs the form user:password, neither part empty")
     if root_path and not root_path.startswith("/"):
         raise SettingsError(f"--root-path {root_path!r}: needs to begin with a slash")
+    if models_dir:
+        offer(models_dir)
     note(say("画面を準備しています…", "preparing the page …"))
     from tsumami.app.serving.server import ServerOptions, serve
     from tsumami.app.work.shelf import ModelChoice
 
+    options = ServerOptions(host, port, auth, root_path, tuple(allow_host or ()), limits=limits.limits)
+    if proxy:
+        options = replace(options, proxies=tuple(proxy))
     choice = ModelChoice(model.name, model.engine)
     with ExitStack() as stack:
         shown = stack.enter_context(bars(choice.name))
@@ -73,7 +116,7 @@ def app(
 
         serve(
             choice,
-            ServerOptions(host, port, auth, root_path),
+            options,
             language=language(),
             report=report,
             ready=ready,
@@ -82,4 +125,4 @@ def app(
 
 def with_defaults() -> None:
     """What `tsumami` alone does."""
-    app(_MODEL)
+    app(_MODEL, _LIMITS)

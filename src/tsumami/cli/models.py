@@ -75,6 +75,7 @@ def _place(entry: ModelEntry) -> str:
     words = {
         "installed": say("✓ パッケージにある", "✓ here, in a package"),
         "cached": say("✓ キャッシュにある", "✓ here, in the cache"),
+        "folder": say("✓ モデルのフォルダーにある", "✓ here, in a folder of models"),
         "absent": say("✗ まだない", "✗ not here"),
     }
     return words[entry.place]

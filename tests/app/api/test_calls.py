@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -33,7 +33,11 @@ def asked(callers: Callers, name: str, *given: Any) -> Any:
     """What the endpoint of that name answers, whichever way it does."""
     endpoint = next(one for one in ENDPOINTS if one.name == name)
     call = endpoint.way(callers, endpoint.function)(caller(), *given)
-    return list(call) if isinstance(call, Iterator) else asyncio.run(call)
+
+    async def answers() -> Any:
+        return [answer async for answer in call] if isinstance(call, AsyncIterator) else await call
+
+    return asyncio.run(answers())
 
 
 @pytest.fixture(scope="module")

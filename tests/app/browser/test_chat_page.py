@@ -249,17 +249,30 @@ def test_nothing_can_be_turned_before_it_is_restored(desk: Desk) -> None:
     assert desk.quiet().knob("temperature") == 1.3
 
 
-def test_a_restart_of_the_server_keeps_the_conversation(page_of: Pages, another_server: Callable[..., Server]) -> None:
+def test_a_restart_in_mid_reply_is_said_and_the_page_comes_back_by_itself(
+    page_of: Pages, another_server: Callable[..., Server]
+) -> None:
     page_of.expected += [r"ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|Failed to fetch|NetworkError|Connection"]
     first = another_server()
     desk = Desk(page_of("en-US", url=first.url)).turn(max_tokens=12, seed=7)
     reply = desk.say("Hello.")
+    desk.endless().begin("Count.")
+    desk.until(lambda: len("".join(desk.replies()[1:])) > 40)
+    desk.page.wait_for_timeout(1500)  # the browser keeps what there is every second
     first.stop()
+    line = desk.page.locator("#comeback")
+    line.wait_for()
+    assert "does not answer" in line.inner_text()
+    desk.message.fill("a draft")
     another_server(port=first.port)
-    desk.reload()
-    assert (desk.said(), desk.replies()) == (["Hello."], [reply])
-    desk.turn(max_tokens=12).press("again")
-    assert desk.replies() == [reply]
+    desk.until(lambda: "started anew" in line.inner_text())
+    ready(desk.page)
+    desk.until(lambda: desk.message.input_value() == "a draft")
+    assert desk.said() == ["Hello.", "Count."]
+    assert desk.replies()[0] == reply
+    assert len(desk.replies()[1]) > 10, "at most a second of it is lost"
+    desk.turn(max_tokens=4).press("go-on")
+    assert len(desk.replies()) == 2
 
 
 def test_two_tabs_keep_out_of_each_others_way(desk: Desk, page_of: Pages) -> None:

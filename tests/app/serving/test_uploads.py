@@ -31,14 +31,16 @@ from tsumami.models import resolve
 
 SECRET: Final = b'{"temperature": 0.123456, "it is": "the secret of this machine"}'
 META: Final = {"_type": "gradio.FileData"}
+FOREIGN: Final = [
+    {"host": "rebound.example:7860"},
+    {"origin": "https://rebound.example"},
+    {"origin": "null"},
+]
 FROM_ELSEWHERE: Final = [
     {"x-forwarded-for": "203.0.113.9"},
     {"forwarded": "for=203.0.113.9"},
     {"x-real-ip": "203.0.113.9"},
     {"via": "1.1 proxy"},
-    {"host": "rebound.example:7860"},
-    {"origin": "https://rebound.example"},
-    {"origin": "null"},
 ]
 
 
@@ -311,6 +313,13 @@ def test_a_caller_from_elsewhere_names_no_path(
     assert "event: complete" in target.call("model", ["smollm2"], headers=headers), "names are for everybody"
 
 
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_a_foreign_name_or_page_is_answered_by_nobody(target: Target, headers: dict[str, str]) -> None:
+    for path in ("", "en/", "en/config", "en/gradio_api/info", "en/gradio_api/heartbeat/a"):
+        assert httpx.get(f"{target.url}{path}", headers=headers).status_code == 403
+    assert target.post("call/model", {"data": ["smollm2"]}, headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize("name", ["run", "tokenize", "next_token"])
 def test_no_endpoint_with_a_model_takes_a_path_from_elsewhere(
     target: Target, places: dict[str, Path], name: str
@@ -343,7 +352,7 @@ def test_at_home_is_who_speaks_to_loopback_from_loopback(host: str) -> None:
     assert not at_home(_request(host=host, origin="http://localhost:9999"))
 
 
-@pytest.mark.parametrize("headers", FROM_ELSEWHERE, ids=[next(iter(each)) for each in FROM_ELSEWHERE])
+@pytest.mark.parametrize("headers", [*FROM_ELSEWHERE, *FOREIGN])
 def test_whoever_comes_through_a_proxy_or_another_page_is_from_elsewhere(headers: dict[str, str]) -> None:
     assert not at_home(_request(**{"host": "localhost:7860", **headers}))
 

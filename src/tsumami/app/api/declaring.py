@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ def looking_like(function: Callable[..., Any], work: Callable[..., Any], *, firs
     """
     hints = typing.get_type_hints(work)
     returned = hints["return"]
-    if typing.get_origin(returned) is Iterator:
-        (returned,) = typing.get_args(returned)
+    if typing.get_origin(returned) in (Generator, Iterator):
+        returned, *_ = typing.get_args(returned)
     passed = list(inspect.signature(work).parameters.values())[first:]
     request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
     made: Any = function
@@ -39,15 +39,19 @@ def looking_like(function: Callable[..., Any], work: Callable[..., Any], *, firs
     return function
 
 
-def declare(blocks: gr.Blocks, name: str, function: Callable[..., Any], parameters: Mapping[str, str]) -> None:
-    """Declare an endpoint, and say for Gradio's documentation page what it does, takes and gives."""
+def declare(
+    blocks: gr.Blocks, name: str, function: Callable[..., Any], parameters: Mapping[str, str], *, quick: bool
+) -> None:
+    """Declare an endpoint, quick or one that takes its turn, and say for Gradio's documentation page what it does,
+    takes and gives.
+    """
     about, _, answer = " ".join((inspect.getdoc(function) or "").split()).partition(" Returns: ")
     declared = declare_api(
         function,
         api_name=name,
         api_description=f"{about} Returns {answer}." if answer else about,
         concurrency_limit=None,
-        concurrency_id="api",
+        concurrency_id="quick" if quick else "api",  # serving/queueing.py: who takes turns
     )
     noted: Any = blocks.fns[declared["id"]]
     for (parameter, words), part in zip(parameters.items(), noted.inputs, strict=True):

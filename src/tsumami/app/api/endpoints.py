@@ -16,7 +16,7 @@ import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -29,10 +29,11 @@ from tsumami.app.api.declaring import declare, looking_like
 from tsumami.app.api.service import Service
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
+from tsumami.app.work.pulling import pulled
 from tsumami.errors import TsumamiError
 
 _MODEL: Final = (
-    "Name of a model as `models` lists them, or owner/repo:file.gguf; at the server's own machine also a path; "
+    "Name of a model as `models` lists them; at the server's own machine also owner/repo:file.gguf, or a path; "
     "default: the server's own"
 )
 _PARAMETERS: Final = {
@@ -103,12 +104,18 @@ class Callers:
 
         return looking_like(call, work, first=1)
 
-    def streamed(self, work: Callable[..., Iterator[Any]]) -> Callable[..., Any]:
-        """An endpoint of work that answers piece by piece."""
+    def streamed(self, work: Callable[..., Generator[Any, None, None]]) -> Callable[..., Any]:
+        """An endpoint of work that answers piece by piece; between two pieces it holds no thread."""
 
-        def call(request: gr.Request, *given: Any) -> Iterator[Any]:
+        async def call(request: gr.Request, *given: Any) -> AsyncGenerator[Any, None]:
             with self._telling(), self._serve(request) as service:
-                yield from work(service, *given)
+                try:
+                    async with contextlib.aclosing(pulled(work(service, *given), self._threads)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except (asyncio.CancelledError, GeneratorExit):
+                    service.call.asked.stop()
+                    raise
 
         return looking_like(call, work, first=1)
 
@@ -135,10 +142,11 @@ class Callers:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint: how callers reach a function."""
+    """One endpoint: how callers reach a function; a quick one waits for nobody who generates."""
 
     way: Callable[[Callers, Callable[..., Any]], Callable[..., Any]]
     function: Callable[..., Any]
+    quick: bool = False
 
     @property
     def name(self) -> str:
@@ -152,7 +160,7 @@ class Endpoint:
 
     def register(self, blocks: gr.Blocks, callers: Callers) -> None:
         """Give the page this endpoint."""
-        declare(blocks, self.name, self.way(callers, self.function), self.parameters)
+        declare(blocks, self.name, self.way(callers, self.function), self.parameters, quick=self.quick)
 
 
 ENDPOINTS: Final = (
@@ -161,11 +169,11 @@ ENDPOINTS: Final = (
     Endpoint(Callers.stoppable, generating.chat),
     Endpoint(Callers.streamed, generating.chat_stream),
     Endpoint(Callers.stoppable, looking.tokenize),
-    Endpoint(Callers.in_thread, answers.models),
+    Endpoint(Callers.in_thread, answers.models, quick=True),
     Endpoint(Callers.stoppable, looking.model),
-    Endpoint(Callers.in_thread, answers.knobs),
-    Endpoint(Callers.in_thread, answers.presets),
-    Endpoint(Callers.in_thread, answers.check_settings),
+    Endpoint(Callers.in_thread, answers.knobs, quick=True),
+    Endpoint(Callers.in_thread, answers.presets, quick=True),
+    Endpoint(Callers.in_thread, answers.check_settings, quick=True),
     Endpoint(Callers.stoppable, looking.verify),
     Endpoint(Callers.stoppable, looking.next_token),
     Endpoint(Callers.stoppable, looking.ledger),

@@ -6,7 +6,7 @@ Guarantee: the same prompt, settings and seed give the same text as on the page:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from tsumami.app.api import answers, looking_answers
@@ -44,7 +44,7 @@ def generate(
     settings: dict[str, Any] | None = None,
     model: str | None = None,
     parse_special: bool = True,
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """Complete a text, piece by piece: each answer is all of the reply that there is so far.
 
     Returns:
@@ -87,7 +87,7 @@ def chat_stream(
     memory: int | None = None,
     model: str | None = None,
     parse_special: bool | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """As `chat`, piece by piece: `reply` is all that there is so far, and `facts` come with the last answer.
 
     Returns:

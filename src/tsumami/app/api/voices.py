@@ -8,6 +8,7 @@ from gradio.data_classes import FileData
 
 from tsumami.app.api.declaring import uploaded
 from tsumami.app.api.service import Service
+from tsumami.app.work.listening import SIZES
 from tsumami.app.work.own_folder import hand_out
 from tsumami.errors import SpeechError
 from tsumami.speech import Audio, Heard, Sentences, speakable, speaker_for
@@ -21,6 +22,8 @@ def transcribe(service: Service, audio: FileData, language: str | None = "ja", s
     Returns:
         `text`, `reason` if it is empty, `language`, `confidence` (0 to 1) and `seconds`
     """
+    if size not in SIZES:
+        raise SpeechError(f"there is no size {size[:40]!r}; accepted are {', '.join(SIZES)}")
     news = service.ears.hear(uploaded(audio), size, language or "auto")
     service.begin(news)
     heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is

@@ -23,14 +23,13 @@ from gradio.components import Component
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import warn
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.listening import Ears
+from tsumami.app.work.listening import SIZES, Ears
 from tsumami.app.work.speaking import Clip, Mouth, Speech, chosen_speaker
 from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.speech import Heard, Loading, has_japanese, voices
 
 _LANGUAGES: Final = ("ja", "auto", "en", "zh", "ko", "de", "fr", "es", "it", "pt", "ru", "vi", "id", "th")
-_SIZES: Final = ("tiny", "base", "small", "medium", "large-v3-turbo", "large-v3")
 _SCRIPT_WORDS: Final = ("play", "refused", "no_microphone", "busy_microphone", "insecure")
 _PATIENCE: Final = 10.0  # seconds that one question for a clip may wait
 
@@ -119,7 +118,7 @@ class VoiceRow:
     def _listening(self) -> tuple[gr.Dropdown, gr.Dropdown]:
         """Which ears, and for which language."""
         texts = self.texts
-        size = gr.Dropdown(list(_SIZES), value="base", label=texts("voice.size"), min_width=130, elem_id="voice-size")
+        size = gr.Dropdown(list(SIZES), value="base", label=texts("voice.size"), min_width=130, elem_id="voice-size")
         languages: list[Any] = [(texts(f"voice.language_{code}"), code) for code in _LANGUAGES]
         language = gr.Dropdown(
             languages, value="ja", label=texts("voice.language"), min_width=130, elem_id="voice-language"

@@ -28,20 +28,26 @@ class Farewell:
 
     async def run(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. When the server ends, `app` hears that its reader has gone, which ends a stream; what it
-        has left open is closed.
+        has left open is closed. What it still says then is not passed on: Gradio says where in the server it was.
         """
-        unfinished = False
+        unfinished = told = False
 
         async def sending(message: Scope) -> None:
             nonlocal unfinished
+            if told:
+                return
             unfinished = message["type"] == "http.response.start" or bool(message.get("more_body"))
             await send(message)
 
         async def receiving() -> Scope:
+            nonlocal told
             news, ending = asyncio.ensure_future(receive()), asyncio.ensure_future(self._ending.wait())
             try:
                 await asyncio.wait((news, ending), return_when=asyncio.FIRST_COMPLETED)
-                return news.result() if news.done() else {"type": "http.disconnect"}
+                if news.done():
+                    return news.result()
+                told = True
+                return {"type": "http.disconnect"}
             finally:
                 news.cancel()
                 ending.cancel()

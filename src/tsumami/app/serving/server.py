@@ -9,11 +9,13 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tsumami.app.serving.gradio_import import import_in_background, not_collecting
+from tsumami.app.serving.hosts import Hosts
 from tsumami.app.words.texts import Language
+from tsumami.app.work.limits import Limits
 from tsumami.app.work.own_folder import own_folder
 from tsumami.app.work.shelf import ModelChoice, Report, Shelf
 from tsumami.errors import SettingsError
@@ -23,14 +25,28 @@ _LAST_WORDS: Final = 2  # seconds that open connections get when the server is t
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where to listen, and who may come in: `auth` is `user:password`; `root_path` the path that a proxy puts in
-    front.
+    """Where to listen, who may come in, and how much of it.
+
+    auth: `user:password`. root_path: the path that a proxy puts in front. allow_hosts: names that the server has beside
+    its address (hosts.py). proxies: addresses of proxies that are believed who asks and through which scheme.
     """
 
     host: str = "127.0.0.1"
     port: int = 7860
     auth: str | None = None
     root_path: str = ""
+    allow_hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def hosts(self) -> Hosts:
+        """The names of the server.
+
+        Raises:
+            SettingsError: one of them is no name.
+        """
+        return Hosts(self.host, tuple(self.allow_hosts))
 
 
 def serve(
@@ -55,14 +71,14 @@ def serve(
         ModelError: the model cannot be loaded.
     """
     options = options or ServerOptions()
-    shelf = Shelf(choice)
+    hosts, shelf = options.hosts, Shelf(choice)
     with _listen(options) as listening, own_folder():
         importing = import_in_background("uvicorn", "tsumami.app.serving.site")
         try:
             with shelf.lend(report=report) as model:
                 n_ctx = model.n_ctx
             importing.join()
-            _serve(shelf, n_ctx, options, language, listening, ready)
+            _serve(shelf, n_ctx, options, hosts, language, listening, ready)
         finally:
             shelf.close()
 
@@ -71,22 +87,29 @@ def _serve(
     shelf: Shelf,
     n_ctx: int,
     options: ServerOptions,
+    hosts: Hosts,
     language: Language,
     listening: socket.socket,
     ready: Callable[[str], None] | None,
 ) -> None:
     import uvicorn
 
+    from tsumami.app.serving.gate import Gate
     from tsumami.app.serving.site import Site
 
-    site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path)
+    site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path, limits=options.limits)
     with not_collecting():
         site.build(language)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here, and no token waits for it
     if ready is not None:
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
-    config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=_LAST_WORDS)
+    config = uvicorn.Config(
+        Gate(site, hosts, options.limits),
+        log_level="warning",
+        timeout_graceful_shutdown=_LAST_WORDS,
+        forwarded_allow_ips=list(options.proxies),
+    )
 
     class Server(uvicorn.Server):
         """Says farewell to open pages before it waits for them to go."""

@@ -19,16 +19,22 @@ import gradio as gr
 from starlette.routing import Mount
 
 from tsumami.app import page
-from tsumami.app.serving import uploads
+from tsumami.app.serving import comeback, uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.content_policy import guarded
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
+from tsumami.app.serving.queueing import take_turns
 from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
+from tsumami.app.work.limits import Limits
+from tsumami.app.work.own_folder import tidy
 from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.turns import Turns
 
 _ASSETS: Final = "/assets/"
+_KEPT_SECONDS: Final = 3600.0
+_TIDYING_SECONDS: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -51,11 +57,15 @@ class Site:
     shelf: its default model must be loaded; n_ctx: that model's context.
     auth: `user:password` that is needed to come in. root_path: the path that a proxy puts in front. A proxy may take it
     away or leave it on; inside it is always there, as ASGI wants it: Starlette looks for the routes of a mounted app
-    behind it.
+    behind it. limits: how much each caller may have under way.
     """
 
-    def __init__(self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "") -> None:
+    def __init__(
+        self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "", limits: Limits | None = None
+    ) -> None:
         self._common, self._n_ctx = Common(shelf), n_ctx
+        self._limits = limits or Limits()
+        self._turns = Turns(self._limits)
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
         self.farewell = Farewell()
@@ -69,6 +79,7 @@ class Site:
         """Build the page of a language."""
         app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         blocks = page.build(Texts(language), self._common, self._n_ctx)
+        take_turns(blocks, self._turns, self._limits)
         gr.mount_gradio_app(
             app,
             blocks,
@@ -79,8 +90,8 @@ class Site:
             show_error=True,
             css=page.style(),
             theme=page.theme(),
-            head=f"<script>{page.script(language)}</script>",
-            max_file_size="200mb",
+            head=f"<script>{page.script(language)}</script><script>{comeback.script(Texts(language))}</script>",
+            max_file_size=self._limits.upload_bytes,
             run_history=False,
         )
         uploads.guard(blocks)
@@ -101,6 +112,8 @@ class Site:
         answer: fastapi.Response | None = None
         if path in ("", "/"):
             answer = self._redirect(scope, headers)
+        elif below == comeback.PATH:
+            answer = comeback.answer()
         elif below.startswith(uploads.CLOSED):
             answer = fastapi.Response(status_code=404)
         elif below.startswith(_ASSETS):
@@ -125,8 +138,10 @@ class Site:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        tidying = asyncio.ensure_future(_tidy())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        tidying.cancel()
         await self._open.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -134,6 +149,13 @@ class Site:
         language = preferred(headers.get(b"accept-language", ""))
         query = scope["query_string"].decode("latin-1")
         return fastapi.responses.RedirectResponse(f"{self._root}/{language}/{'?' if query else ''}{query}")
+
+
+async def _tidy() -> None:
+    """Files are kept for an hour; whoever wants one again makes it again."""
+    while True:
+        await asyncio.sleep(_TIDYING_SECONDS)
+        await asyncio.to_thread(tidy, _KEPT_SECONDS)
 
 
 def _language_of(path: str) -> tuple[Language, str]:

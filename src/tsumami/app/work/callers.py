@@ -2,7 +2,8 @@
 
 Guarantee: from elsewhere is everybody of whom anything speaks for it: an address that is not loopback, a proxy on the
 way, a host name that is not loopback's (a foreign page whose name was bound to loopback), or another page's script.
-From there no path can be named. At home a path is a model's or it is not, and no answer tells what lies there instead.
+From there no path can be named, and no model that would have to be fetched: only what is here and has a name. At home a
+path is a model's or it is not, and no answer tells what lies there instead.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import fastapi
 
 from tsumami.errors import ModelError, ModelNotFoundError, OutOfMemoryError
-from tsumami.models import is_name, no_such_model
+from tsumami.models import catalogue, is_name, no_such_model
 
 _PROXY_MARKS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
@@ -33,26 +34,50 @@ def at_home(asked: fastapi.Request | None) -> bool:
     return _is_loopback(asked.client.host) and _is_loopback(urlsplit(f"//{host}").hostname or "")
 
 
+def caller_of(address: str) -> str:
+    """Whom an address speaks for: itself, and in IPv6 its network, of which one caller has 2⁶⁴ addresses."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))
+
+
 @contextlib.contextmanager
 def naming(model: str, home: bool) -> Iterator[None]:
     """A block that loads a model which a caller has named.
 
     Raises:
-        ModelNotFoundError: a path from elsewhere, or one where no model lies; the message is the same for all that may
-        lie there.
+        ModelNotFoundError: from elsewhere a path, or a model that is not here; or a path where no model lies. The
+            message is the same for all that may lie there.
     """
-    if is_name(model):
-        yield
-        return
-    if not home:
+    named = is_name(model)
+    if not home and not named:
         raise ModelNotFoundError(no_such_model(model, paths=False))
+    if not home and not _is_here(model):
+        raise ModelNotFoundError(
+            f"{model} is not on this machine, and only at this machine it can be asked to be fetched"
+        )
     try:
         yield
     except OutOfMemoryError:
         raise
     except ModelError as error:
+        if named and home:
+            raise
+        if named:
+            raise ModelNotFoundError(f"{model} is on this machine, but it cannot be loaded") from error
         hint = f"if it is a path, `tsumami doctor -m {model}` in a terminal says what is wrong with it"
         raise ModelNotFoundError(f"{no_such_model(model)}; {hint}") from error
+
+
+def _is_here(name: str) -> bool:
+    """An alias is one in any case; the other names are as they are."""
+    return any(entry.here and entry.name in (name, name.lower()) for entry in catalogue())
 
 
 def _is_loopback(host: str) -> bool:

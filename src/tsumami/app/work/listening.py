@@ -18,6 +18,8 @@ from typing import Final
 from tsumami.errors import CancelledError
 from tsumami.speech import Heard, Listener, Loading, WhisperListener, read_recording
 
+#: The sizes that can be asked for by name; a path is none.
+SIZES: Final = ("tiny", "base", "small", "medium", "large-v3-turbo", "large-v3")
 _MOST_SECONDS: Final = 300.0  # of a recording
 _LOOK_SECONDS: Final = 0.2  # how often who waits for a turn looks whether it is wanted at all
 

@@ -33,7 +33,10 @@ _LEAST_SECONDS: Final = 0.2  # between two looks at a reply that is being writte
 _SUMMARY: Final = "summary"
 _TO_THE_TOP: Final = "() => { document.getElementById('learn').scrollIntoView(); return []; }"
 _QUICK: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-_LONG: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "minimal", "trigger_mode": "multiple"}
+_LONG: Final[dict[str, Any]] = {
+    "api_visibility": "private", "show_progress": "minimal", "trigger_mode": "multiple",
+    "concurrency_limit": None, "concurrency_id": "talk",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being writt
 
 _SHOW_MODE: Final = """mode => document.querySelector('#microscope-strip .tsu')?.setAttribute('data-mode', mode)"""
 _QUICK: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
+# Computing takes turns with what others have asked for (serving/queueing.py).
+_WORKING: Final[dict[str, Any]] = {**_QUICK, "concurrency_limit": None, "concurrency_id": "talk"}
 _MOVING: Final[dict[str, Any]] = {**_QUICK, "queue": False, "trigger_mode": "multiple"}
 
 
@@ -81,11 +83,11 @@ class MicroscopeTab:
                 )  # fmt: skip
             put(parts.audited)
         choice, mode, outputs = desk.choice, parts.mode, parts.outputs
-        last.click(self.on_last, [choice, desk.store, mode], outputs, **_QUICK)
+        last.click(self.on_last, [choice, desk.store, mode], outputs, **_WORKING)
         file.upload(self.on_file, [choice, file, mode], outputs, **_QUICK)
         gr.on([parts.strip.select, parts.audited.select], self.on_token, [choice, mode], outputs, **_MOVING)
-        check.click(self.on_audit, [choice], [parts.audited], **_QUICK)
-        far.click(self.on_far, [choice], [parts.audited], **_QUICK)
+        check.click(self.on_audit, [choice], [parts.audited], **_WORKING)
+        far.click(self.on_far, [choice], [parts.audited], **_WORKING)
         stop.click(self.on_stop, None, None, queue=False, **_QUICK)
         mode.change(None, [mode], None, js=_SHOW_MODE, **_QUICK)
         self._wire_branches(desk, *asking)
@@ -111,8 +113,8 @@ class MicroscopeTab:
         gr.on(
             [why.click, parts.asked.submit], self.on_why, [choice, parts.asked], [parts.inside, parts.answer], **_QUICK
         )
-        grow.click(self.on_branch, [choice, parts.asked, own, mode, *desk.panel.inputs], outputs, **_QUICK)
-        parts.tree.select(self.on_tree, [choice, mode], outputs, **_QUICK)
+        grow.click(self.on_branch, [choice, parts.asked, own, mode, *desk.panel.inputs], outputs, **_WORKING)
+        parts.tree.select(self.on_tree, [choice, mode], outputs, **_WORKING)
 
     def show(self, opened: Any, choice: gr.State) -> None:
         """Let what was opened be drawn once this event has succeeded."""

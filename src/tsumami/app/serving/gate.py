@@ -1,0 +1,170 @@
+"""The gate before the site: what is let in, and how much of it.
+
+Guarantee: a request for a name that is not this server's, or from a page of another place, reaches nothing behind here
+(hosts.py). No caller has more requests, pages or bytes than `Limits` allow; whoever would is told so in words (413,
+429, 503), and those who are inside notice nothing. What is let in is `Passing`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from tsumami.app.serving.farewell import Asgi, Receive, Scope, Send
+from tsumami.app.serving.hosts import Headers, Hosts
+from tsumami.app.serving.passing import Passing, Refused
+from tsumami.app.work.callers import caller_of
+from tsumami.app.work.limits import Limits
+
+_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """One request: who sends it, and what it is."""
+
+    caller: str
+    path: str
+    method: str
+    headers: Headers
+
+    @classmethod
+    def of(cls, scope: Scope) -> _Coming:
+        """The visit of an ASGI scope."""
+        address = scope.get("client")
+        caller = caller_of(address[0] if address else "")
+        return cls(caller, scope["path"], scope["method"], Headers.of(scope["headers"]))
+
+    @property
+    def is_upload(self) -> bool:
+        return self.path.endswith(("/upload", "/upload/")) and self.method == "POST"
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is what a page or a script holds open as long as it is there."""
+        return "/gradio_api/heartbeat/" in self.path
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the answer is the work itself, which nobody wants once the caller has gone."""
+        return self.method == "POST" and ("/gradio_api/run/" in self.path or "/gradio_api/api/" in self.path)
+
+    @property
+    def length(self) -> int:
+        """The bytes of the body, as far as it says so."""
+        said = self.headers.get("content-length")
+        return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
+
+
+@dataclass(slots=True)
+class _Uploads:
+    """The bytes that each caller has uploaded in the last hour."""
+
+    most: int
+    _brought: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+
+    def charge(self, caller: str, count: int) -> None:
+        """Count some bytes.
+
+        Raises:
+            Refused: they are too many.
+        """
+        now = time.monotonic()
+        self._forget(now - _HOUR)
+        brought = self._brought.setdefault(caller, deque())
+        if sum(size for _, size in brought) + count > self.most:
+            raise Refused(429, f"your files of the last hour are {self.most:,} bytes, and no more are taken now")
+        if brought and now - brought[-1][0] < 1:
+            when, before = brought.pop()
+            brought.append((when, before + count))
+        else:
+            brought.append((now, count))
+
+    def _forget(self, until: float) -> None:
+        for caller, brought in list(self._brought.items()):
+            while brought and brought[0][0] < until:
+                brought.popleft()
+            if not brought:
+                del self._brought[caller]
+
+
+class Gate:
+    """An ASGI application before another."""
+
+    def __init__(self, inside: Asgi, hosts: Hosts, limits: Limits) -> None:
+        self._inside = inside
+        self._hosts = hosts
+        self._limits = limits
+        self._open: Counter[str] = Counter()
+        self._pages: Counter[str] = Counter()
+        self._uploads = _Uploads(limits.uploads_bytes)
+        self._frames = f"frame-ancestors {hosts.embedders()}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or say why not."""
+        if scope["type"] == "lifespan":
+            await self._inside(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:  # nothing here speaks through web sockets
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "there is nothing here"})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = _Coming.of(scope)
+        try:
+            self._check(visit)
+            with _counted(self._open, visit.caller), _counted(self._pages, visit.caller, counts=visit.is_page):
+                passing = Passing(self._inside, self._charge(visit), self._frames, watched=visit.is_call)
+                await passing.run(scope, receive, send)
+        except Refused as refused:
+            await refused.answer(receive, send)
+
+    def _check(self, visit: _Coming) -> None:
+        """Raises `Refused` for what is not let in."""
+        limits, caller = self._limits, visit.caller
+        if (problem := self._hosts.problem(visit.headers)) is not None:
+            raise Refused(403, problem)
+        if self._open.total() >= limits.connections:
+            raise Refused(503, f"this server answers {limits.connections} requests at once and no more; try again soon")
+        if self._open[caller] >= limits.caller_connections:
+            raise Refused(429, f"{self._open[caller]} requests of yours are open, and no more are answered at once")
+        if visit.is_page and self._pages[caller] >= limits.sessions:
+            raise Refused(429, f"{self._pages[caller]} pages or scripts of yours are open, and no more may be")
+        if visit.length > self._room(visit):
+            raise self._too_large(visit)
+
+    def _room(self, visit: _Coming) -> int:
+        return self._limits.upload_bytes if visit.is_upload else self._limits.body_bytes
+
+    def _too_large(self, visit: _Coming) -> Refused:
+        return Refused(413, f"this is too large: a request to this address may bring {self._room(visit):,} bytes")
+
+    def _charge(self, visit: _Coming) -> Callable[[int], None]:
+        """What counts the body of a request as it comes."""
+        brought = 0
+
+        def charge(count: int) -> None:
+            nonlocal brought
+            brought += count
+            if brought > self._room(visit):
+                raise self._too_large(visit)
+            if visit.is_upload:
+                self._uploads.charge(visit.caller, count)
+
+        return charge
+
+
+@contextlib.contextmanager
+def _counted(counter: Counter[str], caller: str, *, counts: bool = True) -> Iterator[None]:
+    counter[caller] += counts
+    try:
+        yield
+    finally:
+        counter[caller] -= counts
+        if not counter[caller]:
+            del counter[caller]

@@ -1,0 +1,59 @@
+"""Which models a caller may name: what is here and has a name, for everybody; a path, at home only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.gguf_writer import model
+
+from tsumami.app.work.callers import naming
+from tsumami.errors import HubError, ModelFormatError, ModelNotFoundError, OutOfMemoryError
+from tsumami.models.folders import VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of models."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a.gguf").write_bytes(model())
+    (tmp_path / "secret.gguf").write_bytes(model())
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "models"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["smollm2", "SmolLM2", "a.gguf"])
+@pytest.mark.parametrize("home", [True, False])
+def test_what_is_here_and_has_a_name_is_for_everybody(name: str, home: bool) -> None:
+    with naming(name, home):
+        pass
+
+
+@pytest.mark.parametrize("name", ["elyza", "ELYZA", "gpt2", "owner/repo:file.gguf"])
+def test_nobody_from_elsewhere_has_a_model_fetched(name: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="not on this machine"), naming(name, False):
+        raise AssertionError("it would have been fetched")
+    with naming(name, True):
+        pass
+
+
+@pytest.mark.parametrize("name", ["{}/models/a.gguf", "{}/secret.gguf", "../secret.gguf", "./a.gguf", "", "a.gguf\0"])
+def test_nobody_from_elsewhere_names_a_path(shelf: Path, name: str) -> None:
+    with pytest.raises(ModelNotFoundError), naming(name.format(shelf), False):
+        raise AssertionError("it would have been opened")
+
+
+def test_what_is_wrong_with_a_file_tells_nobody_from_elsewhere_where_it_lies(shelf: Path) -> None:
+    broken = ModelFormatError(f"{shelf}/models/a.gguf is truncated")
+    with pytest.raises(ModelNotFoundError) as told, naming("a.gguf", False):
+        raise broken
+    assert str(shelf) not in str(told.value)
+    with pytest.raises(ModelFormatError), naming("a.gguf", True):
+        raise broken
+
+
+@pytest.mark.parametrize("error", [OutOfMemoryError("full"), HubError("away")])
+def test_at_home_a_name_s_error_is_its_own(error: Exception) -> None:
+    with pytest.raises(type(error)), naming("smollm2", True):
+        raise error
