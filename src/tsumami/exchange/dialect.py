@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.knobs import KNOBS
 
 __all__ = ["ALL", "UNSET", "Dialect", "Field", "Foreign", "Order", "at_least", "named", "same"]
@@ -32,10 +32,10 @@ ALL: Final = int(KNOBS["repeat_last_n"].high or 0)
 """The window that is longer than any text."""
 
 
-_UNSAID: Final = Said()
+_UNSAID: Final = Phrase()
 
 
-def named(names: str, words: Said) -> dict[str, Said]:
+def named(names: str, words: Phrase) -> dict[str, Phrase]:
     """What these names, with blanks between, are."""
     return dict.fromkeys(names.split(), words)
 
@@ -78,7 +78,7 @@ class Field:
     low: float | None = None
     high: float | None = None
     neutral: Any = UNSET
-    about: Said = _UNSAID
+    about: Phrase = _UNSAID
     aliases: tuple[str, ...] = ()
     dead: bool = False
 
@@ -143,7 +143,7 @@ class Dialect:
     fields: tuple[Field, ...]
     acting: tuple[str, ...] = ()
     order: Order | None = None
-    elsewhere: Mapping[str, Said] = field(default_factory=dict)
+    elsewhere: Mapping[str, Phrase] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
     unwrap: Callable[[Any], Foreign | None] = same
     wrap: Callable[[Foreign], Any] = same

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from tsumami.wording import Language
 
-__all__ = ["FATES", "Fate", "Note", "Said"]
+__all__ = ["FATES", "Fate", "Note", "Phrase"]
 
 
-class Said(NamedTuple):
+class Phrase(NamedTuple):
     """One thing said in Japanese and in English."""
 
     ja: str = ""
@@ -24,9 +24,9 @@ class Said(NamedTuple):
         """In that language."""
         return self.ja if language == "ja" else self.en
 
-    def filled(self, **values: object) -> Said:
+    def filled(self, **values: object) -> Phrase:
         """With values in their places."""
-        return Said(self.ja.format(**values), self.en.format(**values))
+        return Phrase(self.ja.format(**values), self.en.format(**values))
 
 
 Fate = Literal[
@@ -34,17 +34,17 @@ Fate = Literal[
 ]
 """What can become of a setting; `FATES` says it in words."""
 
-FATES: Final[dict[Fate, Said]] = {
-    "taken": Said("そのまま", "taken"),
-    "converted": Said("換算", "converted"),
-    "assumed": Said("ファイルにないので補った", "not in the file: filled in"),
-    "order": Said("サンプラーの順序", "order of samplers"),
-    "limited": Said("範囲に収めた", "limited"),
-    "ignored": Said("相手のプログラムも使わない", "ignored by that program itself"),
-    "lost": Said("表せない", "not expressible"),
-    "refused": Said("使えない値", "a value that cannot be used"),
-    "elsewhere": Said("サンプリングの設定ではない", "no sampling setting"),
-    "unknown": Said("知らない名前", "unknown name"),
+FATES: Final[dict[Fate, Phrase]] = {
+    "taken": Phrase("そのまま", "taken"),
+    "converted": Phrase("換算", "converted"),
+    "assumed": Phrase("ファイルにないので補った", "not in the file: filled in"),
+    "order": Phrase("サンプラーの順序", "order of samplers"),
+    "limited": Phrase("範囲に収めた", "limited"),
+    "ignored": Phrase("相手のプログラムも使わない", "ignored by that program itself"),
+    "lost": Phrase("表せない", "not expressible"),
+    "refused": Phrase("使えない値", "a value that cannot be used"),
+    "elsewhere": Phrase("サンプリングの設定ではない", "no sampling setting"),
+    "unknown": Phrase("知らない名前", "unknown name"),
 }
 """The fates, in the order in which a report shows them."""
 
@@ -60,7 +60,7 @@ class Note:
     value: Any
     knob: str | None
     ours: Any
-    words: Said
+    words: Phrase
 
     def told(self, language: Language) -> str:
         """The note as one line: `top_p 0.9 -> top_p 0.9: words`."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tsumami.errors import SettingsError
 from tsumami.exchange.dialect import UNSET, Dialect, Field, Foreign, Order
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.knobs import KNOBS
 from tsumami.knobs.orders import STAGES
 from tsumami.knobs.stages import WINDOWS
@@ -22,16 +22,16 @@ from tsumami.settings import Settings
 __all__ = ["Imported", "import_values", "stages_of"]
 
 _TEXTUAL: Final = frozenset({"texts", "grammar", "schema", "regex", "bias", "order"})
-_ABSENT: Final = Said("{program} にはこのサンプラーがない", "{program} has no such sampler")
-_DEFAULT: Final = Said("{program} の既定値", "the default of {program}")
-_REFUSED: Final = Said("{why}", "{why}")
-_CLAMPED: Final = Said("{program} はこの範囲に収めて使う", "{program} limits it to this")
-_DEAD: Final = Said("{program} は読むだけで使わない", "{program} reads it and does nothing with it")
-_NO_KNOB: Final = Said("ここにはこのつまみがない", "there is no such knob here")
-_UNKNOWN: Final = Said("{program} の設定として知られていない", "not known as a setting of {program}")
-_KEPT: Final = Said("順序はそのまま", "the order is kept")
-_DROPPED: Final = Said("ここにないサンプラーを除いた: {names}", "without samplers that there are not here: {names}")
-_NO_ORDER: Final = Said("順序として読めない", "this cannot be read as an order")
+_ABSENT: Final = Phrase("{program} にはこのサンプラーがない", "{program} has no such sampler")
+_DEFAULT: Final = Phrase("{program} の既定値", "the default of {program}")
+_REFUSED: Final = Phrase("{why}", "{why}")
+_CLAMPED: Final = Phrase("{program} はこの範囲に収めて使う", "{program} limits it to this")
+_DEAD: Final = Phrase("{program} は読むだけで使わない", "{program} reads it and does nothing with it")
+_NO_KNOB: Final = Phrase("ここにはこのつまみがない", "there is no such knob here")
+_UNKNOWN: Final = Phrase("{program} の設定として知られていない", "not known as a setting of {program}")
+_KEPT: Final = Phrase("順序はそのまま", "the order is kept")
+_DROPPED: Final = Phrase("ここにないサンプラーを除いた: {names}", "without samplers that there are not here: {names}")
+_NO_ORDER: Final = Phrase("順序として読めない", "this cannot be read as an order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ class Imported:
 
 def import_values(dialect: Dialect, values: Foreign) -> Imported:
     """What names and values of a dialect mean here."""
-    reading = _Reading(dialect, values)
+    reading = _Import(dialect, values)
     notes = [*reading.fields(), *reading.order(), *reading.together(), *reading.absent(), *reading.rest()]
     settings = Settings.from_mapping(reading.knobs)
     return Imported(dialect.name, settings, tuple(notes))
 
 
-class _Reading:
+class _Import:
     """One import under way: `knobs` fills up."""
 
     def __init__(self, dialect: Dialect, values: Foreign) -> None:
@@ -93,7 +93,7 @@ class _Reading:
             if value != one.neutral:
                 yield self._note("lost", name, value, None, None, one.about if one.about.en else _NO_KNOB)
             else:
-                yield self._note("taken", name, value, None, None, Said("何もしない値", "does nothing there"))
+                yield self._note("taken", name, value, None, None, Phrase("何もしない値", "does nothing there"))
         else:
             yield from self._converted(one, name, value)
 
@@ -108,7 +108,7 @@ class _Reading:
         if limited != value:
             yield self._note("limited", name, value, one.knob, ours, _CLAMPED)
         elif not one.about.en or ours == value:
-            yield self._note("taken", name, value, one.knob, ours, Said())
+            yield self._note("taken", name, value, one.knob, ours, Phrase())
         else:
             yield self._note("converted", name, value, one.knob, ours, one.about)
 
@@ -148,7 +148,7 @@ class _Reading:
 
     def _acting(self, stages: tuple[str, ...]) -> Iterator[Note]:
         self.knobs["samplers"] = stages
-        words = Said("{program} の順序", "the order of {program}")
+        words = Phrase("{program} の順序", "the order of {program}")
         yield self._note("assumed", "", None, "samplers", stages, words)
 
     def together(self) -> Iterator[Note]:
@@ -183,12 +183,12 @@ class _Reading:
             fate, said = ("unknown", _UNKNOWN) if words is None else ("elsewhere", words)
             yield self._note(fate, name, value, None, None, said)
 
-    def _note(self, fate: Any, foreign: str, value: Any, knob: str | None, ours: Any, words: Said) -> Note:
+    def _note(self, fate: Any, foreign: str, value: Any, knob: str | None, ours: Any, words: Phrase) -> Note:
         return Note(fate, foreign, value, knob, ours, _with_program(words, self._dialect.title))
 
 
-def _with_program(words: Said, title: str) -> Said:
-    return Said(*(text.replace("{program}", title) for text in words))
+def _with_program(words: Phrase, title: str) -> Phrase:
+    return Phrase(*(text.replace("{program}", title) for text in words))
 
 
 def _scalar(value: Any) -> Any:

@@ -11,7 +11,7 @@ import math
 from typing import Any, Final
 
 from tsumami.exchange.dialect import ALL
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 
 __all__ = [
     "ALL_WORDS",
@@ -39,16 +39,16 @@ __all__ = [
     "window_to_minus",
 ]
 
-LENGTH_WORDS: Final = Said(
+LENGTH_WORDS: Final = Phrase(
     "負の数は「文脈がいっぱいになるまで」。ここでは 0", "below 0 means until the context is full, which is 0 here"
 )
-ALL_WORDS: Final = Said("テキスト全体を数える", "counts the whole text")
-MINUS_WORDS: Final = Said("-1 は「使わない」。ここでは 0", "-1 means off, which is 0 here")
-UNITS_WORDS: Final = Said("あちらの単位は 1/10000", "its unit there is 1/10000")
-GENERATED_ONLY: Final = Said(
+ALL_WORDS: Final = Phrase("テキスト全体を数える", "counts the whole text")
+MINUS_WORDS: Final = Phrase("-1 は「使わない」。ここでは 0", "-1 means off, which is 0 here")
+UNITS_WORDS: Final = Phrase("あちらの単位は 1/10000", "its unit there is 1/10000")
+GENERATED_ONLY: Final = Phrase(
     "あちらでは生成したトークンだけを、窓なしで数える", "there it counts generated tokens only, without a window"
 )
-GREEDY: Final = Said(
+GREEDY: Final = Phrase(
     "do_sample が真でないので、いつも最も確率の高いトークンを選ぶ。temperature などの値は効かない",
     "do_sample is not true, so the likeliest token is always taken, whatever temperature and the others say",
 )

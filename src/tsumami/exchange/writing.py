@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tsumami.exchange.dialect import Dialect, Field, Foreign, Order
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.reading import stages_of
 from tsumami.knobs import KNOBS, Knob
 from tsumami.knobs.orders import STAGES, resolve
@@ -20,14 +20,14 @@ from tsumami.settings import Settings
 
 __all__ = ["Exported", "export_values"]
 
-_NOT_THERE: Final = Said("{program} では表せない: {line}", "{program} cannot express it: {line}")
-_LIMITED: Final = Said("{program} の範囲に収めた", "limited to what {program} takes")
-_FIXED: Final = Said(
+_NOT_THERE: Final = Phrase("{program} では表せない: {line}", "{program} cannot express it: {line}")
+_LIMITED: Final = Phrase("{program} の範囲に収めた", "limited to what {program} takes")
+_FIXED: Final = Phrase(
     "{program} では順序を選べない。あちらの順序: {order}", "{program} has an order of its own: {order}"
 )
-_PARTLY: Final = Said("あちらにないステージを除いた: {names}", "without stages that there are not there: {names}")
-_CHANGED: Final = Said("あちらで取れる順序: {order}", "the order that it can have there: {order}")
-_KEPT: Final = Said("順序はそのまま", "the order is kept")
+_PARTLY: Final = Phrase("あちらにないステージを除いた: {names}", "without stages that there are not there: {names}")
+_CHANGED: Final = Phrase("あちらで取れる順序: {order}", "the order that it can have there: {order}")
+_KEPT: Final = Phrase("順序はそのまま", "the order is kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Exported:
 
 def export_values(dialect: Dialect, settings: Settings) -> tuple[Foreign, tuple[Note, ...]]:
     """Names and values of a dialect that say the same, and the notes."""
-    writing = _Writing(dialect, settings)
+    writing = _Export(dialect, settings)
     notes = [*writing.fields(), *writing.order(), *writing.apart(), *writing.rest()]
     return writing.foreign, tuple(notes)
 
 
-class _Writing:
+class _Export:
     """One export under way: `foreign` fills up."""
 
     def __init__(self, dialect: Dialect, settings: Settings) -> None:
@@ -74,7 +74,7 @@ class _Writing:
         elif value != ours and one.about.en:
             yield self._note("converted", one.name, value, one.knob, ours, one.about)
         else:
-            yield self._note("taken", one.name, value, one.knob, ours, Said())
+            yield self._note("taken", one.name, value, one.knob, ours, Phrase())
 
     def _ours(self, knob: Knob) -> Any:
         """A knob's value; that of a stage which our order leaves out is neutral, or it would act there."""
@@ -128,15 +128,15 @@ class _Writing:
             ours = self._ours(knob)
             off = knob.default if knob.neutral is None or knob.name in WINDOWS.values() else knob.neutral
             if knob.name not in there and ours != off and self._matters(knob):
-                words = Said(
+                words = Phrase(
                     _NOT_THERE.ja.format(program="{program}", line=knob.line_ja),
                     _NOT_THERE.en.format(program="{program}", line=knob.line_en),
                 )
                 yield self._note("lost", "", None, knob.name, ours, words)
 
-    def _note(self, fate: Any, foreign: str, value: Any, knob: str | None, ours: Any, words: Said) -> Note:
+    def _note(self, fate: Any, foreign: str, value: Any, knob: str | None, ours: Any, words: Phrase) -> Note:
         title = self._dialect.title
-        return Note(fate, foreign, value, knob, ours, Said(*(text.replace("{program}", title) for text in words)))
+        return Note(fate, foreign, value, knob, ours, Phrase(*(text.replace("{program}", title) for text in words)))
 
 
 def _names_of(order: Order, wanted: tuple[str, ...]) -> tuple[list[Any], list[str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tsumami.exchange.dialect import Dialect, Field, Foreign, Order, at_least, named
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     ALL_WORDS,
     bias_from,
@@ -30,17 +30,17 @@ _STAGES: Final = {
     6: ("penalties",),
 }
 _DEFAULT: Final = (6, 0, 1, 3, 4, 2, 5)
-_WINDOW: Final = Said("KoboldCpp では 1 未満は 1 になる", "KoboldCpp takes anything below 1 as 1")
-_SLOPE: Final = Said(
+_WINDOW: Final = Phrase("KoboldCpp では 1 未満は 1 になる", "KoboldCpp takes anything below 1 as 1")
+_SLOPE: Final = Phrase(
     "窓の古い半分でペナルティを弱める傾き。ここでは窓の中はどこも同じ強さ",
     "weakens the penalty in the older half of its window; here it is the same in all of it",
 )
-_EOS: Final = Said("終わりのトークンを禁じる", "forbids the end tokens")
-_BANNED: Final = Said("この文字列が現れたら書き直す", "goes back where this text appears")
-_TOP_A: Final = Said(
+_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
+_BANNED: Final = Phrase("この文字列が現れたら書き直す", "goes back where this text appears")
+_TOP_A: Final = Phrase(
     "確率が top_a · 最大確率² 未満の候補を除く", "removes candidates below top_a · largest probability²"
 )
-_SMOOTHING: Final = Said("logit を二次曲線で変える", "bends the logits by a quadratic curve")
+_SMOOTHING: Final = Phrase("logit を二次曲線で変える", "bends the logits by a quadratic curve")
 
 
 def _numbers(value: Any) -> list[Any] | None:
@@ -115,7 +115,7 @@ API: Final = Dialect(
     elsewhere=named(
         "prompt memory images max_context_length n quiet genkey trim_stop use_default_badwordsids "
         "render_special grammar_retain_state bypass_eos rep_pen_slope stream add_sd_prompt",
-        Said("リクエストの一部", "a part of the request"),
+        Phrase("リクエストの一部", "a part of the request"),
     ),
     marks=frozenset({"max_length", "max_context_length", "sampler_seed", "stop_sequence", "genkey"}),
     together=_slope,
@@ -134,7 +134,7 @@ SILLYTAVERN: Final = Dialect(
     elsewhere=named(
         "name streaming_kobold use_default_badwordsids genamt max_length single_line rep_pen_slope api_server "
         "extensions",
-        Said("画面の設定", "a setting of its page"),
+        Phrase("画面の設定", "a setting of its page"),
     ),
     marks=frozenset({"temp", "rep_pen_slope", "sampler_order", "typical", "tfs"}),
     together=_slope,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tsumami.errors import SettingsError
 from tsumami.exchange.dialect import Dialect, Field, Foreign, Order, named, same
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     ALL_WORDS,
     LENGTH_WORDS,
@@ -54,7 +54,7 @@ _LETTERS: Final = {
     "e": "penalties", "d": "dry", "s": "top_n_sigma", "k": "top_k", "y": "typ_p", "p": "top_p", "m": "min_p",
     "x": "xtc", "t": "temperature", "i": "infill", "a": "adaptive_p",
 }  # fmt: skip
-_CLAMPS: Final = Said("llama-server はこの範囲に黙って収める", "llama-server limits it silently")
+_CLAMPS: Final = Phrase("llama-server はこの範囲に黙って収める", "llama-server limits it silently")
 
 
 def _names(value: Any) -> list[Any] | None:
@@ -179,7 +179,7 @@ def _fields(names: dict[str, str], server: bool) -> tuple[Field, ...]:
     return tuple(row for row in rows if row is not None)
 
 
-_IGNORE_EOS: Final = Said("終わりのトークンを禁じる", "forbids the end tokens")
+_IGNORE_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 
 
 # --- llama-server ---
@@ -199,7 +199,7 @@ _SERVER_NAMES: Final = {
         )
     },
 }  # fmt: skip
-_REQUEST: Final = Said("リクエストの一部", "a part of the request")
+_REQUEST: Final = Phrase("リクエストの一部", "a part of the request")
 _SERVER_ELSEWHERE: Final = named(
         "prompt messages model stream n_probs cache_prompt id_slot n_keep n_discard n_indent return_tokens "
         "timings_per_token post_sampling_probs response_fields lora t_max_predict_ms samplers_order "
@@ -272,7 +272,7 @@ _FLAG_NAMES: Final = {
     "json_schema": "json-schema|j",
     "ignore_eos": "ignore-eos",
 }
-_LOADING: Final = Said("モデルの読み込みや端末の設定", "how the model is loaded, or the terminal")
+_LOADING: Final = Phrase("モデルの読み込みや端末の設定", "how the model is loaded, or the terminal")
 _FLAG_ELSEWHERE: Final = named(
         "model m hf-repo hf hf-file hff ctx-size c threads t n-gpu-layers ngl gpu-layers batch-size b ubatch- "
         "size ub flash-attn fa port host prompt p file f alias a chat-template jinja no-jinja lora mmproj no- "
@@ -292,8 +292,8 @@ FLAGS: Final = Dialect(
     elsewhere=_FLAG_ELSEWHERE,
 )
 
-_ONE: Final = Said("INI のプリセットには 1 つしか書けない", "an INI preset can hold only one of them")
-_ONE_LINE: Final = Said("INI の値は 1 行だけ", "a value in an INI preset is one line")
+_ONE: Final = Phrase("INI のプリセットには 1 つしか書けない", "an INI preset can hold only one of them")
+_ONE_LINE: Final = Phrase("INI の値は 1 行だけ", "a value in an INI preset is one line")
 _LISTS: Final = {"dry-sequence-breaker": "dry_sequence_breakers", "reverse-prompt": "stop", "logit-bias": "logit_bias"}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tsumami.exchange.dialect import UNSET, Dialect, Field, Foreign, named
-from tsumami.exchange.notes import Said
+from tsumami.exchange.notes import Phrase
 from tsumami.exchange.values import (
     LENGTH_WORDS,
     bias_from,
@@ -20,9 +20,9 @@ from tsumami.exchange.values import (
 )
 
 _ACTING: Final = ("penalties", "top_k", "tfs_z", "typ_p", "top_p", "min_p", "xtc", "temperature")
-_OFF: Final = Said("チェックが外れているものは使わない", "what is not checked is off")
+_OFF: Final = Phrase("チェックが外れているものは使わない", "what is not checked is off")
 _PREDICTION: Final = "llm.prediction."
-_PROMPT: Final = Said("モデルやプロンプトの指定", "about the model or the prompt")
+_PROMPT: Final = Phrase("モデルやプロンプトの指定", "about the model or the prompt")
 
 
 # --- before 0.3 ---

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tsumami.exchange.dialect import Dialect, Field, Foreign, named
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     ALL_WORDS,
     LENGTH_WORDS,
@@ -22,7 +22,7 @@ from tsumami.exchange.values import (
     window_to_minus,
 )
 
-_LOADING: Final = Said("モデルの読み込みの設定", "how the model is loaded")
+_LOADING: Final = Phrase("モデルの読み込みの設定", "how the model is loaded")
 _FIELDS: Final = (
     Field("temperature", "temperature", 0.8, low=0),
     Field("top_k", "top_k", 40, low=0),
@@ -50,10 +50,10 @@ _ELSEWHERE: Final = named(
     )  # fmt: skip
 _INSTRUCTIONS: Final = named(
     "FROM TEMPLATE SYSTEM ADAPTER LICENSE MESSAGE RENDERER PARSER REQUIRES DRAFT",
-    Said("モデルやプロンプトの指定", "about the model or the prompt"),
+    Phrase("モデルやプロンプトの指定", "about the model or the prompt"),
 )
 
-_QUOTES: Final = Said('テキストに """ は入れられない', 'a text there cannot hold """')
+_QUOTES: Final = Phrase('テキストに """ は入れられない', 'a text there cannot hold """')
 
 
 def _without_quotes(_: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
@@ -96,7 +96,7 @@ OPTIONS: Final = Dialect(
         **_ELSEWHERE,
         **named(
         "model prompt messages stream keep_alive raw system template context images suffix think tools",
-        Said("リクエストの一部", "a part of the request"),
+        Phrase("リクエストの一部", "a part of the request"),
     ),
     },
     marks=frozenset({"num_ctx", "num_predict", "num_gpu", "num_thread", "num_batch", "keep_alive", "num_keep"}),

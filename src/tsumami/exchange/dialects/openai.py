@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tsumami.exchange.dialect import ALL, Dialect, Field, Foreign, named
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     GENERATED_ONLY,
     MINUS_WORDS,
@@ -22,9 +22,9 @@ from tsumami.exchange.values import (
 )
 from tsumami.knobs import KNOBS
 
-_EOS: Final = Said("終わりのトークンを禁じる", "forbids the end tokens")
-_FORMAT: Final = Said("返答の形", "the form of the reply")
-_BOTH: Final = Said(
+_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
+_FORMAT: Final = Phrase("返答の形", "the form of the reply")
+_BOTH: Final = Phrase(
     "repetition_penalty はプロンプトも数え、ほかの 2 つは数えない。ここでは同じ扱いになる",
     "repetition_penalty counts the prompt, the other two do not; here all three are counted alike",
 )
@@ -35,7 +35,7 @@ _REQUEST: Final = named(
         "chat_template chat_template_kwargs include_stop_str_in_output priority add_special_tokens "
         "continue_final_message detokenize truncate_prompt_tokens prompt_cache_key return_tokens_as_token_ids "
         "request_id cache_salt verbosity",
-        Said("リクエストの一部", "a part of the request"),
+        Phrase("リクエストの一部", "a part of the request"),
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ _SHARED: Final = (
     Field("response_format", "json_schema", None, _format_from, _format_to, about=_FORMAT),
     Field(
         "max_tokens", "max_tokens", 0, int, lambda value: value or None, aliases=("max_completion_tokens",),
-        about=Said("文脈がいっぱいになるまで", "until the context is full"),
+        about=Phrase("文脈がいっぱいになるまで", "until the context is full"),
     ),
 )  # fmt: skip
 
@@ -123,7 +123,7 @@ def _structured(values: Foreign, knobs: dict[str, Any]) -> Iterable[Note]:
             yield Note("lost", f"structured_outputs.{name}", value, None, None, _FORMAT)
             continue
         knobs[knob] = KNOBS[knob].validate(ours)
-        yield Note("converted", f"structured_outputs.{name}", value, knob, knobs[knob], Said())
+        yield Note("converted", f"structured_outputs.{name}", value, knob, knobs[knob], Phrase())
 
 
 def _to_structured(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
@@ -131,7 +131,7 @@ def _to_structured(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
     for name in ("regex", "grammar"):
         if knobs[name] is not None:
             foreign.setdefault("structured_outputs", {})[name] = knobs[name]
-            yield Note("converted", f"structured_outputs.{name}", knobs[name], name, knobs[name], Said())
+            yield Note("converted", f"structured_outputs.{name}", knobs[name], name, knobs[name], Phrase())
 
 
 def _nowhere(_: Any) -> None:
@@ -147,11 +147,11 @@ VLLM: Final = Dialect(
         Field("top_k", "top_k", 0, positive, off_to_minus, about=MINUS_WORDS),
         Field("min_p", "min_p", 0.0, low=0, high=1),
         Field("repetition_penalty", "repeat_penalty", 1.0),
-        Field("min_tokens", "min_tokens", 0, neutral=0, about=Said("最低の長さ", "a least length")),
+        Field("min_tokens", "min_tokens", 0, neutral=0, about=Phrase("最低の長さ", "a least length")),
         Field("ignore_eos", "ignore_eos", False, neutral=False, about=_EOS),
         Field("guided_regex", "regex", None, write=_nowhere, about=_FORMAT),
         Field("guided_grammar", "grammar", None, write=_nowhere, about=_FORMAT),
-        Field("bad_words", "banned_texts", (), neutral=[], about=Said("禁じる文字列", "texts that are banned")),
+        Field("bad_words", "banned_texts", (), neutral=[], about=Phrase("禁じる文字列", "texts that are banned")),
     ),
     acting=("penalties", "temperature", "min_p", "top_k", "top_p"),
     elsewhere={**_REQUEST, "structured_outputs": _FORMAT, "guided_json": _FORMAT},

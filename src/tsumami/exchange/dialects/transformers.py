@@ -10,17 +10,19 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tsumami.exchange.dialect import ALL, Dialect, Field, Foreign, named
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import greedy, texts_from
 
-_BEAMS: Final = Said("ビームサーチ。ここではトークンを 1 つずつ選ぶ", "beam search; here tokens are chosen one by one")
-_WARPER: Final = Said("候補を除くサンプラー", "a sampler that removes candidates")
-_LENGTH: Final = Said("プロンプトも数えた長さの上限", "a limit that counts the prompt, too")
-_CONTRASTIVE: Final = Said(
+_BEAMS: Final = Phrase(
+    "ビームサーチ。ここではトークンを 1 つずつ選ぶ", "beam search; here tokens are chosen one by one"
+)
+_WARPER: Final = Phrase("候補を除くサンプラー", "a sampler that removes candidates")
+_LENGTH: Final = Phrase("プロンプトも数えた長さの上限", "a limit that counts the prompt, too")
+_CONTRASTIVE: Final = Phrase(
     "penalty_alpha が働くのは do_sample が偽で top_k が 2 以上のときだけ",
     "penalty_alpha acts only where do_sample is false and top_k is above 1",
 )
-_NO_SAMPLING: Final = Said(
+_NO_SAMPLING: Final = Phrase(
     "あちらでは do_sample: false が温度 0 にあたる", "there do_sample: false is what temperature 0 is here"
 )
 
@@ -41,7 +43,7 @@ def _apart(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
         del foreign["temperature"]  # transformers refuses 0
         yield Note("converted", "do_sample", False, "temperature", 0.0, _NO_SAMPLING)
     if knobs["repeat_penalty"] != 1 and knobs["repeat_last_n"] < ALL:
-        words = Said("あちらではテキスト全体を数える", "there the whole text counts")
+        words = Phrase("あちらではテキスト全体を数える", "there the whole text counts")
         yield Note("lost", "", None, "repeat_last_n", knobs["repeat_last_n"], words)
 
 
@@ -63,7 +65,7 @@ DIALECT: Final = Dialect(
         Field("penalty_alpha", "penalty_alpha", 0.0),
         Field("guidance_scale", "guidance_scale", 1.0, neutral=1.0, about=_WARPER),
         Field("max_new_tokens", "max_tokens", low=1),
-        Field("min_new_tokens", "min_tokens", 0, neutral=0, about=Said("最低の長さ", "a least length")),
+        Field("min_new_tokens", "min_tokens", 0, neutral=0, about=Phrase("最低の長さ", "a least length")),
         Field("stop_strings", "stop", (), texts_from, lambda value: list(value) or None),
         Field("max_length", None, about=_LENGTH),
         Field("num_beams", None, 1, neutral=1, about=_BEAMS),
@@ -83,7 +85,7 @@ DIALECT: Final = Dialect(
         "min_length suppress_tokens begin_suppress_tokens forced_bos_token_id forced_eos_token_id "
         "bad_words_ids sequence_bias chat_format max_window_size assistant_early_exit user_token_id "
         "assistant_token_id trust_remote_code",
-        Said("トークンの番号や出力の指定", "ids of tokens, or what is given back"),
+        Phrase("トークンの番号や出力の指定", "ids of tokens, or what is given back"),
     ),
     marks=frozenset(
         {"do_sample", "transformers_version", "_from_model_config", "eos_token_id", "pad_token_id", "num_beams"}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tsumami.exchange.dialect import ALL, Dialect, Field, Foreign, Order, named
-from tsumami.exchange.notes import Note, Said
+from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     ALL_WORDS,
     UNITS_WORDS,
@@ -52,14 +52,18 @@ _STAGES: Final = {
 _DEFAULT: Final = tuple(_STAGES)
 _UNNAMED: Final = ("penalties", "no_repeat_ngram", "dry", "xtc")
 """What the list does not name is sorted before it."""
-_DYNAMIC: Final = Said("中央の温度と幅に直した", "turned into the temperature in the middle and the range around it")
-_LAST: Final = Said("温度は最後に働く", "temperature acts last")
-_NGRAM: Final = Said("すでに現れた n-gram を完成させるトークンを禁じる", "forbids tokens that complete an n-gram again")
-_ENCODER: Final = Said("プロンプトにある語を優遇する", "favours tokens of the prompt")
-_BEAMS: Final = Said("ビームサーチ。ここではトークンを 1 つずつ選ぶ", "beam search; here tokens are chosen one by one")
-_GUIDANCE: Final = Said("負のプロンプトから遠ざける", "steers away from a negative prompt")
-_MOVED: Final = Said("logit を動かすサンプラー", "a sampler that moves logits")
-_EOS: Final = Said("終わりのトークンを禁じる", "forbids the end tokens")
+_DYNAMIC: Final = Phrase("中央の温度と幅に直した", "turned into the temperature in the middle and the range around it")
+_LAST: Final = Phrase("温度は最後に働く", "temperature acts last")
+_NGRAM: Final = Phrase(
+    "すでに現れた n-gram を完成させるトークンを禁じる", "forbids tokens that complete an n-gram again"
+)
+_ENCODER: Final = Phrase("プロンプトにある語を優遇する", "favours tokens of the prompt")
+_BEAMS: Final = Phrase(
+    "ビームサーチ。ここではトークンを 1 つずつ選ぶ", "beam search; here tokens are chosen one by one"
+)
+_GUIDANCE: Final = Phrase("負のプロンプトから遠ざける", "steers away from a negative prompt")
+_MOVED: Final = Phrase("logit を動かすサンプラー", "a sampler that moves logits")
+_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 
 
 def _whole_if_zero(value: Any) -> int:
@@ -161,7 +165,7 @@ def _back(low: str, high: str, dynamic: str) -> Any:
         foreign["dynatemp_exponent"] = knobs["dynatemp_exponent"]
         if spread > 0:
             foreign[low], foreign[high] = max(middle - spread, 0), middle + spread
-            yield Note("converted", dynamic, [foreign[low], foreign[high]], "dynatemp_range", spread, Said())
+            yield Note("converted", dynamic, [foreign[low], foreign[high]], "dynatemp_range", spread, Phrase())
             if middle < spread:
                 yield Note("converted", low, 0, "temperature", middle, _FROM_ZERO)
         if knobs["dry_multiplier"] and knobs["dry_penalty_last_n"] != knobs["repeat_last_n"]:
@@ -170,9 +174,9 @@ def _back(low: str, high: str, dynamic: str) -> Any:
     return apart
 
 
-_FROM_ZERO: Final = Said("幅の下の端は 0", "the lower end of the range is 0")
-_ONE_WINDOW: Final = Said("あちらではペナルティと DRY の窓は 1 つ", "there penalties and DRY look back equally far")
-_PAGE: Final = Said("画面や読み込みの設定", "a setting of its page, or of loading")
+_FROM_ZERO: Final = Phrase("幅の下の端は 0", "the lower end of the range is 0")
+_ONE_WINDOW: Final = Phrase("あちらではペナルティと DRY の窓は 1 つ", "there penalties and DRY look back equally far")
+_PAGE: Final = Phrase("画面や読み込みの設定", "a setting of its page, or of loading")
 
 WEBUI: Final = Dialect(
     name="text-generation-webui",
@@ -209,8 +213,8 @@ SILLYTAVERN: Final = Dialect(
         Field("num_beams", None, 1, neutral=1, about=_BEAMS),
         Field("json_schema", "json_schema", None, schema_from, schema_to),
         Field("logit_bias", "logit_bias", (), bias_from, lambda value: [list(pair) for pair in value]),
-        Field("banned_tokens", "banned_texts", "", neutral="", about=Said("禁じる文字列", "texts that are banned")),
-        Field("min_length", "min_tokens", 0, neutral=0, about=Said("最低の長さ", "a least length")),
+        Field("banned_tokens", "banned_texts", "", neutral="", about=Phrase("禁じる文字列", "texts that are banned")),
+        Field("min_length", "min_tokens", 0, neutral=0, about=Phrase("最低の長さ", "a least length")),
         Field("skew", None, 0, neutral=0, about=_MOVED),
         Field("rep_pen_decay", None, 0, neutral=0, about=_MOVED),
     ),
@@ -222,7 +226,7 @@ SILLYTAVERN: Final = Dialect(
         "samplers sampler_order samplers_priorities truncation_length genamt max_length n name "
         "openrouter_allow_fallbacks extensions generic_model global_banned_tokens send_banned_tokens "
         "legacy_api type api_server prompt_truncation",
-        Said("ほかのバックエンドか画面の設定", "for another backend, or its page"),
+        Phrase("ほかのバックエンドか画面の設定", "for another backend, or its page"),
     ),
     marks=frozenset({"temp", "rep_pen", "rep_pen_range", "temperature_last", "dynatemp", "freq_pen", "max_temp"}),
     together=_silly,
