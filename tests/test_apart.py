@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tsumami.apart import BrokeDownError, CannotBeginError, Helpers, Limits, OvertimeError
+from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
 
 OBEY = "tests.support.apart:obey"
 
 
 @pytest.fixture
 def helpers() -> Iterator[Helpers]:
-    made = Helpers(OBEY, Limits(seconds=0.4, memory=1 << 29))
+    made = Helpers(OBEY, Allowance(seconds=0.4, memory=1 << 29))
     yield made
     made.close()
 
@@ -41,7 +41,7 @@ def test_a_breakdown_is_said_and_the_next_is_answered(helpers: Helpers) -> None:
 
 
 def test_a_process_that_keeps_much_memory_takes_no_other_request() -> None:
-    helpers = Helpers(OBEY, Limits(seconds=5, memory=160 << 20))
+    helpers = Helpers(OBEY, Allowance(seconds=5, memory=160 << 20))
     first = helpers.ask("a", b"pid")
     assert helpers.ask("a", b"take") == b"take"
     assert helpers.ask("a", b"pid") != first
@@ -49,7 +49,7 @@ def test_a_process_that_keeps_much_memory_takes_no_other_request() -> None:
 
 
 def test_others_are_answered_while_one_hangs(helpers: Helpers) -> None:
-    slow = Helpers(OBEY, Limits(seconds=60), room=2)
+    slow = Helpers(OBEY, Allowance(seconds=60), room=2)
     stop = threading.Event()
 
     def break_off() -> None:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Final
 
-__all__ = ["BrokeDownError", "CannotBeginError", "Helpers", "Limits", "OvertimeError", "serve"]
+__all__ = ["Allowance", "BrokeDownError", "CannotBeginError", "Helpers", "OvertimeError", "serve"]
 
 _LENGTH: Final = struct.Struct("<Q")
 _WALL: Final = 6  # a request may take so many times its processor time on the clock on the wall
@@ -51,7 +51,7 @@ class BrokeDownError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Allowance:
     """What a request may take: seconds of processor time, and bytes of memory (None: as much as there is)."""
 
     seconds: float
@@ -61,7 +61,7 @@ class Limits:
 class _Child:
     """One process, which answers one request at a time. `spent`: it answers no other."""
 
-    def __init__(self, target: str, limits: Limits) -> None:
+    def __init__(self, target: str, limits: Allowance) -> None:
         self._limits = limits
         self.spent = False
         begin = f"import sys; sys.path[:] = {sys.path!r}; from tsumami.apart import serve"
@@ -144,7 +144,7 @@ class _Child:
 class Helpers:
     """Children that answer requests by one function, `module:function` from bytes to bytes; begun when first needed."""
 
-    def __init__(self, target: str, limits: Limits, *, room: int = 4) -> None:
+    def __init__(self, target: str, limits: Allowance, *, room: int = 4) -> None:
         self._target, self._limits = target, limits
         self._gates = [threading.Lock() for _ in range(_GATES)]
         self._free = threading.Semaphore(room)

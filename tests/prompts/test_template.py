@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.apart import Helpers, Limits
+from tsumami.apart import Allowance, Helpers
 from tsumami.errors import PromptError, TemplateError
 from tsumami.prompts import Memory, Message, ModelFormat
 from tsumami.prompts import template as template_module
@@ -265,7 +265,7 @@ HOSTILE = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A quarter of the time, for tests that wait until it is over."""
-    renderers = Helpers("tsumami.prompts.rendering:answer", Limits(seconds=0.25, memory=1 << 29))
+    renderers = Helpers("tsumami.prompts.rendering:answer", Allowance(seconds=0.25, memory=1 << 29))
     monkeypatch.setattr(template_module, "_RENDERERS", renderers)
     yield
     renderers.close()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tsumami.apart import BrokeDownError, CannotBeginError, Helpers, Limits, OvertimeError
+from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
 from tsumami.errors import ModelError, ModelFormatError, OutOfMemoryError, TsumamiError
 from tsumami.models import ModelFile
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel, engine_build
@@ -46,7 +46,7 @@ def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callabl
     key = f"{_VERSION}|{fingerprint}|{engine_build()}|{repack}"
     if file.source.startswith("package ") or recall(_MEMORY).get(key) is True:
         return
-    helpers = Helpers("tsumami.engine.trying:answer", Limits(_LEAST_SECONDS + file.size / _SLOWEST), room=1)
+    helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + file.size / _SLOWEST), room=1)
     try:
         with contextlib.closing(helpers):
             helpers.ask(key, json.dumps([os.fspath(file.path), repack]).encode(), waits)

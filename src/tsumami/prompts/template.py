@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from tsumami.apart import BrokeDownError, CannotBeginError, Helpers, Limits, OvertimeError
+from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
 from tsumami.errors import TemplateError
 from tsumami.prompts.messages import Message
 
@@ -24,7 +24,7 @@ __all__ = ["MAX_CHARACTERS", "ChatTemplate"]
 MAX_CHARACTERS = 1 << 22
 """No template may write more characters than this beyond the messages: far more than any context holds."""
 
-_LIMITS: Final = Limits(seconds=1.0, memory=1 << 29)
+_LIMITS: Final = Allowance(seconds=1.0, memory=1 << 29)
 _RENDERERS: Final = Helpers("tsumami.prompts.rendering:answer", _LIMITS)
 _OTHER_WAYS = "choose the prompt format 'raw' or 'llama2', or give another template"
 

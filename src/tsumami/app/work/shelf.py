@@ -45,7 +45,7 @@ class _Place:
 
 
 @dataclass(slots=True, eq=False)
-class _Gate:
+class _Turnstile:
     """Where those wait who want the same model while it is loaded."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -60,7 +60,7 @@ class Shelf:
         self._room, self._most = room, most
         self._places: dict[_Key, _Place] = {}
         self._keys: dict[ModelChoice, _Key] = {}
-        self._gates: dict[_Key, _Gate] = {}
+        self._gates: dict[_Key, _Turnstile] = {}
         self._loading = 0
         self._lock = threading.Lock()
         self._clock = 0
@@ -109,7 +109,7 @@ class Shelf:
     @contextlib.contextmanager
     def _gate(self, key: _Key) -> Iterator[None]:
         with self._lock:
-            gate = self._gates.setdefault(key, _Gate())
+            gate = self._gates.setdefault(key, _Turnstile())
             gate.waiting += 1
         try:
             with gate.lock:
