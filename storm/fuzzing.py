@@ -47,7 +47,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-m", "storm.inside", attack, options_to(options)],
             cwd=ROOT,
-            env=os.environ | {"TMPDIR": self._scratch.name},
+            env=os.environ | {"TMPDIR": self._scratch.name, "GGML_NO_BACKTRACE": "1"},  # which would call a debugger
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -43,8 +43,8 @@ def inputs() -> st.SearchStrategy[list[str]]:
         st.sampled_from(("temperature=0:2:0.1", "top_k=1,2,3", "temperature=0:1:1e-9", "seed=0", "0:1", "1:0", "nan:1", "ja", "en", "xx", "defaults")),
         st.builds("{}={}".format, st.sampled_from(_FLAGS), hostile.texts(surrogates=False, most=8) | hostile.numbers().map(str)),
     )  # fmt: skip
-    commands = st.sampled_from([name for name in COMMANDS if name not in ("app", "lesson", "doctor", "chat")] + ["", "nonsense"])
-    return st.builds(lambda command, rest: [command, *rest] if command else rest, commands, st.lists(words, max_size=7))
+    commands = st.sampled_from([name for name in COMMANDS if name not in ("app", "lesson", "doctor", "chat")] + ["nonsense"])
+    return st.builds(lambda command, rest: [command, *rest], commands, st.lists(words, max_size=7))
 
 
 @contextlib.contextmanager
@@ -80,9 +80,9 @@ def _run(given: list[str]) -> Judgement:
     named = any(one.startswith(("-m", "--model")) for one in given)
     needs = given and given[0] in ("run", "compare", "map", "grid", "verify", "audit")
     arguments = [given[0], "-m", _NO_MODEL, *given[1:]] if needs and not named else given
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     code = 0
-    stdin, sys.stdin = sys.stdin, io.StringIO("")
+    stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO())
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             start([one.replace("\0", "") for one in arguments])  # no argument of a process can hold a null
@@ -90,4 +90,4 @@ def _run(given: list[str]) -> Judgement:
         code = end.code if isinstance(end.code, int) else 1
     finally:
         sys.stdin = stdin
-    return of_exit(code, err.getvalue())
+    return of_exit(code, err.buffer.getvalue().decode())
