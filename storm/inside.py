@@ -45,7 +45,7 @@ def main() -> None:
             elif command == "again":
                 send(asdict(of_call(door, load_case(Path(arguments["path"]))["input"])))
             elif command == "rest":
-                send(asdict(Footprint.of()))
+                send(asdict(Footprint.of(getattr(door, "pid", None))))  # a door may stand for another process
 
 
 def _chunk(

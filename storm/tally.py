@@ -27,7 +27,7 @@ class Tally:
     found: list[str] = field(default_factory=list)
 
     def count(self, judgement: Judgement, given: Any = None, name: str | None = None, **where: Any) -> None:
-        """Count one thing that was tried. If it broke something, what was `given` is kept in the file `name`."""
+        """Count one thing that was tried. If it broke something, what was `given` is kept in a file of this `name`."""
         self.tried += 1
         self.note(judgement, given, name, **where)
 
@@ -37,7 +37,7 @@ class Tally:
         if judgement.verdict in GOOD:
             return
         number = self.counts["crashed"] + self.counts["leaked"] + self.counts["lost"]
-        path = self.folder / f"{name or f'found-{number}'}.txt"
+        path = self.folder / f"{name or 'found'}-{number}.txt"
         save_case(path, {"verdict": judgement.verdict, "why": judgement.why, **where, "input": given})
         last = judgement.why.strip().splitlines()[-1:] or [""]
         self.found.append(f"{judgement.verdict}: {last[0][:_SHOWN]} ({path.name})")
