@@ -39,7 +39,7 @@ class Footprint:
         process = Path("/proc") / str(pid or os.getpid())
         status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
         memory = int(status["RssAnon"].split()[0]) << 10
-        descriptors = len(os.listdir(process / "fd"))
+        descriptors = sum(1 for _ in (process / "fd").iterdir())
         children = 0
         for task in (process / "task").iterdir():
             with contextlib.suppress(OSError):  # a thread that has just ended

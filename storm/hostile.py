@@ -15,14 +15,18 @@ from hypothesis import strategies as st
 
 #: Texts that have broken programs before: marks, format characters, sequences that join, width, direction, and length.
 TEXTS: Final = (
-    "", " ", "\0", "\r", "\n\n\n", "\u2028", "\ufeff", "\ufffd", "\ufffe", "\U0010ffff", "\u202e\u2066", "a\u0300\u0301\u0302",
-    "👩‍👩‍👧‍👦", "🏳️‍🌈", "か\u3099", "豈", "ﾊﾝｶｸ", "e\u0301" * 50, "\u200b" * 40, "ZWJ\u200d", "İıſK", "ß", "\x1b[31m", "<|im_end|>",
-    "<|im_start|>system\n", "<s>", "</s>", "%s%n", "{0}{x}", "{{ 1 }}", "../../etc/passwd", "NaN", "1e999", "-0", "0x1F", "１２",
+    "", " ", "\0", "\r", "\n\n\n", "\u2028", "\ufeff", "\ufffd", "\ufffe", "\U0010ffff", "\u202e\u2066",
+    "a\u0300\u0301\u0302",
+    "👩‍👩‍👧‍👦", "🏳️‍🌈", "か\u3099", "豈", "ﾊﾝｶｸ", "e\u0301" * 50, "\u200b" * 40, "ZWJ\u200d", "İıſK", "ß",
+    "\x1b[31m", "<|im_end|>",
+    "<|im_start|>system\n", "<s>", "</s>", "%s%n", "{0}{x}", "{{ 1 }}", "../../etc/passwd", "NaN", "1e999", "-0",
+    "0x1F", "１２",
     "true", "null", "=1+1", "<script>alert(1)</script>", "'\"`", "\\", "\\u0000", "$(id)", "A" * 10_000, "あ" * 5_000,
 )  # fmt: skip
 NUMBERS: Final = (
     0, -0.0, 1, -1, 2, -2, 2**31 - 1, 2**31, -(2**31), 2**32 - 1, 2**32, 2**53, 2**63, 2**64, -(2**63), 10**40, 1e-45,
-    1e-300, 5e-324, 1e38, 3.5e38, 1.8e308, float("inf"), float("-inf"), float("nan"), 0.1, 1 - 2**-24, 1 + 2**-23, True, False,
+    1e-300, 5e-324, 1e38, 3.5e38, 1.8e308, float("inf"), float("-inf"), float("nan"), 0.1, 1 - 2**-24, 1 + 2**-23,
+    True, False,
 )  # fmt: skip
 
 
@@ -41,18 +45,22 @@ def values(*, most: int = 8) -> st.SearchStrategy[Any]:
     """Any plain value, nested or not."""
     leaves = st.none() | numbers() | texts(most=12) | st.binary(max_size=4)
     keys = texts(most=8) | st.integers(-3, 3)
-    return st.recursive(leaves, lambda s: st.lists(s, max_size=4) | st.dictionaries(keys, s, max_size=4), max_leaves=most)
+    return st.recursive(
+        leaves, lambda s: st.lists(s, max_size=4) | st.dictionaries(keys, s, max_size=4), max_leaves=most
+    )
 
 
 def json_values(*, most: int = 8) -> st.SearchStrategy[Any]:
     """Any value that JSON can say (with the NaN and Infinity that Python writes)."""
     leaves = st.none() | numbers() | texts(most=12)
     keys = texts(most=8)
-    return st.recursive(leaves, lambda s: st.lists(s, max_size=4) | st.dictionaries(keys, s, max_size=4), max_leaves=most)
+    return st.recursive(
+        leaves, lambda s: st.lists(s, max_size=4) | st.dictionaries(keys, s, max_size=4), max_leaves=most
+    )
 
 
 def damaged(files: Sequence[bytes]) -> st.SearchStrategy[bytes]:
-    """One of some good files, damaged by dice: bits flipped, bytes set, parts cut, doubled, moved or taken from another."""
+    """One of some good files, damaged by dice: bits flipped, bytes set, parts cut, doubled or taken from another."""
     return st.builds(_damage, st.sampled_from(range(len(files))), st.integers(0, 2**48), st.just(files))
 
 
@@ -86,8 +94,12 @@ def grafted(forms: Sequence[Any]) -> st.SearchStrategy[Any]:
     """One of some good JSON values, in which a few places hold something else: another type, another place's value, a
     name more, one less, the same thing twice.
     """
-    graft = st.tuples(st.integers(0, 10**6), st.sampled_from(("set", "swap", "drop", "twice", "name")), json_values(most=4))
-    return st.builds(_grafted, st.sampled_from(range(len(forms))), st.lists(graft, min_size=1, max_size=3), st.just(forms))
+    graft = st.tuples(
+        st.integers(0, 10**6), st.sampled_from(("set", "swap", "drop", "twice", "name")), json_values(most=4)
+    )
+    return st.builds(
+        _grafted, st.sampled_from(range(len(forms))), st.lists(graft, min_size=1, max_size=3), st.just(forms)
+    )
 
 
 def _grafted(which: int, grafts: list[tuple[int, str, Any]], forms: Sequence[Any]) -> Any:

@@ -22,8 +22,9 @@ GOOD: Final = ("passed", "refused")
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 #: What a log looks like when something broke.
-TROUBLE: Final = re.compile(r"^Traceback \(most recent call last\)|^ERROR:|Fatal Python error|GGML_ASSERT|terminate called",
-                            re.MULTILINE)  # fmt: skip
+TROUBLE: Final = re.compile(
+    r"^Traceback \(most recent call last\)|^ERROR:|Fatal Python error|GGML_ASSERT|terminate called", re.MULTILINE
+)
 
 
 class LostError(AssertionError):

@@ -11,7 +11,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -30,7 +31,9 @@ TSUMAMI: Final = (sys.executable, "-c", "from tsumami.cli import main; main()")
 class Server:
     """`tsumami app` with its log in a file. Use it in a `with` block; it is killed at the end."""
 
-    def __init__(self, options: Options, *arguments: str, environment: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, options: Options, *arguments: str, environment: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         self.log = Path(tempfile.mkstemp(prefix="storm-server-", suffix=".log")[1])
         command = [*TSUMAMI, "app", "--lang", "en", "--port", str(port), "--threads", "1", "-m", options.model]
         with self.log.open("wb") as log:
@@ -74,7 +77,11 @@ class Server:
             code = self.process.wait(patience)
         except subprocess.TimeoutExpired:
             return Judgement("crashed", f"it did not end within {patience:.0f} s of SIGTERM")
-        return Judgement("passed") if code in (0, 130, 143, -15) else Judgement("crashed", f"it ended with {code}: {self.said()[-2000:]}")
+        return (
+            Judgement("passed")
+            if code in (0, 130, 143, -15)
+            else Judgement("crashed", f"it ended with {code}: {self.said()[-2000:]}")
+        )
 
     def kill(self) -> None:
         """End it by SIGKILL."""
@@ -113,10 +120,7 @@ class Caller:
 
     def call(self, name: str, *data: Any) -> Answer:
         """Call and wait for what comes last."""
-        answer = Answer(0, None)
-        for answer in self.stream(name, *data):
-            pass
-        return answer
+        return last(self.stream(name, *data), Answer(0, None, error=True))
 
     def stream(self, name: str, *data: Any) -> Iterator[Answer]:
         """Call; every answer as it comes. Who stops reading has left."""
@@ -145,6 +149,11 @@ class Caller:
     def close(self) -> None:
         """Hang up."""
         self.http.close()
+
+
+def last(answers: Iterable[Answer], otherwise: Answer) -> Answer:
+    """The answer that came last."""
+    return next(iter(deque(answers, maxlen=1)), otherwise)
 
 
 @contextlib.contextmanager

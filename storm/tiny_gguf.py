@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 _UINT32, _INT32, _FLOAT32, _STRING, _ARRAY = 4, 5, 6, 8, 9
 _F32: Final = 0
 _WIDTH, _WIDE, _LAYERS, _VOCAB, _CONTEXT = 32, 64, 1, 260, 1024
-_CLAIMS: Final = st.sampled_from((0, 1, 2, 3, 7, 31, 32, 33, 64, 255, 257, 4096, 2**16, 2**20, 2**30, 2**31 - 1, 2**31, 2**32 - 1))
+_CLAIMS: Final = st.sampled_from(
+    (0, 1, 2, 3, 7, 31, 32, 33, 64, 255, 257, 4096, 2**16, 2**20, 2**30, 2**31 - 1, 2**31, 2**32 - 1)
+)
 
 Pair = tuple[str, int, Any]
 
@@ -32,8 +34,14 @@ def with_weights(head: bytes) -> bytes:
 
 def claims() -> st.SearchStrategy[bytes]:
     """Headers in which numbers, names and types are others."""
-    changes = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(("value", "type", "drop", "twice")), _CLAIMS), min_size=1, max_size=3)
-    shapes = st.none() | st.tuples(st.integers(0, 20), _CLAIMS | st.just(2**63), st.sampled_from((0, 1, 2, 8, 12, 30, 39, 99)))
+    changes = st.lists(
+        st.tuples(st.integers(0, 60), st.sampled_from(("value", "type", "drop", "twice")), _CLAIMS),
+        min_size=1,
+        max_size=3,
+    )
+    shapes = st.none() | st.tuples(
+        st.integers(0, 20), _CLAIMS | st.just(2**63), st.sampled_from((0, 1, 2, 8, 12, 30, 39, 99))
+    )
     return st.builds(_claiming, st.booleans(), changes, shapes)
 
 
@@ -45,9 +53,7 @@ def _claiming(vocabulary: bool, changes: list[tuple[int, str, int]], shape: tupl
             del pairs[at % len(pairs)]
         elif how == "twice":
             pairs.append((key, kind, old))
-        elif how == "type":
-            pairs[at % len(pairs)] = (key, _UINT32, value)
-        elif kind in (_UINT32, _INT32):
+        elif how == "type" or kind in (_UINT32, _INT32):
             pairs[at % len(pairs)] = (key, _UINT32, value)
         elif kind == _STRING:
             pairs[at % len(pairs)] = (key, kind, str(old)[: value % 5] + "x")
@@ -60,7 +66,8 @@ def _claiming(vocabulary: bool, changes: list[tuple[int, str, int]], shape: tupl
 
 def _pairs(*, vocabulary: bool) -> list[Pair]:
     numbers = {
-        "context_length": _CONTEXT, "embedding_length": _WIDTH, "block_count": _LAYERS, "feed_forward_length": _WIDE, "vocab_size": _VOCAB,
+        "context_length": _CONTEXT, "embedding_length": _WIDTH, "block_count": _LAYERS, "feed_forward_length": _WIDE,
+        "vocab_size": _VOCAB,
         "attention.head_count": 2, "attention.head_count_kv": 2, "rope.dimension_count": 16,
     }  # fmt: skip
     pairs: list[Pair] = [("general.architecture", _STRING, "llama"), ("general.alignment", _UINT32, 32)]
@@ -85,7 +92,8 @@ def _pairs(*, vocabulary: bool) -> list[Pair]:
 def _shapes() -> dict[str, tuple[int, ...]]:
     norm, square = (_WIDTH,), (_WIDTH, _WIDTH)
     block = {
-        "attn_norm": norm, "attn_q": square, "attn_k": square, "attn_v": square, "attn_output": square, "ffn_norm": norm,
+        "attn_norm": norm, "attn_q": square, "attn_k": square, "attn_v": square, "attn_output": square,
+        "ffn_norm": norm,
         "ffn_gate": (_WIDTH, _WIDE), "ffn_up": (_WIDTH, _WIDE), "ffn_down": (_WIDE, _WIDTH),
     }  # fmt: skip
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (_WIDTH, _VOCAB), "output_norm.weight": norm}

@@ -28,22 +28,39 @@ TITLE: Final = "command lines of any options, values and files"
 DOOR: Final = "command line"
 
 _FLAGS: Final = (
-    "--json", "--out", "-o", "-m", "--model", "--settings", "--preset", "--seeds", "--vary", "--knob", "--range", "--leaves", "--seconds", "--csv",
-    "--html", "--threads", "--ctx", "--lang", "-t", "--template", "--system", "--file", "-f", "-q", "--ledger", "--help", "--show-prompt", "--", "-",
+    "--json", "--out", "-o", "-m", "--model", "--settings", "--preset", "--seeds", "--vary", "--knob", "--range",
+    "--leaves", "--seconds", "--csv",
+    "--html", "--threads", "--ctx", "--lang", "-t", "--template", "--system", "--file", "-f", "-q", "--ledger",
+    "--help", "--show-prompt", "--", "-",
     *(f"--{name.replace('_', '-')}" for name in KNOBS),
 )  # fmt: skip
 _NO_MODEL: Final = "nothing.gguf"
-_FILES: Final = ("good.json", "broken.json", "deep.json", "latin.txt", "utf16.txt", "folder", "nothing", "@good.json", "@deep.json")
+_FILES: Final = (
+    "good.json",
+    "broken.json",
+    "deep.json",
+    "latin.txt",
+    "utf16.txt",
+    "folder",
+    "nothing",
+    "@good.json",
+    "@deep.json",
+)
 
 
 def inputs() -> st.SearchStrategy[list[str]]:
     """A command and what follows it."""
     words = st.one_of(
-        st.sampled_from(_FLAGS), st.sampled_from(_FLAGS), st.sampled_from(_FILES), hostile.numbers().map(str), hostile.texts(surrogates=False),
-        st.sampled_from(("temperature=0:2:0.1", "top_k=1,2,3", "temperature=0:1:1e-9", "seed=0", "0:1", "1:0", "nan:1", "ja", "en", "xx", "defaults")),
-        st.builds("{}={}".format, st.sampled_from(_FLAGS), hostile.texts(surrogates=False, most=8) | hostile.numbers().map(str)),
+        st.sampled_from(_FLAGS), st.sampled_from(_FLAGS), st.sampled_from(_FILES), hostile.numbers().map(str),
+        hostile.texts(surrogates=False),
+        st.sampled_from(("temperature=0:2:0.1", "top_k=1,2,3", "temperature=0:1:1e-9", "seed=0", "0:1", "1:0",
+        "nan:1", "ja", "en", "xx", "defaults")),
+        st.builds("{}={}".format, st.sampled_from(_FLAGS), hostile.texts(surrogates=False,
+        most=8) | hostile.numbers().map(str)),
     )  # fmt: skip
-    commands = st.sampled_from([name for name in COMMANDS if name not in ("app", "lesson", "doctor", "chat")] + ["nonsense"])
+    commands = st.sampled_from(
+        [name for name in COMMANDS if name not in ("app", "lesson", "doctor", "chat")] + ["nonsense"]
+    )
     return st.builds(lambda command, rest: [command, *rest], commands, st.lists(words, max_size=7))
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from storm import hostile
 from storm.judge import GOOD
 from storm.options import Options
-from storm.serving import Answer, Caller, Server
+from storm.serving import Answer, Caller, Server, last
 from tsumami.app.api import endpoints
 from tsumami.errors import TsumamiError
 
@@ -26,15 +26,31 @@ DOOR: Final = "HTTP"
 _SHORT: Final = {"max_tokens": 1, "seed": 1}
 #: What a caller would give, by the name of the parameter.
 _FITTING: Final[dict[str, Any]] = {
-    "prompt": "The sky", "settings": _SHORT, "model": None, "name": None, "messages": [{"role": "user", "content": "Hi"}], "template": "model",
-    "system": "Be brief.", "memory": -1, "text": "Hi 猫", "add_special": True, "parse_special": True, "run": {"version": 1}, "a": {}, "b": {}, "index": 0,
-    "token": 1, "step": 0, "lanes": [{"top_k": 4}, {"top_k": 9}], "audio": None, "language": "en", "size": "base", "voice": None, "speed": 1.0,
+    "prompt": "The sky", "settings": _SHORT, "model": None, "name": None, "messages": [{"role": "user",
+    "content": "Hi"}], "template": "model",
+    "system": "Be brief.", "memory": -1, "text": "Hi 猫", "add_special": True, "parse_special": True,
+    "run": {"version": 1}, "a": {}, "b": {}, "index": 0,
+    "token": 1, "step": 0, "lanes": [{"top_k": 4}, {"top_k": 9}], "audio": None, "language": "en", "size": "base",
+    "voice": None, "speed": 1.0,
 }  # fmt: skip
 _FILES: Final = st.sampled_from((
-    {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, {"path": "", "meta": {"_type": "gradio.FileData"}}, {"path": "x"},
+    {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, {"path": "", "meta": {"_type": "gradio.FileData"}},
+    {"path": "x"},
     {"url": "http://127.0.0.1:1/x", "meta": {"_type": "gradio.FileData"}, "path": "a.wav"},
 ))  # fmt: skip
-_ROUTES: Final = ("call/run", "queue/join", "upload", "reset", "cancel", "api/run", "run/predict", "component_server", "call/nothing", "queue/data", "info")
+_ROUTES: Final = (
+    "call/run",
+    "queue/join",
+    "upload",
+    "reset",
+    "cancel",
+    "api/run",
+    "run/predict",
+    "component_server",
+    "call/nothing",
+    "queue/data",
+    "info",
+)
 
 Request = tuple[str, str, bytes | str, dict[str, str]]
 
@@ -44,8 +60,19 @@ def inputs() -> st.SearchStrategy[Request]:
     calls = st.sampled_from(endpoints.ENDPOINTS).flatmap(lambda one: st.tuples(
         st.just("POST"), st.just(f"call/{one.name}"), _arguments(tuple(one.parameters)).map(json.dumps), st.just({}),
     ))  # fmt: skip
-    body = hostile.json_values().map(json.dumps) | st.binary(max_size=60) | hostile.damaged([b'{"data": ["The sky", {"max_tokens": 1}, null]}'])
-    kind = st.sampled_from(({}, {"content-type": "text/plain"}, {"content-type": "multipart/form-data; boundary=x"}, {"content-type": "multipart/form-data"}))
+    body = (
+        hostile.json_values().map(json.dumps)
+        | st.binary(max_size=60)
+        | hostile.damaged([b'{"data": ["The sky", {"max_tokens": 1}, null]}'])
+    )
+    kind = st.sampled_from(
+        (
+            {},
+            {"content-type": "text/plain"},
+            {"content-type": "multipart/form-data; boundary=x"},
+            {"content-type": "multipart/form-data"},
+        )
+    )
     routes = st.sampled_from((*_ROUTES, *(f"call/{one.name}" for one in endpoints.ENDPOINTS)))
     anything = st.tuples(st.sampled_from(("POST", "POST", "GET", "PUT", "DELETE", "PATCH")), routes, body, kind)
     return st.one_of(calls, calls, calls, anything)
@@ -55,12 +82,22 @@ def _arguments(names: tuple[str, ...]) -> st.SearchStrategy[Any]:
     def value(name: str) -> st.SearchStrategy[Any]:
         fitting = st.just(_FITTING[name])
         if name == "settings":
-            more = st.dictionaries(hostile.texts(most=8) | st.sampled_from(("top_k", "stop", "grammar", "json_schema", "samplers")), hostile.json_values(most=3), max_size=2)
-            return st.one_of(fitting, more.map(lambda some: {**some, **_SHORT}), hostile.json_values(most=3).filter(lambda some: some not in ({}, None)))
+            more = st.dictionaries(
+                hostile.texts(most=8) | st.sampled_from(("top_k", "stop", "grammar", "json_schema", "samplers")),
+                hostile.json_values(most=3),
+                max_size=2,
+            )
+            return st.one_of(
+                fitting,
+                more.map(lambda some: {**some, **_SHORT}),
+                hostile.json_values(most=3).filter(lambda some: some not in ({}, None)),
+            )
         if name == "audio":
             return _FILES | hostile.json_values(most=3)
         if name in ("model", "name"):  # no name that would be asked of the hub
-            return fitting | hostile.json_values(most=3).filter(lambda some: not isinstance(some, str) or "/" not in some)
+            return fitting | hostile.json_values(most=3).filter(
+                lambda some: not isinstance(some, str) or "/" not in some
+            )
         return st.one_of(fitting, fitting, hostile.json_values(most=4))
 
     whole = st.tuples(*map(value, names)).map(list)
@@ -102,10 +139,7 @@ class HttpDoor:
         event = asked.json().get("event_id") if asked.status_code == 200 and route.startswith("call/") else None
         if event is None or method != "POST":
             return Answer(asked.status_code, asked.text)
-        answer = Answer(200, "nothing came", error=True)
-        for answer in self._caller.events(f"{address}/{event}"):
-            pass
-        return answer
+        return last(self._caller.events(f"{address}/{event}"), Answer(200, "nothing came", error=True))
 
     def close(self) -> None:
         """Hang up, and end the server."""

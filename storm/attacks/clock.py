@@ -33,8 +33,14 @@ def attack(options: Options) -> Tally:
         folder = Path(scratch)
         clock = folder / "clock"
         clock.write_text("0", "ascii")
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", folder / "clock.so", ROOT / "storm" / "clock.c"], check=True)
-        turned = {"LD_PRELOAD": str(folder / "clock.so"), "STORM_CLOCK": str(clock), "TSUMAMI_CACHE": str(folder / "cache")}
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-O2", "-o", folder / "clock.so", ROOT / "storm" / "clock.c"], check=True
+        )
+        turned = {
+            "LD_PRELOAD": str(folder / "clock.so"),
+            "STORM_CLOCK": str(clock),
+            "TSUMAMI_CACHE": str(folder / "cache"),
+        }
         with Server(options, environment=turned) as server, calling(server, options.patience) as caller:
             first = caller.call("run", "The sky", _KNOBS, None).value
             for shift in _SHIFTS:
@@ -78,7 +84,17 @@ def _held(run: Any, first: Any) -> None:
 def _verified(path: Path, turned: dict[str, str], options: Options) -> Judgement:
     command = [*TSUMAMI, "verify", str(path), "-m", options.model]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | turned, capture_output=True, text=True, check=False, timeout=options.patience * 2
+        command,
+        cwd=ROOT,
+        env=os.environ | turned,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=options.patience * 2,
     )
     judgement = of_exit(done.returncode, done.stderr)
-    return judgement if done.returncode == 0 else Judgement("lost", f"exit code {done.returncode}: {done.stdout} {done.stderr}")
+    return (
+        judgement
+        if done.returncode == 0
+        else Judgement("lost", f"exit code {done.returncode}: {done.stdout} {done.stderr}")
+    )

@@ -28,7 +28,13 @@ TITLE: Final = "sessions that generate, stop, leave and change the model"
 DOOR: Final = "HTTP"
 
 _TOPICS: Final = ("The sky", "Once upon a time", "Bread is", "猫は", "In 1969", "def main():")
-_KNOBS: Final = ({"seed": 1}, {"seed": 2, "temperature": 1.3}, {"seed": 3, "mirostat_mode": 2}, {"seed": 4, "regex": "[a-z ]{5,40}"}, {"temperature": 0})
+_KNOBS: Final = (
+    {"seed": 1},
+    {"seed": 2, "temperature": 1.3},
+    {"seed": 3, "mirostat_mode": 2},
+    {"seed": 4, "regex": "[a-z ]{5,40}"},
+    {"temperature": 0},
+)
 _WARM: Final = 12  # calls
 
 
@@ -59,7 +65,9 @@ def attack(options: Options) -> Tally:
             }  # fmt: skip
             caller.call("generate", "x", {"max_tokens": 1}, models[1])
         crowd = _Crowd(server, options, models, known, tally, 0.0, threading.Lock())
-        _stay(crowd, seconds=min(60.0, options.minutes * 12))  # a fifth of the time: what it holds after that, it may hold
+        _stay(
+            crowd, seconds=min(60.0, options.minutes * 12)
+        )  # a fifth of the time: what it holds after that, it may hold
         time.sleep(2)
         warm = server.footprint()
         _stay(crowd, seconds=options.minutes * 60)
@@ -113,7 +121,9 @@ def _act(crowd: _Crowd, caller: Caller, dice: random.Random) -> Judgement:
             case _:
                 answer = caller.call("generate", topic, settings, model)
                 if not answer.error and answer.value != crowd.known[_key(topic, knobs)]:
-                    return Judgement("lost", f"{topic} {knobs}: {answer.value!r} instead of {crowd.known[_key(topic, knobs)]!r}")
+                    return Judgement(
+                        "lost", f"{topic} {knobs}: {answer.value!r} instead of {crowd.known[_key(topic, knobs)]!r}"
+                    )
                 return crowd.server.judged(answer.judgement)
     except httpx.HTTPError as error:
         return crowd.server.judged(Judgement("crashed", f"no answer: {error!r}"))

@@ -27,7 +27,19 @@ DOOR: Final = "command line"
 
 _COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "run.json": ("run", "The sky", "--max-tokens", "6", "--seed", "1", "-o"),
-    "map.json": ("map", "The sky", "--knob", "temperature", "--range", "0.5:1", "--max-tokens", "2", "--leaves", "4", "--json"),
+    "map.json": (
+        "map",
+        "The sky",
+        "--knob",
+        "temperature",
+        "--range",
+        "0.5:1",
+        "--max-tokens",
+        "2",
+        "--leaves",
+        "4",
+        "--json",
+    ),
     "grid.json": ("grid", "The sky", "--vary", "temperature=0.5,1", "--max-tokens", "2", "--seed", "1", "--json"),
     "grid.csv": ("grid", "The sky", "--vary", "temperature=0.5,1", "--max-tokens", "2", "--seed", "1", "--csv"),
     "grid.html": ("grid", "The sky", "--vary", "temperature=0.5,1", "--max-tokens", "2", "--seed", "1", "--html"),
@@ -57,7 +69,8 @@ def _run(options: Options, arguments: list[str], room: int, folder: Path) -> Jud
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
     done = subprocess.run(
-        [*TSUMAMI, *arguments, "-m", options.model, "--threads", "1"], cwd=ROOT, preexec_fn=limited, capture_output=True, text=True, check=False,
+        [*TSUMAMI, *arguments, "-m", options.model, "--threads", "1"], cwd=ROOT, preexec_fn=limited,
+        capture_output=True, text=True, check=False,
         env=os.environ | {"TSUMAMI_CACHE": str(folder / "cache")}, timeout=options.patience * 4,
     )  # fmt: skip
     return of_exit(done.returncode, done.stderr)

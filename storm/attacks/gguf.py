@@ -1,4 +1,4 @@
-"""Model files: a small real model whose header and weights are damaged, byte by byte or where it says how much there is.
+"""Model files: a small real model whose header is damaged, byte by byte or where it says how much there is.
 
 Must hold: such a file is refused in words, or it is a model that runs; whatever llama.cpp would do to the process.
 """

@@ -1,4 +1,4 @@
-"""Killed while it serves: SIGKILL at a random moment to a server that four callers are reading from; then it starts again.
+"""Killed while it serves: SIGKILL at a random moment to a server that four callers read from; then it starts again.
 
 Must hold: a reader of a server that is gone hears of it (no answer that ends as if it were whole); the next server
 starts on the same port with the same cache, says no word of trouble, and answers as the one before did.
@@ -41,7 +41,9 @@ def attack(options: Options) -> Tally:
                 first = answer.value if first is None else first
                 tally.count(server.judged(answer.judgement), None, f"kill-{number}")
                 if answer.value != first:
-                    tally.note(Judgement("lost", f"{answer.value!r} after a kill, {first!r} before"), None, f"kill-{number}")
+                    tally.note(
+                        Judgement("lost", f"{answer.value!r} after a kill, {first!r} before"), None, f"kill-{number}"
+                    )
                 for judgement in _killed(server, options, dice.uniform(0.1, 1.5)):
                     tally.note(judgement, None, f"kill-{number}")
     return tally
@@ -61,10 +63,7 @@ def _killed(server: Server, options: Options, seconds: float) -> list[Judgement]
     def read(number: int) -> None:
         caller = Caller(server.url, options.patience)
         try:
-            last = None
-            for last in caller.stream("generate", f"Story {number}:", _LONG, None):
-                pass
-            if last is not None and not last.error:
+            if not caller.call("generate", f"Story {number}:", _LONG, None).error:
                 whole.append(number)
         except httpx.HTTPError:
             pass  # it was told

@@ -67,7 +67,9 @@ def _killed(folder: Path, seconds: float) -> list[tuple[str, str]]:
         time.sleep(seconds)
         process.kill()
         lines = process.stdout.read().splitlines()
-    return [(line.split()[0], line.split()[1]) for line in lines if len(line.split()) == 2 and len(line.split()[1]) == 64]
+    return [
+        (line.split()[0], line.split()[1]) for line in lines if len(line.split()) == 2 and len(line.split()[1]) == 64
+    ]
 
 
 def _judged(folder: Path, done: list[tuple[str, str]]) -> list[Judgement]:

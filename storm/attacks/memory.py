@@ -41,10 +41,15 @@ def attack(options: Options) -> Tally:
 
 
 def _request(dice: random.Random) -> tuple[Any, ...]:
-    text, knobs = f"The {dice.choice(('sky', 'sea', 'cat'))} {dice.randrange(1000)}", {**_SHORT, "temperature": dice.choice((0, 0.8, 1.5))}
+    text, knobs = (
+        f"The {dice.choice(('sky', 'sea', 'cat'))} {dice.randrange(1000)}",
+        {**_SHORT, "temperature": dice.choice((0, 0.8, 1.5))},
+    )
     return dice.choice((
-        ("run", text, knobs, None), ("generate", text, knobs, None), ("chat", [{"role": "user", "content": text}], knobs, None, None, None, None),
-        ("tokenize", text, True, True, None), ("model", None), ("check_settings", {"top_k": dice.randrange(-5, 50)}), ("knobs",), ("presets",),
+        ("run", text, knobs, None), ("generate", text, knobs, None), ("chat", [{"role": "user", "content": text}],
+        knobs, None, None, None, None),
+        ("tokenize", text, True, True, None), ("model", None), ("check_settings", {"top_k": dice.randrange(-5, 50)}),
+        ("knobs",), ("presets",),
         ("next_token", text, knobs, 0, None), ("compare", text, [{"top_k": 3}, {"top_k": 9}], knobs, None), ("models",),
         ("run", text, {**knobs, "grammar": f'root ::= "{dice.randrange(10**6)}"'}, None),
         ("run", text, {**knobs, "regex": f"[a-z]{{1,{dice.randrange(1, 99)}}}"}, None),

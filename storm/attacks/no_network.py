@@ -34,7 +34,9 @@ def attack(options: Options) -> Tally:
     """Each command once, then the server."""
     tally = Tally(options.of(__name__))
     with tempfile.TemporaryDirectory() as empty:
-        cut_off = {name: _DEAD for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+        cut_off = dict.fromkeys(
+            ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _DEAD
+        )
         cut_off |= {"HF_HOME": empty, "no_proxy": "127.0.0.1,localhost", "NO_PROXY": "127.0.0.1,localhost"}
         for arguments, works in _COMMANDS:
             tally.count(_run(arguments, cut_off, options, works=works), list(arguments), arguments[0])
@@ -42,14 +44,17 @@ def attack(options: Options) -> Tally:
             for name, data in (("run", ("Hi", {"max_tokens": 2}, None)), ("models", ()), ("run", ("Hi", {}, "gpt2"))):
                 tally.count(server.judged(caller.call(name, *data).judgement), [name, *data], f"api-{name}")
             page = caller.http.get(f"{server.url}/en/")
-            tally.count(Judgement("passed" if page.status_code == 200 else "crashed", str(page.status_code)), None, "page")
+            tally.count(
+                Judgement("passed" if page.status_code == 200 else "crashed", str(page.status_code)), None, "page"
+            )
     return tally
 
 
 def _run(arguments: tuple[str, ...], cut_off: dict[str, str], options: Options, *, works: bool) -> Judgement:
     try:
         done = subprocess.run(
-            [*TSUMAMI, *arguments], cwd=ROOT, env=os.environ | cut_off, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            [*TSUMAMI, *arguments], cwd=ROOT, env=os.environ | cut_off, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False,
             timeout=options.patience * 2,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -24,8 +24,10 @@ TITLE: Final = "regular expressions; replies that ended match"
 DOOR: Final = "library"
 
 _HARD: Final = (
-    "(a+)+b", "(a|a)*b", "(" * 500 + "a" + ")" * 500, "a{1000}{1000}", "(?:a?){400}a{400}", "(x+x+)+y", "[a-z]{1,99999}", "(?=a)b",
-    r"(a)\1", r"\p{Greek}+", r"[\p{L}--[a]]", "(?i)straße", "(?P<n>a)(?P=n)", "^$", "$^", "a^b", "\\", "[", "(?", "*", "[z-a]", r"\x{110000}", "",
+    "(a+)+b", "(a|a)*b", "(" * 500 + "a" + ")" * 500, "a{1000}{1000}", "(?:a?){400}a{400}", "(x+x+)+y",
+    "[a-z]{1,99999}", "(?=a)b",
+    r"(a)\1", r"\p{Greek}+", r"[\p{L}--[a]]", "(?i)straße", "(?P<n>a)(?P=n)", "^$", "$^", "a^b", "\\", "[", "(?", "*",
+    "[z-a]", r"\x{110000}", "",
 )  # fmt: skip
 _LITERALS: Final = st.sampled_from(string.ascii_lowercase + string.digits + "あん é")
 _CLASSES: Final = st.sampled_from(("[a-c]", "[^a-z]", "[0-9]", "[あ-ん]", "(?:ab|c)", "x"))
@@ -37,7 +39,9 @@ def inputs() -> st.SearchStrategy[tuple[bool, str]]:
     hurt = hostile.damaged([rb"\d{3}-\d{4}", rb"(yes|no)[.!]?", rb"[A-Z][a-z]+( [a-z]+)*", b"^(?:a|b){2,5}$"])
     wild = st.one_of(
         hurt.map(lambda data: data.decode("utf-8", "replace")),
-        st.lists(st.sampled_from(tuple("()[]{}*+?|\\^$.-ab09,:=<!Pp&~") + ("(?:", "\\d", "\\b", "[^")), max_size=20).map("".join),
+        st.lists(st.sampled_from((*"()[]{}*+?|\\^$.-ab09,:=<!Pp&~", "(?:", "\\d", "\\b", "[^")), max_size=20).map(
+            "".join
+        ),
         st.sampled_from(_HARD),
         hostile.texts(),
     )

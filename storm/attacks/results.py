@@ -45,14 +45,20 @@ def _good() -> dict[str, list[str]]:
 
 def inputs() -> st.SearchStrategy[tuple[str, Any]]:
     """The kind of a file, and its JSON text or its bytes."""
-    return st.one_of(*(_of(kind) for kind in _KINDS), _of("run"), st.tuples(st.sampled_from(tuple(_KINDS)), hostile.texts() | st.binary()))
+    return st.one_of(
+        *(_of(kind) for kind in _KINDS),
+        _of("run"),
+        st.tuples(st.sampled_from(tuple(_KINDS)), hostile.texts() | st.binary()),
+    )
 
 
 def _of(kind: str) -> st.SearchStrategy[tuple[str, Any]]:
     good = _good()[kind]
     forms = hostile.grafted([json.loads(one) for one in good])
     grafted = st.tuples(st.just(kind), forms.map(json.dumps))
-    return st.one_of(grafted, grafted, grafted, st.tuples(st.just(kind), hostile.damaged([one.encode() for one in good])))
+    return st.one_of(
+        grafted, grafted, grafted, st.tuples(st.just(kind), hostile.damaged([one.encode() for one in good]))
+    )
 
 
 @contextlib.contextmanager

@@ -27,12 +27,16 @@ _NAMES: Final = st.sampled_from(("a", "b", "c", "あ", "x y", "a/b", "~", "$ref"
 _SMALL: Final = st.integers(0, 4)
 _HARD: Final[tuple[Any, ...]] = (
     True, False, {}, [], None, {"$ref": "#"}, {"$ref": "#/$defs/a"}, {"$ref": "https://example.com/s"}, {"enum": []},
-    {"$defs": {"value": {"enum": ["q"]}}, "properties": {"o": {"type": "object"}, "a": {"$ref": "#/$defs/value"}}, "required": ["o", "a"]},
+    {"$defs": {"value": {"enum": ["q"]}}, "properties": {"o": {"type": "object"}, "a": {"$ref": "#/$defs/value"}},
+    "required": ["o", "a"]},
     {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
-    {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": False}, {"type": "string", "pattern": "(a+)+$"},
+    {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": False}, {"type": "string",
+    "pattern": "(a+)+$"},
     {"type": "array", "items": True, "minItems": 3, "maxItems": 2}, {"type": "integer", "minimum": 5, "maximum": 3},
-    {"type": "object", "properties": {f"k{n}": {"type": "integer"} for n in range(200)}}, {"x-guidance": {"lenient": True}, "not": {}},
-    {"allOf": [{"type": "integer"}, {"type": "string"}]}, {"type": "number", "multipleOf": 0.3}, {"const": {"a": [1, None, "é"]}},
+    {"type": "object", "properties": {f"k{n}": {"type": "integer"} for n in range(200)}},
+    {"x-guidance": {"lenient": True}, "not": {}},
+    {"allOf": [{"type": "integer"}, {"type": "string"}]}, {"type": "number", "multipleOf": 0.3}, {"const": {"a": [1,
+    None, "é"]}},
 )  # fmt: skip
 
 
@@ -40,7 +44,8 @@ def inputs() -> st.SearchStrategy[Any]:
     """Schemas that say something, schemas that are damaged, and other values."""
     said = st.recursive(_leaves(), _larger, max_leaves=8)
     return st.one_of(
-        said, said, said, said, st.builds(_with_keys, said, st.dictionaries(_keywords(), hostile.json_values(most=3), max_size=2)),
+        said, said, said, said, st.builds(_with_keys, said, st.dictionaries(_keywords(), hostile.json_values(most=3),
+        max_size=2)),
         st.sampled_from(_HARD), hostile.json_values(), hostile.texts().map(lambda text: text),
     )  # fmt: skip
 
@@ -50,19 +55,23 @@ def _leaves() -> st.SearchStrategy[Any]:
         {"type": st.sampled_from(("integer", "number"))},
         optional={
             "minimum": st.integers(-20, 20), "maximum": st.integers(-20, 120), "exclusiveMinimum": st.integers(-9, 9),
-            "exclusiveMaximum": st.floats(-5, 50).map(lambda x: round(x, 2)), "multipleOf": st.sampled_from((1, 2, 5, 0.5, 10)),
+            "exclusiveMaximum": st.floats(-5, 50).map(lambda x: round(x, 2)), "multipleOf": st.sampled_from((1, 2, 5,
+            0.5, 10)),
         },
     )  # fmt: skip
     words = st.fixed_dictionaries(
         {"type": st.just("string")},
         optional={
-            "minLength": _SMALL, "maxLength": st.integers(0, 9), "pattern": st.sampled_from(("^a+$", "b", r"^\d{2}-\w$", "^[あ-ん]{1,3}$", "(")),
-            "format": st.sampled_from(("date", "date-time", "email", "uuid", "ipv4", "ipv6", "uri", "time", "duration", "hostname", "x")),
+            "minLength": _SMALL, "maxLength": st.integers(0, 9), "pattern": st.sampled_from(("^a+$", "b",
+            r"^\d{2}-\w$", "^[あ-ん]{1,3}$", "(")),
+            "format": st.sampled_from(("date", "date-time", "email", "uuid", "ipv4", "ipv6", "uri", "time",
+            "duration", "hostname", "x")),
         },
     )  # fmt: skip
     fixed = hostile.json_values(most=3)
     return st.one_of(
-        limits, words, words, st.sampled_from(({"type": "boolean"}, {"type": "null"}, True, False, {}, {"type": ["string", "null"]})),
+        limits, words, words, st.sampled_from(({"type": "boolean"}, {"type": "null"}, True, False, {},
+        {"type": ["string", "null"]})),
         fixed.map(lambda value: {"const": value}), st.lists(fixed, max_size=4).map(lambda some: {"enum": some}),
         st.sampled_from(({"$ref": "#"}, {"$ref": "#/$defs/a"})),
     )  # fmt: skip
@@ -73,7 +82,8 @@ def _larger(part: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     things = st.fixed_dictionaries(
         {"type": st.just("object")},
         optional={
-            "properties": st.dictionaries(_NAMES, part, max_size=4), "required": st.lists(_NAMES, max_size=3, unique=True),
+            "properties": st.dictionaries(_NAMES, part, max_size=4), "required": st.lists(_NAMES, max_size=3,
+            unique=True),
             "additionalProperties": part | st.booleans(), "minProperties": _SMALL, "maxProperties": _SMALL,
             "patternProperties": st.dictionaries(st.sampled_from(("^a", "b$", "(")), part, max_size=1),
             "propertyNames": part, "dependentRequired": st.just({"a": ["b"]}), "unevaluatedProperties": st.booleans(),
@@ -94,8 +104,10 @@ def _larger(part: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 def _keywords() -> st.SearchStrategy[str]:
     return st.sampled_from((
-        "type", "enum", "const", "$ref", "$defs", "items", "properties", "required", "pattern", "format", "minLength", "maximum", "multipleOf",
-        "additionalProperties", "anyOf", "oneOf", "allOf", "not", "$schema", "$id", "title", "default", "x-guidance", "nullable", "$anchor",
+        "type", "enum", "const", "$ref", "$defs", "items", "properties", "required", "pattern", "format", "minLength",
+        "maximum", "multipleOf",
+        "additionalProperties", "anyOf", "oneOf", "allOf", "not", "$schema", "$id", "title", "default", "x-guidance",
+        "nullable", "$anchor",
     ))  # fmt: skip
 
 

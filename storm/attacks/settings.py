@@ -37,7 +37,9 @@ def inputs() -> st.SearchStrategy[Any]:
 
 def _near(knob: Knob) -> st.SearchStrategy[Any]:
     """Values that a knob takes, or nearly."""
-    known = st.sampled_from([one for one in (knob.default, knob.neutral, knob.low, knob.high) if one is not None] or [0])
+    known = st.sampled_from(
+        [one for one in (knob.default, knob.neutral, knob.low, knob.high) if one is not None] or [0]
+    )
     match knob.kind:
         case "bool":
             fitting: st.SearchStrategy[Any] = st.booleans()

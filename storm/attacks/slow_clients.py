@@ -46,11 +46,17 @@ def attack(options: Options) -> Tally:
                 if again != text:
                     tally.note(Judgement("lost", f"{again!r} instead of {text!r}"), None, kind.__name__)
                 if seconds > _TIMES * max(alone, 0.2):
-                    tally.note(Judgement("crashed", f"others waited {seconds:.1f} s instead of {alone:.1f} s"), None, kind.__name__)
+                    tally.note(
+                        Judgement("crashed", f"others waited {seconds:.1f} s instead of {alone:.1f} s"),
+                        None,
+                        kind.__name__,
+                    )
             for leak in leaks(before, server.footprint, memory=False, rest=30):
                 tally.note(Judgement("leaked", f"{kind.__name__}: {leak}"), None, kind.__name__)
             if (busy := _busy(server)) > 0.5:
-                tally.note(Judgement("leaked", f"{kind.__name__}: it still computes, {busy:.1f} cores"), None, kind.__name__)
+                tally.note(
+                    Judgement("leaked", f"{kind.__name__}: it still computes, {busy:.1f} cores"), None, kind.__name__
+                )
         tally.note(server.judged(Judgement("passed")), None, "log")
     return tally
 
@@ -63,6 +69,7 @@ def _timed(caller: Caller) -> tuple[float, object]:
 
 def _busy(server: Server) -> float:
     """Cores that it uses, after a while for it to notice."""
+
     def ticks() -> int:
         with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:  # noqa: PTH123
             return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
@@ -93,8 +100,13 @@ def _connected(server: Server, stack: contextlib.ExitStack) -> socket.socket:
 
 
 def _request(method: str, path: str, body: bytes = b"") -> bytes:
-    head = f"{method} /en/gradio_api/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    lines = (
+        f"{method} /en/gradio_api/{path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join((*lines, "", "")).encode() + body
 
 
 def _begun(server: Server, stack: contextlib.ExitStack, number: int) -> socket.socket:

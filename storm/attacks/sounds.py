@@ -30,7 +30,15 @@ DOOR: Final = "library"
 _RATE: Final = 16_000
 _MOST_SECONDS: Final = 10.0
 #: Containers and what is inside, as phones and browsers write them.
-_FORMATS: Final = (("ogg", "libopus"), ("webm", "libopus"), ("mp3", "mp3"), ("flac", "flac"), ("mp4", "aac"), ("adts", "aac"), ("wav", "pcm_mulaw"))
+_FORMATS: Final = (
+    ("ogg", "libopus"),
+    ("webm", "libopus"),
+    ("mp3", "mp3"),
+    ("flac", "flac"),
+    ("mp4", "aac"),
+    ("adts", "aac"),
+    ("wav", "pcm_mulaw"),
+)
 
 
 @functools.cache
@@ -60,7 +68,9 @@ def _encoded(tone: np.ndarray, container: str, codec: str) -> bytes:
         stream = file.add_stream(codec, rate=48_000 if codec == "libopus" else _RATE)
         frame = av.AudioFrame.from_ndarray(tone[None], format="s16", layout="mono")
         frame.rate = _RATE
-        resampler = av.AudioResampler(stream.codec_context.format, stream.codec_context.layout, stream.codec_context.rate)
+        resampler = av.AudioResampler(
+            stream.codec_context.format, stream.codec_context.layout, stream.codec_context.rate
+        )
         for piece in (*resampler.resample(frame), *resampler.resample(None)):
             file.mux(stream.encode(piece))
         file.mux(stream.encode(None))
@@ -70,9 +80,12 @@ def _encoded(tone: np.ndarray, container: str, codec: str) -> bytes:
 def inputs() -> st.SearchStrategy[bytes]:
     """Damaged recordings; of playlists, which name other files, as well."""
     lists = st.sampled_from((
-        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n", b"", b"RIFF", b"RIFF\xff\xff\xff\xffWAVE",
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n", b"", b"RIFF",
+        b"RIFF\xff\xff\xff\xffWAVE",
     ))  # fmt: skip
-    return st.one_of(hostile.damaged(_good()), hostile.damaged(_good()), hostile.damaged(_good()), lists, st.binary(max_size=200))
+    return st.one_of(
+        hostile.damaged(_good()), hostile.damaged(_good()), hostile.damaged(_good()), lists, st.binary(max_size=200)
+    )
 
 
 @contextlib.contextmanager

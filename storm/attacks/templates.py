@@ -62,10 +62,14 @@ _HARD: Final = (
     "",
 )
 _PIECES: Final = (
-    "{% for m in messages %}", "{% endfor %}", "{{ m.content }}", "{{ m['role'] }}", "{% if m.role == 'user' %}", "{% else %}", "{% endif %}",
-    "{{ messages[0].content }}", "{{ messages[-1] }}", "{{ messages | length }}", "{{ m | tojson }}", "{% set x = messages[1:] %}", "{{ x }}",
-    "{{ loop.index0 % 2 }}", "{{ bos_token }}", "{{ tools }}", "{{ none.x }}", "{{ 1/0 }}", "{% generation %}", "{% endgeneration %}", "{{ 'é' | trim }}",
-    "{% break %}", "{% continue %}", "\n", "  ", "-%}", "{%-", "}}", "{{", "{% raw %}", "{% endraw %}", "{# note #}", "あ", "{{ strftime_now('%d %b') }}",
+    "{% for m in messages %}", "{% endfor %}", "{{ m.content }}", "{{ m['role'] }}", "{% if m.role == 'user' %}",
+    "{% else %}", "{% endif %}",
+    "{{ messages[0].content }}", "{{ messages[-1] }}", "{{ messages | length }}", "{{ m | tojson }}",
+    "{% set x = messages[1:] %}", "{{ x }}",
+    "{{ loop.index0 % 2 }}", "{{ bos_token }}", "{{ tools }}", "{{ none.x }}", "{{ 1/0 }}", "{% generation %}",
+    "{% endgeneration %}", "{{ 'é' | trim }}",
+    "{% break %}", "{% continue %}", "\n", "  ", "-%}", "{%-", "}}", "{{", "{% raw %}", "{% endraw %}", "{# note #}",
+    "あ", "{{ strftime_now('%d %b') }}",
 )  # fmt: skip
 
 
@@ -75,11 +79,17 @@ def inputs() -> st.SearchStrategy[tuple[bool, str, list[Any]]]:
         st.fixed_dictionaries({"role": st.sampled_from(("user", "assistant", "system")), "content": hostile.texts()}),
         min_size=1, max_size=4,
     )  # fmt: skip
-    odd = st.lists(st.dictionaries(st.sampled_from(("role", "content", "x")), hostile.values(most=3), max_size=3), max_size=3)
+    odd = st.lists(
+        st.dictionaries(st.sampled_from(("role", "content", "x")), hostile.values(most=3), max_size=3), max_size=3
+    )
     good = st.tuples(st.just(True), st.sampled_from(_GOOD), said)
     hurt = hostile.damaged([one.encode() for one in _GOOD]).map(lambda data: data.decode("utf-8", "replace"))
     pieces = st.lists(st.sampled_from(_PIECES), max_size=16).map("".join)
-    bad = st.tuples(st.just(False), st.one_of(pieces, pieces, hurt, st.sampled_from(_HARD), hostile.texts()), st.one_of(said, said, odd))
+    bad = st.tuples(
+        st.just(False),
+        st.one_of(pieces, pieces, hurt, st.sampled_from(_HARD), hostile.texts()),
+        st.one_of(said, said, odd),
+    )
     return good | bad | bad
 
 
