@@ -8,12 +8,13 @@ import os
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Final
 
 from storm import report
 from storm.fuzzing import again, fuzz
-from storm.judge import GOOD
+from storm.judge import GOOD, Judgement
 from storm.options import Options
 from storm.tally import Tally, load_case
 
@@ -79,7 +80,11 @@ def _row(name: str, options: Options, *, resume: bool) -> report.Row:
         shutil.rmtree(folder)
         folder.mkdir()
     begun = time.monotonic()
-    tally = attack(name, options)
+    try:
+        tally = attack(name, options)
+    except Exception:  # what an attack could not even begin, or stumbled over, is counted; the others go on
+        tally = Tally(folder)
+        tally.note(Judgement("crashed", f"the attack broke off: {traceback.format_exc()}"), None, "attack")
     row = report.Row(name, module.TITLE, module.DOOR, tally, round(time.monotonic() - begun, 1))
     done.write_text(row.to_json(), "utf-8")
     return row

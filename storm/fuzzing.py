@@ -24,6 +24,7 @@ from storm.inputs import CHUNK, chunk_seed
 from storm.inside import options_to
 from storm.judge import GOOD, TROUBLE, Judgement
 from storm.options import ROOT, Options
+from storm.processes import ends_with_its_parent
 from storm.tally import Tally
 
 #: After so many inputs that ended the process, an attack has said what it had to say.
@@ -51,6 +52,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            preexec_fn=ends_with_its_parent,
         )
         self._rest = b""
         try:
@@ -152,16 +154,17 @@ class Fuzzing:
         self._slowest = float(self.tally.facts.get("slowest s", 0))
         self._deaths = 0
 
-    def run(self) -> Tally:
-        """Try all inputs."""
-        works = iter(list(self._works()))
+    def run(self, most: int | None = None) -> Tally:
+        """Try all inputs; or the next `most` chunks of them, and leave the rest to whoever takes it up."""
+        works = iter(list(self._works())[:most])
         work = next(works, None)
         while work is not None and self._deaths < MOST_DEATHS:
             with Child(self._attack, self._options) as child:
                 work = self._as_far_as_it_goes(child, work, works)
         if work is not None:
             self.tally.facts["given up after"] = f"{self._deaths} deaths"
-        self._progress.unlink(missing_ok=True)
+        if most is None:
+            self._progress.unlink(missing_ok=True)
         return self.tally
 
     def _works(self) -> Iterator[_Work]:

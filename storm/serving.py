@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,10 +21,9 @@ import httpx
 from storm.footprint import Footprint
 from storm.judge import TROUBLE, Judgement, of_answer
 from storm.options import ROOT, Options
+from storm.processes import TSUMAMI, ends_with_its_parent
 
 _START: Final = 180.0  # seconds
-#: The program, by the interpreter that runs this.
-TSUMAMI: Final = (sys.executable, "-c", "from tsumami.cli import main; main()")
 
 
 class Server:
@@ -38,9 +36,14 @@ class Server:
         command = [*TSUMAMI, "app", "--lang", "en", "--port", str(port), "--threads", "1", "-m", options.model]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*command, *arguments],
+                cwd=ROOT,
                 env=os.environ | {"GGML_NO_BACKTRACE": "1", **(environment or {})},
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=ends_with_its_parent,
+            )
         end = time.monotonic() + _START
         while not (found := re.search(r"ready at (\S+)", self.said())):
             if self.process.poll() is not None or time.monotonic() > end:

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from storm.judge import Judgement, LostError, of_exit
 from storm.options import ROOT, Options
-from storm.serving import TSUMAMI, Answer, Caller, Server, calling
+from storm.processes import TSUMAMI
+from storm.serving import Answer, Caller, Server, calling
 from storm.tally import Tally
 
 TITLE: Final = "the clock set back by a year, and forward, while it runs"

@@ -18,7 +18,7 @@ from typing import Final
 
 from storm.judge import Judgement, of_exit
 from storm.options import ROOT, Options
-from storm.serving import TSUMAMI
+from storm.processes import TSUMAMI
 from storm.tally import Tally
 from tsumami.runs import Run
 

@@ -12,7 +12,8 @@ from typing import Final
 
 from storm.judge import Judgement, of_exit
 from storm.options import ROOT, Options
-from storm.serving import TSUMAMI, Server, calling
+from storm.processes import TSUMAMI
+from storm.serving import Server, calling
 from storm.tally import Tally
 
 TITLE: Final = "commands and the server where no address can be reached"

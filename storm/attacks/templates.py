@@ -26,7 +26,7 @@ _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _GOOD: Final = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
-    "{{ bos_token }}{% for message in messages -%}[{{ message.role }}] {{ message.content }}\n{%- endfor %}{{ eos_token }}",
+    "{{ bos_token }}{% for m in messages -%}[{{ m.role }}] {{ m.content }}\n{%- endfor %}{{ eos_token }}",
 )
 _HARD: Final = (
     "{% for a in range(10**9) %}{% endfor %}",

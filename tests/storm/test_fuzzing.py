@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from storm.fuzzing import MOST_DEATHS, again, fuzz
+from storm.fuzzing import MOST_DEATHS, Fuzzing, again, fuzz
 from storm.inputs import CHUNK, chunk_seed, each
 from storm.judge import Judgement
 from storm.options import Options
@@ -60,11 +60,15 @@ def test_what_is_kept_by_the_program_is_a_leak(tmp_path: Path) -> None:
 
 
 def test_a_campaign_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> None:
-    options = Options(seed=3, inputs=12, patience=2, folder=tmp_path)
-    whole = fuzz(LEAKING, options)
-    assert whole.tried == 12
-    progress = options.of(LEAKING) / "progress.json"
-    assert not progress.exists(), "a campaign that is done is begun anew"
+    options = Options(seed=2, inputs=30, patience=2, folder=tmp_path)
+    begun = Fuzzing(PLANTED, options)
+    begun.run(most=1)
+    assert begun.tally.tried == 10
+    tally = fuzz(PLANTED, options)
+    given = [ast.literal_eval(line) for line in (tmp_path / planted.RECORD).read_text("utf-8").splitlines()]
+    assert tally.tried == len(given) == 30
+    assert tally.counts == Counter(planted.VERDICTS.get(one, "passed") for one in given)
+    assert Fuzzing(PLANTED, options).tally.tried == 0, "a campaign that is done is begun anew"
 
 
 def test_the_same_seed_brings_the_same_inputs_and_another_one_others() -> None:
