@@ -30,6 +30,7 @@ ATTACKS: Final = (
     "unicode",
     "arguments",
     "bodies",
+    "openapi",
     "killed_writing",
     "killed_serving",
     "crowd",

@@ -139,7 +139,13 @@ class HttpDoor:
         event = asked.json().get("event_id") if asked.status_code == 200 and route.startswith("call/") else None
         if event is None or method != "POST":
             return Answer(asked.status_code, asked.text)
-        return last(self._caller.events(f"{address}/{event}"), Answer(200, "nothing came", error=True))
+        reading = f"{address.replace('/call/v2/', '/call/')}/{event}"
+        return last(self._caller.events(reading), Answer(200, "nothing came", error=True))
+
+    def described(self) -> dict[str, Any]:
+        """The server's OpenAPI description."""
+        found: dict[str, Any] = self._caller.http.get(f"{self._caller.base}/openapi.json").json()
+        return found
 
     def close(self) -> None:
         """Hang up, and end the server."""
