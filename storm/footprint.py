@@ -47,23 +47,27 @@ class Footprint:
         return cls(memory, descriptors, int(status["Threads"]), children)
 
 
-def leaks(before: Footprint, now: Callable[[], Footprint], *, memory: bool = True, rest: float = _REST) -> list[str]:
-    """What is held now and was not before, in words; asked again for `rest` seconds before it counts."""
+def leaks(
+    before: Footprint, now: Callable[[], Footprint], *, memory: bool = True, room: int = ARENA, rest: float = _REST
+) -> list[str]:
+    """What is held now and was not before, in words; asked again for `rest` seconds before it counts. `room`: bytes
+    that memory may grow besides.
+    """
     end = time.monotonic() + rest
-    while found := _grown(before, now(), memory=memory):
+    while found := _grown(before, now(), room=room if memory else None):
         if time.monotonic() > end:
             return found
         time.sleep(0.2)
     return []
 
 
-def _grown(before: Footprint, now: Footprint, *, memory: bool) -> list[str]:
+def _grown(before: Footprint, now: Footprint, *, room: int | None) -> list[str]:
     found = [
         f"{name}: {getattr(before, name)} before, {getattr(now, name)} after"
         for name in ("descriptors", "threads", "children")
         if getattr(now, name) > getattr(before, name)
     ]
-    if memory and now.memory > before.memory * MORE_MEMORY + ARENA:
+    if room is not None and now.memory > before.memory * MORE_MEMORY + room:
         found.append(f"memory: {before.memory / 1e6:.0f} MB before, {now.memory / 1e6:.0f} MB after")
     return found
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from storm.footprint import Footprint, leaks
+from storm.footprint import ARENA, Footprint, leaks
 from storm.inputs import CHUNK, chunk_seed
 from storm.inside import options_to
 from storm.judge import GOOD, TROUBLE, Judgement
@@ -30,7 +30,8 @@ from storm.tally import Tally
 #: After so many inputs that ended the process, an attack has said what it had to say.
 MOST_DEATHS: Final = 25
 _WARM: Final = 0.2  # of the inputs; what a process holds after them, it may hold
-_START: Final = 180.0  # seconds
+_START: Final = 600.0  # seconds; whoever stands back waits for everybody else
+_MANY: Final = 1_000  # inputs, after which every cache of ours is as full as it gets
 
 
 class ChildGoneError(RuntimeError):
@@ -207,7 +208,8 @@ class Fuzzing:
         if warm is not None:
             now = child.footprint()
             self.tally.facts["memory MB"] = f"{warm.memory / 1e6:.0f} to {now.memory / 1e6:.0f}"
-            for leak in leaks(warm, child.footprint):
+            room = ARENA if self._options.inputs >= _MANY else 4 * ARENA
+            for leak in leaks(warm, child.footprint, room=room):
                 self.tally.note(Judgement("leaked", leak), **self._where(_Work(0, 0), 0))
         said = child.said()
         if TROUBLE.search(said):

@@ -23,7 +23,7 @@ from storm.judge import TROUBLE, Judgement, of_answer
 from storm.options import ROOT, Options
 from storm.processes import TSUMAMI, ends_with_its_parent
 
-_START: Final = 180.0  # seconds
+_START: Final = 600.0  # seconds; whoever stands back waits for everybody else
 
 
 class Server:

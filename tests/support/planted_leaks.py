@@ -25,7 +25,7 @@ def door(_options: Options) -> Iterator[Callable[[int], None]]:
     end = threading.Event()
 
     def go(_given: int) -> None:
-        KEPT.append(bytearray(b"x" * (4 << 20)))
+        KEPT.append(bytearray(b"x" * (8 << 20)))
         KEPT.append(socket.socket())
         threading.Thread(target=end.wait, daemon=True).start()
         KEPT.append(subprocess.Popen(["sleep", "30"]))  # noqa: S607
