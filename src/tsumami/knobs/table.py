@@ -623,13 +623,17 @@ CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _ROWS if knob.class
 """The fourteen names that the field has known since 2023."""
 
 
+_LONGEST = 80  # characters of a name that was looked for
+
+
 def get(name: str) -> Knob:
     """The knob of this name; UnknownKnobError names the nearest ones."""
-    if name in KNOBS:
-        return KNOBS[name]
-    near = difflib.get_close_matches(name, KNOBS, n=3, cutoff=0.5)
+    given: object = name  # a mapping of a caller's may have any keys
+    if isinstance(given, str) and given in KNOBS:
+        return KNOBS[given]
+    near = difflib.get_close_matches(str(given)[:_LONGEST], KNOBS, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(near)}" if near else f"the knobs are: {', '.join(KNOBS)}"
-    raise UnknownKnobError(f"no knob is called {name!r}; {hint}")
+    raise UnknownKnobError(f"no knob is called {repr(given)[:_LONGEST]}; {hint}")
 
 
 #: The knobs that say what the reply has to be; one at most.
