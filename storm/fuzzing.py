@@ -24,7 +24,7 @@ from storm.inputs import CHUNK, chunk_seed
 from storm.inside import options_to
 from storm.judge import GOOD, TROUBLE, Judgement
 from storm.options import ROOT, Options
-from storm.processes import ends_with_its_parent
+from storm.processes import is_kept_small
 from storm.tally import Tally
 
 #: After so many inputs that ended the process, an attack has said what it had to say.
@@ -53,7 +53,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            preexec_fn=ends_with_its_parent,
+            preexec_fn=is_kept_small,
         )
         self._rest = b""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import resource
 import signal
 import sys
 from typing import Final
@@ -10,7 +11,14 @@ from typing import Final
 #: The program, by the interpreter that runs this.
 TSUMAMI: Final = (sys.executable, "-c", "from tsumami.cli import main; main()")
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+_MOST_MEMORY: Final = 8 << 30  # bytes of addresses, those of a mapped model included
 _LIBC: Final = ctypes.CDLL(None)
+
+
+def is_kept_small() -> None:
+    """As `ends_with_its_parent`; and an input that wants all of the machine's memory meets a limit, not the machine."""
+    ends_with_its_parent()
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
 
 
 def ends_with_its_parent() -> None:

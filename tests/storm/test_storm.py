@@ -20,7 +20,6 @@ SHORT: Final[dict[str, dict[str, int]]] = {
     "grammars": {"inputs": 30},
     "regexes": {"inputs": 60},
     "schemas": {"inputs": 100},
-    "templates": {"inputs": 60},
     "results": {"inputs": 60},
     "sounds": {"inputs": 100},
     "unicode": {"inputs": 30},
