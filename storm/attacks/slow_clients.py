@@ -34,7 +34,7 @@ def attack(options: Options) -> Tally:
     tally = Tally(options.of(__name__))
     count = min(_CLIENTS, max(2, options.sessions))
     with Server(options) as server, calling(server, options.patience) as caller:
-        at_once(count, lambda number: caller.call("generate", f"Warm {number}:", _SHORT, None))  # the threads it keeps
+        at_once(count + 2, lambda number: caller.call("generate", f"Warm {number}:", _SHORT, None))  # it keeps threads
         alone, text = min(_timed(caller) for _ in range(3))
         for kind in (_half_a_request, _never_reads, _reads_a_byte, _dies):
             before = server.footprint()
