@@ -29,13 +29,15 @@ class Tally:
     def count(self, judgement: Judgement, given: Any = None, name: str | None = None, **where: Any) -> None:
         """Count one thing that was tried. If it broke something, what was `given` is kept in a file of this `name`."""
         self.tried += 1
+        if judgement.verdict in GOOD:
+            self.counts[judgement.verdict] += 1
         self.note(judgement, given, name, **where)
 
     def note(self, judgement: Judgement, given: Any = None, name: str | None = None, **where: Any) -> None:
-        """As `count`, for what was seen besides: it was not tried, but broke."""
-        self.counts[judgement.verdict] += 1
+        """As `count`, for what was looked at besides: nothing was tried, but something may be broken."""
         if judgement.verdict in GOOD:
             return
+        self.counts[judgement.verdict] += 1
         number = self.counts["crashed"] + self.counts["leaked"] + self.counts["lost"]
         path = self.folder / f"{name or 'found'}-{number}.txt"
         save_case(path, {"verdict": judgement.verdict, "why": judgement.why, **where, "input": given})

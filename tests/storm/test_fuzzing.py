@@ -95,5 +95,9 @@ def test_a_tally_is_the_same_in_another_process(tmp_path: Path) -> None:
     tally = Tally(tmp_path)
     tally.count(Judgement("passed"))
     tally.count(Judgement("lost", "gone"), [1])
+    tally.note(Judgement("passed"))
+    tally.note(Judgement("leaked", "a thread"))
     tally.facts["slowest s"] = 1.5
+    assert tally.tried == 2
+    assert tally.counts == {"passed": 1, "lost": 1, "leaked": 1}
     assert Tally.from_json(tally.to_json()) == tally
