@@ -24,7 +24,6 @@ SHORT: Final[dict[str, dict[str, int]]] = {
     "sounds": {"inputs": 100},
     "unicode": {"inputs": 30},
     "arguments": {"inputs": 30},
-    "bodies": {"inputs": 30},
     "killed_writing": {"kills": 3},
     "clock": {},
 }
