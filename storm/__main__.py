@@ -98,8 +98,11 @@ def _again(path: Path, options: Options) -> int:
 
 
 def _said(arguments: list[str]) -> list[str]:
-    """The command line without what says where the page lies."""
-    return [one for at, one in enumerate(arguments) if one != "--write" and arguments[at - 1 : at] != ["--write"]]
+    """The command line without what says where files lie."""
+    places = ("--write", "--folder")
+    return [
+        one for at, one in enumerate(arguments) if one not in places and (at == 0 or arguments[at - 1] not in places)
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
