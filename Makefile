@@ -10,13 +10,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_VENV := .cache/bench
 BENCH_READY := $(BENCH_VENV)/.ready
+STORM_VENV := .cache/storm-venv
+STORM_READY := $(STORM_VENV)/.ready
 
 # The tests' models use one thread each, so files of tests run side by side: one more than there are cores, since those
 # that drive a browser wait for about half of their time (tests/conftest.py says which stand in a row).
 CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 SIDE_BY_SIDE := -n $(shell expr $(CORES) + 1) --maxprocesses 5 --dist loadgroup
 
-.PHONY: help run test test-fast lint format bench lock setup clean
+.PHONY: help run test test-fast lint format bench storm lock setup clean
 
 help:
 	@echo 'make run        start tsumami                 / つまみを起動する'
@@ -25,6 +27,7 @@ help:
 	@echo 'make lint       ruff, mypy, import-linter      / 静的検査だけ'
 	@echo 'make format     let ruff format the code       / 整形'
 	@echo 'make bench      measure, print ratios          / 速度を測る (NAMES="steps batch")'
+	@echo 'make storm      attack it for an hour          / 一時間ほど攻撃する (ATTACKS="settings gguf")'
 	@echo 'make lock       pin the newest dependencies    / 依存関係を固定し直す'
 	@echo 'make clean      remove what make made          / 作ったものを消す'
 
@@ -51,14 +54,18 @@ format: $(READY)
 bench: $(BENCH_READY)
 	@$(BIN)/python -m bench $(NAMES)
 
+# The table is written anew only where everything was tried.
+storm: $(STORM_READY)
+	@$(STORM_VENV)/bin/python -m storm $(ATTACKS) $(if $(ATTACKS),,--write docs/reliability.md)
+
 lock: $(READY)
 	@scripts/lock
 
 setup: $(READY)
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
-	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(BENCH_VENV) $(STORM_VENV) .cache/storm build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find src tests bench storm -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml requirements.lock requirements-build.lock scripts/set-up
 	@scripts/set-up
@@ -68,4 +75,12 @@ $(READY): pyproject.toml requirements.lock requirements-build.lock scripts/set-u
 $(BENCH_READY): requirements-bench.lock | $(READY)
 	@"$(PYTHON)" -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements-bench.lock
+	@touch $@
+
+# What only storm needs, before everything of the environment that is attacked.
+$(STORM_READY): requirements-storm.lock | $(READY)
+	@$(PYTHON) -m venv $(STORM_VENV)
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> "$$($(STORM_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/attacked.pth"
+	@$(STORM_VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements-storm.lock
 	@touch $@

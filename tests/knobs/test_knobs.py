@@ -225,6 +225,13 @@ def test_an_unknown_knob_names_the_nearest(wrong: str, near: str) -> None:
         get(wrong)
 
 
+@pytest.mark.parametrize("wrong", [3, None, b"top_k", ("top_k",), 1.5, "x" * 100_000, ["top_k"]])
+def test_what_is_no_name_is_no_knob_either(wrong: Any) -> None:
+    with pytest.raises(UnknownKnobError) as refused:
+        get(wrong)
+    assert len(str(refused.value)) < 1000
+
+
 def test_an_unknown_knob_without_neighbours_names_them_all() -> None:
     with pytest.raises(UnknownKnobError, match=r"max_tokens.*samplers"):
         default("zzzzzz")

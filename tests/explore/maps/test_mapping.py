@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from typing import Any
+
 import pytest
 from tests.support.maps import assert_whole, same
 
@@ -74,6 +78,33 @@ def test_saved_and_reopened_it_is_equal_and_its_runs_verify(model: tsumami.Model
 def test_what_is_no_map_is_refused(text: str) -> None:
     with pytest.raises(RunFileError, match="map"):
         KnobMap.from_json(text)
+
+
+def test_a_field_of_another_kind_is_refused_by_its_place(model: tsumami.Model) -> None:
+    good = json.loads(model.knob_map(PROMPT, "top_k", 1, 20, seed=0, max_tokens=2).to_json())
+    wrong: list[tuple[str, list[Any]]] = [
+        ("knob", [None, "nothing", 3, {}]),
+        *(
+            (name, [None, "1", [], {}, float("nan"), float("inf"), 10**400, True])
+            for name in ("low", "high", "coverage")
+        ),
+        *((name, [None, 1.5, -1, "1", {}, False]) for name in ("nodes", "leaves", "max_tokens")),
+        *((f"pieces.0.{name}", [None, "1", [], float("nan"), 10**400]) for name in ("low", "high", "last")),
+        ("pieces.0.text", [None, 1, [], {}]),
+        ("pieces.0.tokens", [None, 5, [{}], ["a"], [1.5], [None]]),
+        ("pieces.0.stop_reason", ["tired", 1, {}, []]),
+        ("pieces.0.finished", [None, 1, "yes"]),
+    ]
+    assert KnobMap.from_json(json.dumps(good)).knob == "top_k"
+    for place, values in wrong:
+        for value in values:
+            form = copy.deepcopy(good)
+            *path, last = place.split(".")
+            holder = form["pieces"][0] if path else form
+            assert last in holder
+            holder[last] = value
+            with pytest.raises(RunFileError, match="does not fit"):
+                KnobMap.from_json(json.dumps(form))
 
 
 def test_a_stop_string_and_the_end_of_a_text_end_a_leaf(model: tsumami.Model) -> None:

@@ -24,6 +24,7 @@ import anyio
 import gradio as gr
 
 from tsumami.app.api import answers, generating, looking, voices
+from tsumami.app.api.arguments import fitting, refuse_too_few
 from tsumami.app.api.calls import Calls
 from tsumami.app.api.declaring import declare, looking_like
 from tsumami.app.api.service import Service
@@ -160,7 +161,7 @@ class Endpoint:
 
     def register(self, blocks: gr.Blocks, callers: Callers) -> None:
         """Give the page this endpoint."""
-        declare(blocks, self.name, self.way(callers, self.function), self.parameters, quick=self.quick)
+        declare(blocks, self.name, self.way(callers, fitting(self.function)), self.parameters, quick=self.quick)
 
 
 ENDPOINTS: Final = (
@@ -193,4 +194,5 @@ def register(blocks: gr.Blocks, texts: Texts, common: Common) -> None:
     callers = Callers(texts, common)
     for endpoint in ENDPOINTS:
         endpoint.register(blocks, callers)
+    refuse_too_few(blocks, texts, {endpoint.name: tuple(endpoint.parameters) for endpoint in ENDPOINTS})
     blocks.unload(callers.on_gone)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
-
-import numpy as np
 
 from tsumami.boundaries import Axis
 from tsumami.errors import SettingsError
@@ -24,7 +23,7 @@ from tsumami.knobs import get
 from tsumami.runs.backend import Backend
 from tsumami.runs.restore import restore
 from tsumami.runs.run import Run
-from tsumami.runs.values import Receipt
+from tsumami.runs.values import STOP_REASONS, Receipt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +134,50 @@ class KnobMap(Saved):
     @classmethod
     def _read(cls, form: dict[str, Any], receipt: Receipt) -> Self:
         pieces = tuple(_piece_of(piece) for piece in form.pop("pieces"))
-        return cls(**form, pieces=pieces, receipt=receipt)
+        made = cls(**form, pieces=pieces, receipt=receipt)
+        get(made.knob)
+        for place, value, kind in _fields(made):
+            if not _fits(value, kind):
+                raise ValueError(f"{place} = {value!r} is no {kind}")
+        return made
+
+
+_LARGEST: Final = sys.float_info.max
+#: What the fields of a file are; a piece's first, then the map's own.
+_PIECE_KINDS: Final = {
+    "low": "number", "high": "number", "last": "number", "text": "text", "finished": "truth value",
+    "certain": "truth value", "stop_reason": "reason to stop",
+}  # fmt: skip
+_MAP_KINDS: Final = {
+    "low": "number", "high": "number", "coverage": "number", "seconds": "number", "leaves": "count",
+    "max_tokens": "count", "nodes": "count",
+}  # fmt: skip
+
+
+def _fields(found: KnobMap) -> Iterator[tuple[str, Any, str]]:
+    """Every field with its place in the file and what it has to be."""
+    for name, kind in _MAP_KINDS.items():
+        yield name, getattr(found, name), kind
+    for at, piece in enumerate(found.pieces):
+        for name, kind in _PIECE_KINDS.items():
+            yield f"pieces.{at}.{name}", getattr(piece, name), kind
+        for token in piece.tokens:
+            yield f"pieces.{at}.tokens", token, "count"
+
+
+def _fits(value: Any, kind: str) -> bool:
+    match kind:
+        case "number":
+            # not NaN either, which is at most nothing
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+        case "count":
+            return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        case "text":
+            return isinstance(value, str)
+        case "truth value":
+            return isinstance(value, bool)
+        case _:
+            return value is None or (isinstance(value, str) and value in STOP_REASONS)
 
 
 def _plain(piece: MapPiece) -> dict[str, Any]:
@@ -145,6 +187,6 @@ def _plain(piece: MapPiece) -> dict[str, Any]:
 
 def _piece_of(form: dict[str, Any]) -> MapPiece:
     tokens, pieces = tuple(form["tokens"]), tuple(bytes.fromhex(data) for data in form["pieces"])
-    if len(tokens) != len(pieces) or not np.isfinite([form["low"], form["high"], form["last"]]).all():
-        raise ValueError("a piece needs as many tokens as pieces, and ends that are numbers")
+    if len(tokens) != len(pieces):
+        raise ValueError("a piece needs as many tokens as pieces")
     return MapPiece(**{**form, "tokens": tokens, "pieces": pieces})
