@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from starlette.routing import Mount
 from tsumami.app import page
 from tsumami.app.serving import comeback, uploads
 from tsumami.app.serving.assets import asset
+from tsumami.app.serving.bodies import refuse_misfits
 from tsumami.app.serving.content_policy import guarded
 from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.serving.queueing import take_turns
@@ -46,9 +48,15 @@ class _Logins:
 
     def hold_for(self, app: fastapi.FastAPI) -> None:
         """Let the pages that are mounted in `app` use these."""
-        for route in app.routes:
-            if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
-                route.app.cookie_id, route.app.tokens = self.cookie, self.users
+        for mounted in _mounted(app):
+            mounted.cookie_id, mounted.tokens = self.cookie, self.users
+
+
+def _mounted(app: fastapi.FastAPI) -> Iterator[gr.routes.App]:
+    """Gradio's own applications within ours."""
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
+            yield route.app
 
 
 class Site:
@@ -97,6 +105,8 @@ class Site:
         uploads.guard(blocks)
         keep_few(app, blocks)
         self._logins.hold_for(app)
+        for mounted in _mounted(app):
+            refuse_misfits(mounted)
         self._pages[language] = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
