@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tsumami.cli.knobs import read_settings
+from tsumami.errors import UnknownKnobError
 from tsumami.exchange import DIALECTS
 
 MODELFILE = "FROM llama3\nPARAMETER temperature 0.7\nPARAMETER mirostat 2\nPARAMETER num_ctx 4096\n"
@@ -78,3 +80,20 @@ def test_what_is_missing_is_said(invoke: Any, arguments: tuple[str, ...], words:
     called = invoke("settings", *arguments)
     assert called.code == 2
     assert words in called.err
+
+
+def test_any_command_takes_another_programs_settings_and_says_what_is_lost(
+    modelfile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = read_settings(modelfile)
+    assert (found["temperature"], found["top_p"], found["repeat_penalty"]) == (0.7, 0.9, 1.0)
+    said = capsys.readouterr().err
+    assert "from ollama-modelfile" in said
+    assert "mirostat" in said
+
+
+def test_our_own_file_with_a_slip_of_the_pen_is_not_taken_for_another_programs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text('{"temprature": 0.3, "top_k": 5}', "utf-8")
+    with pytest.raises(UnknownKnobError, match="temperature"):
+        read_settings(str(path))

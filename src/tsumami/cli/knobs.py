@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tsumami.cli.files import read_json, read_text
+from tsumami.cli.imported import LOSSES, report, say_source
 from tsumami.cli.options import option
 from tsumami.cli.output import save_file
 from tsumami.cli.words import say
@@ -127,8 +128,8 @@ class KnobOptions:
         panel = {"rich_help_panel": say("設定", "Settings")}
         preset = say("出発点にするプリセット", "preset to start from") + f": {', '.join(PRESETS)}"
         file = say(
-            "設定の JSON ファイル、または保存した実行結果（使われたシードも引き継ぐ）",
-            "JSON file of knobs and values, or a saved run (its effective seed included)",
+            "設定のファイル（ほかのプログラムのものも可）、または保存した実行結果（使われたシードも引き継ぐ）",
+            "file of settings, also of another program, or a saved run (its effective seed included)",
         )
         save = say("使う設定をこのファイルに保存する", "save the settings that are used to this file")
         start = [
@@ -168,11 +169,19 @@ class KnobOptions:
 
 
 def read_settings(path: str) -> dict[str, Any]:
-    """The knobs in a file: an object of knobs and values, or a saved run, whose effective seed then holds.
+    """The knobs in a file: an object of knobs and values; a saved run, whose effective seed then holds; or another
+    program's settings, of which stderr says what they lose.
 
     Raises:
         SettingsError: it cannot be read, or a knob in it cannot work.
     """
+    from tsumami.exchange import foreign_settings
+
+    foreign = foreign_settings(read_text(path, SettingsError))
+    if foreign is not None:
+        say_source(foreign)
+        report(one for one in foreign.notes if one.fate in LOSSES)
+        return foreign.settings.to_dict()
     form = read_json(path)
     try:
         found = saved_knobs(form)

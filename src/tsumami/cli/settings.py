@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tsumami.cli.files import read_text
+from tsumami.cli.imported import LOSSES, report, say_source
 from tsumami.cli.knobs import show
 from tsumami.cli.options import json_flag
 from tsumami.cli.output import note, save_file, write, write_json
-from tsumami.cli.words import language, say
+from tsumami.cli.words import say
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tsumami.exchange import Imported, Note
+    from tsumami.exchange import Imported
     from tsumami.settings import Settings
 
 _ACTIONS: Final = ("convert", "explain", "dialects")
@@ -96,36 +95,17 @@ def _convert(found: Imported, target: str | None, out: Path | None, *, as_json: 
 
     dialect = target or (dialect_for(out.name) if out is not None else "tsumami")
     made = write_settings(found.settings, dialect)
-    _say_source(found)
-    _report(found.notes)
+    say_source(found)
+    report(found.notes)
     if dialect != "tsumami":
         note(say(f"{dialect} へ:", f"to {dialect}:"))
-        _report(made.notes)
+        report(made.notes)
     if as_json:
         write_json({**found.to_dict(), "to": dialect, "text": made.text, "lost": [one.to_dict() for one in made.notes]})
     elif out is None:
         write(made.text if made.text.endswith("\n") else made.text + "\n")
     if out is not None:
         save_file(out, made.text)
-
-
-def _say_source(found: Imported) -> None:
-    others = say(f"（{', '.join(found.possible)} かもしれない）", f" (it could also be {', '.join(found.possible)})")
-    note(say(f"{found.dialect} から", f"from {found.dialect}") + (others if found.possible else "") + ":")
-
-
-def _report(notes: Iterable[Note]) -> None:
-    """The notes that say more than "taken", grouped by what became of the settings."""
-    from tsumami.exchange import FATES
-
-    listed = list(notes)
-    for fate, words in FATES.items():
-        told = [one.told(language()) for one in listed if one.fate == fate]
-        if fate in ("taken", "elsewhere"):
-            names = [one.foreign for one in listed if one.fate == fate]
-            told = [", ".join(names)] if names else []
-        for line in told:
-            note(f"  {words.told(language())}: {line}")
 
 
 def _explain(found: Imported, *, as_json: bool) -> None:
@@ -135,14 +115,14 @@ def _explain(found: Imported, *, as_json: bool) -> None:
         reasons = {name: {"ja": why.ja, "en": why.en} for name, why in idle.items()}
         write_json({**found.to_dict(), "idle": reasons})
         return
-    _say_source(found)
+    say_source(found)
     for name in _turned(found.settings):
         knob, value = KNOBS[name], getattr(found.settings, name)
         reason = idle.get(name)
         line = say(knob.line_ja, knob.line_en) if reason is None else say(reason.ja, reason.en)
         mark = "" if reason is None else say("働かない: ", "does nothing: ")
         write(f"{name} = {show(name, value)}\n    {mark}{line}\n")
-    _report(one for one in found.notes if one.fate in ("lost", "refused", "ignored", "limited", "unknown"))
+    report(one for one in found.notes if one.fate in LOSSES)
 
 
 def _turned(settings: Settings) -> list[str]:

@@ -29,10 +29,15 @@ __all__ = [
     "Note",
     "Phrase",
     "dialect_for",
+    "foreign_settings",
     "read_settings",
     "write_settings",
 ]
 
+_OURS = frozenset({"receipt", "kind", "version", "settings"})
+"""Names of our own files with more than settings."""
+_MOST = 0.6
+"""The part of its names that a dialect must know, where a text may as well be ours with a slip of the pen."""
 _BY_ENDING = {".yaml": "text-generation-webui", ".yml": "text-generation-webui", ".ini": "llama-ini"}
 
 
@@ -75,6 +80,22 @@ def read_settings(text: str, dialect: str | None = None, *, preset: str | None =
     if values is None:
         raise SettingsError(f"these are no settings of {chosen.title} ({chosen.form} is expected)")
     return replace(import_values(chosen, values), possible=tuple(name for name in possible if name != chosen.name))
+
+
+def foreign_settings(text: str) -> Imported | None:
+    """The settings in a text, if it is another program's; None for files of ours, and for what nobody knows."""
+    try:
+        document = read_document(text)
+        if isinstance(document.value, dict) and _OURS & document.value.keys():
+            return None
+        guess = which(document, at_least=_MOST)
+    except SettingsError:
+        return None
+    if "tsumami" in (guess.dialect.name, *guess.possible):
+        return None
+    values = values_in(guess.dialect, document)
+    assert values is not None
+    return replace(import_values(guess.dialect, values), possible=guess.possible[1:])
 
 
 def write_settings(settings: Settings, dialect: str) -> Exported:

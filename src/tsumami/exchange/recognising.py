@@ -31,15 +31,16 @@ def values_in(dialect: Dialect, document: Document) -> Foreign | None:
     return dialect.unwrap(document.value)
 
 
-def which(document: Document) -> Guess:
-    """The dialect of a document. Ours goes first where nothing speaks against it.
+def which(document: Document, at_least: float = 1e-9) -> Guess:
+    """The dialect of a document, which knows this part of its names at least. Ours goes first where nothing speaks
+    against it.
 
     Raises:
         SettingsError: it is none that is known.
     """
     scores = {name: _score(dialect, document) for name, dialect in DIALECTS.items()}
     best = max(scores.values())
-    if best[0] <= 0:
+    if best[0] < at_least:
         raise SettingsError(f"none of the names in these settings is known; dialects: {', '.join(DIALECTS)}")
     possible = tuple(name for name, score in scores.items() if score == best)
     return Guess(DIALECTS[possible[0]], possible)

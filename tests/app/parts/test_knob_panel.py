@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.strategies import settings_strategy
 
 from tsumami.app.parts import chain_view, knob_panel
+from tsumami.app.views.import_report import told_import
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
 from tsumami.errors import SettingsError
@@ -88,7 +89,19 @@ def test_a_saved_run_is_loaded_with_the_seed_that_it_had_whatever_saved_the_file
     file = tmp_path / "run.json"
     made = Settings(temperature=0.3, stop=["終"])
     file.write_bytes(json.dumps({"receipt": {"settings": made.to_dict(), "seed": 77}}).encode(encoding))
-    assert knob_panel.from_file(str(file)) == made.replace(seed=77)
+    assert knob_panel.from_file(str(file)).settings == made.replace(seed=77)
+
+
+def test_another_programs_settings_are_read_and_what_is_lost_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "Modelfile"
+    file.write_text("FROM llama3\nPARAMETER temperature 0.3\nPARAMETER mirostat 2\n", "utf-8")
+    loaded = knob_panel.from_file(str(file))
+    assert loaded.settings.temperature == 0.3
+    assert loaded.foreign is not None
+    for language, word in (("ja", "設定を読み込みました"), ("en", "were read")):
+        told = told_import(Texts(language), loaded.foreign)
+        assert word in told
+        assert "mirostat" in told
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{", "設定".encode("cp932"), b"[" * 100_000, b"[1]"])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
@@ -23,6 +23,7 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, settings_of
 from tsumami.app.work.own_folder import hand_out
 from tsumami.errors import SettingsError
+from tsumami.exchange import Imported, foreign_settings
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.presets import PRESETS
 from tsumami.settings import Settings, saved_knobs
@@ -202,19 +203,30 @@ def to_file(settings: Settings) -> str:
     return hand_out("settings.json", json.dumps(settings.to_dict(), ensure_ascii=False, indent=1) + "\n")
 
 
-def from_file(path: str) -> Settings:
-    """Read settings that `to_file` wrote, or those of a saved run, whose effective seed then holds.
+class Loaded(NamedTuple):
+    """Settings from a file, and where they came from another program, what became of them."""
+
+    settings: Settings
+    foreign: Imported | None = None
+
+
+def from_file(path: str) -> Loaded:
+    """Read settings that `to_file` wrote, those of a saved run, whose effective seed then holds, or another program's.
 
     Raises:
-        SettingsError: not JSON, or not settings.
+        SettingsError: not settings.
     """
     name = Path(path).name
     try:
-        knobs = saved_knobs(json.loads(decoded(Path(path).read_bytes())))
+        text = decoded(Path(path).read_bytes())
+        foreign = foreign_settings(text)
+        if foreign is not None:
+            return Loaded(foreign.settings, foreign)
+        knobs = saved_knobs(json.loads(text))
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error  # the whole of an OSError tells the path
         raise SettingsError(f"{name} is not a settings file: {why}") from error
-    return Settings.from_mapping(knobs)
+    return Loaded(Settings.from_mapping(knobs))
 
 
 def preset_applied(name: str | None, values: Sequence[Any]) -> Settings:

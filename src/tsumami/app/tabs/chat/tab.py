@@ -26,6 +26,7 @@ from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
+from tsumami.app.views.import_report import told_import
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
@@ -365,4 +366,7 @@ class ChatTab:
     @told()
     def on_load_settings(self, choice: Any, path: str) -> list[Any]:
         """Turn the knobs to the settings of a file."""
-        return knob_panel.fill(knob_panel.from_file(path), self._context(choice))
+        loaded = knob_panel.from_file(path)
+        if loaded.foreign is not None:
+            say(told_import(self.texts, loaded.foreign))
+        return knob_panel.fill(loaded.settings, self._context(choice))
