@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tsumami.boundaries.axis import Axis
-from tsumami.boundaries.bounds import transfer
+from tsumami.boundaries.through import THROUGH
 from tsumami.errors import SettingsError
 from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP, STAGES, Knob, knobs_of
-from tsumami.knobs.stages import HEED_MIN_KEEP, NO_STAGE, ROWS, WINDOWS, StageRow, row_of
+from tsumami.knobs.stages import HEED_MIN_KEEP, LOOKING_BACK, NO_STAGE, ROWS, StageRow, row_of
 from tsumami.sampling import apply
 from tsumami.sampling.building import Origin, build, stage_reads
 from tsumami.sampling.candidates import Candidates
@@ -43,10 +43,8 @@ def test_every_row_has_a_builder_and_every_builder_a_row() -> None:
     assert set(CLASSIC) - set(LLAMA_CPP) == {"tfs_z"}
 
 
-@pytest.mark.parametrize("row", ORDERED)
-def test_every_row_has_a_transfer_function(row: StageRow) -> None:
-    named = {name.casefold() for name in vars(transfer)}
-    assert row.name in named
+def test_every_row_of_the_order_says_what_it_makes_of_bounds() -> None:
+    assert tuple(THROUGH) == CLASSIC
 
 
 @pytest.mark.parametrize("row", ALL)
@@ -126,4 +124,4 @@ def test_min_keep_is_read_by_those_that_heed_it() -> None:
 def test_only_what_looks_back_sees_the_prompt() -> None:
     origins = [Origin(busy(), seed=1, n_vocab=9, prompt=prompt) for prompt in ((), (1, 2))]
     looking = [name for name in STAGES if stage_reads(name, origins[0]) != stage_reads(name, origins[1])]
-    assert looking == list(WINDOWS)
+    assert looking == [name for name in STAGES if name in LOOKING_BACK]

@@ -1,8 +1,8 @@
 """The stages of a chain: one row a stage, in the classic order.
 
 Guarantee: whatever depends on what a stage is like (where it acts, whether it cuts, how far it looks back) reads it
-here. So a new stage is a row, a builder (`tsumami.sampling.stages.BUILDERS`) and a transfer function
-(`tsumami.boundaries.bounds`), besides the knobs that name it as theirs.
+here. So a new stage is a row, a builder (`tsumami.sampling.stages.BUILDERS`) and what it does to bounds
+(`tsumami.boundaries.through.THROUGH`), besides the knobs that name it as theirs.
 
 Source of the order: llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them.
 The names are llama.cpp's own (`common_sampler_type_to_str`), plus `tfs_z`, which llama.cpp had until #10071.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-__all__ = ["HEED_MIN_KEEP", "NO_STAGE", "ROWS", "WINDOWS", "Leaves", "Mode", "StageRow", "row_of"]
+__all__ = ["HEED_MIN_KEEP", "LOOKING_BACK", "NO_STAGE", "ROWS", "WINDOWS", "Leaves", "Mode", "StageRow", "row_of"]
 
 Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
 """How the next token is chosen; see `tsumami.settings.Settings.mode`."""
@@ -38,6 +38,9 @@ class StageRow:
     """In a mode that is named here it reads only these of its knobs."""
     ordered: bool = True
     """Whether the `samplers` order names it; the others have a place of their own."""
+    wanted_by: tuple[str, ...] = ()
+    """The knobs that bring it into a chain: one of them has to be away from its neutral value. A stage without any is
+    always there, as a visible no-op if need be."""
     in_llama_cpp: bool = True
     """Whether llama.cpp still has it."""
 
@@ -52,9 +55,13 @@ class StageRow:
     switches: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
     """Values, beside a knob's neutral one, at which the chain is another (llama-sampler.cpp's `_init` functions)."""
     heeds_min_keep: bool = False
+    masks: bool = False
+    """Whether what it cuts stays in the list, at -inf."""
 
+    looks_back: bool = False
+    """Whether it depends on the tokens before."""
     window: str | None = None
-    """The knob that says how far it looks back; None: it does not."""
+    """The knob that says how far it looks back; None: to the beginning, if it does."""
     own_roll: bool = False
     """Whether it takes numbers from a generator of its own, made from the seed."""
     needs_vocabulary: bool = False
@@ -62,17 +69,24 @@ class StageRow:
 
 
 _ALL: Final = (
-    StageRow(name="logit_bias", modes=_EVERY, ordered=False, needs_vocabulary=True),
-    StageRow(name="grammar", modes=_EVERY, ordered=False, needs_vocabulary=True),
-    StageRow(name="penalties", modes=_EVERY, window="repeat_last_n", needs_vocabulary=True),
+    StageRow(name="logit_bias", modes=_EVERY, ordered=False, wanted_by=("logit_bias",), needs_vocabulary=True),
+    StageRow(
+        name="grammar",
+        modes=_EVERY,
+        ordered=False,
+        wanted_by=("grammar", "json_schema", "regex"),
+        needs_vocabulary=True,
+    ),
+    StageRow(name="penalties", modes=_EVERY, looks_back=True, window="repeat_last_n", needs_vocabulary=True),
     StageRow(
         name="dry",
         modes=_EVERY - {"mirostat"},
         switches={"dry_base": (1.0,)},
+        looks_back=True,
         window="dry_penalty_last_n",
         needs_vocabulary=True,
     ),
-    StageRow(name="top_n_sigma", cuts_by=("top_n_sigma",)),
+    StageRow(name="top_n_sigma", cuts_by=("top_n_sigma",), masks=True),
     StageRow(name="top_k", cuts_by=("top_k",)),
     StageRow(name="tfs_z", in_llama_cpp=False, cuts_by=("tfs_z",), keeps_all=1.0, heeds_min_keep=True),
     StageRow(name="typ_p", cuts_by=("typical_p",), leaves="typical", keeps_all=1.0, heeds_min_keep=True),
@@ -107,7 +121,10 @@ HEED_MIN_KEEP: Final = tuple(one.name for one in _ALL if one.heeds_min_keep)
 """The stages that leave at least `min_keep` candidates."""
 
 WINDOWS: Final[Mapping[str, str]] = MappingProxyType({one.name: one.window for one in _ALL if one.window is not None})
-"""The stages that look back at earlier tokens, each with the knob that says how far."""
+"""The stages that look back at the last tokens, each with the knob that says how far."""
+
+LOOKING_BACK: Final = tuple(one.name for one in _ALL if one.looks_back)
+"""The stages that depend on the tokens before."""
 
 
 def row_of(stage: str | None) -> StageRow:

@@ -19,6 +19,7 @@ from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surro
 from tsumami.settings import Settings
 
 _KNOBS_OF: Final = {name: knobs_of(name) for name in ROWS}
+_FIRST: Final = tuple(name for name, row in ROWS.items() if row.wanted_by and not row.ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,27 @@ class Origin:
 
 
 def stage_names(settings: Settings) -> tuple[str, ...]:
-    """The stages that a chain has. Bias and grammar come before everything else, and only if asked for, as they have no
-    neutral form to show; mirostat has an order of its own: penalties, temperature, mirostat.
+    """The stages that a chain has: those of `places`, but for what is there only where it is wanted and is not."""
+    return tuple(name for name in places(settings) if is_there(name, settings))
+
+
+def places(settings: Settings) -> tuple[str, ...]:
+    """All stages that have a place in a chain of these settings. What the order does not name comes before everything
+    else; mirostat has an order of its own: penalties, temperature, mirostat.
     """
-    wishes = {"logit_bias": settings.logit_bias, "grammar": constraint_of(settings)}
-    asked = [name for name, wish in wishes.items() if wish]
     names = settings.chain_order
     if settings.mode == "mirostat":
         names = ("penalties", *(name for name in names if name not in ("penalties", "temperature")), "temperature")
-    return (*asked, *names)
+    return (*_FIRST, *names)
+
+
+def is_there(name: str, settings: Settings) -> bool:
+    """Whether a chain has the stage: one that nobody wants, or that the way to choose leaves out, is none at all, if it
+    is one of those that come only where they are wanted (`StageRow.wanted_by`).
+    """
+    row = ROWS[name]
+    wanted = any(getattr(settings, knob) != KNOBS[knob].neutral for knob in row.wanted_by)
+    return not row.wanted_by or (wanted and settings.mode in row.modes)
 
 
 def build(name: str, origin: Origin) -> Stage:
@@ -85,7 +98,9 @@ def _grammar(origin: Origin) -> Stage:
 
 def seen(name: str, origin: Origin) -> tuple[int, ...]:
     """The prompt's tokens that a stage gets to see; of a long prompt it needs what its window can hold."""
-    window = getattr(origin.settings, WINDOWS[name]) if name in WINDOWS and origin.settings.penalize_prompt else 0
+    if not (ROWS[name].looks_back and origin.settings.penalize_prompt):
+        return ()
+    window = getattr(origin.settings, WINDOWS[name]) if name in WINDOWS else len(origin.prompt)
     return origin.prompt[-window:] if window else ()
 
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
-from tsumami.knobs.stages import row_of
+from tsumami.knobs.stages import ROWS, row_of
 from tsumami.native import Float32Array
-from tsumami.sampling.building import Origin, build, seen, stage_names, stage_reads
+from tsumami.sampling.building import Origin, build, is_there, places, seen, stage_names, stage_reads
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
@@ -328,7 +328,7 @@ def apply(
     """Apply one stage, by its name in the `samplers` order, to a copy of `candidates`.
 
     Args:
-        stage: one of `BUILDERS`: penalties, dry, top_n_sigma, top_k, tfs_z, typ_p, top_p, min_p, xtc, temperature.
+        stage: one of `BUILDERS`.
         settings: the values of its knobs.
         candidates: left as they are.
         history: the tokens before this one, oldest first, for the stages that look back.
@@ -351,6 +351,11 @@ def apply(
 
 def idle_stages(settings: Settings) -> dict[str, str]:
     """The stages that do nothing under these settings, and why: `neutral`, or the mode that leaves them out."""
-    origin = Origin(settings, seed=0, n_vocab=1)
-    made = [build(name, origin) for name in stage_names(settings) if name in BUILDERS]
-    return {stage.name: stage.idle for stage in made if stage.idle is not None}
+    origin, mode = Origin(settings, seed=0, n_vocab=1), settings.mode
+    found: dict[str, str] = {}
+    for name in places(settings):
+        if name in BUILDERS:
+            there = is_there(name, settings)
+            idle = build(name, origin).idle if there else "neutral" if mode in ROWS[name].modes else mode
+            found |= {name: idle} if idle is not None else {}
+    return found

@@ -8,6 +8,7 @@ bisection finds the place.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Callable
@@ -113,16 +114,16 @@ class _AskedToken:
 
     def _test(self, stage: str, knob: str) -> Callable[[float], bool]:
         """Whether the token stays in this stage with a value of its knob, all before it being as it was."""
-        place = next(i for i, one in enumerate(self._chain.stages) if one.name == stage)
-        mine = self._chain.clone()
         before = Candidates.from_row(self._row)
-        for one in mine.stages[:place]:
+        for one in itertools.takewhile(lambda one: one.name != stage, self._chain.clone().stages):
             one.apply(before)
 
         def keeps(value: float) -> bool:
             variant = self._chain.variant(self._run.settings.replace(**{knob: value}))
             candidates = before.copy()
-            variant.stages[place].apply(candidates)
+            for one in variant.stages:
+                if one.name == stage:  # with its neutral value it may not even be there
+                    one.apply(candidates)
             data = candidates.data
             return bool((data["logit"][data["id"] == self._token] > -np.inf).any())
 
