@@ -24,6 +24,8 @@ MOVERS: dict[str, dict[str, Any]] = {
     "temperature": {},
     "dynatemp_range": {},
     "dynatemp_exponent": {"dynatemp_range": 0.6},
+    "smoothing_factor": {"smoothing_curve": 1.5},
+    "smoothing_curve": {"smoothing_factor": 0.4},
     "repeat_penalty": {},
     "frequency_penalty": {},
     "presence_penalty": {},

@@ -115,6 +115,10 @@ CUTTING: dict[str, dict[str, Any]] = {
     "min_p": {"min_keep": 3},
     "typical_p": {},
     "tfs_z": {},
+    "top_a": {"min_keep": 3},
+    "top_h": {},
+    "epsilon_cutoff": {"min_keep": 3},
+    "eta_cutoff": {},
     "xtc_threshold": {"xtc_probability": 1.0},
     "top_n_sigma": {},
 }

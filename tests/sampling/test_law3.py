@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sampling.conftest import PROMPT
-from tests.support.bare import Bare, NativeChain, Row, c, chain, makers
+from tests.support.bare import NOT_ITS_OWN, Bare, NativeChain, Row, c, chain, makers
 from tests.support.strategies import settings_strategy
 
 from tsumami.model import Model
@@ -21,7 +21,7 @@ from tsumami.sampling import Chain, DeadEndError
 from tsumami.settings import Settings
 
 SEEDS = st.integers(0, 2**32 - 2)
-RANDOM = settings_strategy(tfs_z=1.0, seed=0, stop=(), max_tokens=12)
+RANDOM = settings_strategy(**NOT_ITS_OWN, seed=0, stop=(), max_tokens=12)
 #: A chain that does a lot at every token, in each of the ways to choose.
 BUSY: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -103,7 +103,7 @@ def test_on_the_same_rows_both_chains_choose_the_same(
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(drawn=settings_strategy(handy=False, tfs_z=1.0, seed=0, stop=()), seed=SEEDS)
+@given(drawn=settings_strategy(handy=False, **NOT_ITS_OWN, seed=0, stop=()), seed=SEEDS)
 def test_beyond_the_sliders_both_chains_still_choose_the_same(
     drawn: Settings, seed: int, model: Model, bare: Bare, prompt_tokens: list[int], rows: list[Row]
 ) -> None:
@@ -130,7 +130,7 @@ def test_temperature_0_is_what_llama_cpps_whole_chain_gives_at_0(
 
 def _whole_chain_at_0(warm: Settings, bare: Bare) -> list[object]:
     make = makers(warm, 0, bare) | {"temperature": lambda: c.llama_sampler_init_temp_ext(0.0, 0.0, 1.0)}
-    return [*(make[name]() for name in warm.chain_order if name != "tfs_z"), c.llama_sampler_init_dist(0)]
+    return [*(make[name]() for name in warm.chain_order if name in make), c.llama_sampler_init_dist(0)]
 
 
 LIST = r'root ::= item{2,3} "\n"' "\n" r'item ::= "- " [a-z ]{3,12} "\n"'

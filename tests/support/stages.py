@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from tsumami import native
-from tsumami.boundaries.bounds import Bounds, Keep, transfer
+from tsumami.boundaries.bounds import Bounds, Keep, ours, transfer
 from tsumami.knobs import KNOBS
 from tsumami.sampling import Candidates
 from tsumami.sampling.samplers import Samplers
@@ -111,6 +111,11 @@ def _numbers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(float(np.float32(low)), float(np.float32(high)), width=32)
 
 
+def _shares() -> st.SearchStrategy[float]:
+    """Thresholds, as people set them and as small as there are."""
+    return st.one_of(_numbers(1e-4, 1), _numbers(1e-45, 1e-3))
+
+
 MIN_KEEP = {"min_keep": st.integers(0, 6)}
 TABLE: dict[str, Case] = {
     "penalties": Case(
@@ -163,6 +168,24 @@ TABLE: dict[str, Case] = {
         lambda bounds, scene: transfer.min_p(bounds, scene.value("min_p"), scene.keep),
         MIN_KEEP,
         {"min_p": _numbers(1e-6, 1)},
+    ),
+    "epsilon_cutoff": Case(
+        lambda bounds, scene: ours.epsilon_cutoff(bounds, scene.value("epsilon_cutoff"), scene.keep),
+        MIN_KEEP,
+        {"epsilon_cutoff": _shares()},
+    ),
+    "eta_cutoff": Case(
+        lambda bounds, scene: ours.eta_cutoff(bounds, scene.value("eta_cutoff"), scene.keep),
+        MIN_KEEP,
+        {"eta_cutoff": _shares()},
+    ),
+    "top_a": Case(
+        lambda bounds, scene: ours.top_a(bounds, scene.value("top_a"), scene.keep), MIN_KEEP, {"top_a": _shares()}
+    ),
+    "top_h": Case(lambda bounds, scene: ours.top_h(bounds, scene.value("top_h")), {}, {"top_h": _numbers(0, 0.999)}),
+    "smoothing": Case(
+        lambda bounds, scene: ours.smoothing(bounds, scene.ends("smoothing_factor"), scene.ends("smoothing_curve")),
+        {"smoothing_factor": st.one_of(_numbers(0.01, 10), _numbers(1e-6, 1e6)), "smoothing_curve": _numbers(1, 10)},
     ),
     "xtc": Case(
         _xtc,

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from tsumami.boundaries.bounds import Bounds, Reals, rounding, transfer
+from tsumami.boundaries.bounds import Bounds, Reals, ours, rounding, transfer
 from tsumami.boundaries.box_rows import Turned
 
 __all__ = ["THROUGH"]
@@ -102,9 +102,16 @@ THROUGH: Final[Mapping[str, Callable[[Bounds, Turned], Bounds]]] = MappingProxyT
         "top_k": lambda bounds, knobs: transfer.top_k(bounds, knobs.whole("top_k")),
         "tfs_z": lambda bounds, knobs: transfer.tfs_z(bounds, knobs.value("tfs_z"), knobs.keep),
         "typ_p": lambda bounds, knobs: transfer.typ_p(bounds, knobs.value("typical_p"), knobs.keep),
+        "epsilon_cutoff": lambda bounds, knobs: ours.epsilon_cutoff(bounds, knobs.value("epsilon_cutoff"), knobs.keep),
+        "eta_cutoff": lambda bounds, knobs: ours.eta_cutoff(bounds, knobs.value("eta_cutoff"), knobs.keep),
         "top_p": lambda bounds, knobs: transfer.top_p(bounds, knobs.value("top_p"), knobs.keep),
         "min_p": lambda bounds, knobs: transfer.min_p(bounds, knobs.value("min_p"), knobs.keep),
+        "top_a": lambda bounds, knobs: ours.top_a(bounds, knobs.value("top_a"), knobs.keep),
+        "top_h": lambda bounds, knobs: ours.top_h(bounds, knobs.value("top_h")),
         "xtc": _xtc,
+        "smoothing": lambda bounds, knobs: ours.smoothing(
+            bounds, knobs.ends("smoothing_factor"), knobs.ends("smoothing_curve")
+        ),
         "temperature": _temperature,
     }
 )

@@ -227,9 +227,60 @@ WORDS: dict[str, KnobWords] = {
     "min_keep": KnobWords(
         "Minimum to keep",
         "The number of candidates that the stages cutting by probability always leave.",
-        "typical_p, top_p, min_p, tfs_z and XTC leave at least this many; top_k and top_n_sigma do not read it."
+        "typical_p, top_p, min_p, top_a, the epsilon and eta cutoffs, tfs_z and XTC leave at least this many; top_k,"
+        " top_h and top_n_sigma do not read it."
         " Even at 0 one candidate always stays. It does nothing at temperature 0 or with mirostat, and never"
         " brings back what an earlier stage removed. To keep some variety under tight cuts, try 2 to 5.",
+    ),
+    "top_a": KnobWords(
+        "Top-a",
+        "Drops every token less likely than a times the square of the most likely one's probability.",
+        "Like min_p, but with the square: where the model is sure the threshold is nearly as high as min_p's, and where"
+        " it hesitates it falls away much faster, so open places stay wide open. With a largest probability of 0.9 and"
+        " a = 0.2 everything below 0.162 goes; with 0.1 only what is below 0.002. 0 removes nothing, and the best token"
+        " always stays. Set top_k and min_p to 0 and compare 0.1 with 0.5.",
+    ),
+    "top_h": KnobWords(
+        "Top-H",
+        "Keeps the most likely tokens until their part of the entropy reaches this share of all of it.",
+        "Looks at the 100 largest candidates. Each adds −p ln p to their entropy; going down from the most likely, as"
+        " many stay as add up to at most h times the whole. So a sure model keeps one or two, an undecided one many,"
+        " and it bounds how random the choice may be. 1 does nothing; below it at most 100 tokens are left, and the"
+        " best always stays. Meant for high temperatures: put temperature first, and try 0.4.",
+    ),
+    "epsilon_cutoff": KnobWords(
+        "Epsilon cutoff",
+        "Drops every token whose probability is below ε, whatever the others are.",
+        "The simplest threshold: no token with less than ε is ever drawn, which keeps out the long tail of tokens"
+        " that a model gives a little probability only because it has to give them some. Unlike min_p it does not"
+        " move with the largest probability, so where everything is unlikely it may leave the best token alone. 0"
+        " removes nothing. Usual values are 0.0003 to 0.0009 (other programs write 3 to 9); the page's range is wide"
+        " so that you can see it act.",
+    ),
+    "eta_cutoff": KnobWords(
+        "Eta cutoff",
+        "Drops what is below ε, or below √ε · e^(−H) where the distribution is flat.",
+        "An epsilon cutoff that gives way: the threshold is the smaller of ε and √ε times e to the power of minus the"
+        " entropy. Where the model is sure it is ε; where it is open, with a high entropy H, it sinks, since there many"
+        " unlikely tokens are good. 0 removes nothing, and the best token always stays. Usual values are 0.0003 to"
+        " 0.004 (other programs write 3 to 40). Compare it with epsilon_cutoff at the same value.",
+    ),
+    "smoothing_factor": KnobWords(
+        "Smoothing factor",
+        "Bends the logits: those near the largest move together, those far below it fall away by the square.",
+        "With d the distance of a logit below the largest, the distance becomes f × d² (with smoothing_curve 1)."
+        " Tokens less than 1/f below the best come closer to it, those farther away are pushed out, so one knob does"
+        " both what a higher temperature and what a cut would do. 0 is off. It stands before temperature, which you"
+        " may set to 1 to see it alone. Small values flatten, large ones are nearly greedy. Try 0.2 to 0.3 without"
+        " other cuts.",
+    ),
+    "smoothing_curve": KnobWords(
+        "Smoothing curve",
+        "How much of the smoothing goes by the third power of the distance instead of the second.",
+        "1 is the plain square. Above, part of it becomes a cube: tokens close to the best are punished less and far"
+        " ones more. At 3 only the cube is left; beyond that the tokens just below the best even overtake it, which"
+        " can be wanted in fiction. Not used while smoothing_factor is 0. Keep the factor at 0.25 and compare 1, 2"
+        " and 4.",
     ),
     "logit_bias": KnobWords(
         "Logit bias",

@@ -4,8 +4,9 @@ Guarantee: whatever depends on what a stage is like (where it acts, whether it c
 here. So a new stage is a row, a builder (`tsumami.sampling.stages.BUILDERS`) and what it does to bounds
 (`tsumami.boundaries.through.THROUGH`), besides the knobs that name it as theirs.
 
-Source of the order: llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them.
-The names are llama.cpp's own (`common_sampler_type_to_str`), plus `tfs_z`, which llama.cpp had until #10071.
+Source of the order: llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them,
+and those that it has not beside their kin. The names are llama.cpp's own (`common_sampler_type_to_str`), plus `tfs_z`,
+which llama.cpp had until #10071, and those of stages of ours.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class StageRow:
     """The knobs that bring it into a chain: one of them has to be away from its neutral value. A stage without any is
     always there, as a visible no-op if need be."""
     in_llama_cpp: bool = True
-    """Whether llama.cpp still has it."""
+    """Whether llama.cpp has it, or still has it."""
 
     cuts_by: tuple[str, ...] = ()
     """The knobs that decide how many candidates it leaves, the one that is turned to keep a token first; a stage
@@ -68,6 +69,18 @@ class StageRow:
     """Whether it is made for one vocabulary."""
 
 
+def _cutting(knob: str, *, keeps_all: float, heeds_min_keep: bool = False) -> StageRow:
+    """A stage that came later: named like its only knob, and there only where that is turned."""
+    return StageRow(
+        name=knob,
+        in_llama_cpp=False,
+        wanted_by=(knob,),
+        cuts_by=(knob,),
+        keeps_all=keeps_all,
+        heeds_min_keep=heeds_min_keep,
+    )
+
+
 _ALL: Final = (
     StageRow(name="logit_bias", modes=_EVERY, ordered=False, wanted_by=("logit_bias",), needs_vocabulary=True),
     StageRow(
@@ -90,8 +103,12 @@ _ALL: Final = (
     StageRow(name="top_k", cuts_by=("top_k",)),
     StageRow(name="tfs_z", in_llama_cpp=False, cuts_by=("tfs_z",), keeps_all=1.0, heeds_min_keep=True),
     StageRow(name="typ_p", cuts_by=("typical_p",), leaves="typical", keeps_all=1.0, heeds_min_keep=True),
+    _cutting("epsilon_cutoff", keeps_all=0.0, heeds_min_keep=True),
+    _cutting("eta_cutoff", keeps_all=0.0, heeds_min_keep=True),
     StageRow(name="top_p", cuts_by=("top_p",), keeps_all=1.0, heeds_min_keep=True),
     StageRow(name="min_p", cuts_by=("min_p",), keeps_all=0.0, heeds_min_keep=True),
+    _cutting("top_a", keeps_all=0.0, heeds_min_keep=True),
+    _cutting("top_h", keeps_all=1.0),
     StageRow(
         name="xtc",
         cuts_by=("xtc_threshold", "xtc_probability"),
@@ -100,6 +117,12 @@ _ALL: Final = (
         last_that_acts={"xtc_threshold": 0.5},  # two tokens cannot both have more
         heeds_min_keep=True,
         own_roll=True,
+    ),
+    StageRow(
+        name="smoothing",
+        in_llama_cpp=False,
+        wanted_by=("smoothing_factor",),
+        switches={"smoothing_curve": (3.0,)},  # beyond it, what was sorted is not any more
     ),
     StageRow(
         name="temperature",

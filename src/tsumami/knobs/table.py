@@ -73,6 +73,13 @@ _LOGIT = {
     "reason": "beyond that, sums of logits can leave float32 and become NaN",
 }
 
+_ETA_PAPER = (
+    "Hewitt, Manning, Liang 2022: Truncation Sampling as Language Model Desmoothing https://arxiv.org/abs/2210.15191"
+)
+_SMOOTHING_PAPER = "kalomaze 2024: Quadratic sampling https://github.com/oobabooga/text-generation-webui/pull/5403"
+_SMOOTHING_FORMULA = (
+    r"l_i' = l_\mathrm{max} - \tfrac{3 - c}{2} f d_i^2 + \tfrac{c - 1}{2} f d_i^3, \quad d_i = l_i - l_\mathrm{max}"
+)
 _DRY_PAPER = "p-e-w 2024: DRY https://github.com/oobabooga/text-generation-webui/pull/5677"
 _DRY_FORMULA = r"l_i' = l_i - m \cdot b^{\,n_i - a} \quad (n_i \ge a)"
 _XTC_PAPER = "p-e-w 2024: Exclude Top Choices https://github.com/oobabooga/text-generation-webui/pull/6335"
@@ -536,6 +543,93 @@ _ROWS = (
         slider=Slider(0, 20, 1),
         formula=r"|V_\text{kept}| \ge \text{min\_keep}",
         aliases={"llama.cpp": "min_keep (llama-server)", "HF": "min_tokens_to_keep"},
+    ),
+    _knob(
+        "top_a",
+        "float",
+        0.0,
+        "truncation",
+        "top_a",
+        neutral=0.0,
+        **_UNIT,
+        reason="it is a share of the largest probability's square",
+        slider=Slider(0, 1, 0.01),
+        formula=r"p_i \ge a \cdot \left(\max_j p_j\right)^2",
+        paper="BlinkDL 2022: RWKV-LM https://github.com/BlinkDL/RWKV-LM",
+        aliases={"KoboldCpp": "top_a", "textgen": "top_a", "SillyTavern": "top_a"},
+    ),
+    _knob(
+        "top_h",
+        "float",
+        1.0,
+        "truncation",
+        "top_h",
+        neutral=1.0,
+        **_UNIT,
+        reason="it is a share of the entropy",
+        slider=Slider(0, 1, 0.01),
+        formula=r"\max k \le 100 : -\sum_{i=1}^{k} p_{(i)} \ln p_{(i)} \le h \cdot H_{100}",
+        paper="Baghaei Potraghloo et al. 2025: Top-H Decoding https://arxiv.org/abs/2509.02510",
+        aliases={"HF": "top_h"},
+    ),
+    _knob(
+        "epsilon_cutoff",
+        "float",
+        0.0,
+        "truncation",
+        "epsilon_cutoff",
+        neutral=0.0,
+        **_UNIT,
+        reason="it is a probability",
+        slider=Slider(0, 0.1, 0.0001),
+        formula=r"p_i \ge \varepsilon",
+        paper=_ETA_PAPER,
+        aliases={"HF": "epsilon_cutoff", "textgen": "epsilon_cutoff (1e-4)", "SillyTavern": "epsilon_cutoff (1e-4)"},
+    ),
+    _knob(
+        "eta_cutoff",
+        "float",
+        0.0,
+        "truncation",
+        "eta_cutoff",
+        neutral=0.0,
+        **_UNIT,
+        reason="it is a probability",
+        slider=Slider(0, 0.1, 0.0001),
+        formula=r"H = -\sum_j p_j \ln p_j, \quad p_i \ge \min\left(\varepsilon, \sqrt{\varepsilon}\, e^{-H}\right)",
+        paper=_ETA_PAPER,
+        aliases={"HF": "eta_cutoff", "textgen": "eta_cutoff (1e-4)", "SillyTavern": "eta_cutoff (1e-4)"},
+    ),
+    _knob(
+        "smoothing_factor",
+        "float",
+        0.0,
+        "temperature",
+        "smoothing",
+        neutral=0.0,
+        low=0,
+        high=1e6,
+        reason="a negative one would turn the order of the logits round, and a huge one takes them out of float32",
+        slider=Slider(0, 10, 0.05),
+        formula=_SMOOTHING_FORMULA,
+        paper=_SMOOTHING_PAPER,
+        aliases={"textgen": "smoothing_factor", "KoboldCpp": "smoothing_factor", "SillyTavern": "smoothing_factor"},
+    ),
+    _knob(
+        "smoothing_curve",
+        "float",
+        1.0,
+        "temperature",
+        "smoothing",
+        neutral=1.0,
+        low=1,
+        high=10,
+        reason="below 1 the least likely tokens would overtake all others, and far above 3 those next to the best would"
+        " leave it behind",
+        slider=Slider(1, 10, 0.05),
+        formula=_SMOOTHING_FORMULA,
+        paper="kalomaze 2024: Cubic sampling https://github.com/oobabooga/text-generation-webui/pull/5551",
+        aliases={"textgen": "smoothing_curve", "SillyTavern": "smoothing_curve"},
     ),
     _knob(
         "logit_bias",

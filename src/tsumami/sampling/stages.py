@@ -1,8 +1,8 @@
 """The stages: each takes candidates and hands on fewer or reweighted ones.
 
 Guarantee: wherever llama.cpp has a sampler, the stage *is* that sampler, working in place on the same memory; ours are
-only tail-free sampling, which llama.cpp removed, and constraints (constraint.py). A stage that does nothing under the
-given settings is still there, as a visible no-op that says why (`idle`).
+tail-free sampling, which llama.cpp removed, what it never had (cuts.py, reshaping.py), and constraints (constraint.py).
+A stage that does nothing under the given settings is a no-op that says why (`idle`).
 
 The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 """
@@ -19,7 +19,10 @@ from typing import Final, Protocol
 import numpy as np
 
 from tsumami import native
+from tsumami.sampling import cuts
 from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.cuts import CutStage
+from tsumami.sampling.reshaping import SmoothingStage
 from tsumami.settings import Settings
 
 _MOST_DRY: Final = 32  # samplers of one vocabulary that are kept
@@ -289,8 +292,13 @@ BUILDERS: Final[dict[str, Callable[[Settings, Surroundings], Stage]]] = {
     "top_k": lambda s, _: TopKStage(s.top_k, native.top_k(s.top_k)),
     "tfs_z": lambda s, _: TailFreeStage(s.tfs_z, s.min_keep),
     "typ_p": lambda s, _: NativeStage("typ_p", native.typical(s.typical_p, s.min_keep)),
+    "epsilon_cutoff": lambda s, _: CutStage("epsilon_cutoff", cuts.epsilon_cutoff, s.epsilon_cutoff, 0, s.min_keep),
+    "eta_cutoff": lambda s, _: CutStage("eta_cutoff", cuts.eta_cutoff, s.eta_cutoff, 0, s.min_keep),
     "top_p": lambda s, _: NativeStage("top_p", native.top_p(s.top_p, s.min_keep)),
     "min_p": lambda s, _: NativeStage("min_p", native.min_p(s.min_p, s.min_keep)),
+    "top_a": lambda s, _: CutStage("top_a", cuts.top_a, s.top_a, 0, s.min_keep),
+    "top_h": lambda s, _: CutStage("top_h", cuts.top_h, s.top_h, 1),
     "xtc": _xtc,
+    "smoothing": lambda s, _: SmoothingStage(s.smoothing_factor, s.smoothing_curve),
     "temperature": _temperature,
 }

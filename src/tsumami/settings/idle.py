@@ -49,6 +49,9 @@ class KnobValues(Protocol):
     def dynatemp_range(self) -> float: ...
 
     @property
+    def smoothing_factor(self) -> float: ...
+
+    @property
     def xtc_probability(self) -> float: ...
 
     @property
@@ -81,6 +84,7 @@ class IdleReason:
 
 _Finding = tuple[Iterable[str], IdleReason]
 
+_CUTTING = {name for row in ROWS.values() for name in row.cuts_by}
 _PENALTIES = ("frequency_penalty", "presence_penalty", "repeat_penalty")
 #: What a way to choose reads besides its stages and the loop around them.
 _READ_BESIDES: Mapping[Mode, tuple[str, ...]] = {
@@ -194,6 +198,8 @@ def _singles(settings: KnobValues) -> Iterator[_Finding]:
     """Knobs that one other knob makes idle."""
     if settings.dynatemp_range == 0:
         yield ("dynatemp_exponent",), _DYNATEMP_OFF
+    if settings.smoothing_factor == 0:
+        yield ("smoothing_curve",), _SMOOTHING_OFF
     if settings.top_k < 2:
         yield ("penalty_alpha",), _ALPHA_NEEDS_K
     for name, reason in _CONSTRAINT_SET.items():
@@ -293,6 +299,11 @@ _DYNATEMP_OFF = IdleReason(
     "dynatemp_range が 0 なので温度は一定で、指数は使われません。",
     "dynatemp_range is 0: the temperature is fixed and the exponent is not used.",
 )
+_SMOOTHING_OFF = IdleReason(
+    ("smoothing_factor",),
+    "smoothing_factor が 0 なので、スムージングはオフです。",
+    "smoothing_factor is 0, so smoothing is off.",
+)
 _ALPHA_NEEDS_K = IdleReason(
     ("top_k",),
     "コントラスティブサーチは上位 top_k 個を比べる方法なので、top_k を 2 以上にすると使えます。",
@@ -306,8 +317,9 @@ _CONSTRAINT_SET = {
     )
     for name in CONSTRAINTS
 }
+_HEEDING = tuple(name for name in knobs_of(*HEED_MIN_KEEP) if name in _CUTTING and KNOBS[name].neutral is not None)
 _NOTHING_TO_KEEP = IdleReason(
-    ("tfs_z", "typical_p", "top_p", "min_p", "xtc_probability"),
-    "min_keep を参照する絞り込み（tfs_z、typical_p、top_p、min_p、XTC）がどれも働いていません。",
-    "None of the stages that heed min_keep (tfs_z, typical_p, top_p, min_p, XTC) narrows anything.",
+    _HEEDING,
+    f"min_keep を参照する絞り込み（{'、'.join(_HEEDING)}）がどれも働いていません。",
+    f"None of the stages that heed min_keep ({', '.join(_HEEDING)}) narrows anything.",
 )

@@ -14,15 +14,13 @@ import tsumami
 from tsumami import explain
 from tsumami.errors import SettingsError
 from tsumami.explain import WhyNot
+from tsumami.knobs.stages import ROWS
 from tsumami.runs import Run
 from tsumami.sampling import Candidates, Ledger, apply
 from tsumami.settings import Settings
 
 WORLD = world()
-STAGES = {
-    "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typ_p", "tfs_z": "tfs_z",
-    "xtc_threshold": "xtc", "top_n_sigma": "top_n_sigma",
-}  # fmt: skip
+STAGES = {row.cuts_by[0]: name for name, row in ROWS.items() if row.cuts_by}
 
 
 def before(ledger: Ledger, stage: str) -> Candidates:
@@ -99,6 +97,9 @@ SHARES = {"a": 0.4, "b": 0.3, "c": 0.2, "d": 0.1}
         ({"top_p": 0.5}, "top_p", 0.9),
         ({"min_p": 0.6}, "min_p", 0.25),
         ({"tfs_z": 0.5}, "tfs_z", 1),
+        ({"top_a": 0.9}, "top_a", 0.625),
+        ({"epsilon_cutoff": 0.2}, "epsilon_cutoff", 0.1),
+        ({"top_h": 0.5}, "top_h", 1),
         ({"xtc_probability": 1.0, "xtc_threshold": 0.05}, "xtc", 0.1),
     ],
 )
@@ -146,7 +147,9 @@ def test_a_token_or_place_that_does_not_exist_is_refused() -> None:
         explain.why_not(run, 2, 0)
 
 
-@pytest.mark.parametrize("knobs", [{}, {"typical_p": 0.5}, {"top_n_sigma": 1.0}, {"penalty_alpha": 0.5, "top_k": 3}])
+@pytest.mark.parametrize(
+    "knobs", [{}, {"typical_p": 0.5}, {"top_n_sigma": 1.0}, {"top_h": 0.3}, {"penalty_alpha": 0.5, "top_k": 3}]
+)
 def test_on_the_real_model(model: tsumami.Model, knobs: dict[str, Any]) -> None:
     run = model.run("Once upon a time", Settings.from_mapping({"seed": 3, "max_tokens": 4, **knobs}))
     ledger = run.ledger(2)
