@@ -27,6 +27,7 @@ MOVERS: dict[str, dict[str, Any]] = {
     "smoothing_factor": {"smoothing_curve": 1.5},
     "smoothing_curve": {"smoothing_factor": 0.4},
     "repeat_penalty": {},
+    "no_repeat_ngram_size": {},
     "frequency_penalty": {},
     "presence_penalty": {},
     "repeat_last_n": {"repeat_penalty": 1.4, "frequency_penalty": 0.3},

@@ -37,6 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "xtc_probability": (0.0, 1.0),
     "top_n_sigma": (0.0, 5.0),
     "repeat_last_n": (0, 100),
+    "no_repeat_ngram_size": (0, 20),
     "min_keep": (0, 20),
     "dynatemp_range": (0.0, 3.0),
     "dynatemp_exponent": (0.0, 5.0),

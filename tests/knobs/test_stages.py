@@ -33,7 +33,7 @@ def busy(**values: object) -> Settings:
     acting = {
         "repeat_penalty": 1.5, "dry_multiplier": 1.0, "top_n_sigma": 1.0, "top_k": 2, "tfs_z": 0.5, "typical_p": 0.5,
         "top_p": 0.5, "min_p": 0.5, "top_a": 0.9, "top_h": 0.3, "epsilon_cutoff": 0.1, "eta_cutoff": 0.2,
-        "smoothing_factor": 0.5, "smoothing_curve": 2,
+        "no_repeat_ngram_size": 3, "smoothing_factor": 0.5, "smoothing_curve": 2,
         "xtc_probability": 1.0, "xtc_threshold": 0.01, "temperature": 0.7,
     }  # fmt: skip
     return Settings.from_mapping({**acting, **values})
@@ -124,6 +124,13 @@ def test_min_keep_is_read_by_those_that_heed_it() -> None:
     assert set(because) == {
         name for stage in HEED_MIN_KEEP for name in ROWS[stage].cuts_by if KNOBS[name].neutral is not None
     }
+
+
+def test_a_ban_may_take_the_last_token_so_top_k_1_does_not_idle_it() -> None:
+    for order in (("no_repeat_ngram", "top_k"), ("top_k", "no_repeat_ngram"), ("top_p", "no_repeat_ngram", "top_k")):
+        idle = Settings(top_k=1, no_repeat_ngram_size=2, samplers=order).idle_knobs()
+        assert "no_repeat_ngram_size" not in idle
+        assert "top_p" not in order or "top_p" not in idle, "it says what is left when the best is banned"
 
 
 def test_only_what_looks_back_sees_the_prompt() -> None:

@@ -185,6 +185,15 @@ def penalties(
     return ids, made
 
 
+def no_repeat_ngram(ids: Ids, logits: Logits, history: Sequence[int], *, size: int) -> Entries:
+    """No token that makes the last `size` tokens a row that stood there before."""
+    seen = list(history)
+    rows = {tuple(seen[i : i + size]) for i in range(len(seen) - size + 1)} if size else set()
+    end = seen[len(seen) - size + 1 :] if size <= len(seen) else []
+    kept = np.array([(*end, token) not in rows for token in ids.tolist()], bool)
+    return (ids[kept], logits[kept]) if kept.any() else (ids, np.full(len(ids), -np.inf))
+
+
 def dry(
     ids: Ids,
     logits: Logits,
@@ -230,6 +239,7 @@ OF_SETTINGS: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
         "allowed": s.dry_allowed_length,
         "last_n": s.dry_penalty_last_n,
     },
+    "no_repeat_ngram": lambda s: {"size": s.no_repeat_ngram_size},
     "top_n_sigma": lambda s: {"n": s.top_n_sigma},
     "top_k": lambda s: {"k": s.top_k},
     "typ_p": lambda s: {"p": s.typical_p, "min_keep": s.min_keep},
@@ -247,6 +257,7 @@ OF_SETTINGS: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
 STAGES: Final[dict[str, Callable[..., Entries]]] = {
     "penalties": penalties,
     "dry": dry,
+    "no_repeat_ngram": no_repeat_ngram,
     "top_n_sigma": top_n_sigma,
     "top_k": top_k,
     "typ_p": typ_p,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.sampling import plain
 
 from tsumami.errors import SettingsError
+from tsumami.knobs.stages import LOOKING_BACK
 from tsumami.native import TOKEN_DATA
 from tsumami.sampling import Candidates, apply
 from tsumami.settings import STAGES, Settings
@@ -29,6 +30,7 @@ NEUTRAL = {
 ACTIVE: dict[str, dict[str, Any]] = {
     "penalties": {"repeat_penalty": 2.0, "frequency_penalty": 0.5, "presence_penalty": 0.25},
     "dry": {"dry_multiplier": 1.0, "dry_allowed_length": 1, "dry_base": 2.0},
+    "no_repeat_ngram": {"no_repeat_ngram_size": 2},
     "top_n_sigma": {"top_n_sigma": 1.0},
     "top_k": {"top_k": 3},
     "tfs_z": {"tfs_z": 0.5},
@@ -43,7 +45,7 @@ ACTIVE: dict[str, dict[str, Any]] = {
     "smoothing": {"smoothing_factor": 0.3, "smoothing_curve": 2.0},
     "temperature": {"temperature": 0.5},
 }
-HISTORY_STAGES = ("penalties", "dry")
+HISTORY_STAGES = LOOKING_BACK
 
 
 def neutral(**changes: Any) -> Settings:
@@ -238,6 +240,7 @@ KNOBS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "dry_penalty_last_n": st.integers(0, 24),
         }
     ),
+    "no_repeat_ngram": st.fixed_dictionaries({"no_repeat_ngram_size": st.integers(0, 4)}),
     "top_n_sigma": st.fixed_dictionaries({"top_n_sigma": SHARES.map(lambda n: 4 * n)}),
     "top_k": st.fixed_dictionaries({"top_k": st.integers(0, 50)}),
     "typ_p": st.fixed_dictionaries({"typical_p": SHARES, "min_keep": st.integers(0, 50)}),
@@ -313,6 +316,29 @@ def test_among_equals_a_stage_keeps_the_number_that_its_definition_gives(stage: 
     assert len(after) == ALL_EQUAL.get(stage, 6)
     assert len(set(after.ids.tolist())) == len(after)
     assert np.allclose(after.probs(), 1 / len(after))
+
+
+@pytest.mark.parametrize(
+    ("size", "history", "kept"),
+    [
+        (0, [0, 1, 0], [0, 1, 2]),
+        (1, [0, 0], [1, 2]),
+        (1, [], [0, 1, 2]),
+        (2, [0, 1, 0], [0, 2]),  # "0 1" stands there, and the text ends in 0
+        (2, [0, 0], [1, 2]),
+        (3, [0, 1, 2, 0, 1], [0, 1]),
+        (3, [0, 1, 2, 1, 1], [0, 1, 2]),
+        (4, [0, 1, 2], [0, 1, 2]),
+    ],
+)
+def test_what_would_complete_a_repeat_is_gone(size: int, history: list[int], kept: list[int]) -> None:
+    after = apply("no_repeat_ngram", neutral(no_repeat_ngram_size=size), Candidates.from_logits([1, 2, 3]), history)
+    assert after.ids.tolist() == kept
+
+
+def test_where_every_candidate_would_complete_a_repeat_all_are_banned() -> None:
+    after = apply("no_repeat_ngram", neutral(no_repeat_ngram_size=1), Candidates.from_logits([1, 2]), [0, 1])
+    assert after.logits.tolist() == [-INF, -INF]
 
 
 def test_top_h_looks_at_a_hundred() -> None:

@@ -116,8 +116,8 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
     assert Settings(**values).mode == mode
 
 
-HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry")}
-LOOP = {"max_tokens", "stop", "logit_bias", "grammar", "json_schema", "regex"}
+HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
+LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "grammar", "json_schema", "regex"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 
@@ -131,7 +131,7 @@ DRY_ON = {"dry_multiplier": 0.8}
             {"mirostat_mode": 1},
             LOOP
             | {"frequency_penalty", "presence_penalty", "repeat_penalty", "repeat_last_n", "penalize_prompt"}
-            | {"temperature", "seed", "mirostat_mode", "mirostat_tau", "mirostat_eta"},
+            | {"no_repeat_ngram_size", "temperature", "seed", "mirostat_mode", "mirostat_tau", "mirostat_eta"},
         ),
     ],
 )
@@ -147,6 +147,7 @@ def test_each_way_to_choose_leaves_exactly_these_knobs_acting(values: dict[str, 
         ({}, "dry_base", "dry_multiplier"),
         ({}, "dynatemp_exponent", "dynatemp_range"),
         ({}, "smoothing_curve", "smoothing_factor"),
+        ({"ignore_eos": True}, "min_tokens", "ignore_eos"),
         ({"repeat_last_n": 0}, "repeat_penalty", "repeat_last_n"),
         ({"repeat_penalty": 1}, "repeat_last_n", "repeat_penalty"),
         ({"repeat_penalty": 1}, "penalize_prompt", "repeat_penalty"),

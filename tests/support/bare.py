@@ -126,7 +126,7 @@ NOT_ITS_OWN: dict[str, Any] = {
     name: knob.neutral
     for name, knob in KNOBS.items()
     if not row_of(knob.stage).in_llama_cpp and knob.neutral is not None
-}
+} | {"penalize_except": (), "text_bias": ()}
 
 
 def chain(settings: Settings, seed: int, bare: Bare, grammar: str | None = None) -> NativeChain:

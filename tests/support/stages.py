@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from tsumami import native
 from tsumami.boundaries.bounds import Bounds, Keep, ours, transfer
 from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import ROWS
 from tsumami.sampling import Candidates
+from tsumami.sampling.removals import completing
 from tsumami.sampling.samplers import Samplers
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings
 from tsumami.settings import Settings
@@ -117,7 +119,18 @@ def _shares() -> st.SearchStrategy[float]:
 
 
 MIN_KEEP = {"min_keep": st.integers(0, 6)}
+
+
+def _no_repeat_ngram(bounds: Bounds, scene: Scene) -> Bounds:
+    surely, perhaps = (
+        np.stack([~np.isin(bounds.ids, completing(scene.history, int(size))) for size in end[:, 0]])
+        for end in scene.ends("no_repeat_ngram_size")
+    )
+    return ours.without(bounds, surely, perhaps)
+
+
 TABLE: dict[str, Case] = {
+    "no_repeat_ngram": Case(_no_repeat_ngram, {"no_repeat_ngram_size": st.integers(1, 4)}),
     "penalties": Case(
         _penalties,
         {
@@ -205,7 +218,7 @@ def real_stage(name: str, knobs: Mapping[str, float], scene: Scene) -> Stage:
     stage = TABLE[name].stage or name
     made = SimpleNamespace(**{**NEUTRAL, **knobs})  # settings for whoever only reads; nothing is checked
     found = BUILDERS[stage](cast(Settings, made), Surroundings(0, len(scene.row)))
-    if stage in ("penalties", "dry"):
+    if ROWS[stage].looks_back:
         for token in scene.history:
             found.accept(token)
     return found
@@ -222,7 +235,7 @@ def values_in(case: Case, scene: Scene, box: int, at: Mapping[str, float]) -> di
     made = {name: scene.fixed[name] for name in case.fixed}
     for name in case.ranged:
         value = _inside(*scene.ranges[name][box], at[name])
-        made[name] = round(value) if name in ("repeat_last_n", "min_keep") else value
+        made[name] = round(value) if KNOBS[name].kind == "int" else value
     return made
 
 

@@ -25,8 +25,10 @@ __all__ = ["Axis", "Span", "check_mappable"]
 _NOT_A_MAP: Final = {
     "seed": "each seed rolls anew, so its neighbours have nothing in common; make it an axis of a grid",
     "max_tokens": "it only says where the text is cut off; read any map from the top",
+    "min_tokens": "it only says where the text may end; make it an axis of a grid",
     "mirostat_mode": "it names a way to choose and has no values between; make it an axis of a grid",
     "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
+    "ignore_eos": "it is either on or off; make it an axis of a grid",
     "penalize_prompt": "it is either on or off; make it an axis of a grid",
 }
 

@@ -74,6 +74,16 @@ class BoxRows:
         rows = zip(self.which.tolist(), windows.tolist(), strict=True)
         return np.stack([_count(self.trials[row].history(window), self.table.tokens[row]) for row, window in rows])
 
+    def texts(self, sizes: Whole) -> list[tuple[tuple[int, ...], int]]:
+        """For each row the whole text that its token follows, and that row's entry of `sizes`, shape (boxes,)."""
+        whole = [trial.history(None) for trial in self.trials]
+        return [(whole[row], size) for row, size in zip(self.which.tolist(), sizes.tolist(), strict=True)]
+
+    def outside(self, banned: Sequence[tuple[int, ...]]) -> Flags:
+        """Which candidates are not among each row's tokens, shape (boxes, n)."""
+        rows = zip(self.which.tolist(), banned, strict=True)
+        return np.stack([np.isin(self.table.tokens[row], tokens, invert=True) for row, tokens in rows])
+
     def per_token(self, amounts: Sequence[dict[int, float]], default: float) -> Reals:
         """A number by token for each trial, as an array of shape (boxes, n)."""
         made = np.full(self.table.tokens.shape, default)

@@ -161,6 +161,9 @@ class Moves(_Boxes):
             if not (was_sorted and self._name in ("dry_allowed_length", "dry_penalty_last_n")):
                 same = alike(bounds, len(boxes))
         moved = bounds.low
+        if not bounds.may.all():
+            moved = np.where(bounds.may, bounds.low, np.inf)
+            same = same & (len(bounds.ids) == rows.table.low.shape[1])
         if same.all() and len(moved) > 1:
             return self._distinct(bounds, rows, boxes, keep)
         found = self._finish(bounds, rows, keep)
@@ -172,7 +175,7 @@ class Moves(_Boxes):
 
     def _distinct(self, bounds: Bounds, rows: BoxRows, boxes: Sequence[Span], keep: Keep) -> list[Chosen | None]:
         """Boxes of exact candidates: neighbours with the very same ones are looked at once."""
-        moved, which = bounds.low, rows.which
+        moved, which = np.where(bounds.may, bounds.low, np.inf), rows.which
         other = (moved[1:] != moved[:-1]).any(axis=1) | (which[1:] != which[:-1])
         first = np.flatnonzero(np.concatenate([[True], other]))
         bounds = bounds.take_boxes(first)
@@ -247,5 +250,5 @@ def alike(bounds: Bounds, count: int) -> Flags:
     """
     if not bounds.is_settled:
         return np.zeros(count, bool)
-    equal = (bounds.low == bounds.high).all(axis=1) & ~bounds.lost[:, 0]
+    equal = ((bounds.low == bounds.high) & (bounds.must == bounds.may)).all(axis=1) & ~bounds.lost[:, 0]
     return np.broadcast_to(equal, count)

@@ -14,6 +14,7 @@ import numpy as np
 
 from tsumami.boundaries.bounds import Bounds, Reals, ours, rounding, transfer
 from tsumami.boundaries.box_rows import Turned
+from tsumami.sampling.removals import completing
 
 __all__ = ["THROUGH"]
 
@@ -74,6 +75,14 @@ def _dry_window(bounds: Bounds, knobs: Turned) -> Bounds:
     return transfer.Dry(np.minimum(*sides), np.maximum(*sides)).apply(bounds)
 
 
+def _no_repeat_ngram(bounds: Bounds, knobs: Turned) -> Bounds:
+    """What completes n tokens that stood there before completes n - 1 of them, too: a smaller size bans more."""
+    rows, size = knobs.rows, knobs.settings.no_repeat_ngram_size
+    sizes = knobs.places if knobs.turns("no_repeat_ngram_size") else np.full((len(rows.which), 2), size)
+    surely, perhaps = (rows.outside([completing(seen, n) for seen, n in rows.texts(sizes[:, end])]) for end in (0, 1))
+    return ours.without(bounds, surely[:, bounds.ids], perhaps[:, bounds.ids])
+
+
 def _temperature(bounds: Bounds, knobs: Turned) -> Bounds:
     names = ("temperature", "dynatemp_range", "dynatemp_exponent")
     value, spread, exponent = (knobs.ends(name) for name in names)
@@ -98,6 +107,7 @@ THROUGH: Final[Mapping[str, Callable[[Bounds, Turned], Bounds]]] = MappingProxyT
     {
         "penalties": _penalties,
         "dry": _dry,
+        "no_repeat_ngram": _no_repeat_ngram,
         "top_n_sigma": lambda bounds, knobs: transfer.top_n_sigma(bounds, knobs.value("top_n_sigma")),
         "top_k": lambda bounds, knobs: transfer.top_k(bounds, knobs.whole("top_k")),
         "tfs_z": lambda bounds, knobs: transfer.tfs_z(bounds, knobs.value("tfs_z"), knobs.keep),

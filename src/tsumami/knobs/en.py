@@ -131,11 +131,11 @@ WORDS: dict[str, KnobWords] = {
     ),
     "penalize_prompt": KnobWords(
         "Penalise the prompt",
-        "Whether penalties and DRY count the prompt's tokens as well as the reply's.",
+        "Whether penalties, DRY and the ban on n-grams count the prompt's tokens as well as the reply's.",
         "On, the end of the prompt counts as text that has already appeared, as in llama-server and the earlier"
         " llama-cpp-python. Off, only the reply counts, as in today's llama-cpp-python. With it on, the words of"
         " your question may be avoided in the answer; for summaries and translations, where they are wanted, off"
-        " is better. It does nothing while neither the penalties nor DRY act.",
+        " is better. It does nothing while neither the penalties nor DRY nor no_repeat_ngram_size act.",
     ),
     "dynatemp_range": KnobWords(
         "Dynamic temperature range",
@@ -231,6 +231,49 @@ WORDS: dict[str, KnobWords] = {
         " top_h and top_n_sigma do not read it."
         " Even at 0 one candidate always stays. It does nothing at temperature 0 or with mirostat, and never"
         " brings back what an earlier stage removed. To keep some variety under tight cuts, try 2 to 5.",
+    ),
+    "no_repeat_ngram_size": KnobWords(
+        "No repeated n-grams",
+        "Forbids every token that would complete n tokens in a row that already stand in the text.",
+        "With 3, no three tokens in a row ever come twice, and with 1 no token does. It is a ban, not a penalty:"
+        " names, dates and set phrases longer than n break as well, so keep it large (4 or more), or take DRY, which"
+        " bends instead of breaking. The prompt counts as text unless penalize_prompt is off. 0 forbids nothing. If"
+        " every candidate would complete a repeat, the run ends there. It acts at temperature 0 and with mirostat,"
+        " too.",
+    ),
+    "min_tokens": KnobWords(
+        "Minimum tokens",
+        "The reply cannot end before it has this many tokens.",
+        "Until then the tokens with which the model ends a reply are taken out, and stop texts that are complete by"
+        " then do not count. It makes a reply longer only where the model wanted to end: what it goes on with, having"
+        " wanted to stop, is often a repetition or a new topic. A grammar that has nothing more to say before that is"
+        " a dead end. max_tokens still holds. 0 lets it end at once. Try 20 to 100 where replies come out too short.",
+    ),
+    "ignore_eos": KnobWords(
+        "Ignore the end",
+        "Takes the tokens out with which the model ends a reply, so it goes on until max_tokens.",
+        "The reply then ends at a stop text, at max_tokens or where the context is full. Useful for measuring speed"
+        " and for looking at what a model says once it should have stopped, less so for reading. It acts in every way"
+        " of choosing, and before all other stages. With a grammar that is complete and allows nothing else, the run"
+        " comes to a dead end.",
+    ),
+    "penalize_except": KnobWords(
+        "Not penalised",
+        "Tokens that the penalties and DRY do not count, as if they were not in the text.",
+        "Texts or ids (<[2]> for id 2) of tokens that may come again and again: line breaks, quotation marks, full"
+        " stops, the end token. They take no place in the windows, and no repeat is seen in them; all others are"
+        " penalised as before. A text means every token that is exactly it, and if there is none, those that it is"
+        r" spelt with. The ban on n-grams does not heed it. Without a penalty or DRY it does nothing. Try \n and 。"
+        " with a high frequency_penalty.",
+    ),
+    "text_bias": KnobWords(
+        "Bias by text",
+        "As logit_bias, but by text: adds a number to the logits of the tokens of a word; −∞ bans them.",
+        "A text means every token that is exactly it, so ' yes' and 'yes' are two entries. A longer text is reached"
+        " by the first of its tokens that no other entry reaches: enough to invite a word, while a ban of it bans"
+        " whatever else begins with that token. <[12]> is the token with id 12. Where logit_bias names a token as"
+        " well, both add up. It acts before every other stage and in every way of choosing. The ledger shows which"
+        " tokens it has moved.",
     ),
     "top_a": KnobWords(
         "Top-a",

@@ -17,8 +17,11 @@ from tsumami.knobs.orders import check_order
 
 __all__ = ["Kind", "Knob", "Slider", "longest_reply"]
 
-Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "regex", "order"]
-"""How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
+Kind = Literal[
+    "int", "float", "bool", "choice", "texts", "tokens", "bias", "text_bias", "grammar", "schema", "regex", "order"
+]
+"""How a value is written. `choice`: one of a few integers; `tokens`: texts, or ids as
+`<[12]>`; `bias`: token id -> number; `text_bias`: text -> number; `order`: stages of the chain."""
 
 _FOR_THE_PROMPT: Final = 256
 
@@ -96,6 +99,10 @@ class Knob:
                 return values.check_bool(self.name, value)
             case "texts":
                 return values.check_texts(self.name, value, self.max_bytes)
+            case "tokens":
+                return values.check_tokens(self.name, value)
+            case "text_bias":
+                return values.check_text_bias(self.name, value)
             case "bias":
                 return values.check_bias(self.name, value)
             case "grammar" | "regex":
@@ -130,7 +137,9 @@ class Knob:
 _ALLOWED: Mapping[str, str] = {
     "bool": "true or false",
     "texts": "a list of non-empty texts",
+    "tokens": "a list of texts or token ids",
     "bias": "a mapping from token id to bias",
+    "text_bias": "a mapping from text to bias",
     "grammar": "the text of a GBNF grammar",
     "schema": "a JSON schema (an object)",
     "regex": "a regular expression",

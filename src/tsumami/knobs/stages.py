@@ -58,6 +58,8 @@ class StageRow:
     heeds_min_keep: bool = False
     masks: bool = False
     """Whether what it cuts stays in the list, at -inf."""
+    bans: bool = False
+    """Whether it takes tokens out whatever their probability, the last one too."""
 
     looks_back: bool = False
     """Whether it depends on the tokens before."""
@@ -82,12 +84,23 @@ def _cutting(knob: str, *, keeps_all: float, heeds_min_keep: bool = False) -> St
 
 
 _ALL: Final = (
-    StageRow(name="logit_bias", modes=_EVERY, ordered=False, wanted_by=("logit_bias",), needs_vocabulary=True),
+    StageRow(
+        name="logit_bias", modes=_EVERY, ordered=False, wanted_by=("logit_bias", "text_bias"), needs_vocabulary=True
+    ),
     StageRow(
         name="grammar",
         modes=_EVERY,
         ordered=False,
         wanted_by=("grammar", "json_schema", "regex"),
+        needs_vocabulary=True,
+    ),
+    StageRow(
+        name="end_tokens",
+        modes=_EVERY,
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("min_tokens", "ignore_eos"),
+        bans=True,
         needs_vocabulary=True,
     ),
     StageRow(name="penalties", modes=_EVERY, looks_back=True, window="repeat_last_n", needs_vocabulary=True),
@@ -98,6 +111,14 @@ _ALL: Final = (
         looks_back=True,
         window="dry_penalty_last_n",
         needs_vocabulary=True,
+    ),
+    StageRow(
+        name="no_repeat_ngram",
+        modes=_EVERY,
+        in_llama_cpp=False,
+        wanted_by=("no_repeat_ngram_size",),
+        bans=True,
+        looks_back=True,
     ),
     StageRow(name="top_n_sigma", cuts_by=("top_n_sigma",), masks=True),
     StageRow(name="top_k", cuts_by=("top_k",)),

@@ -20,13 +20,16 @@ __all__ = [
     "FLOAT32_MAX",
     "INT32_MAX",
     "Bias",
+    "TextBias",
     "check_bias",
     "check_bool",
     "check_float",
     "check_grammar",
     "check_int",
     "check_schema",
+    "check_text_bias",
     "check_texts",
+    "check_tokens",
 ]
 
 INT32_MAX = 2**31 - 1
@@ -38,6 +41,8 @@ BREAKER_BYTES = 40
 
 Bias = tuple[int, float]
 """A token id and the number that is added to its logit."""
+TextBias = tuple[str, float]
+"""A text and the number that is added to the logits of its tokens."""
 
 
 def _unfit(name: str, value: object, needs: str) -> SettingsError:
@@ -96,6 +101,39 @@ def check_texts(name: str, value: object, max_bytes: int | None = None) -> tuple
         if max_bytes is not None and "\0" in text:
             raise SettingsError(f"{name}: {text!r} holds a null character, where llama.cpp would stop reading")
     return texts
+
+
+def check_tokens(name: str, value: object) -> tuple[str, ...]:
+    """Tokens, as texts or ids -> texts; an id 12 is written `<[12]>`, as in a grammar."""
+    if isinstance(value, (str, Integral)):
+        value = (value,)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
+        raise SettingsError(f"{name} = {value!r}: needs a list of texts or token ids, not {_kind(value)}")
+    texts = [f"<[{_token_id(name, one)}]>" if isinstance(one, Integral) else one for one in value]
+    return check_texts(name, texts)
+
+
+def check_text_bias(name: str, value: object) -> tuple[TextBias, ...]:
+    """A mapping {text: bias} or pairs -> pairs in the order given; "-inf" (JSON has no infinity) bans, as in a bias by
+    id.
+    """
+    if isinstance(value, Mapping):
+        pairs: Iterable[object] = value.items()
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        pairs = value
+    else:
+        raise SettingsError(f"{name} = {value!r}: needs a list of pairs of a text and a bias, not {_kind(value)}")
+    checked: dict[str, float] = {}
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise SettingsError(f"{name}: {pair!r} is not a pair of a text and a bias")
+        if not isinstance(pair[0], str):
+            raise SettingsError(f"{name}: {pair[0]!r} is {_kind(pair[0])}; needs a text (by id: logit_bias)")
+        (text,) = check_texts(name, pair[0])
+        if text in checked:
+            raise SettingsError(f"{name}: {text!r} is named twice; give it one bias")
+        checked[text] = _bias(f"{name}[{text!r}]", pair[1])
+    return tuple(checked.items())
 
 
 def check_grammar(name: str, value: object, allowed: str) -> str | None:

@@ -30,7 +30,7 @@ class Ending:
 
     def __init__(self, backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> None:
         self._tokenizer = backend.tokenizer
-        self._text = TextStream(settings.stop)
+        self._text = TextStream(settings.stop, settings.min_tokens)
         room, wanted = backend.n_ctx - len(prompt_tokens), settings.max_tokens
         self._left = min(wanted, room) if wanted else room
         self._limit: StopReason = "length" if wanted and wanted <= room else "context"

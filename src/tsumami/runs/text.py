@@ -22,21 +22,21 @@ class Released:
 
 
 class TextStream:
-    """Feed bytes, get text. Bytes that are no character come out as U+FFFD."""
+    """Feed bytes, get text. Bytes that are no character come out as U+FFFD. Stop strings that are complete with the
+    first `unheeded` tokens do not count.
+    """
 
-    def __init__(self, stop: Sequence[str] = ()) -> None:
+    def __init__(self, stop: Sequence[str] = (), unheeded: int = 0) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(stop)
+        self._unheeded = unheeded
         self._held = ""
 
     def feed(self, data: bytes, *, final: bool = False) -> Released:
         """Take the bytes of one more token; `final`: nothing follows, so let go of what was held back."""
         self._held += self._decoder.decode(data, final)
-        found = min(
-            ((at, text) for text in self._stop if (at := self._held.find(text)) >= 0),
-            default=None,
-            key=lambda hit: (hit[0] + len(hit[1]), hit[0]),
-        )
+        self._unheeded -= 1
+        found = self._complete_stop() if self._unheeded < 0 else None
         if found is not None:
             shown, self._held = self._held[: found[0]], ""
             return Released(shown, found[1])
@@ -44,6 +44,14 @@ class TextStream:
         cut = len(self._held) - keep
         shown, self._held = self._held[:cut], self._held[cut:]
         return Released(shown)
+
+    def _complete_stop(self) -> tuple[int, str] | None:
+        """Where in the held text a stop string begins, and which."""
+        return min(
+            ((at, text) for text in self._stop if (at := self._held.find(text)) >= 0),
+            default=None,
+            key=lambda hit: (hit[0] + len(hit[1]), hit[0]),
+        )
 
     def _possible_stop(self) -> int:
         """Length of the longest end of the held text that a stop string may begin with."""

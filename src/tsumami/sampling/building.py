@@ -6,16 +6,18 @@ settings: what reads the same keeps its memory, the rest is built anew and shown
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from tsumami import native
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Mode, knobs_of
 from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
+from tsumami.sampling.removals import EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
+from tsumami.sampling.token_texts import TokenTexts, biased_tokens, end_tokens
 from tsumami.settings import Settings
 
 _KNOBS_OF: Final = {name: knobs_of(name) for name in ROWS}
@@ -24,18 +26,26 @@ _FIRST: Final = tuple(name for name, row in ROWS.items() if row.wanted_by and no
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from."""
+    """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from; `texts`
+    can be asked about the texts of tokens, where there is no llama.cpp vocabulary, too.
+    """
 
     settings: Settings
     seed: int
     n_vocab: int
     vocab: native.Vocab | None = None
     prompt: tuple[int, ...] = ()
+    texts: TokenTexts | None = None
+
+    def counted(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Those that the penalties and DRY count."""
+        exempt = self.around.exempt(self.settings)
+        return tuple(token for token in tokens if token not in exempt) if exempt else tuple(tokens)
 
     @property
     def around(self) -> Surroundings:
         """What a stage needs besides the settings."""
-        return Surroundings(self.seed, self.n_vocab, self.vocab)
+        return Surroundings(self.seed, self.n_vocab, self.vocab, self.texts or self.vocab)
 
 
 def stage_names(settings: Settings) -> tuple[str, ...]:
@@ -65,10 +75,8 @@ def is_there(name: str, settings: Settings) -> bool:
 def build(name: str, origin: Origin) -> Stage:
     """A stage that has seen nothing yet; one that the mode leaves out is there as a no-op."""
     settings, mode = origin.settings, origin.settings.mode
-    if name == "logit_bias":
-        return _bias(origin)
-    if name == "grammar":
-        return _grammar(origin)
+    if name in _FIRST_BUILDERS:
+        return _FIRST_BUILDERS[name](origin)
     if mode not in ROWS[name].modes:
         return IdleStage(name, mode)
     unread = {knob: KNOBS[knob].default for knob in _KNOBS_OF[name] if knob not in _read_by(name, mode)}
@@ -81,11 +89,14 @@ def _read_by(name: str, mode: Mode) -> tuple[str, ...]:
 
 
 def _bias(origin: Origin) -> Stage:
-    biases = origin.settings.logit_bias
-    outside = [token for token, _ in biases if token >= origin.n_vocab]
+    """By id and by text; what both name gets both. Without a vocabulary texts are left out."""
+    made, texts = dict(origin.settings.logit_bias), origin.around.texts
+    outside = [token for token in made if token >= origin.n_vocab]
     if outside:
         raise SettingsError(f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}")
-    return BiasStage(tuple(token for token, _ in biases), native.logit_bias(origin.n_vocab, biases))
+    for token, bias in biased_tokens(texts, origin.settings.text_bias).items() if texts is not None else ():
+        made[token] = made.get(token, 0.0) + bias
+    return BiasStage(tuple(made), native.logit_bias(origin.n_vocab, tuple(made.items())))
 
 
 def _grammar(origin: Origin) -> Stage:
@@ -96,12 +107,29 @@ def _grammar(origin: Origin) -> Stage:
     return constraint_stage(origin.vocab, *constraint)
 
 
+def _end_tokens(origin: Origin) -> Stage:
+    """Where nobody knows what ends a reply, nothing does."""
+    texts, settings = origin.around.texts, origin.settings
+    ends = () if texts is None else end_tokens(texts)
+    return EndTokensStage(ends, None if settings.ignore_eos else settings.min_tokens)
+
+
+#: How the stages are made that come before those of the order.
+_FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
+    "logit_bias": _bias,
+    "grammar": _grammar,
+    "end_tokens": _end_tokens,
+}
+
+
 def seen(name: str, origin: Origin) -> tuple[int, ...]:
     """The prompt's tokens that a stage gets to see; of a long prompt it needs what its window can hold."""
     if not (ROWS[name].looks_back and origin.settings.penalize_prompt):
         return ()
-    window = getattr(origin.settings, WINDOWS[name]) if name in WINDOWS else len(origin.prompt)
-    return origin.prompt[-window:] if window else ()
+    if name not in WINDOWS:
+        return origin.prompt
+    window = getattr(origin.settings, WINDOWS[name])
+    return origin.counted(origin.prompt)[-window:] if window else ()
 
 
 def stage_reads(name: str, origin: Origin) -> Hashable:
@@ -117,5 +145,7 @@ def stage_reads(name: str, origin: Origin) -> Hashable:
     if row.own_roll:
         reads.append(origin.seed)
     if row.needs_vocabulary:
-        reads += [origin.n_vocab, origin.vocab, seen(name, origin)]
+        reads += [origin.n_vocab, origin.vocab, cast(Hashable, origin.texts)]
+    if row.looks_back:
+        reads += [seen(name, origin), settings.penalize_except if name in WINDOWS else ()]
     return tuple(reads)

@@ -29,6 +29,7 @@ from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
+from tsumami.sampling.token_texts import TokenTexts
 from tsumami.settings import Settings
 
 #: Called after each stage with its name, why it is idle (or None), and the candidates it left.
@@ -156,9 +157,19 @@ class Chain:
         self._head = Head.of(self.stages)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, seed: int, n_vocab: int, vocab: native.Vocab | None = None) -> Chain:
-        """Build the chain of `settings`; `seed` is the effective one (never below 0)."""
-        origin = Origin(settings, seed, n_vocab, vocab)
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        seed: int,
+        n_vocab: int,
+        vocab: native.Vocab | None = None,
+        texts: TokenTexts | None = None,
+    ) -> Chain:
+        """Build the chain of `settings`; `seed` is the effective one (never below 0). `texts`: whom to ask about the
+        texts of tokens, if that is not `vocab`.
+        """
+        origin = Origin(settings, seed, n_vocab, vocab, texts=texts)
         return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
 
     @classmethod

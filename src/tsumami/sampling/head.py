@@ -19,8 +19,9 @@ import numpy as np
 
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import MISSORTED, Candidates
+from tsumami.sampling.local import LocalStage
 from tsumami.sampling.measure import Summit, summit
-from tsumami.sampling.stages import LocalStage, NativeStage, Stage, TopKStage
+from tsumami.sampling.stages import Stage, TopKStage
 
 _LARGEST: Final = 512  # k + w; with more, equal logits are nearly always among them
 
@@ -70,7 +71,7 @@ class Head:
             ids = np.concatenate([ids, tokens[row[tokens] < found.floor]])
         candidates = Candidates.of(ids, row[ids])
         for stage in self._local:
-            NativeStage.apply(stage, candidates)
+            stage.change(candidates)
         logits = candidates.logits
         order = np.lexsort((-logits,))[: self._k + 1]
         highest = logits[order]

@@ -19,9 +19,10 @@ from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.chain import Chain
 from tsumami.sampling.head import Head
+from tsumami.sampling.local import LocalStage
 from tsumami.sampling.measure import summit
 from tsumami.sampling.samplers import DryAt, Repetitions, Samplers
-from tsumami.sampling.stages import BUILDERS, LocalStage, NativeStage, Stage, XtcStage
+from tsumami.sampling.stages import BUILDERS, Stage, XtcStage
 from tsumami.settings import Settings
 
 __all__ = ["Left", "OpenedChain", "stage_with"]
@@ -159,7 +160,7 @@ class OpenedChain:
         candidates = Candidates.of(ids, self.row[ids])
         for stage in self._stages[: self._at]:
             if stage.idle is None:
-                NativeStage.apply(stage, candidates) if isinstance(stage, NativeStage) else stage.apply(candidates)
+                stage.change(candidates) if isinstance(stage, LocalStage) else stage.apply(candidates)
         return candidates
 
     # --- stages to go on with, each to be applied once ---
@@ -213,10 +214,12 @@ class OpenedChain:
         return roll
 
     def history(self, window: int | None) -> tuple[int, ...]:
-        """The last tokens that a stage with this window has seen; all of them if it has none."""
+        """The last tokens that a stage with this window has seen, and counts; all of them if it has none."""
         seen = self._chain.origin.prompt if self.settings.penalize_prompt else ()
         if window is None:
             return (*seen, *self._chain.reply)
+        if self.settings.penalize_except:
+            return self._chain.origin.counted((*seen, *self._chain.reply))[-window:] if window else ()
         if len(self._chain.reply) < window:
             return (*seen, *self._chain.reply)[-window:]
         return tuple(self._chain.reply[-window:]) if window else ()

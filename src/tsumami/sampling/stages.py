@@ -1,8 +1,8 @@
 """The stages: each takes candidates and hands on fewer or reweighted ones.
 
 Guarantee: wherever llama.cpp has a sampler, the stage *is* that sampler, working in place on the same memory; ours are
-tail-free sampling, which llama.cpp removed, what it never had (cuts.py, reshaping.py), and constraints (constraint.py).
-A stage that does nothing under the given settings is a no-op that says why (`idle`).
+tail-free sampling, which llama.cpp removed, what it never had (cuts.py, reshaping.py, removals.py), and constraints
+(constraint.py). A stage that does nothing under the given settings is a no-op that says why (`idle`).
 
 The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 """
@@ -22,7 +22,10 @@ from tsumami import native
 from tsumami.sampling import cuts
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.cuts import CutStage
+from tsumami.sampling.local import LocalStage
+from tsumami.sampling.removals import NoRepeatStage
 from tsumami.sampling.reshaping import SmoothingStage
+from tsumami.sampling.token_texts import TokenTexts, meant
 from tsumami.settings import Settings
 
 _MOST_DRY: Final = 32  # samplers of one vocabulary that are kept
@@ -47,11 +50,20 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a stage needs besides the settings: the seed that is really used, and the vocabulary if there is one."""
+    """What a stage needs besides the settings: the seed that is really used, llama.cpp's vocabulary if there is one,
+    and whom to ask about the texts of tokens.
+    """
 
     seed: int
     n_vocab: int
     vocab: native.Vocab | None = None
+    texts: TokenTexts | None = None
+
+    def exempt(self, settings: Settings) -> frozenset[int]:
+        """The tokens that the penalties and DRY do not count; none where nobody knows the tokens' texts."""
+        if not settings.penalize_except or self.texts is None:
+            return frozenset()
+        return meant(self.texts, "penalize_except", settings.penalize_except)
 
 
 class NativeStage:
@@ -88,26 +100,21 @@ class TopKStage(NativeStage):
         return TopKStage(self.k, self._sampler.clone())
 
 
-class LocalStage(NativeStage):
-    """A native stage that treats each candidate by itself and changes only those of a few known tokens.
+class NativeLocalStage(NativeStage, LocalStage):
+    """A native stage that is local; where the candidates are still in id order, its few are found without a search."""
 
-    So giving the sampler these few changes them as giving it all would; where the candidates are still in id order,
-    they are found without a search.
-    """
-
-    def tokens(self) -> Iterable[int]:
-        """Ids of all tokens that the stage can change."""
-        raise NotImplementedError
+    def change(self, candidates: Candidates) -> None:
+        NativeStage.apply(self, candidates)
 
     def apply(self, candidates: Candidates) -> None:
         data, distinct = candidates.data, set(self.tokens())
         tokens = np.fromiter(distinct, np.int32, len(distinct))
         n = len(data)
         if not 0 < len(tokens) < n or tokens.max() >= n or not np.array_equal(data["id"][tokens], tokens):
-            super().apply(candidates)
+            self.change(candidates)
             return
         seen = Candidates.of(tokens, data["logit"][tokens], is_sorted=candidates.sorted)
-        super().apply(seen)
+        self.change(seen)
         data["logit"][tokens] = seen.data["logit"]
         candidates.array.sorted = seen.array.sorted
 
@@ -129,7 +136,7 @@ class IdleStage:
         return self
 
 
-class BiasStage(LocalStage):
+class BiasStage(NativeLocalStage):
     """The native logit bias (`llama_sampler_logit_bias_apply`: look the biased tokens up, add to their logits)."""
 
     def __init__(self, tokens: tuple[int, ...], sampler: native.NativeSampler) -> None:
@@ -143,24 +150,41 @@ class BiasStage(LocalStage):
         return BiasStage(self._tokens, self._sampler.clone())
 
 
-class PenaltiesStage(LocalStage):
+class PenaltiesStage(NativeLocalStage):
     """The native penalties, which can change only the tokens in the window (`llama_sampler_penalties_apply`: look each
     candidate's id up in the window's counts, change its logit).
     """
 
-    def __init__(self, sampler: native.NativeSampler, window: deque[int]) -> None:
+    def __init__(self, sampler: native.NativeSampler, window: deque[int], exempt: frozenset[int] = frozenset()) -> None:
         super().__init__("penalties", sampler)
         self._window = window
+        self._exempt = exempt
 
     def tokens(self) -> Iterable[int]:
         return self._window
 
     def accept(self, token: int) -> None:
-        super().accept(token)
-        self._window.append(token)
+        if token not in self._exempt:
+            super().accept(token)
+            self._window.append(token)
 
     def clone(self) -> PenaltiesStage:
-        return PenaltiesStage(self._sampler.clone(), self._window.copy())
+        return PenaltiesStage(self._sampler.clone(), self._window.copy(), self._exempt)
+
+
+class DryStage(NativeStage):
+    """The native DRY, which is not told of tokens that are not to count."""
+
+    def __init__(self, sampler: native.NativeSampler, exempt: frozenset[int] = frozenset()) -> None:
+        super().__init__("dry", sampler)
+        self._exempt = exempt
+
+    def accept(self, token: int) -> None:
+        if token not in self._exempt:
+            super().accept(token)
+
+    def clone(self) -> DryStage:
+        return DryStage(self._sampler.clone(), self._exempt)
 
 
 class XtcStage(NativeStage):
@@ -233,7 +257,7 @@ def _penalties(settings: Settings, around: Surroundings) -> Stage:
         settings.frequency_penalty,
         settings.presence_penalty,
     )
-    return PenaltiesStage(sampler, deque(maxlen=settings.repeat_last_n))
+    return PenaltiesStage(sampler, deque(maxlen=settings.repeat_last_n), around.exempt(settings))
 
 
 def _dry(settings: Settings, around: Surroundings) -> Stage:
@@ -244,9 +268,8 @@ def _dry(settings: Settings, around: Surroundings) -> Stage:
         settings.dry_penalty_last_n,
         settings.dry_sequence_breakers,
     )
-    if around.vocab is None:
-        return NativeStage("dry", native.dry(None, *values))
-    return NativeStage("dry", _DRY.of(around.vocab, values))
+    sampler = native.dry(None, *values) if around.vocab is None else _DRY.of(around.vocab, values)
+    return DryStage(sampler, around.exempt(settings))
 
 
 class _DrySamplers:
@@ -288,6 +311,7 @@ def _xtc(settings: Settings, around: Surroundings) -> Stage:
 BUILDERS: Final[dict[str, Callable[[Settings, Surroundings], Stage]]] = {
     "penalties": _penalties,
     "dry": _dry,
+    "no_repeat_ngram": lambda s, _: NoRepeatStage(s.no_repeat_ngram_size),
     "top_n_sigma": lambda s, _: NativeStage("top_n_sigma", native.top_n_sigma(s.top_n_sigma)),
     "top_k": lambda s, _: TopKStage(s.top_k, native.top_k(s.top_k)),
     "tfs_z": lambda s, _: TailFreeStage(s.tfs_z, s.min_keep),

@@ -18,6 +18,7 @@ from tsumami import constraints
 from tsumami.errors import SettingsError
 from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, get
 from tsumami.knobs.orders import resolve
+from tsumami.knobs.values import TextBias
 from tsumami.settings.idle import IdleReason, Mode, idle_knobs
 
 __all__ = ["Mode", "Settings"]
@@ -58,6 +59,11 @@ class Settings:
     dry_sequence_breakers: tuple[str, ...] = default("dry_sequence_breakers")
     penalty_alpha: float = default("penalty_alpha")
     min_keep: int = default("min_keep")
+    no_repeat_ngram_size: int = default("no_repeat_ngram_size")
+    min_tokens: int = default("min_tokens")
+    ignore_eos: bool = default("ignore_eos")
+    penalize_except: tuple[str, ...] = default("penalize_except")
+    text_bias: tuple[TextBias, ...] = default("text_bias")
     top_a: float = default("top_a")
     top_h: float = default("top_h")
     epsilon_cutoff: float = default("epsilon_cutoff")
@@ -151,11 +157,17 @@ class Settings:
         return idle_knobs(self)
 
 
+def _json_bias(bias: float) -> float | str:
+    return "-inf" if bias == -math.inf else bias
+
+
 def _plain(name: str, value: Any) -> Any:
     """A field in JSON's types; JSON has no integer keys and no infinity, so both become texts."""
     match KNOBS[name].kind:
         case "bias":
-            return {str(token): "-inf" if bias == -math.inf else bias for token, bias in value}
+            return {str(token): _json_bias(bias) for token, bias in value}
+        case "text_bias":
+            return [[text, _json_bias(bias)] for text, bias in value]
         case "schema":
             return None if value is None else json.loads(value)
         case _:

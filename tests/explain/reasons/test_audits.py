@@ -26,7 +26,7 @@ WORLD = world()
 
 def account(made: Settings, run: Run, index: int) -> tuple[dict[str, StageRecord], int | None]:
     """What a chain that is built from nothing leaves stage by stage, and what it chooses."""
-    chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB)
+    chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB, texts=WORLD.tokenizer)
     chain.accept_prompt(run.receipt.prompt_tokens)
     chain.follow(run.tokens[:index])
     row = noise((*run.receipt.prompt_tokens, *run.tokens[:index]))

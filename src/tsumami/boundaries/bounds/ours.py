@@ -20,13 +20,13 @@ from typing import Final
 import numpy as np
 
 from tsumami.boundaries.bounds import rounding
-from tsumami.boundaries.bounds.bounds import Bounds, Reals, Whole
+from tsumami.boundaries.bounds.bounds import Bounds, Flags, Reals, Whole
 from tsumami.boundaries.bounds.rounding import after
 from tsumami.boundaries.bounds.transfer import Keep, entropy
 from tsumami.sampling.cuts import TOP_H_OF, entropy_terms
 from tsumami.sampling.reshaping import IN_ORDER, smoothed, terms
 
-__all__ = ["epsilon_cutoff", "eta_cutoff", "smoothing", "top_a", "top_h"]
+__all__ = ["epsilon_cutoff", "eta_cutoff", "smoothing", "top_a", "top_h", "without"]
 
 _GAP: Final = 40.0
 #: A probability, see above.
@@ -71,6 +71,12 @@ def top_h(bounds: Bounds, h: float) -> Bounds:
     fewest, most_kept = (np.maximum(1, np.cumprod(side, axis=1).sum(axis=1, keepdims=True)) for side in (small, large))
     certain, possible = _ranks(bounds)
     return _unless_all_are_banned(bounds).keep(possible < fewest, certain < most_kept)
+
+
+def without(bounds: Bounds, surely: Flags, perhaps: Flags) -> Bounds:
+    """Candidates of `surely` stay for sure, others of `perhaps` may. Where none may be left, all stay at -inf."""
+    left = np.asarray((bounds.must & surely).any(axis=1, keepdims=True))
+    return (bounds if left.all() else bounds.lose(~left)).keep(surely, perhaps)
 
 
 def smoothing(bounds: Bounds, factor: tuple[Reals, Reals], curve: tuple[Reals, Reals]) -> Bounds:

@@ -278,7 +278,8 @@ class Mapping:
 
     def _text(self, tokens: Iterable[int], *, final: bool = True) -> tuple[str, bool]:
         """The text of tokens as a run shows it, and whether a stop string ends it."""
-        stream, tokenizer = TextStream(self._settings.stop), self._backend.tokenizer
+        stream = TextStream(self._settings.stop, self._settings.min_tokens)
+        tokenizer = self._backend.tokenizer
         text = ""
         for token in tokens:
             hidden = tokenizer.is_control(token) or tokenizer.is_eog(token)
