@@ -42,7 +42,7 @@ MOVERS: dict[str, dict[str, Any]] = {
 def chains(knob: str, **others: Any) -> st.SearchStrategy[Settings]:
     """Settings of any chain in which the knob acts: any order, any stages, biased tokens."""
     biases = st.dictionaries(st.integers(0, N_VOCAB - 1), st.floats(-20, 20, width=32) | st.just(float("-inf")))
-    fixed = {**FIXED, "penalty_alpha": 0.0, "mirostat_mode": 0, **others}
+    fixed = {**FIXED, "penalty_alpha": 0.0, "mirostat_mode": 0, "adaptive_target": -1.0, **others}
     drawn = settings_strategy(**{name: value for name, value in fixed.items() if name != "logit_bias"}, logit_bias=())
     return st.builds(
         lambda made, bias, order: made.replace(logit_bias=bias, samplers=order), drawn, biases, orders()

@@ -24,6 +24,7 @@ MODES = {
     "sample": {},
     "greedy": {"temperature": 0},
     "mirostat": {"mirostat_mode": 2},
+    "adaptive": {"adaptive_target": 0.5},
     "contrastive": {"penalty_alpha": 0.5, "top_k": 4},
 }
 

@@ -30,6 +30,7 @@ BUSY: dict[str, dict[str, Any]] = {
     "xtc": {"xtc_probability": 0.5, "xtc_threshold": 0.02, "min_p": 0.0, "top_p": 1.0},
     "mirostat 1": {"mirostat_mode": 1, "mirostat_tau": 4.0, "mirostat_eta": 0.4},
     "mirostat 2": {"mirostat_mode": 2, "mirostat_tau": 4.0, "mirostat_eta": 0.4},
+    "adaptive": {"adaptive_target": 0.3, "adaptive_decay": 0.7},
     "greedy": {"temperature": 0, "repeat_penalty": 1.8},
     "grammar": {"grammar": 'root ::= ("red" | "green" | " ")+', "temperature": 1.5},
     "schema": {"json_schema": '{"type":"array","items":{"type":"integer"}}', "temperature": 1.5},
@@ -136,7 +137,7 @@ def test_stages_are_applied_in_the_order_given() -> None:
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
-@given(drawn=settings_strategy(seed=0, mirostat_mode=0, logit_bias=(), penalize_prompt=False))
+@given(drawn=settings_strategy(seed=0, mirostat_mode=0, adaptive_target=-1, logit_bias=(), penalize_prompt=False))
 def test_a_chain_is_its_stages_one_after_another(drawn: Settings, model: Model, rows: list[Row]) -> None:
     """`apply` by name, stage by stage, leaves the same bytes as the chain."""
     assume(drawn.mode == "sample")

@@ -28,6 +28,8 @@ BUSY: dict[str, dict[str, Any]] = {
     "greedy": {"temperature": 0, "repeat_penalty": 1.3},
     "mirostat 1": {"mirostat_mode": 1, "mirostat_tau": 3.0},
     "mirostat 2": {"mirostat_mode": 2, "mirostat_tau": 3.0, "temperature": 1.2},
+    "adaptive": {"adaptive_target": 0.4, "top_k": 0, "top_p": 1.0, "min_p": 0.05},
+    "adaptive that forgets": {"adaptive_target": 0.6, "adaptive_decay": 0.0, "min_p": 0.0},
     "xtc": {"xtc_probability": 0.5, "xtc_threshold": 0.05, "top_p": 1.0, "min_p": 0.0},
     "dry with breakers": {"dry_multiplier": 1.5, "dry_allowed_length": 1, "dry_sequence_breakers": ("\n", ", ", '"')},
     "dynamic temperature": {"dynatemp_range": 0.7, "dynatemp_exponent": 1.5},

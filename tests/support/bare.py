@@ -143,7 +143,12 @@ def chain(settings: Settings, seed: int, bare: Bare, grammar: str | None = None)
         made += [make["penalties"](), c.llama_sampler_init_temp(s.temperature), _mirostat(s, seed, bare)]
     else:
         made += [make[name]() for name in s.chain_order if name in make]
-        made.append(c.llama_sampler_init_dist(seed))
+        adaptive = s.adaptive_target >= 0
+        made.append(
+            c.llama_sampler_init_adaptive_p(s.adaptive_target, s.adaptive_decay, seed)
+            if adaptive
+            else c.llama_sampler_init_dist(seed)
+        )
     return NativeChain(made)
 
 

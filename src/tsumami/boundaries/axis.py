@@ -78,6 +78,8 @@ class Axis:
             SettingsError: not a knob with an order, an end outside its range, or no value between the ends.
         """
         knob = check_mappable(name)
+        if knob.off_below is not None and low < knob.off_below:
+            raise SettingsError(f"{name} from {low!r} to {high!r}: it is off below {knob.off_below:g}; begin there")
         ends = [knob.validate(end) for end in (low, high)]
         if ends[0] >= ends[1]:
             what = "is reversed" if ends[0] > ends[1] else "is empty"
@@ -90,8 +92,9 @@ class Axis:
         """The knob's slider, widened so that it holds `also`."""
         knob = check_mappable(name)
         assert knob.slider is not None
-        low, high = knob.slider.low, knob.slider.high or 2048
-        return cls.of(name, min((low, *also)), max((high, *also)))
+        low, high = knob.slider.low if knob.off_below is None else knob.off_below, knob.slider.high or 2048
+        on = [value for value in also if knob.off_below is None or value >= knob.off_below]
+        return cls.of(name, min((low, *on)), max((high, *on)))
 
     @property
     def whole(self) -> bool:

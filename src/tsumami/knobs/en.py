@@ -232,6 +232,23 @@ WORDS: dict[str, KnobWords] = {
         " Even at 0 one candidate always stays. It does nothing at temperature 0 or with mirostat, and never"
         " brings back what an earlier stage removed. To keep some variety under tight cuts, try 2 to 5.",
     ),
+    "adaptive_target": KnobWords(
+        "Adaptive target",
+        "The probability, from 0 to 1, that the chosen tokens should have on average; below 0 it is off.",
+        "Instead of drawing by probability, adaptive-p prefers candidates whose probability is near a target: near"
+        " ones get up to 5 logits, far ones next to nothing. If the last tokens were likelier than the target, it"
+        " aims lower for the next, and the other way round. 0.3 gives surprising text, 0.7 keeps to the likely. It"
+        " chooses by itself, after all other stages; let only min_p (0.05 or so) cut before it, or rare nonsense may"
+        " be near the target, too. Off at temperature 0 and under mirostat.",
+    ),
+    "adaptive_decay": KnobWords(
+        "Adaptive decay",
+        "How long adaptive-p remembers the probabilities of the tokens it has chosen.",
+        "The mean that is held against the target weighs each earlier token by this factor once more: 0.9 looks back"
+        " at about 10 tokens, 0.99 at about 100, and 0 only at the last one, so the target swings from token to"
+        " token. Small values answer at once to a run of safe or wild tokens, large ones let it pass. Not used while"
+        " adaptive_target is below 0. Leave it at 0.9 and adjust the target first.",
+    ),
     "no_repeat_ngram_size": KnobWords(
         "No repeated n-grams",
         "Forbids every token that would complete n tokens in a row that already stand in the text.",

@@ -58,6 +58,8 @@ class Knob:
     high_open: bool = False
     smallest: float | None = None
     """Smallest positive value that works where 0 means something else (or nothing): below it float32 overflows."""
+    off_below: float | None = None
+    """Every value below is the neutral one: the knob is off."""
     reason: str = ""
     """Why the range ends where it ends, for the message of an error."""
     choices: tuple[int, ...] = ()
@@ -92,7 +94,7 @@ class Knob:
             case "int":
                 return int(self._within(values.check_int(self.name, value, self.allowed)))
             case "float":
-                return self._within(values.check_float(self.name, value, self.allowed))
+                return self._on(self._within(values.check_float(self.name, value, self.allowed)))
             case "choice":
                 return self._chosen(values.check_int(self.name, value, self.allowed))
             case "bool":
@@ -112,6 +114,9 @@ class Knob:
             case "order":
                 return check_order(self.name, value)
 
+    def _on(self, value: float) -> float:
+        return self.neutral if self.off_below is not None and value < self.off_below else value
+
     def _chosen(self, value: int) -> int:
         if value not in self.choices:
             raise SettingsError(f"{self.name} = {value}: needs {self.allowed}", knob=self.name, value=value)
@@ -127,6 +132,8 @@ class Knob:
 
     def _range(self) -> str:
         low, high = (_number(bound) for bound in (self.low, self.high))
+        if self.off_below is not None:
+            return f"{_number(self.off_below)} to {high}, or {_number(self.neutral)}"
         if self.smallest is not None:
             return f"{self.smallest:g} or more" if self.low_open else f"{low}, or {self.smallest:g} or more"
         if low and high:

@@ -16,16 +16,34 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-__all__ = ["HEED_MIN_KEEP", "LOOKING_BACK", "NO_STAGE", "ROWS", "WINDOWS", "Leaves", "Mode", "StageRow", "row_of"]
+__all__ = [
+    "FOLLOWING",
+    "HEED_MIN_KEEP",
+    "LOOKING_BACK",
+    "NO_STAGE",
+    "ROLLING",
+    "ROWS",
+    "WINDOWS",
+    "Leaves",
+    "Mode",
+    "StageRow",
+    "row_of",
+]
 
-Mode = Literal["sample", "greedy", "mirostat", "contrastive"]
+Mode = Literal["sample", "greedy", "mirostat", "adaptive", "contrastive"]
 """How the next token is chosen; see `tsumami.settings.Settings.mode`."""
 
 Leaves = Literal["largest", "typical", "all_but_best"]
 """What a stage that cuts leaves: the largest logits, those of a typical surprise, or all but the best."""
 
-_EVERY: Final[frozenset[Mode]] = frozenset({"sample", "greedy", "mirostat", "contrastive"})
-_SAMPLE: Final[frozenset[Mode]] = frozenset({"sample"})
+_EVERY: Final[frozenset[Mode]] = frozenset({"sample", "greedy", "mirostat", "adaptive", "contrastive"})
+_SAMPLE: Final[frozenset[Mode]] = frozenset({"sample", "adaptive"})
+
+ROLLING: Final[frozenset[Mode]] = frozenset({"sample", "mirostat", "adaptive"})
+"""The ways to choose in which the roll decides."""
+
+FOLLOWING: Final[frozenset[Mode]] = frozenset({"mirostat", "adaptive"})
+"""Those that follow what they have chosen, so they cannot begin in the middle of a reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +170,12 @@ _ALL: Final = (
         switches={"temperature": (0.0,)},  # another way to choose
     ),
     StageRow(name="mirostat", modes=frozenset({"mirostat"}), ordered=False),
+    StageRow(name="adaptive", modes=frozenset({"adaptive"}), ordered=False),
     StageRow(name="contrastive", modes=frozenset({"contrastive"}), ordered=False),
 )
 
 ROWS: Final[Mapping[str, StageRow]] = MappingProxyType({one.name: one for one in _ALL})
-"""Every stage by name: bias and grammar, the classic order, and the two that choose the token themselves."""
+"""Every stage by name: what comes first, the classic order, and the three that choose the token themselves."""
 
 NO_STAGE: Final = StageRow(name="", modes=frozenset(), ordered=False)
 """Stands for what is no stage of a chain: the loop, the draw, the order."""

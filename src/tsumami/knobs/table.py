@@ -34,6 +34,7 @@ GROUPS: Mapping[str, KnobGroup] = MappingProxyType(
         "mirostat": KnobGroup("Mirostat", "Mirostat"),
         "dry": KnobGroup("DRY（文の繰り返しの抑制）", "DRY (against repeated sequences)"),
         "xtc": KnobGroup("XTC（上位候補の除外）", "XTC (exclude top choices)"),
+        "adaptive": KnobGroup("Adaptive-p（確率の目標）", "Adaptive-p (a target probability)"),
         "contrastive": KnobGroup("コントラスティブサーチ", "Contrastive search"),
         "constraint": KnobGroup("制約", "Constraints"),
         "order": KnobGroup("ステージの順序", "Order of the stages"),
@@ -79,6 +80,11 @@ _ETA_PAPER = (
 _SMOOTHING_PAPER = "kalomaze 2024: Quadratic sampling https://github.com/oobabooga/text-generation-webui/pull/5403"
 _SMOOTHING_FORMULA = (
     r"l_i' = l_\mathrm{max} - \tfrac{3 - c}{2} f d_i^2 + \tfrac{c - 1}{2} f d_i^3, \quad d_i = l_i - l_\mathrm{max}"
+)
+_ADAPTIVE_PAPER = "MrJackSpade, ddh0 2025: Adaptive-p https://github.com/ggml-org/llama.cpp/pull/17927"
+_ADAPTIVE_FORMULA = (
+    r"a = \operatorname{clamp}(2 \tau - S_t / W_t, 0, 1), \quad d_i = \frac{|p_{0,i} - a|}{0.3},"
+    r" \quad l_i' = 5 - \frac{10 d_i^2}{1 + d_i}"
 )
 _DRY_PAPER = "p-e-w 2024: DRY https://github.com/oobabooga/text-generation-webui/pull/5677"
 _DRY_FORMULA = r"l_i' = l_i - m \cdot b^{\,n_i - a} \quad (n_i \ge a)"
@@ -543,6 +549,36 @@ _ROWS = (
         slider=Slider(0, 20, 1),
         formula=r"|V_\text{kept}| \ge \text{min\_keep}",
         aliases={"llama.cpp": "min_keep (llama-server)", "HF": "min_tokens_to_keep"},
+    ),
+    _knob(
+        "adaptive_target",
+        "float",
+        -1.0,
+        "adaptive",
+        "adaptive",
+        neutral=-1.0,
+        low=-1,
+        high=1,
+        off_below=0.0,
+        reason="it is a probability; below 0 it is off",
+        slider=Slider(-1, 1, 0.01),
+        formula=_ADAPTIVE_FORMULA,
+        paper=_ADAPTIVE_PAPER,
+        aliases={"llama.cpp": "--adaptive-target", "textgen": "adaptive_target", "SillyTavern": "adaptive_target"},
+    ),
+    _knob(
+        "adaptive_decay",
+        "float",
+        0.9,
+        "adaptive",
+        "adaptive",
+        low=0,
+        high=0.99,
+        reason="it is the weight of the past, and llama.cpp looks back at 100 tokens at most",
+        slider=Slider(0, 0.99, 0.01),
+        formula=r"S_{t+1} = p_0(x_t) + \delta S_t, \quad W_{t+1} = 1 + \delta W_t",
+        paper=_ADAPTIVE_PAPER,
+        aliases={"llama.cpp": "--adaptive-decay", "textgen": "adaptive_decay", "SillyTavern": "adaptive_decay"},
     ),
     _knob(
         "no_repeat_ngram_size",

@@ -4,9 +4,10 @@ Guarantee: same settings, same seed, same logits, same token as a llama.cpp chai
 roll per token (draw.py). Running the whole chain is two lines (`Chain.choose`); which stages there are is decided in
 building.py.
 
-Four ways to choose (`Settings.mode`): `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
+Five ways to choose (`Settings.mode`): `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
 `mirostat` (penalties, temperature, mirostat, which also chooses), `contrastive` (bias, grammar and penalties only; the
-choice needs the model and is made in runs/contrastive.py), and otherwise `sample`: all stages in their order, then the
+choice needs the model and is made in runs/contrastive.py), `adaptive` (all stages in their order, and a choice of its
+own: adaptive.py), and otherwise `sample`: all stages in their order, then the
 draw.
 """
 
@@ -21,8 +22,9 @@ import numpy as np
 
 from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
-from tsumami.knobs.stages import ROWS, row_of
+from tsumami.knobs.stages import FOLLOWING, ROWS, row_of
 from tsumami.native import Float32Array
+from tsumami.sampling.adaptive import AdaptiveChooser
 from tsumami.sampling.building import Origin, build, is_there, places, seen, stage_names, stage_reads
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
@@ -50,6 +52,9 @@ class Chooser(Protocol):
     def skip(self, count: int) -> None:
         """Let `count` rolls pass unused."""
 
+    def accept(self, token: int) -> None:
+        """Take note of the token that came."""
+
     def clone(self) -> Chooser:
         """A copy at the same roll."""
 
@@ -73,6 +78,9 @@ class GreedyChooser:
 
     def skip(self, count: int) -> None:
         self.step += count
+
+    def accept(self, token: int) -> None:
+        """Nothing is remembered."""
 
     def clone(self) -> GreedyChooser:
         made = GreedyChooser.__new__(GreedyChooser)
@@ -124,6 +132,9 @@ class MirostatChooser:
                 "mirostat can be gone on with only where it has chosen all along: its target mu follows every choice; "
                 "run it from the prompt"
             )
+
+    def accept(self, token: int) -> None:
+        """mu has followed the choice already."""
 
     def clone(self) -> MirostatChooser:
         made = MirostatChooser.__new__(MirostatChooser)
@@ -180,7 +191,8 @@ class Chain:
         built anew, is shown the same tokens, and rolls on from where the first source stands.
 
         Raises:
-            SettingsError: the memory cannot be had: mirostat, or a grammar, that no source has had from the start.
+            SettingsError: the memory cannot be had: mirostat, adaptive-p, or a grammar, that no source has had from the
+            start.
         """
         reply = sources[0].reply
         stages = [
@@ -208,9 +220,11 @@ class Chain:
 
     @property
     def remembers_rows(self) -> bool:
-        """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll."""
+        """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll, the
+        mean that adaptive_target follows.
+        """
         rolled = any(row_of(stage.name).own_roll and stage.idle is None for stage in self.stages)
-        return rolled or isinstance(self._chooser, MirostatChooser)
+        return rolled or self.origin.settings.mode in FOLLOWING
 
     def follow(self, tokens: Iterable[int]) -> None:
         """Go on past tokens that were chosen before: every stage takes note, and one roll passes for each.
@@ -264,8 +278,8 @@ class Chain:
         near = self._look(row) if watch is None else None
         candidates = self._left(row, near, watch)
         pick = self.pick(candidates)
-        if watch is not None and isinstance(self._chooser, MirostatChooser):
-            watch("mirostat", None, candidates)
+        if watch is not None and self.origin.settings.mode in FOLLOWING:
+            watch(self.origin.settings.mode, None, candidates)
         return Choice(pick, candidates, near)
 
     def peek(self, candidates: Candidates) -> Pick:
@@ -284,6 +298,7 @@ class Chain:
         """Tell every stage which token came next."""
         for stage in self.stages:
             stage.accept(token)
+        self._chooser.accept(token)
         self.reply.append(token)
 
     def accept_prompt(self, tokens: Iterable[int]) -> None:
@@ -304,6 +319,8 @@ def _chooser(origin: Origin) -> Chooser:
     mode = origin.settings.mode
     if mode == "mirostat":
         return MirostatChooser(origin.settings, origin.around)
+    if mode == "adaptive":
+        return AdaptiveChooser(origin.settings.adaptive_target, origin.settings.adaptive_decay, origin.seed)
     return Draw(origin.seed) if mode == "sample" else GreedyChooser(origin.seed)
 
 
@@ -325,6 +342,8 @@ def _chooser_reads(origin: Origin) -> Hashable:
     own: tuple[object, ...] = ()
     if settings.mode == "mirostat":
         own = (settings.mirostat_mode, settings.mirostat_tau, settings.mirostat_eta, origin.n_vocab)
+    if settings.mode == "adaptive":
+        own = (settings.adaptive_target, settings.adaptive_decay)
     return (settings.mode, origin.seed, *own)
 
 

@@ -102,6 +102,7 @@ _READ_BESIDES: Mapping[Mode, tuple[str, ...]] = {
     "contrastive": ("samplers", "top_k"),
     "greedy": ("samplers", "penalty_alpha", "temperature"),
     "mirostat": ("seed",),
+    "adaptive": (),
 }
 
 
@@ -124,8 +125,9 @@ def _of_stages(*stages: str) -> tuple[str, ...]:
 def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
     """What each way to choose the token leaves unused, whatever the values are."""
     mode = settings.mode
-    if mode == "sample":
+    if mode in ("sample", "adaptive"):
         yield [name for name in knobs_of("mirostat") if name != "mirostat_mode"], _MIROSTAT_OFF
+        yield ("adaptive_decay",) if mode == "sample" else (), _ADAPTIVE_OFF
         return
     acting = {*knobs_of("loop"), *_READ_BESIDES[mode]}
     for stage in ROWS.values():
@@ -272,6 +274,11 @@ _MIROSTAT_OFF = IdleReason(
     ("mirostat_mode",),
     "mirostat_mode が 0（オフ）なので、Mirostat の値は使われません。",
     "mirostat_mode is 0 (off), so mirostat's values are not used.",
+)
+_ADAPTIVE_OFF = IdleReason(
+    ("adaptive_target",),
+    "adaptive_target が負（オフ）なので、減衰は使われません。",
+    "adaptive_target is below 0 (off), so its decay is not used.",
 )
 _TOP_K_1 = IdleReason(
     ("top_k",),

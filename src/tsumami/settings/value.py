@@ -59,6 +59,8 @@ class Settings:
     dry_sequence_breakers: tuple[str, ...] = default("dry_sequence_breakers")
     penalty_alpha: float = default("penalty_alpha")
     min_keep: int = default("min_keep")
+    adaptive_target: float = default("adaptive_target")
+    adaptive_decay: float = default("adaptive_decay")
     no_repeat_ngram_size: int = default("no_repeat_ngram_size")
     min_tokens: int = default("min_tokens")
     ignore_eos: bool = default("ignore_eos")
@@ -144,13 +146,16 @@ class Settings:
         - `contrastive` (penalty_alpha > 0): penalties and dry, then the best score among the top_k tokens.
         - `greedy` (temperature 0, even if the order names no temperature): penalties and dry, then the largest logit.
         - `mirostat` (mirostat_mode 1 or 2): penalties, temperature, mirostat, whatever the order says.
+        - `adaptive` (adaptive_target 0 or more): the stages of `chain_order`, then adaptive-p.
         - `sample`: the stages of `chain_order`, then the draw.
         """
         if self.penalty_alpha > 0:
             return "contrastive"
         if self.temperature == 0:
             return "greedy"
-        return "mirostat" if self.mirostat_mode else "sample"
+        if self.mirostat_mode:
+            return "mirostat"
+        return "adaptive" if self.adaptive_target >= 0 else "sample"
 
     def idle_knobs(self) -> dict[str, IdleReason]:
         """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""

@@ -23,7 +23,7 @@ from tsumami.settings import Settings
 
 WORLD = world()
 #: Chains whose state follows from the tokens alone, so that any mixture can be built from nothing.
-NO_MEMORY: dict[str, Any] = {"mirostat_mode": 0, "xtc_probability": 0.0}
+NO_MEMORY: dict[str, Any] = {"mirostat_mode": 0, "adaptive_target": -1, "xtc_probability": 0.0}
 
 
 def chosen(made: Settings, seed: int, prompt: tuple[int, ...], reply: tuple[int, ...]) -> int | None:

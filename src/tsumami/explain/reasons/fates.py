@@ -23,7 +23,7 @@ from tsumami.explain.reasons import answers
 from tsumami.explain.reasons.findings import Fate, KeepingValue, WhyNot
 from tsumami.explain.tokens import choose_at, row_at
 from tsumami.knobs import KNOBS
-from tsumami.knobs.stages import row_of
+from tsumami.knobs.stages import ROLLING, row_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
@@ -99,7 +99,7 @@ class _AskedToken:
             return "chosen"
         if self.cut_by is not None:
             return "banned" if self.cut_by == "model" else "cut"
-        return "roll" if self.outcome.mode in ("sample", "mirostat") else "lost"
+        return "roll" if self.outcome.mode in ROLLING else "lost"
 
     def kept(self, stage: str) -> KeepingValue | None:
         """The nearest value of the stage's knob that keeps the token there."""
