@@ -28,9 +28,7 @@ def chain_of(target: float, decay: float = 0.9, seed: int = 3, **knobs: object) 
 @given(
     st.floats(0, 1, width=32), st.floats(0, 0.99), st.integers(0, 2**32 - 2), st.integers(0, 10_000), st.integers(1, N)
 )
-def test_its_choices_are_those_of_llama_cpps_sampler(
-    target: float, decay: float, seed: int, rows: int, n: int
-) -> None:
+def test_its_choices_are_those_of_llama_cpps_sampler(target: float, decay: float, seed: int, rows: int, n: int) -> None:
     ours = chain_of(target, decay, seed, samplers=())
     theirs = native.adaptive(target, decay, seed)
     for step in range(8):

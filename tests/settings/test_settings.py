@@ -121,7 +121,7 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
 
 
 HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
-LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "grammar", "json_schema", "regex"}
+LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", "grammar", "json_schema", "regex"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 
@@ -134,7 +134,14 @@ DRY_ON = {"dry_multiplier": 0.8}
         (
             {"mirostat_mode": 1},
             LOOP
-            | {"frequency_penalty", "presence_penalty", "repeat_penalty", "repeat_last_n", "penalize_prompt"}
+            | {
+                "frequency_penalty",
+                "presence_penalty",
+                "repeat_penalty",
+                "repeat_last_n",
+                "penalize_prompt",
+                "penalize_except",
+            }
             | {"no_repeat_ngram_size", "temperature", "seed", "mirostat_mode", "mirostat_tau", "mirostat_eta"},
         ),
     ],

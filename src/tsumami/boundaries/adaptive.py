@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -44,14 +44,17 @@ __all__ = ["AdaptivePast", "AdaptiveTrial"]
 Reals = npt.NDArray[np.float64]
 _Ends = tuple[Float32Array, Float32Array]
 
-_BUDGET: Final = Budget(boxes=64, points=64, most_boxes=2048, most_entries=30_000_000)
+_ENTRIES: Final = 60_000_000
+_BUDGET: Final = Budget(boxes=64, points=64, most_boxes=8192, most_entries=_ENTRIES)
 _ONE: Final = np.float32(1)
 _PER_WIDTH: Final = _ONE / np.float32(0.3)
-#: A weight: the exponent, at most 26 in size, is rounded thrice at most, by h of itself; expf is off by EXPF, and the
-#: division by the sum, which is the same for all, by h.
-_PART: Final = np.expm1(3 * 26 * rounding.HALF_ULP) + rounding.EXPF + 2 * rounding.HALF_ULP
-#: l' itself, in five operations.
-_MOVED: Final = rounding.sum_of(6 + rounding.OURS) * 26
+#: How far, in units of h, roundings can take a weight's exponent, for each unit of q = 10 d² / (1 + d): d is off by 2h
+#: of itself, so d² by 4h, and three operations follow; the largest exponent is subtracted, which rounds once more. One
+#: more is for what the bounds themselves lose.
+_PER_Q: Final = 9
+#: The same whatever q is: 5 - q, and 5 - q_max.
+_ALWAYS: Final = 12
+_PART: Final = rounding.EXPF + 2 * rounding.HALF_ULP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +96,7 @@ class AdaptiveTrial:
         self._settings = chain.origin.settings
         self._path = past.path() if past is not None else []
         self._u = Rolls(chain.origin.seed)[drawn]
+        self._known: dict[np.float32, Chosen] = {}
         self._candidates: Candidates | None = None
         try:
             self._candidates = chain.process(row)
@@ -108,7 +112,7 @@ class AdaptiveTrial:
             return [Piece(span, Chosen(DEAD_END, False))]
         if len(self._ids) == 1:
             return [Piece(span, Chosen(int(self._ids[0]), False))]
-        return solve(self, span, _BUDGET)
+        return solve(self, span, replace(_BUDGET, most_points=max(_BUDGET.most_points, _ENTRIES // self.weight)))
 
     def cut(self, box: Span, parts: int) -> list[Span]:
         """A box in parts."""
@@ -129,38 +133,49 @@ class AdaptiveTrial:
     # --- what the values choose ---
 
     def run(self, number: int) -> Chosen:
-        """What one value chooses: llama.cpp's own softmax of the transformed logits, and its draw from that."""
+        """What one value chooses."""
         low, high = self._aims([Span(number, number)])
         assert low[0] == high[0], "a single value has one history"
-        with np.errstate(all="ignore"):
-            d = np.abs((self._p0 - low[0]) * _PER_WIDTH)
-            moved = np.float32(5) - np.float32(10) * d * d / (_ONE + d)
-        assert self._candidates is not None
-        left = Candidates.of(self._ids, np.where(self._alive, moved, -np.inf), is_sorted=self._candidates.sorted)
-        p = _softmax(left).astype(np.float64)
-        running = np.add.accumulate(p / np.add.accumulate(p)[-1])
-        running[-1] = 1
-        return Chosen(int(self._ids[np.searchsorted(running, self._u)]), True)
+        return self._at(low[0])
+
+    def _at(self, aim: np.float32) -> Chosen:
+        """What an a chooses: by llama.cpp's own softmax of the transformed logits, and its draw from that."""
+        if aim not in self._known:
+            with np.errstate(all="ignore"):
+                d = np.abs((self._p0 - aim) * _PER_WIDTH)
+                moved = np.float32(5) - np.float32(10) * d * d / (_ONE + d)
+            assert self._candidates is not None
+            left = Candidates.of(self._ids, np.where(self._alive, moved, -np.inf), is_sorted=self._candidates.sorted)
+            p = _softmax(left).astype(np.float64)
+            running = np.add.accumulate(p / np.add.accumulate(p)[-1])
+            running[-1] = 1
+            self._known[aim] = Chosen(int(self._ids[np.searchsorted(running, self._u)]), True)
+        return self._known[aim]
 
     def settle(self, boxes: Sequence[Span]) -> list[Chosen | None]:
-        """For each box the outcome that is certain throughout, else None; a single number is run."""
+        """For each box the outcome that is certain throughout, else None; values that have one a are as one."""
         found: list[Chosen | None] = []
         at_once = max(1, 600_000 // len(self._ids))
         for begin in range(0, len(boxes), at_once):
-            some = boxes[begin : begin + at_once]
-            tokens, sure = self._certain(*self._aims(some))
-            for box, token, certain in zip(some, tokens.tolist(), sure.tolist(), strict=True):
-                found.append(Chosen(token, True) if certain else self.run(box.first) if len(box) == 1 else None)
+            low, high = self._aims(boxes[begin : begin + at_once])
+            tokens, sure = self._certain(low, high)
+            for token, certain, first, last in zip(tokens.tolist(), sure.tolist(), low, high, strict=True):
+                found.append(Chosen(token, True) if certain else self._at(first) if first == last else None)
         return found
 
     def _certain(self, low: Float32Array, high: Float32Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
         """For each range of a the token that the roll falls on, and whether that is certain."""
         aims = low.astype(np.float64)[:, None], high.astype(np.float64)[:, None]
         p0 = self._p0.astype(np.float64)[None, :]
-        near = np.maximum(0, np.maximum(aims[0] - p0, p0 - aims[1])) / 0.3
-        far = np.maximum(np.abs(p0 - aims[0]), np.abs(p0 - aims[1])) / 0.3
-        least = np.where(self._alive, np.exp(-10 * far**2 / (1 + far) - _MOVED) * (1 - _PART), 0.0)
-        most = np.where(self._alive, np.exp(-10 * near**2 / (1 + near) + _MOVED) * (1 + _PART), 0.0)
+        near = _fall(np.maximum(0, np.maximum(aims[0] - p0, p0 - aims[1])))
+        far = _fall(np.maximum(np.abs(p0 - aims[0]), np.abs(p0 - aims[1])))
+        assert self._candidates is not None
+        first = (
+            far[:, :1] if self._candidates.sorted else 0.0
+        )  # llama.cpp takes the first of a sorted list for the largest
+        lost = rounding.HALF_ULP * (_PER_Q * far + _ALWAYS + first)
+        least = np.where(self._alive, np.exp(-far - lost) * (1 - _PART), 0.0)
+        most = np.where(self._alive, np.exp(-near + lost) * (1 + _PART), 0.0)
         running = np.cumsum(least + most, axis=1)
         at = np.minimum((running < self._u * running[:, -1:]).sum(axis=1), running.shape[1] - 1)[:, None]
         before = tuple(_up_to(side, at) for side in (least, most))
@@ -180,9 +195,13 @@ class AdaptiveTrial:
         """The least and the largest a in each box, shapes (boxes,)."""
         target, decay = self._knobs(boxes)
         sums, weights = zip(*(self._history(target[end], decay[end]) for end in (0, 1)), strict=True)
-        with np.errstate(all="ignore"):
-            low = np.float32(2) * target[0] - sums[1] / weights[0]
-            high = np.float32(2) * target[1] - sums[0] / weights[1]
+        low = np.float32(2) * target[0] - sums[1] / weights[0]
+        high = np.float32(2) * target[1] - sums[0] / weights[1]
+        wide = decay[0] != decay[1]
+        if wide.any():
+            least, most = _means(target[0], decay, self._path)
+            low = np.where(wide, np.maximum(low, _float32(2.0 * target[0] - most)), low)
+            high = np.where(wide, np.minimum(high, _float32(2.0 * target[1] - least)), high)
         return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
     def _history(self, target: Float32Array, decay: Float32Array) -> tuple[Float32Array, Float32Array]:
@@ -201,6 +220,37 @@ class AdaptiveTrial:
             return own, (stays, stays)
         stays = np.full(len(boxes), self._settings.adaptive_target, np.float32)
         return (stays, stays), own
+
+
+def _fall(distance: Reals) -> Reals:
+    """10 d² / (1 + d)."""
+    d = distance * float(_PER_WIDTH)
+    return np.asarray(10 * d * d / (1 + d))
+
+
+def _means(target: Float32Array, decay: _Ends, path: Sequence[np.float32]) -> tuple[Reals, Reals]:
+    """Bounds of S / W for a decay in each box, another way: W stays 1 / (1 - decay), so the mean m becomes
+    p0 + decay · (m - p0) with each token, beginning with the target. In the middle of the box it is known, and
+    elsewhere it is not farther from that than the largest slope allows. As 32-bit floats have it, S and W are each off
+    by two roundings a token and by two at the start.
+    """
+    low, high = (end.astype(np.float64) for end in decay)
+    middle = (low + high) / 2
+    mean = least = most = target.astype(np.float64)
+    steep = np.zeros((2, len(middle)))
+    for p0 in map(float, path):
+        products = [d * end for d in (low, high) for end in steep]
+        steep = np.array([least - p0 + np.minimum.reduce(products), most - p0 + np.maximum.reduce(products)])
+        ways = [p0 + d * (end - p0) for d in (low, high) for end in (least, most)]
+        least, most = np.minimum.reduce(ways), np.maximum.reduce(ways)
+        mean = p0 + middle * (mean - p0)
+    reach = np.abs(steep).max(axis=0) * (high - low) / 2 * (1 + 1e-9)
+    lost = rounding.sum_of(4 * len(path) + 6) * (np.abs(mean) + reach) + 2 * rounding.HALF_ULP
+    return mean - reach - lost, mean + reach + lost
+
+
+def _float32(values: Reals) -> Float32Array:
+    return values.astype(np.float32)
 
 
 def _up_to(values: Reals, at: npt.NDArray[np.int64]) -> Reals:

@@ -155,12 +155,12 @@ def _left_out(settings: KnobValues) -> Iterator[_Finding]:
 def _under_top_k_1(settings: KnobValues) -> Iterator[_Finding]:
     """top_k 1 leaves one candidate: nothing after it has a choice, and before it only what can change the best acts."""
     order = settings.chain_order
-    if settings.mode != "sample" or settings.top_k != 1 or "top_k" not in order:
+    if settings.mode not in ("sample", "adaptive") or settings.top_k != 1 or "top_k" not in order:
         return
     at = order.index("top_k")
     last_dropper = max((i for i in range(at) if _may_drop_the_best(settings, order[i])), default=-1)
     keeps_best = [s for s in order[last_dropper + 1 : at] if s not in LOOKING_BACK and row_of(s).leaves == "largest"]
-    idle = {*_of_stages(*(s for s in order[at + 1 :] if not row_of(s).bans), *keeps_best)}
+    idle = {*_of_stages("adaptive", *(s for s in order[at + 1 :] if not row_of(s).bans), *keeps_best)}
     if last_dropper >= 0 or any(stage in LOOKING_BACK for stage in order[at + 1 :]):
         idle.discard("temperature")  # at 0 the greedy mode would pass over those stages, or run these
     if not _narrows(settings, "xtc") or "xtc" not in order[:at]:
@@ -193,7 +193,7 @@ def _penalties(settings: KnobValues) -> Iterator[_Finding]:
 def _counts(settings: KnobValues, *, neutral: bool) -> bool:
     """Whether the penalties or DRY act."""
     order = settings.chain_order
-    if settings.mode == "sample" and settings.top_k == 1 and "top_k" in order:
+    if settings.mode in ("sample", "adaptive") and settings.top_k == 1 and "top_k" in order:
         order = order[: order.index("top_k")]
     penalties = (settings.mode == "mirostat" or "penalties" in order) and settings.repeat_last_n > 0 and not neutral
     dry = settings.mode != "mirostat" and "dry" in order
