@@ -90,6 +90,13 @@ def test_what_is_settled_is_what_single_values_choose(knob: str) -> None:
     assert settled > 12
 
 
+def test_a_target_that_is_off_has_a_map_of_the_values_at_which_it_is_on() -> None:
+    settings = Settings.from_mapping({**BASE, "seed": 0})
+    budget = {"max_tokens": 2, "leaves": 4}
+    on, off = (mapped("adaptive_target", settings.replace(adaptive_target=at), **budget).result for at in (0.4, -1.0))
+    assert [(piece.low, piece.tokens) for piece in on.pieces] == [(piece.low, piece.tokens) for piece in off.pieces]
+
+
 def test_other_knobs_and_a_target_that_is_off_say_why_they_have_none() -> None:
     on, off = (WORLD.run(PROMPT, seed=1, max_tokens=2, **{**BASE, "adaptive_target": at}) for at in (0.4, -1.0))
     assert {"adaptive_target", "adaptive_decay"} <= set(intervals(WORLD, on))

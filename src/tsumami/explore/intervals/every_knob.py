@@ -104,24 +104,27 @@ def intervals(
 
 
 def _named(settings: Settings, knobs: Iterable[str] | None) -> tuple[str, ...]:
-    """A choice that is off has no values to stay between."""
-    off = {name for mode, own in MAPPED.items() for name in own if mode != settings.mode} - set(settings.idle_knobs())
-    names = tuple(name for name in mappable_knobs() if name not in off) if knobs is None else tuple(knobs)
+    names = tuple(name for name in mappable_knobs() if not _is_off(settings, name)) if knobs is None else tuple(knobs)
     for name in names:
         check_mappable(name)
-        if name in off:
+        if _is_off(settings, name):
             raise SettingsError(f"the interval of {name} is not known while it is off: give it a value and run again")
     return names
+
+
+def _is_off(settings: Settings, name: str) -> bool:
+    """A knob that is off has no values beside its own."""
+    off_below = KNOBS[name].off_below
+    return off_below is not None and bool(getattr(settings, name) < off_below)
 
 
 def _following(settings: Settings, knobs: Iterable[str] | None, idle: Container[str]) -> tuple[str, ...]:
     """The choice's own knobs, and what does nothing; what moves the logits moves all that the choice has followed."""
     own = MAPPED[settings.mode]
+    names = _named(settings, knobs)
     if knobs is None:
-        return tuple(name for name in mappable_knobs() if name in own or name in idle)
-    names = tuple(knobs)
+        return tuple(name for name in names if name in own or name in idle)
     for name in names:
-        check_mappable(name)
         if name not in own and name not in idle:
             raise SettingsError(
                 f"the interval of {name} under {settings.mode} is not known: it moves every logit that the choice has"

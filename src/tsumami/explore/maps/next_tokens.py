@@ -108,6 +108,8 @@ def _is_dead_end(chain: Chain, row: Float32Array, led: int) -> bool:
 
 
 def _check_mode(knob: str, settings: Settings) -> None:
+    if KNOBS[knob].off_below is not None:  # at no value of the map it is off
+        settings = settings.replace(**{knob: KNOBS[knob].off_below})
     if settings.mode == "contrastive":
         raise SettingsError(
             f"{knob} cannot be mapped with penalty_alpha = {settings.penalty_alpha}: contrastive search asks the model"
@@ -117,8 +119,6 @@ def _check_mode(knob: str, settings: Settings) -> None:
     own = MAPPED.get(settings.mode, ())
     if idle is not None and (KNOBS[knob].stage in MAPPED or settings.mode in MAPPED):
         raise SettingsError(f"{knob} cannot be mapped here, because it does nothing. {idle.en}")
-    if knob == "adaptive_target" and settings.mode != "adaptive":
-        raise SettingsError("adaptive_target cannot be mapped while it is off: give it a value, such as 0.5, first")
     warm = settings.mode if settings.mode != "greedy" else settings.replace(temperature=1).mode
     if knob not in own and (settings.mode in MAPPED or (knob == "temperature" and warm in MAPPED)):
         switch = "mirostat_mode" if warm == "mirostat" else "adaptive_target"
