@@ -655,6 +655,11 @@ def mirostat(version: int, n_vocab: int, seed: int, tau: float, eta: float) -> N
     return NativeSampler(_c.llama_sampler_init_mirostat_v2(seed, tau, eta))
 
 
+def adaptive(target: float, decay: float, seed: int) -> NativeSampler:
+    """`llama_sampler_init_adaptive_p`."""
+    return NativeSampler(_c.llama_sampler_init_adaptive_p(target, decay, seed))
+
+
 @functools.cache
 def c_math(name: str) -> Callable[..., float]:
     """`expf`, `log2f`, `logf` or `powf` of C: floats in, float out, in single precision.

@@ -24,7 +24,10 @@ MOVERS: dict[str, dict[str, Any]] = {
     "temperature": {},
     "dynatemp_range": {},
     "dynatemp_exponent": {"dynatemp_range": 0.6},
+    "smoothing_factor": {"smoothing_curve": 1.5},
+    "smoothing_curve": {"smoothing_factor": 0.4},
     "repeat_penalty": {},
+    "no_repeat_ngram_size": {},
     "frequency_penalty": {},
     "presence_penalty": {},
     "repeat_last_n": {"repeat_penalty": 1.4, "frequency_penalty": 0.3},
@@ -39,7 +42,7 @@ MOVERS: dict[str, dict[str, Any]] = {
 def chains(knob: str, **others: Any) -> st.SearchStrategy[Settings]:
     """Settings of any chain in which the knob acts: any order, any stages, biased tokens."""
     biases = st.dictionaries(st.integers(0, N_VOCAB - 1), st.floats(-20, 20, width=32) | st.just(float("-inf")))
-    fixed = {**FIXED, "penalty_alpha": 0.0, "mirostat_mode": 0, **others}
+    fixed = {**FIXED, "penalty_alpha": 0.0, "mirostat_mode": 0, "adaptive_target": -1.0, **others}
     drawn = settings_strategy(**{name: value for name, value in fixed.items() if name != "logit_bias"}, logit_bias=())
     return st.builds(
         lambda made, bias, order: made.replace(logit_bias=bias, samplers=order), drawn, biases, orders()

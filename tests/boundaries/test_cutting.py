@@ -23,6 +23,10 @@ HOMES: dict[str, tuple[float, dict[str, Any]]] = {
     "min_p": (0.1, {}),
     "typical_p": (0.5, {}),
     "tfs_z": (0.9, {}),
+    "top_a": (0.3, {}),
+    "top_h": (0.5, {}),
+    "epsilon_cutoff": (0.01, {}),
+    "eta_cutoff": (0.02, {}),
     "xtc_threshold": (0.1, {"xtc_probability": 1.0}),
     "top_n_sigma": (1.5, {"samplers": "llama.cpp"}),
 }

@@ -24,6 +24,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "min_p": (0.0, 1.0),
     "typical_p": (0.0, 1.0),
     "tfs_z": (0.0, 1.0),
+    "smoothing_factor": (0.0, 10.0),
+    "smoothing_curve": (1.0, 10.0),
+    "top_a": (0.0, 1.0),
+    "top_h": (0.0, 1.0),
+    "epsilon_cutoff": (0.0, 1.0),
+    "eta_cutoff": (0.0, 1.0),
     "repeat_penalty": (0.5, 3.0),
     "frequency_penalty": (-2.0, 2.0),
     "presence_penalty": (-2.0, 2.0),
@@ -31,6 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "xtc_probability": (0.0, 1.0),
     "top_n_sigma": (0.0, 5.0),
     "repeat_last_n": (0, 100),
+    "no_repeat_ngram_size": (0, 20),
     "min_keep": (0, 20),
     "dynatemp_range": (0.0, 3.0),
     "dynatemp_exponent": (0.0, 5.0),
@@ -42,6 +49,7 @@ RANGES: dict[str, tuple[float, float]] = {
 #: What lets a knob act that does nothing by default.
 TOGETHER: dict[str, dict[str, Any]] = {
     "dynatemp_exponent": {"dynatemp_range": 0.6},
+    "smoothing_curve": {"smoothing_factor": 0.3},
     "dry_base": {"dry_multiplier": 1.1},
     "dry_allowed_length": {"dry_multiplier": 1.1},
     "dry_penalty_last_n": {"dry_multiplier": 1.1},

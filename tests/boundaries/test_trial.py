@@ -19,7 +19,9 @@ MAPPED = [
     for name, knob in KNOBS.items()
     if knob.slider is not None
     and knob.kind in ("int", "float")
-    and name not in ("seed", "max_tokens", "mirostat_mode", "mirostat_tau", "mirostat_eta", "penalty_alpha")
+    and name
+    not in ("seed", "max_tokens", "mirostat_mode", "mirostat_tau", "mirostat_eta", "penalty_alpha", "min_tokens")
+    and KNOBS[name].stage != "adaptive"
 ]
 LIVELY = {"dry_multiplier": 1.1, "dynatemp_range": 0.6, "xtc_probability": 0.5, "repeat_penalty": 1.2, "tfs_z": 0.98}
 
@@ -117,6 +119,10 @@ CUTTING: dict[str, dict[str, Any]] = {
     "min_p": {"min_keep": 3},
     "typical_p": {},
     "tfs_z": {},
+    "top_a": {"min_keep": 3},
+    "top_h": {},
+    "epsilon_cutoff": {"min_keep": 3},
+    "eta_cutoff": {},
     "xtc_threshold": {"xtc_probability": 1.0},
     "top_n_sigma": {},
 }

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from tsumami.cli.front import build
-from tsumami.cli.knobs import KnobOptions, flag, parse, read_settings, show
+from tsumami.cli.knobs import _REPEATED, KnobOptions, flag, parse, read_settings, show
 from tsumami.errors import SettingsError, UnknownKnobError
 from tsumami.knobs import GROUPS, KNOBS
 from tsumami.knobs.typed import unescape
@@ -51,6 +51,19 @@ NAMES = [
     "--dry-sequence-breakers",
     "--penalty-alpha",
     "--min-keep",
+    "--adaptive-target",
+    "--adaptive-decay",
+    "--no-repeat-ngram-size",
+    "--min-tokens",
+    "--ignore-eos",
+    "--penalize-except",
+    "--text-bias",
+    "--top-a",
+    "--top-h",
+    "--epsilon-cutoff",
+    "--eta-cutoff",
+    "--smoothing-factor",
+    "--smoothing-curve",
     "--logit-bias",
     "--grammar",
     "--json-schema",
@@ -142,7 +155,7 @@ def test_a_text_without_a_backslash_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, k in KNOBS.items() if k.kind not in ("texts", "grammar", "schema", "regex", "bias")]
+    "name", [n for n, k in KNOBS.items() if k.kind not in (*_REPEATED, "grammar", "schema", "regex")]
 )
 def test_what_is_shown_can_be_typed(name: str) -> None:
     knob = KNOBS[name]

@@ -121,3 +121,40 @@ def test_a_lane_is_typed_as_everywhere() -> None:
     (lane,) = lanes.read("temperature=０．５, penalize_prompt=off, top_k=４０")
     assert lane.knobs == {"temperature": 0.5, "penalize_prompt": False, "top_k": 40}
     assert lane.name == "temperature=0.5, penalize_prompt=off, top_k=40"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("penalize_except", ["\\n", "<[12]>"], ("\n", "<[12]>")),
+        ("text_bias", ["a=b=2", " yes=-inf", "\\n=０．５"], (("a=b", 2.0), (" yes", -math.inf), ("\n", 0.5))),
+    ],
+)
+def test_tokens_and_biases_by_text_are_typed_one_after_another(name: str, text: list[str], value: Any) -> None:
+    knob = KNOBS[name]
+    assert typed(knob, text) == value
+    assert typed(knob, shown(knob, value)) == value
+    assert knob.validate(from_item(knob, as_item(knob, value))) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("text_bias", ["a"], "TEXT=BIAS"),
+        ("text_bias", ["=2"], "empty text"),
+        ("text_bias", ["a=1", "a=2"], "named twice"),
+        ("text_bias", ["a=1e12"], "100 already outweighs"),
+        ("penalize_except", [""], "empty text"),
+    ],
+)
+def test_what_names_no_tokens_is_refused(name: str, value: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        typed(KNOBS[name], value)
+
+
+def test_an_id_is_written_as_in_a_grammar() -> None:
+    assert KNOBS["penalize_except"].validate([2, "\n"]) == ("<[2]>", "\n")
+    assert KNOBS["penalize_except"].validate(2) == ("<[2]>",)
+    for wrong in (True, 1.5, {"a"}, -3):
+        with pytest.raises(SettingsError):
+            KNOBS["penalize_except"].validate(wrong)

@@ -141,3 +141,15 @@ def test_a_stop_string_hides_its_beginning_until_it_is_refuted() -> None:
     assert made.feed(b"e it.") == Released("\n\nUse it.")
     assert made.feed(b"\n\nUser") == Released("")
     assert made.feed(b": more") == Released("", "\n\nUser:")
+
+
+def test_stop_strings_that_are_complete_before_they_count_are_text() -> None:
+    made = TextStream(("end",), unheeded=3)
+    assert [made.feed(data).text for data in (b"an e", b"nd, ", b"the e")] == ["an ", "end, ", "the "]
+    assert made.feed(b"nd") == Released("", "end"), "one that began before, but is complete now, counts"
+
+
+def test_what_may_be_a_stop_string_when_it_is_complete_is_held_back_from_the_first_token_on() -> None:
+    made = TextStream(("abc",), unheeded=1)
+    assert made.feed(b"xab").text == "x"
+    assert made.feed(b"c") == Released("", "abc")

@@ -98,12 +98,63 @@ def xtc(ids: Ids, logits: Logits, *, threshold: float, min_keep: int) -> Entries
     return ids[cut:], logits[cut:]
 
 
+def _keep_at_least(ids: Ids, logits: Logits, kept: npt.NDArray[np.bool_], count: int) -> Entries:
+    """In their order; too few: the largest as well."""
+    if kept.sum() < count:
+        kept = kept | (np.argsort(np.argsort(-logits, kind="stable"), kind="stable") < count)
+    return ids[kept], logits[kept]
+
+
+def epsilon_cutoff(ids: Ids, logits: Logits, *, epsilon: float, min_keep: int) -> Entries:
+    if epsilon <= 0:
+        return ids, logits
+    return _keep_at_least(ids, logits, _clear(softmax(logits), epsilon) >= epsilon, max(1, min_keep))
+
+
+def eta_cutoff(ids: Ids, logits: Logits, *, epsilon: float, min_keep: int) -> Entries:
+    if epsilon <= 0:
+        return ids, logits
+    probs = softmax(logits)
+    eta = min(epsilon, epsilon**0.5 * np.exp((probs * np.log(probs)).sum()))
+    return _keep_at_least(ids, logits, _clear(probs, eta) >= eta, max(1, min_keep))
+
+
+def top_a(ids: Ids, logits: Logits, *, a: float, min_keep: int) -> Entries:
+    if a <= 0:
+        return ids, logits
+    probs = softmax(logits)
+    edge = a * probs.max() ** 2
+    return _keep_at_least(ids, logits, _clear(probs, edge) >= edge, max(1, min_keep))
+
+
+def top_h(ids: Ids, logits: Logits, *, h: float) -> Entries:
+    """The 100 best by themselves; the first whose terms -p ln p add up to at most h of all of them."""
+    if h >= 1:
+        return ids, logits
+    best = np.argsort(-logits, kind="stable")[:100]
+    probs = softmax(logits[best])
+    running = np.cumsum(-probs * np.log(probs))
+    stay = max(1, int((_clear(running / running[-1], h) <= h).sum())) if len(best) > 1 else 1
+    kept = np.isin(np.arange(len(ids)), best[:stay])
+    return ids[kept], logits[kept]
+
+
 def top_n_sigma(ids: Ids, logits: Logits, *, n: float) -> Entries:
     """Mask all that lie n standard deviations or more below the best."""
     if n <= 0:
         return ids, logits
     edge = logits.max() - n * logits[np.isfinite(logits)].std()
     return ids, np.where(_clear(logits, edge) < edge, -np.inf, logits)
+
+
+def smoothing(ids: Ids, logits: Logits, *, factor: float, curve: float) -> Entries:
+    """Quadratic (and cubic) sampling, as kalomaze wrote it."""
+    if factor <= 0:
+        return ids, logits
+    top = logits.max()
+    k, s = (3 - curve) / 2, (curve - 1) / 2
+    moved = [-k * factor * (x - top) ** 2 + s * factor * (x - top) ** 3 + top for x in logits.tolist()]
+    return ids, np.array(moved)
 
 
 def temperature(ids: Ids, logits: Logits, *, t: float, spread: float, exponent: float) -> Entries:
@@ -132,6 +183,15 @@ def penalties(
             made[i] = made[i] * repeat if made[i] <= 0 else made[i] / repeat
             made[i] -= count * frequency + presence
     return ids, made
+
+
+def no_repeat_ngram(ids: Ids, logits: Logits, history: Sequence[int], *, size: int) -> Entries:
+    """No token that makes the last `size` tokens a row that stood there before."""
+    seen = list(history)
+    rows = {tuple(seen[i : i + size]) for i in range(len(seen) - size + 1)} if size else set()
+    end = seen[len(seen) - size + 1 :] if size <= len(seen) else []
+    kept = np.array([(*end, token) not in rows for token in ids.tolist()], bool)
+    return (ids[kept], logits[kept]) if kept.any() else (ids, np.full(len(ids), -np.inf))
 
 
 def dry(
@@ -179,23 +239,35 @@ OF_SETTINGS: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
         "allowed": s.dry_allowed_length,
         "last_n": s.dry_penalty_last_n,
     },
+    "no_repeat_ngram": lambda s: {"size": s.no_repeat_ngram_size},
     "top_n_sigma": lambda s: {"n": s.top_n_sigma},
     "top_k": lambda s: {"k": s.top_k},
     "typ_p": lambda s: {"p": s.typical_p, "min_keep": s.min_keep},
     "top_p": lambda s: {"p": s.top_p, "min_keep": s.min_keep},
     "min_p": lambda s: {"p": s.min_p, "min_keep": s.min_keep},
+    "epsilon_cutoff": lambda s: {"epsilon": s.epsilon_cutoff, "min_keep": s.min_keep},
+    "eta_cutoff": lambda s: {"epsilon": s.eta_cutoff, "min_keep": s.min_keep},
+    "top_a": lambda s: {"a": s.top_a, "min_keep": s.min_keep},
+    "top_h": lambda s: {"h": s.top_h},
     "xtc": lambda s: {"threshold": s.xtc_threshold, "min_keep": s.min_keep},
+    "smoothing": lambda s: {"factor": s.smoothing_factor, "curve": s.smoothing_curve},
     "temperature": lambda s: {"t": s.temperature, "spread": s.dynatemp_range, "exponent": s.dynatemp_exponent},
 }
 
 STAGES: Final[dict[str, Callable[..., Entries]]] = {
     "penalties": penalties,
     "dry": dry,
+    "no_repeat_ngram": no_repeat_ngram,
     "top_n_sigma": top_n_sigma,
     "top_k": top_k,
     "typ_p": typ_p,
     "top_p": top_p,
     "min_p": min_p,
+    "epsilon_cutoff": epsilon_cutoff,
+    "eta_cutoff": eta_cutoff,
+    "top_a": top_a,
+    "top_h": top_h,
     "xtc": xtc,
+    "smoothing": smoothing,
     "temperature": temperature,
 }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.sampling import plain
 
 from tsumami.errors import SettingsError
+from tsumami.knobs.stages import LOOKING_BACK
 from tsumami.native import TOKEN_DATA
 from tsumami.sampling import Candidates, apply
 from tsumami.settings import STAGES, Settings
@@ -29,16 +30,22 @@ NEUTRAL = {
 ACTIVE: dict[str, dict[str, Any]] = {
     "penalties": {"repeat_penalty": 2.0, "frequency_penalty": 0.5, "presence_penalty": 0.25},
     "dry": {"dry_multiplier": 1.0, "dry_allowed_length": 1, "dry_base": 2.0},
+    "no_repeat_ngram": {"no_repeat_ngram_size": 2},
     "top_n_sigma": {"top_n_sigma": 1.0},
     "top_k": {"top_k": 3},
     "tfs_z": {"tfs_z": 0.5},
     "typ_p": {"typical_p": 0.5},
     "top_p": {"top_p": 0.6},
     "min_p": {"min_p": 0.5},
+    "epsilon_cutoff": {"epsilon_cutoff": 0.12},
+    "eta_cutoff": {"eta_cutoff": 0.2},
+    "top_a": {"top_a": 0.8},
+    "top_h": {"top_h": 0.6},
     "xtc": {"xtc_probability": 1.0, "xtc_threshold": 0.15},
+    "smoothing": {"smoothing_factor": 0.3, "smoothing_curve": 2.0},
     "temperature": {"temperature": 0.5},
 }
-HISTORY_STAGES = ("penalties", "dry")
+HISTORY_STAGES = LOOKING_BACK
 
 
 def neutral(**changes: Any) -> Settings:
@@ -104,6 +111,27 @@ KEPT: list[tuple[str, dict[str, Any], tuple[float, ...], list[int]]] = [
     ("xtc", {"xtc_probability": 1, "xtc_threshold": 0.12, "min_keep": 3}, FIVE, [4, 0, 2]),
     ("xtc", {"xtc_probability": 1, "xtc_threshold": 0.12, "min_keep": 4}, FIVE, [3, 1, 4, 0, 2]),
     ("xtc", {"xtc_probability": 1, "xtc_threshold": 0.51}, FIVE, [0, 1, 2, 3, 4]),  # off: not even sorted
+    # 0.4² · 0.6 = 0.096, and in the order in which they came
+    ("top_a", {"top_a": 0.6}, FIVE, [0, 1, 3, 4]),
+    ("top_a", {"top_a": 0.65}, FIVE, [1, 3, 4]),
+    ("top_a", {"top_a": 1.0}, FIVE, [1, 3]),  # 0.16
+    ("top_a", {"top_a": 1.0, "min_keep": 4}, FIVE, [0, 1, 3, 4]),
+    ("top_a", {"top_a": 1.0}, (0.99, 0.01), [0]),
+    ("epsilon_cutoff", {"epsilon_cutoff": 0.09}, FIVE, [0, 1, 3, 4]),
+    ("epsilon_cutoff", {"epsilon_cutoff": 0.29}, FIVE, [1, 3]),
+    ("epsilon_cutoff", {"epsilon_cutoff": 0.9}, FIVE, [3]),
+    ("epsilon_cutoff", {"epsilon_cutoff": 0.9, "min_keep": 2}, FIVE, [1, 3]),
+    # H = 1.390, e^-H = 0.2490; of 0.04: min(0.04, 0.2 · 0.249 = 0.0498); of 0.09: min(0.09, 0.0747); of 0.36: 0.149
+    ("eta_cutoff", {"eta_cutoff": 0.04}, FIVE, [0, 1, 2, 3, 4]),
+    ("eta_cutoff", {"eta_cutoff": 0.09}, FIVE, [0, 1, 3, 4]),
+    ("eta_cutoff", {"eta_cutoff": 0.36}, FIVE, [1, 3, 4]),
+    ("eta_cutoff", {"eta_cutoff": 0.37}, FIVE, [1, 3]),
+    # terms 0.3665 (3), 0.3612 (1), 0.2846 (4), 0.2303 (0), 0.1498 (2): shares 0.263, 0.523, 0.727, 0.892, 1
+    ("top_h", {"top_h": 0.0}, FIVE, [3]),
+    ("top_h", {"top_h": 0.26}, FIVE, [3]),
+    ("top_h", {"top_h": 0.52}, FIVE, [3]),
+    ("top_h", {"top_h": 0.53}, FIVE, [1, 3]),
+    ("top_h", {"top_h": 0.9}, FIVE, [0, 1, 3, 4]),
     ("tfs_z", {"tfs_z": 0.25}, (0.1, 0.15, 0.2, 0.25, 0.3), [4]),
     ("tfs_z", {"tfs_z": 0.75}, (0.1, 0.15, 0.2, 0.25, 0.3), [4, 3]),
 ]
@@ -134,6 +162,12 @@ MOVED: list[tuple[str, dict[str, Any], list[float], list[int], list[float]]] = [
     ("penalties", {"frequency_penalty": -0.5}, [4.0, -4.0, 1.0], [2], [4.0, -4.0, 1.5]),
     ("penalties", {"repeat_penalty": 2.0, "repeat_last_n": 2}, [4.0, -4.0, 1.0], [0, 1, 2], [4.0, -8.0, 0.5]),
     ("penalties", {"repeat_penalty": 2.0, "repeat_last_n": 0}, [4.0, -4.0, 1.0], [0, 1, 2], [4.0, -4.0, 1.0]),
+    # d = 0, -2, -3: f · d² = 0, 1, 2.25
+    ("smoothing", {"smoothing_factor": 0.25}, [4.0, 2.0, 1.0, -INF], [], [4.0, 3.0, 1.75, -INF]),
+    # all of it cubed: 0.25 · d³ = 0, -2, -6.75
+    ("smoothing", {"smoothing_factor": 0.25, "smoothing_curve": 3.0}, [4.0, 2.0, 1.0], [], [4.0, 2.0, -2.75]),
+    # k = -1/2, s = 3/2, d = -1/4: 0.5 · 8/16 - 1.5 · 8/64 = 1/16, so it overtakes the best
+    ("smoothing", {"smoothing_factor": 8.0, "smoothing_curve": 4.0}, [4.0, 3.75], [], [4.0, 4.0625]),
     # the first division, then the subtractions: 4 / 2 - (2 * 0.5 + 0.25)
     (
         "penalties",
@@ -188,6 +222,7 @@ def test_dynamic_temperature_can_turn_itself_off() -> None:
 
 LOGITS = st.lists(st.integers(-800, 800).map(lambda n: n / 64), min_size=1, max_size=40, unique=True)
 SHARES = st.integers(0, 100).map(lambda n: n / 100)
+SMALL = st.integers(0, 100).map(lambda n: n / 10_000)
 KNOBS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "penalties": st.fixed_dictionaries(
         {
@@ -205,12 +240,23 @@ KNOBS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "dry_penalty_last_n": st.integers(0, 24),
         }
     ),
+    "no_repeat_ngram": st.fixed_dictionaries({"no_repeat_ngram_size": st.integers(0, 4)}),
     "top_n_sigma": st.fixed_dictionaries({"top_n_sigma": SHARES.map(lambda n: 4 * n)}),
     "top_k": st.fixed_dictionaries({"top_k": st.integers(0, 50)}),
     "typ_p": st.fixed_dictionaries({"typical_p": SHARES, "min_keep": st.integers(0, 50)}),
     "top_p": st.fixed_dictionaries({"top_p": SHARES, "min_keep": st.integers(0, 50)}),
     "min_p": st.fixed_dictionaries({"min_p": SHARES, "min_keep": st.integers(0, 50)}),
+    "epsilon_cutoff": st.fixed_dictionaries({"epsilon_cutoff": SHARES | SMALL, "min_keep": st.integers(0, 50)}),
+    "eta_cutoff": st.fixed_dictionaries({"eta_cutoff": SHARES | SMALL, "min_keep": st.integers(0, 50)}),
+    "top_a": st.fixed_dictionaries({"top_a": SHARES | SMALL, "min_keep": st.integers(0, 50)}),
+    "top_h": st.fixed_dictionaries({"top_h": SHARES}),
     "xtc": st.fixed_dictionaries({"xtc_threshold": SHARES, "min_keep": st.integers(0, 50)}),
+    "smoothing": st.fixed_dictionaries(
+        {
+            "smoothing_factor": st.sampled_from([0.0, 0.05, 0.25, 1.5, 10.0]),
+            "smoothing_curve": st.sampled_from([1.0, 1.5, 3.0, 3.5, 10.0]),
+        }
+    ),
     "temperature": st.fixed_dictionaries(
         {
             "temperature": st.sampled_from([0.7, 1.0, 2.5]),  # near 0 the quotient outgrows any tolerance
@@ -261,7 +307,7 @@ def test_the_one_candidate_that_is_left_stays(stage: str) -> None:
 
 #: How many of six equals each stage keeps; the others keep all. Tail-free: without any curvature its four weights are
 #: 1/4 each, and their sum passes 0.5 at index 2.
-ALL_EQUAL = {"top_k": 3, "tfs_z": 2, "typ_p": 4, "top_p": 4, "xtc": 1}
+ALL_EQUAL = {"top_k": 3, "tfs_z": 2, "typ_p": 4, "top_p": 4, "top_h": 3, "xtc": 1}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -270,6 +316,35 @@ def test_among_equals_a_stage_keeps_the_number_that_its_definition_gives(stage: 
     assert len(after) == ALL_EQUAL.get(stage, 6)
     assert len(set(after.ids.tolist())) == len(after)
     assert np.allclose(after.probs(), 1 / len(after))
+
+
+@pytest.mark.parametrize(
+    ("size", "history", "kept"),
+    [
+        (0, [0, 1, 0], [0, 1, 2]),
+        (1, [0, 0], [1, 2]),
+        (1, [], [0, 1, 2]),
+        (2, [0, 1, 0], [0, 2]),  # "0 1" stands there, and the text ends in 0
+        (2, [0, 0], [1, 2]),
+        (3, [0, 1, 2, 0, 1], [0, 1]),
+        (3, [0, 1, 2, 1, 1], [0, 1, 2]),
+        (4, [0, 1, 2], [0, 1, 2]),
+    ],
+)
+def test_what_would_complete_a_repeat_is_gone(size: int, history: list[int], kept: list[int]) -> None:
+    after = apply("no_repeat_ngram", neutral(no_repeat_ngram_size=size), Candidates.from_logits([1, 2, 3]), history)
+    assert after.ids.tolist() == kept
+
+
+def test_where_every_candidate_would_complete_a_repeat_all_are_banned() -> None:
+    after = apply("no_repeat_ngram", neutral(no_repeat_ngram_size=1), Candidates.from_logits([1, 2]), [0, 1])
+    assert after.logits.tolist() == [-INF, -INF]
+
+
+def test_top_h_looks_at_a_hundred() -> None:
+    """However many follow, and of equals at the edge the earlier ones."""
+    after = apply("top_h", neutral(top_h=0.999), Candidates.from_logits([0.0] * 500))
+    assert after.ids.tolist() == list(range(99))
 
 
 @pytest.mark.parametrize("stage", ["top_k", "top_p", "min_p", "typ_p"])

@@ -19,7 +19,7 @@ N = 60
 PROMPT = (1, 2, 3, 1, 2, 3, 1, 2)
 REPLY = (3, 1, 2, 3, 9, 1)
 FREE = {"logit_bias": (), "grammar": None, "json_schema": None}
-TOKENS_ONLY = {**FREE, "mirostat_mode": 0, "xtc_probability": 0.0}
+TOKENS_ONLY = {**FREE, "mirostat_mode": 0, "adaptive_target": -1, "xtc_probability": 0.0}
 
 
 def row(index: int) -> np.ndarray:

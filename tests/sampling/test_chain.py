@@ -16,8 +16,10 @@ from tests.support.strategies import knob_values, settings_strategy
 from tsumami import native
 from tsumami.errors import GrammarError, SettingsError
 from tsumami.knobs import KNOBS, STAGES
+from tsumami.knobs.stages import ROWS, StageRow
 from tsumami.model import Model
 from tsumami.sampling import Candidates, Chain, DeadEndError, LedgerWriter, Pick, apply, effective_seed, rolls
+from tsumami.sampling.chain import idle_stages
 from tsumami.settings import Settings
 
 INF = float("inf")
@@ -28,11 +30,16 @@ BUSY: dict[str, dict[str, Any]] = {
     "xtc": {"xtc_probability": 0.5, "xtc_threshold": 0.02, "min_p": 0.0, "top_p": 1.0},
     "mirostat 1": {"mirostat_mode": 1, "mirostat_tau": 4.0, "mirostat_eta": 0.4},
     "mirostat 2": {"mirostat_mode": 2, "mirostat_tau": 4.0, "mirostat_eta": 0.4},
+    "adaptive": {"adaptive_target": 0.3, "adaptive_decay": 0.7},
     "greedy": {"temperature": 0, "repeat_penalty": 1.8},
     "grammar": {"grammar": 'root ::= ("red" | "green" | " ")+', "temperature": 1.5},
     "schema": {"json_schema": '{"type":"array","items":{"type":"integer"}}', "temperature": 1.5},
     "all of it": {"temperature": 1.4, "dry_multiplier": 1.0, "xtc_probability": 0.6, "tfs_z": 0.97, "typical_p": 0.9},
 }
+
+
+#: Nothing that stands before the order.
+ONLY_THE_ORDER: dict[str, Any] = {"logit_bias": (), "text_bias": (), "min_tokens": 0, "ignore_eos": False}
 
 
 def chain_of(drawn: Settings, model: Model | None = None, *, seed: int = 7, n_vocab: int = 5) -> Chain:
@@ -60,17 +67,44 @@ def play(chain: Chain, rows: Sequence[Row]) -> list[Pick | None]:
 @pytest.mark.parametrize("order", ["classic", "llama.cpp", ("top_p", "temperature"), ()])
 def test_every_stage_of_the_order_is_there_by_its_name(order: str | tuple[str, ...]) -> None:
     drawn = Settings(samplers=order)
-    assert tuple(stage.name for stage in chain_of(drawn).stages) == drawn.chain_order
+    assert tuple(stage.name for stage in chain_of(drawn).stages) == without_unwanted(drawn.chain_order)
+
+
+def without_unwanted(names: Sequence[str]) -> tuple[str, ...]:
+    """The stages that are there even if nobody turns their knobs."""
+    return tuple(name for name in names if not ROWS[name].wanted_by)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS.values() if row.ordered])
+def test_a_stage_that_is_wanted_stands_in_its_place_and_one_that_is_not_nowhere(row: StageRow) -> None:
+    knobs = {name: st_example(name) for name in row.wanted_by[:1]}
+    names = [stage.name for stage in chain_of(Settings.from_mapping(knobs)).stages]
+    assert row.name in names
+    assert names == [name for name in STAGES if name in names]
+    if row.wanted_by:
+        assert row.name not in [stage.name for stage in chain_of(Settings()).stages]
+        assert row.name in idle_stages(Settings())
+
+
+def st_example(name: str) -> Any:
+    """A value of a knob that is not its neutral one."""
+    knob = KNOBS[name]
+    assert knob.slider is not None
+    return next(v for v in (knob.slider.high, knob.slider.low) if v != knob.neutral)
 
 
 def test_bias_and_grammar_come_before_the_order(model: Model) -> None:
     drawn = Settings(logit_bias={1: 1.0}, grammar='root ::= "a"')
-    assert tuple(stage.name for stage in chain_of(drawn, model).stages) == ("logit_bias", "grammar", *drawn.chain_order)
+    assert tuple(stage.name for stage in chain_of(drawn, model).stages) == (
+        "logit_bias", "grammar", *without_unwanted(drawn.chain_order),
+    )  # fmt: skip
 
 
 def test_a_neutral_stage_is_a_visible_no_op() -> None:
     drawn = Settings.from_mapping(NEUTRAL)
-    assert {stage.name: stage.idle for stage in chain_of(drawn).stages} == dict.fromkeys(STAGES, "neutral")
+    assert {stage.name: stage.idle for stage in chain_of(drawn).stages} == dict.fromkeys(
+        without_unwanted(STAGES), "neutral"
+    )
     active = {"penalties", "top_k", "top_p", "min_p", "temperature"}
     assert {stage.name for stage in chain_of(Settings()).stages if stage.idle is None} == active
 
@@ -87,7 +121,7 @@ def test_a_neutral_stage_is_a_visible_no_op() -> None:
 def test_a_mode_says_which_stages_it_leaves_out(changes: dict[str, Any], mode: str, acting: set[str]) -> None:
     all_on = {**BUSY["all of it"], "top_n_sigma": 1.0}
     stages = chain_of(Settings.from_mapping({**all_on, **changes})).stages
-    assert {stage.name for stage in stages} == set(STAGES)
+    assert {stage.name for stage in stages} == set(without_unwanted(STAGES))
     assert {stage.name for stage in stages if stage.idle is None} == acting
     assert {stage.idle for stage in stages} == {None, mode}
 
@@ -107,7 +141,7 @@ def test_stages_are_applied_in_the_order_given() -> None:
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
-@given(drawn=settings_strategy(seed=0, mirostat_mode=0, logit_bias=(), penalize_prompt=False))
+@given(drawn=settings_strategy(seed=0, mirostat_mode=0, adaptive_target=-1, penalize_prompt=False, **ONLY_THE_ORDER))
 def test_a_chain_is_its_stages_one_after_another(drawn: Settings, model: Model, rows: list[Row]) -> None:
     """`apply` by name, stage by stage, leaves the same bytes as the chain."""
     assume(drawn.mode == "sample")

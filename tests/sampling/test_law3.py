@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sampling.conftest import PROMPT
-from tests.support.bare import Bare, NativeChain, Row, c, chain, makers
+from tests.support.bare import NOT_ITS_OWN, Bare, NativeChain, Row, c, chain, makers
 from tests.support.strategies import settings_strategy
 
 from tsumami.model import Model
@@ -21,13 +21,15 @@ from tsumami.sampling import Chain, DeadEndError
 from tsumami.settings import Settings
 
 SEEDS = st.integers(0, 2**32 - 2)
-RANDOM = settings_strategy(tfs_z=1.0, seed=0, stop=(), max_tokens=12)
+RANDOM = settings_strategy(**NOT_ITS_OWN, seed=0, stop=(), max_tokens=12)
 #: A chain that does a lot at every token, in each of the ways to choose.
 BUSY: dict[str, dict[str, Any]] = {
     "defaults": {},
     "greedy": {"temperature": 0, "repeat_penalty": 1.3},
     "mirostat 1": {"mirostat_mode": 1, "mirostat_tau": 3.0},
     "mirostat 2": {"mirostat_mode": 2, "mirostat_tau": 3.0, "temperature": 1.2},
+    "adaptive": {"adaptive_target": 0.4, "top_k": 0, "top_p": 1.0, "min_p": 0.05},
+    "adaptive that forgets": {"adaptive_target": 0.6, "adaptive_decay": 0.0, "min_p": 0.0},
     "xtc": {"xtc_probability": 0.5, "xtc_threshold": 0.05, "top_p": 1.0, "min_p": 0.0},
     "dry with breakers": {"dry_multiplier": 1.5, "dry_allowed_length": 1, "dry_sequence_breakers": ("\n", ", ", '"')},
     "dynamic temperature": {"dynatemp_range": 0.7, "dynatemp_exponent": 1.5},
@@ -103,7 +105,7 @@ def test_on_the_same_rows_both_chains_choose_the_same(
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(drawn=settings_strategy(handy=False, tfs_z=1.0, seed=0, stop=()), seed=SEEDS)
+@given(drawn=settings_strategy(handy=False, **NOT_ITS_OWN, seed=0, stop=()), seed=SEEDS)
 def test_beyond_the_sliders_both_chains_still_choose_the_same(
     drawn: Settings, seed: int, model: Model, bare: Bare, prompt_tokens: list[int], rows: list[Row]
 ) -> None:
@@ -130,7 +132,7 @@ def test_temperature_0_is_what_llama_cpps_whole_chain_gives_at_0(
 
 def _whole_chain_at_0(warm: Settings, bare: Bare) -> list[object]:
     make = makers(warm, 0, bare) | {"temperature": lambda: c.llama_sampler_init_temp_ext(0.0, 0.0, 1.0)}
-    return [*(make[name]() for name in warm.chain_order if name != "tfs_z"), c.llama_sampler_init_dist(0)]
+    return [*(make[name]() for name in warm.chain_order if name in make), c.llama_sampler_init_dist(0)]
 
 
 LIST = r'root ::= item{2,3} "\n"' "\n" r'item ::= "- " [a-z ]{3,12} "\n"'

@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from tests.support.bare import Row
 from tests.support.strategies import settings_strategy
 
+from tsumami.knobs import CLASSIC
+from tsumami.knobs.stages import ROWS
 from tsumami.model import Model
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
+from tsumami.sampling.building import stage_names
 from tsumami.settings import Settings
 
 HALVES = np.log(np.array([0.5, 0.25, 0.125, 0.0625, 0.0625], np.float32))
@@ -69,7 +72,8 @@ def test_every_record_is_a_distribution_and_no_stage_brings_anyone_back(
 def test_each_stage_of_the_order_has_its_record() -> None:
     drawn = of(logit_bias={0: 1.0})
     names = [record.name for record in ledger_of(drawn, HALVES).records]
-    assert names == ["model", "logit_bias", *drawn.chain_order]
+    assert names == ["model", *stage_names(drawn)]
+    assert set(names) >= {"logit_bias", *(name for name in CLASSIC if not ROWS[name].wanted_by)}
 
 
 def test_mirostat_has_the_last_word() -> None:

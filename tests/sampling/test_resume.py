@@ -25,7 +25,19 @@ REPLY = (7, 5, 9)
 #: Knobs with values between values whose stage is one of the `samplers` order, and settings under which they all act.
 MOVED = sorted(name for name, knob in KNOBS.items() if knob.kind in ("int", "float") and knob.stage in BUILDERS)
 LIVELY = Settings(
-    xtc_probability=0.6, dry_multiplier=0.7, dynatemp_range=0.2, typical_p=0.9, tfs_z=0.9, top_n_sigma=2.5
+    xtc_probability=0.6,
+    dry_multiplier=0.7,
+    dynatemp_range=0.2,
+    typical_p=0.9,
+    tfs_z=0.9,
+    top_n_sigma=2.5,
+    no_repeat_ngram_size=4,
+    epsilon_cutoff=0.001,
+    eta_cutoff=0.001,
+    top_a=0.05,
+    top_h=0.9,
+    smoothing_factor=0.3,
+    smoothing_curve=1.5,
 )
 
 
@@ -57,7 +69,9 @@ def left_whole(made: Settings, row: Float32Array) -> Candidates:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    settings_strategy(mirostat_mode=0, logit_bias=(), xtc_probability=0.0).filter(lambda made: made.temperature > 0),
+    settings_strategy(mirostat_mode=0, adaptive_target=-1, logit_bias=(), xtc_probability=0.0).filter(
+        lambda made: made.temperature > 0
+    ),
     st.sampled_from([name for name in MOVED if KNOBS[name].stage != "xtc"]),
     st.data(),
     st.integers(0, 9),
@@ -68,6 +82,8 @@ def test_going_on_with_a_value_leaves_what_a_whole_chain_leaves(
     other, row = made.replace(**{name: data.draw(knob_values(name))}), some_row(seed)
     assume(other.temperature > 0)
     chain = chain_of(made)
+    if all(stage.name != KNOBS[name].stage for stage in chain.stages):
+        chain = chain_of(other)  # what nobody turns is not there
     own = stage_with(chain, KNOBS[name].stage, other)
     opened = OpenedChain(chain, row, (KNOBS[name].stage or "",), own=own)
     assume(not opened.idle)

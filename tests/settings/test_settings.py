@@ -109,6 +109,10 @@ def test_the_chain_order_is_what_samplers_stands_for(samplers: Any, order: tuple
         ({"temperature": 0, "mirostat_mode": 1}, "greedy"),
         ({"temperature": 0, "samplers": ["top_k"]}, "greedy"),
         ({"mirostat_mode": 2}, "mirostat"),
+        ({"adaptive_target": 0}, "adaptive"),
+        ({"adaptive_target": -0.5}, "sample"),
+        ({"adaptive_target": 0.5, "mirostat_mode": 1}, "mirostat"),
+        ({"adaptive_target": 0.5, "temperature": 0}, "greedy"),
         ({"penalty_alpha": 0.5, "temperature": 0}, "contrastive"),
     ],
 )
@@ -116,8 +120,8 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
     assert Settings(**values).mode == mode
 
 
-HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry")}
-LOOP = {"max_tokens", "stop", "logit_bias", "grammar", "json_schema", "regex"}
+HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
+LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", "grammar", "json_schema", "regex"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 
@@ -130,8 +134,15 @@ DRY_ON = {"dry_multiplier": 0.8}
         (
             {"mirostat_mode": 1},
             LOOP
-            | {"frequency_penalty", "presence_penalty", "repeat_penalty", "repeat_last_n", "penalize_prompt"}
-            | {"temperature", "seed", "mirostat_mode", "mirostat_tau", "mirostat_eta"},
+            | {
+                "frequency_penalty",
+                "presence_penalty",
+                "repeat_penalty",
+                "repeat_last_n",
+                "penalize_prompt",
+                "penalize_except",
+            }
+            | {"no_repeat_ngram_size", "temperature", "seed", "mirostat_mode", "mirostat_tau", "mirostat_eta"},
         ),
     ],
 )
@@ -146,6 +157,11 @@ def test_each_way_to_choose_leaves_exactly_these_knobs_acting(values: dict[str, 
         ({}, "xtc_threshold", "xtc_probability"),
         ({}, "dry_base", "dry_multiplier"),
         ({}, "dynatemp_exponent", "dynatemp_range"),
+        ({}, "smoothing_curve", "smoothing_factor"),
+        ({}, "adaptive_decay", "adaptive_target"),
+        ({"mirostat_mode": 1}, "adaptive_target", "mirostat_mode"),
+        ({"adaptive_target": 0.5}, "mirostat_tau", "mirostat_mode"),
+        ({"ignore_eos": True}, "min_tokens", "ignore_eos"),
         ({"repeat_last_n": 0}, "repeat_penalty", "repeat_last_n"),
         ({"repeat_penalty": 1}, "repeat_last_n", "repeat_penalty"),
         ({"repeat_penalty": 1}, "penalize_prompt", "repeat_penalty"),
@@ -153,6 +169,8 @@ def test_each_way_to_choose_leaves_exactly_these_knobs_acting(values: dict[str, 
         ({"xtc_probability": 0.5, "xtc_threshold": 0.6}, "xtc_probability", "xtc_threshold"),
         ({"samplers": "llama.cpp"}, "tfs_z", "samplers"),
         ({"samplers": ["top_k"]}, "dynatemp_range", "samplers"),
+        ({"samplers": ["top_k"]}, "top_a", "samplers"),
+        ({"temperature": 0}, "smoothing_factor", "temperature"),
         ({"top_p": 1, "min_p": 0}, "min_keep", "top_p"),
         ({"top_k": 0}, "penalty_alpha", "top_k"),
         ({"grammar": 'root ::= "a"'}, "json_schema", "grammar"),

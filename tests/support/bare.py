@@ -9,12 +9,15 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tsumami.native  # isort: skip  (sets the environment that llama.cpp reads when it is loaded, so it comes first)
 import llama_cpp as c
 import numpy as np
 import numpy.typing as npt
 
+from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import row_of
 from tsumami.settings import Settings
 
 assert tsumami.native
@@ -118,9 +121,17 @@ class NativeChain:
         c.llama_sampler_free(self.pointer)
 
 
+#: The knobs of stages that llama.cpp has not, at the values at which they do nothing.
+NOT_ITS_OWN: dict[str, Any] = {
+    name: knob.neutral
+    for name, knob in KNOBS.items()
+    if not row_of(knob.stage).in_llama_cpp and knob.neutral is not None
+} | {"penalize_except": (), "text_bias": ()}
+
+
 def chain(settings: Settings, seed: int, bare: Bare, grammar: str | None = None) -> NativeChain:
-    """llama.cpp's chain for these settings (tail-free sampling, which it no longer has, must be neutral)."""
-    assert settings.tfs_z == 1
+    """llama.cpp's chain for these settings (what it has not must be neutral)."""
+    assert all(getattr(settings, name) == value for name, value in NOT_ITS_OWN.items())
     s, made = settings, _bias(settings, bare)
     if grammar is not None:
         made.append(c.llama_sampler_init_grammar(bare.vocab, grammar.encode(), b"root"))
@@ -131,8 +142,13 @@ def chain(settings: Settings, seed: int, bare: Bare, grammar: str | None = None)
     elif s.mirostat_mode:
         made += [make["penalties"](), c.llama_sampler_init_temp(s.temperature), _mirostat(s, seed, bare)]
     else:
-        made += [make[name]() for name in s.chain_order if name != "tfs_z"]
-        made.append(c.llama_sampler_init_dist(seed))
+        made += [make[name]() for name in s.chain_order if name in make]
+        adaptive = s.adaptive_target >= 0
+        made.append(
+            c.llama_sampler_init_adaptive_p(s.adaptive_target, s.adaptive_decay, seed)
+            if adaptive
+            else c.llama_sampler_init_dist(seed)
+        )
     return NativeChain(made)
 
 

@@ -12,9 +12,11 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from tsumami import native
-from tsumami.boundaries.bounds import Bounds, Keep, transfer
+from tsumami.boundaries.bounds import Bounds, Keep, ours, transfer
 from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import ROWS
 from tsumami.sampling import Candidates
+from tsumami.sampling.removals import completing
 from tsumami.sampling.samplers import Samplers
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings
 from tsumami.settings import Settings
@@ -111,8 +113,24 @@ def _numbers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(float(np.float32(low)), float(np.float32(high)), width=32)
 
 
+def _shares() -> st.SearchStrategy[float]:
+    """Thresholds, as people set them and as small as there are."""
+    return st.one_of(_numbers(1e-4, 1), _numbers(1e-45, 1e-3))
+
+
 MIN_KEEP = {"min_keep": st.integers(0, 6)}
+
+
+def _no_repeat_ngram(bounds: Bounds, scene: Scene) -> Bounds:
+    surely, perhaps = (
+        np.stack([~np.isin(bounds.ids, completing(scene.history, int(size))) for size in end[:, 0]])
+        for end in scene.ends("no_repeat_ngram_size")
+    )
+    return ours.without(bounds, surely, perhaps)
+
+
 TABLE: dict[str, Case] = {
+    "no_repeat_ngram": Case(_no_repeat_ngram, {"no_repeat_ngram_size": st.integers(1, 4)}),
     "penalties": Case(
         _penalties,
         {
@@ -164,6 +182,24 @@ TABLE: dict[str, Case] = {
         MIN_KEEP,
         {"min_p": _numbers(1e-6, 1)},
     ),
+    "epsilon_cutoff": Case(
+        lambda bounds, scene: ours.epsilon_cutoff(bounds, scene.value("epsilon_cutoff"), scene.keep),
+        MIN_KEEP,
+        {"epsilon_cutoff": _shares()},
+    ),
+    "eta_cutoff": Case(
+        lambda bounds, scene: ours.eta_cutoff(bounds, scene.value("eta_cutoff"), scene.keep),
+        MIN_KEEP,
+        {"eta_cutoff": _shares()},
+    ),
+    "top_a": Case(
+        lambda bounds, scene: ours.top_a(bounds, scene.value("top_a"), scene.keep), MIN_KEEP, {"top_a": _shares()}
+    ),
+    "top_h": Case(lambda bounds, scene: ours.top_h(bounds, scene.value("top_h")), {}, {"top_h": _numbers(0, 0.999)}),
+    "smoothing": Case(
+        lambda bounds, scene: ours.smoothing(bounds, scene.ends("smoothing_factor"), scene.ends("smoothing_curve")),
+        {"smoothing_factor": st.one_of(_numbers(0.01, 10), _numbers(1e-6, 1e6)), "smoothing_curve": _numbers(1, 10)},
+    ),
     "xtc": Case(
         _xtc,
         MIN_KEEP,
@@ -182,7 +218,7 @@ def real_stage(name: str, knobs: Mapping[str, float], scene: Scene) -> Stage:
     stage = TABLE[name].stage or name
     made = SimpleNamespace(**{**NEUTRAL, **knobs})  # settings for whoever only reads; nothing is checked
     found = BUILDERS[stage](cast(Settings, made), Surroundings(0, len(scene.row)))
-    if stage in ("penalties", "dry"):
+    if ROWS[stage].looks_back:
         for token in scene.history:
             found.accept(token)
     return found
@@ -199,7 +235,7 @@ def values_in(case: Case, scene: Scene, box: int, at: Mapping[str, float]) -> di
     made = {name: scene.fixed[name] for name in case.fixed}
     for name in case.ranged:
         value = _inside(*scene.ranges[name][box], at[name])
-        made[name] = round(value) if name in ("repeat_last_n", "min_keep") else value
+        made[name] = round(value) if KNOBS[name].kind == "int" else value
     return made
 
 

@@ -44,6 +44,11 @@ def _others(knob: Knob, *, handy: bool) -> st.SearchStrategy[Any]:
             return st.sampled_from(knob.choices)
         case "texts":
             return st.lists(_TEXTS, max_size=4).map(tuple)
+        case "tokens":
+            return st.lists(_TEXTS | st.integers(0, 257) | st.sampled_from(["a", "b", "\n"]), max_size=4).map(tuple)
+        case "text_bias":
+            weights = st.floats(-100, 100, width=32) | st.just(float("-inf"))
+            return st.dictionaries(_TEXTS | st.sampled_from(["a", "abc"]), weights, max_size=3)
         case "bias":
             biases = st.floats(-BIAS_LIMIT, BIAS_LIMIT) if not handy else st.floats(-100, 100, width=32)
             return st.dictionaries(st.integers(0, 999), biases | st.just(float("-inf")), max_size=5)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tsumami.boundaries.limits import Limit as Limit
     from tsumami.boundaries.limits import LimitProblem as LimitProblem
     from tsumami.boundaries.limits import find_limits as find_limits
-    from tsumami.boundaries.mirostat import MAPPED as MAPPED
-    from tsumami.boundaries.mirostat import Past as Past
     from tsumami.boundaries.partition import Piece as Piece
+    from tsumami.boundaries.token_problems import MAPPED as MAPPED
+    from tsumami.boundaries.token_problems import Past as Past
     from tsumami.boundaries.token_problems import TokenProblem as TokenProblem
     from tsumami.boundaries.token_problems import token_problem as token_problem
     from tsumami.boundaries.trial import DEAD_END as DEAD_END
@@ -37,8 +37,8 @@ _HOMES: Final = {
     "check_mappable": "tsumami.boundaries.axis",
     "Moves": "tsumami.boundaries.boxes",
     "find_cut_limit": "tsumami.boundaries.cutting",
-    "MAPPED": "tsumami.boundaries.mirostat",
-    "Past": "tsumami.boundaries.mirostat",
+    "MAPPED": "tsumami.boundaries.token_problems",
+    "Past": "tsumami.boundaries.token_problems",
     "Piece": "tsumami.boundaries.partition",
     "Box": "tsumami.boundaries.limits",
     "HEAVY": "tsumami.boundaries.limits",

@@ -25,8 +25,10 @@ __all__ = ["Axis", "Span", "check_mappable"]
 _NOT_A_MAP: Final = {
     "seed": "each seed rolls anew, so its neighbours have nothing in common; make it an axis of a grid",
     "max_tokens": "it only says where the text is cut off; read any map from the top",
+    "min_tokens": "it only says where the text may end; make it an axis of a grid",
     "mirostat_mode": "it names a way to choose and has no values between; make it an axis of a grid",
     "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
+    "ignore_eos": "it is either on or off; make it an axis of a grid",
     "penalize_prompt": "it is either on or off; make it an axis of a grid",
 }
 
@@ -76,6 +78,8 @@ class Axis:
             SettingsError: not a knob with an order, an end outside its range, or no value between the ends.
         """
         knob = check_mappable(name)
+        if knob.off_below is not None and low < knob.off_below:
+            raise SettingsError(f"{name} from {low!r} to {high!r}: it is off below {knob.off_below:g}; begin there")
         ends = [knob.validate(end) for end in (low, high)]
         if ends[0] >= ends[1]:
             what = "is reversed" if ends[0] > ends[1] else "is empty"
@@ -88,8 +92,9 @@ class Axis:
         """The knob's slider, widened so that it holds `also`."""
         knob = check_mappable(name)
         assert knob.slider is not None
-        low, high = knob.slider.low, knob.slider.high or 2048
-        return cls.of(name, min((low, *also)), max((high, *also)))
+        low, high = knob.slider.low if knob.off_below is None else knob.off_below, knob.slider.high or 2048
+        on = [value for value in also if knob.off_below is None or value >= knob.off_below]
+        return cls.of(name, min((low, *on)), max((high, *on)))
 
     @property
     def whole(self) -> bool:

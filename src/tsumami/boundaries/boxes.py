@@ -3,7 +3,7 @@
 Guarantee: an outcome that is given for a box is what `Trial.run` gives for every value in it. None says that the bounds
 leave it open, which they never do for a single value: that one is run.
 
-A box belongs to one of the trials, its owner. Candidates become rows of arrays, one a box (bounds/bounds.py), so the
+A box belongs to one of the trials, its owner. Candidates become rows of arrays, one a box (box_rows.py), so the
 price of a stage is that of a few NumPy calls, whatever the number of tokens.
 
 For example: the temperatures 0.7 .. 0.8 at 128 tokens are 128 boxes, settled in one go. For those tokens whose roll
@@ -14,89 +14,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tsumami.boundaries.axis import Span
-from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole, rounding, transfer
+from tsumami.boundaries.bounds import Bounds, Flags, Keep, Reals, Whole
+from tsumami.boundaries.box_rows import BoxRows, Table, Turned
 from tsumami.boundaries.cut_lists import Nested
 from tsumami.boundaries.limits import HEAVY
 from tsumami.boundaries.moved_logits import Listed
+from tsumami.boundaries.through import THROUGH
 from tsumami.boundaries.trial import Chosen, Trial
-from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Stage
 
-__all__ = ["BoxRows", "Cuts", "Moves", "alike"]
+__all__ = ["Cuts", "Moves", "alike"]
 
 _MOST_ENTRIES: Final = 600_000  # of an array
 _MOST_COMPARED: Final = 1024  # candidates whose logits are remembered
 _MOST_KEPT: Final = 2_000_000  # entries of lists that are laid out once and for all
-#: llama.cpp limits base^length to e^88.7228391 (FLOAT_MAX_LOG); nothing is said from a little below that on.
-_DRY_LIMIT: Final = 80.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """Lists of candidates side by side, shape (lists, n): `low` is -inf and `there` False beyond a list's end."""
-
-    tokens: Int32Array
-    low: Reals
-    there: Flags
-    is_sorted: bool
-    seen: dict[int, Float32Array] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, lists: Sequence[Listed]) -> _Table:
-        n = max(len(one.ids) for one in lists)
-        tokens = np.full((len(lists), n), -1, np.int32)
-        low, there = np.full((len(lists), n), -np.inf), np.zeros((len(lists), n), bool)
-        for row, one in enumerate(lists):
-            count = len(one.ids)
-            tokens[row, :count], low[row, :count], there[row, :count] = one.ids, one.logits, True
-        return cls(tokens, low, there, all(one.is_sorted for one in lists))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BoxRows:
-    """Boxes, one a row: row i is of trial `trials[which[i]]`, whose candidates are that row of the table."""
-
-    trials: Sequence[Trial]
-    table: _Table
-    which: Whole
-
-    def bounds(self) -> Bounds:
-        """The candidates, exactly; an id is a column of the table."""
-        low, there = self.table.low[self.which], self.table.there[self.which]
-        lost = np.zeros((len(self.which), 1), bool)
-        return Bounds(np.arange(low.shape[1]), low, low, there, there, lost, self.table.is_sorted)
-
-    def tokens_at(self, columns: Whole) -> Int32Array:
-        """The token in a column of each row, shape (boxes,)."""
-        return np.asarray(self.table.tokens[self.which, columns])
-
-    def seen(self, window: int) -> Float32Array:
-        """How often each candidate is among the last tokens, shape (boxes, n)."""
-        known = self.table.seen
-        if window not in known:
-            rows = zip(self.trials, self.table.tokens, strict=True)
-            known[window] = np.stack([_count(trial.history(window), tokens) for trial, tokens in rows])
-        return known[window][self.which]
-
-    def seen_within(self, windows: Whole) -> Float32Array:
-        """The same for a window of each row's own, shape (boxes,)."""
-        rows = zip(self.which.tolist(), windows.tolist(), strict=True)
-        return np.stack([_count(self.trials[row].history(window), self.table.tokens[row]) for row, window in rows])
-
-    def per_token(self, amounts: Sequence[dict[int, float]], default: float) -> Reals:
-        """A number by token for each trial, as an array of shape (boxes, n)."""
-        made = np.full(self.table.tokens.shape, default)
-        for row, numbers in enumerate(amounts):
-            for token, number in numbers.items():
-                made[row, self.table.tokens[row] == token] = number
-        return made[self.which]
 
 
 class _Boxes:
@@ -109,7 +46,7 @@ class _Boxes:
         self._name = first.axis.knob.name
         stages = [first.own, *first.after] if self._name == "min_keep" else first.after
         self._stages = [stage for stage in stages if stage.idle is None]
-        self._kept: _Table | None = None
+        self._kept: Table | None = None
         self._all_facts: tuple[Flags, Reals] | None = None
 
     def _list(self, owner: int) -> Listed:
@@ -141,12 +78,12 @@ class _Boxes:
 
     def _rows(self, owners: Sequence[int]) -> BoxRows:
         if self._kept is None and len(self.trials) * self.columns <= _MOST_KEPT:
-            self._kept = _Table.of([self._list(owner) for owner in range(len(self.trials))])
+            self._kept = Table.of([self._list(owner) for owner in range(len(self.trials))])
         if self._kept is not None:
             return BoxRows(self.trials, self._kept, np.array(owners))
         distinct, which = np.unique(np.array(owners), return_inverse=True)
         some = distinct.tolist()
-        return BoxRows([self.trials[i] for i in some], _Table.of([self._list(i) for i in some]), which)
+        return BoxRows([self.trials[i] for i in some], Table.of([self._list(i) for i in some]), which)
 
     @functools.cached_property
     def _widths(self) -> list[int]:
@@ -189,34 +126,7 @@ class _Boxes:
 
     def _through(self, stage: Stage, bounds: Bounds, rows: BoxRows, keep: Keep) -> Bounds:
         """What a stage whose knobs stay makes of bounds."""
-        s = self.settings
-        match stage.name:
-            case "penalties":
-                seen = rows.seen(s.repeat_last_n)[:, bounds.ids]
-                return transfer.Penalties(seen, seen, *_penalties(self)).apply(bounds)
-            case "dry":
-                found = [trial.repetitions() for trial in rows.trials]
-                taken = [one.amounts(s.dry_multiplier, s.dry_base) for one in found]
-                amounts = rows.per_token(taken, 0.0)[:, bounds.ids].astype(np.float32)
-                return transfer.Dry(amounts, amounts).apply(bounds)
-            case "temperature":
-                return _temperature(self, bounds)
-            case "top_k":
-                return transfer.top_k(bounds, s.top_k)
-            case "top_n_sigma":
-                return transfer.top_n_sigma(bounds, _float32(s.top_n_sigma))
-            case "tfs_z":
-                return transfer.tfs_z(bounds, _float32(s.tfs_z), keep)
-            case "typ_p":
-                return transfer.typ_p(bounds, _float32(s.typical_p), keep)
-            case "top_p":
-                return transfer.top_p(bounds, _float32(s.top_p), keep)
-            case "min_p":
-                return transfer.min_p(bounds, _float32(s.min_p), keep)
-            case "xtc":
-                fires = rows.trials[int(rows.which[0])].fires
-                return transfer.xtc(bounds, _float32(s.xtc_threshold), keep, fires=fires)
-        return bounds
+        return THROUGH[stage.name](bounds, Turned(self.settings, rows, keep))
 
     @property
     def _keep(self) -> Keep:
@@ -251,6 +161,9 @@ class Moves(_Boxes):
             if not (was_sorted and self._name in ("dry_allowed_length", "dry_penalty_last_n")):
                 same = alike(bounds, len(boxes))
         moved = bounds.low
+        if not bounds.may.all():
+            moved = np.where(bounds.may, bounds.low, np.inf)
+            same = same & (len(bounds.ids) == rows.table.low.shape[1])
         if same.all() and len(moved) > 1:
             return self._distinct(bounds, rows, boxes, keep)
         found = self._finish(bounds, rows, keep)
@@ -262,7 +175,7 @@ class Moves(_Boxes):
 
     def _distinct(self, bounds: Bounds, rows: BoxRows, boxes: Sequence[Span], keep: Keep) -> list[Chosen | None]:
         """Boxes of exact candidates: neighbours with the very same ones are looked at once."""
-        moved, which = bounds.low, rows.which
+        moved, which = np.where(bounds.may, bounds.low, np.inf), rows.which
         other = (moved[1:] != moved[:-1]).any(axis=1) | (which[1:] != which[:-1])
         first = np.flatnonzero(np.concatenate([[True], other]))
         bounds = bounds.take_boxes(first)
@@ -283,59 +196,8 @@ class Moves(_Boxes):
 
     def _move(self, bounds: Bounds, rows: BoxRows, ends: Whole) -> Bounds:
         """The knob's own stage over each box, from place to place, shape (boxes, 2)."""
-        name, axis = self._name, self.trials[0].axis
-        values = axis.values(ends.reshape(-1)).reshape(-1, 2)
-        own = {name: (values[:, :1], values[:, 1:])}
-        match axis.knob.stage:
-            case "temperature":
-                return _temperature(self, bounds, self._share(rows), **own)
-            case "penalties" if name == "repeat_last_n":
-                fewest, most = (rows.seen_within(ends[:, end]) for end in (0, 1))
-                return transfer.Penalties(fewest, most, *_penalties(self)).apply(bounds)
-            case "penalties":
-                seen = rows.seen(self.settings.repeat_last_n)
-                return transfer.Penalties(seen, seen, *_penalties(self, **own)).apply(bounds)
-            case "dry" if name in ("dry_multiplier", "dry_base"):
-                return self._dry(bounds, rows, **own)
-            case _:
-                return self._dry_window(bounds, rows, ends)
-
-    def _share(self, rows: BoxRows) -> tuple[Reals, Reals] | None:
-        """Dynamic temperature's H / ln n, which does not depend on its knobs."""
-        if self._name == "temperature" and self.settings.dynatemp_range == 0:
-            return None
-        shares = np.array([trial.moved_logits.entropy_share for trial in rows.trials])[rows.which]
-        return shares[:, :1], shares[:, 1:]
-
-    def _dry(self, bounds: Bounds, rows: BoxRows, **own: tuple[Reals, Reals]) -> Bounds:
-        """multiplier · base^length; the lengths stay. llama.cpp rounds that to a 32-bit float in the end; before, C's
-        pow, the product, and NumPy's power are off by a few units of double precision.
-        """
-        many, root = (own.get(name) or _point(getattr(self.settings, name)) for name in ("dry_multiplier", "dry_base"))
-        found = [{token: float(n) for token, n in trial.repetitions().lengths.items()} for trial in rows.trials]
-        length = rows.per_token(found, -1.0)
-        longest = length.max(axis=1, keepdims=True)
-        room = rounding.double_sum_of(16)
-        with np.errstate(over="ignore"):
-            low, high = (
-                np.where(length >= 0, many[end] * root[end] ** np.maximum(length, 0) * part, 0.0).astype(np.float32)
-                for end, part in ((0, 1 - room), (1, 1 + room))
-            )
-        limited = longest * np.log(root[1]) > _DRY_LIMIT
-        return transfer.Dry(low, high).apply(bounds.lose(limited))
-
-    def _dry_window(self, bounds: Bounds, rows: BoxRows, ends: Whole) -> Bounds:
-        """A longer window finds more and longer repetitions, a longer allowed length leaves less of them."""
-        s, tokens = self.settings, rows.table.tokens
-        sides = []
-        for end in (0, 1):
-            made = np.zeros((len(ends), tokens.shape[1]), np.float32)
-            for i, (row, place) in enumerate(zip(rows.which.tolist(), ends[:, end].tolist(), strict=True)):
-                taken = rows.trials[row].repetitions(place).amounts(s.dry_multiplier, s.dry_base)
-                for token, amount in taken.items():
-                    made[i, tokens[row] == token] = amount
-            sides.append(made)
-        return transfer.Dry(np.minimum(*sides), np.maximum(*sides)).apply(bounds)
+        axis = self.trials[0].axis
+        return THROUGH[axis.knob.stage or ""](bounds, Turned(self.settings, rows, self._keep, axis, ends))
 
 
 class Cuts(_Boxes):
@@ -381,30 +243,6 @@ def _outcome(forced: int | None, token: int, certain: bool, lost: bool, drew: bo
     return Chosen(token, drew) if certain else None
 
 
-def _temperature(
-    made: _Boxes, bounds: Bounds, share: tuple[Reals, Reals] | None = None, **own: tuple[Reals, Reals]
-) -> Bounds:
-    names = ("temperature", "dynatemp_range", "dynatemp_exponent")
-    value, spread, exponent = (own.get(name) or _point(getattr(made.settings, name)) for name in names)
-    if np.any(spread[1] > 0):
-        return transfer.dynamic_temperature(bounds, value, spread, exponent, share)
-    return transfer.temperature(bounds, *value)
-
-
-def _penalties(made: _Boxes, **own: tuple[Reals, Reals]) -> list[tuple[Reals, Reals]]:
-    names = ("repeat_penalty", "frequency_penalty", "presence_penalty")
-    return [own.get(name) or _point(getattr(made.settings, name)) for name in names]
-
-
-def _count(history: tuple[int, ...], tokens: Int32Array) -> Float32Array:
-    """How often each token was seen."""
-    distinct, counts = np.unique(np.array(history, np.int32), return_counts=True)
-    if not len(distinct):
-        return np.zeros(tokens.shape, np.float32)
-    at = np.minimum(np.searchsorted(distinct, tokens), len(distinct) - 1)
-    return np.where(distinct[at] == tokens, counts[at], 0).astype(np.float32)
-
-
 def alike(bounds: Bounds, count: int) -> Flags:
     """For each box whether all its values leave the very same candidates, as float32 is coarse: then one is enough.
 
@@ -412,14 +250,5 @@ def alike(bounds: Bounds, count: int) -> Flags:
     """
     if not bounds.is_settled:
         return np.zeros(count, bool)
-    equal = (bounds.low == bounds.high).all(axis=1) & ~bounds.lost[:, 0]
+    equal = ((bounds.low == bounds.high) & (bounds.must == bounds.may)).all(axis=1) & ~bounds.lost[:, 0]
     return np.broadcast_to(equal, count)
-
-
-def _float32(value: float) -> float:
-    return float(np.float32(value))
-
-
-def _point(value: float) -> tuple[Reals, Reals]:
-    made = np.array([[_float32(value)]])
-    return made, made

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tsumami.boundaries.axis import Axis, Span
 from tsumami.boundaries.moved_logits import Listed
+from tsumami.knobs.stages import row_of
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Candidates
 from tsumami.sampling.resume import OpenedChain
@@ -56,22 +57,22 @@ class CutLists:
         self._chain = chain
         self._axis = axis
         self._name = axis.knob.name
+        self._row = row_of(axis.knob.stage)
 
     def nested(self, span: Span) -> Nested | None:
         """What the knob's cutting stage leaves within a span; None if the lists at its ends are no parts of one
         another.
         """
-        if self._name in ("top_p", "min_p", "tfs_z") and self._chain.starts_sorted:
+        if self._row.leaves == "largest" and not self._row.masks and self._chain.starts_sorted:
             return self._prefixes(span)
         first, last = (self.left_at(ordinal) for ordinal in span)
         falling = self._size(first) > self._size(last)
         big, small = (first, last) if falling else (last, first)
-        masks = self._name == "top_n_sigma"
         ids, logits = big.ids, big.logits
-        if masks:
+        if self._row.masks:
             logits = self._chain.before.candidates.logits
         rank = self._rank(logits)
-        nested = Nested(ids, logits, rank, big.sorted, self._size(small), self._size(big), falling, masks)
+        nested = Nested(ids, logits, rank, big.sorted, self._size(small), self._size(big), falling, self._row.masks)
         for end in (small, big):
             made = nested.of_size(self._size(end))
             if not (np.array_equal(made.ids, end.ids) and np.array_equal(made.logits, end.logits)):
@@ -91,7 +92,7 @@ class CutLists:
         k = self._chain.settings.top_k
         if following is None or following.name != "top_k" or nested.largest <= k:
             return nested
-        if self._name not in ("top_n_sigma", "min_p", "top_p", "tfs_z"):
+        if self._row.leaves != "largest":
             return nested
         kept = nested.rank < k
         return Nested(
@@ -108,10 +109,10 @@ class CutLists:
     def _rank(self, logits: Float32Array) -> npt.NDArray[np.int64]:
         """In which order candidates come in as the stage gets milder."""
         n = len(logits)
-        match self._name:
-            case "typical_p":
+        match self._row.leaves:
+            case "typical":
                 return np.arange(n)
-            case "xtc_threshold" | "xtc_probability":
+            case "all_but_best":
                 return np.arange(n)[::-1].copy()
         rank = np.empty(n, np.int64)
         rank[np.argsort(-logits, kind="stable")] = np.arange(n)
@@ -128,7 +129,7 @@ class CutLists:
         return self._size(self.left_at(ordinal))
 
     def _size(self, candidates: Candidates) -> int:
-        """How many there are; what top-n-sigma has cut stays in the list at -inf."""
-        if self._name == "top_n_sigma":
+        """How many there are; what a stage that masks has cut stays in the list at -inf."""
+        if self._row.masks:
             return int(np.count_nonzero(candidates.data["logit"] > -np.inf))
         return len(candidates)

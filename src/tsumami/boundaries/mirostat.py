@@ -34,15 +34,12 @@ from tsumami.boundaries.partition import Piece, solve
 from tsumami.boundaries.search import Budget
 from tsumami.boundaries.trial import DEAD_END, Chosen
 from tsumami.errors import DeadEndError
-from tsumami.knobs import KNOBS, knobs_of
 from tsumami.native import Float32Array
 from tsumami.sampling import Candidates, Chain
 from tsumami.sampling.draw import Rolls
 
-__all__ = ["MAPPED", "MirostatTrial", "Past"]
+__all__ = ["MirostatTrial", "Past"]
 
-#: The knobs that these maps are of.
-MAPPED: Final = tuple(name for name in knobs_of("mirostat") if KNOBS[name].kind == "float")
 
 Sizes = npt.NDArray[np.int64]
 

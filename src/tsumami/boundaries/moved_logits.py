@@ -15,6 +15,7 @@ import numpy as np
 
 from tsumami import native
 from tsumami.boundaries.bounds.rounding import OURS, POWF, SMALLEST, sum_of
+from tsumami.knobs.stages import LOOKING_BACK
 from tsumami.native import Float32Array, Int32Array
 from tsumami.sampling import Candidates, Stage
 from tsumami.sampling.resume import OpenedChain
@@ -70,6 +71,8 @@ class MovedLogits:
 
     def _may_change(self, stage: Stage) -> Iterable[int]:
         """The tokens that a stage can change because it looks back, at any value of the knob."""
+        if stage.name in LOOKING_BACK and stage.name not in self._windows:
+            return self._chain.history(None)
         window = self._windows.get(stage.name)
         if window is None:
             return ()

@@ -130,8 +130,8 @@ class Trial:
         """Whether XTC stands before the knob's own stage, or is that, and takes a number."""
         return self._chain.before.drew or (self.axis.knob.stage == "xtc" and self.width > 1)
 
-    def history(self, window: int) -> tuple[int, ...]:
-        """The last tokens that a stage with this window has seen."""
+    def history(self, window: int | None) -> tuple[int, ...]:
+        """The last tokens that a stage with this window has seen; all of them if it has none."""
         return self._chain.history(window)
 
     def repetitions(self, ordinal: int | None = None) -> Repetitions:

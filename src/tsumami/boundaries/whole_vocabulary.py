@@ -28,7 +28,8 @@ import numpy as np
 
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.bounds import Bounds, Flags, Reals, certainly_drawn, rounding
-from tsumami.boundaries.boxes import BoxRows, Moves, alike
+from tsumami.boundaries.box_rows import BoxRows
+from tsumami.boundaries.boxes import Moves, alike
 from tsumami.boundaries.moved_logits import Listed
 from tsumami.boundaries.trial import DEAD_END, Chosen, Trial
 from tsumami.knobs.stages import WINDOWS

@@ -79,6 +79,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "how.sample": ("サイコロで選ぶ", "chosen by the roll"),
     "how.greedy": ("温度 0: いちばん確率の高い候補を選ぶ。サイコロは使わない", "temperature 0: the likeliest is chosen; the roll does not matter"),  # noqa: E501
     "how.mirostat": ("Mirostat がサイコロで選ぶ", "mirostat chooses by the roll"),
+    "how.adaptive": ("Adaptive-p がサイコロで選ぶ", "adaptive-p chooses by the roll"),
     "how.contrastive": ("コントラスティブサーチ: 点のいちばん高い候補を選ぶ。サイコロは使わない", "contrastive search: the best score is chosen; nothing is rolled"),  # noqa: E501
     "how.alone": ("候補が一つなのでサイコロは使わない", "one candidate was left: nothing was rolled"),
     "how.led": ("このトークンは指定された。サイコロでは選ばれていない", "this token was given, not chosen by the roll"),

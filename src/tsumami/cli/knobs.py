@@ -30,12 +30,15 @@ _METAVARS: Final = {
     "float": "<NUMBER>",
     "choice": "<N>",
     "texts": "<TEXT>",
+    "tokens": "<TEXT>",
     "bias": "<ID=BIAS>",
+    "text_bias": "<TEXT=BIAS>",
     "grammar": "<TEXT|@FILE>",
     "schema": "<TEXT|@FILE>",
     "regex": "<TEXT|@FILE>",
     "order": "<ORDER>",
 }
+_REPEATED: Final = ("texts", "tokens", "bias", "text_bias")
 _SHORT: Final = 64  # tokens of each text of a map or a grid
 
 
@@ -58,7 +61,7 @@ def show(name: str, value: Any) -> str:
     """A value in the form in which it can be typed; several texts apart, each in quotation marks."""
     text = shown(KNOBS[name], value)
     if isinstance(text, list):
-        text = " ".join(map(repr, value)) if KNOBS[name].kind == "texts" else ",".join(text)
+        text = " ".join(map(repr, value)) if KNOBS[name].kind in ("texts", "tokens") else ",".join(text)
     return text or say("なし", "none")
 
 
@@ -77,7 +80,7 @@ def _knob_option(knob: Knob) -> inspect.Parameter:
     details = {"help": f"{line} {_facts(knob)}", "rich_help_panel": panel}
     if knob.kind == "bool":
         return option(knob.name, bool | None, f"{flag(knob.name)}/--no-{flag(knob.name)[2:]}", **details)
-    repeated = knob.kind in ("texts", "bias")
+    repeated = knob.kind in _REPEATED
     kind = list[str] | None if repeated else str | None
     return option(knob.name, kind, flag(knob.name), metavar=_METAVARS[knob.kind], **details)
 
@@ -87,7 +90,9 @@ def _facts(knob: Knob) -> str:
     default = say(f"既定 {show(knob.name, knob.default)}", f"default {show(knob.name, knob.default)}")
     extra = {
         "texts": say(r"何度でも指定可、\n は改行", r"repeatable, \n is a newline"),
+        "tokens": say(r"何度でも指定可、\n は改行、<[12]> は ID 12", r"repeatable, \n is a newline, <[12]> the id 12"),
         "bias": say("何度でも指定可", "repeatable"),
+        "text_bias": say(r"何度でも指定可、\n は改行", r"repeatable, \n is a newline"),
         "order": say(
             "classic、llama.cpp、または top_k,temperature のような並び",
             "classic, llama.cpp, or a list such as top_k,temperature",

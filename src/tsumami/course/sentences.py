@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from tsumami.course.inside import CausalTrial
 from tsumami.course.timing import Fit
 from tsumami.course.words import Words
+from tsumami.knobs.stages import ROLLING
 from tsumami.model import Model
 from tsumami.models import catalogue
 from tsumami.runs import Run
-
-_ROLLING: Final = ("sample", "mirostat")  # the modes in which the roll decides
 
 
 def fit_sentence(line: Fit, words: Words) -> str:
@@ -54,7 +52,7 @@ def where_they_part(runs: Sequence[Run], words: Words) -> str:
         first = min(len(run.steps) for run in runs)
     if first is None:
         return words("prompts.same")
-    rolled = (run.steps[first].u for run in runs if first < len(run.steps) and run.settings.mode in _ROLLING)
+    rolled = (run.steps[first].u for run in runs if first < len(run.steps) and run.settings.mode in ROLLING)
     roll = next(rolled, None)
     if roll is None:
         return words("prompts.part_without_roll", step=first + 1)

@@ -136,11 +136,11 @@ WORDS: dict[str, KnobWords] = {
     ),
     "penalize_prompt": KnobWords(
         "Penalise the prompt",
-        "Whether penalties and DRY count the prompt's tokens as well as the reply's.",
+        "Whether penalties, DRY and the ban on n-grams count the prompt's tokens as well as the reply's.",
         "On, the end of the prompt counts as text that has already appeared, as in llama-server and the earlier"
         " llama-cpp-python. Off, only the reply counts, as in today's llama-cpp-python. With it on, the words of"
         " your question may be avoided in the answer; for summaries and translations, where they are wanted, off"
-        " is better. It does nothing while neither the penalties nor DRY act.",
+        " is better. It does nothing while neither the penalties nor DRY nor no_repeat_ngram_size act.",
     ),
     "dynatemp_range": KnobWords(
         "Dynamic temperature range",
@@ -233,9 +233,120 @@ WORDS: dict[str, KnobWords] = {
     "min_keep": KnobWords(
         "Minimum to keep",
         "The number of candidates that the stages cutting by probability always leave.",
-        "typical_p, top_p, min_p, tfs_z and XTC leave at least this many; top_k and top_n_sigma do not read it."
+        "typical_p, top_p, min_p, top_a, the epsilon and eta cutoffs, tfs_z and XTC leave at least this many; top_k,"
+        " top_h and top_n_sigma do not read it."
         " Even at 0 one candidate always stays. It does nothing at temperature 0 or with mirostat, and never"
         " brings back what an earlier stage removed. To keep some variety under tight cuts, try 2 to 5.",
+    ),
+    "adaptive_target": KnobWords(
+        "Adaptive target",
+        "The probability, from 0 to 1, that the chosen tokens should have on average; below 0 it is off.",
+        "Instead of drawing by probability, adaptive-p prefers candidates whose probability is near a target: near"
+        " ones get up to 5 logits, far ones next to nothing. If the last tokens were likelier than the target, it"
+        " aims lower for the next, and the other way round. 0.3 gives surprising text, 0.7 keeps to the likely. It"
+        " chooses by itself, after all other stages; let only min_p (0.05 or so) cut before it, or rare nonsense may"
+        " be near the target, too. Off at temperature 0 and under mirostat.",
+    ),
+    "adaptive_decay": KnobWords(
+        "Adaptive decay",
+        "How long adaptive-p remembers the probabilities of the tokens it has chosen.",
+        "The mean that is held against the target weighs each earlier token by this factor once more: 0.9 looks back"
+        " at about 10 tokens, 0.99 at about 100, and 0 only at the last one, so the target swings from token to"
+        " token. Small values answer at once to a run of safe or wild tokens, large ones let it pass. Not used while"
+        " adaptive_target is below 0. Leave it at 0.9 and adjust the target first.",
+    ),
+    "no_repeat_ngram_size": KnobWords(
+        "No repeated n-grams",
+        "Forbids every token that would complete n tokens in a row that already stand in the text.",
+        "With 3, no three tokens in a row ever come twice, and with 1 no token does. It is a ban, not a penalty:"
+        " names, dates and set phrases longer than n break as well, so keep it large (4 or more), or take DRY, which"
+        " bends instead of breaking. The prompt counts as text unless penalize_prompt is off. 0 forbids nothing. If"
+        " every candidate would complete a repeat, the run ends there. It acts at temperature 0 and with mirostat,"
+        " too.",
+    ),
+    "min_tokens": KnobWords(
+        "Minimum tokens",
+        "The reply cannot end before it has this many tokens.",
+        "Until then the tokens with which the model ends a reply are taken out, and stop texts that are complete by"
+        " then do not count. It makes a reply longer only where the model wanted to end: what it goes on with, having"
+        " wanted to stop, is often a repetition or a new topic. A grammar that has nothing more to say before that is"
+        " a dead end. max_tokens still holds. 0 lets it end at once. Try 20 to 100 where replies come out too short.",
+    ),
+    "ignore_eos": KnobWords(
+        "Ignore the end",
+        "Takes the tokens out with which the model ends a reply, so it goes on until max_tokens.",
+        "The reply then ends at a stop text, at max_tokens or where the context is full. Useful for measuring speed"
+        " and for looking at what a model says once it should have stopped, less so for reading. It acts in every way"
+        " of choosing, and before all other stages. With a grammar that is complete and allows nothing else, the run"
+        " comes to a dead end.",
+    ),
+    "penalize_except": KnobWords(
+        "Not penalised",
+        "Tokens that the penalties and DRY do not count, as if they were not in the text.",
+        "Texts or ids (<[2]> for id 2) of tokens that may come again and again: line breaks, quotation marks, full"
+        " stops, the end token. They take no place in the windows, and no repeat is seen in them; all others are"
+        " penalised as before. A text means every token that is exactly it, and if there is none, those that it is"
+        r" spelt with. The ban on n-grams does not heed it. Without a penalty or DRY it does nothing. Try \n and 。"
+        " with a high frequency_penalty.",
+    ),
+    "text_bias": KnobWords(
+        "Bias by text",
+        "As logit_bias, but by text: adds a number to the logits of the tokens of a word; −∞ bans them.",
+        "A text means every token that is exactly it, so ' yes' and 'yes' are two entries. A longer text is reached"
+        " by the first of its tokens that no other entry reaches: enough to invite a word, while a ban of it bans"
+        " whatever else begins with that token. <[12]> is the token with id 12. Where logit_bias names a token as"
+        " well, both add up. It acts before every other stage and in every way of choosing. The ledger shows which"
+        " tokens it has moved.",
+    ),
+    "top_a": KnobWords(
+        "Top-a",
+        "Drops every token less likely than a times the square of the most likely one's probability.",
+        "Like min_p, but with the square: where the model is sure the threshold is nearly as high as min_p's, and where"
+        " it hesitates it falls away much faster, so open places stay wide open. With a largest probability of 0.9 and"
+        " a = 0.2 everything below 0.162 goes; with 0.1 only what is below 0.002. 0 removes nothing, and the best token"
+        " always stays. Set top_k and min_p to 0 and compare 0.1 with 0.5.",
+    ),
+    "top_h": KnobWords(
+        "Top-H",
+        "Keeps the most likely tokens until their part of the entropy reaches this share of all of it.",
+        "Looks at the 100 largest candidates. Each adds −p ln p to their entropy; going down from the most likely, as"
+        " many stay as add up to at most h times the whole. So a sure model keeps one or two, an undecided one many,"
+        " and it bounds how random the choice may be. 1 does nothing; below it at most 100 tokens are left, and the"
+        " best always stays. Meant for high temperatures: put temperature first, and try 0.4.",
+    ),
+    "epsilon_cutoff": KnobWords(
+        "Epsilon cutoff",
+        "Drops every token whose probability is below ε, whatever the others are.",
+        "The simplest threshold: no token with less than ε is ever drawn, which keeps out the long tail of tokens"
+        " that a model gives a little probability only because it has to give them some. Unlike min_p it does not"
+        " move with the largest probability, so where everything is unlikely it may leave the best token alone. 0"
+        " removes nothing. Usual values are 0.0003 to 0.0009 (other programs write 3 to 9); the page's range is wide"
+        " so that you can see it act.",
+    ),
+    "eta_cutoff": KnobWords(
+        "Eta cutoff",
+        "Drops what is below ε, or below √ε · e^(−H) where the distribution is flat.",
+        "An epsilon cutoff that gives way: the threshold is the smaller of ε and √ε times e to the power of minus the"
+        " entropy. Where the model is sure it is ε; where it is open, with a high entropy H, it sinks, since there many"
+        " unlikely tokens are good. 0 removes nothing, and the best token always stays. Usual values are 0.0003 to"
+        " 0.004 (other programs write 3 to 40). Compare it with epsilon_cutoff at the same value.",
+    ),
+    "smoothing_factor": KnobWords(
+        "Smoothing factor",
+        "Bends the logits: those near the largest move together, those far below it fall away by the square.",
+        "With d the distance of a logit below the largest, the distance becomes f × d² (with smoothing_curve 1)."
+        " Tokens less than 1/f below the best come closer to it, those farther away are pushed out, so one knob does"
+        " both what a higher temperature and what a cut would do. 0 is off. It stands before temperature, which you"
+        " may set to 1 to see it alone. Small values flatten, large ones are nearly greedy. Try 0.2 to 0.3 without"
+        " other cuts.",
+    ),
+    "smoothing_curve": KnobWords(
+        "Smoothing curve",
+        "How much of the smoothing goes by the third power of the distance instead of the second.",
+        "1 is the plain square. Above, part of it becomes a cube: tokens close to the best are punished less and far"
+        " ones more. At 3 only the cube is left; beyond that the tokens just below the best even overtake it, which"
+        " can be wanted in fiction. Not used while smoothing_factor is 0. Keep the factor at 0.25 and compare 1, 2"
+        " and 4.",
     ),
     "logit_bias": KnobWords(
         "Logit bias",

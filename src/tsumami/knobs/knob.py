@@ -17,8 +17,11 @@ from tsumami.knobs.orders import check_order
 
 __all__ = ["Kind", "Knob", "Slider", "longest_reply"]
 
-Kind = Literal["int", "float", "bool", "choice", "texts", "bias", "grammar", "schema", "regex", "order"]
-"""How a value is written. `choice`: one of a few integers; `bias`: token id -> number; `order`: stages of the chain."""
+Kind = Literal[
+    "int", "float", "bool", "choice", "texts", "tokens", "bias", "text_bias", "grammar", "schema", "regex", "order"
+]
+"""How a value is written. `choice`: one of a few integers; `tokens`: texts, or ids as
+`<[12]>`; `bias`: token id -> number; `text_bias`: text -> number; `order`: stages of the chain."""
 
 _FOR_THE_PROMPT: Final = 256
 
@@ -55,6 +58,8 @@ class Knob:
     high_open: bool = False
     smallest: float | None = None
     """Smallest positive value that works where 0 means something else (or nothing): below it float32 overflows."""
+    off_below: float | None = None
+    """Every value below is the neutral one: the knob is off."""
     reason: str = ""
     """Why the range ends where it ends, for the message of an error."""
     choices: tuple[int, ...] = ()
@@ -93,7 +98,7 @@ class Knob:
             case "int":
                 return int(self._within(values.check_int(self.name, value, self.allowed)))
             case "float":
-                return self._within(values.check_float(self.name, value, self.allowed))
+                return self._on(self._within(values.check_float(self.name, value, self.allowed)))
             case "choice":
                 return self._chosen(values.check_int(self.name, value, self.allowed))
             case "bool":
@@ -102,6 +107,10 @@ class Knob:
                 return values.check_texts(
                     self.name, value, self.max_bytes, most=self.most, most_characters=self.most_characters
                 )
+            case "tokens":
+                return values.check_tokens(self.name, value)
+            case "text_bias":
+                return values.check_text_bias(self.name, value)
             case "bias":
                 return values.check_bias(self.name, value)
             case "grammar" | "regex":
@@ -110,6 +119,9 @@ class Knob:
                 return values.check_schema(self.name, value)
             case "order":
                 return check_order(self.name, value)
+
+    def _on(self, value: float) -> float:
+        return self.neutral if self.off_below is not None and value < self.off_below else value
 
     def _chosen(self, value: int) -> int:
         if value not in self.choices:
@@ -130,6 +142,8 @@ class Knob:
 
     def _range(self) -> str:
         low, high = (_number(bound) for bound in (self.low, self.high))
+        if self.off_below is not None:
+            return f"{_number(self.off_below)} to {high}, or {_number(self.neutral)}"
         if self.smallest is not None:
             return f"{self.smallest:g} or more" if self.low_open else f"{low}, or {self.smallest:g} or more"
         if low and high:
@@ -140,7 +154,9 @@ class Knob:
 _ALLOWED: Mapping[str, str] = {
     "bool": "true or false",
     "texts": "a list of non-empty texts",
+    "tokens": "a list of texts or token ids",
     "bias": "a mapping from token id to bias",
+    "text_bias": "a mapping from text to bias",
     "grammar": "the text of a GBNF grammar",
     "schema": "a JSON schema (an object)",
     "regex": "a regular expression",

@@ -19,8 +19,10 @@ __all__ = ["CLASSIC", "LLAMA_CPP", "ORDERS", "STAGES", "check_order", "resolve"]
 CLASSIC = tuple(row.name for row in ROWS.values() if row.ordered)
 """The chain of llama.cpp and llama-cpp-python of January 2024, newer stages placed where llama.cpp places them."""
 
-LLAMA_CPP = tuple(stage for stage in CLASSIC if ROWS[stage].in_llama_cpp)
-"""llama.cpp's default order today (`common_params_sampling::samplers`)."""
+LLAMA_CPP = tuple(stage for stage in CLASSIC if ROWS[stage].in_llama_cpp or ROWS[stage].wanted_by)
+"""llama.cpp's default order today (`common_params_sampling::samplers`), and in their places the stages that it has not
+and that are there only where they are wanted.
+"""
 
 STAGES = CLASSIC
 """Every stage that an order may name."""

@@ -10,6 +10,7 @@ not name files of the machine that serves it.
     True        on                         on
     ("a", "\n") a  and  \n, two entries    ["a", "\n"]
     ((7, -inf),) 7=-inf, one entry         {"7": "-inf"}
+    (("a", 2.0),) a=2, one entry           [["a", 2.0]]
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ def typed(knob: Knob, text: str | list[str]) -> Any:
     """
     entries = text if isinstance(text, list) else [text] if text else []
     match knob.kind:
-        case "texts":
+        case "texts" | "tokens":
             return knob.validate([unescape(entry) for entry in entries])
+        case "text_bias":
+            return knob.validate([_text_bias(knob, entry) for entry in entries])
         case "bias":
             pairs = [pair for entry in entries for pair in plain(entry).split(",") if pair.strip()]
             return knob.validate([_bias(knob, pair) for pair in pairs])
@@ -93,6 +96,15 @@ def _bias(knob: Knob, entry: str) -> tuple[int | str, float | int | str]:
         return token.strip(), _number(bias.strip())
 
 
+def _text_bias(knob: Knob, entry: str) -> tuple[str, float | int | str]:
+    """`word=-5`; the last `=` is the one."""
+    text, equals, bias = entry.rpartition("=")
+    if not equals:
+        needs = "needs TEXT=BIAS, such as word=-5, or word=-inf to ban its tokens"
+        raise SettingsError(f"{knob.name} = {entry!r}: {needs}", knob=knob.name, value=entry)
+    return unescape(text), _number(plain(bias).strip())
+
+
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "int": _number,
     "float": _number,
@@ -107,8 +119,10 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 def shown(knob: Knob, value: Any) -> str | list[str]:
     """A value as it can be typed; of texts and biases one text for each."""
     match knob.kind:
-        case "texts":
+        case "texts" | "tokens":
             return [_escape(text) for text in value]
+        case "text_bias":
+            return [f"{_escape(text)}={_digits(bias)}" for text, bias in knob.validate(value)]
         case "bias":
             return [f"{token}={_digits(bias)}" for token, bias in knob.validate(value)]
         case "bool":
@@ -142,17 +156,22 @@ def _digits(number: float) -> str:
 def as_item(knob: Knob, value: Any) -> str:
     """A value as it stands in `knob=value, knob=value`: as it is shown, or as JSON where it may hold a comma."""
     match knob.kind:
-        case "texts":
+        case "texts" | "tokens":
             return _json(list(value))
+        case "text_bias":
+            return _json([[text, _json_bias(bias)] for text, bias in knob.validate(value)])
         case "bias":
-            pairs = {str(token): "-inf" if bias == -math.inf else bias for token, bias in knob.validate(value)}
-            return _json(pairs)
+            return _json({str(token): _json_bias(bias) for token, bias in knob.validate(value)})
         case "grammar" | "regex":
             return _json(knob.validate(value))
         case _:
             text = shown(knob, value)
             assert isinstance(text, str)
             return _without_unseen(text) or "null"
+
+
+def _json_bias(bias: float) -> float | str:
+    return "-inf" if bias == -math.inf else bias
 
 
 def _json(value: object) -> str:

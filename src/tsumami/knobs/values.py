@@ -23,13 +23,16 @@ __all__ = [
     "INT32_MAX",
     "STOP_CHARACTERS",
     "Bias",
+    "TextBias",
     "check_bias",
     "check_bool",
     "check_float",
     "check_grammar",
     "check_int",
     "check_schema",
+    "check_text_bias",
     "check_texts",
+    "check_tokens",
     "shown",
 ]
 
@@ -46,6 +49,8 @@ STOP_CHARACTERS = 1 << 16
 
 Bias = tuple[int, float]
 """A token id and the number that is added to its logit."""
+TextBias = tuple[str, float]
+"""A text and the number that is added to the logits of its tokens."""
 
 
 _SHORT = reprlib.Repr()
@@ -137,6 +142,39 @@ def _check_text(name: str, text: object, max_bytes: int | None) -> None:
         raise SettingsError(f"{name}: {shown(text)} has {size} bytes of UTF-8; llama.cpp reads at most {max_bytes}")
     if max_bytes is not None and "\0" in text:
         raise SettingsError(f"{name}: {shown(text)} holds a null character, where llama.cpp would stop reading")
+
+
+def check_tokens(name: str, value: object) -> tuple[str, ...]:
+    """Tokens, as texts or ids -> texts; an id 12 is written `<[12]>`, as in a grammar."""
+    if isinstance(value, (str, Integral)):
+        value = (value,)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
+        raise SettingsError(f"{name} = {value!r}: needs a list of texts or token ids, not {_kind(value)}")
+    texts = [f"<[{_token_id(name, one)}]>" if isinstance(one, Integral) else one for one in value]
+    return check_texts(name, texts)
+
+
+def check_text_bias(name: str, value: object) -> tuple[TextBias, ...]:
+    """A mapping {text: bias} or pairs -> pairs in the order given; "-inf" (JSON has no infinity) bans, as in a bias by
+    id.
+    """
+    if isinstance(value, Mapping):
+        pairs: Iterable[object] = value.items()
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        pairs = value
+    else:
+        raise SettingsError(f"{name} = {value!r}: needs a list of pairs of a text and a bias, not {_kind(value)}")
+    checked: dict[str, float] = {}
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise SettingsError(f"{name}: {pair!r} is not a pair of a text and a bias")
+        if not isinstance(pair[0], str):
+            raise SettingsError(f"{name}: {pair[0]!r} is {_kind(pair[0])}; needs a text (by id: logit_bias)")
+        (text,) = check_texts(name, pair[0])
+        if text in checked:
+            raise SettingsError(f"{name}: {text!r} is named twice; give it one bias")
+        checked[text] = _bias(f"{name}[{text!r}]", pair[1])
+    return tuple(checked.items())
 
 
 def check_grammar(name: str, value: object, allowed: str) -> str | None:

@@ -31,10 +31,12 @@ class Taken:
 class ReplyText:
     """The text of a reply as it is shown: feed it the tokens. End tokens and control tokens are no text."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
+    def __init__(self, tokenizer: Tokenizer, settings: Settings) -> None:
+        stop = settings.stop
         self._tokenizer = tokenizer
         self._signs = _signs(tokenizer, stop)
-        self._stream = TextStream(stop, {sign: tokenizer.piece(one) for one, sign in self._signs.items()})
+        names = {sign: tokenizer.piece(one) for one, sign in self._signs.items()}
+        self._stream = TextStream(stop, names, unheeded=settings.min_tokens)
 
     def feed(self, token: int, *, final: bool = False) -> Released:
         """The next token; `final`: the last one."""
@@ -52,7 +54,7 @@ class Ending:
 
     def __init__(self, backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> None:
         self._tokenizer = backend.tokenizer
-        self._text = ReplyText(backend.tokenizer, settings.stop)
+        self._text = ReplyText(backend.tokenizer, settings)
         room, wanted = backend.n_ctx - len(prompt_tokens), settings.max_tokens
         self._left = min(wanted, room) if wanted else room
         self._limit: StopReason = "length" if wanted and wanted <= room else "context"

@@ -191,9 +191,9 @@ def make_decider(
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
     """The chain of `settings` in the state in which a run begins."""
-    chain = Chain.from_settings(
-        settings, seed=seed, n_vocab=backend.engine.n_vocab, vocab=backend.vocab, n_ctx=backend.n_ctx
-    )
+    n_vocab, vocab = backend.engine.n_vocab, backend.vocab
+    texts = backend.tokenizer if vocab is None else None
+    chain = Chain.from_settings(settings, seed=seed, n_vocab=n_vocab, vocab=vocab, n_ctx=backend.n_ctx, texts=texts)
     chain.accept_prompt(prompt_tokens)
     return chain
 

@@ -36,10 +36,13 @@ class TextStream:
     """Feed bytes, get text. Bytes that are no character come out as U+FFFD.
 
     `signs`: characters that stand for tokens which are no text, and the names by which stop strings call these; they
-    count where a stop string is looked for, and are never shown.
+    count where a stop string is looked for, and are never shown. `unheeded`: stop strings that are complete with the
+    first so many tokens do not count.
     """
 
-    def __init__(self, stop: Sequence[str] = (), signs: Mapping[str, bytes] | None = None) -> None:
+    def __init__(
+        self, stop: Sequence[str] = (), signs: Mapping[str, bytes] | None = None, *, unheeded: int = 0
+    ) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._signs = {sign: name.decode("utf-8", "replace") for sign, name in (signs or {}).items()}
         self._meant = {text: text for text in stop}
@@ -48,14 +51,16 @@ class TextStream:
         self._stop = stop_strings(tuple(self._meant))
         self._state = 0
         self._held = ""
+        self._unheeded = unheeded
 
     def feed(self, data: bytes, *, sign: str = "", final: bool = False) -> Released:
         """Take the bytes of one more token, or its sign; `final`: nothing follows, so let go of what was held back."""
+        self._unheeded -= 1
         for character in self._decoder.decode(data, final) + sign:
             self._held += character
             self._state = self._stop.after(self._state, character)
             length = self._stop.complete(self._state)
-            if length:
+            if length and self._unheeded < 0:
                 shown, found = self._held[:-length], self._held[-length:]
                 self._held = ""
                 return Released(self._shown(shown), self._meant[found])

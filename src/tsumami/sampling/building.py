@@ -6,25 +6,29 @@ settings: what reads the same keeps its memory, the rest is built anew and shown
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from tsumami import native
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Mode, knobs_of
 from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
+from tsumami.sampling.removals import EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
+from tsumami.sampling.token_texts import TokenTexts, biased_tokens, end_tokens
 from tsumami.settings import Settings
 
 _KNOBS_OF: Final = {name: knobs_of(name) for name in ROWS}
+_FIRST: Final = tuple(name for name, row in ROWS.items() if row.wanted_by and not row.ordered)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from,
-    `n_ctx` how many tokens there can be in all, prompt and reply together.
+    `n_ctx` how many tokens there can be in all, prompt and reply together; `texts` can be asked about the texts of
+    tokens, where there is no llama.cpp vocabulary, too.
     """
 
     settings: Settings
@@ -33,32 +37,48 @@ class Origin:
     vocab: native.Vocab | None = None
     prompt: tuple[int, ...] = ()
     n_ctx: int | None = None
+    texts: TokenTexts | None = None
+
+    def counted(self, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Those that the penalties and DRY count."""
+        exempt = self.around.exempt(self.settings)
+        return tuple(token for token in tokens if token not in exempt) if exempt else tuple(tokens)
 
     @property
     def around(self) -> Surroundings:
         """What a stage needs besides the settings."""
-        return Surroundings(self.seed, self.n_vocab, self.vocab, self.n_ctx)
+        return Surroundings(self.seed, self.n_vocab, self.vocab, self.n_ctx, self.texts or self.vocab)
 
 
 def stage_names(settings: Settings) -> tuple[str, ...]:
-    """The stages that a chain has. Bias and grammar come before everything else, and only if asked for, as they have no
-    neutral form to show; mirostat has an order of its own: penalties, temperature, mirostat.
+    """The stages that a chain has: those of `places`, but for what is there only where it is wanted and is not."""
+    return tuple(name for name in places(settings) if is_there(name, settings))
+
+
+def places(settings: Settings) -> tuple[str, ...]:
+    """All stages that have a place in a chain of these settings. What the order does not name comes before everything
+    else; mirostat has an order of its own: penalties, temperature, mirostat.
     """
-    wishes = {"logit_bias": settings.logit_bias, "grammar": constraint_of(settings)}
-    asked = [name for name, wish in wishes.items() if wish]
     names = settings.chain_order
     if settings.mode == "mirostat":
         names = ("penalties", *(name for name in names if name not in ("penalties", "temperature")), "temperature")
-    return (*asked, *names)
+    return (*_FIRST, *names)
+
+
+def is_there(name: str, settings: Settings) -> bool:
+    """Whether a chain has the stage: one that nobody wants, or that the way to choose leaves out, is none at all, if it
+    is one of those that come only where they are wanted (`StageRow.wanted_by`).
+    """
+    row = ROWS[name]
+    wanted = any(getattr(settings, knob) != KNOBS[knob].neutral for knob in row.wanted_by)
+    return not row.wanted_by or (wanted and settings.mode in row.modes)
 
 
 def build(name: str, origin: Origin) -> Stage:
     """A stage that has seen nothing yet; one that the mode leaves out is there as a no-op."""
     settings, mode = origin.settings, origin.settings.mode
-    if name == "logit_bias":
-        return _bias(origin)
-    if name == "grammar":
-        return _grammar(origin)
+    if name in _FIRST_BUILDERS:
+        return _FIRST_BUILDERS[name](origin)
     if mode not in ROWS[name].modes:
         return IdleStage(name, mode)
     unread = {knob: KNOBS[knob].default for knob in _KNOBS_OF[name] if knob not in _read_by(name, mode)}
@@ -71,11 +91,14 @@ def _read_by(name: str, mode: Mode) -> tuple[str, ...]:
 
 
 def _bias(origin: Origin) -> Stage:
-    biases = origin.settings.logit_bias
-    outside = [token for token, _ in biases if token >= origin.n_vocab]
+    """By id and by text; what both name gets both. Without a vocabulary texts are left out."""
+    made, texts = dict(origin.settings.logit_bias), origin.around.texts
+    outside = [token for token in made if token >= origin.n_vocab]
     if outside:
         raise SettingsError(f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}")
-    return BiasStage(tuple(token for token, _ in biases), native.logit_bias(origin.n_vocab, biases))
+    for token, bias in biased_tokens(texts, origin.settings.text_bias).items() if texts is not None else ():
+        made[token] = made.get(token, 0.0) + bias
+    return BiasStage(tuple(made), native.logit_bias(origin.n_vocab, tuple(made.items())))
 
 
 def _grammar(origin: Origin) -> Stage:
@@ -86,10 +109,29 @@ def _grammar(origin: Origin) -> Stage:
     return constraint_stage(origin.vocab, *constraint)
 
 
+def _end_tokens(origin: Origin) -> Stage:
+    """Where nobody knows what ends a reply, nothing does."""
+    texts, settings = origin.around.texts, origin.settings
+    ends = () if texts is None else end_tokens(texts)
+    return EndTokensStage(ends, None if settings.ignore_eos else settings.min_tokens)
+
+
+#: How the stages are made that come before those of the order.
+_FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
+    "logit_bias": _bias,
+    "grammar": _grammar,
+    "end_tokens": _end_tokens,
+}
+
+
 def seen(name: str, origin: Origin) -> tuple[int, ...]:
     """The prompt's tokens that a stage gets to see; of a long prompt it needs what its window can hold."""
-    window = getattr(origin.settings, WINDOWS[name]) if name in WINDOWS and origin.settings.penalize_prompt else 0
-    return origin.prompt[-window:] if window else ()
+    if not (ROWS[name].looks_back and origin.settings.penalize_prompt):
+        return ()
+    if name not in WINDOWS:
+        return origin.prompt
+    window = getattr(origin.settings, WINDOWS[name])
+    return origin.counted(origin.prompt)[-window:] if window else ()
 
 
 def stage_reads(name: str, origin: Origin) -> Hashable:
@@ -105,5 +147,7 @@ def stage_reads(name: str, origin: Origin) -> Hashable:
     if row.own_roll:
         reads.append(origin.seed)
     if row.needs_vocabulary:
-        reads += [origin.n_vocab, origin.vocab, seen(name, origin)]
+        reads += [origin.n_vocab, origin.vocab, cast(Hashable, origin.texts)]
+    if row.looks_back:
+        reads += [seen(name, origin), settings.penalize_except if name in WINDOWS else ()]
     return tuple(reads)

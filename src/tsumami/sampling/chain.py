@@ -4,9 +4,10 @@ Guarantee: same settings, same seed, same logits, same token as a llama.cpp chai
 roll per token (draw.py). Running the whole chain is two lines (`Chain.choose`); which stages there are is decided in
 building.py.
 
-Four ways to choose (`Settings.mode`): `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
+Five ways to choose (`Settings.mode`): `greedy` (temperature 0: the largest logit after bias, grammar and penalties),
 `mirostat` (penalties, temperature, mirostat, which also chooses), `contrastive` (bias, grammar and penalties only; the
-choice needs the model and is made in runs/contrastive.py), and otherwise `sample`: all stages in their order, then the
+choice needs the model and is made in runs/contrastive.py), `adaptive` (all stages in their order, and a choice of its
+own: adaptive.py), and otherwise `sample`: all stages in their order, then the
 draw.
 """
 
@@ -21,15 +22,17 @@ import numpy as np
 
 from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
-from tsumami.knobs.stages import row_of
+from tsumami.knobs.stages import FOLLOWING, ROWS, row_of
 from tsumami.native import Float32Array
-from tsumami.sampling.building import Origin, build, seen, stage_names, stage_reads
+from tsumami.sampling.adaptive import AdaptiveChooser
+from tsumami.sampling.building import Origin, build, is_there, places, seen, stage_names, stage_reads
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
+from tsumami.sampling.token_texts import TokenTexts
 from tsumami.settings import Settings
 
 #: Called after each stage with its name, why it is idle (or None), and the candidates it left.
@@ -49,6 +52,9 @@ class Chooser(Protocol):
 
     def skip(self, count: int) -> None:
         """Let `count` rolls pass unused."""
+
+    def accept(self, token: int) -> None:
+        """Take note of the token that came."""
 
     def clone(self) -> Chooser:
         """A copy at the same roll."""
@@ -73,6 +79,9 @@ class GreedyChooser:
 
     def skip(self, count: int) -> None:
         self.step += count
+
+    def accept(self, token: int) -> None:
+        """Nothing is remembered."""
 
     def clone(self) -> GreedyChooser:
         made = GreedyChooser.__new__(GreedyChooser)
@@ -125,6 +134,9 @@ class MirostatChooser:
                 "run it from the prompt"
             )
 
+    def accept(self, token: int) -> None:
+        """mu has followed the choice already."""
+
     def clone(self) -> MirostatChooser:
         made = MirostatChooser.__new__(MirostatChooser)
         made._sampler, made._rolls, made._used = self._sampler.clone(), self._rolls, self._used
@@ -165,11 +177,13 @@ class Chain:
         n_vocab: int,
         vocab: native.Vocab | None = None,
         n_ctx: int | None = None,
+        texts: TokenTexts | None = None,
     ) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0). `n_ctx`: how many tokens there
-        can be in all, so that no window takes memory for more.
+        can be in all, so that no window takes memory for more. `texts`: whom to ask about the texts of tokens, if that
+        is not `vocab`.
         """
-        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx)
+        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts)
         return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
 
     @classmethod
@@ -180,7 +194,8 @@ class Chain:
         built anew, is shown the same tokens, and rolls on from where the first source stands.
 
         Raises:
-            SettingsError: the memory cannot be had: mirostat, or a grammar, that no source has had from the start.
+            SettingsError: the memory cannot be had: mirostat, adaptive-p, or a grammar, that no source has had from the
+            start.
         """
         reply = sources[0].reply
         stages = [
@@ -208,9 +223,11 @@ class Chain:
 
     @property
     def remembers_rows(self) -> bool:
-        """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll."""
+        """Whether its state depends on the logits it has seen, not on the tokens alone: mirostat's mu, XTC's roll, the
+        mean that adaptive_target follows.
+        """
         rolled = any(row_of(stage.name).own_roll and stage.idle is None for stage in self.stages)
-        return rolled or isinstance(self._chooser, MirostatChooser)
+        return rolled or self.origin.settings.mode in FOLLOWING
 
     @property
     def complete(self) -> bool | None:
@@ -269,8 +286,8 @@ class Chain:
         near = self._look(row) if watch is None else None
         candidates = self._left(row, near, watch)
         pick = self.pick(candidates)
-        if watch is not None and isinstance(self._chooser, MirostatChooser):
-            watch("mirostat", None, candidates)
+        if watch is not None and self.origin.settings.mode in FOLLOWING:
+            watch(self.origin.settings.mode, None, candidates)
         return Choice(pick, candidates, near)
 
     def peek(self, candidates: Candidates) -> Pick:
@@ -289,6 +306,7 @@ class Chain:
         """Tell every stage which token came next."""
         for stage in self.stages:
             stage.accept(token)
+        self._chooser.accept(token)
         self.reply.append(token)
 
     def accept_prompt(self, tokens: Iterable[int]) -> None:
@@ -309,6 +327,8 @@ def _chooser(origin: Origin) -> Chooser:
     mode = origin.settings.mode
     if mode == "mirostat":
         return MirostatChooser(origin.settings, origin.around)
+    if mode == "adaptive":
+        return AdaptiveChooser(origin.settings.adaptive_target, origin.settings.adaptive_decay, origin.seed)
     return Draw(origin.seed) if mode == "sample" else GreedyChooser(origin.seed)
 
 
@@ -330,6 +350,8 @@ def _chooser_reads(origin: Origin) -> Hashable:
     own: tuple[object, ...] = ()
     if settings.mode == "mirostat":
         own = (settings.mirostat_mode, settings.mirostat_tau, settings.mirostat_eta, origin.n_vocab)
+    if settings.mode == "adaptive":
+        own = (settings.adaptive_target, settings.adaptive_decay)
     return (settings.mode, origin.seed, *own)
 
 
@@ -344,7 +366,7 @@ def apply(
     """Apply one stage, by its name in the `samplers` order, to a copy of `candidates`.
 
     Args:
-        stage: one of `BUILDERS`: penalties, dry, top_n_sigma, top_k, tfs_z, typ_p, top_p, min_p, xtc, temperature.
+        stage: one of `BUILDERS`.
         settings: the values of its knobs.
         candidates: left as they are.
         history: the tokens before this one, oldest first, for the stages that look back.
@@ -369,6 +391,11 @@ def apply(
 
 def idle_stages(settings: Settings) -> dict[str, str]:
     """The stages that do nothing under these settings, and why: `neutral`, or the mode that leaves them out."""
-    origin = Origin(settings, seed=0, n_vocab=1)
-    made = [build(name, origin) for name in stage_names(settings) if name in BUILDERS]
-    return {stage.name: stage.idle for stage in made if stage.idle is not None}
+    origin, mode = Origin(settings, seed=0, n_vocab=1), settings.mode
+    found: dict[str, str] = {}
+    for name in places(settings):
+        if name in BUILDERS:
+            there = is_there(name, settings)
+            idle = build(name, origin).idle if there else "neutral" if mode in ROWS[name].modes else mode
+            found |= {name: idle} if idle is not None else {}
+    return found

@@ -82,6 +82,9 @@ class Draw:
         self.step += 1
         return Pick(int(candidates.data["id"][candidates.selected]), candidates.selected, u)
 
+    def accept(self, token: int) -> None:
+        """Nothing is remembered."""
+
     def clone(self) -> Draw:
         """A copy at the same step."""
         made = Draw.__new__(Draw)

@@ -12,6 +12,7 @@ it, and a chain that is watched.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,8 +20,9 @@ import numpy as np
 
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import MISSORTED, Candidates
+from tsumami.sampling.local import LocalStage
 from tsumami.sampling.measure import Summit, summit
-from tsumami.sampling.stages import BiasStage, LocalStage, NativeStage, Stage, TopKStage
+from tsumami.sampling.stages import Stage, TopKStage
 
 _LARGEST: Final = 512  # k + w; with more, equal logits are nearly always among them
 
@@ -44,8 +46,11 @@ class Head:
                 continue
             if isinstance(stage, TopKStage):
                 return cls(local, stage.k, stages[index + 1 :])
-            if not isinstance(stage, LocalStage) or (isinstance(stage, BiasStage) and len(stage.tokens()) > _LARGEST):
-                return None
+            if (
+                not isinstance(stage, LocalStage)
+                or next(itertools.islice(stage.tokens(), _LARGEST, None), None) is not None
+            ):
+                return None  # none, or one that changes too many from the beginning
             local.append(stage)
         return None
 
@@ -70,7 +75,7 @@ class Head:
             ids = np.concatenate([ids, tokens[row[tokens] < found.floor]])
         candidates = Candidates.of(ids, row[ids])
         for stage in self._local:
-            NativeStage.apply(stage, candidates)
+            stage.change(candidates)
         logits = candidates.logits
         order = np.lexsort((-logits,))[: self._k + 1]
         highest = logits[order]

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tsumami.knobs.stages import ROWS
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.chain import Chain
 from tsumami.sampling.head import Head
+from tsumami.sampling.local import LocalStage
 from tsumami.sampling.measure import summit
 from tsumami.sampling.samplers import DryAt, Repetitions, Samplers
-from tsumami.sampling.stages import BUILDERS, LocalStage, NativeStage, Stage, XtcStage
+from tsumami.sampling.stages import BUILDERS, Stage, XtcStage
 from tsumami.settings import Settings
 
 __all__ = ["Left", "OpenedChain", "stage_with"]
@@ -158,7 +160,7 @@ class OpenedChain:
         candidates = Candidates.of(ids, self.row[ids])
         for stage in self._stages[: self._at]:
             if stage.idle is None:
-                NativeStage.apply(stage, candidates) if isinstance(stage, NativeStage) else stage.apply(candidates)
+                stage.change(candidates) if isinstance(stage, LocalStage) else stage.apply(candidates)
         return candidates
 
     # --- stages to go on with, each to be applied once ---
@@ -187,9 +189,9 @@ class OpenedChain:
             return DryAt(self.repetitions(settings), settings.dry_multiplier, settings.dry_base)
         if stage.name == "xtc":
             return self._xtc(stage, settings)
-        made = BUILDERS[stage.name](settings, self._chain.origin.around)
-        if stage.name == "penalties":
-            for token in self.history(settings.repeat_last_n):
+        made, row = BUILDERS[stage.name](settings, self._chain.origin.around), ROWS[stage.name]
+        if row.looks_back:
+            for token in self.history(None if row.window is None else getattr(settings, row.window)):
                 made.accept(token)
         return made
 
@@ -211,9 +213,13 @@ class OpenedChain:
         assert roll is not None
         return roll
 
-    def history(self, window: int) -> tuple[int, ...]:
-        """The last tokens that a stage with this window has seen."""
+    def history(self, window: int | None) -> tuple[int, ...]:
+        """The last tokens that a stage with this window has seen, and counts; all of them if it has none."""
         seen = self._chain.origin.prompt if self.settings.penalize_prompt else ()
+        if window is None:
+            return (*seen, *self._chain.reply)
+        if self.settings.penalize_except:
+            return self._chain.origin.counted((*seen, *self._chain.reply))[-window:] if window else ()
         if len(self._chain.reply) < window:
             return (*seen, *self._chain.reply)[-window:]
         return tuple(self._chain.reply[-window:]) if window else ()

@@ -1,8 +1,8 @@
 """The stages: each takes candidates and hands on fewer or reweighted ones.
 
 Guarantee: wherever llama.cpp has a sampler, the stage *is* that sampler, working in place on the same memory; ours are
-only tail-free sampling, which llama.cpp removed, and constraints (constraint.py). A stage that does nothing under the
-given settings is still there, as a visible no-op that says why (`idle`).
+tail-free sampling, which llama.cpp removed, what it never had (cuts.py, reshaping.py, removals.py), and constraints
+(constraint.py). A stage that does nothing under the given settings is a no-op that says why (`idle`).
 
 The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 """
@@ -17,8 +17,14 @@ from typing import Final, Protocol
 import numpy as np
 
 from tsumami import native
+from tsumami.sampling import cuts
 from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.cuts import CutStage
+from tsumami.sampling.local import LocalStage
 from tsumami.sampling.per_vocabulary import PerVocabulary
+from tsumami.sampling.removals import NoRepeatStage
+from tsumami.sampling.reshaping import SmoothingStage
+from tsumami.sampling.token_texts import TokenTexts, meant
 from tsumami.settings import Settings
 
 
@@ -41,8 +47,8 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a stage needs besides the settings: the seed that is really used, the vocabulary if there is one, and how
-    many tokens there can be before the last one (None: nobody knows).
+    """What a stage needs besides the settings: the seed that is really used, llama.cpp's vocabulary if there is one,
+    how many tokens there can be before the last one (None: nobody knows), and whom to ask about the texts of tokens.
     """
 
     seed: int
@@ -53,6 +59,14 @@ class Surroundings:
     def window(self, wanted: int) -> int:
         """A window of `wanted` tokens, cut to those that there can be: samplers reserve the whole of it."""
         return wanted if self.n_ctx is None else min(wanted, self.n_ctx)
+
+    texts: TokenTexts | None = None
+
+    def exempt(self, settings: Settings) -> frozenset[int]:
+        """The tokens that the penalties and DRY do not count; none where nobody knows the tokens' texts."""
+        if not settings.penalize_except or self.texts is None:
+            return frozenset()
+        return meant(self.texts, "penalize_except", settings.penalize_except)
 
 
 class NativeStage:
@@ -89,26 +103,21 @@ class TopKStage(NativeStage):
         return TopKStage(self.k, self._sampler.clone())
 
 
-class LocalStage(NativeStage):
-    """A native stage that treats each candidate by itself and changes only those of a few known tokens.
+class NativeLocalStage(NativeStage, LocalStage):
+    """A native stage that is local; where the candidates are still in id order, its few are found without a search."""
 
-    So giving the sampler these few changes them as giving it all would; where the candidates are still in id order,
-    they are found without a search.
-    """
-
-    def tokens(self) -> Iterable[int]:
-        """Ids of all tokens that the stage can change."""
-        raise NotImplementedError
+    def change(self, candidates: Candidates) -> None:
+        NativeStage.apply(self, candidates)
 
     def apply(self, candidates: Candidates) -> None:
         data, distinct = candidates.data, set(self.tokens())
         tokens = np.fromiter(distinct, np.int32, len(distinct))
         n = len(data)
         if not 0 < len(tokens) < n or tokens.max() >= n or not np.array_equal(data["id"][tokens], tokens):
-            super().apply(candidates)
+            self.change(candidates)
             return
         seen = Candidates.of(tokens, data["logit"][tokens], is_sorted=candidates.sorted)
-        super().apply(seen)
+        self.change(seen)
         data["logit"][tokens] = seen.data["logit"]
         candidates.array.sorted = seen.array.sorted
 
@@ -130,10 +139,8 @@ class IdleStage:
         return self
 
 
-class BiasStage(LocalStage):
-    """The native logit bias (`llama_sampler_logit_bias_apply`: look the biased tokens up, add to their logits). In a
-    row as it comes from the model it finds each at once, however many there are.
-    """
+class BiasStage(NativeLocalStage):
+    """The native logit bias (`llama_sampler_logit_bias_apply`: look the biased tokens up, add to their logits)."""
 
     def __init__(self, tokens: tuple[int, ...], sampler: native.NativeSampler) -> None:
         super().__init__("logit_bias", sampler)
@@ -149,24 +156,41 @@ class BiasStage(LocalStage):
         return BiasStage(self._tokens, self._sampler.clone())
 
 
-class PenaltiesStage(LocalStage):
+class PenaltiesStage(NativeLocalStage):
     """The native penalties, which can change only the tokens in the window (`llama_sampler_penalties_apply`: look each
     candidate's id up in the window's counts, change its logit).
     """
 
-    def __init__(self, sampler: native.NativeSampler, window: deque[int]) -> None:
+    def __init__(self, sampler: native.NativeSampler, window: deque[int], exempt: frozenset[int] = frozenset()) -> None:
         super().__init__("penalties", sampler)
         self._window = window
+        self._exempt = exempt
 
     def tokens(self) -> Iterable[int]:
         return self._window
 
     def accept(self, token: int) -> None:
-        super().accept(token)
-        self._window.append(token)
+        if token not in self._exempt:
+            super().accept(token)
+            self._window.append(token)
 
     def clone(self) -> PenaltiesStage:
-        return PenaltiesStage(self._sampler.clone(), self._window.copy())
+        return PenaltiesStage(self._sampler.clone(), self._window.copy(), self._exempt)
+
+
+class DryStage(NativeStage):
+    """The native DRY, which is not told of tokens that are not to count."""
+
+    def __init__(self, sampler: native.NativeSampler, exempt: frozenset[int] = frozenset()) -> None:
+        super().__init__("dry", sampler)
+        self._exempt = exempt
+
+    def accept(self, token: int) -> None:
+        if token not in self._exempt:
+            super().accept(token)
+
+    def clone(self) -> DryStage:
+        return DryStage(self._sampler.clone(), self._exempt)
 
 
 class XtcStage(NativeStage):
@@ -240,7 +264,7 @@ def _penalties(settings: Settings, around: Surroundings) -> Stage:
         settings.frequency_penalty,
         settings.presence_penalty,
     )
-    return PenaltiesStage(sampler, deque(maxlen=window))
+    return PenaltiesStage(sampler, deque(maxlen=window), around.exempt(settings))
 
 
 def _dry(settings: Settings, around: Surroundings) -> Stage:
@@ -252,8 +276,10 @@ def _dry(settings: Settings, around: Surroundings) -> Stage:
         settings.dry_sequence_breakers,
     )
     if around.vocab is None:
-        return NativeStage("dry", native.dry(None, *values))
-    return NativeStage("dry", _DRY.get(around.vocab, values, lambda: native.dry(around.vocab, *values)))
+        sampler = native.dry(None, *values)
+    else:
+        sampler = _DRY.get(around.vocab, values, lambda: native.dry(around.vocab, *values))
+    return DryStage(sampler, around.exempt(settings))
 
 
 #: llama.cpp looks through the whole vocabulary for what each sequence breaker can be spelt with: up to two tenths
@@ -275,12 +301,18 @@ def _xtc(settings: Settings, around: Surroundings) -> Stage:
 BUILDERS: Final[dict[str, Callable[[Settings, Surroundings], Stage]]] = {
     "penalties": _penalties,
     "dry": _dry,
+    "no_repeat_ngram": lambda s, _: NoRepeatStage(s.no_repeat_ngram_size),
     "top_n_sigma": lambda s, _: NativeStage("top_n_sigma", native.top_n_sigma(s.top_n_sigma)),
     "top_k": lambda s, _: TopKStage(s.top_k, native.top_k(s.top_k)),
     "tfs_z": lambda s, _: TailFreeStage(s.tfs_z, s.min_keep),
     "typ_p": lambda s, _: NativeStage("typ_p", native.typical(s.typical_p, s.min_keep)),
+    "epsilon_cutoff": lambda s, _: CutStage("epsilon_cutoff", cuts.epsilon_cutoff, s.epsilon_cutoff, 0, s.min_keep),
+    "eta_cutoff": lambda s, _: CutStage("eta_cutoff", cuts.eta_cutoff, s.eta_cutoff, 0, s.min_keep),
     "top_p": lambda s, _: NativeStage("top_p", native.top_p(s.top_p, s.min_keep)),
     "min_p": lambda s, _: NativeStage("min_p", native.min_p(s.min_p, s.min_keep)),
+    "top_a": lambda s, _: CutStage("top_a", cuts.top_a, s.top_a, 0, s.min_keep),
+    "top_h": lambda s, _: CutStage("top_h", cuts.top_h, s.top_h, 1),
     "xtc": _xtc,
+    "smoothing": lambda s, _: SmoothingStage(s.smoothing_factor, s.smoothing_curve),
     "temperature": _temperature,
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Mode, knobs_of
-from tsumami.knobs.stages import HEED_MIN_KEEP, ROWS, WINDOWS, row_of
+from tsumami.knobs.stages import HEED_MIN_KEEP, LOOKING_BACK, ROWS, row_of
 
 __all__ = ["IdleReason", "KnobValues", "Mode", "idle_knobs"]
 
@@ -49,6 +49,18 @@ class KnobValues(Protocol):
     def dynatemp_range(self) -> float: ...
 
     @property
+    def no_repeat_ngram_size(self) -> int: ...
+
+    @property
+    def ignore_eos(self) -> bool: ...
+
+    @property
+    def stop(self) -> tuple[str, ...]: ...
+
+    @property
+    def smoothing_factor(self) -> float: ...
+
+    @property
     def xtc_probability(self) -> float: ...
 
     @property
@@ -81,6 +93,8 @@ class IdleReason:
 
 _Finding = tuple[Iterable[str], IdleReason]
 
+_CUTTING = {name for row in ROWS.values() for name in row.cuts_by}
+_SHARED = ("penalize_prompt", "penalize_except")
 _PENALTIES = ("frequency_penalty", "presence_penalty", "repeat_penalty")
 #: What a way to choose reads besides its stages and the loop around them.
 _READ_BESIDES: Mapping[Mode, tuple[str, ...]] = {
@@ -88,6 +102,7 @@ _READ_BESIDES: Mapping[Mode, tuple[str, ...]] = {
     "contrastive": ("samplers", "top_k"),
     "greedy": ("samplers", "penalty_alpha", "temperature"),
     "mirostat": ("seed",),
+    "adaptive": (),
 }
 
 
@@ -103,15 +118,16 @@ def idle_knobs(settings: KnobValues) -> dict[str, IdleReason]:
 
 
 def _of_stages(*stages: str) -> tuple[str, ...]:
-    """The knobs that belong to these stages alone; penalize_prompt is shared by two, `_penalties` judges it."""
-    return tuple(name for name in knobs_of(*stages) if name != "penalize_prompt")
+    """The knobs that belong to these stages alone; of those that are shared `_penalties` judges."""
+    return tuple(name for name in knobs_of(*stages) if name not in _SHARED)
 
 
 def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
     """What each way to choose the token leaves unused, whatever the values are."""
     mode = settings.mode
-    if mode == "sample":
+    if mode in ("sample", "adaptive"):
         yield [name for name in knobs_of("mirostat") if name != "mirostat_mode"], _MIROSTAT_OFF
+        yield ("adaptive_decay",) if mode == "sample" else (), _ADAPTIVE_OFF
         return
     acting = {*knobs_of("loop"), *_READ_BESIDES[mode]}
     for stage in ROWS.values():
@@ -139,15 +155,13 @@ def _left_out(settings: KnobValues) -> Iterator[_Finding]:
 def _under_top_k_1(settings: KnobValues) -> Iterator[_Finding]:
     """top_k 1 leaves one candidate: nothing after it has a choice, and before it only what can change the best acts."""
     order = settings.chain_order
-    if settings.mode != "sample" or settings.top_k != 1 or "top_k" not in order:
+    if settings.mode not in ("sample", "adaptive") or settings.top_k != 1 or "top_k" not in order:
         return
     at = order.index("top_k")
-    last_dropper = max(
-        (i for i in range(at) if row_of(order[i]).leaves != "largest" and _narrows(settings, order[i])), default=-1
-    )
-    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in WINDOWS and row_of(s).leaves == "largest"]
-    idle = {*_of_stages(*order[at + 1 :], *keeps_best)}
-    if last_dropper >= 0 or any(stage in WINDOWS for stage in order[at + 1 :]):
+    last_dropper = max((i for i in range(at) if _may_drop_the_best(settings, order[i])), default=-1)
+    keeps_best = [s for s in order[last_dropper + 1 : at] if s not in LOOKING_BACK and row_of(s).leaves == "largest"]
+    idle = {*_of_stages("adaptive", *(s for s in order[at + 1 :] if not row_of(s).bans), *keeps_best)}
+    if last_dropper >= 0 or any(stage in LOOKING_BACK for stage in order[at + 1 :]):
         idle.discard("temperature")  # at 0 the greedy mode would pass over those stages, or run these
     if not _narrows(settings, "xtc") or "xtc" not in order[:at]:
         idle.add("seed")
@@ -156,20 +170,30 @@ def _under_top_k_1(settings: KnobValues) -> Iterator[_Finding]:
     yield idle, _TOP_K_1
 
 
+def _may_drop_the_best(settings: KnobValues, stage: str) -> bool:
+    row = row_of(stage)
+    if row.bans:
+        return any(getattr(settings, name) != KNOBS[name].neutral for name in row.wanted_by)
+    return row.leaves != "largest" and _narrows(settings, stage)
+
+
 def _penalties(settings: KnobValues) -> Iterator[_Finding]:
     neutral = all(getattr(settings, name) == KNOBS[name].neutral for name in _PENALTIES)
     if settings.repeat_last_n == 0:
         yield _PENALTIES, _NO_WINDOW
     elif neutral:
         yield ("repeat_last_n",), _PENALTIES_NEUTRAL
-    if not _heeds_history(settings, neutral=neutral):
+    counts = _counts(settings, neutral=neutral)
+    if not counts and not (settings.no_repeat_ngram_size > 0 and "no_repeat_ngram" in settings.chain_order):
         yield ("penalize_prompt",), _NO_HISTORY
+    if not counts:
+        yield ("penalize_except",), _NOTHING_COUNTS
 
 
-def _heeds_history(settings: KnobValues, *, neutral: bool) -> bool:
-    """Whether any stage that looks back at earlier tokens acts."""
+def _counts(settings: KnobValues, *, neutral: bool) -> bool:
+    """Whether the penalties or DRY act."""
     order = settings.chain_order
-    if settings.mode == "sample" and settings.top_k == 1 and "top_k" in order:
+    if settings.mode in ("sample", "adaptive") and settings.top_k == 1 and "top_k" in order:
         order = order[: order.index("top_k")]
     penalties = (settings.mode == "mirostat" or "penalties" in order) and settings.repeat_last_n > 0 and not neutral
     dry = settings.mode != "mirostat" and "dry" in order
@@ -194,6 +218,10 @@ def _singles(settings: KnobValues) -> Iterator[_Finding]:
     """Knobs that one other knob makes idle."""
     if settings.dynatemp_range == 0:
         yield ("dynatemp_exponent",), _DYNATEMP_OFF
+    if settings.ignore_eos and not settings.stop:
+        yield ("min_tokens",), _NEVER_ENDS
+    if settings.smoothing_factor == 0:
+        yield ("smoothing_curve",), _SMOOTHING_OFF
     if settings.top_k < 2:
         yield ("penalty_alpha",), _ALPHA_NEEDS_K
     for name, reason in _CONSTRAINT_SET.items():
@@ -227,15 +255,15 @@ _CONTRASTIVE = IdleReason(
 _GREEDY = IdleReason(
     ("temperature",),
     "温度が 0（貪欲法）なので、つねにロジットが最大のトークンを選びます。"
-    "働くのはペナルティ、DRY、ロジットバイアス、文法だけです。",
-    "At temperature 0 (greedy) the largest logit always wins; only penalties, DRY, logit bias and grammar act.",
+    "働くのはペナルティ、DRY、禁止とロジットバイアス、文法だけです。",
+    "At temperature 0 (greedy) the largest logit always wins; only penalties, DRY, bans, logit bias and grammar act.",
 )
 _MIROSTAT_ON = IdleReason(
     ("mirostat_mode",),
     "Mirostat がオンなので、候補の絞り込みは Mirostat に任されます。"
-    "ほかに働くのはペナルティ、温度、ロジットバイアス、文法だけです。",
-    "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, logit bias and"
-    " grammar act.",
+    "ほかに働くのはペナルティ、温度、禁止とロジットバイアス、文法だけです。",
+    "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, bans, logit bias"
+    " and grammar act.",
 )
 _BY_MODE: Mapping[Mode, IdleReason] = {
     "contrastive": _CONTRASTIVE,
@@ -246,6 +274,11 @@ _MIROSTAT_OFF = IdleReason(
     ("mirostat_mode",),
     "mirostat_mode が 0（オフ）なので、Mirostat の値は使われません。",
     "mirostat_mode is 0 (off), so mirostat's values are not used.",
+)
+_ADAPTIVE_OFF = IdleReason(
+    ("adaptive_target",),
+    "adaptive_target が負（オフ）なので、減衰は使われません。",
+    "adaptive_target is below 0 (off), so its decay is not used.",
 )
 _TOP_K_1 = IdleReason(
     ("top_k",),
@@ -263,9 +296,14 @@ _PENALTIES_NEUTRAL = IdleReason(
     "All three penalties are neutral, so it does not matter how far they look back.",
 )
 _NO_HISTORY = IdleReason(
+    (*_PENALTIES, "repeat_last_n", "dry_multiplier", "no_repeat_ngram_size"),
+    "ペナルティも DRY も n-gram の禁止も働いていないので、過去のトークンを見るものがありません。",
+    "Neither the penalties nor DRY nor no_repeat_ngram_size act, so nothing looks back at earlier tokens.",
+)
+_NOTHING_COUNTS = IdleReason(
     (*_PENALTIES, "repeat_last_n", "dry_multiplier"),
-    "ペナルティも DRY も働いていないので、過去のトークンを見るものがありません。",
-    "Neither the penalties nor DRY act, so nothing looks back at earlier tokens.",
+    "ペナルティも DRY も働いていないので、数えないトークンを決めても何も変わりません。",
+    "Neither the penalties nor DRY act, so it does not matter which tokens they do not count.",
 )
 _DRY_OFF = IdleReason(
     ("dry_multiplier",),
@@ -293,6 +331,16 @@ _DYNATEMP_OFF = IdleReason(
     "dynatemp_range が 0 なので温度は一定で、指数は使われません。",
     "dynatemp_range is 0: the temperature is fixed and the exponent is not used.",
 )
+_NEVER_ENDS = IdleReason(
+    ("ignore_eos",),
+    "ignore_eos がオンで停止文字列もないので、どのみち終了トークンでは終わりません。",
+    "ignore_eos is on and there is no stop text, so the reply never ends by itself anyway.",
+)
+_SMOOTHING_OFF = IdleReason(
+    ("smoothing_factor",),
+    "smoothing_factor が 0 なので、スムージングはオフです。",
+    "smoothing_factor is 0, so smoothing is off.",
+)
 _ALPHA_NEEDS_K = IdleReason(
     ("top_k",),
     "コントラスティブサーチは上位 top_k 個を比べる方法なので、top_k を 2 以上にすると使えます。",
@@ -306,8 +354,9 @@ _CONSTRAINT_SET = {
     )
     for name in CONSTRAINTS
 }
+_HEEDING = tuple(name for name in knobs_of(*HEED_MIN_KEEP) if name in _CUTTING and KNOBS[name].neutral is not None)
 _NOTHING_TO_KEEP = IdleReason(
-    ("tfs_z", "typical_p", "top_p", "min_p", "xtc_probability"),
-    "min_keep を参照する絞り込み（tfs_z、typical_p、top_p、min_p、XTC）がどれも働いていません。",
-    "None of the stages that heed min_keep (tfs_z, typical_p, top_p, min_p, XTC) narrows anything.",
+    _HEEDING,
+    f"min_keep を参照する絞り込み（{'、'.join(_HEEDING)}）がどれも働いていません。",
+    f"None of the stages that heed min_keep ({', '.join(_HEEDING)}) narrows anything.",
 )

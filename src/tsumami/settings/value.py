@@ -18,6 +18,7 @@ from tsumami import constraints
 from tsumami.errors import SettingsError
 from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, named
 from tsumami.knobs.orders import resolve
+from tsumami.knobs.values import TextBias
 from tsumami.settings.idle import IdleReason, Mode, idle_knobs
 
 __all__ = ["Mode", "Settings"]
@@ -58,6 +59,19 @@ class Settings:
     dry_sequence_breakers: tuple[str, ...] = default("dry_sequence_breakers")
     penalty_alpha: float = default("penalty_alpha")
     min_keep: int = default("min_keep")
+    adaptive_target: float = default("adaptive_target")
+    adaptive_decay: float = default("adaptive_decay")
+    no_repeat_ngram_size: int = default("no_repeat_ngram_size")
+    min_tokens: int = default("min_tokens")
+    ignore_eos: bool = default("ignore_eos")
+    penalize_except: tuple[str, ...] = default("penalize_except")
+    text_bias: tuple[TextBias, ...] = default("text_bias")
+    top_a: float = default("top_a")
+    top_h: float = default("top_h")
+    epsilon_cutoff: float = default("epsilon_cutoff")
+    eta_cutoff: float = default("eta_cutoff")
+    smoothing_factor: float = default("smoothing_factor")
+    smoothing_curve: float = default("smoothing_curve")
     logit_bias: tuple[Bias, ...] = default("logit_bias")
     grammar: str | None = default("grammar")
     json_schema: str | None = default("json_schema")
@@ -134,24 +148,33 @@ class Settings:
         - `contrastive` (penalty_alpha > 0): penalties and dry, then the best score among the top_k tokens.
         - `greedy` (temperature 0, even if the order names no temperature): penalties and dry, then the largest logit.
         - `mirostat` (mirostat_mode 1 or 2): penalties, temperature, mirostat, whatever the order says.
+        - `adaptive` (adaptive_target 0 or more): the stages of `chain_order`, then adaptive-p.
         - `sample`: the stages of `chain_order`, then the draw.
         """
         if self.penalty_alpha > 0:
             return "contrastive"
         if self.temperature == 0:
             return "greedy"
-        return "mirostat" if self.mirostat_mode else "sample"
+        if self.mirostat_mode:
+            return "mirostat"
+        return "adaptive" if self.adaptive_target >= 0 else "sample"
 
     def idle_knobs(self) -> dict[str, IdleReason]:
         """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""
         return idle_knobs(self)
 
 
+def _json_bias(bias: float) -> float | str:
+    return "-inf" if bias == -math.inf else bias
+
+
 def _plain(name: str, value: Any) -> Any:
     """A field in JSON's types; JSON has no integer keys and no infinity, so both become texts."""
     match KNOBS[name].kind:
         case "bias":
-            return {str(token): "-inf" if bias == -math.inf else bias for token, bias in value}
+            return {str(token): _json_bias(bias) for token, bias in value}
+        case "text_bias":
+            return [[text, _json_bias(bias)] for text, bias in value]
         case "schema":
             return None if value is None else json.loads(value)
         case _:

@@ -126,6 +126,7 @@ def test_bounds_are_never_written_to() -> None:
     with np.errstate(all="ignore"):
         for name, case in TABLE.items():
             knobs = {"temperature": 0.7, "dynatemp_range": 0.2, "dynatemp_exponent": 1.0, "repeat_last_n": 3}
+            knobs["no_repeat_ngram_size"] = 2
             fixed = {**dict.fromkeys((*case.ranged, *case.fixed), 0.4), **knobs, "top_k": 2}
             made = case.through(bounds, replace(scene, fixed={**fixed, "xtc_probability": 1.0, "repeat_penalty": 1.2}))
             assert made is not bounds or name == "temperature", name
@@ -143,6 +144,9 @@ def test_of_single_values_the_bounds_leave_little_open(name: str) -> None:
     values = {"repeat_penalty": 1.2, "frequency_penalty": 0.3, "presence_penalty": 0.1, "repeat_last_n": 5, "top_k": 9}
     values |= {"dry_multiplier": 0.8, "dry_base": 1.75, "dynatemp_range": 0.4, "dynatemp_exponent": 1.5}
     values |= {"temperature": 0.8, "top_n_sigma": 1.1, "tfs_z": 0.93, "typical_p": 0.7, "top_p": 0.83, "min_p": 0.07}
+    values |= {"top_a": 0.3, "top_h": 0.6, "epsilon_cutoff": 0.02, "eta_cutoff": 0.05}
+    values |= {"no_repeat_ngram_size": 2}
+    values |= {"smoothing_factor": 0.3, "smoothing_curve": 1.5}
     values |= {"min_keep": 1, "xtc_threshold": 0.08, "xtc_probability": 1.0}
     fixed = {knob: values[knob] for knob in (*case.ranged, *case.fixed)}
     scene = Scene(row, (5, 7, 5, 7, 5), {}, fixed, 1)

@@ -16,15 +16,13 @@ from tsumami import explain
 from tsumami.errors import DeadEndError, SettingsError
 from tsumami.explain import WhyNot
 from tsumami.knobs import KNOBS
+from tsumami.knobs.stages import ROWS
 from tsumami.runs import Prompt, Run
 from tsumami.sampling import Candidates, Chain, Ledger, LedgerWriter, apply
 from tsumami.settings import Settings
 
 WORLD = world()
-STAGES = {
-    "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typ_p", "tfs_z": "tfs_z",
-    "xtc_threshold": "xtc", "top_n_sigma": "top_n_sigma",
-}  # fmt: skip
+STAGES = {row.cuts_by[0]: name for name, row in ROWS.items() if row.cuts_by}
 
 
 def before(ledger: Ledger, stage: str) -> Candidates:
@@ -76,7 +74,7 @@ def test_everything_that_is_said_is_true(made: Settings, token: int, index: int)
 
 
 @settings(max_examples=60, deadline=None)
-@given(seeded(mirostat_mode=0, xtc_probability=0.0), st.integers(0, 7), st.integers(0, 40))
+@given(seeded(mirostat_mode=0, adaptive_target=-1, xtc_probability=0.0), st.integers(0, 7), st.integers(0, 40))
 def test_with_the_kept_value_the_same_roll_does_what_is_said(made: Settings, index: int, rank: int) -> None:
     run = WORLD.run(PROMPT, made)
     if index >= len(run.steps):
@@ -101,6 +99,9 @@ SHARES = {"a": 0.4, "b": 0.3, "c": 0.2, "d": 0.1}
         ({"top_p": 0.5}, "top_p", 0.9),
         ({"min_p": 0.6}, "min_p", 0.25),
         ({"tfs_z": 0.5}, "tfs_z", 1),
+        ({"top_a": 0.9}, "top_a", 0.625),
+        ({"epsilon_cutoff": 0.2}, "epsilon_cutoff", 0.1),
+        ({"top_h": 0.5}, "top_h", 1),
         ({"xtc_probability": 1.0, "xtc_threshold": 0.05}, "xtc", 0.1),
     ],
 )
@@ -315,7 +316,9 @@ def test_a_token_that_the_grammar_cut_would_stay_without_it(model: tsumami.Model
     assert "grammar がないなら" in found.ja
 
 
-@pytest.mark.parametrize("knobs", [{}, {"typical_p": 0.5}, {"top_n_sigma": 1.0}, {"penalty_alpha": 0.5, "top_k": 3}])
+@pytest.mark.parametrize(
+    "knobs", [{}, {"typical_p": 0.5}, {"top_n_sigma": 1.0}, {"top_h": 0.3}, {"penalty_alpha": 0.5, "top_k": 3}]
+)
 def test_on_the_real_model(model: tsumami.Model, knobs: dict[str, Any]) -> None:
     run = model.run("Once upon a time", Settings.from_mapping({"seed": 3, "max_tokens": 4, **knobs}))
     ledger = run.ledger(2)

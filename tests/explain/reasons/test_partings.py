@@ -24,12 +24,12 @@ from tsumami.testing import ScriptedModel, saying
 
 WORLD = world()
 #: Chains whose state follows from the tokens alone, so that any mixture can be built from nothing.
-NO_MEMORY: dict[str, Any] = {"mirostat_mode": 0, "xtc_probability": 0.0}
+NO_MEMORY: dict[str, Any] = {"mirostat_mode": 0, "adaptive_target": -1, "xtc_probability": 0.0}
 
 
 def chosen(made: Settings, seed: int, prompt: tuple[int, ...], reply: tuple[int, ...]) -> int | None:
     """What a chain that is built from nothing, and has seen all tokens, chooses next: the plain reference."""
-    chain = Chain.from_settings(made, seed=seed, n_vocab=N_VOCAB)
+    chain = Chain.from_settings(made, seed=seed, n_vocab=N_VOCAB, texts=WORLD.tokenizer)
     chain.accept_prompt(prompt)
     chain.follow(reply)
     try:

@@ -17,7 +17,7 @@ from tsumami.settings import Settings
 def shown(knob: Knob, value: Any) -> Any:
     """What the component of a knob shows for a value."""
     match knob.kind:
-        case "texts" | "bias":
+        case "texts" | "tokens" | "bias" | "text_bias":
             return "\n".join(typed.shown(knob, value))
         case "grammar" | "schema" | "regex":
             return typed.shown(knob, value)
@@ -32,7 +32,7 @@ def read(knob: Knob, raw: Any) -> Any:
         SettingsError: it means nothing; the message says what is expected.
     """
     match knob.kind:
-        case "texts" | "bias":
+        case "texts" | "tokens" | "bias" | "text_bias":
             return list(typed.typed(knob, [line for line in (raw or "").split("\n") if line]))
         case "grammar" | "schema" | "regex":
             return typed.typed(knob, raw or "")

@@ -214,13 +214,13 @@ class Bounds:
             order = np.argsort(-made.low[0], kind="stable")
             values = made.low[0, order]
             with np.errstate(invalid="ignore"):
-                apart = values[:-1] - values[1:] > made._off(values[:-1]) + made._off(values[1:])
+                apart = values[:-1] - values[1:] > made.off(values[:-1]) + made.off(values[1:])
             if np.all(apart | (values[1:] == -np.inf)):
                 return replace(made._take(order), is_sorted=True, in_order=True)
-        key_low, key_high = made.low - made._off(made.low), made.high + made._off(made.high)
+        key_low, key_high = made.low - made.off(made.low), made.high + made.off(made.high)
         return replace(made, is_sorted=True, in_order=False, key_low=key_low, key_high=key_high)
 
-    def _off(self, values: Reals) -> Reals | float:
+    def off(self, values: Reals) -> Reals | float:
         """How far, before the scale, roundings can take logits with these values."""
         if not self.roundings:
             return 0.0
@@ -345,7 +345,7 @@ class Bounds:
         at = low.argmax(axis=1)[:, None]
         best = _at(low, at)
         others = np.where(np.arange(len(self.ids))[None, :] == at, -np.inf, high).max(axis=1, keepdims=True)
-        certain = (best - others > self._off(best) + self._off(others)) & ~self.lost
+        certain = (best - others > self.off(best) + self.off(others)) & ~self.lost
         return CertainChoice(self.ids[at[:, 0]], certain[:, 0])
 
 

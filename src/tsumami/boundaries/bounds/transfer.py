@@ -22,7 +22,7 @@ from tsumami.boundaries.bounds.rounding import OURS, after, double_sum_of, entro
 from tsumami.native import Float32Array
 
 __all__ = ["Dry", "Keep", "Penalties", "dynamic_temperature", "min_p", "temperature"]
-__all__ += ["tfs_z", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"]
+__all__ += ["entropy", "tfs_z", "top_k", "top_n_sigma", "top_p", "typ_p", "xtc"]
 
 #: Our tail-free sampling takes all curvatures for equal where their sum is at most this (TailFreeStage).
 _FLAT: Final = 1e-6
@@ -189,7 +189,7 @@ def _entropy_share(bounds: Bounds, fewest: Whole, most: Whole) -> tuple[Reals, R
     """Bounds of H / ln n, where ln n is -logf(1 / n): the division moves it by h / ln 2 of itself at most, logf by
     LOGF = 2h, and the last division the quotient by h: 4.5 h together.
     """
-    low, high = _entropy(bounds, *bounds.shares())
+    low, high = entropy(bounds, *bounds.shares())
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = low / np.log(np.maximum(most, 2)), high / np.log(np.maximum(fewest, 2))
     return np.maximum(ends[0] * (1 - sum_of(5)), 0), ends[1] * (1 + sum_of(5))
@@ -268,7 +268,7 @@ def typ_p(bounds: Bounds, p: float, keep: Keep) -> Bounds:
     bounds = bounds.sort()
     low, high = bounds.shares()
     bounds = bounds.lose(np.asarray((bounds.may & (low < rounding.NOTHING)).any(axis=1, keepdims=True)))
-    entropy_low, entropy_high = _entropy(bounds, low, high)
+    entropy_low, entropy_high = entropy(bounds, low, high)
     n = len(bounds.ids)
     with np.errstate(divide="ignore", invalid="ignore"):
         surprise_low, surprise_high = -np.log(high), -np.log(low)
@@ -407,7 +407,7 @@ def _running(bounds: Bounds) -> tuple[Reals, Reals, float]:
     return np.nan_to_num(sum_low, nan=0.0), np.nan_to_num(sum_high, nan=1.0), sum_of(2 * low.shape[1] + OURS)
 
 
-def _entropy(bounds: Bounds, low: Reals, high: Reals) -> tuple[Reals, Reals]:
+def entropy(bounds: Bounds, low: Reals, high: Reals) -> tuple[Reals, Reals]:
     """Bounds of -sum p ln p, shapes (boxes, 1), as llama.cpp computes it, for probabilities within low..high; of n
     candidates it is ln n at most.
     """

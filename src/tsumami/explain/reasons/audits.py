@@ -18,6 +18,7 @@ from tsumami.errors import DeadEndError, SettingsError
 from tsumami.explain.reasons import answers
 from tsumami.explain.tokens import token_at
 from tsumami.knobs import CONSTRAINTS, KNOBS
+from tsumami.knobs.stages import FOLLOWING
 from tsumami.native import Float32Array, Int32Array
 from tsumami.runs import Completeness, Run
 from tsumami.runs.completeness import CompletenessTracker
@@ -146,7 +147,7 @@ def audited(settings: Settings) -> dict[str, Settings]:
             made = settings.replace(**{name: knob.neutral})
         except SettingsError:
             continue  # contrastive search without its top_k is no search: see penalty_alpha instead
-        if made.mode != "mirostat" or settings.mode == "mirostat":  # it cannot begin in the middle of a run
+        if made.mode not in FOLLOWING or settings.mode == made.mode:  # it cannot begin in the middle of a run
             found[name] = made
     return found
 

@@ -8,6 +8,7 @@ bisection finds the place. What is said of a stage's absence was found by the ru
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tsumami.explain.reasons.findings import Fate, KeepingValue, Lowering, WhyNo
 from tsumami.explain.reasons.undoing import undone
 from tsumami.explain.tokens import choose_at, largest_fall, row_at
 from tsumami.knobs import KNOBS
-from tsumami.knobs.stages import row_of
+from tsumami.knobs.stages import ROLLING, row_of
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
@@ -122,7 +123,7 @@ class _AskedToken:
         terms = self.outcome.ledger.contrast
         if terms and all(term.id != self._token for term in terms):
             return "uncompared"
-        return "roll" if self.outcome.mode in ("sample", "mirostat") else "lost"
+        return "roll" if self.outcome.mode in ROLLING else "lost"
 
     def taken(self) -> Lowering | None:
         """The stage that took most of its probability while it stayed."""
@@ -160,16 +161,16 @@ class _AskedToken:
 
     def _test(self, stage: str, knob: str) -> Callable[[float], bool]:
         """Whether the token stays in this stage with a value of its knob, all before it being as it was."""
-        place = next(i for i, one in enumerate(self._chain.stages) if one.name == stage)
-        mine = self._chain.clone()
         before = Candidates.from_row(self._row)
-        for one in mine.stages[:place]:
+        for one in itertools.takewhile(lambda one: one.name != stage, self._chain.clone().stages):
             one.apply(before)
 
         def keeps(value: float) -> bool:
             variant = self._chain.variant(self._run.settings.replace(**{knob: value}))
             candidates = before.copy()
-            variant.stages[place].apply(candidates)
+            for one in variant.stages:
+                if one.name == stage:  # with its neutral value it may not even be there
+                    one.apply(candidates)
             data = candidates.data
             return bool((data["logit"][data["id"] == self._token] > -np.inf).any())
 

@@ -27,7 +27,7 @@ from tsumami.runs import Run
 from tsumami.runs.run import attached
 from tsumami.sampling import Ledger
 
-_CHOOSERS: Final = {"greedy": "temperature", "mirostat": "mirostat", "contrastive": "contrastive"}
+_CHOOSERS: Final = {"greedy": "temperature", **{mode: mode for mode in ("mirostat", "adaptive", "contrastive")}}
 _TOKENS: Final = 12  # of those that went out, came in, or moved; `Outcome.final` has all of them
 
 

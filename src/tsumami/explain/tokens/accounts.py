@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tsumami.explain.tokens.falls import largest_fall
 from tsumami.explain.tokens.outcome import Share
+from tsumami.knobs.stages import ROLLING
 from tsumami.sampling import Ledger, StageRecord
 
 _SHARES: Final = 40  # the most shares of the final strip that are told apart
@@ -83,7 +84,7 @@ class Account:
     @property
     def roll(self) -> float | None:
         """The roll, where it decided."""
-        return self.u if self.mode in ("sample", "mirostat") else None
+        return self.u if self.mode in ROLLING else None
 
     @property
     def chosen(self) -> Candidate:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsumami.errors import DeadEndError
+from tsumami.knobs.stages import ROLLING
 from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.run import attached
@@ -45,7 +46,7 @@ class Outcome:
     @property
     def u(self) -> float | None:
         """The roll; None where none decided."""
-        return self.ledger.pick.u if self.mode in ("sample", "mirostat") else None
+        return self.ledger.pick.u if self.mode in ROLLING else None
 
     def span(self, token: int) -> Share | None:
         """Where a token lies on the line: rolls from `low` up to `high` fall on it; None if it was cut."""

@@ -20,8 +20,8 @@ import numpy as np
 
 from tsumami.boundaries import MAPPED, check_mappable
 from tsumami.errors import CancelledError, SettingsError
+from tsumami.explore.intervals.following_search import FollowingSearch
 from tsumami.explore.intervals.interval_search import Bend, Chunk, IntervalSearch
-from tsumami.explore.intervals.mirostat_search import MirostatSearch
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
@@ -30,6 +30,7 @@ from tsumami.runs.replay import mismatch, rows
 from tsumami.runs.run import Run
 from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.chain import Choice
+from tsumami.settings import Settings
 
 __all__ = ["Bend", "Interval", "chunks", "intervals", "mappable_knobs"]
 
@@ -75,7 +76,8 @@ def intervals(
     Args:
         backend: the model that made the run.
         run: with at least one token, and not by contrastive search, which asks the model about every candidate.
-        knobs: names (default: all that can be mapped; under mirostat its own two, and those that do nothing).
+        knobs: names (default: all that can be mapped; under mirostat or adaptive-p its own two, and those that do
+            nothing).
         wanted: asked again and again; once it says no, the work is given up.
 
     Raises:
@@ -83,17 +85,17 @@ def intervals(
         RunFileError: another model, or a token that does not come out again.
         CancelledError: it is not wanted any more.
     """
-    if run.settings.mode not in ("sample", "greedy", "mirostat"):
+    if run.settings.mode == "contrastive":
         raise SettingsError(
             f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
             " token's logits; turn it off and run again"
         )
     idle = set(run.settings.idle_knobs())
-    under_mirostat = run.settings.mode == "mirostat"
-    names = _under_mirostat(knobs, idle) if under_mirostat else tuple(mappable_knobs() if knobs is None else knobs)
-    search_of: type[IntervalSearch | MirostatSearch] = MirostatSearch if under_mirostat else IntervalSearch
+    follows = run.settings.mode in MAPPED
+    names = _following(run.settings, knobs, idle) if follows else _named(run.settings, knobs)
+    search_of: type[IntervalSearch | FollowingSearch] = FollowingSearch if follows else IntervalSearch
     searches = {name: search_of(run.settings, name) for name in names}
-    for chunk in chunks(backend, run, 1 if under_mirostat else None):  # there a single token may take seconds
+    for chunk in chunks(backend, run, 1 if follows else None):  # there a single token may take seconds
         for name, search in searches.items():
             _check(wanted)
             if name not in idle:
@@ -101,17 +103,32 @@ def intervals(
     return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
 
 
-def _under_mirostat(knobs: Iterable[str] | None, idle: Container[str]) -> tuple[str, ...]:
-    """Tau and eta, and what does nothing; what moves the logits moves all that the target mu has followed."""
-    if knobs is None:
-        return tuple(name for name in mappable_knobs() if name in MAPPED or name in idle)
-    names = tuple(knobs)
+def _named(settings: Settings, knobs: Iterable[str] | None) -> tuple[str, ...]:
+    names = tuple(name for name in mappable_knobs() if not _is_off(settings, name)) if knobs is None else tuple(knobs)
     for name in names:
         check_mappable(name)
-        if name not in MAPPED and name not in idle:
+        if _is_off(settings, name):
+            raise SettingsError(f"the interval of {name} is not known while it is off: give it a value and run again")
+    return names
+
+
+def _is_off(settings: Settings, name: str) -> bool:
+    """A knob that is off has no values beside its own."""
+    off_below = KNOBS[name].off_below
+    return off_below is not None and bool(getattr(settings, name) < off_below)
+
+
+def _following(settings: Settings, knobs: Iterable[str] | None, idle: Container[str]) -> tuple[str, ...]:
+    """The choice's own knobs, and what does nothing; what moves the logits moves all that the choice has followed."""
+    own = MAPPED[settings.mode]
+    names = _named(settings, knobs)
+    if knobs is None:
+        return tuple(name for name in names if name in own or name in idle)
+    for name in names:
+        if name not in own and name not in idle:
             raise SettingsError(
-                f"the interval of {name} under mirostat is not known: it moves every logit that the target mu has"
-                f" followed; ask for {' or '.join(MAPPED)}, or set mirostat_mode to 0 and run again"
+                f"the interval of {name} under {settings.mode} is not known: it moves every logit that the choice has"
+                f" followed; ask for {' or '.join(own)}, or turn {settings.mode} off and run again"
             )
     return names
 
@@ -121,7 +138,7 @@ def _check(wanted: Callable[[], bool] | None) -> None:
         raise CancelledError("the intervals are not wanted any more")
 
 
-def _interval(search: IntervalSearch | MirostatSearch, *, idle: bool) -> Interval:
+def _interval(search: IntervalSearch | FollowingSearch, *, idle: bool) -> Interval:
     low, high = search.ends
     name = search.axis.knob.name
     if idle:

@@ -30,6 +30,7 @@ from tsumami.boundaries import (
 )
 from tsumami.native import Float32Array
 from tsumami.sampling import Chain
+from tsumami.sampling.building import stage_names
 from tsumami.sampling.resume import stage_with
 from tsumami.sampling.samplers import Samplers
 from tsumami.settings import Settings
@@ -192,7 +193,7 @@ class IntervalSearch:
         """A trial for each token, with the values of a region."""
         value = self.axis.value(region.anchor)
         settings = self._settings.replace(**{self.axis.knob.name: value})
-        other = settings.mode != self._settings.mode
+        other = settings.mode != self._settings.mode or stage_names(settings) != stage_names(self._settings)
         chains = [chain.variant(settings) if other else chain for chain in chunk.chains]
         own = stage_with(chains[0], self.axis.knob.stage, settings)
         made: list[Trial] = []

@@ -280,7 +280,7 @@ class Mapping:
 
     def _text(self, tokens: Iterable[int], *, final: bool = True) -> tuple[str, bool]:
         """The text of tokens as a run shows it, and whether a stop string ends it."""
-        stream, text = ReplyText(self._backend.tokenizer, self._settings.stop), ""
+        stream, text = ReplyText(self._backend.tokenizer, self._settings), ""
         for token in tokens:
             released = stream.feed(token)
             text += released.text

@@ -1,8 +1,8 @@
 """Next tokens: what the values of a node choose next.
 
 Guarantee: one algorithm makes all maps (mapping.py), whatever decides what a token's values choose: its logits alone,
-or under mirostat all tokens before it (`boundaries.token_problem`). The first tokens may be given with the prompt,
-whatever a value would choose.
+or under mirostat and adaptive-p all tokens before it (`boundaries.token_problem`). The first tokens may be given with
+the prompt, whatever a value would choose.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, Past, token_problem
 from tsumami.errors import SettingsError
 from tsumami.explore.maps.tree import TextNode, Values
+from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import make_chain, permitted
@@ -38,7 +39,7 @@ class Continuations:
         self._begun = prompt.begun
         self._axis = axis
         self._settings = settings
-        self._mirostat = axis.knob.name in MAPPED
+        self._follows = axis.knob.stage in MAPPED
 
     def children(self, node: TextNode, row: Float32Array) -> list[TextNode]:
         """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
@@ -80,11 +81,11 @@ class Continuations:
         return chain
 
     def _accept(self, chain: Chain, tokens: Iterable[int], drawn: int) -> None:
-        """Let a chain go on past tokens; XTC's generator has given `drawn` numbers meanwhile. Mirostat's choice is not
-        asked, so it stays where it is.
+        """Let a chain go on past tokens; XTC's generator has given `drawn` numbers meanwhile. A choice that
+        follows what it has chosen is not asked, so it stays where it is.
         """
         reply = [token for token in tokens if token != DEAD_END]
-        if self._mirostat:
+        if self._follows:
             for token in reply:
                 chain.accept(token)
             return
@@ -107,16 +108,22 @@ def _is_dead_end(chain: Chain, row: Float32Array, led: int) -> bool:
 
 
 def _check_mode(knob: str, settings: Settings) -> None:
+    if KNOBS[knob].off_below is not None:  # at no value of the map it is off
+        settings = settings.replace(**{knob: KNOBS[knob].off_below})
     if settings.mode == "contrastive":
         raise SettingsError(
             f"{knob} cannot be mapped with penalty_alpha = {settings.penalty_alpha}: contrastive search asks the model"
             " about every candidate; set penalty_alpha to 0, or compare single values in a grid"
         )
     idle = settings.idle_knobs().get(knob)
-    if idle is not None and (knob in MAPPED or settings.mode == "mirostat"):
+    own = MAPPED.get(settings.mode, ())
+    if idle is not None and (KNOBS[knob].stage in MAPPED or settings.mode in MAPPED):
         raise SettingsError(f"{knob} cannot be mapped here, because it does nothing. {idle.en}")
-    if settings.mirostat_mode and knob not in MAPPED and (settings.mode == "mirostat" or knob == "temperature"):
+    warm = settings.mode if settings.mode != "greedy" else settings.replace(temperature=1).mode
+    if knob not in own and (settings.mode in MAPPED or (knob == "temperature" and warm in MAPPED)):
+        switch = "mirostat_mode" if warm == "mirostat" else "adaptive_target"
         raise SettingsError(
-            f"{knob} cannot be mapped with mirostat_mode = {settings.mirostat_mode}: it moves every logit that the"
-            f" target mu has followed; map {' or '.join(MAPPED)}, set mirostat_mode to 0, or compare values in a grid"
+            f"{knob} cannot be mapped with {switch} = {getattr(settings, switch)}: it moves every logit that the choice"
+            f" has followed; map {' or '.join(MAPPED[warm])}, set {switch} to {KNOBS[switch].neutral:g}, or compare"
+            " values in a grid"
         )

@@ -30,6 +30,7 @@ _OFFERED: Final = {
     "temperature": "0:2:0.5",
     "repeat_penalty": "1:1.5:0.1",
     "max_tokens": "16,32,64",
+    "adaptive_target": "-1,0.3,0.5,0.7",
     "bool": "true,false",
     "samplers": "classic,llama.cpp",
     "stop": "the,and",
@@ -37,6 +38,8 @@ _OFFERED: Final = {
     "logit_bias": "13=-inf,13=5",
     "grammar": 'root ::= "yes" | "no"',
     "json_schema": '{"type": "object"}',
+    "tokens": r"\n,。",
+    "text_bias": "a=-2,a=2",
     "regex": r"\d+",
 }
 

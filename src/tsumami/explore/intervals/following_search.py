@@ -1,8 +1,9 @@
-"""Mirostat search: tau or eta of a run turned away from its value on either side, until the first token gives way.
+"""Following search: a knob of mirostat or adaptive-p turned away from a run's value on either side, until the first
+token gives way.
 
 Guarantee: as that of interval_search.py. Here a token depends on all before it, so the values that are left are carried
-from token to token in regions, each with a past of its own (mirostat.py): those that have taken as many rolls and cut
-alike.
+from token to token in regions, each with a past of its own (mirostat.py, adaptive.py): those that have taken as many
+rolls and left as much behind.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tsumami.native import Float32Array
 from tsumami.sampling import Chain
 from tsumami.settings import Settings
 
-__all__ = ["MirostatSearch"]
+__all__ = ["FollowingSearch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class _Carried:
     drawn: int = 0
 
 
-class MirostatSearch:
-    """One knob of a mirostat run with `settings`. Show it the run's chunks in order; then ask for the `ends`."""
+class FollowingSearch:
+    """One knob of such a run with `settings`. Show it the run's chunks in order; then ask for the `ends`."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         value = getattr(settings, name)
@@ -56,7 +57,8 @@ class MirostatSearch:
 
     def _look(self, chunk: Chunk, step: int, chain: Chain, row: Float32Array) -> None:
         """At one token of it."""
-        found = [(*one, region) for region in self._regions for one in self._pieces(chain, row, region)]
+        forced = chunk.tokens[step] if chunk.forced[step] else None
+        found = [(*one, region) for region in self._regions for one in self._pieces(chain, row, region, forced)]
         if not chunk.forced[step]:
             first, last = self._around([piece for piece, *_ in found], chunk.first + step, chunk.tokens[step])
             found = found[first : last + 1]
@@ -66,8 +68,10 @@ class MirostatSearch:
             for piece, problem, region in found
         ]
 
-    def _pieces(self, chain: Chain, row: Float32Array, region: _Carried) -> list[tuple[Piece, TokenProblem]]:
-        problem = token_problem(chain, self.axis, row, region.past, region.drawn)
+    def _pieces(
+        self, chain: Chain, row: Float32Array, region: _Carried, forced: int | None
+    ) -> list[tuple[Piece, TokenProblem]]:
+        problem = token_problem(chain, self.axis, row, region.past, region.drawn, forced=forced)
         return [(piece, problem) for piece in problem.find(region.span)]
 
     def _around(self, pieces: list[Piece], step: int, token: int) -> tuple[int, int]:
