@@ -23,6 +23,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What may run side by side, where `--dist loadgroup` asks: file beside file, and the browser's files as two rows,
     which begin first, since they take longest and wait for about half of their time. Files with slow tests come next.

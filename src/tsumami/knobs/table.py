@@ -848,7 +848,8 @@ ALIASES: Final = _aliases()
 
 def get(name: str) -> Knob:
     """The knob of this name, or of this name in another program; UnknownKnobError names the nearest ones."""
-    found = KNOBS.get(ALIASES.get(name, name))
+    given: object = name  # a mapping of a caller's may have any keys
+    found = KNOBS.get(ALIASES.get(given, given)) if isinstance(given, str) else None
     if found is None:
         raise _unknown([name])
     return found

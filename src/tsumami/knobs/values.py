@@ -149,7 +149,7 @@ def check_tokens(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, (str, Integral)):
         value = (value,)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
-        raise SettingsError(f"{name} = {value!r}: needs a list of texts or token ids, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs a list of texts or token ids, not {_kind(value)}")
     texts = [f"<[{_token_id(name, one)}]>" if isinstance(one, Integral) else one for one in value]
     return check_texts(name, texts)
 
@@ -163,17 +163,17 @@ def check_text_bias(name: str, value: object) -> tuple[TextBias, ...]:
     elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         pairs = value
     else:
-        raise SettingsError(f"{name} = {value!r}: needs a list of pairs of a text and a bias, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs a list of pairs of a text and a bias, not {_kind(value)}")
     checked: dict[str, float] = {}
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise SettingsError(f"{name}: {pair!r} is not a pair of a text and a bias")
+            raise SettingsError(f"{name}: {shown(pair)} is not a pair of a text and a bias")
         if not isinstance(pair[0], str):
-            raise SettingsError(f"{name}: {pair[0]!r} is {_kind(pair[0])}; needs a text (by id: logit_bias)")
+            raise SettingsError(f"{name}: {shown(pair[0])} is {_kind(pair[0])}; needs a text (by id: logit_bias)")
         (text,) = check_texts(name, pair[0])
         if text in checked:
-            raise SettingsError(f"{name}: {text!r} is named twice; give it one bias")
-        checked[text] = _bias(f"{name}[{text!r}]", pair[1])
+            raise SettingsError(f"{name}: {shown(text)} is named twice; give it one bias")
+        checked[text] = _bias(f"{name}[{shown(text)}]", pair[1])
     return tuple(checked.items())
 
 
@@ -243,7 +243,7 @@ def _token_id(name: str, value: object) -> int:
         value = int(value) if len(value) <= 10 else INT32_MAX + 1
     token = check_int(f"{name}: token id", value, f"0 to {INT32_MAX}")
     if not 0 <= token <= INT32_MAX:
-        raise SettingsError(f"{name}: token id {token}: needs 0 to {INT32_MAX}")
+        raise SettingsError(f"{name}: token id {shown(token)}: needs 0 to {INT32_MAX}")
     return token
 
 
