@@ -24,6 +24,9 @@ SHORT: Final[dict[str, dict[str, int]]] = {
     "sounds": {"inputs": 100},
     "unicode": {"inputs": 30},
     "arguments": {"inputs": 30},
+    "templates": {"inputs": 40},
+    "gguf": {"inputs": 30},
+    "full_disk": {"kills": 3},
     "killed_writing": {"kills": 3},
     "clock": {},
 }
