@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 import tsumami
 
@@ -23,25 +24,35 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What may run side by side, where `--dist loadgroup` asks: file beside file, and the browser's files as two rows,
-    which begin first, since they take longest and wait for about half of their time. Files with slow tests come next.
-    """
-    files = {item.path: _turn(item.path) for item in items}
+    """The browser's files begin first, since they take longest; files with slow tests come next."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(files[item.path]))
-    items.sort(key=lambda item: (not files[item.path].startswith("browser"), item.path not in slow))
+    items.sort(key=lambda item: (not _row(_place(item.path)).startswith("browser"), item.path not in slow))
 
 
-def _turn(path: Path) -> str:
-    """The row that a file of tests stands in."""
-    place = path.relative_to(HERE)
-    if place.parent != Path("app/browser"):
-        return str(place)
-    names = sorted(one.name for one in path.parent.glob("test_*.py"))
-    return f"browser {names.index(path.name) % BROWSERS}"
+class Rows(LoadScopeScheduling):  # type: ignore[misc]  # xdist says nothing of types
+    """What runs side by side: file beside file, and the browser's files as two rows, each in a worker of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _row(nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rows | None:
+    """`--dist loadscope` means these rows."""
+    return Rows(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def _place(path: Path) -> str:
+    return path.relative_to(HERE.parent).as_posix()
+
+
+def _row(place: str) -> str:
+    """The row that a file of tests stands in, by its path below the project."""
+    folder, _, name = place.rpartition("/")
+    if not folder.endswith("app/browser"):
+        return place
+    names = sorted(one.name for one in (HERE / "app" / "browser").glob("test_*.py"))
+    return f"browser {names.index(name) % BROWSERS}"
 
 
 @pytest.fixture(scope="session")
