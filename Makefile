@@ -13,10 +13,10 @@ BENCH_READY := $(BENCH_VENV)/.ready
 STORM_VENV := .cache/storm-venv
 STORM_READY := $(STORM_VENV)/.ready
 
-# The tests' models use one thread each, so files of tests run side by side: one more than there are cores, since those
-# that drive a browser wait for about half of their time (tests/conftest.py says which stand in a row).
-CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-SIDE_BY_SIDE := -n $(shell expr $(CORES) + 1) --maxprocesses 5 --dist loadscope --no-loadscope-reorder
+# The tests' models use one thread each, so files of tests run side by side, as many as there are cores: one more, and
+# those that prove exactness with two threads would wait for each other at every step. tests/conftest.py says which stand
+# in a row, and that the browser's begin first.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help run test test-fast lint format bench storm lock setup clean
 
