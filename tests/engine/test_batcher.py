@@ -143,7 +143,7 @@ def test_a_huge_prompt_lets_the_others_have_a_token_every_turn(
     huge.result(PATIENCE)
     sizes = [len(batch) for batch in watched.batches]
     assert sum(len({row.slot for row in batch}) == 2 for batch in watched.batches) == 40
-    assert max(sizes) <= 65
+    assert max(sizes) <= 64 + 4, "the small one begins with four tokens"
 
 
 def test_lanes_of_one_prompt_compute_it_once(make_engine: MakeEngine, tiny_reference: Reference) -> None:

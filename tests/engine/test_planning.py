@@ -122,11 +122,11 @@ def test_who_finds_no_slot_keeps_nobody_behind_from_going_on() -> None:
 
 def test_what_came_from_the_cache_is_noted_when_a_job_is_first_placed() -> None:
     desk = Desk()
-    one = job(1, [1, 2, 3, 4, 5, 6], held=2, desk=desk)
-    (first,) = plan(desk, one, prompt_room=2)
+    one = job(1, [1, 2, 3, 4, 5, 6, 7, 8], held=2, desk=desk)
+    (first,) = plan(desk, one, prompt_room=3)
     desk.held[one.feed.sequence].tokens.extend(first.tokens)
-    (second,) = plan(desk, one, prompt_room=2)
-    assert (shape([first, second]), one.reused) == ([(1, 2, 2), (1, 4, 2)], 2)
+    (second,) = plan(desk, one, prompt_room=3)
+    assert (shape([first, second]), one.reused) == ([(1, 2, 3), (1, 5, 3)], 2)
     assert (first.is_last, second.is_last) == (False, True)
 
 
@@ -147,7 +147,7 @@ def test_a_plan_keeps_within_its_rooms(
     ]
     portions = plan(desk, *jobs, room=room, prompt_room=prompt_room)
     assert sum(portion.count for portion in portions) <= min(room, free)
-    assert sum(portion.count for portion in portions if portion.count > 1) <= prompt_room
+    assert sum(one.count for one in portions if one.job.is_prompt and one.count > 1) <= prompt_room
     assert len({portion.slot.number for portion in portions}) == len(portions)
     ranks = [portion.job.rank for portion in portions]
     assert ranks == sorted(ranks)
@@ -157,3 +157,9 @@ def test_a_plan_keeps_within_its_rooms(
         assert portion.tokens == portion.job.target[portion.start : portion.start + portion.count]
     if jobs and free and room:
         assert ranks[0] == 0, "the oldest gets on"
+
+
+def test_feeds_of_a_few_tokens_take_nothing_of_a_prompts_share() -> None:
+    short = [job(rank, [10 * rank, 10 * rank + 1], held=0) for rank in range(4)]
+    portions = plan(Desk(), *short, long(9, 100), prompt_room=8)
+    assert [portion.count for portion in portions] == [2, 2, 2, 2, 8]

@@ -36,7 +36,7 @@ from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
 _TURN_SECONDS: Final = 0.1
-_LEAST_PIECE: Final = 8  # tokens of a prompt beside streams: so it gets on, too
+_LEAST_PIECE: Final = 5  # tokens of a prompt beside streams: so it gets on, too
 
 
 @dataclass(slots=True, eq=False)
@@ -332,13 +332,13 @@ class Engine:
 
     def _decode(self, jobs: list[Job], hidden: bool) -> None:
         """Plan a batch of these jobs, compute it, and give every job its rows."""
-        room = self._prompt_room(streams=any(not job.is_prompt for job in jobs))
+        room = self._prompt_room(streams=any(job.n_new == 1 for job in jobs))
         plan = BatchPlan(self._cache, self._context.n_batch, room, self._policy.reuse)
         portions = plan.take(jobs)
         if not portions:
             return
         batch, outputs = self._lay_out(portions)
-        self._compute(batch, hidden, streams_only=all(portion.count == 1 for portion in portions))
+        self._compute(batch, hidden, sum(portion.count for portion in portions if portion.job.is_prompt))
         for portion in portions:
             self._cache.keep(portion.slot, portion.start)
         for job, row in outputs:
@@ -364,8 +364,11 @@ class Engine:
             self._cache.append(portion.slot, tokens, beside=len(portions) > 1)
         return batch, outputs
 
-    def _compute(self, batch: list[DecodeRow], hidden: bool, *, streams_only: bool) -> None:
-        """One `llama_decode`, timed for the choice of threads and the size of the next pieces."""
+    def _compute(self, batch: list[DecodeRow], hidden: bool, of_prompts: int) -> None:
+        """One `llama_decode`, timed for the choice of threads and the size of the next pieces.
+
+        of_prompts: how many of its tokens are prompts'.
+        """
         threads = self._governor.choose(len(batch))
         if threads != self._threads:
             self._context.set_threads(threads)
@@ -383,8 +386,9 @@ class Engine:
         self._governor.observe(per_token)
         if len(batch) >= 16:
             self._seconds_per_token += 0.3 * (per_token - self._seconds_per_token)
-        if streams_only:
-            self._stream_seconds += 0.3 * (seconds - self._stream_seconds)
+        streams = seconds - of_prompts * self._seconds_per_token  # at least so long without the prompts
+        if not of_prompts or streams > self._stream_seconds:
+            self._stream_seconds += 0.3 * (streams - self._stream_seconds)
 
 
 def _between_turns(change: Callable[[], None]) -> Program[None]:

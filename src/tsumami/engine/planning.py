@@ -1,8 +1,9 @@
 """Planning: which tokens of which feeds go into the next batch.
 
-Guarantee: the oldest program always gets on. A feed that needs one token has it in every batch with room for it, so
-streams stay lively beside long prompts; a prompt that others wait behind leaves them half of what is left. Nothing is
-computed twice beside each other: whoever needs what a batch is about to compute waits for it.
+Guarantee: the oldest program always gets on. A feed that needs a few tokens has them in every batch with room for them,
+so streams stay lively beside long prompts, and take nothing of the prompts' share; a prompt that others wait behind
+leaves them half of what is left. Nothing is computed twice beside each other: whoever needs what a batch is about to
+compute waits for it.
 
 A plan is made of numbers alone, over whatever can say where sequences lie (`Places`): no context, no clock, no thread.
 """
@@ -20,6 +21,9 @@ from tsumami.engine.sequence import Feed, Rows, Sequence
 from tsumami.native import Float32Array
 
 __all__ = ["SOLO", "TOGETHER", "BatchPlan", "Job", "Places", "Policy", "Portion"]
+
+
+_FEW: Final = 4  # tokens of a feed that is no prompt, such as a stream's next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,8 @@ class Job:
 
     @property
     def is_prompt(self) -> bool:
-        """Whether it brings several tokens, which may be cut into pieces."""
-        return self.n_new > 1
+        """Whether it brings so many tokens that they may be cut into pieces."""
+        return self.n_new > _FEW
 
     def first_output(self) -> int:
         """Index in `target` of the first token whose row is wanted."""
@@ -165,7 +169,7 @@ class BatchPlan:
         self._busy.add(portion.slot.number)
         self._planned += portion.count
         self.room -= portion.count
-        if portion.count > 1:
+        if portion.job.is_prompt and portion.count > 1:
             self.prompt_room -= portion.count
 
     def _portion(self, job: Job, share: int) -> Portion | None:
@@ -180,7 +184,7 @@ class BatchPlan:
             if slot is None or self._comes_with_another(job, len(slot.tokens)):
                 return None
             remaining = len(job.target) - len(slot.tokens)
-            count = self._count(remaining, share)
+            count = self._count(job, remaining, share)
             if count and (first or self._can_stay(job, slot, remaining)):
                 return self._cut(job, slot, count)
             can_collect = first and share > 0
@@ -192,9 +196,10 @@ class BatchPlan:
         """Cells that no portion is going to take."""
         return self.places.free_cells - self._planned
 
-    def _count(self, remaining: int, share: int) -> int:
-        """How many tokens of a job go in now: a single one always, several as far as its share and the cells reach."""
-        return min(1 if remaining == 1 else min(remaining, share), self._free)
+    def _count(self, job: Job, remaining: int, share: int) -> int:
+        """How many tokens of a job go in now: a few always, of a prompt as many as its share and the cells allow."""
+        wanted = min(remaining, share) if job.is_prompt and remaining > 1 else remaining
+        return min(wanted, self.room, self._free)
 
     def _comes_with_another(self, job: Job, have: int) -> bool:
         """Whether the job may reuse more than it has, and a portion is about to compute just that: then it waits."""
