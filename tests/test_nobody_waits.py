@@ -37,6 +37,9 @@ HOSTILE: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+_TRIES: Final = 4
+
+
 def tokens(model: Model) -> float:
     """Seconds that eight tokens take."""
     begin = time.perf_counter()
@@ -52,14 +55,8 @@ def ask(model: Model, wishes: dict[str, Any], begun: list[Stream]) -> None:
         assert begun[0].run
 
 
-@pytest.fixture(scope="module")
-def alone(model: Model) -> list[float]:
-    """How long they take when nobody else asks."""
-    return [tokens(model) for _ in range(2)]
-
-
-@pytest.mark.parametrize("wishes", HOSTILE.values(), ids=HOSTILE)
-def test_another_session_has_its_tokens(model: Model, alone: list[float], wishes: dict[str, Any]) -> None:
+def beside(model: Model, wishes: dict[str, Any]) -> float:
+    """Seconds that they take while somebody brings this."""
     begun: list[Stream] = []
     hostile = threading.Thread(target=ask, args=(model, wishes, begun))
     hostile.start()
@@ -68,6 +65,15 @@ def test_another_session_has_its_tokens(model: Model, alone: list[float], wishes
         for stream in begun:
             stream.cancel()
         hostile.join(0.05)
-    if meanwhile > 3 * max(alone):  # has the machine become slower?
-        alone.append(tokens(model))
-    assert meanwhile <= 3 * max(alone), (meanwhile, alone)
+    return meanwhile
+
+
+@pytest.mark.parametrize("wishes", HOSTILE.values(), ids=HOSTILE)
+def test_another_session_has_its_tokens(model: Model, wishes: dict[str, Any]) -> None:
+    """In the best of a few tries: what else the machine does holds one of them up, what we do holds up all."""
+    tries: list[tuple[float, float]] = []
+    for _ in range(_TRIES):
+        tries.append((beside(model, wishes), tokens(model)))
+        if tries[-1][0] <= 3 * tries[-1][1]:
+            return
+    pytest.fail(f"seconds beside it and alone: {tries}")
