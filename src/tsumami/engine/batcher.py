@@ -17,6 +17,7 @@ import atexit
 import itertools
 import logging
 import operator
+import sys
 import threading
 import time
 import weakref
@@ -36,7 +37,11 @@ from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
 _TURN_SECONDS: Final = 0.1
-_LEAST_PIECE: Final = 5  # tokens of a prompt beside streams: so it gets on, too
+#: How long a thread that computes in Python may keep the engine's from going on. A token takes about twenty calls of
+#: llama.cpp, and after each the engine's thread has to get the interpreter back: with Python's 5 ms, somebody who has
+#: a large request checked would slow everybody's tokens down to a quarter.
+_SWITCH_SECONDS: Final = 0.0005
+_LEAST_PIECE: Final = 2  # tokens of a prompt beside streams: so it gets on, too
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +84,7 @@ class Engine:
         self._seconds_per_token = 0.005
         self._stream_seconds = 0.02
         self._threads = options.threads
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._thread = threading.Thread(target=self._loop, name="tsumami-engine", daemon=True)
         self._thread.start()
         _OPEN.add(self)
