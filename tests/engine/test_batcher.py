@@ -83,10 +83,10 @@ def test_two_programs_share_their_decodes(make_engine: MakeEngine, tiny_referenc
     engine = make_engine()
     watched = Watched(engine)
     watched.gate.clear()
-    tickets = [engine.submit(greedy(text(i, 10), 20)) for i in range(2)]
+    tickets = [engine.submit(greedy(text(i, 4), 20)) for i in range(2)]
     watched.gate.set()
     for i, ticket in enumerate(tickets):
-        assert is_greedy(tiny_reference, text(i, 10), ticket.result(PATIENCE), 20)
+        assert is_greedy(tiny_reference, text(i, 4), ticket.result(PATIENCE), 20)
     assert sum(len({row.slot for row in batch}) == 2 for batch in watched.batches) >= 19
     assert len(watched.batches) <= 22
 

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from tsumami.app.api.arguments import fitting, refuse_too_few
+from tsumami.app.api.arguments import fill_in, fitting
 from tsumami.app.words.texts import PageProblem, Texts
 
 
@@ -64,14 +64,16 @@ def test_the_work_still_looks_as_it_does() -> None:
     assert inspect.getdoc(fitting(work)) == "Do it."
 
 
-def test_too_few_values_are_refused_in_words_and_other_events_are_left_to_gradio() -> None:
+def test_defaults_are_filled_in_too_few_values_are_refused_in_words_and_other_events_are_gradios() -> None:
     asked: list[Any] = []
     blocks: Any = types.SimpleNamespace(validate_inputs=lambda _, inputs: asked.append(inputs))
-    refuse_too_few(blocks, Texts("en"), {"run": ("prompt", "settings", "model")})
+    fill_in(blocks, Texts("en"), {"run": inspect.signature(stream).parameters})
     endpoint, other = types.SimpleNamespace(api_name="run"), types.SimpleNamespace(api_name=False)
-    blocks.validate_inputs(endpoint, ["a", None, None])
+    given = ["a", []]
+    blocks.validate_inputs(endpoint, given)
+    assert given == ["a", [], True]
     blocks.validate_inputs(other, [])
-    with pytest.raises(gr.Error, match=r"run needs 3 values \(prompt, settings, model\) and got 1") as refused:
+    with pytest.raises(gr.Error, match=r"run needs 3 values \(text, lanes, loud\) and got 1") as refused:
         blocks.validate_inputs(endpoint, ["a"])
     assert not refused.value.print_exception
     assert asked == [[]]

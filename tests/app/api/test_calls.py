@@ -16,6 +16,7 @@ import tsumami
 from tsumami.app.api.calls import Calls
 from tsumami.app.api.endpoints import ENDPOINTS, Callers
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.common import Common
 from tsumami.model import Model
 
 
@@ -64,7 +65,7 @@ def test_who_goes_away_while_the_model_loads_has_nothing_computed(
     name: str, model: tsumami.Model, run: dict[str, Any], submitted: list[Any]
 ) -> None:
     shelf: Any = SlowShelf(model)
-    callers = Callers(Texts("en"), shelf)
+    callers = Callers(Texts("en"), Common(shelf))
     shelf.during = lambda: callers.on_gone(caller())
     submitted.clear()
     with pytest.raises(gr.Error):
@@ -77,7 +78,7 @@ def test_who_goes_away_while_the_prompt_is_made_has_nothing_left_in_the_engine(
     name: str, model: tsumami.Model, run: dict[str, Any], submitted: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf: Any = SlowShelf(model)
-    callers = Callers(Texts("en"), shelf)
+    callers = Callers(Texts("en"), Common(shelf))
     make = Model.as_prompt
 
     def slowly(self: Model, prompt: Any) -> Any:

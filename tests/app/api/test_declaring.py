@@ -13,6 +13,7 @@ import pytest
 from tsumami.app.api.declaring import looking_like
 from tsumami.app.api.endpoints import ENDPOINTS, NAMES, Callers, Endpoint
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.common import Common
 from tsumami.app.work.shelf import Shelf
 
 
@@ -40,6 +41,6 @@ def test_a_function_looks_like_its_work_behind_a_request() -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 def test_every_endpoint_has_words_for_itself_and_for_what_it_takes(endpoint: Endpoint) -> None:
     assert inspect.getdoc(endpoint.function)
-    made = endpoint.way(Callers(Texts("en"), Shelf()), endpoint.function)
+    made = endpoint.way(Callers(Texts("en"), Common(Shelf())), endpoint.function)
     assert list(inspect.signature(made).parameters) == ["request", *endpoint.parameters]
     assert all(endpoint.parameters.values())

@@ -11,7 +11,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import gradio as gr
@@ -49,9 +49,14 @@ def fitting(work: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def refuse_too_few(blocks: gr.Blocks, texts: Texts, takes: Mapping[str, Sequence[str]]) -> None:
-    """Let an event that comes with fewer values than its endpoint takes be refused in words, as `takes` names them:
-    Gradio would tell the caller, and the log, of its own objects.
+#: What an endpoint takes: its parameters in order, each with its default.
+Takes = Mapping[str, inspect.Parameter]
+
+
+def fill_in(blocks: gr.Blocks, texts: Texts, takes: Mapping[str, Takes]) -> None:
+    """Let an event that comes with fewer values than its endpoint takes have the defaults of the rest, so that callers
+    from before a parameter came are served; where there are none it is refused in words: Gradio would tell the caller,
+    and the log, of its own objects.
     """
     behind = blocks.validate_inputs
 
@@ -59,7 +64,11 @@ def refuse_too_few(blocks: gr.Blocks, texts: Texts, takes: Mapping[str, Sequence
         names = takes.get(block_fn.api_name)
         if names is None:
             behind(block_fn, inputs)
-        elif len(inputs) < len(names):
+            return
+        rest = [parameter.default for parameter in list(names.values())[len(inputs) :]]
+        if inspect.Parameter.empty not in rest:
+            inputs.extend(rest)  # Gradio reads on from this list
+        else:
             told = PageProblem(
                 "api.too_few", name=block_fn.api_name, needs=len(names), names=", ".join(names), got=len(inputs)
             )

@@ -24,7 +24,7 @@ import anyio
 import gradio as gr
 
 from tsumami.app.api import answers, generating, looking, voices
-from tsumami.app.api.arguments import fitting, refuse_too_few
+from tsumami.app.api.arguments import Takes, fill_in, fitting
 from tsumami.app.api.calls import Calls
 from tsumami.app.api.declaring import declare, looking_like
 from tsumami.app.api.service import Service
@@ -155,9 +155,15 @@ class Endpoint:
         return self.function.__name__
 
     @property
+    def takes(self) -> Takes:
+        """What a caller gives."""
+        given = inspect.signature(self.function).parameters
+        return {name: parameter for name, parameter in given.items() if name != "service"}
+
+    @property
     def parameters(self) -> dict[str, str]:
         """What a caller gives: each parameter's name and words."""
-        return {name: _PARAMETERS[name] for name in inspect.signature(self.function).parameters if name != "service"}
+        return {name: _PARAMETERS[name] for name in self.takes}
 
     def register(self, blocks: gr.Blocks, callers: Callers) -> None:
         """Give the page this endpoint."""
@@ -194,5 +200,5 @@ def register(blocks: gr.Blocks, texts: Texts, common: Common) -> None:
     callers = Callers(texts, common)
     for endpoint in ENDPOINTS:
         endpoint.register(blocks, callers)
-    refuse_too_few(blocks, texts, {endpoint.name: tuple(endpoint.parameters) for endpoint in ENDPOINTS})
+    fill_in(blocks, texts, {endpoint.name: endpoint.takes for endpoint in ENDPOINTS})
     blocks.unload(callers.on_gone)
