@@ -24,6 +24,7 @@ from tsumami.knobs.table import (
     KnobGroup,
     default,
     get,
+    knob_names,
     knobs_of,
     named,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Slider",
     "default",
     "get",
+    "knob_names",
     "knobs_of",
     "longest_reply",
     "named",

@@ -855,23 +855,28 @@ def get(name: str) -> Knob:
     return found
 
 
-def named(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the knobs' own names, whichever name each came with.
+def knob_names(names: Sequence[str]) -> dict[str, str]:
+    """The knobs that these names mean, each with the name that it came with.
 
     Raises:
         UnknownKnobError: some names are no knob's; the message has all of them.
         SettingsError: one knob came with two names.
     """
-    unknown = [name for name in values if ALIASES.get(name, name) not in KNOBS]
+    unknown = [name for name in names if ALIASES.get(name, name) not in KNOBS]
     if unknown:
         raise _unknown(unknown)
     found: dict[str, str] = {}
-    for name in values:
+    for name in names:
         knob = get(name).name
         if knob in found:
             raise SettingsError(f"{found[knob]} and {name} are both {knob}; give one of them")
         found[knob] = name
-    return {knob: values[name] for knob, name in found.items()}
+    return found
+
+
+def named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the knobs' own names, whichever name each came with; errors as in `knob_names`."""
+    return {knob: values[name] for knob, name in knob_names(tuple(values)).items()}
 
 
 def _unknown(names: Sequence[str]) -> UnknownKnobError:

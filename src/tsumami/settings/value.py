@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from tsumami import constraints
 from tsumami.errors import SettingsError
-from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, named
+from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, knob_names
 from tsumami.knobs.orders import resolve
 from tsumami.knobs.values import TextBias
 from tsumami.settings.idle import IdleReason, Mode, idle_knobs
@@ -109,11 +109,11 @@ class Settings:
         """
         if not isinstance(mapping, Mapping):
             raise SettingsError(f"settings must be an object of knob names and values, not {mapping!r}")
-        return cls(**named(mapping))
+        return cls(**{knob: mapping[name] for knob, name in knob_names(tuple(mapping)).items()})
 
     def replace(self, **changes: Any) -> Self:
         """These settings with some knobs changed, checked anew."""
-        return dataclasses.replace(self, **named(changes))
+        return dataclasses.replace(self, **{knob: changes[name] for knob, name in knob_names(tuple(changes)).items()})
 
     def unchecked(self, name: str, value: Any) -> Self:
         """The same with another value of one knob, nothing checked: for whoever tries thousands of values of a range

@@ -90,7 +90,8 @@ def _loaded(text: str) -> Any:
     """A model whose file and verdict say `text`."""
     card = SimpleNamespace(name=text, n_params=1e6, quantization=text)
     verdict = SimpleNamespace(exact=True, why_ja=text, why_en=text, remedy_ja="", remedy_en="")
-    return SimpleNamespace(model_card=card, exactness=verdict, n_ctx=512)
+    engine = SimpleNamespace(notices=(SimpleNamespace(ja=text, en=text),))
+    return SimpleNamespace(model_card=card, engine_card=engine, exactness=verdict, n_ctx=512)
 
 
 @settings(max_examples=40)
@@ -135,7 +136,9 @@ def test_no_browser_translates_pieces_and_texts() -> None:
         reader.feed(re.sub(r"<p class=.(why|how).*?</p>", "", views[name], flags=re.DOTALL))
         assert word in views[name]
         left = "".join(reader.changed)
-        assert word not in left or (name == "model" and left.count(word) == 2), name  # its file's type, and a sentence
+        assert word not in left or (name == "model" and left.count(word) == 3), (
+            name
+        )  # its file's type, and two sentences
 
 
 #: Who may give Gradio something that it reads as Markdown or HTML messages: with words of our own, or what it escapes.

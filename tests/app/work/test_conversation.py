@@ -50,7 +50,7 @@ def test_broken_facts_in_the_storage_never_break_the_page(name: str, garbage: An
     stored = Conversation((Exchange("a", "b", facts()),)).to_json()
     stored["exchanges"][0]["facts"][name] = garbage
     for texts in (EN, JA):
-        assert view.chat_messages(texts, Conversation.from_json(stored)) is not None
+        assert view.talk(texts, Conversation.from_json(stored)) is not None
     stored["exchanges"][0]["facts"].pop(name)
     assert Conversation.from_json(stored) == Conversation()
 

@@ -50,6 +50,9 @@ class Texts:
         low, high, smallest = (
             "" if bound is None else f"{bound:.10g}" for bound in (knob.low, knob.high, knob.smallest)
         )
+        if knob.off_below is not None:
+            on = self("reference.range.between", low=f"{knob.off_below:.10g}", high=high)
+            return self("reference.range.or", first=on, rest=f"{knob.neutral:.10g}")
         if smallest:
             part = self("reference.range.from", low=smallest)
             return part if knob.low_open else self("reference.range.or", first=low, rest=part)
