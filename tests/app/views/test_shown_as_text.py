@@ -138,7 +138,7 @@ def test_no_browser_translates_pieces_and_texts() -> None:
         left = "".join(reader.changed)
         assert word not in left or (name == "model" and left.count(word) == 3), (
             name
-        )  # its file's type, and two sentences
+        )  # its file's type, two sentences
 
 
 #: Who may give Gradio something that it reads as Markdown or HTML messages: with words of our own, or what it escapes.
