@@ -72,4 +72,4 @@ def test_the_doctor_says_it_with_llama_cpps_own_line(invoke: Invoke, path: Path)
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_the_line_of_the_page_says_it(loaded: Model, lang: str) -> None:
-    assert "tokenizer&#46;ggml&#46;pre" in describe(Texts(lang), loaded)  # type: ignore[arg-type]  # a parameter of the test
+    assert "tokenizer.ggml.pre" in describe(Texts(lang), loaded)  # type: ignore[arg-type]  # a parameter of the test

@@ -32,7 +32,9 @@ def about() -> str:
 
 
 def settings(
-    action: Annotated[str, typer.Argument(metavar="|".join(_ACTIONS), show_default=False)],
+    action: Annotated[
+        str, typer.Argument(metavar="|".join(_ACTIONS), show_default=False, help=say("何をするか", "what to do"))
+    ],
     file: Annotated[
         str | None,
         typer.Argument(metavar="FILE", show_default=False, help=say("設定のファイル", "the file of settings")),

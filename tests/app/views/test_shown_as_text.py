@@ -136,9 +136,7 @@ def test_no_browser_translates_pieces_and_texts() -> None:
         reader.feed(re.sub(r"<p class=.(why|how).*?</p>", "", views[name], flags=re.DOTALL))
         assert word in views[name]
         left = "".join(reader.changed)
-        assert word not in left or (name == "model" and left.count(word) == 3), (
-            name
-        )  # its file's type, two sentences
+        assert word not in left or (name == "model" and left.count(word) == 3), name  # its file's type, two sentences
 
 
 #: Who may give Gradio something that it reads as Markdown or HTML messages: with words of our own, or what it escapes.
