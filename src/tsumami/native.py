@@ -196,19 +196,28 @@ class Mark:
 
 
 class Vocab:
-    """The tokenizer of a loaded model: text to token ids and back, as bytes. It lives as long as its model."""
+    """The tokenizer of a loaded model: text to token ids and back, as bytes. It lives as long as its model.
+
+    Of a model without one (`has_texts` False) every token is no bytes: llama.cpp itself would end the process.
+    """
 
     def __init__(self, model: NativeModel) -> None:
         self._model = model  # keeps the memory behind the pointer alive
         self.pointer = _c.llama_model_get_vocab(model.pointer)
         self.n_tokens: Final = int(_c.llama_vocab_n_tokens(self.pointer))
+        self.has_texts: Final = bool(_c.llama_vocab_type(self.pointer) != _c.LLAMA_VOCAB_TYPE_NONE)
         self._pieces: dict[int, bytes] = {}
         self._marks: dict[int, Mark | None] = {}
 
     def tokenize(self, text: bytes, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of `text`. `add_special`: put BOS/EOS where the model wants them; `parse_special`: read `<s>` and
         the like as the special tokens they name.
+
+        Raises:
+            ModelFormatError: the model has no tokenizer.
         """
+        if not self.has_texts:
+            raise ModelFormatError("this model has no tokenizer, so it can be given token ids only")
         room = len(text) + 16
         while True:
             buffer = (ctypes.c_int32 * room)()
@@ -235,12 +244,13 @@ class Vocab:
         if not 0 <= token < self.n_tokens:
             raise EngineError(f"token id {token} is outside the vocabulary (0..{self.n_tokens - 1})")
         room = 64
-        while True:
+        while self.has_texts:
             buffer = ctypes.create_string_buffer(room)
             count = _c.llama_token_to_piece(self.pointer, token, buffer, room, 0, True)
             if count >= 0:
                 return buffer.raw[:count]
             room = -count
+        return b""
 
     def is_eog(self, token: int) -> bool:
         """Whether the model ends its generation with this token."""
@@ -248,7 +258,7 @@ class Vocab:
 
     def is_control(self, token: int) -> bool:
         """Whether the token is a mark (BOS, role, end of turn …) and not text."""
-        return bool(_c.llama_vocab_is_control(self.pointer, token))
+        return self.has_texts and bool(_c.llama_vocab_is_control(self.pointer, token))
 
     def mark(self, token: int) -> Mark | None:
         """The mark that the token is; None for ordinary text."""
@@ -257,7 +267,7 @@ class Vocab:
         return self._marks[token]
 
     def _read_mark(self, token: int) -> Mark | None:
-        attributes = int(_c.llama_vocab_get_attr(self.pointer, token))
+        attributes = int(_c.llama_vocab_get_attr(self.pointer, token)) if self.has_texts else 0
         special = attributes & (_c.LLAMA_TOKEN_ATTR_CONTROL | _c.LLAMA_TOKEN_ATTR_UNKNOWN)
         if not special and not attributes & _c.LLAMA_TOKEN_ATTR_USER_DEFINED:
             return None

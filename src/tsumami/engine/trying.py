@@ -84,7 +84,9 @@ def answer(request: bytes) -> bytes:
     with contextlib.suppress(TsumamiError):
         model = NativeModel(Path(path), repack=repack)
         pieces = [model.vocab.piece(token) for token in range(model.vocab.n_tokens)]
-        tokens = model.vocab.tokenize(_KINDS.encode(), add_special=True, parse_special=True)
+        tokens = []
+        if model.vocab.has_texts:
+            tokens = model.vocab.tokenize(_KINDS.encode(), add_special=True, parse_special=True)
         assert len(pieces) == model.vocab.n_tokens
         _ = (model.chat_template, model.description, model.vocab.bos, model.vocab.eos)
         if model.generates:
