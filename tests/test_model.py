@@ -229,7 +229,7 @@ def test_prompts_that_cannot_be_used_say_why(model: tsumami.Model) -> None:
         model.run([])
     with pytest.raises(EmptyPromptError):
         model.chat([])
-    with pytest.raises(PromptTooLongError, match=r"the prompt has 5000 tokens; 4095 fit into a context of 4096"):
+    with pytest.raises(PromptTooLongError, match=r"the prompt has 5,000 tokens; 4,095 fit into a context of 4,096"):
         model.run([1] * 5000)
     with pytest.raises(PromptError, match="'chatml' is unknown"):
         model.chat("Hi", template="chatml")

@@ -390,7 +390,7 @@ class Model:
     @functools.cached_property
     def model_card(self) -> ModelCard:
         """Which weights these are."""
-        return model_card(self._loaded)
+        return model_card(self._loaded, self._native)
 
     @functools.cached_property
     def engine_card(self) -> EngineCard:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from tsumami.engine import LoadedModel, processor
-from tsumami.native import engine_build
+from tsumami.native import NativeModel, engine_build
 from tsumami.runs.values import EngineCard, ModelCard
 
 __all__ = ["engine_card", "model_card"]
 
 
-def model_card(loaded: LoadedModel) -> ModelCard:
-    """Which weights these are."""
+def model_card(loaded: LoadedModel, native: NativeModel) -> ModelCard:
+    """Which weights these are. native: the open model of `loaded`."""
     file = loaded.file
     return ModelCard(
         name=file.name,
         fingerprint=loaded.fingerprint,
         architecture=file.header.architecture or "?",
         quantization=file.header.quantization,
-        n_params=loaded.native.n_params,
+        n_params=native.n_params,
         size=file.size,
         source=file.source,
         license=file.license,

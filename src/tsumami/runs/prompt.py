@@ -42,11 +42,11 @@ def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = Tr
     if not prompt.tokens:
         raise EmptyPromptError
     if not answers and len(prompt.tokens) > n_ctx:
-        raise PromptTooLongError(f"the prompt has {counted(len(prompt.tokens), 'token')}; the context has {n_ctx}")
+        raise PromptTooLongError(f"the prompt has {counted(len(prompt.tokens), 'token')}; the context has {n_ctx:,}")
     if answers and len(prompt.tokens) >= n_ctx:
         raise PromptTooLongError(
-            f"the prompt has {counted(len(prompt.tokens), 'token')}; {n_ctx - 1} fit into a context of {n_ctx} with "
-            "one to answer. Shorten it, or load the model with a larger n_ctx"
+            f"the prompt has {counted(len(prompt.tokens), 'token')}; {n_ctx - 1:,} fit into a context of {n_ctx:,} "
+            "with one to answer. Shorten it, or load the model with a larger n_ctx"
         )
     for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
         bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does

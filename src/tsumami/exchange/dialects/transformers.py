@@ -42,7 +42,8 @@ def _apart(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
     if knobs["temperature"] == 0:
         del foreign["temperature"]  # transformers refuses 0
         yield Note("converted", "do_sample", False, "temperature", 0.0, _NO_SAMPLING)
-    if knobs["repeat_penalty"] != 1 and knobs["repeat_last_n"] < ALL:
+    counts = knobs["repeat_penalty"] != 1 or knobs["frequency_penalty"] or knobs["presence_penalty"]
+    if counts and knobs["repeat_last_n"] < ALL:
         words = Phrase("あちらではテキスト全体を数える", "there the whole text counts")
         yield Note("lost", "", None, "repeat_last_n", knobs["repeat_last_n"], words)
 

@@ -166,7 +166,7 @@ def _back(low: str, high: str, dynamic: str) -> Any:
         if spread > 0:
             foreign[low], foreign[high] = max(middle - spread, 0), middle + spread
             yield Note("converted", dynamic, [foreign[low], foreign[high]], "dynatemp_range", spread, Phrase())
-            if middle < spread:
+            if (foreign[low] + foreign[high]) / 2 != middle:
                 yield Note("converted", low, 0, "temperature", middle, _FROM_ZERO)
         if knobs["dry_multiplier"] and knobs["dry_penalty_last_n"] != knobs["repeat_last_n"]:
             yield Note("lost", "", None, "dry_penalty_last_n", knobs["dry_penalty_last_n"], _ONE_WINDOW)
@@ -174,7 +174,7 @@ def _back(low: str, high: str, dynamic: str) -> Any:
     return apart
 
 
-_FROM_ZERO: Final = Phrase("幅の下の端は 0", "the lower end of the range is 0")
+_FROM_ZERO: Final = Phrase("幅の下の端は 0 以上", "the lower end of the range is 0 or more")
 _ONE_WINDOW: Final = Phrase("あちらではペナルティと DRY の窓は 1 つ", "there penalties and DRY look back equally far")
 _PAGE: Final = Phrase("画面や読み込みの設定", "a setting of its page, or of loading")
 
