@@ -179,7 +179,7 @@ class Timings:
 
 
 #: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
-_UNSAID: Final = {"parse_special": True}
+_UNSAID: Final[dict[str, Any]] = {"parse_special": True, "notices": ()}
 
 
 def plain(value: Any) -> Any:
