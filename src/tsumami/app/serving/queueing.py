@@ -153,11 +153,13 @@ async def _directly(
 ) -> Any:
     """In the place of `Blocks.process_api`: what comes without the queue needs a place, too."""
     request = getattr(how.get("request"), "request", None)
-    if how.get("event_id") is not None or request is None or block_fn.concurrency_id not in WORKING:
+    if how.get("event_id") is not None or request is None:
         return await behind(block_fn, *given, **how)
-    asker = _asker(request, how.get("session_hash"))
-    _refuse_too_many(turns, limits, asker)
     try:
+        if block_fn.concurrency_id not in WORKING:
+            return await behind(block_fn, *given, **how)
+        asker = _asker(request, how.get("session_hash"))
+        _refuse_too_many(turns, limits, asker)
         async with _place(turns, asker):
             return await behind(block_fn, *given, **how)
     except asyncio.CancelledError as gone:  # Gradio would print where it was, as if that were an error
