@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tsumami.cli.output import note
 from tsumami.cli.words import language, say
@@ -11,10 +11,7 @@ from tsumami.cli.words import language, say
 if TYPE_CHECKING:
     from tsumami.exchange import Imported, Note
 
-__all__ = ["LOSSES", "report", "say_source"]
-
-#: What changes the text, as against what was taken or filled in as that program has it.
-LOSSES: Final = ("limited", "ignored", "lost", "refused", "unknown")
+__all__ = ["report", "report_losses", "say_source"]
 
 
 def say_source(found: Imported) -> None:
@@ -34,3 +31,10 @@ def report(notes: Iterable[Note]) -> None:
             told = [", ".join(one.foreign for one in listed if one.fate == fate)]
         for line in told:
             note(f"  {words.told(language())}: {line}")
+
+
+def report_losses(notes: Iterable[Note]) -> None:
+    """Those of them that change the text."""
+    from tsumami.exchange import LOSSES
+
+    report(one for one in notes if one.fate in LOSSES)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tsumami.cli.files import read_json, read_text
-from tsumami.cli.imported import LOSSES, report, say_source
+from tsumami.cli.imported import report_losses, say_source
 from tsumami.cli.options import option
 from tsumami.cli.output import save_file
 from tsumami.cli.words import say
@@ -185,7 +185,7 @@ def read_settings(path: str) -> dict[str, Any]:
     foreign = foreign_settings(read_text(path, SettingsError))
     if foreign is not None:
         say_source(foreign)
-        report(one for one in foreign.notes if one.fate in LOSSES)
+        report_losses(foreign.notes)
         return foreign.settings.to_dict()
     form = read_json(path)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tsumami.cli.files import read_text
-from tsumami.cli.imported import LOSSES, report, say_source
+from tsumami.cli.imported import report, report_losses, say_source
 from tsumami.cli.knobs import show
 from tsumami.cli.options import json_flag
 from tsumami.cli.output import note, save_file, write, write_json
@@ -124,7 +124,7 @@ def _explain(found: Imported, *, as_json: bool) -> None:
         line = say(knob.line_ja, knob.line_en) if reason is None else say(reason.ja, reason.en)
         mark = "" if reason is None else say("働かない: ", "does nothing: ")
         write(f"{name} = {show(name, value)}\n    {mark}{line}\n")
-    report(one for one in found.notes if one.fate in LOSSES)
+    report_losses(found.notes)
 
 
 def _turned(settings: Settings) -> list[str]:

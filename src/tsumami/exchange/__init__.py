@@ -13,7 +13,7 @@ from tsumami.errors import SettingsError
 from tsumami.exchange.dialect import Dialect
 from tsumami.exchange.dialects import DIALECTS
 from tsumami.exchange.documents import read_document, write_document
-from tsumami.exchange.notes import FATES, Fate, Note, Phrase
+from tsumami.exchange.notes import FATES, LOSSES, Fate, Note, Phrase
 from tsumami.exchange.reading import Imported, import_values
 from tsumami.exchange.recognising import values_in, which
 from tsumami.exchange.writing import Exported, export_values
@@ -22,6 +22,7 @@ from tsumami.settings import Settings
 __all__ = [
     "DIALECTS",
     "FATES",
+    "LOSSES",
     "Dialect",
     "Exported",
     "Fate",

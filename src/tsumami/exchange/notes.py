@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from tsumami.wording import Language
 
-__all__ = ["FATES", "Fate", "Note", "Phrase"]
+__all__ = ["FATES", "LOSSES", "Fate", "Note", "Phrase"]
 
 
 class Phrase(NamedTuple):
@@ -47,6 +47,9 @@ FATES: Final[dict[Fate, Phrase]] = {
     "unknown": Phrase("知らない名前", "unknown name"),
 }
 """The fates, in the order in which a report shows them."""
+
+LOSSES: Final[tuple[Fate, ...]] = ("limited", "ignored", "lost", "refused", "unknown")
+"""Those that change the text, as against what was taken or filled in as that program has it."""
 
 
 @dataclass(frozen=True, slots=True)

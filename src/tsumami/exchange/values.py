@@ -15,10 +15,12 @@ from tsumami.exchange.notes import Note, Phrase
 
 __all__ = [
     "ALL_WORDS",
+    "BEAMS",
     "GENERATED_ONLY",
     "GREEDY",
     "LENGTH_WORDS",
     "MINUS_WORDS",
+    "NO_END",
     "UNITS_WORDS",
     "bias_from",
     "bias_to_pairs",
@@ -39,6 +41,8 @@ __all__ = [
     "window_to_minus",
 ]
 
+BEAMS: Final = Phrase("ビームサーチ。ここでは 1 つずつ選ぶ", "beam search; here tokens are chosen one by one")
+NO_END: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 LENGTH_WORDS: Final = Phrase(
     "負の数は「文脈がいっぱいになるまで」。ここでは 0", "below 0 means until the context is full, which is 0 here"
 )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tsumami.app.words.texts import Texts
-from tsumami.exchange import FATES, Imported
+from tsumami.exchange import FATES, LOSSES, Imported
 
-#: What changes the text, as against what was taken or filled in as that program has it.
-_LOSSES: Final = ("limited", "ignored", "lost", "refused", "unknown")
 _MOST: Final = 6  # lines
 
 
@@ -17,7 +15,7 @@ def told_import(texts: Texts, found: Imported) -> str:
     lines = [
         f"{FATES[one.fate].told(texts.language)}: {one.told(texts.language)}"
         for one in found.notes
-        if one.fate in _LOSSES
+        if one.fate in LOSSES
     ]
     head = texts("knobs.imported", dialect=found.dialect)
     more = [texts("knobs.imported_more", count=len(lines) - _MOST)] if len(lines) > _MOST else []

@@ -13,6 +13,7 @@ from tsumami.exchange.dialect import Dialect, Field, Foreign, Order, at_least, n
 from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     ALL_WORDS,
+    NO_END,
     bias_from,
     breakers_from,
     one_of_it,
@@ -35,7 +36,6 @@ _SLOPE: Final = Phrase(
     "窓の古い半分でペナルティを弱める傾き。ここでは窓の中はどこも同じ強さ",
     "weakens the penalty in the older half of its window; here it is the same in all of it",
 )
-_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 _BANNED: Final = Phrase("この文字列が現れたら書き直す", "goes back where this text appears")
 _TOP_A: Final = Phrase(
     "確率が top_a · 最大確率² 未満の候補を除く", "removes candidates below top_a · largest probability²"
@@ -108,7 +108,7 @@ API: Final = Dialect(
         Field("sampler_seed", "seed", -1, aliases=("seed",)),
         Field("stop_sequence", "stop", (), texts_from, list),
         Field("logit_bias", "logit_bias", (), bias_from, lambda value: dict(value) or None),
-        Field("ban_eos_token", "ignore_eos", False, neutral=False, about=_EOS),
+        Field("ban_eos_token", "ignore_eos", False, neutral=False, about=NO_END),
         Field("banned_tokens", "banned_texts", (), neutral=[], about=_BANNED, aliases=("banned_strings",)),
     ),
     order=_ORDER,
@@ -128,7 +128,7 @@ SILLYTAVERN: Final = Dialect(
     fields=(
         *_shared({"temperature": "temp"}),
         Field("dynatemp_range", "dynatemp_range", 0.0),
-        Field("ban_eos_token", "ignore_eos", False, neutral=False, about=_EOS),
+        Field("ban_eos_token", "ignore_eos", False, neutral=False, about=NO_END),
     ),
     order=_ORDER,
     elsewhere=named(

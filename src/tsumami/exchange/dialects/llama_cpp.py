@@ -17,6 +17,7 @@ from tsumami.exchange.values import (
     ALL_WORDS,
     LENGTH_WORDS,
     MINUS_WORDS,
+    NO_END,
     bias_from,
     bias_to_pairs,
     length_from,
@@ -174,12 +175,9 @@ def _fields(names: dict[str, str], server: bool) -> tuple[Field, ...]:
         field("logit_bias", "logit_bias", (), bias, bias_to_pairs if server else _bias_to_flags),
         field("grammar", "grammar", "", one_of_it, one_of_it),
         field("json_schema", "json_schema", None, schema_from, schema_to),
-        field("ignore_eos", "ignore_eos", False, neutral=False, about=_IGNORE_EOS),
+        field("ignore_eos", "ignore_eos", False, neutral=False, about=NO_END),
     )
     return tuple(row for row in rows if row is not None)
-
-
-_IGNORE_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 
 
 # --- llama-server ---

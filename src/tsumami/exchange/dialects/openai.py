@@ -13,6 +13,7 @@ from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     GENERATED_ONLY,
     MINUS_WORDS,
+    NO_END,
     bias_from,
     off_to_minus,
     positive,
@@ -22,7 +23,6 @@ from tsumami.exchange.values import (
 )
 from tsumami.knobs import KNOBS
 
-_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 _FORMAT: Final = Phrase("返答の形", "the form of the reply")
 _BOTH: Final = Phrase(
     "repetition_penalty はプロンプトも数え、ほかの 2 つは数えない。ここでは同じ扱いになる",
@@ -148,7 +148,7 @@ VLLM: Final = Dialect(
         Field("min_p", "min_p", 0.0, low=0, high=1),
         Field("repetition_penalty", "repeat_penalty", 1.0),
         Field("min_tokens", "min_tokens", 0, neutral=0, about=Phrase("最低の長さ", "a least length")),
-        Field("ignore_eos", "ignore_eos", False, neutral=False, about=_EOS),
+        Field("ignore_eos", "ignore_eos", False, neutral=False, about=NO_END),
         Field("guided_regex", "regex", None, write=_nowhere, about=_FORMAT),
         Field("guided_grammar", "grammar", None, write=_nowhere, about=_FORMAT),
         Field("bad_words", "banned_texts", (), neutral=[], about=Phrase("禁じる文字列", "texts that are banned")),

@@ -11,11 +11,8 @@ from typing import Any, Final
 
 from tsumami.exchange.dialect import ALL, Dialect, Field, Foreign, named
 from tsumami.exchange.notes import Note, Phrase
-from tsumami.exchange.values import greedy, texts_from
+from tsumami.exchange.values import BEAMS, greedy, texts_from
 
-_BEAMS: Final = Phrase(
-    "ビームサーチ。ここではトークンを 1 つずつ選ぶ", "beam search; here tokens are chosen one by one"
-)
 _WARPER: Final = Phrase("候補を除くサンプラー", "a sampler that removes candidates")
 _LENGTH: Final = Phrase("プロンプトも数えた長さの上限", "a limit that counts the prompt, too")
 _CONTRASTIVE: Final = Phrase(
@@ -69,10 +66,10 @@ DIALECT: Final = Dialect(
         Field("min_new_tokens", "min_tokens", 0, neutral=0, about=Phrase("最低の長さ", "a least length")),
         Field("stop_strings", "stop", (), texts_from, lambda value: list(value) or None),
         Field("max_length", None, about=_LENGTH),
-        Field("num_beams", None, 1, neutral=1, about=_BEAMS),
-        Field("num_beam_groups", None, 1, neutral=1, about=_BEAMS),
-        Field("diversity_penalty", None, 0.0, neutral=0.0, about=_BEAMS),
-        Field("length_penalty", None, 1.0, neutral=1.0, about=_BEAMS),
+        Field("num_beams", None, 1, neutral=1, about=BEAMS),
+        Field("num_beam_groups", None, 1, neutral=1, about=BEAMS),
+        Field("diversity_penalty", None, 0.0, neutral=0.0, about=BEAMS),
+        Field("length_penalty", None, 1.0, neutral=1.0, about=BEAMS),
         Field("encoder_repetition_penalty", None, 1.0, neutral=1.0, about=_WARPER),
     ),
     acting=(

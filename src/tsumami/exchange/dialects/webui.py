@@ -13,6 +13,8 @@ from tsumami.exchange.dialect import ALL, Dialect, Field, Foreign, Order, named
 from tsumami.exchange.notes import Note, Phrase
 from tsumami.exchange.values import (
     ALL_WORDS,
+    BEAMS,
+    NO_END,
     UNITS_WORDS,
     bias_from,
     breakers_from,
@@ -58,12 +60,8 @@ _NGRAM: Final = Phrase(
     "すでに現れた n-gram を完成させるトークンを禁じる", "forbids tokens that complete an n-gram again"
 )
 _ENCODER: Final = Phrase("プロンプトにある語を優遇する", "favours tokens of the prompt")
-_BEAMS: Final = Phrase(
-    "ビームサーチ。ここではトークンを 1 つずつ選ぶ", "beam search; here tokens are chosen one by one"
-)
 _GUIDANCE: Final = Phrase("負のプロンプトから遠ざける", "steers away from a negative prompt")
 _MOVED: Final = Phrase("logit を動かすサンプラー", "a sampler that moves logits")
-_EOS: Final = Phrase("終わりのトークンを禁じる", "forbids the end tokens")
 
 
 def _whole_if_zero(value: Any) -> int:
@@ -124,7 +122,7 @@ def _fields(**names: str) -> tuple[Field, ...]:
         field("max_new_tokens", "max_tokens"),
         field("seed", "seed"),
         field("grammar_string", "grammar", "", one_of_it, one_of_it),
-        field("ban_eos_token", "ignore_eos", False, neutral=False, about=_EOS),
+        field("ban_eos_token", "ignore_eos", False, neutral=False, about=NO_END),
         field("negative_prompt", "negative_prompt", "", neutral="", about=_GUIDANCE),
     )
 
@@ -210,7 +208,7 @@ SILLYTAVERN: Final = Dialect(
             encoder_repetition_penalty="encoder_rep_pen",
             top_n_sigma="nsigma",
         ),
-        Field("num_beams", None, 1, neutral=1, about=_BEAMS),
+        Field("num_beams", None, 1, neutral=1, about=BEAMS),
         Field("json_schema", "json_schema", None, schema_from, schema_to),
         Field("logit_bias", "logit_bias", (), bias_from, lambda value: [list(pair) for pair in value]),
         Field("banned_tokens", "banned_texts", "", neutral="", about=Phrase("禁じる文字列", "texts that are banned")),
