@@ -152,7 +152,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that all tests share."""
     running = start_server(tmp_path_factory.mktemp("server") / "server.log")
@@ -190,7 +190,7 @@ def chromium() -> str:
     pytest.skip(words)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Playwright's driver."""
     chromium()
@@ -198,7 +198,7 @@ def playwright() -> Iterator[Playwright]:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def launch(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
     """Start a Chromium with further command-line switches: `launch("--use-fake-device-for-media-stream")`."""
     launched: list[Browser] = []
@@ -213,7 +213,7 @@ def launch(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
         one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(launch: Callable[..., Browser]) -> Browser:
     """A headless Chromium that all tests share."""
     return launch()
@@ -336,7 +336,7 @@ def ready(page: Page) -> None:
     page.locator("#message textarea").wait_for(state="visible")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def profiles(server: Server, browser: Browser) -> Profiles:
     """The profiles of the browser that all tests share."""
     return Profiles(server, browser)
