@@ -102,3 +102,18 @@ def test_biases_of_a_whole_vocabulary_cost_about_as_much_as_one() -> None:
         return min(times)
 
     assert seconds(dict.fromkeys(range(n_vocab), 0.5)) < 20 * seconds({1: 0.5})
+
+
+@pytest.mark.parametrize("top", [11.5, -2.0, -90.0])
+def test_a_dynamic_temperature_next_to_0_leaves_the_largest_logit(top: float) -> None:
+    """The share of entropy is 1e-20 or so; to a power of 2 or a little less, what is divided by it is beyond 32 bits."""
+    row = np.array([top - 47, top, top - 64, top - 48], np.float32)
+    for exponent in (1.8, 1.85, 1.9, 1.95, 2.0, 2.5):
+        chain = Chain.from_settings(
+            Settings(temperature=0.5, dynatemp_range=0.5, dynatemp_exponent=exponent, samplers=("temperature",)),
+            seed=3,
+            n_vocab=4,
+        )
+        choice = chain.choose(row)
+        assert choice.pick.token == 1
+        assert choice.candidates.data["p"][choice.pick.index] == 1

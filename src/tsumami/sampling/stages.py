@@ -103,6 +103,28 @@ class TopKStage(NativeStage):
         return TopKStage(self.k, self._sampler.clone())
 
 
+class TemperatureStage(NativeStage):
+    """The native temperature, which where dynamic temperature comes so close to 0 that a logit divided by it is beyond
+    32 bits leaves only the largest, as at 0. (llama.cpp's own then holds the roll against numbers that are none.)
+    """
+
+    def __init__(self, sampler: native.NativeSampler, *, dynamic: bool) -> None:
+        super().__init__("temperature", sampler)
+        self._dynamic = dynamic
+
+    def apply(self, candidates: Candidates) -> None:
+        before = candidates.data["logit"].max(initial=-np.inf)
+        super().apply(candidates)
+        if self._dynamic and np.isfinite(before):
+            logits = candidates.data["logit"]
+            if not np.isfinite(logits.max()):  # llama.cpp has sorted them, so the first was the largest
+                logits[:] = -np.inf
+                logits[0] = before
+
+    def clone(self) -> TemperatureStage:
+        return TemperatureStage(self._sampler.clone(), dynamic=self._dynamic)
+
+
 class NativeLocalStage(NativeStage, LocalStage):
     """A native stage that is local; where the candidates are still in id order, its few are found without a search."""
 
@@ -289,7 +311,7 @@ _DRY: Final = PerVocabulary(native.NativeSampler.clone)
 
 def _temperature(settings: Settings, _around: Surroundings) -> Stage:
     sampler = native.temperature(settings.temperature, settings.dynatemp_range, settings.dynatemp_exponent)
-    return NativeStage("temperature", sampler)
+    return TemperatureStage(sampler, dynamic=settings.dynatemp_range > 0)
 
 
 def _xtc(settings: Settings, around: Surroundings) -> Stage:

@@ -152,7 +152,7 @@ def test_greedy_a_ban_and_the_chosen_token_say_what_they_are() -> None:
 
 def fresh(run: Run, index: int, made: Settings) -> tuple[Ledger | None, int | None]:
     """What a chain that is built from nothing leaves at a place of a run, and what it chooses."""
-    chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB)
+    chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB, texts=WORLD.tokenizer)
     chain.accept_prompt(run.receipt.prompt_tokens)
     chain.follow(run.tokens[:index])
     writer = LedgerWriter()

@@ -136,12 +136,18 @@ class _AskedToken:
         return Lowering(stage, before, after, fall.bits, self.without(stage))
 
     def without(self, stage: str) -> Without | None:
-        """What becomes of it with the stage put out of action and all else as it was."""
+        """What becomes of it with the stage put out of action and all else as it was; None where that cannot be known,
+        because another way to choose would take over that follows what it has chosen before.
+        """
         found = undone(self._run.settings, stage, self._token)
         if found is None:
             return None
         settings, changes = found
-        outcome = choose_at(self._run, self._index, self._chain.variant(settings), self._row)
+        try:
+            chain = self._chain.variant(settings)
+        except SettingsError:
+            return None
+        outcome = choose_at(self._run, self._index, chain, self._row)
         if outcome is None:
             return None
         last = _processed(outcome.ledger)[-1]
