@@ -19,6 +19,7 @@ from storm.options import Options
 from storm.tally import Tally, load_case
 
 ATTACKS: Final = (
+    "properties",
     "settings",
     "grammars",
     "regexes",

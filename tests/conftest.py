@@ -19,9 +19,11 @@ import tsumami
 BROWSERS: Final = 2  # at once: each drives a server and a Chromium of its own
 HERE: Final = Path(__file__).parent
 
-# No test is timed: on a machine that others use, too, a slow example says nothing about the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# No test is timed: on a machine that others use, too, a slow example says nothing about the code. The examples are the
+# same each time, so that a change is refused for what it has changed; `make storm` draws new ones (`anew`).
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("anew", deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

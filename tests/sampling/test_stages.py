@@ -106,7 +106,7 @@ def test_biases_of_a_whole_vocabulary_cost_about_as_much_as_one() -> None:
 
 @pytest.mark.parametrize("top", [11.5, -2.0, -90.0])
 def test_a_dynamic_temperature_next_to_0_leaves_the_largest_logit(top: float) -> None:
-    """The share of entropy is 1e-20 or so; to a power of 2 or a little less, what is divided by it is beyond 32 bits."""
+    """The share of entropy is 1e-20 or so; with an exponent near 2, what is divided by it is beyond 32 bits."""
     row = np.array([top - 47, top, top - 64, top - 48], np.float32)
     for exponent in (1.8, 1.85, 1.9, 1.95, 2.0, 2.5):
         chain = Chain.from_settings(
