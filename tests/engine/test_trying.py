@@ -12,7 +12,7 @@ from tests.support.gguf_writer import UINT32, string, u32
 from tsumami import engine
 from tsumami.apart import BrokeDownError, CannotBeginError
 from tsumami.engine import trying
-from tsumami.errors import ModelFormatError, OutOfMemoryError
+from tsumami.errors import EngineError, ModelFormatError, OutOfMemoryError
 from tsumami.models import resolve
 
 
@@ -99,3 +99,28 @@ def test_only_what_would_end_this_process_is_refused(
             with pytest.raises(refused):
                 trying.try_first(file, "its sha256", repack=False)
     assert not trying.recall(trying._MEMORY)
+
+
+@pytest.mark.parametrize("source", ["package", "file"])
+def test_kernels_of_the_fast_mode_that_break_down_are_not_the_files_fault(
+    monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """A processor with AMX and a compiler that sets up no tiles for it: the exact mode uses neither."""
+
+    def helpers(_: str, *__: object, **___: object) -> Any:
+        made = Ending(BrokeDownError("SIGILL", ""))
+        given = made.ask
+        made.ask = lambda key, request, waits: b"" if b"false" in request else given(key, request, waits)  # type: ignore[method-assign]
+        return made
+
+    monkeypatch.setattr(trying, "Helpers", helpers)
+    file = resolve() if source == "package" else resolve(resolve().path)
+    with pytest.raises(EngineError, match=r"as it was compiled here.*SIGILL.*without --fast"):
+        trying.try_first(file, "its sha256", repack=True)
+    trying.try_first(file, "its sha256", repack=False)
+
+
+def test_a_file_over_which_both_break_down_is_the_files_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trying, "Helpers", Ending(BrokeDownError("SIGSEGV", "")))
+    with pytest.raises(ModelFormatError, match="SIGSEGV"):
+        trying.try_first(resolve(resolve().path), "its sha256", repack=True)

@@ -4,6 +4,9 @@ Guarantee: a file over which llama.cpp breaks down, by an assertion, a division 
 process of its own, and is a `ModelFormatError`. What went well is remembered by the sha256 of the weights and the
 build, so a model is tried once; weights that came as a Python package, as code does, are not tried at all.
 
+Weights that llama.cpp rearranges (fast mode) go through other kernels, which the compiler or the processor may have
+wrong: those are tried whatever they came from, and where only they break down it is an `EngineError` that says so.
+
 The trial does what a run does: it loads everything, reads every piece of the vocabulary, splits a text of many kinds,
 and decodes a prompt and a token. What llama.cpp refuses with words is none of its business: loading says the same.
 """
@@ -18,7 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
-from tsumami.errors import ModelError, ModelFormatError, OutOfMemoryError, TsumamiError
+from tsumami.errors import EngineError, ModelError, ModelFormatError, OutOfMemoryError, TsumamiError
+from tsumami.machine import processor
 from tsumami.models import ModelFile
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel, engine_build
 from tsumami.storage import recall, remember
@@ -26,7 +30,7 @@ from tsumami.storage import recall, remember
 __all__ = ["answer", "try_first"]
 
 _MEMORY: Final = "tried"
-_VERSION: Final = 1  # raise it when the trial itself changes
+_VERSION: Final = 2  # raise it when the trial itself changes
 _SLOWEST: Final = 20e6  # bytes of weights a second of processor time
 _LEAST_SECONDS: Final = 20.0
 _KINDS: Final = "Hello, world! 12345 don't\n\n\t 日本語の文章。 é 😀 <s></s> \x00\x7f " + "".join(map(chr, range(256)))
@@ -40,11 +44,29 @@ def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callabl
 
     Raises:
         ModelFormatError: llama.cpp breaks down over it.
+        EngineError: it breaks down only where it rearranges the weights.
         OutOfMemoryError: it takes more memory than there is.
         ModelError: it takes far longer than a file of its size should.
     """
-    key = f"{_VERSION}|{fingerprint}|{engine_build()}|{repack}"
-    if file.source.startswith("package ") or recall(_MEMORY).get(key) is True:
+    trusted = file.source.startswith("package ")
+    if not repack:
+        if not trusted:
+            _try(file, fingerprint, repack=False, waits=waits)
+        return
+    try:
+        _try(file, fingerprint, repack=True, waits=waits)
+    except ModelFormatError as error:
+        if not trusted:
+            _try(file, fingerprint, repack=False, waits=waits)
+        raise EngineError(
+            f"llama.cpp, as it was compiled here, breaks down over rearranged weights ({error.__cause__}). Load the"
+            " model exactly (without --fast), or compile llama-cpp-python anew: make clean, then make setup"
+        ) from error
+
+
+def _try(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callable[[], None] | None) -> None:
+    key = f"{_VERSION}|{fingerprint}|{engine_build()}|{processor() if repack else 'exact'}"
+    if recall(_MEMORY).get(key) is True:
         return
     helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + file.size / _SLOWEST), room=1)
     try:
