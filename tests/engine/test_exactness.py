@@ -32,7 +32,7 @@ PATIENCE = 300.0
 # --- real weights, every type that is promised ---
 
 KINDS = ["Q4_1", "Q8_0", "Q4_K_M", "Q6_K", "gemma"]
-LENGTH = 640  # beyond 512 cells
+LENGTH = 560  # beyond 512 cells
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,7 @@ def engine_on(model: NativeModel, n_cells: int, *, threads: int = 2, **options: 
 
 
 def test_every_way_to_compute_a_token_gives_the_same_bits(real: NativeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In pieces of all sizes among strangers with two threads, rolled back with one, forked, and from the cache, 640
+    """In pieces of all sizes among strangers with two threads, rolled back with one, forked, and from the cache, 560
     tokens long, against ONE pass with one thread in a bare context.
     """
     tokens = np.random.default_rng(3).integers(100, real.vocab.n_tokens // 2, LENGTH).tolist()
@@ -85,7 +85,7 @@ def test_every_way_to_compute_a_token_gives_the_same_bits(real: NativeModel, mon
         crowd = engine.submit(_strangers(tokens[:60]))
         got = engine.submit(_in_pieces(tokens)).result(PATIENCE)
         assert {i: got[i] for i in watched if i in got} == {i: want[i] for i in watched if i in got}
-        assert len([i for i in got if i in want]) >= 140
+        assert len([i for i in got if i in want]) >= 60
         crowd.cancel()
         crowd.result(PATIENCE)
         engine.limit_threads(1)
@@ -131,17 +131,17 @@ def _strangers(prompt: list[int]) -> Program[None]:
 def _rolled_back(tokens: list[int]) -> Program[dict[int, bytes]]:
     with Sequence() as sequence:
         yield [Feed(sequence, tokens, rows="none")]
-        sequence.rollback(600)
+        sequence.rollback(LENGTH - 20)
         yield [Feed(sequence, tokens[:9], rows="none")]  # something else, to be taken back, too
-        sequence.rollback(580)
-        (rows,) = yield [Feed(sequence, tokens[580:], rows="all")]
-    return {580 + i: digest(row) for i, row in enumerate(rows.logits)}
+        sequence.rollback(LENGTH - 30)
+        (rows,) = yield [Feed(sequence, tokens[LENGTH - 30 :], rows="all")]
+    return {LENGTH - 30 + i: digest(row) for i, row in enumerate(rows.logits)}
 
 
 def _forked(tokens: list[int]) -> Program[dict[int, bytes]]:
     got: dict[int, bytes] = {}
-    with Sequence(tokens[:620]) as trunk:
-        forks = [trunk.fork(600 - 2 * i) for i in range(5)]
+    with Sequence(tokens[: LENGTH - 10]) as trunk:
+        forks = [trunk.fork(LENGTH - 20 - 2 * i) for i in range(5)]
         for _ in range(6):
             starts = [len(fork) for fork in forks]
             answer = yield [Feed(fork, [tokens[len(fork)]]) for fork in forks]
