@@ -23,11 +23,15 @@ message in the page. Anything else that escapes is a bug of ours.
     │   └── CancelledError       the work was cancelled
     ├── DeadEndError             a grammar or a bias forbids every token (a run stops on it)
     ├── RunFileError             a saved run that cannot be read
+    ├── HistoryError             a history that cannot be opened, read or written
+    │   └── QueryError           a search that does not fit (also a ValueError); the message shows the place
     ├── SpeechError              audio that cannot be heard or spoken
     └── MissingDependencyError   an optional package is missing; the message says the install command
 """
 
 from __future__ import annotations
+
+import unicodedata
 
 __all__ = [
     "CancelledError",
@@ -36,6 +40,7 @@ __all__ = [
     "EngineClosedError",
     "EngineError",
     "GrammarError",
+    "HistoryError",
     "HubError",
     "MissingDependencyError",
     "ModelError",
@@ -45,6 +50,7 @@ __all__ = [
     "OutOfMemoryError",
     "PromptError",
     "PromptTooLongError",
+    "QueryError",
     "RunFileError",
     "SettingsError",
     "SpeechError",
@@ -143,6 +149,19 @@ class DeadEndError(TsumamiError):
 
 class RunFileError(TsumamiError):
     """A saved run that cannot be read: not JSON, another format version, or fields that do not fit."""
+
+
+class HistoryError(TsumamiError):
+    """A history that cannot be opened, read or written; what was kept stays as it is."""
+
+
+class QueryError(HistoryError, ValueError):
+    """A search that does not fit. `at` is the place in `line`, counted in characters from 0."""
+
+    def __init__(self, why: str, line: str, at: int) -> None:
+        before = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line[:at])
+        super().__init__(f"{why}\n  {line}\n  {' ' * before}^")
+        self.why, self.line, self.at = why, line, at
 
 
 class SpeechError(TsumamiError):

@@ -20,7 +20,16 @@ from typing import Any, BinaryIO
 
 import platformdirs
 
-__all__ = ["cache_directory", "check_replaceable", "decoded", "recall", "remember", "replace_file", "replacing"]
+__all__ = [
+    "cache_directory",
+    "check_replaceable",
+    "data_directory",
+    "decoded",
+    "recall",
+    "remember",
+    "replace_file",
+    "replacing",
+]
 
 
 def cache_directory() -> Path:
@@ -30,6 +39,17 @@ def cache_directory() -> Path:
     """
     try:
         return Path(os.environ.get("TSUMAMI_CACHE") or platformdirs.user_cache_dir("tsumami", appauthor=False))
+    except RuntimeError:
+        return Path(os.devnull, "tsumami")
+
+
+def data_directory() -> Path:
+    """The folder for what belongs to the user and cannot be made again: TSUMAMI_DATA, or the platform's own place.
+
+    Whoever has no home has no such place; the folder can then neither be read nor made.
+    """
+    try:
+        return Path(os.environ.get("TSUMAMI_DATA") or platformdirs.user_data_dir("tsumami", appauthor=False))
     except RuntimeError:
         return Path(os.devnull, "tsumami")
 

@@ -1,0 +1,29 @@
+"""History: every run kept, found again, opened exactly. One SQLite file, in the user's data folder.
+
+Guarantee: importing this room opens nothing and loads no engine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tsumami.faces import face
+
+if TYPE_CHECKING:
+    from tsumami.history.database import default_path as default_path
+    from tsumami.history.entries import Entry as Entry
+    from tsumami.history.query import FIELDS as FIELDS
+    from tsumami.history.store import Growing as Growing
+    from tsumami.history.store import History as History
+
+_HOMES = {
+    "FIELDS": "tsumami.history.query",
+    "Entry": "tsumami.history.entries",
+    "Growing": "tsumami.history.store",
+    "History": "tsumami.history.store",
+    "default_path": "tsumami.history.database",
+}
+
+__all__ = ["FIELDS", "Entry", "Growing", "History", "default_path"]
+
+__getattr__, __dir__ = face(__name__, _HOMES)

@@ -1,0 +1,72 @@
+"""Entries: what the history says of one result without reading the whole of it."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from tsumami.settings import Settings
+
+__all__ = ["Entry", "language_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One result. `key` is its id, which cannot be guessed; `parent` the id of what it goes on from or was branched
+    off; `made` in seconds since 1970 (UTC); `tokens` how many were generated; `stop` why it stopped, None where it was
+    being written when its process ended; `asked` and `said` the first line of prompt and reply.
+    """
+
+    key: str
+    parent: str | None
+    kind: str
+    made: float
+    title: str
+    starred: bool
+    tags: tuple[str, ...]
+    model: str
+    fingerprint: str
+    seed: int
+    tokens: int
+    stop: str | None
+    language: str
+    settings: Settings
+    asked: str
+    said: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was written to its end."""
+        return self.stop is not None
+
+    @property
+    def when(self) -> datetime.datetime:
+        """When it was made, in local time."""
+        return datetime.datetime.fromtimestamp(self.made, datetime.UTC).astimezone()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as plain values."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return plain | {"tags": list(self.tags), "settings": self.settings.to_dict(), "finished": self.finished}
+
+
+def language_of(text: str) -> str:
+    """The language that the letters of a text speak for: ja, ko, zh, ru, ar, or en where they are Latin; "" for none.
+
+    Kana decide for Japanese, since it shares its other characters with Chinese.
+    """
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in set(text[:2000]) if letter.isalpha()}
+    for script, language in (
+        ("HIRAGANA", "ja"),
+        ("KATAKANA", "ja"),
+        ("HANGUL", "ko"),
+        ("CJK", "zh"),
+        ("CYRILLIC", "ru"),
+        ("ARABIC", "ar"),
+        ("LATIN", "en"),
+    ):
+        if script in scripts:
+            return language
+    return ""

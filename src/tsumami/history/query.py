@@ -1,0 +1,229 @@
+"""The language of searches, read: from a line to a tree that says what is wanted.
+
+    sunset "blue sky"          both texts, in prompt or reply
+    cat OR dog, -bird, (…)     one of them, without, together
+    temperature>1 top_k=40     knobs: = != < <= > >=
+    model:smollm2 tag:poem     what an entry has; with - before it, what it has not
+    since:2026-11-01           made on that day or later; before: earlier
+
+Guarantee: a line is read as a whole or refused with the place where it does not fit. What looks like a text is one:
+only the names listed in FIELDS, and knobs before a comparison, mean something else, and nothing does in quotes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tsumami.errors import QueryError, UnknownKnobError
+from tsumami.knobs import KNOBS, get
+
+__all__ = ["FIELDS", "All", "Either", "Field", "Knob", "Node", "Not", "Text", "read"]
+
+#: What `name:value` can ask for.
+FIELDS: Final[dict[str, tuple[str, str]]] = {
+    "model": ("モデル名の一部", "a part of the model's name"),
+    "kind": ("種類（run、chat、compare、map、grid）", "run, chat, compare, map or grid"),
+    "tag": ("タグ", "a tag"),
+    "is": ("starred（星つき）または unfinished（途中で途絶えた）", "starred or unfinished"),
+    "stop": ("止まった理由（eog、stop、length など）", "why it stopped: eog, stop, length, …"),
+    "lang": ("本文の言語（ja、en）", "the text's language: ja, en"),
+    "id": ("id の始まり", "how its id begins"),
+    "since": ("この日から（2026-11-01）", "made on that day or later (2026-11-01)"),
+    "before": ("この日より前", "made before that day"),
+}
+_IS: Final = ("starred", "unfinished")
+_NUMBERS: Final = ("tokens", "seed")  # compared like knobs, of the run itself
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Prompt or reply holds this."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field has a value."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A knob, or a number of the run, compared: `sign` is one of = != < <= > >=."""
+
+    name: str
+    sign: str
+    value: float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Not that."""
+
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Each of these."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of these at least."""
+
+    parts: tuple[Node, ...]
+
+
+Node = Text | Field | Knob | Not | All | Either
+
+_TOKEN: Final = re.compile(
+    r"""\s*(?:
+        (?P<open>\() | (?P<close>\)) | (?P<minus>-(?=\S))
+      | (?P<field>[A-Za-z_]+):(?P<value>"(?:[^"\\]|\\.)*"|[^\s()"]*)
+      | (?P<knob>[A-Za-z_]\w*)(?P<sign><=|>=|!=|=|<|>)(?P<number>"(?:[^"\\]|\\.)*"|[^\s()"]*)
+      | "(?P<quoted>(?:[^"\\]|\\.)*)"
+      | (?P<bare>[^\s()"]+)
+      | (?P<wrong>")
+    )""",
+    re.VERBOSE,
+)
+
+
+def read(line: str) -> Node:
+    """What a line asks for; an empty one for everything.
+
+    Raises:
+        QueryError: it does not fit; the message shows the place.
+    """
+    return _Reader(line).whole()
+
+
+class _Reader:
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._tokens = list(_split(line))
+        self._next = 0
+
+    def whole(self) -> Node:
+        found = self._any(depth=0)
+        if self._next < len(self._tokens):
+            raise self._wrong("this bracket was not opened")
+        return found
+
+    def _any(self, depth: int) -> Node:
+        if depth > 50:
+            raise self._wrong("too many brackets within each other")
+        parts = [self._all(depth)]
+        while (token := self._peek()) and token["bare"] == "OR":
+            if parts[-1] == All(()):
+                raise self._wrong("nothing stands before OR")
+            self._next += 1
+            parts.append(self._all(depth))
+            if parts[-1] == All(()):
+                raise self._wrong("nothing stands after OR")
+        return parts[0] if len(parts) == 1 else Either(tuple(parts))
+
+    def _all(self, depth: int) -> Node:
+        parts: list[Node] = []
+        while (token := self._peek()) and not token["close"] and token["bare"] != "OR":
+            parts.append(self._one(depth))
+        return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+    def _one(self, depth: int) -> Node:
+        token = self._peek()
+        if token is None:
+            raise self._wrong("something is missing here")
+        self._next += 1
+        if token["minus"]:
+            return Not(self._one(depth))
+        if token["open"]:
+            inner = self._any(depth + 1)
+            closing = self._peek()
+            if closing is None or not closing["close"]:
+                raise self._wrong("a bracket is not closed", token.start("open"))
+            self._next += 1
+            return inner
+        if token["wrong"]:
+            raise self._wrong("a quotation mark is not closed", token.start("wrong"))
+        if token["close"]:
+            raise self._wrong("this bracket was not opened", token.start("close"))
+        return self._term(token)
+
+    def _term(self, token: re.Match[str]) -> Node:
+        if token["field"] and token["field"].lower() in FIELDS:
+            return self._field(token)
+        if token["knob"]:
+            return self._knob(token)
+        if token["quoted"] is not None:
+            return Text(_plain(token["quoted"]))
+        return Text(token[0].strip())
+
+    def _field(self, token: re.Match[str]) -> Field:
+        name, value, at = token["field"].lower(), _plain(token["value"].strip('"')), token.start("value")
+        if not value:
+            raise self._wrong(f"{name}: {FIELDS[name][1]} is missing", at)
+        if name == "is" and value not in _IS:
+            raise self._wrong(f"is: can be {' or '.join(_IS)}", at)
+        if name in ("since", "before"):
+            try:
+                return Field(name, datetime.datetime.fromisoformat(value).astimezone().timestamp())
+            except (ValueError, OverflowError, OSError):
+                raise self._wrong("a day is written 2026-11-30", at) from None
+        return Field(name, value)
+
+    def _knob(self, token: re.Match[str]) -> Knob:
+        name, value, at = token["knob"], _plain(token["number"].strip('"')), token.start("number")
+        if name not in _NUMBERS:
+            try:
+                name = get(name).name
+            except UnknownKnobError as error:
+                raise self._wrong(f"{error}; in quotes it is a text", token.start("knob")) from None
+        if not value:
+            raise self._wrong("a value is missing", at)
+        number = _number(value)
+        if number is not None:
+            return Knob(name, token["sign"], number)
+        if token["sign"] not in ("=", "!=") or name in _NUMBERS or KNOBS[name].kind in ("int", "float"):
+            raise self._wrong(f"{value} is no number", at)
+        return Knob(name, token["sign"], value)
+
+    def _peek(self) -> re.Match[str] | None:
+        return self._tokens[self._next] if self._next < len(self._tokens) else None
+
+    def _wrong(self, why: str, at: int | None = None) -> QueryError:
+        if at is None:
+            token = self._peek()
+            at = len(self._line) if token is None else token.end() - len(token[0].lstrip())
+        return QueryError(why, self._line, at)
+
+
+def _split(line: str) -> Iterator[re.Match[str]]:
+    at, end = 0, len(line.rstrip())
+    while at < end:
+        found = _TOKEN.match(line, at)
+        if found is None:  # only blanks that are none for re
+            return
+        yield found
+        at = found.end()
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def _number(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return {"true": 1.0, "false": 0.0}.get(text.lower())
+    return found if found == found else None

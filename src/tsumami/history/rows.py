@@ -1,0 +1,250 @@
+"""Rows: how a result lies in the tables, and how it comes back.
+
+Guarantee: what `read_run` gives is equal to what was placed, but for the alternatives of its steps. `derived` is a hash
+of all that an entry stands for, so equal results have equal hashes in every store; title, tags and star are not in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from tsumami.errors import HistoryError
+from tsumami.history import objects
+from tsumami.history.entries import Entry, language_of
+from tsumami.history.folding import folded
+from tsumami.history.packing import pack_steps, unpack_steps
+from tsumami.runs import Completeness, Receipt, Run, Step, Timings
+from tsumami.runs.files import receipt_from
+from tsumami.runs.values import plain
+from tsumami.settings import Settings, with_younger_knobs
+
+__all__ = ["RESULT", "Body", "derived", "entries", "place", "read_run", "replace"]
+
+RESULT: Final = "done"
+"""What stands for the stop reason of a result that is no run: a map, a grid, a comparison."""
+
+_FIRST_LINE: Final = 120  # characters of a text that an entry shows
+_SHARED: Final = ("settings", "model_card", "engine_card", "prompt", "prompt_tokens")
+_APART: Final = ("model", "engine", "prompt", "prompt_tokens", "template", "settings", "seed")
+_SHOWN: Final = (
+    "entries.id, key, (SELECT key FROM entries AS above WHERE above.id = entries.parent), kind, made, title, starred,"
+    " model, fingerprint, seed, tokens, stop, language, settings, asked, said"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What of an entry grows: `stop` why it ended (None: it has not), how many tokens, the packed steps or the packed
+    JSON, what else there is to say, and the text that was generated.
+    """
+
+    stop: str | None
+    tokens: int
+    packed: bytes
+    rest: dict[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """That of a run."""
+        rest = {
+            "stop_string": run.stop_string,
+            "timings": plain(run.timings),
+            "completeness": None if run.completeness is None else plain(run.completeness),
+        }
+        return cls(run.stop_reason, len(run.steps), pack_steps(run.steps), rest, run.text)
+
+    @classmethod
+    def growing(cls, steps: Sequence[Step]) -> Self:
+        """That of a reply which is being written."""
+        rest = {"stop_string": None, "timings": plain(Timings(0, 0, 0, 0.0, 0.0)), "completeness": None}
+        return cls(None, len(steps), pack_steps(steps), rest, "".join(step.text for step in steps))
+
+    @classmethod
+    def of_result(cls, form: str) -> Self:
+        """That of a map, a grid or a comparison, by its JSON."""
+        return cls(RESULT, 0, zlib.compress(form.encode("utf-8", "surrogatepass"), 9), {}, "")
+
+    def columns(self, receipt: Receipt) -> dict[str, Any]:
+        """The columns that it fills."""
+        left = {name: value for name, value in receipt.to_dict().items() if name not in _APART}
+        return {
+            "stop": self.stop,
+            "tokens": self.tokens,
+            "body": self.packed,
+            "rest": _canonical(self.rest | {"receipt": left, "seed": receipt.settings.seed}),
+            "language": language_of(self.text) or language_of(receipt.prompt),
+            "said": _first_line(self.text),
+        }
+
+
+def place(
+    connection: sqlite3.Connection, receipt: Receipt, body: Body, above: int | None, asked: str, values: dict[str, Any]
+) -> int:
+    """Insert an entry; gives its id. above: its parent's. asked: what stands for the prompt where it is shown."""
+    columns = _receipt_columns(connection, receipt, above) | body.columns(receipt) | values
+    columns |= {"parent": above, "asked": _first_line(asked), "digest": b""}
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    sql = f"INSERT INTO entries ({names}) VALUES ({marks})"  # noqa: S608  (names of ours)
+    made = connection.execute(sql, tuple(columns.values())).lastrowid
+    assert made is not None
+    connection.execute("INSERT INTO words VALUES (?, ?, ?)", (made, folded(receipt.prompt), folded(body.text)))
+    _note_digest(connection, made)
+    return made
+
+
+def replace(connection: sqlite3.Connection, entry: int, receipt: Receipt, body: Body) -> None:
+    """Bring an entry that grows up to date."""
+    columns = body.columns(receipt)
+    names = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(f"UPDATE entries SET {names} WHERE id = ?", (*columns.values(), entry))  # noqa: S608
+    connection.execute("UPDATE words SET said = ? WHERE id = ?", (folded(body.text), entry))
+    _note_digest(connection, entry)
+
+
+def _receipt_columns(connection: sqlite3.Connection, receipt: Receipt, above: int | None) -> dict[str, Any]:
+    """A receipt's columns, its objects stored; what it shares with the entry above is stored once."""
+    form = receipt.to_dict()
+    knobs = {name: value for name, value in form["settings"].items() if name != "seed"}
+    sql = "SELECT prompt, prompt_tokens FROM entries WHERE id = ?"
+    prompt, tokens = connection.execute(sql, (above,)).fetchone() if above is not None else (None, None)
+    settings = objects.put(connection, _canonical(knobs).encode())
+    _note_knobs(connection, settings, knobs)
+    return {
+        "model": receipt.model.name,
+        "fingerprint": receipt.model.fingerprint,
+        "template": receipt.template,
+        "seed": receipt.seed,
+        "settings": settings,
+        "model_card": objects.put(connection, _canonical(form["model"]).encode()),
+        "engine_card": objects.put(connection, _canonical(form["engine"]).encode()),
+        "prompt": objects.put(connection, receipt.prompt.encode("utf-8", "surrogatepass"), prompt),
+        "prompt_tokens": objects.put(connection, _token_bytes(receipt.prompt_tokens), tokens),
+    }
+
+
+def _note_knobs(connection: sqlite3.Connection, settings: int, knobs: dict[str, Any]) -> None:
+    rows = [
+        (
+            settings,
+            name,
+            float(value) if isinstance(value, (int, float)) else None,
+            value if isinstance(value, str) else None,
+        )
+        for name, value in knobs.items()
+    ]
+    connection.executemany("INSERT OR IGNORE INTO knobs VALUES (?, ?, ?, ?)", rows)
+
+
+def _note_digest(connection: sqlite3.Connection, entry: int) -> None:
+    connection.execute("UPDATE entries SET digest = ? WHERE id = ?", (derived(connection, entry), entry))
+
+
+def derived(connection: sqlite3.Connection, entry: int) -> bytes:
+    """The hash of what an entry stands for, from what is stored.
+
+    Raises:
+        HistoryError: it cannot be read.
+    """
+    kind, made, seed, template, tokens, stop, rest, body, *shared = connection.execute(
+        f"SELECT kind, made, seed, template, tokens, stop, rest, body, {', '.join(_SHARED)}"  # noqa: S608
+        " FROM entries WHERE id = ?",
+        (entry,),
+    ).fetchone()
+    said = hashlib.sha256(_canonical([kind, made, seed, template, tokens, stop, json.loads(rest)]).encode())
+    try:
+        said.update(zlib.decompress(body))
+    except zlib.error as error:
+        raise HistoryError(f"a stored result cannot be read: {error}") from error
+    for wanted in shared:
+        said.update(objects.digest_of(connection, wanted))
+    return said.digest()
+
+
+def entries(connection: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Entry]:
+    """The entries of a SELECT. rest: from WHERE on."""
+    rows = connection.execute(f"SELECT {_SHOWN} FROM entries WHERE {rest}", values).fetchall()  # noqa: S608
+    return [_entry(connection, row) for row in rows]
+
+
+def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
+    wanted, key, parent, kind, made, title, starred, model, fingerprint, seed, tokens, stop, *left = row
+    language, settings, asked, said = left
+    tags = connection.execute("SELECT tag FROM tags WHERE entry = ? ORDER BY tag", (wanted,)).fetchall()
+    knobs = json.loads(objects.fetch(connection, settings)) | {"seed": seed}
+    return Entry(
+        key=key,
+        parent=parent,
+        kind=kind,
+        made=made,
+        title=title,
+        starred=bool(starred),
+        tags=tuple(tag for (tag,) in tags),
+        model=model,
+        fingerprint=fingerprint,
+        seed=seed,
+        tokens=tokens,
+        stop=stop,
+        language=language,
+        settings=Settings.from_mapping(with_younger_knobs(knobs)),
+        asked=asked,
+        said=said,
+    )
+
+
+def read_run(connection: sqlite3.Connection, entry: int) -> Run:
+    """The run of an entry.
+
+    Raises:
+        HistoryError: it is no run, or cannot be read.
+    """
+    key, stop, seed, template, rest, body, *shared = connection.execute(
+        f"SELECT key, stop, seed, template, rest, body, {', '.join(_SHARED)} FROM entries WHERE id = ?",  # noqa: S608
+        (entry,),
+    ).fetchone()
+    if stop == RESULT:
+        raise HistoryError(f"{key} is no run but a map, a grid or a comparison")
+    settings, model, engine, prompt, tokens = (objects.fetch(connection, wanted) for wanted in shared)
+    left = json.loads(rest)
+    receipt = {
+        "model": json.loads(model),
+        "engine": json.loads(engine),
+        "prompt": prompt.decode("utf-8", "surrogatepass"),
+        "prompt_tokens": _tokens(tokens),
+        "template": template,
+        "settings": json.loads(settings) | {"seed": left["seed"]},
+        "seed": seed,
+        **left["receipt"],
+    }
+    found = left["completeness"]
+    return Run(
+        receipt=receipt_from(receipt),
+        steps=unpack_steps(body),
+        stop_reason=stop or "cancelled",
+        timings=Timings(**left["timings"]),
+        stop_string=left["stop_string"],
+        completeness=None if found is None else Completeness(**found),
+    )
+
+
+def _token_bytes(tokens: Sequence[int]) -> bytes:
+    return b"".join(token.to_bytes(4, "little", signed=True) for token in tokens)
+
+
+def _tokens(data: bytes) -> list[int]:
+    return [int.from_bytes(data[at : at + 4], "little", signed=True) for at in range(0, len(data), 4)]
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0].strip()[:_FIRST_LINE]
+    return line.encode("utf-8", "replace").decode()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

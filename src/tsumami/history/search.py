@@ -1,0 +1,72 @@
+"""Searches: what a query asks for, as a condition on `entries`.
+
+Guarantee: every value is a parameter, so no text of a query is ever SQL. A text of three characters or more is found by
+the index of trigrams; a shorter one, which has none, by looking.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tsumami.history.folding import folded
+from tsumami.history.query import All, Either, Field, Knob, Node, Not, Text
+
+__all__ = ["Condition", "condition"]
+
+Condition = tuple[str, list[Any]]
+"""A part of a WHERE, and its parameters."""
+
+_TRIGRAM: Final = 3
+_UNFINISHED: Final = "stop IS NULL"
+_FIELDS: Final = {
+    "model": "instr(lower(model), ?) > 0",
+    "kind": "kind = ?",
+    "tag": "id IN (SELECT entry FROM tags WHERE tag = ?)",
+    "stop": "stop = ?",
+    "lang": "language = ?",
+    "since": "made >= ?",
+    "before": "made < ?",
+}
+
+
+def condition(node: Node) -> Condition:
+    """The condition under which an entry is what the query asks for."""
+    match node:
+        case Text(text):
+            return _text(folded(text))
+        case Field("is", value):
+            return ("starred = 1" if value == "starred" else _UNFINISHED), []
+        case Field("id", value):
+            return "substr(key, 1, ?) = ?", [len(value), value]
+        case Field(name, value):
+            return _FIELDS[name], [value.lower() if name == "model" else value]
+        case Knob(name, sign, value):
+            return _knob(name, sign, value)
+        case Not(part):
+            inner, values = condition(part)
+            return f"NOT ({inner})", values
+        case All(parts):
+            return _joined(parts, " AND ", "1")
+        case Either(parts):
+            return _joined(parts, " OR ", "0")
+
+
+def _joined(parts: tuple[Node, ...], word: str, empty: str) -> Condition:
+    made = [condition(part) for part in parts]
+    return "(" + (word.join(sql for sql, _ in made) or empty) + ")", [value for _, values in made for value in values]
+
+
+def _text(text: str) -> Condition:
+    if len(text) >= _TRIGRAM:
+        phrase = '"' + text.replace('"', '""') + '"'
+        return "id IN (SELECT rowid FROM found WHERE found MATCH ?)", [phrase]
+    looks = "SELECT 1 FROM words WHERE words.id = entries.id AND (instr(asked, ?) > 0 OR instr(said, ?) > 0)"
+    return ("1", []) if not text else (f"EXISTS ({looks})", [text, text])
+
+
+def _knob(name: str, sign: str, value: float | str) -> Condition:
+    if name in ("tokens", "seed"):
+        return f"{name} {sign} ?", [value]
+    column = "word" if isinstance(value, str) else "number"
+    there = f"settings IN (SELECT settings FROM knobs WHERE name = ? AND {column} {sign} ?)"  # noqa: S608
+    return there, [name, value]

@@ -1,0 +1,324 @@
+"""The history: every result, kept, found again, and opened as it was.
+
+Guarantee: what `add` or `Growing.end` has returned from is there, whatever happens to the process after. Nothing that
+is kept is ever changed but for its title, tags and star. No call of one owner sees or touches what is another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tsumami.errors import HistoryError
+from tsumami.history import objects, rows
+from tsumami.history.database import Database, default_path
+from tsumami.history.entries import Entry
+from tsumami.history.query import read
+from tsumami.history.rows import RESULT, Body
+from tsumami.history.search import condition
+from tsumami.runs import Receipt, Run, Step
+
+__all__ = ["Growing", "History"]
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_KEY: Final = 16  # characters of 5 bits
+_GROW_EVERY: Final = 0.5  # seconds between two writings of a reply that grows
+_NEWEST: Final = "ORDER BY made DESC, entries.id DESC"
+
+
+class History:
+    """What one owner has kept in a store.
+
+    owner: whose results; "" for whoever uses this machine.
+
+    Raises:
+        HistoryError: the store cannot be opened; the message says why, and nothing was changed.
+    """
+
+    def __init__(self, path: Path | None = None, *, owner: str = "") -> None:
+        self._database = Database(default_path() if path is None else path)
+        self._owner = owner
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    def of(self, owner: str) -> History:
+        """The same store, as another owner sees it."""
+        made = History.__new__(History)
+        made._database, made._owner = self._database, owner
+        return made
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- keeping ---
+
+    def add(
+        self,
+        run: Run,
+        *,
+        kind: str = "run",
+        parent: str | None = None,
+        asked: str | None = None,
+        title: str = "",
+        tags: Iterable[str] = (),
+    ) -> Entry:
+        """Keep a run. parent: the id of what it goes on from. asked: what is shown for the prompt, such as the last
+        message of a chat (default: the prompt).
+
+        Raises:
+            HistoryError: it cannot be written, or there is no such parent.
+        """
+        key = self._placed(run.receipt, Body.of(run), kind, parent, asked, title)
+        self.tag(key, *tags)
+        return self.entry(key)
+
+    def begin(
+        self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, asked: str | None = None
+    ) -> Growing:
+        """Keep a reply while it is being written; the parameters are those of `add`."""
+        return Growing(self, self._placed(receipt, Body.growing(()), kind, parent, asked), receipt)
+
+    def add_result(self, form: str, kind: str, receipt: Receipt, *, title: str = "") -> Entry:
+        """Keep a map, a grid or a comparison. form: its JSON, which `result` gives back."""
+        return self.entry(self._placed(receipt, Body.of_result(form), kind, title=title))
+
+    def _placed(
+        self,
+        receipt: Receipt,
+        body: Body,
+        kind: str,
+        parent: str | None = None,
+        asked: str | None = None,
+        title: str = "",
+    ) -> str:
+        key = "".join(secrets.choice(_ALPHABET) for _ in range(_KEY))
+        values = {"key": key, "owner": self._owner, "kind": kind, "made": time.time(), "title": title}
+        with self._database.writing() as connection:
+            above = None if parent is None else self._id(connection, parent)
+            rows.place(connection, receipt, body, above, receipt.prompt if asked is None else asked, values)
+        return key
+
+    def _replaced(self, key: str, receipt: Receipt, body: Body) -> None:
+        with self._database.writing() as connection:
+            rows.replace(connection, self._id(connection, key), receipt, body)
+
+    # --- finding ---
+
+    def find(self, query: str = "", *, limit: int | None = 50, offset: int = 0) -> list[Entry]:
+        """The entries that a query asks for, newest first (`tsumami.history.query`).
+
+        Raises:
+            QueryError: the query does not fit.
+        """
+        where, values = condition(read(query))
+        with self._database.reading() as connection:
+            wanted = f"owner = ? AND ({where}) {_NEWEST} LIMIT ? OFFSET ?"
+            return rows.entries(connection, wanted, (self._owner, *values, -1 if limit is None else limit, offset))
+
+    def count(self, query: str = "") -> int:
+        """How many entries a query asks for."""
+        where, values = condition(read(query))
+        with self._database.reading() as connection:
+            sql = f"SELECT count(*) FROM entries WHERE owner = ? AND ({where})"  # noqa: S608
+            return int(connection.execute(sql, (self._owner, *values)).fetchone()[0])
+
+    def entry(self, key: str) -> Entry:
+        """The entry of that id, or whose id begins so.
+
+        Raises:
+            HistoryError: there is none, or more than one.
+        """
+        with self._database.reading() as connection:
+            return rows.entries(connection, "entries.id = ?", (self._id(connection, key),))[0]
+
+    def children(self, key: str) -> list[Entry]:
+        """What was branched off or goes on from an entry, oldest first."""
+        with self._database.reading() as connection:
+            return rows.entries(connection, "parent = ? ORDER BY made, entries.id", (self._id(connection, key),))
+
+    def get(self, key: str) -> Run:
+        """The run of an entry: equal to what was kept, but for the alternatives of its steps, which its model gives
+        again. One that was being written when its process ended is "cancelled".
+
+        Raises:
+            HistoryError: there is none, it is no run, or it cannot be read.
+        """
+        with self._database.reading() as connection:
+            return rows.read_run(connection, self._id(connection, key))
+
+    def result(self, key: str) -> str:
+        """The JSON of a map, a grid or a comparison.
+
+        Raises:
+            HistoryError: there is none, or it is a run.
+        """
+        with self._database.reading() as connection:
+            sql = "SELECT stop, body FROM entries WHERE id = ?"
+            stop, body = connection.execute(sql, (self._id(connection, key),)).fetchone()
+            if stop != RESULT:
+                raise HistoryError(f"{key} is a run, and no map, grid or comparison")
+            return zlib.decompress(body).decode("utf-8", "surrogatepass")
+
+    # --- marking ---
+
+    def star(self, key: str, *, on: bool = True) -> None:
+        """Mark an entry, so that no pruning takes it."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE entries SET starred = ? WHERE id = ?", (on, self._id(connection, key)))
+
+    def tag(self, key: str, *tags: str, on: bool = True) -> None:
+        """Put tags on an entry, or take them off.
+
+        Raises:
+            HistoryError: a tag is empty, or has blanks, quotes or brackets in it, which no search could ask for.
+        """
+        for tag in tags:
+            if not tag or any(letter.isspace() or letter in '"()' for letter in tag):
+                raise HistoryError(f"{tag!r} is no tag: one word, without quotes and brackets")
+        with self._database.writing() as connection:
+            entry = self._id(connection, key)
+            sql = "INSERT OR IGNORE INTO tags VALUES (?, ?)" if on else "DELETE FROM tags WHERE entry = ? AND tag = ?"
+            connection.executemany(sql, [(entry, tag) for tag in tags])
+
+    def name(self, key: str, title: str) -> None:
+        """Give an entry a title."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE entries SET title = ? WHERE id = ?", (title, self._id(connection, key)))
+
+    # --- taking out ---
+
+    def forget(self, *keys: str) -> int:
+        """Take entries out for good; gives how many. What went on from them stays."""
+        with self._database.writing() as connection:
+            wanted = [(self._id(connection, key),) for key in keys]
+            connection.executemany("DELETE FROM entries WHERE id = ?", wanted)
+            objects.collect(connection)
+        return len(wanted)
+
+    def prune(self, query: str = "", *, keep_bytes: int | None = None) -> int:
+        """Take out what a query asks for, never what is starred; gives how many.
+
+        keep_bytes: only so many of the oldest of them that the rest of the owner's results fits into this.
+
+        Raises:
+            QueryError: the query does not fit.
+        """
+        where, values = condition(read(query))
+        with self._database.writing() as connection:
+            sized = connection.execute(
+                "SELECT id, length(body), starred = 0 AND (" + where + ") FROM entries WHERE owner = ?"  # noqa: S608
+                " ORDER BY made DESC, id DESC",
+                (*values, self._owner),
+            ).fetchall()
+            over = sum(size for _, size, _ in sized) - (keep_bytes or 0)
+            gone: list[tuple[int]] = []
+            for entry, size, may in reversed(sized):
+                if may and (keep_bytes is None or over > 0):
+                    gone.append((entry,))
+                    over -= size
+            connection.executemany("DELETE FROM entries WHERE id = ?", gone)
+            objects.collect(connection)
+        if gone:
+            self._database.shrink()
+        return len(gone)
+
+    # --- looking after it ---
+
+    def verify(self) -> int:
+        """Look whether the file is whole and every hash is that of what it stands for; gives how many entries.
+
+        Raises:
+            HistoryError: it is not; the message names the first that is wrong.
+        """
+        self._database.check()
+        with self._database.reading() as connection:
+            for wanted, digest in connection.execute("SELECT id, digest FROM objects").fetchall():
+                if hashlib.sha256(objects.fetch(connection, wanted)).digest() != digest:
+                    raise HistoryError(f"object {wanted} is not what was stored")
+            entries = connection.execute("SELECT id, key, digest FROM entries").fetchall()
+            for wanted, key, digest in entries:
+                if rows.derived(connection, wanted) != digest:
+                    raise HistoryError(f"{key} is not what was stored")
+        return len(entries)
+
+    def backup(self, target: Path) -> None:
+        """Write a copy of the whole store.
+
+        Raises:
+            HistoryError: it cannot be written, or there is something.
+        """
+        self._database.backup(target)
+
+    def stats(self) -> dict[str, Any]:
+        """How much there is: `entries`, `tokens`, `starred`, `kinds`, the times of the `first` and `last`, the
+        bytes of the file.
+        """
+        with self._database.reading() as connection:
+            count, tokens, starred, first, last = connection.execute(
+                "SELECT count(*), coalesce(sum(tokens), 0), coalesce(sum(starred), 0), min(made), max(made)"
+                " FROM entries WHERE owner = ?",
+                (self._owner,),
+            ).fetchone()
+            kinds = connection.execute(
+                "SELECT kind, count(*) FROM entries WHERE owner = ? GROUP BY kind ORDER BY kind", (self._owner,)
+            ).fetchall()
+        return {
+            "entries": count,
+            "tokens": tokens,
+            "starred": starred,
+            "kinds": dict(kinds),
+            "first": first,
+            "last": last,
+            "bytes": self.path.stat().st_size,
+        }
+
+    def digests(self) -> list[str]:
+        """The hashes of what is kept, sorted: equal in two stores that hold the same."""
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT hex(digest) FROM entries WHERE owner = ?", (self._owner,)).fetchall()
+        return sorted(digest for (digest,) in found)
+
+    def _id(self, connection: sqlite3.Connection, key: str) -> int:
+        sql = "SELECT id FROM entries WHERE owner = ? AND key >= ? AND key < ? LIMIT 2"
+        found = connection.execute(sql, (self._owner, key, key + "~")).fetchall()
+        if len(found) == 1 and key:
+            return int(found[0][0])
+        if not found or not key:
+            raise HistoryError(f"the history has no {key!r}")
+        raise HistoryError(f"more than one id begins with {key!r}; give more of it")
+
+
+class Growing:
+    """A reply that is being written: `grow` with all its steps so far, `end` with the run."""
+
+    def __init__(self, history: History, key: str, receipt: Receipt) -> None:
+        self.key = key
+        self._history, self._receipt = history, receipt
+        self._written = time.monotonic()
+
+    def grow(self, steps: Sequence[Step]) -> None:
+        """Keep what there is; at most twice a second it is written."""
+        if time.monotonic() - self._written >= _GROW_EVERY:
+            self._history._replaced(self.key, self._receipt, Body.growing(steps))
+            self._written = time.monotonic()
+
+    def end(self, run: Run) -> Entry:
+        """Keep the run."""
+        self._history._replaced(self.key, run.receipt, Body.of(run))
+        return self._history.entry(self.key)
