@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
+import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -22,7 +25,8 @@ from tsumami.storage import data_directory
 
 __all__ = ["Database", "default_path"]
 
-_WAIT: Final = 60.0  # seconds for another writer
+_WAIT: Final = 60.0  # seconds for other writers
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _CHECKED_WHOLE: Final = 64 * 2**20  # bytes; a larger file is checked when it was not closed properly
 _OFF: Final = ("0", "off", "no", "false")
 
@@ -92,7 +96,7 @@ class Database:
         with self._lock, _said(target):
             if target.exists():
                 raise HistoryError(f"{target} exists; name a file that does not")
-            self._writer.execute("VACUUM INTO ?", (os.fspath(target),))
+            _patiently(self._writer, "VACUUM INTO ?", os.fspath(target))
 
     def check(self) -> None:
         """Look whether the file is whole.
@@ -106,7 +110,7 @@ class Database:
     def shrink(self) -> None:
         """Give back the room of what was taken out."""
         with self._lock, _said(self.path):
-            self._writer.execute("VACUUM")
+            _patiently(self._writer, "VACUUM")
 
     def close(self) -> None:
         """Close every connection. The store can be opened again."""
@@ -120,7 +124,7 @@ class Database:
         version = self._version()
         if left_open or self.path.stat().st_size <= _CHECKED_WHOLE:
             self._check()
-        self._writer.execute("PRAGMA journal_mode = WAL")  # where it cannot be (a network share), it stays as it is
+        _patiently(self._writer, "PRAGMA journal_mode = WAL")  # where it cannot be (a network share), it stays as it is
         if 0 < version < len(MIGRATIONS):
             self._copy(version)
         if version < len(MIGRATIONS):
@@ -157,8 +161,8 @@ class Database:
     def _copy(self, version: int) -> None:
         target = self.path.with_name(f"{self.path.stem}-before-{version + 1}{self.path.suffix}")
         if not target.exists():
-            made = target.with_name(f"{target.name}.{os.getpid()}")
-            self._writer.execute("VACUUM INTO ?", (os.fspath(made),))
+            made = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
+            _patiently(self._writer, "VACUUM INTO ?", os.fspath(made))
             made.replace(target)
 
 
@@ -175,9 +179,33 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return made
 
 
+def _patiently(connection: sqlite3.Connection, statement: str, *values: str) -> None:
+    """Execute a statement as soon as no other writer is in its way.
+
+    SQLite itself waits longer each time, so that among many writers the one that has waited longest waits on.
+    """
+    until = time.monotonic() + _WAIT
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while not _done(connection, statement, values, last=time.monotonic() > until):
+            time.sleep(random.uniform(0.0005, 0.005))  # noqa: S311  (no secret)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(1000 * _WAIT)}")
+
+
+def _done(connection: sqlite3.Connection, statement: str, values: tuple[str, ...], *, last: bool) -> bool:
+    try:
+        connection.execute(statement, values)
+    except sqlite3.OperationalError as error:
+        if last or error.sqlite_errorcode & 0xFF not in _BUSY:
+            raise
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+    _patiently(connection, "BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")

@@ -170,14 +170,18 @@ def derived(connection: sqlite3.Connection, entry: int) -> bytes:
 def entries(connection: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Entry]:
     """The entries of a SELECT. rest: from WHERE on."""
     rows = connection.execute(f"SELECT {_SHOWN} FROM entries WHERE {rest}", values).fetchall()  # noqa: S608
-    return [_entry(connection, row) for row in rows]
+    known: dict[int, Settings] = {}
+    return [_entry(connection, row, known) for row in rows]
 
 
-def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
+def _entry(connection: sqlite3.Connection, row: tuple[Any, ...], known: dict[int, Settings]) -> Entry:
+    """known: settings by their object's id, which many entries share."""
     wanted, key, parent, kind, made, title, starred, model, fingerprint, seed, tokens, stop, *left = row
     language, settings, asked, said = left
     tags = connection.execute("SELECT tag FROM tags WHERE entry = ? ORDER BY tag", (wanted,)).fetchall()
-    knobs = json.loads(objects.fetch(connection, settings)) | {"seed": seed}
+    if settings not in known:
+        knobs = json.loads(objects.fetch(connection, settings))
+        known[settings] = Settings.from_mapping(with_younger_knobs(knobs))
     return Entry(
         key=key,
         parent=parent,
@@ -192,7 +196,7 @@ def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
         tokens=tokens,
         stop=stop,
         language=language,
-        settings=Settings.from_mapping(with_younger_knobs(knobs)),
+        settings=known[settings].replace(seed=seed),
         asked=asked,
         said=said,
     )

@@ -1,0 +1,142 @@
+"""Harm done to processes that write a store; a program, so that forks begin with all imports done and no threads.
+
+    python harm.py kills FOLDER COUNT SEED     kill COUNT writers at random moments
+    python harm.py crowd FOLDER COUNT SECONDS  COUNT writers at once
+    python harm.py full FOLDER COUNT SEED      COUNT times, let no file grow beyond a random size
+
+Prints nothing if all that was said to be kept is there and the store is whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.worlds import PROMPT, world
+
+from tsumami.errors import HistoryError
+from tsumami.history import History
+
+RUN = world().run(PROMPT, seed=1, max_tokens=8)
+
+
+def writes(path: Path, tell: int, *, until: float | None = None) -> None:
+    """Keep runs, let some grow, mark and take out others; the id of each that is kept goes to `tell`."""
+    with History(path) as store:
+        for number in itertools.count():
+            if until is not None and time.monotonic() > until:
+                return
+            growing = store.begin(RUN.receipt)
+            growing.grow(RUN.steps[:3])
+            key = growing.end(RUN).key
+            os.write(tell, f"{key}\n".encode())
+            if number % 3 == 0:
+                store.tag(key, "third")
+            if number % 7 == 0:
+                gone = store.add(RUN, parent=key).key
+                store.forget(gone)
+            if number % 11 == 0:
+                store.prune("kind:nothing")
+
+
+def forked(act: Callable[[int], None]) -> tuple[int, int]:
+    """A child that does it; gives its id and where it tells."""
+    there, here = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(here)
+        return child, there
+    os.close(there)
+    code = 1
+    try:
+        act(here)
+        code = 0
+    except Exception:  # noqa: BLE001  (nobody else would say it)
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def told(there: int) -> set[str]:
+    """What a child that has ended told."""
+    with os.fdopen(there) as pipe:
+        lines = pipe.read().split("\n")
+    return set(lines[:-1])  # the last one may be half a line
+
+
+def whole(path: Path, kept: set[str], seen: Path | None = None) -> None:
+    """All that is kept is there, and everything that is there is as it was written."""
+    with History(seen or path) as store:
+        store.verify()
+        there = {entry.key: entry for entry in store.find(limit=None)}
+        lost = kept - there.keys()
+        assert not lost, f"lost: {lost}"
+        for key in kept:
+            assert there[key].finished
+            assert store.get(key).tokens == RUN.tokens
+        for entry in there.values():
+            assert entry.finished or store.get(entry.key).stop_reason == "cancelled"
+
+
+def kills(path: Path, count: int, seed: int) -> None:
+    """At random moments, while another one writes, too."""
+    dice, kept = random.Random(seed), set[str]()
+    for _ in range(count):
+        children = [forked(lambda tell: writes(path, tell)) for _ in range(dice.choice([1, 2]))]
+        select.select([there for _, there in children], [], [], 30) if dice.random() < 0.7 else None
+        time.sleep(dice.random() * 0.1)
+        for child, there in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            kept |= told(there)
+        whole(path, kept)
+    assert kept
+
+
+def crowd(path: Path, count: int, seconds: int) -> None:
+    """None fails, and all is there."""
+    until = time.monotonic() + seconds
+    children = [forked(lambda tell: writes(path, tell, until=until)) for _ in range(count)]
+    kept = set[str]()
+    for child, there in children:
+        part = told(there)
+        _, status = os.waitpid(child, 0)
+        assert status == 0, "a writer failed"
+        assert part, "a writer did not come to write"
+        kept |= part
+    whole(path, kept)
+
+
+def full(path: Path, count: int, seed: int) -> None:
+    """No file may grow beyond some size: a message, and the store is as before."""
+    dice, kept = random.Random(seed), set[str]()
+    for _ in range(count):
+        size = max((file.stat().st_size for file in path.parent.glob("*")), default=0)
+        limit = int(size + dice.random() * 200_000)
+
+        def until_full(tell: int, limit: int = limit) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            try:
+                writes(path, tell)
+            except HistoryError as error:
+                assert str(path) in str(error)  # noqa: PT017  (no test but a child of one)
+
+        child, there = forked(until_full)
+        kept |= told(there)
+        _, status = os.waitpid(child, 0)
+        assert status == 0, "no message but something else"
+        whole(path, kept)
+
+
+if __name__ == "__main__":
+    name, folder, first, second = sys.argv[1:]
+    {"kills": kills, "crowd": crowd, "full": full}[name](Path(folder) / "history.sqlite", int(first), int(second))
