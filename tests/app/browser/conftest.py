@@ -46,7 +46,13 @@ QUIET: Final = (
 TROUBLE: Final = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|Exception in|Error:", re.IGNORECASE)
 #: What a page says about its open connections when it is left or loaded again.
 LEAVING: Final = r"AbortError: signal is aborted|Connection errored out"
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium")
+_NAMES: Final = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 _SERVE: Final = """
 import sys
 from tsumami.app.serving.server import ServerOptions, serve
@@ -182,7 +188,7 @@ def chromium() -> str:
     if found:
         return found
     words = (
-        "Chromium is not installed, so the page was not tested. Get it with `sudo apt-get install chromium` "
+        "Chromium is not installed, so the page was not tested. Get it with `sudo apt-get install chromium-headless-shell` "
         "(Debian), and Japanese letters with `sudo apt-get install fonts-noto-cjk`."
     )
     if os.environ.get("CI") == "true":
