@@ -188,8 +188,8 @@ def chromium() -> str:
     if found:
         return found
     words = (
-        "Chromium is not installed, so the page was not tested. Get it with `sudo apt-get install chromium-headless-shell` "
-        "(Debian), and Japanese letters with `sudo apt-get install fonts-noto-cjk`."
+        "Chromium is not installed, so the page was not tested. Get it with `sudo apt-get install "
+        "chromium-headless-shell fonts-noto-cjk` (Debian; the fonts have Japanese letters)."
     )
     if os.environ.get("CI") == "true":
         pytest.fail(words, pytrace=False)
