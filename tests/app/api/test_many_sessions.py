@@ -56,7 +56,7 @@ class Session:
 PEOPLE = [
     Session(
         name,
-        PRESETS[preset].apply(Settings(seed=seed, max_tokens=24)),
+        PRESETS[preset].apply(Settings(seed=seed, max_tokens=12)),
         Sending(template, system, memory),
         (Exchange("Hello.", "Hello! How can I help?"),) * (seed % 3),
     )

@@ -86,7 +86,7 @@ def _check_values(names: list[str], scenes: list[Scene], bounds: Bounds, box: in
 
 
 @pytest.mark.parametrize("name", TABLE)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_what_the_real_stage_leaves_lies_within_the_bounds(name: str, data: st.DataObject) -> None:
     _check(name, data)

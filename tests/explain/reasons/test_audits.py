@@ -65,7 +65,7 @@ def slow(run: Run, name: str, made: Settings) -> tuple[list[int], list[int]]:
     return changed, decided
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(seeded(mirostat_mode=0, adaptive_target=-1, xtc_probability=0.0))
 def test_the_counts_are_those_of_the_slow_reference(made: Settings) -> None:
     run = WORLD.run(PROMPT, made)

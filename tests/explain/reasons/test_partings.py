@@ -78,7 +78,7 @@ def assert_kind_fits(found: Divergence) -> None:
             pytest.fail("a parting without a cause")
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(pairs(**NO_MEMORY), st.sampled_from([PROMPT, "xyz"]))
 def test_putting_the_cause_back_makes_it_the_other_token(pair: tuple[Settings, Settings], prompt: str) -> None:
     a, b = WORLD.run(PROMPT, pair[0]), WORLD.run(prompt, pair[1])
@@ -95,7 +95,7 @@ def test_putting_the_cause_back_makes_it_the_other_token(pair: tuple[Settings, S
         assert all(put_back(found, {name}) != a.tokens[found.step] for name in names)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(pairs())
 def test_every_cause_is_proved_also_where_chains_remember(pair: tuple[Settings, Settings]) -> None:
     a, b = WORLD.run(PROMPT, pair[0]), WORLD.run(PROMPT, pair[1])
