@@ -6,6 +6,7 @@ does not depend on the number of threads (tests/engine proves it), so what holds
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,8 @@ HERE: Final = Path(__file__).parent
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("anew", deadline=None)
 hypothesis.settings.load_profile("same")
+
+os.environ["TSUMAMI_HISTORY"] = "off"  # what tests make is nobody's
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

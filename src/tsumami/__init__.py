@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsumami.history import History as History
     from tsumami.knobs import KNOBS as KNOBS
     from tsumami.model import Model as Model
     from tsumami.model import load as load
@@ -36,6 +37,7 @@ _HOMES = {
     "KNOBS": "tsumami.knobs",
     "PRESETS": "tsumami.presets",
     "Candidates": "tsumami.sampling",
+    "History": "tsumami.history",
     "Ledger": "tsumami.sampling",
     "Memory": "tsumami.prompts",
     "Message": "tsumami.prompts",
@@ -54,6 +56,7 @@ __all__ = [
     "KNOBS",
     "PRESETS",
     "Candidates",
+    "History",
     "Ledger",
     "Memory",
     "Message",

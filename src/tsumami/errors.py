@@ -31,8 +31,6 @@ message in the page. Anything else that escapes is a bug of ours.
 
 from __future__ import annotations
 
-import unicodedata
-
 __all__ = [
     "CancelledError",
     "DeadEndError",
@@ -159,8 +157,7 @@ class QueryError(HistoryError, ValueError):
     """A search that does not fit. `at` is the place in `line`, counted in characters from 0."""
 
     def __init__(self, why: str, line: str, at: int) -> None:
-        before = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line[:at])
-        super().__init__(f"{why}\n  {line}\n  {' ' * before}^")
+        super().__init__(f"{why} (here: {line[:at]}▸{line[at:]})")
         self.why, self.line, self.at = why, line, at
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
@@ -38,9 +39,8 @@ def audit(
 ) -> None:
     """Load what the receipt names, run each knob's neutral twin beside the chain, count."""
     from tsumami.explain import audit as count
-    from tsumami.runs import Run
 
-    saved = Run.load(file)
+    saved = saved_run(file)
     with as_the_receipt_says(model, saved.receipt).load() as loaded:
         found = count(saved.attach(loaded))
     if as_json:

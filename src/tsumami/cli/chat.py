@@ -16,6 +16,7 @@ import typer
 
 from tsumami.cli.files import lines
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import note, tell_notices, warn, write
@@ -41,6 +42,7 @@ def about() -> str:
 def chat(
     model: ModelOptions,
     knobs: KnobOptions,
+    history: KeepOptions,
     template: Annotated[
         str | None,
         typer.Option(
@@ -86,7 +88,7 @@ def chat(
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
         note_idle([settings])
-        session = Session(loaded, settings, template, memory, system, parse_special)
+        session = Session(loaded, settings, template, memory, system, parse_special, history)
         typed = sys.stdin.isatty()
         if typed:
             _greet(session)
@@ -171,10 +173,10 @@ def _answer(session: Session, stream: Stream) -> None:
 
     with stream:
         run, _ = write_reply(stream)
-    session.keep(run)
+    kept = session.keep(run)
     write("\n")
     tell_notices(run.receipt.notices)
-    note(f"{facts(run)} · {changed(session.settings)}")
+    note(f"{facts(run)}{id_note(kept)} · {changed(session.settings)}")
 
 
 def _prepare_readline() -> None:

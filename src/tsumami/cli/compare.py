@@ -16,6 +16,7 @@ import typer
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import KeepOptions
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import bar, check_writable, console, note, save_file, warn, write_json
@@ -42,6 +43,7 @@ def compare(
     prompt: PromptOptions,
     model: ModelOptions,
     knobs: KnobOptions,
+    history: KeepOptions,
     vary: Annotated[list[str] | None, typer.Option("--vary", metavar="<KNOB=A,B>", help=vary_help())] = None,
     seeds: Annotated[
         str | None,
@@ -76,6 +78,8 @@ def compare(
         write_json(comparison_values(found))
     else:
         report(console(), found)
+    for run in found.runs:
+        history.run(run, kind="compare")
     note_idle([run.settings for run in found.runs], varied)
     if html is not None:
         note(say(f"{html} に書き出しました。", f"Written to {html}."))

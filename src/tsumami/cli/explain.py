@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
@@ -41,9 +42,8 @@ def explain(
 ) -> None:
     """Read both, load what their receipts name, explain."""
     from tsumami.explain import parting
-    from tsumami.runs import Run
 
-    a, b = Run.load(first), Run.load(second)
+    a, b = saved_run(first), saved_run(second)
     found, problem = parting(a, b), None
     if found.kind == "parted":
         try:

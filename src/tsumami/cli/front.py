@@ -17,7 +17,22 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tsumami.cli import app, audit, chat, compare, doctor, explain, grid, lesson, models, run, settings, verify, words
+from tsumami.cli import (
+    app,
+    audit,
+    chat,
+    compare,
+    doctor,
+    explain,
+    grid,
+    history,
+    lesson,
+    models,
+    run,
+    settings,
+    verify,
+    words,
+)
 from tsumami.cli import map as map_command
 from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from tsumami.cli.options import expand
@@ -37,6 +52,7 @@ COMMANDS: Final = {
     "map": map_command,
     "grid": grid,
     "verify": verify,
+    "history": history,
     "settings": settings,
     "lesson": lesson,
     "models": models,

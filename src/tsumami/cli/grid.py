@@ -16,6 +16,7 @@ import typer
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions, show
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import Show, bar, console, note
@@ -50,6 +51,7 @@ def grid(
     files: FileOptions,
     model: ModelOptions,
     knobs: KnobOptions,
+    history: KeepOptions,
     vary: Annotated[list[str] | None, typer.Option("--vary", metavar="<KNOB=A,B>", help=vary_help())] = None,
     seeds: Annotated[
         str | None,
@@ -103,7 +105,7 @@ def grid(
         stack.push(cells)
         interrupted = follow(cells)
         found = cells.grid
-    report(found, files)
+    report(found, files, id_note(history.result(found.to_json(), "grid", found.receipt)))
     note_idle(found.plan.settings, varied)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -166,7 +168,7 @@ def _line(at: GridProgress) -> str:
 # --- what it says ---
 
 
-def report(found: Grid, files: FileOptions) -> None:
+def report(found: Grid, files: FileOptions, kept: str = "") -> None:
     """The files that were asked for, the tables, and the facts."""
     files.draw(functools.partial(_drawn, found))
     if not files.put(functools.partial(_json, found), found.to_csv):
@@ -177,7 +179,7 @@ def report(found: Grid, files: FileOptions) -> None:
         held = _held_table(found)
         if held.row_count:
             screen.print("", held, sep="\n")
-    note(_facts(found))
+    note(_facts(found) + kept)
 
 
 def _json(found: Grid) -> str:

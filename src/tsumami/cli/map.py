@@ -15,6 +15,7 @@ import typer
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
 from tsumami.cli.output import bar, console, note
@@ -40,6 +41,7 @@ def map(  # noqa: A001  (the command's name)
     files: FileOptions,
     model: ModelOptions,
     knobs: KnobOptions,
+    history: KeepOptions,
     knob: Annotated[str, typer.Option("--knob", metavar="<KNOB>", help=say("調べるつまみ", "the knob to map"))],
     span: Annotated[
         str,
@@ -73,7 +75,7 @@ def map(  # noqa: A001  (the command's name)
         files.draw(functools.partial(_drawn, found))
         if not files.put(functools.partial(_json, found), found.to_csv):
             _print(found)
-        note(_facts(found))
+        note(_facts(found) + id_note(history.result(found.to_json(), "map", found.receipt)))
         note_idle([settings.unchecked(knob, end) for end in (low, high)], [knob])
     if stopped:
         raise typer.Exit(INTERRUPTED)

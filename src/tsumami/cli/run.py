@@ -14,6 +14,7 @@ import typer
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
+from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_file, write, write_json_text
@@ -39,6 +40,7 @@ def run(
     prompt: PromptOptions,
     model: ModelOptions,
     knobs: KnobOptions,
+    history: KeepOptions,
     show_prompt: Annotated[
         bool,
         typer.Option(
@@ -94,8 +96,9 @@ def run(
             from tsumami.cli.ledger import print_ledgers
 
             print_ledgers(loaded, done)
+        kept = history.run(done, asked=asked)
         if not quiet:
-            note(facts(done))
+            note(facts(done) + id_note(kept))
             note_idle([settings])
     if interrupted:
         raise typer.Exit(INTERRUPTED)

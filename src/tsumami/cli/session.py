@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli import knobs
+from tsumami.cli.kept import KeepOptions
 from tsumami.cli.output import save_file
 from tsumami.cli.words import UsageProblem, say
 from tsumami.knobs import GROUPS, KNOBS
@@ -39,7 +40,9 @@ class Session:
     memory: int | None = None
     system: str | None = None
     parse_special: bool | None = None
+    history: KeepOptions | None = None
     talk: Talk[Run] = field(default_factory=Talk)
+    _kept: dict[int, str] = field(default_factory=dict)
     _asked: Talk[Run] = field(default_factory=Talk)
 
     @property
@@ -87,10 +90,17 @@ class Session:
         settings = self.settings if self.settings.seed >= 0 else self.settings.replace(seed=last.receipt.seed)
         return go_on(self.model, last, settings)
 
-    def keep(self, run: Run) -> None:
-        """The reply to the last message, finished or stopped."""
+    def keep(self, run: Run) -> str | None:
+        """The reply to the last message, finished or stopped; gives its id in the history, if it is kept there."""
         said = run.message
+        before = [self._kept.get(id(one.facts)) for one in self._asked.exchanges if one.facts is not None]
+        asked = self._asked.exchanges[-1].user
+        parent = before[-1] if before else None
+        key = None if self.history is None else self.history.run(run, kind="chat", parent=parent, asked=asked)
+        if key is not None:
+            self._kept[id(run)] = key
         self.talk = self._asked.answered(said.content, run, said.tokens)
+        return key
 
     def _stream(self, asked: Talk[Run]) -> Stream:
         """The reply to the last message; until it is kept, what was said stays as it is."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.kept import saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import note, piece, write, write_json
 from tsumami.cli.words import say
@@ -36,9 +37,7 @@ def verify(
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load what the receipt names, run it again, compare."""
-    from tsumami.runs import Run
-
-    saved = Run.load(file)
+    saved = saved_run(file)
     if not saved.steps:
         raise RunFileError(f"{file} holds no tokens, so there is nothing to compare; save a run that generated some")
     with as_the_receipt_says(model, saved.receipt).load() as loaded:

@@ -12,18 +12,20 @@ from tsumami.faces import face
 if TYPE_CHECKING:
     from tsumami.history.database import default_path as default_path
     from tsumami.history.entries import Entry as Entry
+    from tsumami.history.off import history_is_off as history_is_off
     from tsumami.history.query import FIELDS as FIELDS
-    from tsumami.history.store import Growing as Growing
+    from tsumami.history.store import GrowingEntry as GrowingEntry
     from tsumami.history.store import History as History
 
 _HOMES = {
     "FIELDS": "tsumami.history.query",
     "Entry": "tsumami.history.entries",
-    "Growing": "tsumami.history.store",
+    "GrowingEntry": "tsumami.history.store",
     "History": "tsumami.history.store",
     "default_path": "tsumami.history.database",
+    "history_is_off": "tsumami.history.off",
 }
 
-__all__ = ["FIELDS", "Entry", "Growing", "History", "default_path"]
+__all__ = ["FIELDS", "Entry", "GrowingEntry", "History", "default_path", "history_is_off"]
 
 __getattr__, __dir__ = face(__name__, _HOMES)

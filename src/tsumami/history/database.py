@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,6 @@ __all__ = ["Database", "default_path"]
 _WAIT: Final = 60.0  # seconds for other writers
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _CHECKED_WHOLE: Final = 64 * 2**20  # bytes; a larger file is checked when it was not closed properly
-_OFF: Final = ("0", "off", "no", "false")
 
 
 def default_path() -> Path:
@@ -164,11 +163,6 @@ class Database:
             made = target.with_name(f"{target.name}.{secrets.token_hex(4)}")
             _patiently(self._writer, "VACUUM INTO ?", os.fspath(made))
             made.replace(target)
-
-
-def history_is_off(environment: Mapping[str, str]) -> bool:
-    """Whether the user wants nothing kept: TSUMAMI_HISTORY=off."""
-    return environment.get("TSUMAMI_HISTORY", "").lower() in _OFF
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

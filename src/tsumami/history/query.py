@@ -21,7 +21,7 @@ from typing import Any, Final
 from tsumami.errors import QueryError, UnknownKnobError
 from tsumami.knobs import KNOBS, get
 
-__all__ = ["FIELDS", "All", "Either", "Field", "Knob", "Node", "Not", "Text", "read"]
+__all__ = ["FIELDS", "All", "Either", "FieldIs", "KnobIs", "Node", "Not", "Text", "read"]
 
 #: What `name:value` can ask for.
 FIELDS: Final[dict[str, tuple[str, str]]] = {
@@ -47,7 +47,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldIs:
     """A field has a value."""
 
     name: str
@@ -55,7 +55,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class KnobIs:
     """A knob, or a number of the run, compared: `sign` is one of = != < <= > >=."""
 
     name: str
@@ -84,7 +84,7 @@ class Either:
     parts: tuple[Node, ...]
 
 
-Node = Text | Field | Knob | Not | All | Either
+Node = Text | FieldIs | KnobIs | Not | All | Either
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
@@ -105,10 +105,10 @@ def read(line: str) -> Node:
     Raises:
         QueryError: it does not fit; the message shows the place.
     """
-    return _Reader(line).whole()
+    return _LineReader(line).whole()
 
 
-class _Reader:
+class _LineReader:
     def __init__(self, line: str) -> None:
         self._line = line
         self._tokens = list(_split(line))
@@ -168,7 +168,7 @@ class _Reader:
             return Text(_plain(token["quoted"]))
         return Text(token[0].strip())
 
-    def _field(self, token: re.Match[str]) -> Field:
+    def _field(self, token: re.Match[str]) -> FieldIs:
         name, value, at = token["field"].lower(), _plain(token["value"].strip('"')), token.start("value")
         if not value:
             raise self._wrong(f"{name}: {FIELDS[name][1]} is missing", at)
@@ -176,12 +176,12 @@ class _Reader:
             raise self._wrong(f"is: can be {' or '.join(_IS)}", at)
         if name in ("since", "before"):
             try:
-                return Field(name, datetime.datetime.fromisoformat(value).astimezone().timestamp())
+                return FieldIs(name, datetime.datetime.fromisoformat(value).astimezone().timestamp())
             except (ValueError, OverflowError, OSError):
                 raise self._wrong("a day is written 2026-11-30", at) from None
-        return Field(name, value)
+        return FieldIs(name, value)
 
-    def _knob(self, token: re.Match[str]) -> Knob:
+    def _knob(self, token: re.Match[str]) -> KnobIs:
         name, value, at = token["knob"], _plain(token["number"].strip('"')), token.start("number")
         if name not in _NUMBERS:
             try:
@@ -192,10 +192,10 @@ class _Reader:
             raise self._wrong("a value is missing", at)
         number = _number(value)
         if number is not None:
-            return Knob(name, token["sign"], number)
+            return KnobIs(name, token["sign"], number)
         if token["sign"] not in ("=", "!=") or name in _NUMBERS or KNOBS[name].kind in ("int", "float"):
             raise self._wrong(f"{value} is no number", at)
-        return Knob(name, token["sign"], value)
+        return KnobIs(name, token["sign"], value)
 
     def _peek(self) -> re.Match[str] | None:
         return self._tokens[self._next] if self._next < len(self._tokens) else None

@@ -6,15 +6,17 @@ of all that an entry stands for, so equal results have equal hashes in every sto
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import secrets
 import sqlite3
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, RunFileError
 from tsumami.history import objects
 from tsumami.history.entries import Entry, language_of
 from tsumami.history.folding import folded
@@ -24,13 +26,29 @@ from tsumami.runs.files import receipt_from
 from tsumami.runs.values import plain
 from tsumami.settings import Settings, with_younger_knobs
 
-__all__ = ["RESULT", "Body", "derived", "entries", "place", "read_run", "replace"]
+__all__ = [
+    "RESULT",
+    "Body",
+    "carried",
+    "derived",
+    "entries",
+    "new_key",
+    "place",
+    "read_run",
+    "receipt_form",
+    "replace",
+    "take",
+    "unpacked",
+]
 
 RESULT: Final = "done"
 """What stands for the stop reason of a result that is no run: a map, a grid, a comparison."""
 
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_LENGTH: Final = 16  # characters of 5 bits
 _FIRST_LINE: Final = 120  # characters of a text that an entry shows
 _SHARED: Final = ("settings", "model_card", "engine_card", "prompt", "prompt_tokens")
+_REST: Final = ("stop_string", "timings", "completeness")
 _APART: Final = ("model", "engine", "prompt", "prompt_tokens", "template", "settings", "seed")
 _SHOWN: Final = (
     "entries.id, key, (SELECT key FROM entries AS above WHERE above.id = entries.parent), kind, made, title, starred,"
@@ -158,10 +176,7 @@ def derived(connection: sqlite3.Connection, entry: int) -> bytes:
         (entry,),
     ).fetchone()
     said = hashlib.sha256(_canonical([kind, made, seed, template, tokens, stop, json.loads(rest)]).encode())
-    try:
-        said.update(zlib.decompress(body))
-    except zlib.error as error:
-        raise HistoryError(f"a stored result cannot be read: {error}") from error
+    said.update(unpacked(body))
     for wanted in shared:
         said.update(objects.digest_of(connection, wanted))
     return said.digest()
@@ -208,15 +223,31 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
     Raises:
         HistoryError: it is no run, or cannot be read.
     """
-    key, stop, seed, template, rest, body, *shared = connection.execute(
-        f"SELECT key, stop, seed, template, rest, body, {', '.join(_SHARED)} FROM entries WHERE id = ?",  # noqa: S608
-        (entry,),
-    ).fetchone()
+    sql = "SELECT key, stop, rest, body FROM entries WHERE id = ?"
+    key, stop, rest, body = connection.execute(sql, (entry,)).fetchone()
     if stop == RESULT:
         raise HistoryError(f"{key} is no run but a map, a grid or a comparison")
+    left = json.loads(rest)
+    found = left["completeness"]
+    return Run(
+        receipt=receipt_from(receipt_form(connection, entry)),
+        steps=unpack_steps(body),
+        stop_reason=stop or "cancelled",
+        timings=Timings(**left["timings"]),
+        stop_string=left["stop_string"],
+        completeness=None if found is None else Completeness(**found),
+    )
+
+
+def receipt_form(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
+    """The receipt of an entry, as `Receipt.to_dict` gave it."""
+    seed, template, rest, *shared = connection.execute(
+        f"SELECT seed, template, rest, {', '.join(_SHARED)} FROM entries WHERE id = ?",  # noqa: S608
+        (entry,),
+    ).fetchone()
     settings, model, engine, prompt, tokens = (objects.fetch(connection, wanted) for wanted in shared)
     left = json.loads(rest)
-    receipt = {
+    return {
         "model": json.loads(model),
         "engine": json.loads(engine),
         "prompt": prompt.decode("utf-8", "surrogatepass"),
@@ -226,15 +257,75 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
         "seed": seed,
         **left["receipt"],
     }
-    found = left["completeness"]
-    return Run(
-        receipt=receipt_from(receipt),
-        steps=unpack_steps(body),
-        stop_reason=stop or "cancelled",
-        timings=Timings(**left["timings"]),
-        stop_string=left["stop_string"],
-        completeness=None if found is None else Completeness(**found),
-    )
+
+
+def carried(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
+    """An entry as plain values, with all that it stands for."""
+    names = ("key", "kind", "made", "title", "starred", "stop", "seed", "tokens", "asked", "rest")
+    row = connection.execute(f"SELECT {', '.join(names)} FROM entries WHERE id = ?", (entry,)).fetchone()  # noqa: S608
+    sql = "SELECT key FROM entries WHERE id = (SELECT parent FROM entries WHERE id = ?)"
+    above = connection.execute(sql, (entry,)).fetchone()
+    tags = connection.execute("SELECT tag FROM tags WHERE entry = ? ORDER BY tag", (entry,)).fetchall()
+    (body,) = connection.execute("SELECT body FROM entries WHERE id = ?", (entry,)).fetchone()
+    return {
+        **dict(zip(names, row, strict=True)),
+        "parent": None if above is None else above[0],
+        "tags": [tag for (tag,) in tags],
+        "receipt": receipt_form(connection, entry),
+        "body": base64.b64encode(body).decode(),
+    }
+
+
+def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> None:
+    """Insert what `carried` gave.
+
+    Raises:
+        HistoryError: it does not fit.
+    """
+    try:
+        receipt = receipt_from(form["receipt"])
+        values = {"key": _key(form["key"]), "kind": str(form["kind"]), "made": float(form["made"]), "owner": owner}
+        values |= {"title": str(form["title"]), "starred": bool(form["starred"])}
+        sql = "SELECT id FROM entries WHERE key = ? AND owner = ?"
+        (above,) = connection.execute(sql, (form["parent"], owner)).fetchone() or (None,)
+        made = place(connection, receipt, _carried_body(form), above, str(form["asked"]), values)
+        connection.executemany("INSERT INTO tags VALUES (?, ?)", [(made, str(tag)) for tag in form["tags"]])
+        if form["stop"] != RESULT:
+            read_run(connection, made)
+    except (KeyError, TypeError, ValueError, RunFileError, sqlite3.IntegrityError) as error:
+        raise HistoryError(f"no exported result: {error!r}") from error
+
+
+def _carried_body(form: dict[str, Any]) -> Body:
+    packed, rest = base64.b64decode(form["body"], validate=True), json.loads(form["rest"])
+    left = {name: rest[name] for name in _REST if name in rest}
+    if form["stop"] == RESULT:
+        return Body.of_result(unpacked(packed).decode("utf-8", "surrogatepass"))
+    steps = unpack_steps(packed)
+    return Body(form["stop"], len(steps), packed, left, "".join(step.text for step in steps))
+
+
+def unpacked(body: bytes) -> bytes:
+    """The bytes of a stored body.
+
+    Raises:
+        HistoryError: they are none.
+    """
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise HistoryError(f"a stored result cannot be read: {error}") from error
+
+
+def new_key() -> str:
+    """An id that nobody can guess."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def _key(text: str) -> str:
+    if len(text) != _LENGTH or not set(text) <= set(_ALPHABET):
+        raise ValueError(f"{text!r} is no id")
+    return text
 
 
 def _token_bytes(tokens: Sequence[int]) -> bytes:

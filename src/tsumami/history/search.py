@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tsumami.history.folding import folded
-from tsumami.history.query import All, Either, Field, Knob, Node, Not, Text
+from tsumami.history.query import All, Either, FieldIs, KnobIs, Node, Not, Text
 
 __all__ = ["Condition", "condition"]
 
@@ -34,13 +34,13 @@ def condition(node: Node) -> Condition:
     match node:
         case Text(text):
             return _text(folded(text))
-        case Field("is", value):
+        case FieldIs("is", value):
             return ("starred = 1" if value == "starred" else _UNFINISHED), []
-        case Field("id", value):
+        case FieldIs("id", value):
             return "substr(key, 1, ?) = ?", [len(value), value]
-        case Field(name, value):
+        case FieldIs(name, value):
             return _FIELDS[name], [value.lower() if name == "model" else value]
-        case Knob(name, sign, value):
+        case KnobIs(name, sign, value):
             return _knob(name, sign, value)
         case Not(part):
             inner, values = condition(part)

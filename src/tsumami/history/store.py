@@ -1,17 +1,15 @@
 """The history: every result, kept, found again, and opened as it was.
 
-Guarantee: what `add` or `Growing.end` has returned from is there, whatever happens to the process after. Nothing that
-is kept is ever changed but for its title, tags and star. No call of one owner sees or touches what is another's.
+Guarantee: what `add` or `GrowingEntry.end` has returned from is there, whatever happens to the process after. Nothing
+that is kept is ever changed but for its title, tags and star. No call of one owner sees or touches what is another's.
 """
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import sqlite3
 import time
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -24,10 +22,8 @@ from tsumami.history.rows import RESULT, Body
 from tsumami.history.search import condition
 from tsumami.runs import Receipt, Run, Step
 
-__all__ = ["Growing", "History"]
+__all__ = ["GrowingEntry", "History"]
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_KEY: Final = 16  # characters of 5 bits
 _GROW_EVERY: Final = 0.5  # seconds between two writings of a reply that grows
 _NEWEST: Final = "ORDER BY made DESC, entries.id DESC"
 
@@ -90,9 +86,9 @@ class History:
 
     def begin(
         self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, asked: str | None = None
-    ) -> Growing:
+    ) -> GrowingEntry:
         """Keep a reply while it is being written; the parameters are those of `add`."""
-        return Growing(self, self._placed(receipt, Body.growing(()), kind, parent, asked), receipt)
+        return GrowingEntry(self, self._placed(receipt, Body.growing(()), kind, parent, asked), receipt)
 
     def add_result(self, form: str, kind: str, receipt: Receipt, *, title: str = "") -> Entry:
         """Keep a map, a grid or a comparison. form: its JSON, which `result` gives back."""
@@ -107,7 +103,7 @@ class History:
         asked: str | None = None,
         title: str = "",
     ) -> str:
-        key = "".join(secrets.choice(_ALPHABET) for _ in range(_KEY))
+        key = rows.new_key()
         values = {"key": key, "owner": self._owner, "kind": kind, "made": time.time(), "title": title}
         with self._database.writing() as connection:
             above = None if parent is None else self._id(connection, parent)
@@ -173,7 +169,30 @@ class History:
             stop, body = connection.execute(sql, (self._id(connection, key),)).fetchone()
             if stop != RESULT:
                 raise HistoryError(f"{key} is a run, and no map, grid or comparison")
-            return zlib.decompress(body).decode("utf-8", "surrogatepass")
+            return rows.unpacked(body).decode("utf-8", "surrogatepass")
+
+    # --- carrying ---
+
+    def export(self, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
+        """Each entry as an object of plain values, oldest first, which `take` gives to another store."""
+        for entry in sorted(entries, key=lambda one: one.made):
+            with self._database.reading() as connection:
+                yield rows.carried(connection, self._id(connection, entry.key))
+
+    def take(self, form: Any) -> bool:
+        """Keep what another store's `export` gave, under the same id; False if it is here already.
+
+        Raises:
+            HistoryError: it does not fit.
+        """
+        if not isinstance(form, dict):
+            raise HistoryError(f"no exported result: {form!r:.80}")
+        with self._database.writing() as connection:
+            sql = "SELECT 1 FROM entries WHERE key = ?"
+            known = connection.execute(sql, (str(form.get("key")),)).fetchone()
+            if known is None:
+                rows.take(connection, form, self._owner)
+        return known is None
 
     # --- marking ---
 
@@ -304,7 +323,7 @@ class History:
         raise HistoryError(f"more than one id begins with {key!r}; give more of it")
 
 
-class Growing:
+class GrowingEntry:
     """A reply that is being written: `grow` with all its steps so far, `end` with the run."""
 
     def __init__(self, history: History, key: str, receipt: Receipt) -> None:
