@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tsumami.app.serving.gradio_import import import_in_background, not_collecting
-from tsumami.app.serving.hosts import Hosts
 from tsumami.app.words.texts import Language
-from tsumami.app.work.limits import Limits
 from tsumami.app.work.own_folder import own_folder
 from tsumami.app.work.shelf import ModelChoice, Report, Shelf
-from tsumami.errors import SettingsError
+from tsumami.web.hosts import Hosts
+from tsumami.web.limits import Limits
+from tsumami.web.listening import listen
 
 _LAST_WORDS: Final = 2  # seconds that open connections get when the server is told to end
 
@@ -72,7 +72,7 @@ def serve(
     """
     options = options or ServerOptions()
     hosts, shelf = options.hosts, Shelf(choice)
-    with _listen(options) as listening, own_folder():
+    with listen(options.host, options.port) as listening, own_folder():
         importing = import_in_background("uvicorn", "tsumami.app.serving.site")
         try:
             with shelf.lend(report=report) as model:
@@ -94,8 +94,9 @@ def _serve(
 ) -> None:
     import uvicorn
 
-    from tsumami.app.serving.gate import Gate
+    from tsumami.app.serving.kinds import GRADIO
     from tsumami.app.serving.site import Site
+    from tsumami.web.gate import Gate
 
     site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path, limits=options.limits)
     with not_collecting():
@@ -105,7 +106,7 @@ def _serve(
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
     config = uvicorn.Config(
-        Gate(site, hosts, options.limits),
+        Gate(site, hosts, options.limits, GRADIO),
         log_level="warning",
         timeout_graceful_shutdown=_LAST_WORDS,
         forwarded_allow_ips=list(options.proxies),
@@ -119,20 +120,3 @@ def _serve(
             await super().shutdown(sockets)
 
     Server(config).run(sockets=[listening])
-
-
-def _listen(options: ServerOptions) -> socket.socket:
-    """The socket, taken before anything takes long, so that a port in use is known at once."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    # asyncio sends small answers at once only where the protocol is named; else each waits 40 ms for the other side
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((options.host, options.port))
-        listening.listen()  # from here on the port is taken; who connects while the model loads waits
-    except OSError as error:
-        listening.close()
-        raise SettingsError(
-            f"{options.host}:{options.port} cannot be listened on ({error.strerror or error}); choose another --port"
-        ) from error
-    return listening

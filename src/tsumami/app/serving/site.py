@@ -24,15 +24,15 @@ from tsumami.app.serving import comeback, uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.bodies import refuse_misfits
 from tsumami.app.serving.content_policy import guarded
-from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.serving.queueing import take_turns
 from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
-from tsumami.app.work.limits import Limits
 from tsumami.app.work.own_folder import tidy
 from tsumami.app.work.shelf import Shelf
-from tsumami.app.work.turns import Turns
+from tsumami.web.farewell import Farewell, Receive, Scope, Send
+from tsumami.web.limits import Limits
+from tsumami.web.turns import Turns
 
 _ASSETS: Final = "/assets/"
 _KEPT_SECONDS: Final = 3600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tsumami.app.serving.farewell import Farewell
+from tsumami.web.farewell import Farewell
 
 
 def test_a_stream_is_told_and_closed_and_its_last_words_are_not_passed_on() -> None:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from tsumami.app.work.limits import Limits
+from tsumami.web.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
