@@ -39,6 +39,11 @@ class Turns:
         """How much is under way."""
         return len(self._running)
 
+    @property
+    def waiting(self) -> int:
+        """How much waits for its turn."""
+        return len(self._waiting)
+
     def waiting_of(self, caller: str) -> int:
         """How much one caller has waiting."""
         return sum(asker.caller == caller for asker, _ in self._waiting.values())

@@ -1,0 +1,159 @@
+"""From what is wanted to an answer: all at once, or piece by piece as server-sent events.
+
+Guarantee: what is wrong before the first piece is an answer with its own status, also where a stream was asked for;
+what goes wrong later is an event `error`. A stream that nobody reads any more ends what it comes from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tsumami.errors import TsumamiError
+from tsumami.serve.asking import Wanted
+from tsumami.serve.faults import fault_of
+from tsumami.serve.own import own_fields
+from tsumami.serve.service import Service
+from tsumami.serve.texts import Likely, Over, Piece, texts
+from tsumami.web.callers import caller_of
+from tsumami.web.turns import Asker
+
+__all__ = ["EventStream", "Finished", "Wire", "asker_of", "event", "respond"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A text that is finished, with the probabilities of its tokens, and what only tsumami tells."""
+
+    over: Over
+    likely: tuple[Likely, ...]
+    own: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """What was written."""
+        return "" if self.over.run is None else self.over.run.text
+
+
+class Wire(Protocol):
+    """How the answers to one request are written; `closing` is what ends a stream."""
+
+    closing: str
+
+    def opening(self) -> list[dict[str, Any]]:
+        """What comes before the first text."""
+
+    def piece(self, piece: Piece, /) -> list[dict[str, Any]]:
+        """What became showable of a text."""
+
+    def end(self, over: Over, own: dict[str, Any], /) -> list[dict[str, Any]]:
+        """A text is finished."""
+
+    def whole(self, texts: Sequence[Finished], /) -> Any:
+        """Everything at once."""
+
+
+def asker_of(request: Request) -> Asker:
+    """Whose turn a request takes."""
+    return Asker(caller_of(request.client.host if request.client else ""))
+
+
+async def respond(service: Service, request: Request, wanted: Wanted, wire: Wire, *, stream: bool) -> Response:
+    """The answer to a request."""
+    for note in wanted.notes:
+        service.say(f"{request.url.path}: {note.told('en')}")
+    growing = texts(service, asker_of(request), wanted)
+    if not stream:
+        return JSONResponse(wire.whole([one async for one in _finished(service, wanted, growing)]))
+    try:
+        first = await anext(growing)
+    except BaseException:
+        await growing.aclose()
+        raise
+    return EventStream(_events(service, wanted, wire, first, growing), wire.closing)
+
+
+async def _finished(
+    service: Service, wanted: Wanted, growing: AsyncGenerator[Piece | Over, None]
+) -> AsyncIterator[Finished]:
+    """The texts in their order."""
+    likely: dict[int, list[Likely]] = {}
+    overs: dict[int, Over] = {}
+    async with contextlib.aclosing(growing):
+        async for news in growing:
+            if isinstance(news, Over):
+                overs[news.index] = news
+            else:
+                likely.setdefault(news.index, []).extend(news.likely)
+    for index, over in sorted(overs.items()):
+        own = await own_fields(service, wanted, over)
+        yield Finished(over, tuple(likely.get(index, ())), own)
+
+
+async def _events(
+    service: Service, wanted: Wanted, wire: Wire, first: Piece | Over, growing: AsyncGenerator[Piece | Over, None]
+) -> AsyncGenerator[str, None]:
+    async with contextlib.aclosing(growing):
+        for form in (*wire.opening(), *await _forms(service, wanted, wire, first)):
+            yield event(form)
+        try:
+            async for news in growing:
+                for form in await _forms(service, wanted, wire, news):
+                    yield event(form)
+        except TsumamiError as error:
+            yield event(fault_of(error).form)
+
+
+async def _forms(service: Service, wanted: Wanted, wire: Wire, news: Piece | Over) -> list[dict[str, Any]]:
+    if isinstance(news, Piece):
+        return wire.piece(news)
+    return wire.end(news, await own_fields(service, wanted, news))
+
+
+def event(form: Any) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(form, ensure_ascii=False)}\n\n"
+
+
+class EventStream(Response):
+    """Server-sent events; `closing` comes behind the last one."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[str, None], closing: str = "") -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._events, self._closing = events, closing
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send them as they come; whoever is gone, or whose server ends, ends their making."""
+        jobs = [asyncio.ensure_future(self._send(send)), asyncio.ensure_future(_gone(receive))]
+        try:
+            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for job in jobs:
+                job.cancel()
+            ends = await asyncio.gather(*jobs, return_exceptions=True)
+        if isinstance(ends[0], Exception):
+            raise ends[0]
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async with contextlib.aclosing(self._events):
+            async for text in self._events:
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": self._closing.encode()})
+
+
+async def _gone(receive: Receive) -> None:
+    """Until nobody reads any more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
