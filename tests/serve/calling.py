@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
+import uvicorn
 
 from tsumami.serve import Served, ServeOptions, Service
 from tsumami.serve.outside import outside
@@ -15,7 +19,10 @@ from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 from tsumami.web.farewell import Farewell
 
 T = TypeVar("T")
-TEMPLATE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 
 
 def scripted(reply: str = "Hello there.", *, n_ctx: int = 512, **more: Any) -> ScriptedModel:
@@ -77,4 +84,19 @@ def streamed(to: Service, path: str, body: dict[str, Any]) -> list[Any]:
     return [line if line == "[DONE]" else json.loads(line) for line in lines]
 
 
-__all__ = ["TEMPLATE", "ByteTokenizer", "Client", "asked", "got", "posted", "scripted", "service", "streamed"]
+@contextlib.contextmanager
+def live(to: Service) -> Iterator[str]:
+    """A service behind a socket, in a thread; its address."""
+    app: Any = outside(to, to.options.hosts, Farewell())
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+__all__ = ["TEMPLATE", "ByteTokenizer", "Client", "asked", "got", "live", "posted", "scripted", "service", "streamed"]

@@ -17,7 +17,22 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tsumami.cli import app, audit, chat, compare, doctor, explain, grid, lesson, models, run, settings, verify, words
+from tsumami.cli import (
+    app,
+    audit,
+    chat,
+    compare,
+    doctor,
+    explain,
+    grid,
+    lesson,
+    models,
+    run,
+    serve,
+    settings,
+    verify,
+    words,
+)
 from tsumami.cli import map as map_command
 from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from tsumami.cli.options import expand
@@ -29,6 +44,7 @@ from tsumami.wording import Language
 #: The commands by name, in the order of the help.
 COMMANDS: Final = {
     "app": app,
+    "serve": serve,
     "run": run,
     "chat": chat,
     "compare": compare,

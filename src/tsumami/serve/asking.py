@@ -170,7 +170,7 @@ def _is_token(one: Any) -> bool:
 
 def _prompt(service: Service, given: Any) -> Prompt:
     served = service.served
-    tokenizer, n_ctx = served.backend.tokenizer, served.backend.n_ctx
+    tokenizer = served.backend.tokenizer
     with naming_field("prompt"):
         match given:
             case {"prompt_string": str(text), **more}:
@@ -178,7 +178,7 @@ def _prompt(service: Service, given: Any) -> Prompt:
                     raise field_fault("prompt", "this model reads texts only; multimodal_data cannot be used")
                 return _prompt(service, text)
             case str():
-                refuse_endless(given, n_ctx, served.longest_piece)
+                refuse_endless(given, served.backend.n_ctx, served.longest_piece)
                 return as_prompt(tokenizer, given)
             case list():
                 return _mixed(tokenizer, given)
@@ -210,6 +210,6 @@ def check_prompts(service: Service, prompts: tuple[Prompt, ...]) -> None:
     """
     backend = service.served.backend
     for prompt in prompts:
-        if len(prompt.tokens) >= backend.n_ctx:
-            raise too_long(len(prompt.tokens), backend.n_ctx)
+        if len(prompt.tokens) >= service.n_ctx:
+            raise too_long(len(prompt.tokens), service.n_ctx)
         check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)

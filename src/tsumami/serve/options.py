@@ -25,7 +25,8 @@ class ServeOptions:
     allow_hosts and proxies as in `tsumami app`. aliases: names of the model; none: its own. template: a chat template
     to take instead of the model's own; variables: JSON values that the template gets. knobs: values where a request
     says nothing; what is in neither holds as the program has it whose API is called. slots: whether /slots answers.
-    verbose: `__verbose` in answers. log: called with a line for whoever runs the server.
+    n_ctx: tokens that one request may have, if that is less than the model's context. verbose: `__verbose` in answers.
+    log: called with a line for whoever runs the server.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +40,7 @@ class ServeOptions:
     template: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     knobs: Mapping[str, Any] = field(default_factory=dict)
+    n_ctx: int | None = None
     slots: bool = True
     verbose: bool = False
     log: Callable[[str], None] = _unheard

@@ -82,6 +82,12 @@ class Service:
         return tuple(sorted(self.options.aliases)) or (self.served.name,)
 
     @property
+    def n_ctx(self) -> int:
+        """Tokens that one request may have, prompt and reply together."""
+        most = self.served.backend.n_ctx
+        return most if self.options.n_ctx is None else min(self.options.n_ctx, most)
+
+    @property
     def template(self) -> str | None:
         """The chat template that holds."""
         return self.options.template or self.served.template

@@ -6,6 +6,7 @@ Guarantee: whatever a caller sends, the answer is JSON in llama-server's form, a
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
@@ -68,6 +69,7 @@ def _endpoint(service: Service, route: Route) -> Callable[[Request], Awaitable[R
     return endpoint
 
 
+@functools.cache
 def _request_form(route: Route) -> dict[str, Any] | None:
     """The body of a route, for OpenAPI."""
     if route.body is None or route.method == "GET":

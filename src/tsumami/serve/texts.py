@@ -69,7 +69,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A text that is finished. run: None if only the prompt was read; settings: with the seed that was taken."""
+    """A text that is finished. run: None if only the prompt was read; settings: as they were wanted, with the seed that
+    was taken; full: the context has no room for more.
+    """
 
     index: int
     prompt: Prompt
@@ -78,6 +80,7 @@ class Over:
     name: str
     clock: Clock
     slot: int
+    full: bool = False
 
 
 _News: TypeAlias = tuple[Step, Likely | None, Clock]
@@ -146,7 +149,10 @@ async def _one(
             tell(await _read_only(service, index, prompt, settings, doing))
             return
         settings = settings.replace(seed=effective_seed(settings))
-        making = await _begun(service, prompt, settings, wanted.probabilities)
+        room = service.n_ctx - len(prompt.tokens)
+        fits = 0 < settings.max_tokens <= room
+        within = settings if fits else settings.replace(max_tokens=room)
+        making = await _begun(service, prompt, within, wanted.probabilities)
         growing.hold(making)
         try:
             await _follow(service, making, index, doing, tell, leftover=wanted.probabilities.count > 0)
@@ -155,7 +161,8 @@ async def _one(
         run = await service.aside(lambda: making.result)
         clock = making.clock()
         _count(service, clock)
-        tell(Over(index, prompt, settings, run, service.kept.keep(run), clock, doing.slot))
+        full = run.stop_reason == "context" or (run.stop_reason == "length" and not fits)
+        tell(Over(index, prompt, settings, run, service.kept.keep(run), clock, doing.slot, full))
 
 
 async def _begun(service: Service, prompt: Prompt, settings: Settings, tops: Probabilities) -> _TextMaking:

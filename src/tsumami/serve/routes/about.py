@@ -52,7 +52,7 @@ async def props(service: Service, _request: Request, _: None) -> Response:
     served, options = service.served, service.options
     settings = import_values(SERVER, service.defaults(SERVER)).settings.replace(**service.elsewhere(SERVER))
     values = {
-        "default_generation_settings": {"params": settings_form(settings), "n_ctx": served.backend.n_ctx},
+        "default_generation_settings": {"params": settings_form(settings), "n_ctx": service.n_ctx},
         "total_slots": service.slots.count,
         "model_alias": service.names[0],
         "model_path": served.file,
@@ -83,7 +83,7 @@ async def slots(service: Service, request: Request, _: None) -> Response:
 
 def _slot(service: Service, number: int) -> dict[str, Any]:
     doing = service.slots.doing.get(number)
-    made = {"id": number, "n_ctx": service.served.backend.n_ctx, "speculative": False}
+    made = {"id": number, "n_ctx": service.n_ctx, "speculative": False}
     if doing is None:
         return {**made, "is_processing": False}
     next_token = {"has_next_token": True, "n_decoded": doing.decoded}

@@ -47,7 +47,7 @@ def _wanted(service: Service, body: Kobold) -> Wanted:
     check_prompts(service, prompts)
     settings, notes = wanted_settings(service, KOBOLD, body, body.tsumami)
     context = body.max_context_length
-    if context is not None and context != service.served.backend.n_ctx:
+    if context is not None and context != service.n_ctx:
         notes += (Note("ignored", "max_context_length", context, None, None, _CONTEXT),)
     return Wanted(prompts, settings, notes, ledger=body.tsumami.ledger, key=body.genkey)
 
@@ -93,7 +93,7 @@ async def api_version(_service: Service, _request: Request, _: None) -> Response
 
 async def context(service: Service, _request: Request, _: None) -> Response:
     """How many tokens one prompt and its reply may have."""
-    return JSONResponse({"value": service.served.backend.n_ctx})
+    return JSONResponse({"value": service.n_ctx})
 
 
 ROUTES: Final = (

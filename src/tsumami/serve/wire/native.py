@@ -109,7 +109,7 @@ def native_final(asked: Asked, over: Over, text: str, tokens: Sequence[int]) -> 
         "generation_settings": settings_form(over.settings, asked),
         "prompt": text_of(asked.tokenizer, over.prompt.tokens),
         "has_new_line": run is not None and "\n" in run.text,
-        "truncated": run is not None and run.stop_reason == "context",
+        "truncated": over.full,
         "stop_type": stop_type(over),
         "stopping_word": (run.stop_string if run is not None else None) or "",
         "tokens_cached": over.clock.prompt + over.clock.generated,
