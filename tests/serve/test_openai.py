@@ -130,7 +130,6 @@ def test_a_format_is_kept(model: tsumami.Model) -> None:
             {"role": "assistant", "content": "b"},
             {"role": "assistant", "content": "c"},
         ],
-        [{"role": "user", "content": "\ud800"}],
     ],
 )
 def test_messages_that_cannot_be_said_are_refused(messages: Any) -> None:

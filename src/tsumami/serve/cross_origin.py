@@ -1,7 +1,7 @@
 """Which pages of other places may read answers in a browser (CORS); none, unless the server's owner says so.
 
 Guarantee: an origin that was not let in reads nothing: it gets no header that its browser waits for, and the gate
-refuses what it sends.
+refuses what it sends. The names of the headers are written as llama-server writes them, for whoever compares letters.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tsumami.web.hosts import Headers, Hosts
 __all__ = ["CrossOrigin"]
 
 _MAY: Final = (
-    (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
-    (b"access-control-allow-headers", b"*"),
+    (b"Access-Control-Allow-Methods", b"GET, POST, DELETE, OPTIONS"),
+    (b"Access-Control-Allow-Headers", b"*"),
     (b"content-length", b"0"),
 )
 
@@ -52,7 +52,7 @@ class CrossOrigin:
         if not self._hosts.admits(origin):
             return []
         return [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-allow-credentials", b"true"),
+            (b"Access-Control-Allow-Origin", origin.encode("latin-1")),
+            (b"Access-Control-Allow-Credentials", b"true"),
             (b"vary", b"origin"),
         ]

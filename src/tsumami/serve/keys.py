@@ -9,9 +9,9 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tsumami.serve.answers import Json
 from tsumami.serve.faults import fault_form
 from tsumami.web.hosts import Headers
 
@@ -32,7 +32,7 @@ class Keys:
         if scope["type"] != "http" or scope["path"] in self._open or self._shown(Headers.of(scope["headers"])):
             await self._inside(scope, receive, send)
             return
-        answer = JSONResponse(fault_form(401, "this server needs an API key, and none that it knows was shown"), 401)
+        answer = Json(fault_form(401, "this server needs an API key, and none that it knows was shown"), 401)
         await answer(scope, receive, send)
 
     def _shown(self, headers: Headers) -> bool:

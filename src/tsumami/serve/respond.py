@@ -6,18 +6,16 @@ what goes wrong later is an event `error`. A stream that nobody reads any more e
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from tsumami.errors import TsumamiError
+from tsumami.serve.answers import EventStream, Json, event
 from tsumami.serve.asking import Wanted
 from tsumami.serve.faults import fault_of
 from tsumami.serve.own import own_fields
@@ -26,7 +24,7 @@ from tsumami.serve.texts import Likely, Over, Piece, texts
 from tsumami.web.callers import caller_of
 from tsumami.web.turns import Asker
 
-__all__ = ["EventStream", "Finished", "Wire", "asker_of", "event", "respond"]
+__all__ = ["Finished", "Wire", "asker_of", "respond"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ async def respond(service: Service, request: Request, wanted: Wanted, wire: Wire
         service.say(f"{request.url.path}: {note.told('en')}")
     growing = texts(service, asker_of(request), wanted)
     if not stream:
-        return JSONResponse(wire.whole([one async for one in _finished(service, wanted, growing)]))
+        return Json(wire.whole([one async for one in _finished(service, wanted, growing)]))
     try:
         first = await anext(growing)
     except BaseException:
@@ -116,44 +114,3 @@ async def _forms(service: Service, wanted: Wanted, wire: Wire, news: Piece | Ove
     if isinstance(news, Piece):
         return wire.piece(news)
     return wire.end(news, await own_fields(service, wanted, news))
-
-
-def event(form: Any) -> str:
-    """One server-sent event."""
-    return f"data: {json.dumps(form, ensure_ascii=False)}\n\n"
-
-
-class EventStream(Response):
-    """Server-sent events; `closing` comes behind the last one."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncGenerator[str, None], closing: str = "") -> None:
-        super().__init__()
-        del self.headers["content-length"]
-        self._events, self._closing = events, closing
-
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send them as they come; whoever is gone, or whose server ends, ends their making."""
-        jobs = [asyncio.ensure_future(self._send(send)), asyncio.ensure_future(_gone(receive))]
-        try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for job in jobs:
-                job.cancel()
-            ends = await asyncio.gather(*jobs, return_exceptions=True)
-        if isinstance(ends[0], Exception):
-            raise ends[0]
-
-    async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        async with contextlib.aclosing(self._events):
-            async for text in self._events:
-                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-        await send({"type": "http.response.body", "body": self._closing.encode()})
-
-
-async def _gone(receive: Receive) -> None:
-    """Until nobody reads any more."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

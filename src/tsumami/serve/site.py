@@ -15,9 +15,10 @@ from typing import Any, Final
 import fastapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from tsumami.errors import TsumamiError
+from tsumami.serve.answers import Json
 from tsumami.serve.bodies import SAMPLED, read_body
 from tsumami.serve.faults import Fault, fault_form, fault_of
 from tsumami.serve.keys import Keys
@@ -91,28 +92,28 @@ def _without_references(value: Any, name: str, meant: Any) -> Any:
 
 async def _fault(_: Request, error: Exception) -> Response:
     assert isinstance(error, Fault)
-    return JSONResponse(error.form, error.status)
+    return Json(error.form, error.status)
 
 
 async def _ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, TsumamiError)
     found = fault_of(error)
-    return JSONResponse(found.form, found.status)
+    return Json(found.form, found.status)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return JSONResponse(fault_form(error.status, error.words), error.status, {"retry-after": "5"})
+    return Json(fault_form(error.status, error.words), error.status, {"retry-after": "5"})
 
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = "there is nothing here; / lists what there is" if error.status_code == 404 else str(error.detail)
-    return JSONResponse(fault_form(error.status_code, words), error.status_code, error.headers)
+    return Json(fault_form(error.status_code, words), error.status_code, error.headers)
 
 
 async def _bug(_: Request, error: Exception) -> Response:
-    return JSONResponse(fault_form(500, f"{type(error).__name__}; this is a mistake of tsumami's own"), 500)
+    return Json(fault_form(500, f"{type(error).__name__}; this is a mistake of tsumami's own"), 500)
 
 
 _HANDLERS: Final[dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]] = {

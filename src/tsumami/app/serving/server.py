@@ -16,6 +16,7 @@ from tsumami.app.serving.gradio_import import import_in_background, not_collecti
 from tsumami.app.words.texts import Language
 from tsumami.app.work.own_folder import own_folder
 from tsumami.app.work.shelf import ModelChoice, Report, Shelf
+from tsumami.model import Model
 from tsumami.web.hosts import Hosts
 from tsumami.web.limits import Limits
 from tsumami.web.listening import listen
@@ -28,7 +29,9 @@ class ServerOptions:
     """Where to listen, who may come in, and how much of it.
 
     auth: `user:password`. root_path: the path that a proxy puts in front. allow_hosts: names that the server has beside
-    its address (hosts.py). proxies: addresses of proxies that are believed who asks and through which scheme.
+    its address (hosts.py). proxies: addresses of proxies that are believed who asks and through which scheme. keys: of
+    the API beside the page (tsumami.serve); without one it is open to whoever may open the page, and closed if that
+    needs a password.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +41,7 @@ class ServerOptions:
     allow_hosts: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     limits: Limits = field(default_factory=Limits)
+    keys: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> Hosts:
@@ -76,16 +80,15 @@ def serve(
         importing = import_in_background("uvicorn", "tsumami.app.serving.site")
         try:
             with shelf.lend(report=report) as model:
-                n_ctx = model.n_ctx
-            importing.join()
-            _serve(shelf, n_ctx, options, hosts, language, listening, ready)
+                importing.join()
+                _serve(shelf, model, options, hosts, language, listening, ready)
         finally:
             shelf.close()
 
 
 def _serve(
     shelf: Shelf,
-    n_ctx: int,
+    model: Model,
     options: ServerOptions,
     hosts: Hosts,
     language: Language,
@@ -94,11 +97,15 @@ def _serve(
 ) -> None:
     import uvicorn
 
-    from tsumami.app.serving.kinds import GRADIO
+    from tsumami.app.serving.api_beside import api_beside, kinds
     from tsumami.app.serving.site import Site
     from tsumami.web.gate import Gate
+    from tsumami.web.turns import Turns
 
-    site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path, limits=options.limits)
+    limits, turns, root = options.limits, Turns(options.limits), options.root_path
+    closed = options.auth is not None and not options.keys
+    beside = None if closed else api_beside(model, shelf.default.name, options.keys, limits, turns)
+    site = Site(shelf, model.n_ctx, auth=options.auth, root_path=root, limits=limits, turns=turns, beside=beside)
     with not_collecting():
         site.build(language)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here, and no token waits for it
@@ -106,7 +113,7 @@ def _serve(
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
     config = uvicorn.Config(
-        Gate(site, hosts, options.limits, GRADIO),
+        Gate(site, hosts, limits, kinds(root)),
         log_level="warning",
         timeout_graceful_shutdown=_LAST_WORDS,
         forwarded_allow_ips=list(options.proxies),

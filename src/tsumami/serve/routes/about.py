@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from tsumami.exchange.reading import import_values
+from tsumami.serve.answers import Json
 from tsumami.serve.bodies import SERVER
 from tsumami.serve.faults import Fault
 from tsumami.serve.routes.route import Route
@@ -21,7 +22,7 @@ HEALTH: Final = ("/health", "/v1/health")
 
 async def health(_service: Service, _request: Request, _: None) -> Response:
     """Whether the server answers."""
-    return JSONResponse({"status": "ok"})
+    return Json({"status": "ok"})
 
 
 async def models(service: Service, _request: Request, _: None) -> Response:
@@ -44,7 +45,7 @@ async def models(service: Service, _request: Request, _: None) -> Response:
         "capabilities": ["completion"],
         "details": {"format": "gguf"},
     }
-    return JSONResponse({"models": [listed], "object": "list", "data": [data]})
+    return Json({"models": [listed], "object": "list", "data": [data]})
 
 
 async def props(service: Service, _request: Request, _: None) -> Response:
@@ -68,7 +69,7 @@ async def props(service: Service, _request: Request, _: None) -> Response:
         "is_sleeping": False,
         "tsumami": {"engine": served.backend.engine_card.mode, "exact": served.backend.engine_card.exact},
     }
-    return JSONResponse(values)
+    return Json(values)
 
 
 async def slots(service: Service, request: Request, _: None) -> Response:
@@ -78,7 +79,7 @@ async def slots(service: Service, request: Request, _: None) -> Response:
     doing = service.slots.doing
     if request.query_params.get("fail_on_no_slot") and len(doing) >= service.slots.count:
         raise Fault(503, "no slot available")
-    return JSONResponse([_slot(service, number) for number in range(service.slots.count)])
+    return Json([_slot(service, number) for number in range(service.slots.count)])
 
 
 def _slot(service: Service, number: int) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from importlib.metadata import version
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tsumami.exchange import Note, Phrase
 from tsumami.runs.prompting import tokens_of
+from tsumami.serve.answers import Json
 from tsumami.serve.asking import Wanted, check_prompts, prompts_of, wanted_settings
 from tsumami.serve.bodies import KOBOLD, KeyOnly, Kobold, KoboldCount
 from tsumami.serve.faults import naming_field
@@ -55,7 +56,7 @@ def _wanted(service: Service, body: Kobold) -> Wanted:
 async def check(service: Service, _request: Request, body: KeyOnly) -> Response:
     """What there is so far of the text with this key."""
     growing = service.growing.get(body.genkey)
-    return JSONResponse({"results": [{"text": "" if growing is None else growing.text}]})
+    return Json({"results": [{"text": "" if growing is None else growing.text}]})
 
 
 async def abort(service: Service, _request: Request, body: KeyOnly) -> Response:
@@ -63,7 +64,7 @@ async def abort(service: Service, _request: Request, body: KeyOnly) -> Response:
     growing = service.growing.get(body.genkey)
     if growing is not None:
         growing.end()
-    return JSONResponse({"success": "true" if growing is not None else "false"})
+    return Json({"success": "true" if growing is not None else "false"})
 
 
 async def token_count(service: Service, _request: Request, body: KoboldCount) -> Response:
@@ -72,28 +73,28 @@ async def token_count(service: Service, _request: Request, body: KoboldCount) ->
         tokens = await service.aside(
             tokens_of, service.served.backend.tokenizer, body.prompt or "", add_special=body.special
         )
-    return JSONResponse({"value": len(tokens), "ids": list(tokens)})
+    return Json({"value": len(tokens), "ids": list(tokens)})
 
 
 async def model(service: Service, _request: Request, _: None) -> Response:
     """The model's name."""
-    return JSONResponse({"result": f"koboldcpp/{service.names[0]}"})
+    return Json({"result": f"koboldcpp/{service.names[0]}"})
 
 
 async def about(_service: Service, _request: Request, _: None) -> Response:
     """Which server this is, and what it can."""
     can = {"transcribe": False, "tts": False, "txt2img": False, "vision": False, "websearch": False}
-    return JSONResponse({"result": "KoboldCpp", "version": "1.0", "tsumami": version("tsumami"), **can})
+    return Json({"result": "KoboldCpp", "version": "1.0", "tsumami": version("tsumami"), **can})
 
 
 async def api_version(_service: Service, _request: Request, _: None) -> Response:
     """The version of the API."""
-    return JSONResponse({"result": _VERSION})
+    return Json({"result": _VERSION})
 
 
 async def context(service: Service, _request: Request, _: None) -> Response:
     """How many tokens one prompt and its reply may have."""
-    return JSONResponse({"value": service.n_ctx})
+    return Json({"value": service.n_ctx})
 
 
 ROUTES: Final = (

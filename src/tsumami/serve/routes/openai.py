@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tsumami.exchange import Note, Phrase
 from tsumami.runs import Prompt
+from tsumami.serve.answers import Json
 from tsumami.serve.asking import Probabilities, Wanted, prompts_of
 from tsumami.serve.bodies import Messages, OpenAIChat, OpenAIText, StreamOptions
 from tsumami.serve.faults import Fault, field_fault
@@ -99,13 +100,13 @@ def _usage(options: StreamOptions | None) -> bool:
 async def apply_template(service: Service, _request: Request, body: Messages) -> Response:
     """The prompt that messages become."""
     prompt = await service.aside(_prompt, service, body)
-    return JSONResponse({"prompt": prompt.text})
+    return Json({"prompt": prompt.text})
 
 
 async def input_tokens(service: Service, _request: Request, body: Messages) -> Response:
     """How many tokens messages become."""
     prompt = await service.aside(_prompt, service, body)
-    return JSONResponse({"input_tokens": len(prompt.tokens), "object": "response.input_tokens"})
+    return Json({"input_tokens": len(prompt.tokens), "object": "response.input_tokens"})
 
 
 ROUTES: Final = (

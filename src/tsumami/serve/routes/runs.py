@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tsumami import explain
 from tsumami.explain.plain import account_values, audit_values, divergence_values
 from tsumami.explain.tokens import account
 from tsumami.runs import Run
+from tsumami.serve.answers import Json
 from tsumami.serve.faults import Fault, field_fault
 from tsumami.serve.own import ledger_values
 from tsumami.serve.respond import asker_of
@@ -63,7 +64,7 @@ async def divergence(service: Service, request: Request, _: None) -> Response:
 async def _worked(service: Service, request: Request, work: Any) -> Response:
     """What takes a while takes a turn."""
     async with place(service.slots.turns, asker_of(request)):
-        return JSONResponse(await service.aside(work))
+        return Json(await service.aside(work))
 
 
 ROUTES: Final = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tsumami.runs.prompting import text_of, tokens_of
+from tsumami.serve.answers import Json
 from tsumami.serve.bodies import Detokenizing, Tokenizing
 from tsumami.serve.faults import field_fault, naming_field
 from tsumami.serve.routes.route import Route
@@ -20,9 +21,9 @@ async def tokenize(service: Service, _request: Request, body: Tokenizing) -> Res
     """The tokens of a text, or of a mixture of texts and tokens."""
     tokens = await service.aside(_tokens, service, body)
     if not body.with_pieces:
-        return JSONResponse({"tokens": tokens})
+        return Json({"tokens": tokens})
     piece = service.served.backend.tokenizer.piece
-    return JSONResponse({"tokens": [{"id": token, "piece": _piece(piece(token))} for token in tokens]})
+    return Json({"tokens": [{"id": token, "piece": _piece(piece(token))} for token in tokens]})
 
 
 def _tokens(service: Service, body: Tokenizing) -> list[int]:
@@ -57,7 +58,7 @@ async def detokenize(service: Service, _request: Request, body: Detokenizing) ->
     """The text of tokens."""
     tokenizer = service.served.backend.tokenizer
     tokens = [_checked("tokens", token, tokenizer.n_tokens) for token in body.tokens]
-    return JSONResponse({"content": await service.aside(text_of, tokenizer, tokens)})
+    return Json({"content": await service.aside(text_of, tokenizer, tokens)})
 
 
 ROUTES: Final = (
