@@ -157,7 +157,7 @@ def serve(
         slots,
         verbose,
         note,
-        limits.limits,
+        limits=limits.limits,
     )
     with ExitStack() as stack:
         shown = stack.enter_context(bars(model.name))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from tsumami.faces import face
 
 if TYPE_CHECKING:
+    from tsumami.serve.kept import KeptRuns as KeptRuns
     from tsumami.serve.options import ServeOptions as ServeOptions
     from tsumami.serve.served import Served as Served
     from tsumami.serve.server import serve as serve
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tsumami.serve.site import api as api
 
 _HOMES: Final = {
+    "KeptRuns": "tsumami.serve.kept",
     "ServeOptions": "tsumami.serve.options",
     "Served": "tsumami.serve.served",
     "Service": "tsumami.serve.service",
@@ -34,7 +36,7 @@ _HOMES: Final = {
     "serve": "tsumami.serve.server",
 }
 
-__all__ = ["ServeOptions", "Served", "Service", "api", "serve"]
+__all__ = ["KeptRuns", "ServeOptions", "Served", "Service", "api", "serve"]
 
 if not TYPE_CHECKING:  # else every name would pass for one of this face
     __getattr__, __dir__ = face(__name__, _HOMES)

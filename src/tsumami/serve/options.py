@@ -26,7 +26,7 @@ class ServeOptions:
     to take instead of the model's own; variables: JSON values that the template gets. knobs: values where a request
     says nothing; what is in neither holds as the program has it whose API is called. slots: whether /slots answers.
     n_ctx: tokens that one request may have, if that is less than the model's context. verbose: `__verbose` in answers.
-    log: called with a line for whoever runs the server.
+    log: called with a line for whoever runs the server. page: the path of a page beside that opens a run (`?run=ID`).
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +44,7 @@ class ServeOptions:
     slots: bool = True
     verbose: bool = False
     log: Callable[[str], None] = _unheard
+    page: str | None = None
     limits: Limits = field(default_factory=Limits)
 
     @property

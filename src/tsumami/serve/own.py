@@ -30,6 +30,8 @@ async def own_fields(service: Service, wanted: Wanted, over: Over) -> dict[str, 
     if over.run is None:
         return made
     made |= {"run_id": over.name, "stop_reason": over.run.stop_reason, "receipt": over.run.receipt.to_dict()}
+    if service.options.page is not None:
+        made["link"] = f"{service.options.page}/?run={over.name}"
     if wanted.ledger:
         made["ledger"] = await service.aside(ledger_values, over.run, service.served.backend.tokenizer.n_tokens)
     return made

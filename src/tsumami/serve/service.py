@@ -61,14 +61,23 @@ class Growing:
 
 
 class Service:
-    """One model, served. turns: shared with whoever else lets generate on this server (default: its own)."""
+    """One model, served. turns, kept: shared with whoever else lets generate on this server, or looks at runs (default:
+    its own).
+    """
 
-    def __init__(self, served: Served, options: ServeOptions | None = None, *, turns: Turns | None = None) -> None:
+    def __init__(
+        self,
+        served: Served,
+        options: ServeOptions | None = None,
+        *,
+        turns: Turns | None = None,
+        kept: KeptRuns | None = None,
+    ) -> None:
         self.served = served
         self.options = options or ServeOptions()
         self.limits = self.options.limits
         self.slots = Slots(turns or Turns(self.limits), self.limits.generations)
-        self.kept = KeptRuns()
+        self.kept = kept or KeptRuns()
         self.counts = Counts()
         self.begun = int(time.time())
         self.growing: dict[str, Growing] = {}  # by the keys that callers gave

@@ -20,10 +20,11 @@ from tsumami.web.turns import Turns
 __all__ = ["api_beside", "kinds"]
 
 
-def api_beside(model: Model, name: str, keys: tuple[str, ...], limits: Limits, turns: Turns) -> Beside:
-    """The application. name: by which the model was loaded."""
-    options = ServeOptions(keys=keys, limits=limits)
-    return Beside(api(Service(served(model, resolve(name).path.name), options, turns=turns)), is_ours)
+def api_beside(model: Model, name: str, root: str, keys: tuple[str, ...], limits: Limits, turns: Turns) -> Beside:
+    """The application. name: by which the model was loaded; root: the path that a proxy puts in front."""
+    options = ServeOptions(keys=keys, limits=limits, page=root.rstrip("/"))
+    service = Service(served(model, resolve(name).path.name), options, turns=turns)
+    return Beside(api(service), is_ours, service.kept)
 
 
 def kinds(root: str) -> Kinds:

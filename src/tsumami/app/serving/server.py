@@ -104,7 +104,7 @@ def _serve(
 
     limits, turns, root = options.limits, Turns(options.limits), options.root_path
     closed = options.auth is not None and not options.keys
-    beside = None if closed else api_beside(model, shelf.default.name, options.keys, limits, turns)
+    beside = None if closed else api_beside(model, shelf.default.name, root, options.keys, limits, turns)
     site = Site(shelf, model.n_ctx, auth=options.auth, root_path=root, limits=limits, turns=turns, beside=beside)
     with not_collecting():
         site.build(language)

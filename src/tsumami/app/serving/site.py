@@ -30,6 +30,7 @@ from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
 from tsumami.app.work.own_folder import tidy
 from tsumami.app.work.shelf import Shelf
+from tsumami.serve import KeptRuns
 from tsumami.web.farewell import Asgi, Farewell, Receive, Scope, Send
 from tsumami.web.limits import Limits
 from tsumami.web.turns import Turns
@@ -61,10 +62,11 @@ def _mounted(app: fastapi.FastAPI) -> Iterator[gr.routes.App]:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """An application beside the pages, and which paths are its own."""
+    """An application beside the pages, which paths are its own, and the runs that it makes."""
 
     app: Asgi
     has: Callable[[str], bool]
+    runs: KeptRuns
 
 
 class Site:
@@ -88,7 +90,8 @@ class Site:
         turns: Turns | None = None,
         beside: Beside | None = None,
     ) -> None:
-        self._common, self._n_ctx = Common(shelf), n_ctx
+        self._common = Common(shelf) if beside is None else Common(shelf, api_runs=beside.runs)
+        self._n_ctx = n_ctx
         self._limits = limits or Limits()
         self._turns = turns or Turns(self._limits)
         self._beside = beside
