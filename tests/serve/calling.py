@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 import uvicorn
 
-from tsumami.serve import Served, ServeOptions, Service
+from tsumami.serve import ApiService, Served, ServeOptions
 from tsumami.serve.outside import outside
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 from tsumami.web.farewell import Farewell
@@ -30,16 +30,16 @@ def scripted(reply: str = "Hello there.", *, n_ctx: int = 512, **more: Any) -> S
     return ScriptedModel(saying(reply, **more), n_ctx=n_ctx)
 
 
-def service(model: ScriptedModel | None = None, **options: Any) -> Service:
+def service(model: ScriptedModel | None = None, **options: Any) -> ApiService:
     """A service of a scripted model."""
     options = {"template": TEMPLATE, **options}
-    return Service(Served(model or scripted(), "scripted", "scripted.gguf"), ServeOptions(**options))
+    return ApiService(Served(model or scripted(), "scripted", "scripted.gguf"), ServeOptions(**options))
 
 
 class Client:
     """Sends requests to a service."""
 
-    def __init__(self, to: Service) -> None:
+    def __init__(self, to: ApiService) -> None:
         app: Any = outside(to, to.options.hosts, Farewell())
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
@@ -59,7 +59,7 @@ class Client:
         return [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
 
 
-def asked(to: Service, ask: Callable[[Client], Awaitable[T]]) -> T:
+def asked(to: ApiService, ask: Callable[[Client], Awaitable[T]]) -> T:
     """What an exchange with a service gives."""
 
     async def talk() -> T:
@@ -68,24 +68,24 @@ def asked(to: Service, ask: Callable[[Client], Awaitable[T]]) -> T:
     return asyncio.run(talk())
 
 
-def posted(to: Service, path: str, body: Any) -> httpx.Response:
+def posted(to: ApiService, path: str, body: Any) -> httpx.Response:
     """One answer."""
     return asked(to, lambda client: client.post(path, body))
 
 
-def got(to: Service, path: str, **headers: str) -> httpx.Response:
+def got(to: ApiService, path: str, **headers: str) -> httpx.Response:
     """One answer."""
     return asked(to, lambda client: client.get(path, **headers))
 
 
-def streamed(to: Service, path: str, body: dict[str, Any]) -> list[Any]:
+def streamed(to: ApiService, path: str, body: dict[str, Any]) -> list[Any]:
     """The events of a stream, read; `[DONE]` as it is."""
     lines = asked(to, lambda client: client.stream(path, body))
     return [line if line == "[DONE]" else json.loads(line) for line in lines]
 
 
 @contextlib.contextmanager
-def live(to: Service) -> Iterator[str]:
+def live(to: ApiService) -> Iterator[str]:
     """A service behind a socket, in a thread; its address."""
     app: Any = outside(to, to.options.hosts, Farewell())
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))

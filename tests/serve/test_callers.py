@@ -13,7 +13,7 @@ from tests.serve.calling import Client, asked, live, posted, scripted, service
 from tests.support.worlds import noise
 
 import tsumami
-from tsumami.serve import Served, ServeOptions, Service
+from tsumami.serve import ApiService, Served, ServeOptions
 from tsumami.serve.bodies import KOBOLD, SAMPLED, Detokenizing, Kobold, Messages, NativeText, OpenAIChat, Tokenizing
 from tsumami.serve.served import served
 from tsumami.testing import ScriptedModel
@@ -33,9 +33,9 @@ def body(number: int, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["noise", "real"])
 def test_each_of_many_texts_at_once_is_the_text_that_comes_alone(kind: str, model: tsumami.Model) -> None:
-    def to() -> Service:
+    def to() -> ApiService:
         backend = served(model, "m.gguf") if kind == "real" else Served(ScriptedModel(noise), "noise")
-        return Service(backend, ServeOptions())
+        return ApiService(backend, ServeOptions())
 
     async def together(client: Client) -> list[list[str]]:
         return await asyncio.gather(*(client.stream("/completion", body(number)) for number in range(MANY)))

@@ -10,7 +10,7 @@ import pytest
 from tests.serve.calling import got, live, posted, scripted, service, streamed
 
 import tsumami
-from tsumami.serve import ServeOptions, Service
+from tsumami.serve import ApiService, ServeOptions
 from tsumami.serve.served import served
 
 ASK: Any = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
@@ -100,7 +100,7 @@ def test_a_format_is_kept(model: tsumami.Model) -> None:
     """The real model: a scripted one knows no grammar."""
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     form: Any = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
-    with live(Service(served(model, "m.gguf"), ServeOptions())) as address:
+    with live(ApiService(served(model, "m.gguf"), ServeOptions())) as address:
         client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
         found = client.chat.completions.create(
             model="any", messages=ASK, temperature=0, max_tokens=12, response_format=form
@@ -147,6 +147,8 @@ def test_the_template_gets_what_the_caller_says() -> None:
     assert posted(to, "/apply-template", {**body, "add_generation_prompt": False}).json() == {"prompt": "a\n\nb!"}
     went_on = {"messages": [*body["messages"], {"role": "assistant", "content": "So"}]}  # type: ignore[misc]
     assert posted(to, "/apply-template", went_on).json() == {"prompt": "a\n\nb>So"}
+    also = {**went_on, "add_generation_prompt": False, "continue_final_message": True}
+    assert posted(to, "/apply-template", also).json() == {"prompt": "a\n\nb>So"}
     assert posted(to, "/v1/chat/completions/input_tokens", body).json()["input_tokens"] == len("a\n\nb!>") + 1
 
 

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from tsumami.serve.options import ServeOptions as ServeOptions
     from tsumami.serve.served import Served as Served
     from tsumami.serve.server import serve as serve
-    from tsumami.serve.service import Service as Service
+    from tsumami.serve.service import ApiService as ApiService
     from tsumami.serve.site import api as api
 
 _HOMES: Final = {
     "KeptRuns": "tsumami.serve.kept",
     "ServeOptions": "tsumami.serve.options",
     "Served": "tsumami.serve.served",
-    "Service": "tsumami.serve.service",
+    "ApiService": "tsumami.serve.service",
     "api": "tsumami.serve.site",
     "serve": "tsumami.serve.server",
 }
 
-__all__ = ["KeptRuns", "ServeOptions", "Served", "Service", "api", "serve"]
+__all__ = ["ApiService", "KeptRuns", "ServeOptions", "Served", "api", "serve"]
 
 if not TYPE_CHECKING:  # else every name would pass for one of this face
     __getattr__, __dir__ = face(__name__, _HOMES)

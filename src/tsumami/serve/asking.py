@@ -18,7 +18,7 @@ from tsumami.runs.prompt import check_prompt
 from tsumami.runs.prompting import as_prompt, refuse_endless, text_of, tokens_of
 from tsumami.serve.bodies import Body, Own, sampling_of
 from tsumami.serve.faults import Fault, field_fault, naming_field, too_long
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 from tsumami.settings import Settings
 
 __all__ = ["NO_PROBABILITIES", "Probabilities", "Wanted", "check_prompts", "prompts_of", "wanted_settings"]
@@ -77,7 +77,7 @@ class Wanted:
 # --- settings ---
 
 
-def wanted_settings(service: Service, dialect: Dialect, body: Body, own: Own) -> tuple[Settings, tuple[Note, ...]]:
+def wanted_settings(service: ApiService, dialect: Dialect, body: Body, own: Own) -> tuple[Settings, tuple[Note, ...]]:
     """The settings of a body, and the notes.
 
     Raises:
@@ -147,7 +147,7 @@ def _amount(given: Any) -> float:
 # --- prompts ---
 
 
-def prompts_of(service: Service, given: Any) -> tuple[Prompt, ...]:
+def prompts_of(service: ApiService, given: Any) -> tuple[Prompt, ...]:
     """The prompts of a body: a text, token ids, a mixture of both, or a list of these.
 
     Raises:
@@ -168,7 +168,7 @@ def _is_token(one: Any) -> bool:
     return isinstance(one, int) and not isinstance(one, bool)
 
 
-def _prompt(service: Service, given: Any) -> Prompt:
+def _prompt(service: ApiService, given: Any) -> Prompt:
     served = service.served
     tokenizer = served.backend.tokenizer
     with naming_field("prompt"):
@@ -201,7 +201,7 @@ def _mixed(tokenizer: Tokenizer, given: list[Any]) -> Prompt:
     return Prompt(text_of(tokenizer, tokens), tuple(tokens), "tokens")
 
 
-def check_prompts(service: Service, prompts: tuple[Prompt, ...]) -> None:
+def check_prompts(service: ApiService, prompts: tuple[Prompt, ...]) -> None:
     """Refuse prompts that leave no room for a reply.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tsumami.serve.cross_origin import CrossOrigin
 from tsumami.serve.faults import fault_form
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 from tsumami.serve.site import api
 from tsumami.web.farewell import Asgi, Farewell, Receive, Scope, Send
 from tsumami.web.gate import Coming, Gate, Kinds
@@ -25,7 +25,7 @@ def _is_call(visit: Coming) -> bool:
 _KINDS: Final = Kinds(call=_is_call)
 
 
-def outside(service: Service, hosts: Hosts, farewell: Farewell) -> Asgi:
+def outside(service: ApiService, hosts: Hosts, farewell: Farewell) -> Asgi:
     """The ASGI application of a server."""
     inside: Any = api(service)
     gate: Any = Gate(inside, hosts, service.limits, _KINDS, fault_form)

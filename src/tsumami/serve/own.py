@@ -14,8 +14,8 @@ from tsumami.explain.tokens import account
 from tsumami.knobs.values import shown
 from tsumami.runs import Run
 from tsumami.serve.asking import Wanted
-from tsumami.serve.service import Service
-from tsumami.serve.texts import Over
+from tsumami.serve.service import ApiService
+from tsumami.serve.texts import TextEnd
 
 __all__ = ["ledger_values", "own_fields"]
 
@@ -24,7 +24,7 @@ _MEMORY: Final = 100_000_000  # bytes of candidates that are looked at at once
 _A_CANDIDATE: Final = 8 * 24  # bytes, in all records of a token
 
 
-async def own_fields(service: Service, wanted: Wanted, over: Over) -> dict[str, Any]:
+async def own_fields(service: ApiService, wanted: Wanted, over: TextEnd) -> dict[str, Any]:
     """The field of one text."""
     made: dict[str, Any] = {"notes": [_brief(note.to_dict()) for note in wanted.notes]}
     if over.run is None:

@@ -19,8 +19,8 @@ from tsumami.serve.answers import EventStream, Json, event
 from tsumami.serve.asking import Wanted
 from tsumami.serve.faults import fault_of
 from tsumami.serve.own import own_fields
-from tsumami.serve.service import Service
-from tsumami.serve.texts import Likely, Over, Piece, texts
+from tsumami.serve.service import ApiService
+from tsumami.serve.texts import Likely, News, TextEnd, TextPart, texts
 from tsumami.web.callers import caller_of
 from tsumami.web.turns import Asker
 
@@ -31,7 +31,7 @@ __all__ = ["Finished", "Wire", "asker_of", "respond"]
 class Finished:
     """A text that is finished, with the probabilities of its tokens, and what only tsumami tells."""
 
-    over: Over
+    over: TextEnd
     likely: tuple[Likely, ...]
     own: dict[str, Any]
 
@@ -49,10 +49,10 @@ class Wire(Protocol):
     def opening(self) -> list[dict[str, Any]]:
         """What comes before the first text."""
 
-    def piece(self, piece: Piece, /) -> list[dict[str, Any]]:
+    def piece(self, piece: TextPart, /) -> list[dict[str, Any]]:
         """What became showable of a text."""
 
-    def end(self, over: Over, own: dict[str, Any], /) -> list[dict[str, Any]]:
+    def end(self, over: TextEnd, own: dict[str, Any], /) -> list[dict[str, Any]]:
         """A text is finished."""
 
     def whole(self, texts: Sequence[Finished], /) -> Any:
@@ -64,7 +64,7 @@ def asker_of(request: Request) -> Asker:
     return Asker(caller_of(request.client.host if request.client else ""))
 
 
-async def respond(service: Service, request: Request, wanted: Wanted, wire: Wire, *, stream: bool) -> Response:
+async def respond(service: ApiService, request: Request, wanted: Wanted, wire: Wire, *, stream: bool) -> Response:
     """The answer to a request."""
     for note in wanted.notes:
         service.say(f"{request.url.path}: {note.told('en')}")
@@ -80,14 +80,14 @@ async def respond(service: Service, request: Request, wanted: Wanted, wire: Wire
 
 
 async def _finished(
-    service: Service, wanted: Wanted, growing: AsyncGenerator[Piece | Over, None]
+    service: ApiService, wanted: Wanted, growing: AsyncGenerator[News, None]
 ) -> AsyncIterator[Finished]:
     """The texts in their order."""
     likely: dict[int, list[Likely]] = {}
-    overs: dict[int, Over] = {}
+    overs: dict[int, TextEnd] = {}
     async with contextlib.aclosing(growing):
         async for news in growing:
-            if isinstance(news, Over):
+            if isinstance(news, TextEnd):
                 overs[news.index] = news
             else:
                 likely.setdefault(news.index, []).extend(news.likely)
@@ -97,7 +97,11 @@ async def _finished(
 
 
 async def _events(
-    service: Service, wanted: Wanted, wire: Wire, first: Piece | Over, growing: AsyncGenerator[Piece | Over, None]
+    service: ApiService,
+    wanted: Wanted,
+    wire: Wire,
+    first: News,
+    growing: AsyncGenerator[News, None],
 ) -> AsyncGenerator[str, None]:
     async with contextlib.aclosing(growing):
         for form in (*wire.opening(), *await _forms(service, wanted, wire, first)):
@@ -110,7 +114,7 @@ async def _events(
             yield event(fault_of(error).form)
 
 
-async def _forms(service: Service, wanted: Wanted, wire: Wire, news: Piece | Over) -> list[dict[str, Any]]:
-    if isinstance(news, Piece):
+async def _forms(service: ApiService, wanted: Wanted, wire: Wire, news: News) -> list[dict[str, Any]]:
+    if isinstance(news, TextPart):
         return wire.piece(news)
     return wire.end(news, await own_fields(service, wanted, news))

@@ -20,8 +20,6 @@ from tsumami.web.listening import listen
 
 __all__ = ["serve"]
 
-_LAST_WORDS = 2  # seconds that open connections get when the server is told to end
-
 
 def serve(
     name: str = DEFAULT_MODEL,
@@ -62,30 +60,15 @@ def _serve(
     listening: socket.socket,
     ready: Callable[[str], None] | None,
 ) -> None:
-    import uvicorn
-
     from tsumami.serve.outside import outside
     from tsumami.serve.served import served
-    from tsumami.serve.service import Service
+    from tsumami.serve.service import ApiService
+    from tsumami.web.running import run
 
     farewell = Farewell()
-    app = outside(Service(served(model, file), options), hosts, farewell)
+    app = outside(ApiService(served(model, file), options), hosts, farewell)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here
     if ready is not None:
         host, port = listening.getsockname()[:2]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        timeout_graceful_shutdown=_LAST_WORDS,
-        forwarded_allow_ips=list(options.proxies),
-    )
-
-    class Server(uvicorn.Server):
-        """Says farewell to open streams before it waits for them to go."""
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            farewell.say()
-            await super().shutdown(sockets)
-
-    Server(config).run(sockets=[listening])
+    run(app, listening, farewell, options.proxies)

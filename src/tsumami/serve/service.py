@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import anyio
@@ -25,7 +25,7 @@ from tsumami.serve.slots import Counts, Slots
 from tsumami.settings import Settings
 from tsumami.web.turns import Turns
 
-__all__ = ["Growing", "Service"]
+__all__ = ["ApiService", "KeyedTexts"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -37,7 +37,7 @@ class _Ended(Protocol):
         """Stop soon; what there is stays."""
 
 
-class Growing:
+class KeyedTexts:
     """Texts that grow for a caller who gave them a key, and can be ended with it from elsewhere; `text` is what there
     is of the first one.
     """
@@ -60,7 +60,7 @@ class Growing:
             making.cancel()
 
 
-class Service:
+class ApiService:
     """One model, served. turns, kept: shared with whoever else lets generate on this server, or looks at runs (default:
     its own).
     """
@@ -79,8 +79,8 @@ class Service:
         self.slots = Slots(turns or Turns(self.limits), self.limits.generations)
         self.kept = kept or KeptRuns()
         self.counts = Counts()
-        self.begun = int(time.time())
-        self.growing: dict[str, Growing] = {}  # by the keys that callers gave
+        self.begun = int(datetime.now(UTC).timestamp())
+        self.growing: dict[str, KeyedTexts] = {}  # by the keys that callers gave
         self.threads: Any = anyio.CapacityLimiter(math.inf)  # as many as there are turns, and quick answers
         self._said: OrderedDict[str, None] = OrderedDict()
         self._defaults = {name: self._written(DIALECTS[name]) for name in ("llama-server", "koboldcpp")}

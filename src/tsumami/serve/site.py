@@ -24,7 +24,7 @@ from tsumami.serve.faults import Fault, fault_form, fault_of
 from tsumami.serve.keys import Keys
 from tsumami.serve.routes import ROUTES, Route
 from tsumami.serve.routes.about import HEALTH
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 from tsumami.web.passing import Refused
 
 __all__ = ["api", "is_ours"]
@@ -36,7 +36,7 @@ _NEXT: Final = "/tsumami/"
 _PATHS: Final = frozenset(path for route in ROUTES for path in route.paths)
 
 
-def api(service: Service) -> Keys:
+def api(service: ApiService) -> Keys:
     """The ASGI application of a service, without a gate before it."""
     app = fastapi.FastAPI(title=_TITLE, version=version("tsumami"), docs_url=None, redoc_url=None, openapi_url=_OPENAPI)
     for route in ROUTES:
@@ -62,7 +62,7 @@ def is_ours(path: str) -> bool:
     return path in _PATHS or path.startswith(_NEXT)
 
 
-def _endpoint(service: Service, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(service: ApiService, route: Route) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         body = None if route.body is None else await read_body(request, route.body)
         return await route.answer(service, request, body)

@@ -35,7 +35,10 @@ def prompt_of_messages(served: Served, template: str | None, variables: dict[str
         raise field_fault("messages", "needs a list of messages")
     messages = [_message(item, at) for at, item in enumerate(body.messages)]
     _check_end(messages, body)
-    made = ModelFormat(template, served.bos, served.eos, variables={**variables, **_variables(body)})
+    given = {**variables, **_variables(body)}
+    if messages and messages[-1].role == "assistant":
+        given.pop("add_generation_prompt", None)  # what is gone on with stands behind it, whatever is said
+    made = ModelFormat(template, served.bos, served.eos, variables=given)
     return as_prompt(served.backend.tokenizer, made.render(messages))
 
 

@@ -25,7 +25,7 @@ from tsumami.sampling import effective_seed
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.measure import measure_raw
 from tsumami.serve.asking import Probabilities, Wanted
-from tsumami.serve.service import Growing, Service
+from tsumami.serve.service import ApiService, KeyedTexts
 from tsumami.serve.slots import Doing
 from tsumami.settings import Settings
 from tsumami.web.passing import Refused
@@ -33,7 +33,7 @@ from tsumami.web.places import too_many_waiting
 from tsumami.web.pulling import pulled
 from tsumami.web.turns import Asker
 
-__all__ = ["Clock", "Likely", "Over", "Piece", "texts"]
+__all__ = ["Clock", "Likely", "News", "TextEnd", "TextPart", "texts"]
 
 
 class Likely(NamedTuple):
@@ -56,7 +56,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPart:
     """What became showable of a text, with the tokens that it is made of, and how far it was then."""
 
     index: int
@@ -68,7 +68,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class TextEnd:
     """A text that is finished. run: None if only the prompt was read; settings: as they were wanted, with the seed that
     was taken; full: the context has no room for more.
     """
@@ -84,10 +84,11 @@ class Over:
 
 
 _News: TypeAlias = tuple[Step, Likely | None, Clock]
-_Tell: TypeAlias = Callable[[Piece | Over | Exception], None]
+News: TypeAlias = TextPart | TextEnd
+_Tell: TypeAlias = Callable[[TextPart | TextEnd | Exception], None]
 
 
-async def texts(service: Service, asker: Asker, wanted: Wanted) -> AsyncGenerator[Piece | Over, None]:
+async def texts(service: ApiService, asker: Asker, wanted: Wanted) -> AsyncGenerator[TextPart | TextEnd, None]:
     """The texts of a request, piece by piece; of several the pieces come as they come.
 
     Raises:
@@ -96,9 +97,9 @@ async def texts(service: Service, asker: Asker, wanted: Wanted) -> AsyncGenerato
     words = too_many_waiting(service.slots.turns, service.limits, asker.caller)
     if words is not None:
         raise Refused(429, words)
-    news: asyncio.Queue[Piece | Over | Exception] = asyncio.Queue()
+    news: asyncio.Queue[TextPart | TextEnd | Exception] = asyncio.Queue()
     jobs = [(prompt, wanted.settings_of(choice)) for prompt in wanted.prompts for choice in range(wanted.n)]
-    tell, growing = news.put_nowait, Growing()
+    tell, growing = news.put_nowait, KeyedTexts()
     tasks = [
         asyncio.ensure_future(_telling(_one(service, asker, wanted, growing, at, *job, tell), tell))
         for at, job in enumerate(jobs)
@@ -111,7 +112,7 @@ async def texts(service: Service, asker: Asker, wanted: Wanted) -> AsyncGenerato
             item = await news.get()
             if isinstance(item, Exception):
                 raise item
-            if isinstance(item, Over):
+            if isinstance(item, TextEnd):
                 left -= 1
             elif not item.index:
                 growing.text += item.text
@@ -133,10 +134,10 @@ async def _telling(work: Awaitable[None], tell: _Tell) -> None:
 
 
 async def _one(
-    service: Service,
+    service: ApiService,
     asker: Asker,
     wanted: Wanted,
-    growing: Growing,
+    growing: KeyedTexts,
     index: int,
     prompt: Prompt,
     settings: Settings,
@@ -162,10 +163,10 @@ async def _one(
         clock = making.clock()
         _count(service, clock)
         full = run.stop_reason == "context" or (run.stop_reason == "length" and not fits)
-        tell(Over(index, prompt, settings, run, service.kept.keep(run), clock, doing.slot, full))
+        tell(TextEnd(index, prompt, settings, run, service.kept.keep(run), clock, doing.slot, full))
 
 
-async def _begun(service: Service, prompt: Prompt, settings: Settings, tops: Probabilities) -> _TextMaking:
+async def _begun(service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities) -> _TextMaking:
     """The making of a text, begun; whoever leaves meanwhile leaves nothing behind."""
     backend = service.served.backend
     starting = asyncio.ensure_future(service.aside(_TextMaking, backend, prompt, settings, tops))
@@ -182,7 +183,7 @@ def _cancel_when_begun(starting: asyncio.Future[_TextMaking]) -> None:
 
 
 async def _follow(
-    service: Service, making: _TextMaking, index: int, doing: Doing, tell: _Tell, *, leftover: bool
+    service: ApiService, making: _TextMaking, index: int, doing: Doing, tell: _Tell, *, leftover: bool
 ) -> None:
     """Tell the pieces: tokens wait for the text that they are part of. leftover: also those that become no text."""
     steps: list[Step] = []
@@ -190,7 +191,7 @@ async def _follow(
     told = 0
 
     def release(text: str, clock: Clock) -> None:
-        tell(Piece(index, text, tuple(steps), tuple(likely), clock, doing.slot))
+        tell(TextPart(index, text, tuple(steps), tuple(likely), clock, doing.slot))
         steps.clear()
         likely.clear()
 
@@ -211,13 +212,13 @@ def _generator(making: _TextMaking) -> Generator[_News, None, None]:
     yield from making
 
 
-async def _read_only(service: Service, index: int, prompt: Prompt, settings: Settings, doing: Doing) -> Over:
+async def _read_only(service: ApiService, index: int, prompt: Prompt, settings: Settings, doing: Doing) -> TextEnd:
     """The prompt is read into the cache, and nothing is written."""
     clock = Clock(len(prompt.tokens))
     begun = time.perf_counter()
     clock.reused = await service.aside(service.served.backend.engine.run, _reading(prompt.tokens))
     clock.prompt_seconds = time.perf_counter() - begun
-    return Over(index, prompt, settings, None, "", clock, doing.slot)
+    return TextEnd(index, prompt, settings, None, "", clock, doing.slot)
 
 
 def _reading(tokens: tuple[int, ...]) -> Program[int]:
@@ -229,7 +230,7 @@ def _reading(tokens: tuple[int, ...]) -> Program[int]:
     return rows.reused
 
 
-def _count(service: Service, clock: Clock) -> None:
+def _count(service: ApiService, clock: Clock) -> None:
     counts = service.counts
     counts.prompt_tokens += clock.prompt - clock.reused
     counts.cached_tokens += clock.reused

@@ -7,10 +7,10 @@ asked for, by either door. Only the model that the server began with is served t
 from __future__ import annotations
 
 from tsumami.app.serving.kinds import GRADIO
-from tsumami.app.serving.site import Beside
+from tsumami.app.serving.site import BesidePages
 from tsumami.model import Model
 from tsumami.models import resolve
-from tsumami.serve import ServeOptions, Service, api
+from tsumami.serve import ApiService, ServeOptions, api
 from tsumami.serve.served import served
 from tsumami.serve.site import is_ours
 from tsumami.web.gate import Coming, Kinds
@@ -20,11 +20,11 @@ from tsumami.web.turns import Turns
 __all__ = ["api_beside", "kinds"]
 
 
-def api_beside(model: Model, name: str, root: str, keys: tuple[str, ...], limits: Limits, turns: Turns) -> Beside:
+def api_beside(model: Model, name: str, root: str, keys: tuple[str, ...], limits: Limits, turns: Turns) -> BesidePages:
     """The application. name: by which the model was loaded; root: the path that a proxy puts in front."""
     options = ServeOptions(keys=keys, limits=limits, page=root.rstrip("/"))
-    service = Service(served(model, resolve(name).path.name), options, turns=turns)
-    return Beside(api(service), is_ours, service.kept)
+    service = ApiService(served(model, resolve(name).path.name), options, turns=turns)
+    return BesidePages(api(service), is_ours, service.kept)
 
 
 def kinds(root: str) -> Kinds:

@@ -10,7 +10,6 @@ import gc
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from tsumami.app.serving.gradio_import import import_in_background, not_collecting
 from tsumami.app.words.texts import Language
@@ -20,8 +19,6 @@ from tsumami.model import Model
 from tsumami.web.hosts import Hosts
 from tsumami.web.limits import Limits
 from tsumami.web.listening import listen
-
-_LAST_WORDS: Final = 2  # seconds that open connections get when the server is told to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +92,10 @@ def _serve(
     listening: socket.socket,
     ready: Callable[[str], None] | None,
 ) -> None:
-    import uvicorn
-
     from tsumami.app.serving.api_beside import api_beside, kinds
     from tsumami.app.serving.site import Site
     from tsumami.web.gate import Gate
+    from tsumami.web.running import run
     from tsumami.web.turns import Turns
 
     limits, turns, root = options.limits, Turns(options.limits), options.root_path
@@ -112,18 +108,4 @@ def _serve(
     if ready is not None:
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
-    config = uvicorn.Config(
-        Gate(site, hosts, limits, kinds(root)),
-        log_level="warning",
-        timeout_graceful_shutdown=_LAST_WORDS,
-        forwarded_allow_ips=list(options.proxies),
-    )
-
-    class Server(uvicorn.Server):
-        """Says farewell to open pages before it waits for them to go."""
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            site.farewell.say()
-            await super().shutdown(sockets)
-
-    Server(config).run(sockets=[listening])
+    run(Gate(site, hosts, limits, kinds(root)), listening, site.farewell, options.proxies)

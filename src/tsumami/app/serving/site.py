@@ -61,7 +61,7 @@ def _mounted(app: fastapi.FastAPI) -> Iterator[gr.routes.App]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class BesidePages:
     """An application beside the pages, which paths are its own, and the runs that it makes."""
 
     app: Asgi
@@ -88,7 +88,7 @@ class Site:
         root_path: str = "",
         limits: Limits | None = None,
         turns: Turns | None = None,
-        beside: Beside | None = None,
+        beside: BesidePages | None = None,
     ) -> None:
         self._common = Common(shelf) if beside is None else Common(shelf, api_runs=beside.runs)
         self._n_ctx = n_ctx

@@ -12,20 +12,20 @@ from tsumami.serve.answers import Json
 from tsumami.serve.bodies import SERVER
 from tsumami.serve.faults import Fault
 from tsumami.serve.routes.route import Route
-from tsumami.serve.service import Service
-from tsumami.serve.wire.asked import settings_form
+from tsumami.serve.service import ApiService
+from tsumami.serve.wire.question import settings_form
 
 __all__ = ["HEALTH", "ROUTES"]
 
 HEALTH: Final = ("/health", "/v1/health")
 
 
-async def health(_service: Service, _request: Request, _: None) -> Response:
+async def health(_service: ApiService, _request: Request, _: None) -> Response:
     """Whether the server answers."""
     return Json({"status": "ok"})
 
 
-async def models(service: Service, _request: Request, _: None) -> Response:
+async def models(service: ApiService, _request: Request, _: None) -> Response:
     """The model that is served."""
     served = service.served
     name = service.names[0]
@@ -48,7 +48,7 @@ async def models(service: Service, _request: Request, _: None) -> Response:
     return Json({"models": [listed], "object": "list", "data": [data]})
 
 
-async def props(service: Service, _request: Request, _: None) -> Response:
+async def props(service: ApiService, _request: Request, _: None) -> Response:
     """What holds where a request says nothing, and the chat template."""
     served, options = service.served, service.options
     settings = import_values(SERVER, service.defaults(SERVER)).settings.replace(**service.elsewhere(SERVER))
@@ -72,7 +72,7 @@ async def props(service: Service, _request: Request, _: None) -> Response:
     return Json(values)
 
 
-async def slots(service: Service, request: Request, _: None) -> Response:
+async def slots(service: ApiService, request: Request, _: None) -> Response:
     """Who generates where; no texts."""
     if not service.options.slots:
         raise Fault(501, "this server was started with --no-slots")
@@ -82,7 +82,7 @@ async def slots(service: Service, request: Request, _: None) -> Response:
     return Json([_slot(service, number) for number in range(service.slots.count)])
 
 
-def _slot(service: Service, number: int) -> dict[str, Any]:
+def _slot(service: ApiService, number: int) -> dict[str, Any]:
     doing = service.slots.doing.get(number)
     made = {"id": number, "n_ctx": service.n_ctx, "speculative": False}
     if doing is None:
@@ -91,7 +91,7 @@ def _slot(service: Service, number: int) -> dict[str, Any]:
     return {**made, "is_processing": True, "n_prompt_tokens": doing.prompt_tokens, "next_token": [next_token]}
 
 
-async def metrics(service: Service, _request: Request, _: None) -> Response:
+async def metrics(service: ApiService, _request: Request, _: None) -> Response:
     """What was done since the server began, for Prometheus."""
     counts = service.counts
     waiting = service.slots.turns.waiting

@@ -16,7 +16,7 @@ from tsumami.serve.bodies import KOBOLD, KeyOnly, Kobold, KoboldCount
 from tsumami.serve.faults import naming_field
 from tsumami.serve.respond import respond
 from tsumami.serve.routes.route import Route
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 from tsumami.serve.wire.kobold import KoboldWire
 
 __all__ = ["ROUTES"]
@@ -28,22 +28,22 @@ _CONTEXT: Final = Phrase(
 )
 
 
-async def generate(service: Service, request: Request, body: Kobold) -> Response:
+async def generate(service: ApiService, request: Request, body: Kobold) -> Response:
     """Go on with a text."""
     return await _generated(service, request, body, stream=False)
 
 
-async def stream(service: Service, request: Request, body: Kobold) -> Response:
+async def stream(service: ApiService, request: Request, body: Kobold) -> Response:
     """Go on with a text, piece by piece."""
     return await _generated(service, request, body, stream=True)
 
 
-async def _generated(service: Service, request: Request, body: Kobold, *, stream: bool) -> Response:
+async def _generated(service: ApiService, request: Request, body: Kobold, *, stream: bool) -> Response:
     wanted = await service.aside(_wanted, service, body)
     return await respond(service, request, wanted, KoboldWire(), stream=stream)
 
 
-def _wanted(service: Service, body: Kobold) -> Wanted:
+def _wanted(service: ApiService, body: Kobold) -> Wanted:
     prompts = prompts_of(service, None if body.prompt is None else body.memory + body.prompt)
     check_prompts(service, prompts)
     settings, notes = wanted_settings(service, KOBOLD, body, body.tsumami)
@@ -53,13 +53,13 @@ def _wanted(service: Service, body: Kobold) -> Wanted:
     return Wanted(prompts, settings, notes, ledger=body.tsumami.ledger, key=body.genkey)
 
 
-async def check(service: Service, _request: Request, body: KeyOnly) -> Response:
+async def check(service: ApiService, _request: Request, body: KeyOnly) -> Response:
     """What there is so far of the text with this key."""
     growing = service.growing.get(body.genkey)
     return Json({"results": [{"text": "" if growing is None else growing.text}]})
 
 
-async def abort(service: Service, _request: Request, body: KeyOnly) -> Response:
+async def abort(service: ApiService, _request: Request, body: KeyOnly) -> Response:
     """Let the text with this key be enough."""
     growing = service.growing.get(body.genkey)
     if growing is not None:
@@ -67,7 +67,7 @@ async def abort(service: Service, _request: Request, body: KeyOnly) -> Response:
     return Json({"success": "true" if growing is not None else "false"})
 
 
-async def token_count(service: Service, _request: Request, body: KoboldCount) -> Response:
+async def token_count(service: ApiService, _request: Request, body: KoboldCount) -> Response:
     """How many tokens a text has."""
     with naming_field("prompt"):
         tokens = await service.aside(
@@ -76,23 +76,23 @@ async def token_count(service: Service, _request: Request, body: KoboldCount) ->
     return Json({"value": len(tokens), "ids": list(tokens)})
 
 
-async def model(service: Service, _request: Request, _: None) -> Response:
+async def model(service: ApiService, _request: Request, _: None) -> Response:
     """The model's name."""
     return Json({"result": f"koboldcpp/{service.names[0]}"})
 
 
-async def about(_service: Service, _request: Request, _: None) -> Response:
+async def about(_service: ApiService, _request: Request, _: None) -> Response:
     """Which server this is, and what it can."""
     can = {"transcribe": False, "tts": False, "txt2img": False, "vision": False, "websearch": False}
     return Json({"result": "KoboldCpp", "version": "1.0", "tsumami": version("tsumami"), **can})
 
 
-async def api_version(_service: Service, _request: Request, _: None) -> Response:
+async def api_version(_service: ApiService, _request: Request, _: None) -> Response:
     """The version of the API."""
     return Json({"result": _VERSION})
 
 
-async def context(service: Service, _request: Request, _: None) -> Response:
+async def context(service: ApiService, _request: Request, _: None) -> Response:
     """How many tokens one prompt and its reply may have."""
     return Json({"value": service.n_ctx})
 

@@ -14,14 +14,14 @@ from tsumami.serve.bodies import SERVER, Generating, NativeText
 from tsumami.serve.faults import field_fault
 from tsumami.serve.respond import respond
 from tsumami.serve.routes.route import Route
-from tsumami.serve.service import Service
-from tsumami.serve.wire.asked import Asked
+from tsumami.serve.service import ApiService
 from tsumami.serve.wire.native import NativeWire
+from tsumami.serve.wire.question import Question
 
 __all__ = ["ROUTES", "asked", "wanted"]
 
 
-async def completion(service: Service, request: Request, body: NativeText) -> Response:
+async def completion(service: ApiService, request: Request, body: NativeText) -> Response:
     """Go on with a text, in llama-server's own form."""
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
@@ -31,7 +31,7 @@ async def completion(service: Service, request: Request, body: NativeText) -> Re
 
 
 def wanted(
-    service: Service, body: Generating, prompts: tuple[Prompt, ...], n: int, probabilities: Probabilities
+    service: ApiService, body: Generating, prompts: tuple[Prompt, ...], n: int, probabilities: Probabilities
 ) -> Wanted:
     """What a body asks for.
 
@@ -48,10 +48,10 @@ def wanted(
     return Wanted(prompts, settings, notes, n, probabilities, ledger, no_tokens=length == 0)
 
 
-def asked(service: Service, body: Generating, probabilities: Probabilities, **more: Any) -> Asked:
+def asked(service: ApiService, body: Generating, probabilities: Probabilities, **more: Any) -> Question:
     """What the answers to a body repeat."""
     backend = service.served.backend
-    return Asked(
+    return Question(
         model=service.names[0],
         fingerprint=service.fingerprint,
         id=f"chatcmpl-{secrets.token_hex(16)}",

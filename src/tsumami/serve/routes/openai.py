@@ -16,7 +16,7 @@ from tsumami.serve.faults import Fault, field_fault
 from tsumami.serve.respond import respond
 from tsumami.serve.routes.native import asked, wanted
 from tsumami.serve.routes.route import Route
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 from tsumami.serve.talking import prompt_of_messages
 from tsumami.serve.wire.openai import ChatWire, TextWire
 
@@ -30,7 +30,7 @@ _TOOLS: Final = Phrase(
 )
 
 
-async def completions(service: Service, request: Request, body: OpenAIText) -> Response:
+async def completions(service: ApiService, request: Request, body: OpenAIText) -> Response:
     """Go on with a text, in OpenAI's form."""
     if body.echo:
         raise field_fault("echo", "only false can be had")
@@ -44,7 +44,7 @@ async def completions(service: Service, request: Request, body: OpenAIText) -> R
     return await respond(service, request, asking, wire, stream=body.stream)
 
 
-async def chat(service: Service, request: Request, body: OpenAIChat) -> Response:
+async def chat(service: ApiService, request: Request, body: OpenAIChat) -> Response:
     """The next message of a conversation."""
     if body.top_logprobs is not None and not body.logprobs:
         raise field_fault("top_logprobs", "it needs logprobs to be true")
@@ -57,7 +57,7 @@ async def chat(service: Service, request: Request, body: OpenAIChat) -> Response
     return await respond(service, request, asking, wire, stream=body.stream)
 
 
-def _chat(service: Service, body: OpenAIChat, probabilities: Probabilities) -> Wanted:
+def _chat(service: ApiService, body: OpenAIChat, probabilities: Probabilities) -> Wanted:
     _take_format(body)
     prompt = _prompt(service, body)
     tools = [Note("lost", "tools", len(body.tools), None, None, _TOOLS)] if body.tools else []
@@ -67,7 +67,7 @@ def _chat(service: Service, body: OpenAIChat, probabilities: Probabilities) -> W
     )
 
 
-def _prompt(service: Service, body: Messages) -> Prompt:
+def _prompt(service: ApiService, body: Messages) -> Prompt:
     return prompt_of_messages(service.served, service.template, dict(service.options.variables), body)
 
 
@@ -97,13 +97,13 @@ def _usage(options: StreamOptions | None) -> bool:
     return options is not None and bool(options.include_usage)
 
 
-async def apply_template(service: Service, _request: Request, body: Messages) -> Response:
+async def apply_template(service: ApiService, _request: Request, body: Messages) -> Response:
     """The prompt that messages become."""
     prompt = await service.aside(_prompt, service, body)
     return Json({"prompt": prompt.text})
 
 
-async def input_tokens(service: Service, _request: Request, body: Messages) -> Response:
+async def input_tokens(service: ApiService, _request: Request, body: Messages) -> Response:
     """How many tokens messages become."""
     prompt = await service.aside(_prompt, service, body)
     return Json({"input_tokens": len(prompt.tokens), "object": "response.input_tokens"})

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tsumami.serve.bodies import Body
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 
 __all__ = ["Answer", "Route"]
 
 #: What answers: the service, the request, and its body (a `Body` where the route has one).
-Answer = Callable[[Service, Request, Any], Awaitable[Response]]
+Answer = Callable[[ApiService, Request, Any], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)

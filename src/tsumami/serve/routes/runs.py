@@ -16,26 +16,26 @@ from tsumami.serve.faults import Fault, field_fault
 from tsumami.serve.own import ledger_values
 from tsumami.serve.respond import asker_of
 from tsumami.serve.routes.route import Route
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 from tsumami.web.places import place
 
 __all__ = ["ROUTES"]
 
 
-def _run(service: Service, name: str, field: str = "id") -> Run:
+def _run(service: ApiService, name: str, field: str = "id") -> Run:
     run = service.kept.get(name)
     if run is None:
         raise Fault(404, f"no run has the {field} {name[:64]!r}; the last ones are kept, older ones are forgotten")
     return run
 
 
-async def run_file(service: Service, request: Request, _: None) -> Response:
+async def run_file(service: ApiService, request: Request, _: None) -> Response:
     """A run as a file that tsumami reads: receipt, steps, timings."""
     run = _run(service, request.path_params["name"])
     return Response(await service.aside(run.to_json), media_type="application/json")
 
 
-async def ledger(service: Service, request: Request, _: None) -> Response:
+async def ledger(service: ApiService, request: Request, _: None) -> Response:
     """Each token's way through the stages; with ?index=N of one token."""
     run = _run(service, request.path_params["name"])
     index = request.query_params.get("index")
@@ -49,19 +49,19 @@ async def ledger(service: Service, request: Request, _: None) -> Response:
     )
 
 
-async def audit(service: Service, request: Request, _: None) -> Response:
+async def audit(service: ApiService, request: Request, _: None) -> Response:
     """What each knob did in a run, and which did nothing."""
     run = _run(service, request.path_params["name"])
     return await _worked(service, request, lambda: audit_values(explain.audit(run)))
 
 
-async def divergence(service: Service, request: Request, _: None) -> Response:
+async def divergence(service: ApiService, request: Request, _: None) -> Response:
     """Where two runs part, and why: ?a=ID&b=ID."""
     a, b = (_run(service, request.query_params.get(name, ""), name) for name in ("a", "b"))
     return await _worked(service, request, lambda: divergence_values(explain.divergence(a, b)))
 
 
-async def _worked(service: Service, request: Request, work: Any) -> Response:
+async def _worked(service: ApiService, request: Request, work: Any) -> Response:
     """What takes a while takes a turn."""
     async with place(service.slots.turns, asker_of(request)):
         return Json(await service.aside(work))

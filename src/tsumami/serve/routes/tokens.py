@@ -12,12 +12,12 @@ from tsumami.serve.answers import Json
 from tsumami.serve.bodies import Detokenizing, Tokenizing
 from tsumami.serve.faults import field_fault, naming_field
 from tsumami.serve.routes.route import Route
-from tsumami.serve.service import Service
+from tsumami.serve.service import ApiService
 
 __all__ = ["ROUTES"]
 
 
-async def tokenize(service: Service, _request: Request, body: Tokenizing) -> Response:
+async def tokenize(service: ApiService, _request: Request, body: Tokenizing) -> Response:
     """The tokens of a text, or of a mixture of texts and tokens."""
     tokens = await service.aside(_tokens, service, body)
     if not body.with_pieces:
@@ -26,7 +26,7 @@ async def tokenize(service: Service, _request: Request, body: Tokenizing) -> Res
     return Json({"tokens": [{"id": token, "piece": _piece(piece(token))} for token in tokens]})
 
 
-def _tokens(service: Service, body: Tokenizing) -> list[int]:
+def _tokens(service: ApiService, body: Tokenizing) -> list[int]:
     tokenizer = service.served.backend.tokenizer
     parts = body.content if isinstance(body.content, list) else [] if body.content is None else [body.content]
     found: list[int] = []
@@ -54,7 +54,7 @@ def _piece(piece: bytes) -> str | list[int]:
         return list(piece)
 
 
-async def detokenize(service: Service, _request: Request, body: Detokenizing) -> Response:
+async def detokenize(service: ApiService, _request: Request, body: Detokenizing) -> Response:
     """The text of tokens."""
     tokenizer = service.served.backend.tokenizer
     tokens = [_checked("tokens", token, tokenizer.n_tokens) for token in body.tokens]

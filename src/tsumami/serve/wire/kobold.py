@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tsumami.serve.respond import Finished
-from tsumami.serve.texts import Over, Piece
+from tsumami.serve.texts import TextEnd, TextPart
 from tsumami.serve.wire.native import stop_type
 
 __all__ = ["KoboldWire"]
@@ -24,11 +24,11 @@ class KoboldWire:
         """Nothing."""
         return []
 
-    def piece(self, piece: Piece) -> list[dict[str, Any]]:
+    def piece(self, piece: TextPart) -> list[dict[str, Any]]:
         """What became showable of the text."""
         return [{"token": piece.text, "finish_reason": None}]
 
-    def end(self, over: Over, own: dict[str, Any]) -> list[dict[str, Any]]:
+    def end(self, over: TextEnd, own: dict[str, Any]) -> list[dict[str, Any]]:
         """The text is finished."""
         return [{"token": "", "finish_reason": _finish(over), "tsumami": own}]
 
@@ -47,5 +47,5 @@ def _result(one: Finished) -> dict[str, Any]:
     }
 
 
-def _finish(over: Over) -> str:
+def _finish(over: TextEnd) -> str:
     return "length" if stop_type(over) == "limit" else "stop"

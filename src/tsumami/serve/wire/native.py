@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from tsumami.runs.prompting import text_of
 from tsumami.serve.respond import Finished
-from tsumami.serve.texts import Over, Piece
-from tsumami.serve.wire.asked import Asked, settings_form
+from tsumami.serve.texts import TextEnd, TextPart
 from tsumami.serve.wire.numbers import probabilities, progress, timings
+from tsumami.serve.wire.question import Question, settings_form
 
 __all__ = ["NativeWire", "native_final", "stop_type"]
 
@@ -24,7 +24,7 @@ class NativeWire:
 
     closing = ""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Question) -> None:
         self._asked = asked
         self._told: set[int] = set()
 
@@ -32,7 +32,7 @@ class NativeWire:
         """Nothing comes before the first text."""
         return []
 
-    def piece(self, piece: Piece) -> list[dict[str, Any]]:
+    def piece(self, piece: TextPart) -> list[dict[str, Any]]:
         """What became showable of a text."""
         asked = self._asked
         made: dict[str, Any] = {
@@ -54,7 +54,7 @@ class NativeWire:
             made["completion_probabilities"] = probabilities(asked.tokenizer, piece.steps, piece.likely, after=after)
         return [made]
 
-    def end(self, over: Over, own: dict[str, Any]) -> list[dict[str, Any]]:
+    def end(self, over: TextEnd, own: dict[str, Any]) -> list[dict[str, Any]]:
         """A text is finished."""
         return [self._chosen({**native_final(self._asked, over, "", ()), "tsumami": own})]
 
@@ -89,12 +89,12 @@ class _Missing:
     """The mark of a field that is not there."""
 
 
-def stop_type(over: Over) -> str:
+def stop_type(over: TextEnd) -> str:
     """Why a text ended, in llama-server's words."""
     return "limit" if over.run is None else _STOPS.get(over.run.stop_reason, "none")
 
 
-def native_final(asked: Asked, over: Over, text: str, tokens: Sequence[int]) -> dict[str, Any]:
+def native_final(asked: Question, over: TextEnd, text: str, tokens: Sequence[int]) -> dict[str, Any]:
     """The last object of a text, or the only one."""
     run = over.run
     return {

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tsumami.serve.respond import Finished
-from tsumami.serve.texts import Clock, Over, Piece
-from tsumami.serve.wire.asked import Asked
+from tsumami.serve.texts import Clock, TextEnd, TextPart
 from tsumami.serve.wire.native import native_final, stop_type
 from tsumami.serve.wire.numbers import probabilities, progress, timings
+from tsumami.serve.wire.question import Question
 
 __all__ = ["ChatWire", "TextWire"]
 
@@ -25,7 +25,7 @@ class _OpenAIWire(ABC):
     object: str
     chunk: str
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Question) -> None:
         self._asked = asked
         self._told: set[int] = set()
 
@@ -41,7 +41,7 @@ class _OpenAIWire(ABC):
     def _choice(self, index: int, text: str, finish: str) -> dict[str, Any]:
         """A choice that is complete."""
 
-    def piece(self, piece: Piece) -> list[dict[str, Any]]:
+    def piece(self, piece: TextPart) -> list[dict[str, Any]]:
         """What became showable of a text."""
         asked = self._asked
         choice = self._part(piece.index, piece.text or None, None)
@@ -57,7 +57,7 @@ class _OpenAIWire(ABC):
             made["prompt_progress"] = progress(piece.clock)
         return [made]
 
-    def end(self, over: Over, own: dict[str, Any]) -> list[dict[str, Any]]:
+    def end(self, over: TextEnd, own: dict[str, Any]) -> list[dict[str, Any]]:
         """A text is finished."""
         asked = self._asked
         made = [self._chunk(self._part(over.index, None, _finish(over)))]
@@ -125,7 +125,7 @@ class ChatWire(_OpenAIWire):
 
     object, chunk = "chat.completion", "chat.completion.chunk"
 
-    def __init__(self, asked: Asked, count: int) -> None:
+    def __init__(self, asked: Question, count: int) -> None:
         super().__init__(asked)
         self._count = count
 
@@ -141,7 +141,7 @@ class ChatWire(_OpenAIWire):
         return {"finish_reason": finish, "index": index, "message": {"role": "assistant", "content": text}}
 
 
-def _finish(over: Over) -> str:
+def _finish(over: TextEnd) -> str:
     return "length" if stop_type(over) == "limit" else "stop"
 
 

@@ -5,9 +5,9 @@ Source: llama.cpp's tools/server/server-task.cpp (`task_params::to_json`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tsumami.exchange import DIALECTS
@@ -16,11 +16,11 @@ from tsumami.runs.backend import Tokenizer
 from tsumami.serve.asking import NO_PROBABILITIES, Probabilities
 from tsumami.settings import Settings
 
-__all__ = ["Asked", "settings_form"]
+__all__ = ["Question", "settings_form"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """Of one request: the model's name, the build, the answer's id, and how the caller wants it."""
 
     model: str
@@ -36,10 +36,10 @@ class Asked:
     usage: bool = False
     verbose: bool = False
     fields: tuple[str, ...] = ()
-    created: int = field(default_factory=lambda: int(time.time()))
+    created: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp()))
 
 
-def settings_form(settings: Settings, asked: Asked | None = None) -> dict[str, Any]:
+def settings_form(settings: Settings, asked: Question | None = None) -> dict[str, Any]:
     """The object `generation_settings`."""
     values, _ = export_values(DIALECTS["llama-server"], settings)
     bias = list(settings.logit_bias)
