@@ -152,6 +152,13 @@ def test_the_template_gets_what_the_caller_says() -> None:
     assert posted(to, "/v1/chat/completions/input_tokens", body).json()["input_tokens"] == len("a\n\nb!>") + 1
 
 
+def test_the_template_gets_what_llama_server_gives_every_template() -> None:
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": "x"}]}
+    to = service(template="{{ enable_thinking }} {{ date_string | length }} {{ datetime | length }}")
+    assert posted(to, "/apply-template", body).json() == {"prompt": "True 11 11"}
+    assert posted(to, "/apply-template", {**body, "reasoning_effort": "none"}).json() == {"prompt": "False 11 11"}
+
+
 def test_tools_reach_the_template_and_a_note_says_how_far_that_goes() -> None:
     to = service(template="{{ tools | length }}{{ messages[0].content }}")
     tool = {"type": "function", "function": {"name": "f", "parameters": {}}}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self, TypeVar, cast
 
+import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from starlette.requests import Request
 
@@ -24,6 +25,7 @@ _Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 _Length = Annotated[int, Field(ge=-1, le=2**31 - 1)]
 _Top = Annotated[int, Field(ge=0, le=1024)]
 _Any = Any
+_LARGE: Final = 1 << 17  # bytes, from which on reading them is not done between two tokens of others
 _PYTHON: Final[Mapping[str, Any]] = {
     "int": int | float,
     "float": int | float,
@@ -210,6 +212,10 @@ async def read_body(request: Request, kind: type[_B]) -> _B:
         Fault: it is none of this kind.
     """
     data = await request.body()
+    return _read(data, kind) if len(data) < _LARGE else await anyio.to_thread.run_sync(_read, data, kind)
+
+
+def _read(data: bytes, kind: type[_B]) -> _B:
     try:
         form = json.loads(data.decode("utf-8") or "{}", parse_constant=_refuse)
     except UnicodeDecodeError as error:

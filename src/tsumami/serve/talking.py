@@ -6,6 +6,7 @@ not in messages. What cannot be said to the model (pictures, calls of tools) is 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from tsumami.prompts import Message, ModelFormat
@@ -35,11 +36,17 @@ def prompt_of_messages(served: Served, template: str | None, variables: dict[str
         raise field_fault("messages", "needs a list of messages")
     messages = [_message(item, at) for at, item in enumerate(body.messages)]
     _check_end(messages, body)
-    given = {**variables, **_variables(body)}
+    given = {**_usual(), **variables, **_variables(body)}
     if messages and messages[-1].role == "assistant":
         given.pop("add_generation_prompt", None)  # what is gone on with stands behind it, whatever is said
     made = ModelFormat(template, served.bos, served.eos, variables=given)
     return as_prompt(served.backend.tokenizer, made.render(messages))
+
+
+def _usual() -> dict[str, Any]:
+    """What llama-server gives every template (common/chat.cpp): thinking is let, and today's date in two forms."""
+    now = datetime.now().astimezone()
+    return {"enable_thinking": True, "date_string": now.strftime("%d %b %Y"), "datetime": now.strftime("%b %d %Y")}
 
 
 def _variables(body: Messages) -> dict[str, Any]:

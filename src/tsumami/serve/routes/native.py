@@ -40,6 +40,8 @@ def wanted(
     """
     if n > service.slots.count:
         raise field_fault("n", f"needs 1 to {service.slots.count}, the slots of this server")
+    if n * len(prompts) > service.limits.waiting:
+        raise field_fault("n", f"{n * len(prompts)} texts; {service.limits.waiting} can be asked for at once")
     check_prompts(service, prompts)
     settings, notes = wanted_settings(service, SERVER, body, body.tsumami)
     lengths = (body.n_predict, body.max_tokens, body.max_completion_tokens)
