@@ -49,7 +49,7 @@ def test_the_floors_of_the_page_are_those_that_run() -> None:
     assert rows(r"^\| \d+ \| (.*) \|$") == floors("floors")
 
 
-@pytest.mark.parametrize("room", ["app", "explain", "explore"])
+@pytest.mark.parametrize("room", ["app", "explain", "explore", "serve"])
 def test_the_floors_inside_a_room_are_those_that_run(room: str) -> None:
     contract = "experiments" if room == "explore" else room
     assert rows(rf"^\| `{room}` \| \d+ \| (.*) \|$") == floors(contract)

@@ -37,6 +37,11 @@ def test_no_such_name(refused: Refused) -> None:
     assert "gemma" in line
 
 
+@pytest.mark.parametrize("text", ["[1", "[1]", '"x"'])
+def test_values_for_a_template_that_are_no_object(refused: Refused, text: str) -> None:
+    assert "--chat-template-kwargs" in refused("serve", "--chat-template-kwargs", text)
+
+
 def test_not_a_gguf(refused: Refused, tmp_path: Path) -> None:
     file = tmp_path / "m.gguf"
     file.write_bytes(b"PK\x03\x04 this is a zip")

@@ -56,7 +56,7 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
 def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:
     """The tabs, in the order in which they stand."""
     shelf = common.shelf
-    microscope = MicroscopeTab(texts, shelf)
+    microscope = MicroscopeTab(texts, shelf, common.api_runs.get)
     return (
         ChatTab(texts, common, n_ctx),
         microscope,

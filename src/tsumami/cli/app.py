@@ -74,6 +74,17 @@ def app(
             metavar="<ADDRESS>",
         ),
     ] = None,
+    api_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--api-key",
+            help=say(
+                "画面と並ぶ API（/v1 など）の鍵。何度でも指定できる。--auth があって鍵がなければ API は閉じる",
+                "key for the API beside the page (/v1 …), repeatable; with --auth and no key the API is closed",
+            ),
+            metavar="<KEY>",
+        ),
+    ] = None,
     models_dir: Annotated[
         list[Path] | None,
         typer.Option(
@@ -97,7 +108,8 @@ def app(
     from tsumami.app.serving.server import ServerOptions, serve
     from tsumami.app.work.shelf import ModelChoice
 
-    options = ServerOptions(host, port, auth, root_path, tuple(allow_host or ()), limits=limits.limits)
+    hosts, keys = tuple(allow_host or ()), tuple(api_key or ())
+    options = ServerOptions(host, port, auth, root_path, hosts, limits=limits.limits, keys=keys)
     if proxy:
         options = replace(options, proxies=tuple(proxy))
     choice = ModelChoice(model.name, model.engine)

@@ -29,6 +29,7 @@ from tsumami.cli import (
     lesson,
     models,
     run,
+    serve,
     settings,
     verify,
     words,
@@ -44,6 +45,7 @@ from tsumami.wording import Language
 #: The commands by name, in the order of the help.
 COMMANDS: Final = {
     "app": app,
+    "serve": serve,
     "run": run,
     "chat": chat,
     "compare": compare,

@@ -6,9 +6,9 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsumami.app.work.limits import Limits
 from tsumami.cli.options import option
 from tsumami.cli.words import say
+from tsumami.web.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)

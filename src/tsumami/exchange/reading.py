@@ -101,7 +101,7 @@ class _Import:
         limited = one.limited(value)
         try:
             ours = KNOBS[str(one.knob)].validate(one.read(limited))
-        except (SettingsError, TypeError, ValueError, KeyError, AttributeError) as error:
+        except (SettingsError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             yield self._refused(one, name, value, error)
             return
         self.knobs[str(one.knob)] = ours

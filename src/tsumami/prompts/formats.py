@@ -12,10 +12,10 @@ reply, and every token of the first prompt still in the cache.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from tsumami.errors import EmptyPromptError, PromptError, TemplateError
 from tsumami.prompts.messages import Memory, Message, Remembered
@@ -107,8 +107,9 @@ class ModelFormat:
 
     `bos_token` and `eos_token` are the texts of these tokens ("" where the model has none). `now` is what a template
     that writes today's date sees; None is the clock. `parse_special`: the names of special tokens are read in messages,
-    too. `others`: the names of templates that the model has beside its own. Raises `TemplateError` at once when there
-    is no template or when it does not parse.
+    too. `others`: the names of templates that the model has beside its own. `variables`: JSON values that the template
+    gets beside the messages, such as `tools`. Raises `TemplateError` at once when there is no template or when it does
+    not parse.
     """
 
     template: str | None
@@ -117,6 +118,7 @@ class ModelFormat:
     now: datetime | None = None
     parse_special: bool = False
     others: tuple[str, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
     name: str = field(default="model", init=False)
     default_memory: Memory = field(default=Memory(exchanges=None), init=False)
     _chat_template: ChatTemplate = field(init=False, repr=False, compare=False)
@@ -161,7 +163,11 @@ class _Rendering:
         if contents is not None:
             messages = [Message(one.role, content) for one, content in zip(messages, contents, strict=True)]
         return self.format._chat_template.render(
-            messages, bos_token=self.format.bos_token, eos_token=self.format.eos_token, now=self.now
+            messages,
+            bos_token=self.format.bos_token,
+            eos_token=self.format.eos_token,
+            now=self.now,
+            variables=self.format.variables,
         )
 
 

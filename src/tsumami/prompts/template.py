@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
@@ -26,6 +27,7 @@ MAX_CHARACTERS = 1 << 22
 
 _LIMITS: Final = Allowance(seconds=1.0, memory=1 << 29)
 _RENDERERS: Final = Helpers("tsumami.prompts.rendering:answer", _LIMITS)
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _OTHER_WAYS = "choose the prompt format 'raw' or 'llama2', or give another template"
 
 
@@ -41,18 +43,29 @@ class ChatTemplate:
         """The texts that the template looks for, splits by, or compares with, as far as it writes them out."""
         return _check(self.source)
 
-    def render(self, messages: Sequence[Message], *, bos_token: str, eos_token: str, now: datetime) -> str:
-        """The text up to where the assistant's reply begins. Raises `TemplateError`."""
-        variables = {
+    def render(
+        self,
+        messages: Sequence[Message],
+        *,
+        bos_token: str,
+        eos_token: str,
+        now: datetime,
+        variables: Mapping[str, Any] = _NOTHING,
+    ) -> str:
+        """The text up to where the assistant's reply begins. `variables`: what the template gets beside these, or in
+        their place (JSON values, such as `tools` or `enable_thinking`). Raises `TemplateError`.
+        """
+        given = {
             "messages": [message.as_dict() for message in messages],
             "add_generation_prompt": True,
             "bos_token": bos_token,
             "eos_token": eos_token,
             "tools": None,
             "documents": None,
+            **variables,
         }
         most = MAX_CHARACTERS + sum(len(message.content) for message in messages)
-        answer = _ask(self.source, variables, now, most)
+        answer = _ask(self.source, given, now, most)
         if "text" in answer:
             return str(answer["text"])
         raise TemplateError(self._failure(answer, messages))

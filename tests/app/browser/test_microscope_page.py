@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page
 
@@ -55,6 +56,15 @@ def test_a_click_on_a_token_shows_its_ledger(page_of: Pages, locale: str) -> Non
     final = chosen.locator("td").last.inner_text()
     assert f"{'最終の確率' if locale == 'ja' else 'final'} {final}" in title
     assert page.locator("#microscope-inside .tsu-mark").inner_text().startswith("u = 0.")
+
+
+def test_the_link_of_an_answer_of_the_api_opens_its_text(page_of: Pages) -> None:
+    server = page_of.server.url
+    asked = httpx.post(f"{server}completion", json={"prompt": "The sky above", "n_predict": 5, "seed": 1}, timeout=60)
+    own = asked.json()["tsumami"]
+    page = page_of("en", url=f"{server.rstrip('/')}{own['link']}")
+    page.locator("#microscope-strip .tsu-token").first.wait_for()
+    assert page.locator("#microscope-strip .tsu-token").count() == 5
 
 
 def test_a_long_reply_scrolls_in_its_box_and_every_token_can_be_reached(page_of: Pages) -> None:

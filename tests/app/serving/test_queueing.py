@@ -20,11 +20,12 @@ import httpx
 import uvicorn
 from gradio.events import api as declare_api
 
-from tsumami.app.serving.gate import Gate
-from tsumami.app.serving.hosts import Hosts
+from tsumami.app.serving.kinds import GRADIO
 from tsumami.app.serving.queueing import take_turns
-from tsumami.app.work.limits import Limits
-from tsumami.app.work.turns import Turns
+from tsumami.web.gate import Gate
+from tsumami.web.hosts import Hosts
+from tsumami.web.limits import Limits
+from tsumami.web.turns import Turns
 
 FEW = Limits(generations=3, per_caller=3, per_session=2, waiting=4)
 SOON = 5.0  # seconds until what is awaited must have come; it comes in a fraction of them
@@ -93,7 +94,9 @@ async def page(limits: Limits = FEW) -> AsyncIterator[tuple[Running, httpx.Async
     app = gr.mount_gradio_app(fastapi.FastAPI(), blocks, path="/en")
     blocks.has_launched = blocks.is_running = True
     inside: Any = app
-    config = uvicorn.Config(Gate(inside, Hosts(), limits), port=0, log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        Gate(inside, Hosts(), limits, GRADIO), port=0, log_level="error", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server.serve())
     while not server.started:

@@ -17,9 +17,8 @@ import gradio
 import httpx
 import pytest
 
-from tsumami.app.serving import server
 from tsumami.app.serving.assets import asset
-from tsumami.app.serving.server import ServerOptions
+from tsumami.web.listening import listen
 
 _FOLDER: Final = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
 _LOGIN: Final = {"username": "anna", "password": "geheim"}
@@ -62,7 +61,7 @@ def test_nothing_but_an_asset_is_given_out(name: str) -> None:
 
 def test_small_answers_do_not_wait_for_the_other_side() -> None:
     # asyncio switches Nagle's algorithm off for sockets whose protocol it sees, and accepted ones inherit it
-    with server._listen(ServerOptions(port=0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
 
 
@@ -73,6 +72,7 @@ def test_one_login_opens_both_languages_and_one_logout_closes_both() -> None:
     with serving("--auth", "anna:geheim") as (url, _), httpx.Client(base_url=url, timeout=30) as browser:
         for language in ("en", "ja"):
             assert browser.get(f"/{language}/config").status_code == 401
+        assert browser.post("/completion", json={"prompt": "x"}).status_code == 404  # a key would open it
         assert browser.post("/ja/login", data=_LOGIN | {"password": "falsch"}).status_code == 400
         assert browser.post("/ja/login", data=_LOGIN).json() == {"success": True}
         for language in ("en", "ja"):
@@ -82,12 +82,19 @@ def test_one_login_opens_both_languages_and_one_logout_closes_both() -> None:
             assert browser.get(f"/{language}/config").status_code == 401
 
 
-def test_ctrl_c_with_a_page_open_says_nothing() -> None:
-    with serving() as (url, process), httpx.stream("GET", f"{url}/en/gradio_api/heartbeat/open") as heartbeat:
-        lines = heartbeat.iter_lines()  # kept: a reader that is let go of closes the connection
+def test_ctrl_c_with_a_page_open_and_a_text_under_way_says_nothing() -> None:
+    endless = {"prompt": "x", "stream": True, "ignore_eos": True}
+    with (
+        serving() as (url, process),
+        httpx.stream("GET", f"{url}/en/gradio_api/heartbeat/open") as heartbeat,
+        httpx.stream("POST", f"{url}/completion", json=endless, timeout=30) as text,
+    ):
+        lines, words = heartbeat.iter_lines(), text.iter_lines()  # kept: a reader that is let go of closes
         assert next(lines) is not None
+        assert next(words).startswith("data: ")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
         list(lines)  # comes to its end; a stream that is torn off raises
+        list(words)
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert said.strip() == ""

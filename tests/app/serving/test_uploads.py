@@ -25,9 +25,9 @@ from gradio_client import Client, handle_file
 from tests.app.api.test_endpoints import ENDPOINTS, serving
 
 from tsumami.app.serving import uploads
-from tsumami.app.work.callers import at_home
 from tsumami.app.work.own_folder import hand_out, own_folder
 from tsumami.models import resolve
+from tsumami.web.callers import at_home
 
 SECRET: Final = b'{"temperature": 0.123456, "it is": "the secret of this machine"}'
 META: Final = {"_type": "gradio.FileData"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import gradio as gr
 
-from tsumami.app.work.callers import at_home
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
+from tsumami.web.callers import at_home
 
 
 @dataclass(frozen=True, slots=True)

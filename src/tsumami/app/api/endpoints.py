@@ -30,8 +30,8 @@ from tsumami.app.api.declaring import declare, looking_like
 from tsumami.app.api.service import Service
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
-from tsumami.app.work.pulling import pulled
 from tsumami.errors import TsumamiError
+from tsumami.web.pulling import pulled
 
 _MODEL: Final = (
     "Name of a model as `models` lists them; at the server's own machine also owner/repo:file.gguf, or a path; "

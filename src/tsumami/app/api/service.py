@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from tsumami.app.api.calls import Call
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.callers import naming
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.listening import Ears
 from tsumami.app.work.replying import Growing, Sending, reply
@@ -20,6 +19,7 @@ from tsumami.app.work.tasks import Task
 from tsumami.errors import CancelledError
 from tsumami.model import Model
 from tsumami.settings import Settings
+from tsumami.web.callers import naming
 
 
 @dataclass(frozen=True, slots=True)

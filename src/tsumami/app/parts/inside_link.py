@@ -1,6 +1,7 @@
-"""What hears the link from a reply of the chat to the microscope (tabs/chat/log.js).
+"""What hears the link from a reply of the chat to the microscope (tabs/chat/log.js), and that of an answer of the API.
 
-Guarantee: it shows nothing, and fires `select` with the number of the exchange as `to`.
+Guarantee: it shows nothing, and fires `select` with the number of the exchange as `to`, or once, when the page is
+opened with ?run=ID, with that id as a text.
 """
 
 from __future__ import annotations

@@ -13,13 +13,13 @@ from gradio.components import Component
 from tsumami.app.parts import browser
 from tsumami.app.parts.telling import tell
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.callers import at_home, naming
 from tsumami.app.work.replying import Sending
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.errors import TsumamiError
 from tsumami.knobs import longest_reply
 from tsumami.models import catalogue, is_name
+from tsumami.web.callers import at_home, naming
 
 _OWN_TEMPLATE: Final = "auto"
 _ALL: Final = -1

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tsumami.app.serving.farewell import Send
+from tsumami.web.farewell import Send
 
 _POLICY: Final = {
     "default-src": "'self'",

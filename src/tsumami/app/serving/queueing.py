@@ -26,10 +26,11 @@ import fastapi
 import gradio as gr
 from gradio.queueing import Event, Queue
 
-from tsumami.app.work.callers import caller_of
-from tsumami.app.work.limits import Limits
-from tsumami.app.work.pulling import pulled
-from tsumami.app.work.turns import Asker, Turns
+from tsumami.web.callers import caller_of
+from tsumami.web.limits import Limits
+from tsumami.web.places import place, too_many_waiting
+from tsumami.web.pulling import pulled
+from tsumami.web.turns import Asker, Turns
 
 #: The names (Gradio's concurrency_id) under which events that generate are declared: on the page, and in the API.
 WORKING: Final = frozenset({"talk", "api"})
@@ -160,22 +161,10 @@ async def _directly(
             return await behind(block_fn, *given, **how)
         asker = _asker(request, how.get("session_hash"))
         _refuse_too_many(turns, limits, asker)
-        async with _place(turns, asker):
+        async with place(turns, asker):
             return await behind(block_fn, *given, **how)
     except asyncio.CancelledError as gone:  # Gradio would print where it was, as if that were an error
         raise gr.Error("the caller has gone", print_exception=False) from gone
-
-
-@contextlib.asynccontextmanager
-async def _place(turns: Turns, asker: Asker) -> AsyncIterator[None]:
-    """A place, for as long as the block lasts."""
-    key, begun = object(), asyncio.Event()
-    turns.ask(key, asker, begun.set)
-    try:
-        await begun.wait()
-        yield
-    finally:
-        turns.leave(key)
 
 
 def _asker(request: Any, session: str | None) -> Asker:
@@ -183,8 +172,6 @@ def _asker(request: Any, session: str | None) -> Asker:
 
 
 def _refuse_too_many(turns: Turns, limits: Limits, asker: Asker) -> None:
-    if turns.waiting_of(asker.caller) >= limits.waiting:
-        words = (
-            f"{limits.waiting} calls of yours wait for their turn, and no more may wait; try again when some are done"
-        )
+    words = too_many_waiting(turns, limits, asker.caller)
+    if words is not None:
         raise fastapi.HTTPException(429, words, {"retry-after": "5"})

@@ -10,17 +10,15 @@ import gc
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from tsumami.app.serving.gradio_import import import_in_background, not_collecting
-from tsumami.app.serving.hosts import Hosts
 from tsumami.app.words.texts import Language
-from tsumami.app.work.limits import Limits
 from tsumami.app.work.own_folder import own_folder
 from tsumami.app.work.shelf import ModelChoice, Report, Shelf
-from tsumami.errors import SettingsError
-
-_LAST_WORDS: Final = 2  # seconds that open connections get when the server is told to end
+from tsumami.model import Model
+from tsumami.web.hosts import Hosts
+from tsumami.web.limits import Limits
+from tsumami.web.listening import listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,9 @@ class ServerOptions:
     """Where to listen, who may come in, and how much of it.
 
     auth: `user:password`. root_path: the path that a proxy puts in front. allow_hosts: names that the server has beside
-    its address (hosts.py). proxies: addresses of proxies that are believed who asks and through which scheme.
+    its address (hosts.py). proxies: addresses of proxies that are believed who asks and through which scheme. keys: of
+    the API beside the page (tsumami.serve); without one it is open to whoever may open the page, and closed if that
+    needs a password.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +38,7 @@ class ServerOptions:
     allow_hosts: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     limits: Limits = field(default_factory=Limits)
+    keys: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> Hosts:
@@ -72,67 +73,39 @@ def serve(
     """
     options = options or ServerOptions()
     hosts, shelf = options.hosts, Shelf(choice)
-    with _listen(options) as listening, own_folder():
+    with listen(options.host, options.port) as listening, own_folder():
         importing = import_in_background("uvicorn", "tsumami.app.serving.site")
         try:
             with shelf.lend(report=report) as model:
-                n_ctx = model.n_ctx
-            importing.join()
-            _serve(shelf, n_ctx, options, hosts, language, listening, ready)
+                importing.join()
+                _serve(shelf, model, options, hosts, language, listening, ready)
         finally:
             shelf.close()
 
 
 def _serve(
     shelf: Shelf,
-    n_ctx: int,
+    model: Model,
     options: ServerOptions,
     hosts: Hosts,
     language: Language,
     listening: socket.socket,
     ready: Callable[[str], None] | None,
 ) -> None:
-    import uvicorn
-
-    from tsumami.app.serving.gate import Gate
+    from tsumami.app.serving.api_beside import api_beside, kinds
     from tsumami.app.serving.site import Site
+    from tsumami.web.gate import Gate
+    from tsumami.web.running import run
+    from tsumami.web.turns import Turns
 
-    site = Site(shelf, n_ctx, auth=options.auth, root_path=options.root_path, limits=options.limits)
+    limits, turns, root = options.limits, Turns(options.limits), options.root_path
+    closed = options.auth is not None and not options.keys
+    beside = None if closed else api_beside(model, shelf.default.name, root, options.keys, limits, turns)
+    site = Site(shelf, model.n_ctx, auth=options.auth, root_path=root, limits=limits, turns=turns, beside=beside)
     with not_collecting():
         site.build(language)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here, and no token waits for it
     if ready is not None:
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
-    config = uvicorn.Config(
-        Gate(site, hosts, options.limits),
-        log_level="warning",
-        timeout_graceful_shutdown=_LAST_WORDS,
-        forwarded_allow_ips=list(options.proxies),
-    )
-
-    class Server(uvicorn.Server):
-        """Says farewell to open pages before it waits for them to go."""
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            site.farewell.say()
-            await super().shutdown(sockets)
-
-    Server(config).run(sockets=[listening])
-
-
-def _listen(options: ServerOptions) -> socket.socket:
-    """The socket, taken before anything takes long, so that a port in use is known at once."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    # asyncio sends small answers at once only where the protocol is named; else each waits 40 ms for the other side
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((options.host, options.port))
-        listening.listen()  # from here on the port is taken; who connects while the model loads waits
-    except OSError as error:
-        listening.close()
-        raise SettingsError(
-            f"{options.host}:{options.port} cannot be listened on ({error.strerror or error}); choose another --port"
-        ) from error
-    return listening
+    run(Gate(site, hosts, limits, kinds(root)), listening, site.farewell, options.proxies)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
@@ -24,15 +24,16 @@ from tsumami.app.serving import comeback, uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.bodies import refuse_misfits
 from tsumami.app.serving.content_policy import guarded
-from tsumami.app.serving.farewell import Farewell, Receive, Scope, Send
 from tsumami.app.serving.queueing import take_turns
 from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
-from tsumami.app.work.limits import Limits
 from tsumami.app.work.own_folder import tidy
 from tsumami.app.work.shelf import Shelf
-from tsumami.app.work.turns import Turns
+from tsumami.serve import KeptRuns
+from tsumami.web.farewell import Asgi, Farewell, Receive, Scope, Send
+from tsumami.web.limits import Limits
+from tsumami.web.turns import Turns
 
 _ASSETS: Final = "/assets/"
 _KEPT_SECONDS: Final = 3600.0
@@ -59,21 +60,41 @@ def _mounted(app: fastapi.FastAPI) -> Iterator[gr.routes.App]:
             yield route.app
 
 
+@dataclass(frozen=True, slots=True)
+class BesidePages:
+    """An application beside the pages, which paths are its own, and the runs that it makes."""
+
+    app: Asgi
+    has: Callable[[str], bool]
+    runs: KeptRuns
+
+
 class Site:
     """The ASGI application.
 
     shelf: its default model must be loaded; n_ctx: that model's context.
     auth: `user:password` that is needed to come in. root_path: the path that a proxy puts in front. A proxy may take it
     away or leave it on; inside it is always there, as ASGI wants it: Starlette looks for the routes of a mounted app
-    behind it. limits: how much each caller may have under way.
+    behind it. limits: how much each caller may have under way; turns: whose turn it is, where others share them.
+    beside: an application that answers some of the paths.
     """
 
     def __init__(
-        self, shelf: Shelf, n_ctx: int, *, auth: str | None = None, root_path: str = "", limits: Limits | None = None
+        self,
+        shelf: Shelf,
+        n_ctx: int,
+        *,
+        auth: str | None = None,
+        root_path: str = "",
+        limits: Limits | None = None,
+        turns: Turns | None = None,
+        beside: BesidePages | None = None,
     ) -> None:
-        self._common, self._n_ctx = Common(shelf), n_ctx
+        self._common = Common(shelf) if beside is None else Common(shelf, api_runs=beside.runs)
+        self._n_ctx = n_ctx
         self._limits = limits or Limits()
-        self._turns = Turns(self._limits)
+        self._turns = turns or Turns(self._limits)
+        self._beside = beside
         self._auth = tuple(auth.split(":", 1)) if auth else None
         self._root = root_path.rstrip("/")
         self.farewell = Farewell()
@@ -117,6 +138,10 @@ class Site:
         path: str = scope["path"]
         if self._root and f"{path}/".startswith(f"{self._root}/"):
             path = path.removeprefix(self._root)
+        if self._beside is not None and self._beside.has(path):
+            inner = {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": ""}
+            await self.farewell.run(self._beside.app, inner, receive, send)
+            return
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         language, below = _language_of(path)
         answer: fastapi.Response | None = None

@@ -9,15 +9,17 @@ from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.speaking import Mouth
 from tsumami.app.work.tasks import Tasks
 from tsumami.runs import Stream
+from tsumami.serve import KeptRuns
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
     """One of each for a server: a model or a Whisper fills memory once, and a reply ends with its session, to whichever
-    page that belongs.
+    page that belongs. api_runs: those that other programs asked for.
     """
 
     shelf: Shelf
     replies: Tasks[Stream] = field(default_factory=Tasks)
     ears: Ears = field(default_factory=Ears)
     mouth: Mouth = field(default_factory=Mouth)
+    api_runs: KeptRuns = field(default_factory=KeptRuns)

@@ -48,13 +48,18 @@ _WORKING: Final[dict[str, Any]] = {**_QUICK, "concurrency_limit": None, "concurr
 _MOVING: Final[dict[str, Any]] = {**_QUICK, "queue": False, "trigger_mode": "multiple"}
 
 
+def _no_run(_: str) -> Run | None:
+    return None
+
+
 @dataclass(slots=True)
 class MicroscopeTab:
-    """The tab, the door to it from the chat, and the `Opener` of the other tabs."""
+    """The tab, the door to it from the chat, and the `Opener` of the other tabs. api_run: the API's run of an id."""
 
     name: ClassVar[str] = "microscope"
     texts: Texts
     shelf: Shelf
+    api_run: Callable[[str], Run | None] = _no_run
     _parts: MicroscopeParts = field(init=False)
     _seen: Kept[Seen] = field(default_factory=Kept)
     _tasks: Tasks[Stream] = field(default_factory=Tasks)
@@ -124,8 +129,21 @@ class MicroscopeTab:
 
     @told()
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
-        """Open a reply of the chat and turn to this tab."""
-        return gr.Tabs(selected="microscope") if self._open(request, choice, stored, int(event.to)) else gr.skip()
+        """Open a reply of the chat, or a run of the API, and turn to this tab."""
+        if isinstance(event.to, str):
+            opened = self._open_api(request, event.to)
+        else:
+            opened = self._open(request, choice, stored, int(event.to))
+        return gr.Tabs(selected="microscope") if opened else gr.skip()
+
+    def _open_api(self, request: gr.Request, name: str) -> bool:
+        """Open a run that another program has asked for; False, with a message, if it is not kept any more."""
+        run = self.api_run(name)
+        if run is None:
+            say(self.texts("microscope.no_run"))
+            return False
+        self.open(request, run)
+        return True
 
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""

@@ -28,14 +28,16 @@ class Farewell:
 
     async def run(self, app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. When the server ends, `app` hears that its reader has gone, which ends a stream; what it
-        has left open is closed. What it still says then is not passed on: Gradio says where in the server it was.
+        has left open is closed, and what it has not begun to answer is answered with 503. What it still says then is
+        not passed on: Gradio says where in the server it was.
         """
-        unfinished = told = False
+        begun = unfinished = told = False
 
         async def sending(message: Scope) -> None:
-            nonlocal unfinished
+            nonlocal begun, unfinished
             if told:
                 return
+            begun = True
             unfinished = message["type"] == "http.response.start" or bool(message.get("more_body"))
             await send(message)
 
@@ -53,5 +55,8 @@ class Farewell:
                 ending.cancel()
 
         await app(scope, receiving, sending)
-        if unfinished and self._ending.is_set():
+        silent = told and not begun
+        if silent:
+            await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        if silent or (unfinished and self._ending.is_set()):
             await send({"type": "http.response.body"})

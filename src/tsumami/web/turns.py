@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from tsumami.app.work.limits import Limits
+from tsumami.web.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Turns:
     def running(self) -> int:
         """How much is under way."""
         return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How much waits for its turn."""
+        return len(self._waiting)
 
     def waiting_of(self, caller: str) -> int:
         """How much one caller has waiting."""

@@ -14,12 +14,21 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, Never
 
-from tsumami.app.serving.farewell import Asgi, Receive, Scope, Send
+from tsumami.web.farewell import Asgi, Receive, Scope, Send
 
 _PATIENCE_SECONDS: Final = 60.0  # for the next piece of a body
 _LAST_SECONDS: Final = 2.0  # for the rest of a body that nobody wants
 _ALWAYS: Final = {b"x-content-type-options": b"nosniff"}
 _STREAM: Final = {b"x-accel-buffering": b"no", b"cache-control": b"no-cache"}
+
+
+#: How a refusal is written: HTTP status and words -> what the answer's JSON says.
+Told = Callable[[int, str], dict[str, Any]]
+
+
+def refusal(_status: int, words: str) -> dict[str, Any]:
+    """FastAPI's key, and Gradio's."""
+    return {"detail": words, "error": words}
 
 
 class Refused(Exception):
@@ -29,11 +38,11 @@ class Refused(Exception):
         super().__init__(words)
         self.status, self.words = status, words
 
-    async def answer(self, receive: Receive, send: Send) -> None:
+    async def answer(self, receive: Receive, send: Send, told: Told = refusal) -> None:
         """Say so. What still comes of the request is taken for a moment and thrown away: a proxy that cannot get rid of
         a body says that this server is broken, instead of passing the words on.
         """
-        words = json.dumps({"detail": self.words, "error": self.words}).encode()  # FastAPI's key, and Gradio's
+        words = json.dumps(told(self.status, self.words)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(words)).encode())]
         headers += [(b"connection", b"close"), *_ALWAYS.items()]
         if self.status in (429, 503):

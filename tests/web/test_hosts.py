@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tsumami.app.serving.hosts import Headers, Hosts
 from tsumami.errors import SettingsError
+from tsumami.web.hosts import Headers, Hosts
 
 HOME = Hosts()
 LAN = Hosts("0.0.0.0")  # noqa: S104  (what is tested)

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tsumami.app.serving import passing
-from tsumami.app.serving.gate import Gate
-from tsumami.app.serving.hosts import Hosts
-from tsumami.app.work.callers import caller_of
-from tsumami.app.work.limits import Limits
+from tsumami.app.serving.kinds import GRADIO
+from tsumami.web import passing
+from tsumami.web.callers import caller_of
+from tsumami.web.gate import Gate
+from tsumami.web.hosts import Hosts
+from tsumami.web.limits import Limits
 
 MEGABYTE = 1_000_000
 SMALL = Limits(connections=3, caller_connections=2, sessions=1, body=1, upload=2, uploads=3)
@@ -100,7 +101,7 @@ class Caller:
 
 def gated(limits: Limits = SMALL, hosts: Hosts | None = None) -> tuple[Inside, Gate]:
     inside = Inside()
-    return inside, Gate(inside.app, hosts or Hosts(), limits)
+    return inside, Gate(inside.app, hosts or Hosts(), limits, GRADIO)
 
 
 @contextlib.asynccontextmanager

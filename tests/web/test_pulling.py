@@ -10,7 +10,7 @@ from collections.abc import Generator
 import anyio
 import pytest
 
-from tsumami.app.work.pulling import pulled
+from tsumami.web.pulling import pulled
 
 
 class Counting:

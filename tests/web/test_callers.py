@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.support.gguf_writer import model
 
-from tsumami.app.work.callers import naming
 from tsumami.errors import HubError, ModelFormatError, ModelNotFoundError, OutOfMemoryError
 from tsumami.models.folders import VARIABLE
+from tsumami.web.callers import naming
 
 
 @pytest.fixture(autouse=True)

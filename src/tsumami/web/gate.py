@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tsumami.app.serving.farewell import Asgi, Receive, Scope, Send
-from tsumami.app.serving.hosts import Headers, Hosts
-from tsumami.app.serving.passing import Passing, Refused
-from tsumami.app.work.callers import caller_of
-from tsumami.app.work.limits import Limits
+from tsumami.web.callers import caller_of
+from tsumami.web.farewell import Asgi, Receive, Scope, Send
+from tsumami.web.hosts import Headers, Hosts
+from tsumami.web.limits import Limits
+from tsumami.web.passing import Passing, Refused, Told, refusal
 
 _HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Coming:
-    """One request: who sends it, and what it is."""
+class Coming:
+    """One request: who sends it, and what it asks for."""
 
     caller: str
     path: str
@@ -33,31 +33,34 @@ class _Coming:
     headers: Headers
 
     @classmethod
-    def of(cls, scope: Scope) -> _Coming:
-        """The visit of an ASGI scope."""
+    def of(cls, scope: Scope) -> Coming:
+        """The request of an ASGI scope."""
         address = scope.get("client")
         caller = caller_of(address[0] if address else "")
         return cls(caller, scope["path"], scope["method"], Headers.of(scope["headers"]))
-
-    @property
-    def is_upload(self) -> bool:
-        return self.path.endswith(("/upload", "/upload/")) and self.method == "POST"
-
-    @property
-    def is_page(self) -> bool:
-        """Whether it is what a page or a script holds open as long as it is there."""
-        return "/gradio_api/heartbeat/" in self.path
-
-    @property
-    def is_call(self) -> bool:
-        """Whether the answer is the work itself, which nobody wants once the caller has gone."""
-        return self.method == "POST" and ("/gradio_api/run/" in self.path or "/gradio_api/api/" in self.path)
 
     @property
     def length(self) -> int:
         """The bytes of the body, as far as it says so."""
         said = self.headers.get("content-length")
         return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
+
+
+def _never(_: Coming) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """What requests are, to the application behind a gate.
+
+    upload: it brings a file. page: what a page or a script holds open as long as it is there. call: the answer is the
+    work itself, which nobody wants once the caller has gone.
+    """
+
+    upload: Callable[[Coming], bool] = _never
+    page: Callable[[Coming], bool] = _never
+    call: Callable[[Coming], bool] = _never
 
 
 @dataclass(slots=True)
@@ -93,10 +96,14 @@ class _Uploads:
 
 
 class Gate:
-    """An ASGI application before another."""
+    """An ASGI application before another. kinds: what its requests are; told: how a refusal is written."""
 
-    def __init__(self, inside: Asgi, hosts: Hosts, limits: Limits) -> None:
+    def __init__(
+        self, inside: Asgi, hosts: Hosts, limits: Limits, kinds: Kinds | None = None, told: Told = refusal
+    ) -> None:
         self._inside = inside
+        self._kinds = kinds or Kinds()
+        self._told = told
         self._hosts = hosts
         self._limits = limits
         self._open: Counter[str] = Counter()
@@ -115,16 +122,19 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008, "reason": "there is nothing here"})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = _Coming.of(scope)
+        visit = Coming.of(scope)
         try:
             self._check(visit)
-            with _counted(self._open, visit.caller), _counted(self._pages, visit.caller, counts=visit.is_page):
-                passing = Passing(self._inside, self._charge(visit), self._frames, watched=visit.is_call)
+            with (
+                _counted(self._open, visit.caller),
+                _counted(self._pages, visit.caller, counts=self._kinds.page(visit)),
+            ):
+                passing = Passing(self._inside, self._charge(visit), self._frames, watched=self._kinds.call(visit))
                 await passing.run(scope, receive, send)
         except Refused as refused:
-            await refused.answer(receive, send)
+            await refused.answer(receive, send, self._told)
 
-    def _check(self, visit: _Coming) -> None:
+    def _check(self, visit: Coming) -> None:
         """Raises `Refused` for what is not let in."""
         limits, caller = self._limits, visit.caller
         if (problem := self._hosts.problem(visit.headers)) is not None:
@@ -133,18 +143,18 @@ class Gate:
             raise Refused(503, f"this server answers {limits.connections} requests at once and no more; try again soon")
         if self._open[caller] >= limits.caller_connections:
             raise Refused(429, f"{self._open[caller]} requests of yours are open, and no more are answered at once")
-        if visit.is_page and self._pages[caller] >= limits.sessions:
+        if self._kinds.page(visit) and self._pages[caller] >= limits.sessions:
             raise Refused(429, f"{self._pages[caller]} pages or scripts of yours are open, and no more may be")
         if visit.length > self._room(visit):
             raise self._too_large(visit)
 
-    def _room(self, visit: _Coming) -> int:
-        return self._limits.upload_bytes if visit.is_upload else self._limits.body_bytes
+    def _room(self, visit: Coming) -> int:
+        return self._limits.upload_bytes if self._kinds.upload(visit) else self._limits.body_bytes
 
-    def _too_large(self, visit: _Coming) -> Refused:
+    def _too_large(self, visit: Coming) -> Refused:
         return Refused(413, f"this is too large: a request to this address may bring {self._room(visit):,} bytes")
 
-    def _charge(self, visit: _Coming) -> Callable[[int], None]:
+    def _charge(self, visit: Coming) -> Callable[[int], None]:
         """What counts the body of a request as it comes."""
         brought = 0
 
@@ -153,7 +163,7 @@ class Gate:
             brought += count
             if brought > self._room(visit):
                 raise self._too_large(visit)
-            if visit.is_upload:
+            if self._kinds.upload(visit):
                 self._uploads.charge(visit.caller, count)
 
         return charge

@@ -47,6 +47,7 @@ class Headers:
 @dataclass(frozen=True, slots=True)
 class Hosts:
     """The names of a server that listens on `bound`; `allowed` are those that its owner gives, `*` is every name.
+    `pages`: pages of other places that may speak to it: their origins, `localhost` (pages of this machine) or `*`.
 
     Raises:
         SettingsError: one of them is no name.
@@ -55,6 +56,7 @@ class Hosts:
     bound: str = "127.0.0.1"
     allowed: tuple[str, ...] = ()
     _names: frozenset[str] = field(init=False)
+    pages: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         for name in self.allowed:
@@ -74,6 +76,12 @@ class Hosts:
                 if (foreign := self._foreign(value)) is not None:
                     return foreign
         return self._other_page(headers)
+
+    def admits(self, origin: str) -> bool:
+        """Whether a page of this origin may speak to the server because its owner said so."""
+        if _ANY in self.pages or origin in self.pages:
+            return True
+        return "localhost" in self.pages and _is_loopback_page(origin)
 
     def embedders(self) -> str:
         """Who may show the page in a frame, in the words of a Content-Security-Policy."""
@@ -105,7 +113,7 @@ class Hosts:
         script) in Sec-Fetch-Site; a link that a reader follows is their own doing.
         """
         origins = headers.all("origin")
-        if any(not self._same(origin, headers.get("host")) for origin in origins):
+        if any(not self._same(origin, headers.get("host")) and not self.admits(origin) for origin in origins):
             return f"the page {origins[0][:80]!r} may not speak to this server; if it may, start it with --allow-host"
         strange = headers.get("sec-fetch-site") in ("cross-site", "same-site")
         if not origins and strange and headers.get("sec-fetch-mode") != "navigate":
@@ -121,6 +129,15 @@ class Hosts:
         if parts.scheme not in ("http", "https"):
             return False
         return parts.netloc.lower() == host.lower() or name in self._names
+
+
+def _is_loopback_page(origin: str) -> bool:
+    try:
+        name = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
+    address = _address(name)
+    return _plain(name) == "localhost" or (address is not None and address.is_loopback)
 
 
 def _plain(name: str) -> str:

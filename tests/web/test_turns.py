@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.app.work.limits import Limits
-from tsumami.app.work.turns import Asker, Turns
 from tsumami.errors import SettingsError
+from tsumami.web.limits import Limits
+from tsumami.web.turns import Asker, Turns
 
 TIGHT = Limits(generations=4, per_caller=3, per_session=2)
 

@@ -1,0 +1,77 @@
+"""What is wrong with a request, as answers in llama-server's form: `{"error": {"code", "message", "type"}}`.
+
+Guarantee: whatever tsumami raises on purpose becomes one of these, with the words of the error.
+
+Source: llama.cpp's tools/server/server-common.cpp (`format_error_response`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from tsumami.errors import CancelledError, EngineClosedError, EngineError, ModelError, TsumamiError
+
+__all__ = ["Fault", "fault_form", "fault_of", "field_fault", "naming_field", "too_long"]
+
+_TYPES: Final = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    500: "server_error",
+    501: "not_supported_error",
+    503: "unavailable_error",
+}
+
+
+class Fault(Exception):
+    """An answer that says what is wrong: the HTTP status, the words, and more fields of `error`."""
+
+    def __init__(self, status: int, words: str, **more: Any) -> None:
+        super().__init__(words)
+        self.status, self.words, self.more = status, words, more
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What the answer's JSON says."""
+        made = fault_form(self.status, self.words)
+        made["error"] |= self.more
+        return made
+
+
+def fault_form(status: int, words: str) -> dict[str, Any]:
+    """The JSON of an answer with this status and these words."""
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"code": status, "message": words, "type": kind}}
+
+
+def field_fault(name: str, words: str) -> Fault:
+    """A field that cannot be used."""
+    return Fault(400, f"Field '{name}': {words}", param=name)
+
+
+@contextmanager
+def naming_field(name: str) -> Iterator[None]:
+    """A block in which an error is one of this field."""
+    try:
+        yield
+    except TsumamiError as error:
+        raise field_fault(name, str(error)) from error
+
+
+def too_long(tokens: int, n_ctx: int) -> Fault:
+    """A prompt that leaves no room for a reply."""
+    words = f"the request has {tokens} tokens and exceeds the available context size ({n_ctx} tokens); shorten it"
+    return Fault(400, words, type="exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=n_ctx)
+
+
+def fault_of(error: TsumamiError) -> Fault:
+    """What an error is to the caller."""
+    match error:
+        case EngineClosedError() | CancelledError():
+            return Fault(503, str(error))
+        case EngineError() | ModelError():
+            return Fault(500, str(error))
+    return Fault(400, str(error))

@@ -1,0 +1,117 @@
+"""OpenAI's completions and chat completions, with llama-server's fields beside OpenAI's."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tsumami.exchange import Note, Phrase
+from tsumami.runs import Prompt
+from tsumami.serve.answers import Json
+from tsumami.serve.asking import Probabilities, Wanted, prompts_of
+from tsumami.serve.bodies import Messages, OpenAIChat, OpenAIText, StreamOptions
+from tsumami.serve.faults import Fault, field_fault
+from tsumami.serve.respond import respond
+from tsumami.serve.routes.native import asked, wanted
+from tsumami.serve.routes.route import Route
+from tsumami.serve.service import ApiService
+from tsumami.serve.talking import prompt_of_messages
+from tsumami.serve.wire.openai import ChatWire, TextWire
+
+__all__ = ["ROUTES"]
+
+_TOP: Final = 20  # of `logprobs: true` alone, as in llama-server
+_ANY_OBJECT: Final = {"type": "object"}
+_TOOLS: Final = Phrase(
+    "道具の説明はテンプレートに渡すが、呼び出しは本文のまま返す",
+    "the template gets them, but calls are left in the text as the model writes them",
+)
+
+
+async def completions(service: ApiService, request: Request, body: OpenAIText) -> Response:
+    """Go on with a text, in OpenAI's form."""
+    if body.echo:
+        raise field_fault("echo", "only false can be had")
+    for name in ("best_of", "suffix"):
+        if (body.model_extra or {}).get(name) is not None:
+            raise field_fault(name, "it cannot be used here; leave it out")
+    probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
+    prompts = await service.aside(prompts_of, service, body.prompt)
+    asking = await service.aside(wanted, service, body, prompts, body.n or 1, probabilities)
+    wire = TextWire(asked(service, body, probabilities, usage=_usage(body.stream_options)))
+    return await respond(service, request, asking, wire, stream=body.stream)
+
+
+async def chat(service: ApiService, request: Request, body: OpenAIChat) -> Response:
+    """The next message of a conversation."""
+    if body.top_logprobs is not None and not body.logprobs:
+        raise field_fault("top_logprobs", "it needs logprobs to be true")
+    count = body.n_probs or 0
+    if body.logprobs:
+        count = _TOP if body.top_logprobs is None else max(body.top_logprobs, 1)
+    probabilities = Probabilities(count, body.post_sampling_probs)
+    asking = await service.aside(_chat, service, body, probabilities)
+    wire = ChatWire(asked(service, body, probabilities, usage=_usage(body.stream_options)), asking.n)
+    return await respond(service, request, asking, wire, stream=body.stream)
+
+
+def _chat(service: ApiService, body: OpenAIChat, probabilities: Probabilities) -> Wanted:
+    _take_format(body)
+    prompt = _prompt(service, body)
+    tools = [Note("lost", "tools", len(body.tools), None, None, _TOOLS)] if body.tools else []
+    made = wanted(service, body, (prompt,), body.n or 1, probabilities)
+    return Wanted(
+        made.prompts, made.settings, (*made.notes, *tools), made.n, probabilities, made.ledger, made.no_tokens
+    )
+
+
+def _prompt(service: ApiService, body: Messages) -> Prompt:
+    return prompt_of_messages(service.served, service.template, dict(service.options.variables), body)
+
+
+def _take_format(body: OpenAIChat) -> None:
+    """`response_format` as a JSON schema."""
+    given: Any = body
+    schema, grammar = getattr(given, "json_schema", None), getattr(given, "grammar", None)
+    if schema is not None and grammar:
+        raise Fault(400, "json_schema and grammar cannot both be used", param="grammar")
+    match body.response_format:
+        case None | {"type": "text"}:
+            return
+        case {"type": "json_object", "schema": found}:
+            pass
+        case {"type": "json_object"}:
+            found = _ANY_OBJECT if schema is None else schema
+        case {"type": "json_schema", "json_schema": {"schema": found}}:
+            pass
+        case _:
+            raise field_fault("response_format", "its type has to be text, json_object or json_schema (with a schema)")
+    if not isinstance(found, dict):
+        raise field_fault("response_format", "its schema has to be an object")
+    given.json_schema = found or _ANY_OBJECT
+
+
+def _usage(options: StreamOptions | None) -> bool:
+    return options is not None and bool(options.include_usage)
+
+
+async def apply_template(service: ApiService, _request: Request, body: Messages) -> Response:
+    """The prompt that messages become."""
+    prompt = await service.aside(_prompt, service, body)
+    return Json({"prompt": prompt.text})
+
+
+async def input_tokens(service: ApiService, _request: Request, body: Messages) -> Response:
+    """How many tokens messages become."""
+    prompt = await service.aside(_prompt, service, body)
+    return Json({"input_tokens": len(prompt.tokens), "object": "response.input_tokens"})
+
+
+ROUTES: Final = (
+    Route("POST", ("/v1/completions",), completions, OpenAIText),
+    Route("POST", ("/v1/chat/completions", "/chat/completions"), chat, OpenAIChat),
+    Route("POST", ("/v1/chat/completions/input_tokens", "/chat/completions/input_tokens"), input_tokens, Messages),
+    Route("POST", ("/apply-template",), apply_template, Messages),
+)
