@@ -28,7 +28,7 @@ from tsumami.settings import Settings, with_younger_knobs
 
 __all__ = [
     "RESULT",
-    "Body",
+    "Grown",
     "carried",
     "derived",
     "entries",
@@ -57,7 +57,7 @@ _SHOWN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class Grown:
     """What of an entry grows: `stop` why it ended (None: it has not), how many tokens, the packed steps or the packed
     JSON, what else there is to say, and the text that was generated.
     """
@@ -103,7 +103,7 @@ class Body:
 
 
 def place(
-    connection: sqlite3.Connection, receipt: Receipt, body: Body, above: int | None, asked: str, values: dict[str, Any]
+    connection: sqlite3.Connection, receipt: Receipt, body: Grown, above: int | None, asked: str, values: dict[str, Any]
 ) -> int:
     """Insert an entry; gives its id. above: its parent's. asked: what stands for the prompt where it is shown."""
     columns = _receipt_columns(connection, receipt, above) | body.columns(receipt) | values
@@ -117,7 +117,7 @@ def place(
     return made
 
 
-def replace(connection: sqlite3.Connection, entry: int, receipt: Receipt, body: Body) -> None:
+def replace(connection: sqlite3.Connection, entry: int, receipt: Receipt, body: Grown) -> None:
     """Bring an entry that grows up to date."""
     columns = body.columns(receipt)
     names = ", ".join(f"{name} = ?" for name in columns)
@@ -296,13 +296,13 @@ def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> No
         raise HistoryError(f"no exported result: {error!r}") from error
 
 
-def _carried_body(form: dict[str, Any]) -> Body:
+def _carried_body(form: dict[str, Any]) -> Grown:
     packed, rest = base64.b64decode(form["body"], validate=True), json.loads(form["rest"])
     left = {name: rest[name] for name in _REST if name in rest}
     if form["stop"] == RESULT:
-        return Body.of_result(unpacked(packed).decode("utf-8", "surrogatepass"))
+        return Grown.of_result(unpacked(packed).decode("utf-8", "surrogatepass"))
     steps = unpack_steps(packed)
-    return Body(form["stop"], len(steps), packed, left, "".join(step.text for step in steps))
+    return Grown(form["stop"], len(steps), packed, left, "".join(step.text for step in steps))
 
 
 def unpacked(body: bytes) -> bytes:

@@ -18,7 +18,7 @@ from tsumami.history import objects, rows
 from tsumami.history.database import Database, default_path
 from tsumami.history.entries import Entry
 from tsumami.history.query import read
-from tsumami.history.rows import RESULT, Body
+from tsumami.history.rows import RESULT, Grown
 from tsumami.history.search import condition
 from tsumami.runs import Receipt, Run, Step
 
@@ -80,7 +80,7 @@ class History:
         Raises:
             HistoryError: it cannot be written, or there is no such parent.
         """
-        key = self._placed(run.receipt, Body.of(run), kind, parent, asked, title)
+        key = self._placed(run.receipt, Grown.of(run), kind, parent, asked, title)
         self.tag(key, *tags)
         return self.entry(key)
 
@@ -88,16 +88,16 @@ class History:
         self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, asked: str | None = None
     ) -> GrowingEntry:
         """Keep a reply while it is being written; the parameters are those of `add`."""
-        return GrowingEntry(self, self._placed(receipt, Body.growing(()), kind, parent, asked), receipt)
+        return GrowingEntry(self, self._placed(receipt, Grown.growing(()), kind, parent, asked), receipt)
 
     def add_result(self, form: str, kind: str, receipt: Receipt, *, title: str = "") -> Entry:
         """Keep a map, a grid or a comparison. form: its JSON, which `result` gives back."""
-        return self.entry(self._placed(receipt, Body.of_result(form), kind, title=title))
+        return self.entry(self._placed(receipt, Grown.of_result(form), kind, title=title))
 
     def _placed(
         self,
         receipt: Receipt,
-        body: Body,
+        body: Grown,
         kind: str,
         parent: str | None = None,
         asked: str | None = None,
@@ -110,7 +110,7 @@ class History:
             rows.place(connection, receipt, body, above, receipt.prompt if asked is None else asked, values)
         return key
 
-    def _replaced(self, key: str, receipt: Receipt, body: Body) -> None:
+    def _replaced(self, key: str, receipt: Receipt, body: Grown) -> None:
         with self._database.writing() as connection:
             rows.replace(connection, self._id(connection, key), receipt, body)
 
@@ -334,10 +334,10 @@ class GrowingEntry:
     def grow(self, steps: Sequence[Step]) -> None:
         """Keep what there is; at most twice a second it is written."""
         if time.monotonic() - self._written >= _GROW_EVERY:
-            self._history._replaced(self.key, self._receipt, Body.growing(steps))
+            self._history._replaced(self.key, self._receipt, Grown.growing(steps))
             self._written = time.monotonic()
 
     def end(self, run: Run) -> Entry:
         """Keep the run."""
-        self._history._replaced(self.key, run.receipt, Body.of(run))
+        self._history._replaced(self.key, run.receipt, Grown.of(run))
         return self._history.entry(self.key)
