@@ -31,6 +31,8 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "chosen": ("選ばれた", "chosen"),
     "left": ("残り", "left"),
     "kept": ("通した確率", "mass kept"),
+    "removed": ("外した数", "removed"),
+    "removed_best": ("外した中でいちばん確率の高いトークンと、その直前の確率", "the likeliest token that this stage removed, and its probability before"),  # noqa: E501
     "cut": ("ここで切られた", "cut here"),
     "fell": ("このステージがいちばん下げた", "this stage lowered it most"),
     "gone": ("すでに切られている", "already cut"),
