@@ -438,7 +438,8 @@ def load(
         options: how to load it (default: the defaults).
         download_progress: called with bytes done and bytes in all.
         load_progress: called with a share in 0..1.
-        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`;
+        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`,
+            `lora` (LoRA adapters: `"style.gguf"`, `"style.gguf:0.5"`, or a tuple of several).
             `tsumami.engine.EngineOptions` says what each means.
 
     Raises:

@@ -77,6 +77,7 @@ class ModelOptions:
     n_gpu_layers: int | None = None
     threads: int | None = None
     fast: bool | None = None
+    lora: list[str] | None = None
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
@@ -97,12 +98,17 @@ class ModelOptions:
             "速さを優先する / 何度でもビット単位で同じ結果にする（既定）",
             "be faster, or give the same bits every time (the default)",
         )
+        lora = say(
+            "LoRA アダプター（GGUF）と効きの強さ（既定 1）。何度でも指定できる",
+            "LoRA adapter (GGUF) and how strongly it acts (default 1); may be given several times",
+        )
         return [
             option("model", str | None, "--model", "-m", help=names, metavar="<NAME>", rich_help_panel=panel),
             option("n_ctx", int | None, "--n-ctx", help=context, **count),
             option("n_gpu_layers", int | None, "--n-gpu-layers", help=layers, **count),
             option("threads", int | None, "--threads", help=threads, **count),
             option("fast", bool | None, "--fast/--exact", help=exact, rich_help_panel=panel),
+            option("lora", list[str] | None, "--lora", metavar="<FILE[:SCALE]>", help=lora, rich_help_panel=panel),
         ]
 
     @classmethod
@@ -128,10 +134,16 @@ class ModelOptions:
         Raises:
             SettingsError: an option that cannot be.
         """
-        from tsumami.engine import EngineOptions
+        from tsumami.engine import EngineOptions, adapters_from
 
         layers = self.n_gpu_layers or 0
-        return EngineOptions(n_ctx=self.n_ctx, n_gpu_layers=layers, threads=self.threads, exact=not self.fast)
+        return EngineOptions(
+            n_ctx=self.n_ctx,
+            n_gpu_layers=layers,
+            threads=self.threads,
+            exact=not self.fast,
+            lora=adapters_from(self.lora or ()),
+        )
 
     @contextmanager
     def load(self, *, quiet: bool = False) -> Iterator[Model]:

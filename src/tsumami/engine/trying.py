@@ -13,11 +13,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
+from tsumami.engine.adapting import LoadedAdapter, fingerprint_with
 from tsumami.errors import ModelError, ModelFormatError, OutOfMemoryError, TsumamiError
 from tsumami.models import ModelFile
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel, engine_build
@@ -33,10 +35,22 @@ _KINDS: Final = "Hello, world! 12345 don't\n\n\t 日本語の文章。 é 😀 <
 _PROMPT: Final = 40  # tokens: more than one piece of 32
 
 
-def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callable[[], None] | None = None) -> None:
-    """Load a file apart, unless it went well before.
+def try_first(
+    file: ModelFile,
+    fingerprint: str,
+    adapters: Sequence[LoadedAdapter] = (),
+    *,
+    repack: bool,
+    waits: Callable[[], None] | None = None,
+) -> None:
+    """Load a file apart, and then with its adapters, unless it went well before.
 
-    waits: called some times a second meanwhile; what it raises breaks the trial off.
+    Args:
+        file: the model.
+        fingerprint: of its weights.
+        adapters: found to fit it.
+        repack: as it will be loaded.
+        waits: called some times a second meanwhile; what it raises breaks the trial off.
 
     Raises:
         ModelFormatError: llama.cpp breaks down over it.
@@ -44,30 +58,53 @@ def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callabl
         ModelError: it takes far longer than a file of its size should.
     """
     key = f"{_VERSION}|{fingerprint}|{engine_build()}|{repack}"
-    if file.source.startswith("package ") or recall(_MEMORY).get(key) is True:
+    if not file.source.startswith("package "):
+        _try(_Trial(key, file.name, file.path, file.size, repack), waits)
+    if adapters:
+        key = f"{_VERSION}|{fingerprint_with(fingerprint, adapters)}|{engine_build()}|{repack}"
+        names, size = ", ".join(one.name for one in adapters), sum(one.file.size for one in adapters)
+        paths = tuple((os.fspath(one.file.path), one.scale) for one in adapters)
+        _try(_Trial(key, names, file.path, file.size + size, repack, paths), waits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One trial: what it is remembered by, who is to blame, and what is loaded."""
+
+    key: str
+    name: str
+    path: Path
+    size: int
+    repack: bool
+    adapters: tuple[tuple[str, float], ...] = ()
+
+
+def _try(trial: _Trial, waits: Callable[[], None] | None) -> None:
+    if recall(_MEMORY).get(trial.key) is True:
         return
-    helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + file.size / _SLOWEST), room=1)
+    helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + trial.size / _SLOWEST), room=1)
+    request = json.dumps([os.fspath(trial.path), trial.repack, trial.adapters]).encode()
     try:
         with contextlib.closing(helpers):
-            helpers.ask(key, json.dumps([os.fspath(file.path), repack]).encode(), waits)
+            helpers.ask(trial.key, request, waits)
     except CannotBeginError:
         return  # it is loaded without a trial
     except BrokeDownError as error:
         if error.signal is None and "Traceback" in error.said:
             return  # that was Python, which ends nobody's process
-        raise _refusal(file, error) from error
+        raise _refusal(trial.name, error) from error
     except OvertimeError as error:
         raise ModelError(
-            f"{file.name}: loading it for a trial took longer than a file of {file.size:,} bytes should"
+            f"{trial.name}: loading it for a trial took longer than a file of {trial.size:,} bytes should"
         ) from error
-    remember(_MEMORY, key, True)
+    remember(_MEMORY, trial.key, True)
 
 
-def _refusal(file: ModelFile, error: BrokeDownError) -> ModelError:
+def _refusal(name: str, error: BrokeDownError) -> ModelError:
     if error.signal == "SIGKILL":
-        return OutOfMemoryError(f"{file.name}: the system ended the process that loaded it, for want of memory")
+        return OutOfMemoryError(f"{name}: the system ended the process that loaded it, for want of memory")
     return ModelFormatError(
-        f"{file.name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so it "
+        f"{name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so it "
         "is damaged or was made to do harm; download it again from somebody you trust"
     )
 
@@ -80,9 +117,11 @@ def _words(said: str) -> str:
 
 def answer(request: bytes) -> bytes:
     """Load the file, and do with it what a run does."""
-    path, repack = json.loads(request)
+    path, repack, adapters = json.loads(request)
     with contextlib.suppress(TsumamiError):
         model = NativeModel(Path(path), repack=repack)
+        for adapter, scale in adapters:
+            model.add_adapter(Path(adapter), scale)
         pieces = [model.vocab.piece(token) for token in range(model.vocab.n_tokens)]
         tokens = []
         if model.vocab.has_texts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsumami.engine import LoadedModel, processor
 from tsumami.native import NativeModel, engine_build
-from tsumami.runs.values import EngineCard, ModelCard
+from tsumami.runs.values import AdapterCard, EngineCard, ModelCard
 
 __all__ = ["engine_card", "model_card"]
 
@@ -21,6 +21,8 @@ def model_card(loaded: LoadedModel, native: NativeModel) -> ModelCard:
         size=file.size,
         source=file.source,
         license=file.license,
+        adapters=tuple(AdapterCard(one.name, one.fingerprint, one.scale) for one in loaded.adapters),
+        weights=file.fingerprint() if loaded.adapters else None,
     )
 
 

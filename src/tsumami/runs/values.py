@@ -31,8 +31,22 @@ STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterCard:
+    """A LoRA adapter: its file's name and sha256, and how strongly it acts."""
+
+    name: str
+    fingerprint: str
+    scale: float
+
+    def __str__(self) -> str:
+        return f"{self.name} x {self.scale:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Which weights: `fingerprint` is the sha256 of the file."""
+    """Which weights: `fingerprint` is the sha256 of the file; with LoRA adapters one of it, of theirs and of their
+    scales, and then `weights` is that of the file.
+    """
 
     name: str
     fingerprint: str
@@ -42,6 +56,18 @@ class ModelCard:
     size: int
     source: str
     license: str | None = None
+    adapters: tuple[AdapterCard, ...] = ()
+    weights: str | None = None
+
+    @property
+    def file_sha256(self) -> str:
+        """The sha256 of the file, without adapters."""
+        return self.weights or self.fingerprint
+
+    @property
+    def full_name(self) -> str:
+        """The name with those of the adapters and their scales."""
+        return " + ".join((self.name, *map(str, self.adapters)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +205,7 @@ class Timings:
 
 
 #: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
-_UNSAID: Final[dict[str, Any]] = {"parse_special": True, "notices": ()}
+_UNSAID: Final[dict[str, Any]] = {"parse_special": True, "notices": (), "adapters": (), "weights": None}
 
 
 def plain(value: Any) -> Any:
