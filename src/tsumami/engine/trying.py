@@ -59,17 +59,17 @@ def try_first(
     """
     key = f"{_VERSION}|{fingerprint}|{engine_build()}|{repack}"
     if not file.source.startswith("package "):
-        _try(_Trial(key, file.name, file.path, file.size, repack), waits)
+        _try(_Attempt(key, file.name, file.path, file.size, repack), waits)
     if adapters:
         key = f"{_VERSION}|{fingerprint_with(fingerprint, adapters)}|{engine_build()}|{repack}"
         names, size = ", ".join(one.name for one in adapters), sum(one.file.size for one in adapters)
         paths = tuple((os.fspath(one.file.path), one.scale) for one in adapters)
-        _try(_Trial(key, names, file.path, file.size + size, repack, paths), waits)
+        _try(_Attempt(key, names, file.path, file.size + size, repack, paths), waits)
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
-    """One trial: what it is remembered by, who is to blame, and what is loaded."""
+class _Attempt:
+    """One attempt: what it is remembered by, who is to blame, and what is loaded."""
 
     key: str
     name: str
@@ -79,7 +79,7 @@ class _Trial:
     adapters: tuple[tuple[str, float], ...] = ()
 
 
-def _try(trial: _Trial, waits: Callable[[], None] | None) -> None:
+def _try(trial: _Attempt, waits: Callable[[], None] | None) -> None:
     if recall(_MEMORY).get(trial.key) is True:
         return
     helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + trial.size / _SLOWEST), room=1)
