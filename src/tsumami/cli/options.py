@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tsumami.engine import EngineOptions
     from tsumami.model import Model
     from tsumami.runs import Prompt
+    from tsumami.settings import Settings
 
 
 def option(name: str, kind: Any, *flags: str, default: Any = None, **details: Any) -> inspect.Parameter:
@@ -232,13 +233,13 @@ class PromptOptions:
             raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
         return found[0]
 
-    def made(self, model: Model, text: str, *, quiet: bool = False) -> Prompt:
-        """A prompt as the model gets it; what llama.cpp says of it is told.
+    def made(self, model: Model, text: str, settings: Settings, *, quiet: bool = False) -> Prompt:
+        """A prompt as the model gets it; what llama.cpp says of it is told. settings: what a template is told.
 
         Raises:
             PromptError: empty, an unknown template, or one that refuses the messages.
         """
-        prompt = model.prompt(self.messages(text), template=self.template, parse_special=self.parse_special)
+        prompt = model.prompt(self.messages(text), settings, template=self.template, parse_special=self.parse_special)
         if not quiet:
             tell_notices(prompt.notices)
         return prompt

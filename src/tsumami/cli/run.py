@@ -78,7 +78,7 @@ def run(
     asked = prompt.read_one(quiet=quiet)
     check_writable(out)
     with model.load(quiet=quiet) as loaded:
-        made = prompt.made(loaded, asked, quiet=quiet)
+        made = prompt.made(loaded, asked, settings, quiet=quiet)
         if show_prompt:
             print_prompt(loaded, made)
         # An inexact engine cannot compute a ledger again, so there each token's is kept.

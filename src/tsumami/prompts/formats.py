@@ -12,10 +12,10 @@ reply, and every token of the first prompt still in the cache.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from tsumami.errors import EmptyPromptError, PromptError, TemplateError
 from tsumami.prompts.messages import Memory, Message, Remembered
@@ -107,7 +107,8 @@ class ModelFormat:
 
     `bos_token` and `eos_token` are the texts of these tokens ("" where the model has none). `now` is what a template
     that writes today's date sees; None is the clock. `parse_special`: the names of special tokens are read in messages,
-    too. `others`: the names of templates that the model has beside its own. Raises `TemplateError` at once when there
+    too. `others`: the names of templates that the model has beside its own. `told`: values for variables of the
+    template besides the conversation. Raises `TemplateError` at once when there
     is no template or when it does not parse.
     """
 
@@ -117,6 +118,7 @@ class ModelFormat:
     now: datetime | None = None
     parse_special: bool = False
     others: tuple[str, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict, hash=False)
     name: str = field(default="model", init=False)
     default_memory: Memory = field(default=Memory(exchanges=None), init=False)
     _chat_template: ChatTemplate = field(init=False, repr=False, compare=False)
@@ -161,7 +163,11 @@ class _Rendering:
         if contents is not None:
             messages = [Message(one.role, content) for one, content in zip(messages, contents, strict=True)]
         return self.format._chat_template.render(
-            messages, bos_token=self.format.bos_token, eos_token=self.format.eos_token, now=self.now
+            messages,
+            bos_token=self.format.bos_token,
+            eos_token=self.format.eos_token,
+            now=self.now,
+            told=self.format.told,
         )
 
 
@@ -219,6 +225,7 @@ def format_named(
     now: datetime | None = None,
     parse_special: bool | None = None,
     others: tuple[str, ...] = (),
+    told: Mapping[str, Any] | None = None,
 ) -> PromptFormat:
     """The format of that name (one of `FORMAT_NAMES`); what only `model` needs is ignored by the others.
 
@@ -229,7 +236,7 @@ def format_named(
     if name == "raw":
         return RawFormat(parse_special is not False)
     if name == "model":
-        return ModelFormat(template, bos_token, eos_token, now, bool(parse_special), others)
+        return ModelFormat(template, bos_token, eos_token, now, bool(parse_special), others, told or {})
     if name == "llama2":
         return Llama2Format(parse_special=bool(parse_special))
     nearest = difflib.get_close_matches(str(name), FORMAT_NAMES, n=1)

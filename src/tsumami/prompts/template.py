@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,9 +41,18 @@ class ChatTemplate:
         """The texts that the template looks for, splits by, or compares with, as far as it writes them out."""
         return _check(self.source)
 
-    def render(self, messages: Sequence[Message], *, bos_token: str, eos_token: str, now: datetime) -> str:
-        """The text up to where the assistant's reply begins. Raises `TemplateError`."""
+    def render(
+        self,
+        messages: Sequence[Message],
+        *,
+        bos_token: str,
+        eos_token: str,
+        now: datetime,
+        told: Mapping[str, Any] | None = None,
+    ) -> str:
+        """The text up to where the assistant's reply begins. `told`: other variables. Raises `TemplateError`."""
         variables = {
+            **(told or {}),
             "messages": [message.as_dict() for message in messages],
             "add_generation_prompt": True,
             "bos_token": bos_token,

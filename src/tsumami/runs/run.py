@@ -23,7 +23,7 @@ from tsumami.runs.completeness import Completeness
 from tsumami.runs.decision import Decision
 from tsumami.runs.json_files import read_file, write_file
 from tsumami.runs.text import whole_characters
-from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timings, plain
+from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Thought, Timings, plain
 from tsumami.sampling import Chain, Ledger
 from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
@@ -61,7 +61,7 @@ class Replayer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Run:
     """Receipt + steps + timings + why it stopped. `completeness`: whether the text matches its grammar (None: it has
-    none, or the run was saved before tsumami asked).
+    none, or the run was saved before tsumami asked); `thought`: the part in which it thinks, if it does.
     """
 
     receipt: Receipt
@@ -72,11 +72,28 @@ class Run:
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
     replayer: Replayer | None = field(default=None, compare=False, repr=False)
     completeness: Completeness | None = None
+    thought: Thought | None = None
 
     @property
     def text(self) -> str:
         """The text that was generated."""
         return "".join(step.text for step in self.steps)
+
+    @property
+    def thinking(self) -> str:
+        """What it thought before it answered, without the marks; empty where it did not."""
+        if self.thought is None:
+            return ""
+        return self.thought.text_of("".join(step.text for step in self.steps[: self.thought.steps]))
+
+    @property
+    def answer(self) -> str:
+        """The text without what was thought before it."""
+        return "".join(step.text for step in self.steps[self._answer_at :]).lstrip("\n" if self._answer_at else "")
+
+    @property
+    def _answer_at(self) -> int:
+        return 0 if self.thought is None else self.thought.steps
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -85,17 +102,28 @@ class Run:
 
     @property
     def message(self) -> Message:
-        """The reply as a message for the next prompt: its text, without a character that was not complete when it
-        stopped, and the tokens that it was, without an end token and without those of a stop string.
+        """The reply as a message for the next prompt: its answer, as models want it that think before; without a
+        character that was not complete when it stopped, and the tokens that it was, without an end token and without
+        those of a stop string.
         """
+        at = self._answer_at
+        return self._said(at) if at else self.reply
+
+    @property
+    def reply(self) -> Message:
+        """The same with all that was thought."""
+        return self._said(0)
+
+    def _said(self, at: int) -> Message:
+        """From token number `at` on."""
         ids, left = list(self.tokens), (self.stop_string or "").encode()
         if self.stop_reason == "eog" and ids:
             ids.pop()
         while ids and left and left.endswith(piece := self.steps[len(ids) - 1].piece) and piece:
             ids, left = ids[:-1], left[: len(left) - len(piece)]
-        return Message(
-            "assistant", whole_characters(self.text, [step.piece for step in self.steps[: len(ids)]]), tuple(ids)
-        )
+        text = "".join(step.text for step in self.steps[at:])
+        pieces = [step.piece for step in self.steps[at : len(ids)]]
+        return Message("assistant", whole_characters(text, pieces), tuple(ids[at:]))
 
     @property
     def settings(self) -> Settings:
@@ -132,7 +160,7 @@ class Run:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
-        `timings`, and `completeness` where a grammar says what is complete.
+        `timings`, `completeness` where a grammar says what is complete, and `thought` where it thought before.
         """
         return _dump(self, indent)
 
@@ -208,6 +236,8 @@ def _dump(run: Run, indent: int | None) -> str:
     }
     if run.completeness is not None:
         form["completeness"] = plain(run.completeness)
+    if run.thought is not None:
+        form["thought"] = plain(run.thought)
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
 

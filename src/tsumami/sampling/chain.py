@@ -32,6 +32,7 @@ from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
+from tsumami.sampling.thinking import BudgetStage, ThinkingMarks
 from tsumami.sampling.token_texts import TokenTexts
 from tsumami.settings import Settings
 
@@ -146,12 +147,13 @@ class MirostatChooser:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a chain chose, the final candidates with their probabilities in the `p` field, and the summit of the raw row
-    if the chain has looked for it.
+    if the chain has looked for it; `set_by`: the stage that put the token there, whatever was likely.
     """
 
     pick: Pick
     candidates: Candidates
     near: Summit | None = None
+    set_by: str | None = None
 
 
 class Chain:
@@ -178,12 +180,13 @@ class Chain:
         vocab: native.Vocab | None = None,
         n_ctx: int | None = None,
         texts: TokenTexts | None = None,
+        thinking: ThinkingMarks | None = None,
     ) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0). `n_ctx`: how many tokens there
         can be in all, so that no window takes memory for more. `texts`: whom to ask about the texts of tokens, if that
-        is not `vocab`.
+        is not `vocab`. `thinking`: how the model marks its thinking.
         """
-        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts)
+        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts, thinking=thinking)
         return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
 
     @classmethod
@@ -288,7 +291,13 @@ class Chain:
         pick = self.pick(candidates)
         if watch is not None and self.origin.settings.mode in FOLLOWING:
             watch(self.origin.settings.mode, None, candidates)
-        return Choice(pick, candidates, near)
+        return Choice(pick, candidates, near, self.set_by)
+
+    @property
+    def set_by(self) -> str | None:
+        """The stage that puts the next token there, whatever is likely; None: it is chosen."""
+        found = (stage for stage in self.stages if isinstance(stage, BudgetStage))
+        return next((stage.name for stage in found if stage.next_token is not None), None)
 
     def peek(self, candidates: Candidates) -> Pick:
         """What the choice would make of these final candidates here; its roll stays unused."""
@@ -315,6 +324,8 @@ class Chain:
         """
         self.origin = replace(self.origin, prompt=tuple(tokens))
         for stage in self.stages:
+            if isinstance(stage, BudgetStage):
+                stage.begin(self.origin.prompt)
             for token in seen(stage.name, self.origin):
                 stage.accept(token)
 

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tsumami import constraints
 from tsumami.errors import SettingsError
@@ -22,6 +22,11 @@ from tsumami.knobs.values import TextBias
 from tsumami.settings.idle import IdleReason, Mode, idle_knobs
 
 __all__ = ["Mode", "Settings"]
+
+#: Variables of a chat template that come from the conversation and the model.
+OURS_TO_TELL: Final = frozenset(
+    {"messages", "add_generation_prompt", "bos_token", "eos_token", "tools", "documents", "strftime_now"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,9 @@ class Settings:
     json_schema: str | None = default("json_schema")
     regex: str | None = default("regex")
     stop: tuple[str, ...] = default("stop")
+    thinking: str = default("thinking")
+    chat_template_kwargs: str | None = default("chat_template_kwargs")
+    thinking_budget: int = default("thinking_budget")
     samplers: str | tuple[str, ...] = default("samplers")
 
     def __post_init__(self) -> None:
@@ -86,6 +94,8 @@ class Settings:
 
     def _check_pairs(self) -> None:
         """Refuse what is fine alone and cannot work together."""
+        if taken := sorted(OURS_TO_TELL & self.template_values.keys()):
+            raise SettingsError(f"chat_template_kwargs: {', '.join(taken)} is not to be given; leave it out")
         wanted = [name for name in CONSTRAINTS if getattr(self, name) is not None]
         if len(wanted) > 1:
             raise SettingsError(f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one")
@@ -142,6 +152,13 @@ class Settings:
         return resolve(self.samplers)
 
     @property
+    def template_values(self) -> dict[str, Any]:
+        """What a chat template is told besides the conversation: `enable_thinking`, and `chat_template_kwargs`."""
+        told: dict[str, Any] = {} if self.thinking == "auto" else {"enable_thinking": self.thinking == "on"}
+        told |= json.loads(self.chat_template_kwargs or "{}")
+        return told
+
+    @property
     def mode(self) -> Mode:
         """How the next token is chosen; after logit_bias and grammar, which act in every mode:
 
@@ -175,7 +192,7 @@ def _plain(name: str, value: Any) -> Any:
             return {str(token): _json_bias(bias) for token, bias in value}
         case "text_bias":
             return [[text, _json_bias(bias)] for text, bias in value]
-        case "schema":
+        case "schema" | "object":
             return None if value is None else json.loads(value)
         case _:
             return list(value) if isinstance(value, tuple) else value

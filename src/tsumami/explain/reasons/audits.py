@@ -139,7 +139,7 @@ def audited(settings: Settings) -> dict[str, Settings]:
     off = {stage for stage, why in idle_stages(settings).items() if why == "neutral"}
     for name, knob in KNOBS.items():
         removable = knob.stage == "grammar"
-        if knob.stage == "loop" or knob.stage in off or (knob.neutral is None and not removable):
+        if knob.stage in ("loop", "prompt") or knob.stage in off or (knob.neutral is None and not removable):
             continue
         if getattr(settings, name) == knob.neutral:
             continue

@@ -37,6 +37,8 @@ _OFFERED: Final = {
     "dry_sequence_breakers": "the,and",
     "logit_bias": "13=-inf,13=5",
     "grammar": 'root ::= "yes" | "no"',
+    "object": '{"enable_thinking": false}',
+    "thinking_budget": "-1,0,64",
     "json_schema": '{"type": "object"}',
     "tokens": r"\n,。",
     "text_bias": "a=-2,a=2",

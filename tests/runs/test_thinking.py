@@ -1,0 +1,140 @@
+"""Runs that think: the laws hold with a budget, and what was thought is known, kept apart, and not sent back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.worlds import N_VOCAB, noise, seeded
+
+from tsumami.runs import Prompt, Run, verify
+from tsumami.runs.going_on import go_on
+from tsumami.runs.restore import restore
+from tsumami.sampling.thinking import MARKS
+from tsumami.settings import Settings
+from tsumami.testing import ByteTokenizer, ScriptedModel, saying
+
+START, END = MARKS[0]
+TEMPLATE = f"{START}{{{{ messages }}}}{END}"
+
+
+def talker(reply: str) -> ScriptedModel:
+    return ScriptedModel(saying(reply), template=TEMPLATE)
+
+
+def thinker() -> ScriptedModel:
+    """Noise whose model is known to think."""
+    return ScriptedModel(noise, name="thinker", template=TEMPLATE)
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt(text, tuple(ByteTokenizer().tokenize(text.encode())))
+
+
+def test_what_was_thought_and_what_was_answered() -> None:
+    run = talker(f"{START}\nHm, 2 + 2.\n{END}\n\n4.").run("2+2?", temperature=0)
+    assert run.thought is not None
+    assert run.thought.ended
+    assert (run.thinking, run.answer) == ("Hm, 2 + 2.", "4.")
+    assert run.message.content == "\n\n4."
+    assert run.message.tokens == tuple(b"\n\n4.")
+    assert run.reply.content == run.text
+    assert run.reply.tokens == run.tokens[:-1]
+    assert Run.from_json(run.to_json()) == run
+
+
+def test_thinking_that_the_prompt_began_and_nobody_ended() -> None:
+    run = talker("Hm, and so on").run(f"2+2?{START}\n", temperature=0, max_tokens=5)
+    assert run.thought is not None
+    assert not run.thought.ended
+    assert (run.thinking, run.answer, run.message.content) == ("Hm, a", "", "")
+
+
+def test_who_does_not_think_has_no_such_part() -> None:
+    for model in (talker("4."), ScriptedModel(saying(f"{START}Hm{END}4."))):
+        run = model.run("2+2?", temperature=0)
+        assert run.thought is None
+        assert (run.thinking, run.answer) == ("", run.text)
+        assert run.message == run.reply
+        assert "thought" not in run.to_json()
+        assert "set_by" not in run.to_json()
+
+
+def test_a_budget_ends_it_and_the_steps_say_so() -> None:
+    run = thinker().run(prompt(f"abc{START}"), seed=1, max_tokens=20, thinking_budget=4, ignore_eos=True)
+    put = [step.set_by for step in run.steps]
+    at = put.index("thinking_budget")
+    assert put[at : at + len(END)] == ["thinking_budget"] * len(END)
+    assert set(put[:at] + put[at + len(END) :]) == {None}
+    assert at in (4, 5, 6, 7)  # a character may have to be complete
+    assert all(step.p_final == 1 and step.n_candidates == 1 for step in run.steps[at : at + len(END)])
+    assert run.thought is not None
+    assert (run.thought.steps, run.thought.ended) == (at + len(END), True)
+    assert Run.from_json(run.to_json()) == run
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seeded(max_tokens=24, ignore_eos=True, thinking_budget=3, logit_bias=(), no_repeat_ngram_size=0),
+    st.sampled_from([START, f"{START}\n", ""]),
+    st.integers(1, 23),
+)
+def test_the_laws_hold_with_a_budget(drawn: Settings, end: str, at: int) -> None:
+    """Ledger on = off; replayed, restored, verified, gone on with: bit for bit."""
+    model, asked = thinker(), prompt(f"abcabc{end}")
+    run = model.run(asked, drawn)
+    kept = model.run(asked, drawn, ledger=True)
+    assert kept.steps == run.steps
+    again = run.replay()
+    for one, two in zip(kept.ledgers, again, strict=True):
+        assert one.pick == two.pick
+        assert [r.logits.tobytes() for r in one.records] == [r.logits.tobytes() for r in two.records]
+    back = restore(model, run.receipt, run.tokens)
+    assert (back.steps, back.thought) == (run.steps, run.thought)
+    assert verify(model, run).same
+    first = model.run(asked, drawn, max_tokens=at)
+    if first.stop_reason == "length" and first.reply.tokens == first.tokens:
+        with go_on(model, first, max_tokens=24 - at) as stream:
+            assert stream.run.tokens == run.tokens
+            assert [step.set_by for step in stream.run.steps] == [step.set_by for step in run.steps]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeded(thinking_budget=-1), st.integers(0, 5))
+def test_a_model_that_does_not_think_is_not_moved_by_a_budget(drawn: Settings, budget: int) -> None:
+    model = ScriptedModel(noise)
+    plain, limited = model.run("abc<think>", drawn), model.run("abc<think>", drawn, thinking_budget=budget)
+    assert plain.steps == limited.steps
+
+
+def test_a_contrastive_search_is_ended_as_well() -> None:
+    def hidden(tokens: tuple[int, ...]) -> Any:
+        return [1.0 + len(tokens) % 3, tokens[-1] % 5, 1.0]
+
+    model = ScriptedModel(noise, hidden=hidden, template=TEMPLATE)
+    knobs = {"penalty_alpha": 0.5, "top_k": 3, "max_tokens": 14, "thinking_budget": 2, "ignore_eos": True}
+    run = model.run(prompt(START), **knobs)
+    at = [step.set_by for step in run.steps].index("thinking_budget")
+    assert bytes(run.tokens[at : at + len(END)]).decode() == END
+    assert verify(model, run).same
+    assert model.engine.n_vocab == N_VOCAB
+
+
+@pytest.mark.parametrize(
+    ("thinking", "told"), [("auto", {}), ("on", {"enable_thinking": True}), ("off", {"enable_thinking": False})]
+)
+def test_what_a_template_is_told(thinking: str, told: dict[str, Any]) -> None:
+    assert Settings(thinking=thinking).template_values == told
+    more = Settings(thinking=thinking, chat_template_kwargs={"effort": "low"})  # type: ignore[arg-type]  # is made text
+    assert more.template_values == told | {"effort": "low"}
+    assert Settings.from_mapping(more.to_dict()) == more
+    own = Settings(thinking=thinking, chat_template_kwargs='{"enable_thinking": true}')
+    assert own.template_values == {"enable_thinking": True}
+
+
+@pytest.mark.parametrize("name", ["messages", "bos_token", "tools"])
+def test_what_is_ours_to_tell_cannot_be_given(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is not to be given"):
+        Settings(chat_template_kwargs=f'{{"{name}": []}}')
