@@ -77,6 +77,7 @@ MEMBERS = {
         "ledgers",
         "load",
         "message",
+        "part",
         "receipt",
         "replay",
         "replayer",

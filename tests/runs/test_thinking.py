@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.worlds import N_VOCAB, noise, seeded
 
+from tsumami.errors import SettingsError
+from tsumami.explain import audit
 from tsumami.runs import Prompt, Run, verify
 from tsumami.runs.going_on import go_on
 from tsumami.runs.restore import restore
@@ -43,6 +45,21 @@ def test_what_was_thought_and_what_was_answered() -> None:
     assert run.reply.content == run.text
     assert run.reply.tokens == run.tokens[:-1]
     assert Run.from_json(run.to_json()) == run
+
+
+def test_the_parts_are_the_whole_and_each_can_be_audited() -> None:
+    run = talker(f"{START}Hm.{END}4.").run("2+2?", temperature=0.5, seed=0)
+    parts = [*run.part("thinking"), *run.part("answer")]
+    assert parts == list(run.part("all")) == list(range(len(run.steps)))
+    whole, thinking, answer = audit(run), audit(run, "thinking"), audit(run, "answer")
+    assert whole.tokens == thinking.tokens + answer.tokens
+    for one, two, three in zip(whole.knobs, thinking.knobs, answer.knobs, strict=True):
+        assert (one.knob, one.changed) == (two.knob, two.changed + three.changed)
+        assert one.decided == two.decided + three.decided
+    with pytest.raises(SettingsError, match="does not think"):
+        audit(talker("4.").run("2+2?", temperature=0), "answer")
+    with pytest.raises(SettingsError, match="needs one of all, thinking, answer"):
+        run.part("end")  # type: ignore[arg-type]  # that is the point
 
 
 def test_thinking_that_the_prompt_began_and_nobody_ended() -> None:

@@ -14,9 +14,9 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, get_args
 
-from tsumami.errors import RunFileError
+from tsumami.errors import RunFileError, SettingsError
 from tsumami.native import Float32Array
 from tsumami.prompts import Message
 from tsumami.runs.completeness import Completeness
@@ -29,7 +29,10 @@ from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
 from tsumami.wording import counted
 
-__all__ = ["HasReplayer", "Replayer", "Run", "attached"]
+__all__ = ["HasReplayer", "Replayer", "Run", "RunPart", "attached"]
+
+RunPart: TypeAlias = Literal["all", "thinking", "answer"]
+"""A part of a reply: what it thinks, what it answers, or all of it."""
 
 
 class Replayer(Protocol):
@@ -90,6 +93,19 @@ class Run:
     def answer(self) -> str:
         """The text without what was thought before it."""
         return "".join(step.text for step in self.steps[self._answer_at :]).lstrip("\n" if self._answer_at else "")
+
+    def part(self, name: RunPart) -> range:
+        """The numbers of the tokens of a part.
+
+        Raises:
+            SettingsError: no such part, or it does not think.
+        """
+        if name not in get_args(RunPart):
+            raise SettingsError(f"part = {name!r}: needs one of {', '.join(get_args(RunPart))}")
+        if name != "all" and self.thought is None:
+            raise SettingsError(f"part = {name!r}: this run does not think before it answers; leave the part out")
+        at, count = self._answer_at, len(self.steps)
+        return range(count) if name == "all" else range(at) if name == "thinking" else range(at, count)
 
     @property
     def _answer_at(self) -> int:
