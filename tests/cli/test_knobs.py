@@ -72,6 +72,7 @@ NAMES = [
     "--thinking",
     "--chat-template-kwargs",
     "--thinking-budget",
+    "--thinking-settings",
     "--samplers",
 ]
 

@@ -11,11 +11,14 @@ from tests.support.worlds import N_VOCAB, noise, seeded
 
 from tsumami.errors import SettingsError
 from tsumami.explain import audit
+from tsumami.explore.intervals import intervals
+from tsumami.explore.maps import Mapping
 from tsumami.runs import Prompt, Run, verify
 from tsumami.runs.going_on import go_on
 from tsumami.runs.restore import restore
 from tsumami.sampling.thinking import MARKS
 from tsumami.settings import Settings
+from tsumami.settings.value import WHILE_THINKING
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 
 START, END = MARKS[0]
@@ -155,3 +158,98 @@ def test_what_a_template_is_told(thinking: str, told: dict[str, Any]) -> None:
 def test_what_is_ours_to_tell_cannot_be_given(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is not to be given"):
         Settings(chat_template_kwargs=f'{{"{name}": []}}')
+
+
+# --- other knobs while it thinks ---
+
+
+def asked(end: str) -> Prompt:
+    return prompt(f"abcabc{end}")
+
+
+def test_other_knobs_hold_while_it_thinks_and_only_then() -> None:
+    """With top_k 1 in the thinking the likeliest token comes there; the answer is what the same rolls give without."""
+    model = thinker()
+    knobs: dict[str, Any] = {"seed": 3, "max_tokens": 30, "ignore_eos": True, "thinking_budget": 6, "temperature": 1.5}
+    run = model.run(asked(START), thinking_settings={"top_k": 1}, **knobs)
+    assert run.thought is not None
+    at = run.thought.steps
+    assert all(step.n_candidates == 1 for step in run.steps[:at])
+    assert any(step.n_candidates > 1 for step in run.steps[at:])
+    assert {record.name: record.n_kept for record in run.ledger(0).stages}["top_k"] == 1
+    plain = model.run(Prompt("", asked(START).tokens, begun=run.tokens[:at]), **knobs)
+    assert plain.tokens == run.tokens
+    assert plain.steps[at:] == run.steps[at:]
+    greedy = model.run(asked(START), **knobs, top_k=1)
+    assert greedy.tokens[:at] == run.tokens[:at]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seeded(max_tokens=24, ignore_eos=True, logit_bias=(), no_repeat_ngram_size=0, thinking_settings=None),
+    st.sampled_from([START, f"{START}\n", "", f"{START}{END}"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "top_k": st.sampled_from([0, 2, 40]),
+            "repeat_penalty": st.sampled_from([1.0, 1.5]),
+            "xtc_probability": st.sampled_from([0.0, 0.5]),
+            "min_p": st.sampled_from([0.0, 0.3]),
+            "samplers": st.sampled_from([["top_k"], "llama.cpp"]),
+        },
+    ),
+    st.integers(1, 23),
+)
+def test_the_laws_hold_with_other_knobs_while_it_thinks(
+    drawn: Settings, end: str, inside: dict[str, Any], at: int
+) -> None:
+    inside = {name: value for name, value in inside.items() if name in WHILE_THINKING}
+    made = drawn.replace(thinking_settings=inside, thinking_budget=4)
+    model = thinker()
+    run = model.run(asked(end), made)
+    kept = model.run(asked(end), made, ledger=True)
+    assert kept.steps == run.steps
+    for one, two in zip(kept.ledgers, run.replay(), strict=True):
+        assert one.pick == two.pick
+        assert [r.logits.tobytes() for r in one.records] == [r.logits.tobytes() for r in two.records]
+    assert restore(model, run.receipt, run.tokens).steps == run.steps
+    assert verify(model, run).same
+    assert Run.from_json(run.to_json()) == run
+    chain = run.replayer.chain(run, min(at, len(run.steps)))  # type: ignore[union-attr]  # a model's run has one
+    anew = chain.variant(made.replace(seed=made.seed))
+    assert [stage.name for stage in anew.stages] == [stage.name for stage in chain.stages]
+    assert audit(run).tokens == len(run.steps)
+    if not inside or ScriptedModel(noise).run(asked(end), made).steps == run.steps:
+        return
+    assert run.thought is not None
+
+
+def test_a_model_that_does_not_think_is_not_moved_by_them() -> None:
+    model = ScriptedModel(noise)
+    plain = model.run(asked(START), seed=1, max_tokens=8)
+    assert model.run(asked(START), seed=1, max_tokens=8, thinking_settings={"top_k": 1}).steps == plain.steps
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"thinking_settings": {"max_tokens": 3}}, "max_tokens cannot be another one while it thinks"),
+        ({"thinking_settings": {"grammar": 'root ::= "a"'}}, "grammar cannot"),
+        ({"thinking_settings": {"top_p": 2}}, "thinking_settings: top_p = 2"),
+        ({"thinking_settings": {"temperature": 0}}, "cannot change from greedy to sample"),
+        ({"thinking_settings": {"top_k": 3}, "penalty_alpha": 0.5}, "contrastive search"),
+        ({"thinking_settings": [1]}, "needs a JSON object"),
+    ],
+)
+def test_what_cannot_hold_for_a_part_alone_is_refused(knobs: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Settings.from_mapping(knobs)
+
+
+def test_a_map_and_intervals_say_that_one_knob_has_two_values_there() -> None:
+    model = thinker()
+    made = Settings(thinking_settings='{"top_k":1}', seed=1, max_tokens=3)
+    with pytest.raises(SettingsError, match="thinking_settings"):
+        Mapping(model, asked(START), "top_p", 0.5, 1.0, made)
+    with pytest.raises(SettingsError, match="thinking_settings"):
+        intervals(model, model.run(asked(START), made))

@@ -413,6 +413,14 @@ WORDS: dict[str, KnobWords] = {
         "them the reply goes on as always. Thinking that was cut off has come to no conclusion, so too small a "
         "budget makes worse answers. With a model that marks no thinking it does nothing.",
     ),
+    "thinking_settings": KnobWords(
+        "Knobs while thinking",
+        "Values of knobs that hold while it thinks, as a JSON object.",
+        'With {"temperature": 1.0, "top_p": 0.95}, say, these hold in the thinking and the others in the answer: look'
+        " around widely, then write with care. Only knobs that narrow or reweigh the candidates can be given; the way"
+        " to choose (greedy, mirostat …), constraints and lengths stay the same throughout. The rolls go on with the"
+        " next number, so the same seed gives the same text. With a model that marks no thinking it does nothing.",
+    ),
     "samplers": KnobWords(
         "Order of samplers",
         "Which stages run, and in which order.",

@@ -850,6 +850,7 @@ _ROWS = (
         paper="Qwen Team 2025: Qwen3 Technical Report (thinking budget) https://arxiv.org/abs/2505.09388",
         aliases={"llama.cpp": "--reasoning-budget", "vLLM": "thinking_token_budget"},
     ),
+    _knob("thinking_settings", "object", None, "thinking", None),
     _knob(
         "samplers",
         "order",

@@ -202,7 +202,7 @@ def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Setti
         vocab=vocab,
         n_ctx=backend.n_ctx,
         texts=texts,
-        thinking=backend.thinking if settings.thinking_budget >= 0 else None,
+        thinking=backend.thinking,
     )
     chain.accept_prompt(prompt_tokens)
     return chain

@@ -32,7 +32,7 @@ from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
-from tsumami.sampling.thinking import BudgetStage, ThinkingMarks
+from tsumami.sampling.thinking import LOOKED_AT, BudgetStage, ThinkingMarks, ThinkingPlace
 from tsumami.sampling.token_texts import TokenTexts
 from tsumami.settings import Settings
 
@@ -169,6 +169,8 @@ class Chain:
         self.reply = list(reply)
         self._chooser = chooser
         self._head = Head.of(self.stages)
+        self._whole = origin.settings
+        self._place = ThinkingPlace(origin.thinking) if origin.thinking is not None else None
 
     @classmethod
     def from_settings(
@@ -200,18 +202,35 @@ class Chain:
             SettingsError: the memory cannot be had: mirostat, adaptive-p, or a grammar, that no source has had from the
             start.
         """
-        reply = sources[0].reply
+        reply, place = sources[0].reply, sources[0]._place
+        whole = origin.settings
+        origin = replace(origin, settings=_now(whole, place))
         stages = [
             next((found for source in sources if (found := source._carry(name, origin))), None)
             or _anew(name, origin, sources[0])
             for name in stage_names(origin.settings)
         ]
         chooser = next((s._chooser for s in sources if _chooser_reads(s.origin) == _chooser_reads(origin)), None)
-        if chooser is not None:
-            return cls(stages, chooser.clone(), origin, reply)
-        chooser = _chooser(origin)
-        chooser.skip(len(reply))
-        return cls(stages, chooser, origin, reply)
+        if chooser is None:
+            chooser = _chooser(origin)
+            chooser.skip(len(reply))
+        else:
+            chooser = chooser.clone()
+        return cls(stages, chooser, origin, reply)._in(whole, place)
+
+    def _in(self, whole: Settings, place: ThinkingPlace | None) -> Chain:
+        """The same, where a reply of these settings has come to this place."""
+        self._whole, self._place = whole, place
+        return self
+
+    def _go_to(self, place: ThinkingPlace) -> None:
+        """The reply begins to think, or has ended it: other knobs may hold from here on."""
+        before, self._place = self._place, place
+        same = before is not None and (before.part == "inside") == (place.part == "inside")
+        if same or self._whole.thinking_settings is None:
+            return
+        made = Chain.carried(replace(self.origin, settings=self._whole), self)
+        self.stages, self.origin, self._chooser, self._head = made.stages, made.origin, made._chooser, made._head
 
     def variant(self, settings: Settings) -> Chain:
         """The chain that other settings would have in this place: same history, same roll (see `carried`)."""
@@ -230,6 +249,8 @@ class Chain:
         mean that adaptive_target follows.
         """
         rolled = any(row_of(stage.name).own_roll and stage.idle is None for stage in self.stages)
+        if self._place is not None:
+            rolled = rolled or self._whole.xtc_probability > 0 or self._whole.while_thinking.xtc_probability > 0
         return rolled or self.origin.settings.mode in FOLLOWING
 
     @property
@@ -317,6 +338,9 @@ class Chain:
             stage.accept(token)
         self._chooser.accept(token)
         self.reply.append(token)
+        texts = self.origin.around.texts
+        if self._place is not None and self._place.part != "after" and texts is not None:
+            self._go_to(self._place.after(texts.piece(token)))
 
     def accept_prompt(self, tokens: Iterable[int]) -> None:
         """Tell the chain what the reply goes on from. The stages that look back (penalties, DRY) see it, unless
@@ -328,10 +352,19 @@ class Chain:
                 stage.begin(self.origin.prompt)
             for token in seen(stage.name, self.origin):
                 stage.accept(token)
+        if self._place is not None and self.origin.around.texts is not None:
+            pieces = [self.origin.around.texts.piece(token) for token in self.origin.prompt[-LOOKED_AT:]]
+            self._go_to(ThinkingPlace.after_prompt(self._place.marks, pieces))
 
     def clone(self) -> Chain:
         """An independent chain in the same state, for a fork."""
-        return Chain([stage.clone() for stage in self.stages], self._chooser.clone(), self.origin, self.reply)
+        stages = [stage.clone() for stage in self.stages]
+        return Chain(stages, self._chooser.clone(), self.origin, self.reply)._in(self._whole, self._place)
+
+
+def _now(whole: Settings, place: ThinkingPlace | None) -> Settings:
+    """The settings that hold at a place."""
+    return whole.while_thinking if place is not None and place.part == "inside" else whole
 
 
 def _chooser(origin: Origin) -> Chooser:

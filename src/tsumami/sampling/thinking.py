@@ -20,7 +20,7 @@ import numpy as np
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.token_texts import TokenTexts
 
-__all__ = ["MARKS", "BudgetStage", "ThinkingMarks", "ThinkingPlace", "marks_of", "thought"]
+__all__ = ["LOOKED_AT", "MARKS", "BudgetStage", "ThinkingMarks", "ThinkingPlace", "marks_of", "thought"]
 
 MARKS: Final[tuple[tuple[str, str], ...]] = (
     ("<think>", "</think>"),  # Qwen3, DeepSeek R1, QwQ, GLM, SmolLM3, Nemotron
@@ -37,7 +37,8 @@ MARKS: Final[tuple[tuple[str, str], ...]] = (
 )
 """How models mark the beginning and the end of their thinking."""
 
-_TAIL: Final = 48  # tokens of a prompt in which its last word is looked for
+LOOKED_AT: Final = 48
+"""Tokens of a prompt in which its last word is looked for."""
 _PATIENCE: Final = 3  # tokens that a character may need to be complete
 
 
@@ -86,7 +87,7 @@ class ThinkingPlace:
     @classmethod
     def after_prompt(cls, marks: ThinkingMarks, pieces: Sequence[bytes]) -> ThinkingPlace:
         """At the beginning of a reply to a prompt that ends with these pieces."""
-        said = b"".join(pieces[-_TAIL:]).rstrip()
+        said = b"".join(pieces[-LOOKED_AT:]).rstrip()
         if said.endswith(marks.start.encode()):
             return cls(marks, "inside")
         return cls(marks, "after" if said.endswith(marks.end.encode()) else "before")
@@ -133,7 +134,7 @@ class BudgetStage:
     def begin(self, prompt: Sequence[int]) -> None:
         """The reply begins after these tokens."""
         if self._place is not None and self._texts is not None:
-            pieces = [self._texts.piece(token) for token in prompt[-_TAIL:]]
+            pieces = [self._texts.piece(token) for token in prompt[-LOOKED_AT:]]
             self._place = ThinkingPlace.after_prompt(self._place.marks, pieces)
 
     @property

@@ -129,7 +129,7 @@ def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
         yield [name for name in knobs_of("mirostat") if name != "mirostat_mode"], _MIROSTAT_OFF
         yield ("adaptive_decay",) if mode == "sample" else (), _ADAPTIVE_OFF
         return
-    acting = {*knobs_of("loop", "prompt"), *_READ_BESIDES[mode]}
+    acting = {*knobs_of("loop", "prompt"), "thinking_settings", *_READ_BESIDES[mode]}
     for stage in ROWS.values():
         acting.update(stage.reads.get(mode, knobs_of(stage.name)) if mode in stage.modes else ())
     yield [name for name in KNOBS if name not in acting], _BY_MODE[mode]

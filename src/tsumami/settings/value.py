@@ -16,12 +16,15 @@ from typing import Any, Final, Self
 
 from tsumami import constraints
 from tsumami.errors import SettingsError
-from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, knob_names
+from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Bias, default, knob_names, knobs_of
 from tsumami.knobs.orders import resolve
 from tsumami.knobs.values import TextBias
 from tsumami.settings.idle import IdleReason, Mode, idle_knobs
 
-__all__ = ["Mode", "Settings"]
+__all__ = ["WHILE_THINKING", "Mode", "Settings"]
+
+#: The knobs that may have other values while it thinks: those of the stages that narrow or reweigh.
+WHILE_THINKING: Final = (*knobs_of("logit_bias", "end_tokens", *STAGES), "min_keep")
 
 #: Variables of a chat template that come from the conversation and the model.
 OURS_TO_TELL: Final = frozenset(
@@ -85,6 +88,7 @@ class Settings:
     thinking: str = default("thinking")
     chat_template_kwargs: str | None = default("chat_template_kwargs")
     thinking_budget: int = default("thinking_budget")
+    thinking_settings: str | None = default("thinking_settings")
     samplers: str | tuple[str, ...] = default("samplers")
 
     def __post_init__(self) -> None:
@@ -96,6 +100,7 @@ class Settings:
         """Refuse what is fine alone and cannot work together."""
         if taken := sorted(OURS_TO_TELL & self.template_values.keys()):
             raise SettingsError(f"chat_template_kwargs: {', '.join(taken)} is not to be given; leave it out")
+        self._check_thinking()
         wanted = [name for name in CONSTRAINTS if getattr(self, name) is not None]
         if len(wanted) > 1:
             raise SettingsError(f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one")
@@ -111,6 +116,30 @@ class Settings:
                 f"penalty_alpha = {self.penalty_alpha} and mirostat_mode = {self.mirostat_mode} are two ways to choose"
                 " the token; set one of them to 0"
             )
+
+    def _check_thinking(self) -> None:
+        """Refuse what cannot hold for a part of a reply alone."""
+        given = json.loads(self.thinking_settings or "{}")
+        for name in given:
+            if name not in WHILE_THINKING:
+                raise SettingsError(f"thinking_settings: {name} cannot be another one while it thinks; leave it out")
+        if "top_k" in given and self.penalty_alpha > 0:
+            raise SettingsError("thinking_settings: contrastive search (penalty_alpha) has one top_k; leave it out")
+        if given and self.while_thinking.mode != self.mode:
+            raise SettingsError(
+                f"thinking_settings: the way to choose cannot change from {self.while_thinking.mode} to {self.mode} on"
+                " the way; a temperature of 0 is one, too"
+            )
+
+    @property
+    def while_thinking(self) -> Self:
+        """The settings that hold while it thinks: these, with what `thinking_settings` says."""
+        if self.thinking_settings is None:
+            return self
+        try:
+            return self.replace(**json.loads(self.thinking_settings), thinking_settings=None)
+        except SettingsError as error:
+            raise SettingsError(f"thinking_settings: {error}") from error
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
@@ -177,8 +206,14 @@ class Settings:
         return "adaptive" if self.adaptive_target >= 0 else "sample"
 
     def idle_knobs(self) -> dict[str, IdleReason]:
-        """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""
-        return idle_knobs(self)
+        """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`. While it
+        thinks, others may act.
+        """
+        found = idle_knobs(self)
+        if self.thinking_settings is None:
+            return found
+        inside = idle_knobs(self.while_thinking)
+        return {name: reason for name, reason in found.items() if name in inside}
 
 
 def _json_bias(bias: float) -> float | str:

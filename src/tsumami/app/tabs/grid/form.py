@@ -37,6 +37,7 @@ _OFFERED: Final = {
     "dry_sequence_breakers": "the,and",
     "logit_bias": "13=-inf,13=5",
     "grammar": 'root ::= "yes" | "no"',
+    "thinking_settings": '{"temperature": 1.0}',
     "object": '{"enable_thinking": false}',
     "thinking_budget": "-1,0,64",
     "json_schema": '{"type": "object"}',
