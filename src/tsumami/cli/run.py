@@ -96,7 +96,7 @@ def run(
             print_ledgers(loaded, done)
         if not quiet:
             note(facts(done))
-            note_idle([settings])
+            note_idle([settings], thinks=loaded.thinking is not None)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Mode, knobs_of
 from tsumami.knobs.stages import HEED_MIN_KEEP, LOOKING_BACK, ROWS, row_of
 
-__all__ = ["IdleReason", "KnobValues", "Mode", "idle_knobs"]
+__all__ = ["NO_THINKING", "IdleReason", "KnobValues", "Mode", "idle_knobs"]
 
 
 class KnobValues(Protocol):
@@ -340,6 +340,11 @@ _SMOOTHING_OFF = IdleReason(
     ("smoothing_factor",),
     "smoothing_factor が 0 なので、スムージングはオフです。",
     "smoothing_factor is 0, so smoothing is off.",
+)
+NO_THINKING = IdleReason(
+    (),
+    "このモデルのテンプレートと語彙には考える部分の印がないので、何もしません。",
+    "Neither this model's template nor its vocabulary marks any thinking, so it does nothing.",
 )
 _ALPHA_NEEDS_K = IdleReason(
     ("top_k",),
