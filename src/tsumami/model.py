@@ -10,7 +10,7 @@ import functools
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
@@ -28,29 +28,15 @@ from tsumami.native import NativeModel, Vocab
 from tsumami.prompts import Memory, Message, PromptFormat, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
-from tsumami.runs.cards import engine_card, model_card
+from tsumami.runs.cards import ModelShape, engine_card, model_card, shape_of
 from tsumami.runs.going_on import go_on
 from tsumami.runs.prompting import PromptLike, as_prompt, refuse_endless, several, text_of, tokens_of
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
+from tsumami.sampling.thinking import ThinkingMarks, marks_of
 from tsumami.settings import Settings
 
 EVERYTHING: Final = Memory(None)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelShape:
-    """The sizes of a model: transformer blocks, attention heads (and those that keys and values have), length of a
-    hidden state, size of the vocabulary, tokens of context in training, and number of weights.
-    """
-
-    n_layer: int
-    n_head: int
-    n_head_kv: int
-    n_embd: int
-    n_vocab: int
-    n_ctx_train: int
-    n_params: int
 
 
 class Model:
@@ -99,8 +85,9 @@ class Model:
         **knobs: Any,
     ) -> Run:
         """Generate the assistant's next message; `messages` as in `prompt`. For the next turn, add `run.message`."""
-        prompt = self.prompt(messages, template=template, memory=memory, parse_special=parse_special)
-        return self.run(prompt, settings, ledger=ledger, **knobs)
+        made = (settings or Settings()).replace(**knobs)
+        prompt = self.prompt(messages, made, template=template, memory=memory, parse_special=parse_special)
+        return self.run(prompt, made, ledger=ledger)
 
     def go_on(self, run: Run, settings: Settings | None = None, **knobs: Any) -> Run:
         """The run as if it had not stopped where it did: the same tokens, and after them up to `max_tokens` more.
@@ -119,6 +106,7 @@ class Model:
     def prompt(
         self,
         messages: str | Iterable[Message | dict[str, str]],
+        settings: Settings | None = None,
         *,
         template: str | PromptFormat | None = None,
         memory: int | Memory | None = EVERYTHING,
@@ -128,12 +116,14 @@ class Model:
 
         Args:
             messages: a text (one user message) or messages with `role` and `content`, and `tokens` of a reply.
+            settings: what the template is told (`thinking`, `chat_template_kwargs`).
             template: `model` (its own chat template, the default where there is one), `llama2`, `raw`, or a format.
             memory: how many past exchanges to keep; None for the format's own default; default: all.
             parse_special: read the names of special tokens in messages as these; default: only in `raw`.
         """
         kept = Memory(memory) if isinstance(memory, int) else memory
-        return self.as_prompt(self.format(template, parse_special).render(messages_from(messages), kept))
+        made = self.format(template, parse_special, settings)
+        return self.as_prompt(made.render(messages_from(messages), kept))
 
     def compare(
         self,
@@ -267,7 +257,12 @@ class Model:
         made = (base or Settings()).replace(**{"max_tokens": max_tokens, **knobs})
         return Gridding(self, plan_grid(prompts, Design(made, vary, settings, seeds)), watch=watch)
 
-    def format(self, template: str | PromptFormat | None = None, parse_special: bool | None = None) -> PromptFormat:
+    def format(
+        self,
+        template: str | PromptFormat | None = None,
+        parse_special: bool | None = None,
+        settings: Settings | None = None,
+    ) -> PromptFormat:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
         if template is not None and not isinstance(template, str):
             return template
@@ -275,7 +270,13 @@ class Model:
         name = template or ("model" if source else "raw")
         bos, eos = (self.detokenize([] if one is None else [one]) for one in (self.tokenizer.bos, self.tokenizer.eos))
         return format_named(
-            name, template=source, bos_token=bos, eos_token=eos, parse_special=parse_special, others=self.templates
+            name,
+            template=source,
+            bos_token=bos,
+            eos_token=eos,
+            parse_special=parse_special,
+            others=self.templates,
+            variables=settings.template_values if settings is not None else None,
         )
 
     def as_prompt(self, prompt: PromptLike, *, parse_special: bool = True) -> Prompt:
@@ -358,6 +359,11 @@ class Model:
         """The model's own chat template (Jinja source), if it has one."""
         return self._native.chat_template
 
+    @functools.cached_property
+    def thinking(self) -> ThinkingMarks | None:
+        """How it marks its thinking; None: it does not think."""
+        return marks_of(self.tokenizer, self.chat_template) if self.tokenizer.has_texts else None
+
     @property
     def templates(self) -> tuple[str, ...]:
         """The names of chat templates that the file holds beside the model's own."""
@@ -376,16 +382,7 @@ class Model:
     @property
     def shape(self) -> ModelShape:
         """How large its parts are."""
-        native = self._native
-        return ModelShape(
-            n_layer=native.n_layer,
-            n_head=native.n_head,
-            n_head_kv=native.n_head_kv,
-            n_embd=native.n_embd,
-            n_vocab=native.vocab.n_tokens,
-            n_ctx_train=native.n_ctx_train,
-            n_params=native.n_params,
-        )
+        return shape_of(self._native)
 
     @functools.cached_property
     def model_card(self) -> ModelCard:
@@ -438,7 +435,8 @@ def load(
         options: how to load it (default: the defaults).
         download_progress: called with bytes done and bytes in all.
         load_progress: called with a share in 0..1.
-        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`;
+        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`,
+            `lora` (LoRA adapters: `"style.gguf"`, `"style.gguf:0.5"`, or a tuple of several).
             `tsumami.engine.EngineOptions` says what each means.
 
     Raises:

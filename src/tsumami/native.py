@@ -356,6 +356,22 @@ class NativeModel:
             #: The lines in which llama.cpp warned while it loaded.
             self.said: Final = _lines()
         self.vocab: Final = Vocab(self)
+        #: LoRA adapters with their scales, for every context that is made from now on.
+        self.adapters: list[tuple[Any, float]] = []
+
+    def add_adapter(self, path: Path, scale: float) -> None:
+        """Load a LoRA adapter; it is freed with the model. Contexts that are there already do not have it.
+
+        Raises:
+            ModelFormatError: llama.cpp refuses it.
+        """
+        with _captured_log() as log, _interrupts_wait():
+            pointer = _c.llama_adapter_lora_init(self.pointer, os.fsencode(path))
+            if not pointer:
+                raise ModelFormatError(
+                    f"{path.name}: llama.cpp cannot load this adapter: {log() or 'it gave no reason'}"
+                )
+        self.adapters.append((pointer, scale))
 
     def close(self) -> None:
         """Free the weights. Safe to call twice."""
@@ -494,8 +510,17 @@ class NativeContext:
                 )
             #: The lines in which llama.cpp warned when the context was made.
             self.said: Final = _lines()
+            self._set_adapters(model.adapters)
         self._memory = _c.llama_get_memory(self.pointer)
         self._make_batch(options.n_batch)
+
+    def _set_adapters(self, adapters: Sequence[tuple[Any, float]]) -> None:
+        pointers = (_c.llama_adapter_lora_p_ctypes * len(adapters))()
+        for index, (pointer, _) in enumerate(adapters):
+            pointers[index] = ctypes.cast(pointer, _c.llama_adapter_lora_p_ctypes)
+        scales = (ctypes.c_float * len(adapters))(*(scale for _, scale in adapters))
+        if adapters and _c.llama_set_adapters_lora(self.pointer, pointers, len(adapters), scales) != 0:
+            raise EngineError(f"llama.cpp cannot use these adapters: {_logged()}")
 
     def _make_batch(self, n_batch: int) -> None:
         """Arrays that every call reuses, and the struct whose pointers lead to them."""

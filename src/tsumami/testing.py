@@ -24,6 +24,7 @@ from tsumami.native import Float32Array, Mark
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
+from tsumami.sampling.thinking import marks_of
 from tsumami.settings import Settings
 from tsumami.speech import ScriptedListener, SilentSpeaker
 
@@ -207,6 +208,7 @@ class ScriptedModel:
         hidden: tokens so far -> the hidden state after the last of them; without it contrastive search is refused.
         n_ctx: tokens that one run may have.
         name: other names have other fingerprints.
+        template: a chat template, which says how it marks its thinking.
     """
 
     vocab: Final = None
@@ -219,10 +221,12 @@ class ScriptedModel:
         hidden: Script | None = None,
         n_ctx: int = 512,
         name: str = "scripted",
+        template: str | None = None,
     ) -> None:
         self.tokenizer = tokenizer or ByteTokenizer()
         self.engine = ScriptedEngine(script, self.tokenizer.n_tokens, hidden)
         self.n_ctx = n_ctx
+        self.thinking = marks_of(self.tokenizer, template) if template is not None else None
         self.model_card = ModelCard(
             name=name,
             fingerprint=hashlib.sha256(name.encode()).hexdigest(),

@@ -43,14 +43,14 @@ def _near(knob: Knob) -> st.SearchStrategy[Any]:
     match knob.kind:
         case "bool":
             fitting: st.SearchStrategy[Any] = st.booleans()
-        case "choice":
+        case "choice" | "word":
             fitting = st.sampled_from(knob.choices)
         case "texts":
             fitting = st.lists(hostile.texts(surrogates=False, most=10), max_size=5)
         case "bias":
             biases = st.floats(-1e9, 1e9) | st.sampled_from((float("-inf"), "-inf"))
             fitting = st.dictionaries(st.integers(0, 60_000), biases, max_size=6)
-        case "grammar" | "schema" | "regex":
+        case "grammar" | "schema" | "object" | "regex":
             fitting = st.sampled_from(('root ::= "yes" | "no"', "[a-z]+", '{"type":"integer"}', '{"enum":["a","b"]}'))
         case "order":
             fitting = st.sampled_from(tuple(ORDERS)) | st.lists(st.sampled_from(STAGES), max_size=8)

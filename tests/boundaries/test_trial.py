@@ -20,7 +20,16 @@ MAPPED = [
     if knob.slider is not None
     and knob.kind in ("int", "float")
     and name
-    not in ("seed", "max_tokens", "mirostat_mode", "mirostat_tau", "mirostat_eta", "penalty_alpha", "min_tokens")
+    not in (
+        "seed",
+        "max_tokens",
+        "mirostat_mode",
+        "mirostat_tau",
+        "mirostat_eta",
+        "penalty_alpha",
+        "min_tokens",
+        "thinking_budget",
+    )
     and KNOBS[name].stage != "adaptive"
 ]
 LIVELY = {"dry_multiplier": 1.1, "dynatemp_range": 0.6, "xtc_probability": 0.5, "repeat_penalty": 1.2, "tfs_z": 0.98}

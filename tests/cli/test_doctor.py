@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from tests.engine import tiny_model
+from tests.support.adapters import write_for
 
 from tsumami.cli import doctor
 from tsumami.cli.doctor import optional_parts
@@ -67,3 +71,15 @@ def test_it_says_which_chat_templates_there_are_and_which_is_used(
 ) -> None:
     found = Mock(chat_template=default, other_templates=others)
     assert doctor._templates(found).startswith(words)
+
+
+def test_adapters_are_named_with_their_scale_and_sha256(invoke: Any, tmp_path: Path) -> None:
+    path = tiny_model.write(tmp_path / "tiny.gguf", tiny_model.SENSITIVE)
+    style = write_for(tmp_path / "style.gguf", path, ["blk.0.attn_q.weight"], rank=3)
+    said = ("doctor", "--json", "--model", str(path), "--threads", "1", "--n-ctx", "512", "--check-length", "40")
+    (found,) = json.loads(invoke(*said, "--lora", f"{style}:0.5").out)["adapters"]
+    assert (found["name"], found["scale"]) == ("style.gguf", 0.5)
+    assert found["fingerprint"] == hashlib.sha256(style.read_bytes()).hexdigest()
+    refused = invoke("run", "--model", str(path), "--lora", str(path), "x")
+    assert refused.code == 2
+    assert "not an adapter" in refused.err

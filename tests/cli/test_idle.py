@@ -71,3 +71,9 @@ def test_run_and_audit_say_whether_the_text_is_complete(invoke: Invoke, tmp_path
     assert "regex: まだ完結していない" in cut.err
     assert "tok/s" not in cut.err
     assert "1 トークン" in cut.err
+
+
+def test_the_knobs_of_the_thinking_say_so_where_the_model_has_none(invoke: Invoke) -> None:
+    said = invoke("run", "Hi", "--thinking-budget", "5", "--max-tokens", "1", "--seed", "0", "--threads", "1").err
+    assert "thinking_budget: Neither this model's template nor its vocabulary marks any thinking" in said
+    assert "thinking_settings" not in said

@@ -145,6 +145,20 @@ def test_the_ledger_accounts_for_every_token(
     assert max(map(len, table.splitlines()[:-1])) <= width
 
 
+def test_the_ledger_says_how_many_tokens_a_constraint_removed_and_the_best_of_them(
+    invoke: Any, monkeypatch: pytest.MonkeyPatch, model: tsumami.Model
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    said = ("--regex", "yes|no", "--max-tokens", "1", "--seed", "0", "--threads", "1")
+    table = invoke("run", PROMPT, "--ledger", *said).err
+    ledger = model.run(PROMPT, regex="yes|no", max_tokens=1, seed=0).ledger(0)
+    removed = ledger.removed()[0]
+    (line,) = (line for line in table.splitlines() if line.startswith("grammar"))
+    assert f"{removed.count:,}" in line
+    assert removed.best is not None
+    assert repr(model.detokenize([removed.best])) in line
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

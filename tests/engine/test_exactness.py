@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.adapters import write_for
 
 from tsumami import native
+from tsumami.engine import exactness
 from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS, Cache, Slot
 from tsumami.engine.exactness import EXACT_VERDICT, check_exactness
@@ -446,6 +448,22 @@ def test_float_weights_are_not_exact_and_the_remedy_is_named(tiny_files: Callabl
         assert "llamafile" in why
         assert "-DGGML_LLAMAFILE=OFF" in remedy
         assert "Q8_0" in remedy
+
+
+def test_adapters_that_are_not_exact_are_named_as_the_cause(
+    tiny_files: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their matrices are floats, which llamafile's kernels take where a width is a multiple of 8."""
+    path = tiny_files("Q8_0")
+    model = NativeModel(path)
+    model.add_adapter(write_for(tmp_path / "style.gguf", path, ["blk.0.attn_q.weight"], rank=8), 1.0)
+    monkeypatch.setattr(exactness, "_comparisons", lambda *_: iter([("forked", False)]))
+    engine = engine_on(model, 1024)
+    verdict = check_exactness(engine, read_header(path), gpu_layers=0)
+    engine.close()
+    model.close()
+    assert "LoRA adapters" in verdict.why_en
+    assert "merged" in verdict.remedy_en
 
 
 def test_on_a_gpu_the_remedy_is_to_stay_off_it(tiny_files: Callable[[str], Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -306,3 +307,32 @@ def test_files_are_written_in_the_dialect_of_their_name() -> None:
     assert dialect_for("a.json") == "tsumami"
     with pytest.raises(SettingsError, match="no dialect"):
         write_settings(Settings(), "nonsense")
+
+
+# --- thinking ---
+
+
+@pytest.mark.parametrize("dialect", ["llama-server", "vllm"])
+@pytest.mark.parametrize("thinking", ["auto", "on", "off"])
+@pytest.mark.parametrize("told", [None, '{"effort":"low"}'])
+def test_thinking_is_told_to_the_template_there(dialect: str, thinking: str, told: str | None) -> None:
+    made = Settings(thinking=thinking, chat_template_kwargs=told, thinking_budget=64)
+    form = json.loads(write_settings(made, dialect).text)
+    assert (form.get("chat_template_kwargs") or {}) == made.template_values
+    assert form[{"llama-server": "reasoning_budget", "vllm": "thinking_token_budget"}[dialect]] == 64
+    back = read_settings(json.dumps(form), dialect).settings
+    assert (back.thinking, back.chat_template_kwargs, back.thinking_budget) == (thinking, told, 64)
+
+
+@pytest.mark.parametrize(("dialect", "name"), [("ollama", "think"), ("text-generation-webui", "enable_thinking")])
+@pytest.mark.parametrize(("thinking", "there"), [("on", True), ("off", False)])
+def test_where_thinking_is_a_switch(dialect: str, name: str, thinking: str, there: bool) -> None:
+    out = write_settings(Settings(thinking=thinking), dialect).text
+    assert re.search(rf'{name}"?: {str(there).lower()}', out)
+    assert read_settings(out, dialect).settings.thinking == thinking
+
+
+def test_flags_of_thinking() -> None:
+    text = "llama-server -m a.gguf --reasoning-budget 0 --chat-template-kwargs '{\"enable_thinking\": false}'"
+    found = read_settings(text).settings
+    assert (found.thinking_budget, found.template_values) == (0, {"enable_thinking": False})

@@ -34,7 +34,7 @@ from tsumami.knobs.values import FLOAT32_MAX, INT32_MAX
 
 ALL = [pytest.param(knob, id=name) for name, knob in KNOBS.items()]
 NUMBERS = [pytest.param(knob, id=name) for name, knob in KNOBS.items() if knob.kind in ("int", "float", "choice")]
-STAGE_NAMES = {*ROWS, "draw", "order", "loop"}
+STAGE_NAMES = {*ROWS, "draw", "order", "loop", "prompt"}
 
 
 def test_the_classic_fourteen_come_first_in_the_order_of_the_field() -> None:

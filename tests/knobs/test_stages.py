@@ -64,7 +64,7 @@ def test_every_row_has_knobs_and_speaks_of_its_own_alone(row: StageRow) -> None:
 
 @pytest.mark.parametrize("knob", [pytest.param(knob, id=name) for name, knob in KNOBS.items()])
 def test_every_knob_is_of_a_row_or_of_no_stage(knob: Knob) -> None:
-    assert (row_of(knob.stage) is NO_STAGE) == (knob.stage in (None, "loop", "draw", "order"))
+    assert (row_of(knob.stage) is NO_STAGE) == (knob.stage in (None, "loop", "draw", "order", "prompt"))
 
 
 @pytest.mark.parametrize("row", CUTTING)

@@ -41,7 +41,7 @@ def test_what_is_shown_can_be_typed_everywhere(knob: Knob, data: st.DataObject) 
 
 def _empty(knob: Knob) -> st.SearchStrategy[Any]:
     """No value, where a knob can have none."""
-    empty: dict[str, Any] = {"texts": (), "bias": (), "grammar": None, "schema": None, "order": ()}
+    empty: dict[str, Any] = {"texts": (), "bias": (), "grammar": None, "schema": None, "object": None, "order": ()}
     return st.just(empty[knob.kind]) if knob.kind in empty else st.nothing()
 
 

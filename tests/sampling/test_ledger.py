@@ -127,3 +127,26 @@ def test_records_are_copies() -> None:
     """A later stage works on the same memory; what was recorded must not move with it."""
     ledger = ledger_of(of(temperature=0.25, samplers=("top_k", "temperature")), HALVES)
     assert ledger.records[0].logits.tobytes() == HALVES.tobytes()
+
+
+def test_a_stage_says_how_many_it_removed_and_the_likeliest_of_them() -> None:
+    """Of HALVES, top_k 2 leaves the tokens 0 and 1; 2 was the likeliest of the other three."""
+    ledger = ledger_of(of(top_k=2), HALVES)
+    removed = dict(zip([record.name for record in ledger.stages], ledger.removed(), strict=True))
+    assert (removed["top_k"].count, removed["top_k"].best, removed["top_k"].p) == (3, 2, pytest.approx(0.125))
+    assert all(one.count == 0 and one.best is None for name, one in removed.items() if name != "top_k")
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"grammar": 'root ::= "yes" | "no"'}, {"regex": "yes|no"}, {"json_schema": '{"enum": ["yes", "no"]}'}],
+    ids=["grammar", "regex", "json_schema"],
+)
+def test_a_constraint_says_it_whichever_way_it_is_written(knobs: dict[str, Any], model: Model, rows: list[Row]) -> None:
+    ledger = ledger_of(of(**knobs), rows[1], model)
+    before, after = ledger.records[0], next(one for one in ledger.records if one.name == "grammar")
+    removed = ledger.removed()[ledger.records.index(after) - 1]
+    gone = sorted(set(before.ids.tolist()) - set(after.ids.tolist()), key=lambda token: -float(rows[1][token]))
+    assert removed.count == len(gone) > 0
+    assert removed.p == pytest.approx(before.prob_of(gone[0]))
+    assert rows[1][removed.best] == rows[1][gone[0]]

@@ -122,6 +122,7 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
 
 HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
 LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", "grammar", "json_schema", "regex"}
+LOOP |= {"thinking", "chat_template_kwargs", "thinking_budget", "thinking_settings"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 

@@ -40,7 +40,7 @@ def _others(knob: Knob, *, handy: bool) -> st.SearchStrategy[Any]:
     match knob.kind:
         case "bool":
             return st.booleans()
-        case "choice":
+        case "choice" | "word":
             return st.sampled_from(knob.choices)
         case "texts":
             return st.lists(_TEXTS, max_size=4).map(tuple)
@@ -56,6 +56,10 @@ def _others(knob: Knob, *, handy: bool) -> st.SearchStrategy[Any]:
             return _GRAMMARS
         case "schema":
             return _SCHEMAS
+        case "object" if knob.name == "thinking_settings":
+            return st.fixed_dictionaries({}, optional={name: knob_values(name) for name in ("top_p", "min_p", "top_a")})
+        case "object":
+            return st.dictionaries(st.sampled_from(["enable_thinking", "effort"]), st.booleans() | _TEXTS, max_size=2)
         case "regex":
             return _EXPRESSIONS
         case "order":

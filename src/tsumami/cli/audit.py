@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tsumami.explain import Audit
+    from tsumami.runs.run import RunPart
 
 
 def about() -> str:
@@ -35,6 +36,18 @@ def audit(
     file: Annotated[
         Path, typer.Argument(metavar="RUN.JSON", show_default=False, help=say("保存した実行", "the saved run"))
     ],
+    part: Annotated[
+        str,
+        typer.Option(
+            "--part",
+            metavar="<all|thinking|answer>",
+            show_default=False,
+            help=say(
+                "考えてから答えた実行で、考えた部分か答えだけを数える（既定: 全体）",
+                "of a run that thought first, count its thinking or its answer alone (default: all)",
+            ),
+        ),
+    ] = "all",
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load what the receipt names, run each knob's neutral twin beside the chain, count."""
@@ -42,7 +55,7 @@ def audit(
 
     saved = saved_run(file)
     with as_the_receipt_says(model, saved.receipt).load() as loaded:
-        found = count(saved.attach(loaded))
+        found = count(saved.attach(loaded), cast("RunPart", part))
     if as_json:
         from tsumami.explain.plain import audit_values
 

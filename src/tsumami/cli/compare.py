@@ -63,7 +63,7 @@ def compare(
     numbers = None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
     check_writable(html)
     with model.load() as loaded:
-        prompts = [prompt.made(loaded, one) for one in texts]
+        prompts = [prompt.made(loaded, one, settings) for one in texts]
         with bar() as show, loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
             count = itertools.count(1)
             interrupted = follow(lanes, lambda _: show(_line(next(count))))

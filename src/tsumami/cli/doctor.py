@@ -49,6 +49,15 @@ class ToldNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedAdapter:
+    """A LoRA adapter that the model is loaded with: its file's name and sha256, and its scale."""
+
+    name: str
+    scale: float
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that the doctor found; speeds in tokens per second."""
 
@@ -66,6 +75,7 @@ class Report:
     source: str
     license: str | None
     fingerprint: str
+    adapters: tuple[UsedAdapter, ...]
     architecture: str
     quantization: str | None
     size: int
@@ -143,6 +153,7 @@ def examine(options: ModelOptions, length: int) -> Report:
             source=file.source,
             license=file.license,
             fingerprint=loaded.fingerprint,
+            adapters=tuple(UsedAdapter(one.name, one.scale, one.fingerprint) for one in loaded.adapters),
             architecture=file.header.architecture or "?",
             quantization=file.header.quantization,
             size=file.size,
@@ -300,6 +311,9 @@ def _rows(found: Report) -> dict[str, Any]:
         ),
         say("正確さ", "exactness"): verdict,
     }
+    if found.adapters:
+        lines = [f"{one.name} x {one.scale:g}\nsha256 {one.fingerprint}" for one in found.adapters]
+        rows[say("LoRA アダプター", "LoRA adapters")] = "\n".join(lines)
     if found.notices:
         rows[say("llama.cpp から", "llama.cpp says")] = _notices_text(found.notices)
     if found.remedy:

@@ -95,7 +95,7 @@ def grid(
         cells: Gridding | Sweep
         if ray is None:
             loaded = stack.enter_context(model.load())
-            prompts = [prompt.made(loaded, text) for text in texts]
+            prompts = [prompt.made(loaded, text, settings) for text in texts]
             watch = _watch(stack.enter_context(bar()))
             cells = Gridding(loaded, plan_grid(prompts, design), watch=watch)
         else:

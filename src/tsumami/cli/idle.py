@@ -15,13 +15,15 @@ from tsumami.settings import IdleReason, Settings
 __all__ = ["note_idle"]
 
 
-def note_idle(used: Sequence[Settings], varied: Iterable[str] = ()) -> None:
-    """Name what does nothing. used: the settings of every run; varied: the knobs in which they differ."""
-    for name, reason in _idle_everywhere(used, varied).items():
+def note_idle(used: Sequence[Settings], varied: Iterable[str] = (), *, thinks: bool = True) -> None:
+    """Name what does nothing. used: the settings of every run; varied: the knobs in which they differ; thinks: whether
+    the model marks its thinking.
+    """
+    for name, reason in _idle_everywhere(used, varied, thinks=thinks).items():
         note(f"{name}: {say(reason.ja, reason.en)}")
 
 
-def _idle_everywhere(used: Sequence[Settings], varied: Iterable[str]) -> dict[str, IdleReason]:
+def _idle_everywhere(used: Sequence[Settings], varied: Iterable[str], *, thinks: bool) -> dict[str, IdleReason]:
     turned = dict.fromkeys([*varied, *(name for settings in used for name in settings.changed())])
-    idle = [settings.idle_knobs() for settings in used]
+    idle = [settings.idle_knobs(thinks=thinks) for settings in used]
     return {name: idle[0][name] for name in turned if idle and all(name in one for one in idle)}

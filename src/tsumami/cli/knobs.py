@@ -29,12 +29,14 @@ _METAVARS: Final = {
     "int": "<N>",
     "float": "<NUMBER>",
     "choice": "<N>",
+    "word": "<WORD>",
     "texts": "<TEXT>",
     "tokens": "<TEXT>",
     "bias": "<ID=BIAS>",
     "text_bias": "<TEXT=BIAS>",
     "grammar": "<TEXT|@FILE>",
     "schema": "<TEXT|@FILE>",
+    "object": "<JSON|@FILE>",
     "regex": "<TEXT|@FILE>",
     "order": "<ORDER>",
 }
@@ -52,7 +54,7 @@ def parse(knob: Knob, text: str | list[str]) -> Any:
     Raises:
         SettingsError: the knob cannot have it.
     """
-    if knob.kind in ("grammar", "schema", "regex") and isinstance(text, str) and text.startswith("@"):
+    if knob.kind in ("grammar", "schema", "object", "regex") and isinstance(text, str) and text.startswith("@"):
         text = read_text(text[1:], SettingsError)
     return typed(knob, text)
 
@@ -98,7 +100,7 @@ def _facts(knob: Knob) -> str:
             "classic, llama.cpp, or a list such as top_k,temperature",
         ),
     }
-    if knob.kind in ("int", "float", "choice"):
+    if knob.kind in ("int", "float", "choice", "word"):
         return f"({_range(knob)}; {default})"
     return f"({extra[knob.kind]}; {default})" if knob.kind in extra else f"({default})"
 

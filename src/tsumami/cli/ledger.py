@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tsumami.model import Model
     from tsumami.runs import Run, Step
     from tsumami.sampling import Ledger
+    from tsumami.sampling.ledger import Removed
 
 _MEMORY: Final = 400 * 2**20
 _FULL_RECORDS: Final = 5  # stages that usually hold the whole vocabulary
@@ -28,6 +29,7 @@ _TERMS: Final = 8
 #: Why a stage did nothing, in ja; the words of the chain are English.
 _IDLE_JA: Final = {
     "neutral": "中立",
+    "no_thinking": "思考の印なし",
     "greedy": "貪欲法では休み",
     "mirostat": "Mirostat では休み",
     "contrastive": "コントラスティブサーチでは休み",
@@ -54,21 +56,28 @@ def _print(screen: Console, model: Model, mode: str, step: Step, ledger: Ledger)
     entropy = say(f"エントロピー {step.entropy:.2f} ビット", f"entropy {step.entropy:.2f} bits")
     title.append(f"  id {step.id} · {raw} → {final} · {rank} · {entropy}", style="not bold")
     screen.print(title)
-    screen.print(_table(ledger))
+    screen.print(_table(model, ledger))
     if ledger.contrast:
         screen.print(_terms(model, ledger))
     screen.print(Text(_roll(ledger, mode)), "", sep="\n")
 
 
-def _table(ledger: Ledger) -> Table:
+def _table(model: Model, ledger: Ledger) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(say("ステージ", "stage"), overflow="fold")
-    for title in (say("残り", "left"), say("通した確率", "mass kept"), say("この語", "this token")):
+    for title in (
+        say("残り", "left"),
+        say("通した確率", "mass kept"),
+        say("この語", "this token"),
+        say("外した数", "removed"),
+    ):
         table.add_column(title, justify="right", overflow="fold")
-    for record, kept in zip(ledger.records, (1.0, *ledger.mass_kept()), strict=True):
+    table.add_column(say("外した中で一番", "best of them"), overflow="fold")
+    gone = (None, *ledger.removed())
+    for record, kept, removed in zip(ledger.records, (1.0, *ledger.mass_kept()), gone, strict=True):
         probability = record.prob_of(ledger.token)
         idle = "" if record.idle is None else say(_IDLE_JA.get(record.idle, record.idle), record.idle)
         table.add_row(
@@ -76,9 +85,18 @@ def _table(ledger: Ledger) -> Table:
             f"{record.n_kept:,}",
             percent(kept),
             "–" if probability is None else percent(probability),
+            f"{removed.count:,}" if removed and removed.count else "",
+            _best(model, removed),
             style="dim" if idle else "",
         )
     return table
+
+
+def _best(model: Model, removed: Removed | None) -> str:
+    """The likeliest token that a stage took out, with its probability before."""
+    if removed is None or removed.best is None or removed.p is None:
+        return ""
+    return f"{piece(model.tokenizer.piece(removed.best))} {percent(removed.p)}"
 
 
 def _terms(model: Model, ledger: Ledger) -> Table:

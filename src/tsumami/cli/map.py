@@ -63,7 +63,7 @@ def map(  # noqa: A001  (the command's name)
     files.check()
     tokens = knobs.short(settings).max_tokens
     with model.load() as loaded:
-        mapping = loaded.mapping(prompt.made(loaded, asked), knob, low, high, settings)
+        mapping = loaded.mapping(prompt.made(loaded, asked, settings), knob, low, high, settings)
         with bar() as show:
 
             def watch(at: MapProgress) -> None:

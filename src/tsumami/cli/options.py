@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tsumami.engine import EngineOptions
     from tsumami.model import Model
     from tsumami.runs import Prompt
+    from tsumami.settings import Settings
 
 
 def option(name: str, kind: Any, *flags: str, default: Any = None, **details: Any) -> inspect.Parameter:
@@ -77,6 +78,7 @@ class ModelOptions:
     n_gpu_layers: int | None = None
     threads: int | None = None
     fast: bool | None = None
+    lora: list[str] | None = None
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
@@ -97,12 +99,17 @@ class ModelOptions:
             "速さを優先する / 何度でもビット単位で同じ結果にする（既定）",
             "be faster, or give the same bits every time (the default)",
         )
+        lora = say(
+            "LoRA アダプター（GGUF）と効きの強さ（既定 1）。何度でも指定できる",
+            "LoRA adapter (GGUF) and how strongly it acts (default 1); may be given several times",
+        )
         return [
             option("model", str | None, "--model", "-m", help=names, metavar="<NAME>", rich_help_panel=panel),
             option("n_ctx", int | None, "--n-ctx", help=context, **count),
             option("n_gpu_layers", int | None, "--n-gpu-layers", help=layers, **count),
             option("threads", int | None, "--threads", help=threads, **count),
             option("fast", bool | None, "--fast/--exact", help=exact, rich_help_panel=panel),
+            option("lora", list[str] | None, "--lora", metavar="<FILE[:SCALE]>", help=lora, rich_help_panel=panel),
         ]
 
     @classmethod
@@ -128,10 +135,16 @@ class ModelOptions:
         Raises:
             SettingsError: an option that cannot be.
         """
-        from tsumami.engine import EngineOptions
+        from tsumami.engine import EngineOptions, adapters_from
 
         layers = self.n_gpu_layers or 0
-        return EngineOptions(n_ctx=self.n_ctx, n_gpu_layers=layers, threads=self.threads, exact=not self.fast)
+        return EngineOptions(
+            n_ctx=self.n_ctx,
+            n_gpu_layers=layers,
+            threads=self.threads,
+            exact=not self.fast,
+            lora=adapters_from(self.lora or ()),
+        )
 
     @contextmanager
     def load(self, *, quiet: bool = False) -> Iterator[Model]:
@@ -220,13 +233,13 @@ class PromptOptions:
             raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
         return found[0]
 
-    def made(self, model: Model, text: str, *, quiet: bool = False) -> Prompt:
-        """A prompt as the model gets it; what llama.cpp says of it is told.
+    def made(self, model: Model, text: str, settings: Settings, *, quiet: bool = False) -> Prompt:
+        """A prompt as the model gets it; what llama.cpp says of it is told. settings: what a template is told.
 
         Raises:
             PromptError: empty, an unknown template, or one that refuses the messages.
         """
-        prompt = model.prompt(self.messages(text), template=self.template, parse_special=self.parse_special)
+        prompt = model.prompt(self.messages(text), settings, template=self.template, parse_special=self.parse_special)
         if not quiet:
             tell_notices(prompt.notices)
         return prompt

@@ -80,7 +80,7 @@ def run(
     asked = prompt.read_one(quiet=quiet)
     check_writable(out)
     with model.load(quiet=quiet) as loaded:
-        made = prompt.made(loaded, asked, quiet=quiet)
+        made = prompt.made(loaded, asked, settings, quiet=quiet)
         if show_prompt:
             print_prompt(loaded, made)
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
@@ -99,7 +99,7 @@ def run(
         kept = history.run(done, asked=asked)
         if not quiet:
             note(facts(done) + id_note(kept))
-            note_idle([settings])
+            note_idle([settings], thinks=loaded.thinking is not None)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -106,6 +106,7 @@ class Session:
         """The reply to the last message; until it is kept, what was said stays as it is."""
         prompt = self.model.prompt(
             asked.messages(self.system),
+            self.settings,
             template=self.template,
             memory=self.memory,
             parse_special=self.parse_special,

@@ -6,6 +6,7 @@
     cache       which tokens lie in the context, over cells.py (where) and radix.py (who shares a prefix)
     said        what llama.cpp says in passing, in words
     loading     from a model's name to an engine that runs; memory.py asks whether it fits
+    adapting    which LoRA adapters it is loaded with
     exactness   whether the same tokens give the same bits, however they are computed; threads.py may change meanwhile
 
 Guarantee: each name is fetched when it is first asked for, so that whoever needs the seam alone loads no more.
@@ -18,6 +19,9 @@ from typing import TYPE_CHECKING
 from tsumami.faces import face
 
 if TYPE_CHECKING:
+    from tsumami.engine.adapting import Adapter as Adapter
+    from tsumami.engine.adapting import AdapterLike as AdapterLike
+    from tsumami.engine.adapting import adapters_from as adapters_from
     from tsumami.engine.batcher import Engine as Engine
     from tsumami.engine.batcher import Usage as Usage
     from tsumami.engine.exactness import Exactness as Exactness
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "SOLO": "tsumami.engine.planning",
+    "Adapter": "tsumami.engine.adapting",
+    "AdapterLike": "tsumami.engine.adapting",
     "Engine": "tsumami.engine.batcher",
     "EngineKeywords": "tsumami.engine.loading",
     "EngineOptions": "tsumami.engine.loading",
@@ -56,6 +62,7 @@ _HOMES = {
     "Sequence": "tsumami.engine.sequence",
     "Ticket": "tsumami.engine.program",
     "Usage": "tsumami.engine.batcher",
+    "adapters_from": "tsumami.engine.adapting",
     "check_exactness": "tsumami.engine.exactness",
     "first_outside": "tsumami.engine.sequence",
     "load": "tsumami.engine.loading",
@@ -66,6 +73,8 @@ _HOMES = {
 
 __all__ = [
     "SOLO",
+    "Adapter",
+    "AdapterLike",
     "Breath",
     "Engine",
     "EngineKeywords",
@@ -80,6 +89,7 @@ __all__ = [
     "Sequence",
     "Ticket",
     "Usage",
+    "adapters_from",
     "check_exactness",
     "first_outside",
     "load",

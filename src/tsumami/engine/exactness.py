@@ -27,6 +27,7 @@ _MEMORY: Final = "exactness"
 _VERSION: Final = 3  # raise it when the check itself changes, so that old verdicts are forgotten
 # Nothing is forked, and what is fed at once is computed at once, however slow the machine: a kernel that takes over
 # from 64 tokens on must be met.
+_FLOATS: Final = ("F16", "F32", "BF16")
 _NO_REUSE: Final = Policy(reuse=False, together=True, fixed_piece=512)
 
 
@@ -55,11 +56,21 @@ FAST_VERDICT: Final = Exactness(
     "load the model without fast (exact is the default).",
 )
 
+SUM_VERDICT: Final = Exactness(
+    False,
+    "LoRA アダプターが 3 つ以上あると、llama.cpp が足し合わせる順序が読み込みのたびに変わります。"
+    "読み込んでいる間は同じ結果になりますが、読み込み直すと末尾のビットが変わることがあります。",
+    "with three LoRA adapters or more, llama.cpp adds them up in an order that changes from load to load: while the "
+    "model stays loaded everything repeats, after another load the last bits may differ.",
+    "アダプターを 2 つまでにするか、1 つにまとめたものを使ってください。",
+    "use two adapters at most, or merge them into one.",
+)
+
 
 def check_exactness(engine: Engine, header: GGUFHeader, *, gpu_layers: int, length: int = 80) -> Exactness:
     """Run the self-check on a fresh engine and give the verdict. `length` is the number of tokens to compare."""
     failed = tuple(name for name, same in _comparisons(engine, length) if not same)
-    return EXACT_VERDICT if not failed else _not_exact(failed, header, gpu_layers)
+    return EXACT_VERDICT if not failed else _not_exact(failed, engine, header, gpu_layers)
 
 
 def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gpu_layers: int) -> Exactness:
@@ -69,7 +80,7 @@ def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gp
     key = "|".join(map(str, (_VERSION, fingerprint, *build, *shape, several_threads, gpu_layers)))
     known = recall(_MEMORY).get(key)
     if isinstance(known, list) and all(isinstance(name, str) for name in known):
-        return EXACT_VERDICT if not known else _not_exact(tuple(known), header, gpu_layers)
+        return EXACT_VERDICT if not known else _not_exact(tuple(known), engine, header, gpu_layers)
     verdict = check_exactness(engine, header, gpu_layers=gpu_layers)
     remember(_MEMORY, key, list(verdict.failed))
     return verdict
@@ -150,7 +161,7 @@ def _forked(tokens: list[int], whole: Float32Array, half: int) -> Program[bool]:
         return same and _same(got_one.logits, whole[half // 2 : half + 3])
 
 
-def _not_exact(failed: tuple[str, ...], header: GGUFHeader, gpu_layers: int) -> Exactness:
+def _not_exact(failed: tuple[str, ...], engine: Engine, header: GGUFHeader, gpu_layers: int) -> Exactness:
     """Name the cause that is known for what failed; where none is known, say so."""
     names = ", ".join(failed)
     if gpu_layers:
@@ -163,7 +174,18 @@ def _not_exact(failed: tuple[str, ...], header: GGUFHeader, gpu_layers: int) -> 
             failed,
         )
     kind = header.quantization or "?"
-    if kind in ("F16", "F32", "BF16"):
+    if engine.model.adapters and kind not in _FLOATS:
+        return Exactness(
+            False,
+            "LoRA アダプターの行列(F16、F32)は、既定のビルドでは 2 列以上の積に別の計算(llamafile の sgemm)を使います"
+            f"(違いが出た検査: {names})。",
+            "the matrices of LoRA adapters (F16, F32) take another kernel (llamafile's sgemm) for two or more columns "
+            f"in the default build (differed: {names}).",
+            'CMAKE_ARGS="-DGGML_LLAMAFILE=OFF" でビルドし直すか、アダプターを統合したモデルを使ってください。',
+            'rebuild with CMAKE_ARGS="-DGGML_LLAMAFILE=OFF", or take a file into which the adapter was merged.',
+            failed,
+        )
+    if kind in _FLOATS:
         return Exactness(
             False,
             f"{kind} の重みは、既定のビルドでは 2 列以上の積に別の計算(llamafile の sgemm)を使います"

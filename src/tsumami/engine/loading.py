@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
+from tsumami.engine.adapting import Adapter, AdapterLike, LoadedAdapter, adapters_from, fingerprint_with, prepared
 from tsumami.engine.batcher import Engine
 from tsumami.engine.cache import N_KEEPERS
-from tsumami.engine.exactness import FAST_VERDICT, Exactness, remembered_check
+from tsumami.engine.exactness import FAST_VERDICT, SUM_VERDICT, Exactness, remembered_check
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
 from tsumami.engine.said import Notice, notices
@@ -36,6 +37,9 @@ _RANGES: Final = {
     "threads": (1, 512),  # GGML_MAX_N_THREADS
     "n_cells": (SMALLEST_N_CTX, _INT32_MAX),
 }
+#: Of more adapters llama.cpp's sum has another order, and so other last bits, from load to load: it keeps them by their
+#: address (`llama_adapter_loras`).
+_SUMMED_ALIKE: Final = 2
 _EXACT_UBATCH: Final = 32  # from 64 query rows on, attention takes a tiled kernel with other rounding
 
 
@@ -48,6 +52,7 @@ class EngineOptions:
     threads: most threads to use (None: all usable cores).
     exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
     n_cells: tokens that all sequences together may have in the cache (None: twice n_ctx where that is cheap).
+    lora: LoRA adapters, each `FILE`, `FILE:SCALE`, a path with its scale, or an `Adapter`; one alone will do.
     """
 
     n_ctx: int | None = None
@@ -55,8 +60,10 @@ class EngineOptions:
     threads: int | None = None
     exact: bool = True
     n_cells: int | None = None
+    lora: tuple[AdapterLike, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lora", adapters_from(self.lora))
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if value is None and name != "n_gpu_layers":
@@ -65,6 +72,11 @@ class EngineOptions:
                 raise SettingsError(f"{name} = {value!r}: needs a whole number")
             if not low <= value <= high:
                 raise SettingsError(f"{name} = {value}: needs {low} to {high}")
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """What `lora` says."""
+        return adapters_from(self.lora)
 
 
 class EngineKeywords(TypedDict, total=False):
@@ -75,11 +87,14 @@ class EngineKeywords(TypedDict, total=False):
     threads: int | None
     exact: bool
     n_cells: int | None
+    lora: tuple[AdapterLike, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """Weights, tokenizer and a running engine, with what is known of them; `notices`: what llama.cpp said of them."""
+    """Weights, tokenizer and a running engine, with what is known of them; `notices`: what llama.cpp said of them;
+    `fingerprint` is that of the weights with the adapters.
+    """
 
     file: ModelFile
     native: NativeModel
@@ -89,6 +104,7 @@ class LoadedModel:
     fingerprint: str
     exactness: Exactness
     notices: tuple[Notice, ...] = ()
+    adapters: tuple[LoadedAdapter, ...] = ()
 
     def close(self) -> None:
         """End the engine and free everything."""
@@ -118,11 +134,15 @@ def load(
     file = resolve(name, progress=download_progress)
     if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
         raise _not_a_generator(file)
-    fingerprint = file.fingerprint()
-    try_first(file, fingerprint, repack=not options.exact, waits=_still_wanted(load_progress))
+    adapters = prepared(options.adapters, file)
+    weights = file.fingerprint()
+    fingerprint = fingerprint_with(weights, adapters)
+    try_first(file, weights, adapters, repack=not options.exact, waits=_still_wanted(load_progress))
     native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=load_progress)
     with contextlib.ExitStack() as undo:
         undo.callback(native.close)
+        for one in adapters:
+            native.add_adapter(one.file.path, one.scale)
         n_ctx = _n_ctx(file, native, options)
         engine = Engine(native, _context_options(native, file.header, options, n_ctx))
         undo.callback(engine.close)
@@ -132,9 +152,11 @@ def load(
             exactness = remembered_check(engine, file.header, fingerprint, gpu_layers=gpu_layers)
             if not exactness.exact:
                 engine.set_policy(SOLO)
+            elif sum(one.scale != 0 for one in adapters) > _SUMMED_ALIKE:
+                exactness = SUM_VERDICT
         undo.pop_all()
     said = notices((*native.said, *engine.said), {str(file.path): file.path.name})
-    return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness, said)
+    return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness, said, adapters)
 
 
 def _still_wanted(progress: Callable[[float], None] | None) -> Callable[[], None] | None:

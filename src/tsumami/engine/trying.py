@@ -16,11 +16,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
+from tsumami.engine.adapting import LoadedAdapter, fingerprint_with
 from tsumami.errors import EngineError, ModelError, ModelFormatError, OutOfMemoryError, TsumamiError
 from tsumami.machine import processor
 from tsumami.models import ModelFile
@@ -37,10 +39,22 @@ _KINDS: Final = "Hello, world! 12345 don't\n\n\t 日本語の文章。 é 😀 <
 _PROMPT: Final = 40  # tokens: more than one piece of 32
 
 
-def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callable[[], None] | None = None) -> None:
-    """Load a file apart, unless it went well before.
+def try_first(
+    file: ModelFile,
+    fingerprint: str,
+    adapters: Sequence[LoadedAdapter] = (),
+    *,
+    repack: bool,
+    waits: Callable[[], None] | None = None,
+) -> None:
+    """Load a file apart, and then with its adapters, unless it went well before.
 
-    waits: called some times a second meanwhile; what it raises breaks the trial off.
+    Args:
+        file: the model.
+        fingerprint: of its weights.
+        adapters: found to fit it.
+        repack: as it will be loaded.
+        waits: called some times a second meanwhile; what it raises breaks the trial off.
 
     Raises:
         ModelFormatError: llama.cpp breaks down over it.
@@ -48,48 +62,69 @@ def try_first(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callabl
         OutOfMemoryError: it takes more memory than there is.
         ModelError: it takes far longer than a file of its size should.
     """
-    trusted = file.source.startswith("package ")
-    if not repack:
-        if not trusted:
-            _try(file, fingerprint, repack=False, waits=waits)
-        return
+    if not file.source.startswith("package "):
+        _try(_Attempt(_key(fingerprint), file.name, file.path, file.size), waits)
+    if repack:
+        _try_fast(file, fingerprint, waits)
+    if adapters:
+        key = _key(fingerprint_with(fingerprint, adapters), repack=repack)
+        names, size = ", ".join(one.name for one in adapters), sum(one.file.size for one in adapters)
+        paths = tuple((os.fspath(one.file.path), one.scale) for one in adapters)
+        _try(_Attempt(key, names, file.path, file.size + size, repack, paths), waits)
+
+
+def _try_fast(file: ModelFile, fingerprint: str, waits: Callable[[], None] | None) -> None:
     try:
-        _try(file, fingerprint, repack=True, waits=waits)
+        _try(_Attempt(_key(fingerprint, repack=True), file.name, file.path, file.size, repack=True), waits)
     except ModelFormatError as error:
-        if not trusted:
-            _try(file, fingerprint, repack=False, waits=waits)
         raise EngineError(
             f"llama.cpp, as it was compiled here, breaks down over rearranged weights ({error.__cause__}). Load the"
             " model exactly (without --fast), or compile llama-cpp-python anew: make clean, then make setup"
         ) from error
 
 
-def _try(file: ModelFile, fingerprint: str, *, repack: bool, waits: Callable[[], None] | None) -> None:
-    key = f"{_VERSION}|{fingerprint}|{engine_build()}|{processor() if repack else 'exact'}"
-    if recall(_MEMORY).get(key) is True:
+def _key(fingerprint: str, *, repack: bool = False) -> str:
+    return f"{_VERSION}|{fingerprint}|{engine_build()}|{processor() if repack else 'exact'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt: what it is remembered by, who is to blame, and what is loaded."""
+
+    key: str
+    name: str
+    path: Path
+    size: int
+    repack: bool = False
+    adapters: tuple[tuple[str, float], ...] = ()
+
+
+def _try(trial: _Attempt, waits: Callable[[], None] | None) -> None:
+    if recall(_MEMORY).get(trial.key) is True:
         return
-    helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + file.size / _SLOWEST), room=1)
+    helpers = Helpers("tsumami.engine.trying:answer", Allowance(_LEAST_SECONDS + trial.size / _SLOWEST), room=1)
+    request = json.dumps([os.fspath(trial.path), trial.repack, trial.adapters]).encode()
     try:
         with contextlib.closing(helpers):
-            helpers.ask(key, json.dumps([os.fspath(file.path), repack]).encode(), waits)
+            helpers.ask(trial.key, request, waits)
     except CannotBeginError:
         return  # it is loaded without a trial
     except BrokeDownError as error:
         if error.signal is None and "Traceback" in error.said:
             return  # that was Python, which ends nobody's process
-        raise _refusal(file, error) from error
+        raise _refusal(trial.name, error) from error
     except OvertimeError as error:
         raise ModelError(
-            f"{file.name}: loading it for a trial took longer than a file of {file.size:,} bytes should"
+            f"{trial.name}: loading it for a trial took longer than a file of {trial.size:,} bytes should"
         ) from error
-    remember(_MEMORY, key, True)
+    remember(_MEMORY, trial.key, True)
 
 
-def _refusal(file: ModelFile, error: BrokeDownError) -> ModelError:
+def _refusal(name: str, error: BrokeDownError) -> ModelError:
     if error.signal == "SIGKILL":
-        return OutOfMemoryError(f"{file.name}: the system ended the process that loaded it, for want of memory")
+        return OutOfMemoryError(f"{name}: the system ended the process that loaded it, for want of memory")
     return ModelFormatError(
-        f"{file.name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so it "
+        f"{name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so it "
         "is damaged or was made to do harm; download it again from somebody you trust"
     )
 
@@ -102,9 +137,11 @@ def _words(said: str) -> str:
 
 def answer(request: bytes) -> bytes:
     """Load the file, and do with it what a run does."""
-    path, repack = json.loads(request)
+    path, repack, adapters = json.loads(request)
     with contextlib.suppress(TsumamiError):
         model = NativeModel(Path(path), repack=repack)
+        for adapter, scale in adapters:
+            model.add_adapter(Path(adapter), scale)
         pieces = [model.vocab.piece(token) for token in range(model.vocab.n_tokens)]
         tokens = []
         if model.vocab.has_texts:

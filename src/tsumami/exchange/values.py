@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
-from tsumami.exchange.dialect import ALL
+from tsumami.exchange.dialect import ALL, Foreign
 from tsumami.exchange.notes import Note, Phrase
+from tsumami.knobs import KNOBS
 
 __all__ = [
     "ALL_WORDS",
@@ -26,6 +28,7 @@ __all__ = [
     "bias_to_pairs",
     "breakers_from",
     "breakers_to_text",
+    "by_template",
     "from_units",
     "greedy",
     "length_from",
@@ -36,6 +39,9 @@ __all__ = [
     "schema_from",
     "schema_to",
     "texts_from",
+    "think_from",
+    "think_to",
+    "to_template",
     "to_units",
     "whole_window",
     "window_to_minus",
@@ -56,6 +62,9 @@ GREEDY: Final = Phrase(
     "do_sample が真でないので、いつも最も確率の高いトークンを選ぶ。temperature などの値は効かない",
     "do_sample is not true, so the likeliest token is always taken, whatever temperature and the others say",
 )
+
+
+_TOLD: Final = "chat_template_kwargs"
 
 
 def positive(value: Any) -> Any:
@@ -141,6 +150,44 @@ def schema_to(value: Any) -> Any:
 def one_of_it(value: Any) -> Any:
     """A text that may be empty."""
     return value or None
+
+
+def think_from(value: Any) -> str:
+    """Whether to think: true, false, or nothing said; a level of effort is more than that."""
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return "auto" if value is None else "on" if value else "off"
+
+
+def think_to(value: Any) -> bool | None:
+    """The same back."""
+    return {"on": True, "off": False}.get(value)
+
+
+def by_template(values: Foreign, knobs: dict[str, Any]) -> Iterable[Note]:
+    """What a chat template is told stands in one object there; `enable_thinking` in it is a knob here."""
+    given = values.get(_TOLD)
+    told = json.loads(KNOBS[_TOLD].validate(given) or "{}")
+    if isinstance(told.get("enable_thinking"), bool):
+        knobs["thinking"] = think_from(told.pop("enable_thinking"))
+        knobs[_TOLD] = KNOBS[_TOLD].validate(told)
+        yield Note("converted", _TOLD, given, _TOLD, knobs[_TOLD], Phrase())
+        yield Note(
+            "converted",
+            f"{_TOLD}.enable_thinking",
+            think_to(knobs["thinking"]),
+            "thinking",
+            knobs["thinking"],
+            Phrase(),
+        )
+
+
+def to_template(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
+    """The same back."""
+    on = think_to(knobs["thinking"])
+    if on is not None:
+        foreign[_TOLD] = {"enable_thinking": on, **(foreign.get(_TOLD) or {})}
+        yield Note("converted", f"{_TOLD}.enable_thinking", on, "thinking", knobs["thinking"], Phrase())
 
 
 def greedy(values: dict[str, Any], knobs: dict[str, Any]) -> Note | None:

@@ -89,7 +89,8 @@ class _Export:
         order = self._dialect.order
         if order is None:
             acting = tuple(stage for stage in self._dialect.acting if stage in wanted and self._acts(stage))
-            if tuple(stage for stage in wanted if stage in acting) != acting:
+            left_out = [stage for stage in self._dialect.acting if stage not in wanted and self._acts(stage)]
+            if left_out or tuple(stage for stage in wanted if stage in acting) != acting:
                 words = _FIXED.filled(program="{program}", order=", ".join(self._dialect.acting))
                 yield self._note("lost", "", None, "samplers", wanted, words)
             return

@@ -13,7 +13,7 @@ from typing import Any
 
 from tsumami.explain.measures import Metrics
 from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Lowering, Moved, WhyNot, Without
-from tsumami.explain.tokens import Account, Candidate, Outcome, Share
+from tsumami.explain.tokens import Account, Candidate, Column, Outcome, Share
 from tsumami.runs import Completeness, Run
 
 
@@ -65,7 +65,7 @@ def account_values(found: Account, piece: Callable[[int], bytes]) -> dict[str, A
         "text": _text(piece(found.token)),
         "mode": found.mode,
         "u": found.u,
-        "stages": [dataclasses.asdict(column) for column in found.columns],
+        "stages": [_stage(column, piece) for column in found.columns],
         "candidates": [_candidate(found, one, piece(one.token)) for one in found.rows],
         "hidden": found.hidden,
     }
@@ -101,6 +101,19 @@ def _candidate(account: Account, found: Candidate, piece: bytes) -> dict[str, An
         "cut_by": None if found.cut_at is None else account.columns[found.cut_at].name,
         "lowered_most_by": None if found.fell_at is None else account.columns[found.fell_at].name,
     }
+
+
+def _stage(column: Column, piece: Callable[[int], bytes]) -> dict[str, Any]:
+    """`removed`: how many tokens the stage took out, and the likeliest of them with its probability before."""
+    values = {name: getattr(column, name) for name in ("name", "idle", "left", "kept")}
+    gone = column.removed
+    if gone is None:
+        return values | {"removed": None}
+    best = None
+    if gone.best is not None:
+        data = piece(gone.best)
+        best = {"id": gone.best, "text": _text(data), "bytes": data.hex(), "p": gone.p}
+    return values | {"removed": {"count": gone.count, "best": best}}
 
 
 def _taken(found: Lowering | None) -> dict[str, Any] | None:

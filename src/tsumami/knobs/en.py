@@ -389,6 +389,38 @@ WORDS: dict[str, KnobWords] = {
         " break for a single line. With none, the end token or max_tokens decides. All of them together may have"
         " 65,536 characters.",
     ),
+    "thinking": KnobWords(
+        "Thinking",
+        "Whether to think before answering, told to the chat template as enable_thinking.",
+        "For models that can do both, such as Qwen3. With auto nothing is told, so the template's own default "
+        "holds. What on and off do is the template's to decide: with some models off leaves the thinking out, "
+        "others do not read it. It is used when a prompt is made of a conversation, so a plain completion (raw) "
+        "does not change.",
+    ),
+    "chat_template_kwargs": KnobWords(
+        "Template variables",
+        "Variables for the chat template, as a JSON object.",
+        'Values for variables that the template reads, such as {"reasoning_effort": "low"}; which there are is '
+        "different for every model, and names that the template does not read are ignored. The conversation "
+        "itself (messages) and what else is settled here, such as the names of special tokens, cannot be given. "
+        "An enable_thinking here holds before the knob thinking.",
+    ),
+    "thinking_budget": KnobWords(
+        "Thinking budget",
+        "After so many tokens of thinking, its end mark is put there and the answer begins.",
+        "-1 leaves it to the model, 0 ends the thinking as soon as it begins. When the budget is spent, and the "
+        "character is complete, only the tokens of the end mark (</think>, say) are left to choose from; after "
+        "them the reply goes on as always. Thinking that was cut off has come to no conclusion, so too small a "
+        "budget makes worse answers. With a model that marks no thinking it does nothing.",
+    ),
+    "thinking_settings": KnobWords(
+        "Knobs while thinking",
+        "Values of knobs that hold while it thinks, as a JSON object.",
+        'With {"temperature": 1.0, "top_p": 0.95}, say, these hold in the thinking and the others in the answer: look'
+        " around widely, then write with care. Only knobs that narrow or reweigh the candidates can be given; the way"
+        " to choose (greedy, mirostat …), constraints and lengths stay the same throughout. The rolls go on with the"
+        " next number, so the same seed gives the same text. With a model that marks no thinking it does nothing.",
+    ),
     "samplers": KnobWords(
         "Order of samplers",
         "Which stages run, and in which order.",

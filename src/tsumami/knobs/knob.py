@@ -18,10 +18,12 @@ from tsumami.knobs.orders import check_order
 __all__ = ["Kind", "Knob", "Slider", "longest_reply"]
 
 Kind = Literal[
-    "int", "float", "bool", "choice", "texts", "tokens", "bias", "text_bias", "grammar", "schema", "regex", "order"
-]
-"""How a value is written. `choice`: one of a few integers; `tokens`: texts, or ids as
-`<[12]>`; `bias`: token id -> number; `text_bias`: text -> number; `order`: stages of the chain."""
+    "int", "float", "bool", "choice", "word", "texts", "tokens", "bias", "text_bias", "grammar", "schema", "object",
+    "regex", "order",
+]  # fmt: skip
+"""How a value is written. `choice`: one of a few integers; `word`: one of a few words; `object`: a JSON object;
+`tokens`: texts, or ids as `<[12]>`; `bias`: token id -> number; `text_bias`: text -> number; `order`: stages of the
+chain."""
 
 _FOR_THE_PROMPT: Final = 256
 
@@ -49,7 +51,7 @@ class Knob:
     group: str
     stage: str | None
     """The stage that reads it: one of the chain, `mirostat`, `contrastive`, `logit_bias`, `grammar`, `draw`, `order`,
-    or the `loop` around them; None where several do."""
+    the `loop` around them, or `prompt`: what makes it of a conversation; None where several do."""
     neutral: Any = None
     classic: bool = False
     low: float | None = None
@@ -62,7 +64,7 @@ class Knob:
     """Every value below is the neutral one: the knob is off."""
     reason: str = ""
     """Why the range ends where it ends, for the message of an error."""
-    choices: tuple[int, ...] = ()
+    choices: tuple[int, ...] | tuple[str, ...] = ()
     max_bytes: int | None = None
     most: int | None = None
     """Of a list of texts: how many there may be."""
@@ -101,6 +103,8 @@ class Knob:
                 return self._on(self._within(values.check_float(self.name, value, self.allowed)))
             case "choice":
                 return self._chosen(values.check_int(self.name, value, self.allowed))
+            case "word":
+                return self._chosen(value)
             case "bool":
                 return values.check_bool(self.name, value)
             case "texts":
@@ -117,13 +121,15 @@ class Knob:
                 return values.check_grammar(self.name, value, self.allowed)
             case "schema":
                 return values.check_schema(self.name, value)
+            case "object":
+                return values.check_object(self.name, value)
             case "order":
                 return check_order(self.name, value)
 
     def _on(self, value: float) -> float:
         return self.neutral if self.off_below is not None and value < self.off_below else value
 
-    def _chosen(self, value: int) -> int:
+    def _chosen(self, value: object) -> object:
         if value not in self.choices:
             raise SettingsError(
                 f"{self.name} = {values.shown(value)}: needs {self.allowed}", knob=self.name, value=value
@@ -159,6 +165,7 @@ _ALLOWED: Mapping[str, str] = {
     "text_bias": "a mapping from text to bias",
     "grammar": "the text of a GBNF grammar",
     "schema": "a JSON schema (an object)",
+    "object": "a JSON object",
     "regex": "a regular expression",
     "order": "'classic', 'llama.cpp', or a list of stage names",
 }

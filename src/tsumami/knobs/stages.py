@@ -103,6 +103,15 @@ def _cutting(knob: str, *, keeps_all: float, heeds_min_keep: bool = False) -> St
 
 _ALL: Final = (
     StageRow(
+        name="thinking_budget",
+        modes=_EVERY,
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("thinking_budget",),
+        bans=True,
+        needs_vocabulary=True,
+    ),
+    StageRow(
         name="logit_bias", modes=_EVERY, ordered=False, wanted_by=("logit_bias", "text_bias"), needs_vocabulary=True
     ),
     StageRow(

@@ -49,6 +49,7 @@ GROUPS: Mapping[str, KnobGroup] = MappingProxyType(
         "adaptive": KnobGroup("Adaptive-p（確率の目標）", "Adaptive-p (a target probability)"),
         "contrastive": KnobGroup("コントラスティブサーチ", "Contrastive search"),
         "constraint": KnobGroup("制約", "Constraints"),
+        "thinking": KnobGroup("思考(考えてから答えるモデル)", "Thinking (models that think first)"),
         "order": KnobGroup("ステージの順序", "Order of the stages"),
     }
 )
@@ -811,6 +812,46 @@ _ROWS = (
         },
     ),
     _knob(
+        "thinking",
+        "word",
+        "auto",
+        "thinking",
+        "prompt",
+        neutral="auto",
+        choices=("auto", "on", "off"),
+        paper="Qwen Team 2025: Qwen3 Technical Report https://arxiv.org/abs/2505.09388",
+        aliases={
+            "llama.cpp": "chat_template_kwargs.enable_thinking",
+            "HF": "chat_template_kwargs.enable_thinking",
+            "Ollama": "think",
+            "vLLM": "chat_template_kwargs.enable_thinking",
+        },
+    ),
+    _knob(
+        "chat_template_kwargs",
+        "object",
+        None,
+        "thinking",
+        "prompt",
+        aliases={"llama.cpp": "--chat-template-kwargs", "vLLM": "chat_template_kwargs"},
+    ),
+    _knob(
+        "thinking_budget",
+        "int",
+        -1,
+        "thinking",
+        "thinking_budget",
+        neutral=-1,
+        low=-1,
+        high=values.INT32_MAX,
+        reason="it is a number of tokens; -1 leaves it to the model",
+        slider=Slider(-1, 4096, 1),
+        formula=r"l_i' = -\infty \text{ for all but the end mark's next token} \quad (t_\mathrm{thinking} \ge b)",
+        paper="Qwen Team 2025: Qwen3 Technical Report (thinking budget) https://arxiv.org/abs/2505.09388",
+        aliases={"llama.cpp": "--reasoning-budget", "vLLM": "thinking_token_budget"},
+    ),
+    _knob("thinking_settings", "object", None, "thinking", None),
+    _knob(
         "samplers",
         "order",
         "classic",
@@ -828,7 +869,7 @@ CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _ROWS if knob.class
 
 
 #: Names elsewhere whose values mean something else than ours.
-_OTHER_VALUES: Final = frozenset({"response_format", "format", "sequence_bias", "set_seed"})
+_OTHER_VALUES: Final = frozenset({"response_format", "format", "sequence_bias", "set_seed", "think"})
 _ALIAS: Final = re.compile(r"(?<![\w.(-])-{0,2}([a-z][a-z_-]*[a-z])(?![\w.(-])")
 
 

@@ -129,8 +129,10 @@ def shown(knob: Knob, value: Any) -> str | list[str]:
             return "on" if value else "off"
         case "order":
             return value if isinstance(value, str) else ";".join(value) or "none"
-        case "grammar" | "schema" | "regex":
+        case "grammar" | "schema" | "object" | "regex":
             return knob.validate(value) or ""
+        case "word":
+            return str(value)
         case _:
             return _digits(value)
 

@@ -29,6 +29,7 @@ __all__ = [
     "check_float",
     "check_grammar",
     "check_int",
+    "check_object",
     "check_schema",
     "check_text_bias",
     "check_texts",
@@ -196,6 +197,16 @@ def check_schema(name: str, value: object) -> str | None:
 
     The order of keys is kept: llama.cpp writes an object's properties in the schema's order.
     """
+    return _json_object(name, value, '{"type": "object"}', GrammarError)
+
+
+def check_object(name: str, value: object) -> str | None:
+    """A mapping or JSON text of an object -> compact JSON text; None for an empty one. The order of keys is kept."""
+    text = _json_object(name, value, '{"key": "value"}', SettingsError)
+    return None if text == "{}" else text
+
+
+def _json_object(name: str, value: object, example: str, problem: type[SettingsError]) -> str | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str):
@@ -203,15 +214,13 @@ def check_schema(name: str, value: object) -> str | None:
         try:
             value = json.loads(value, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise GrammarError(f"{name}: not JSON: {error}") from None
+            raise problem(f"{name}: not JSON: {error}") from None
     if not isinstance(value, Mapping):
-        raise GrammarError(
-            f'{name} = {shown(value)}: needs a JSON object such as {{"type": "object"}}, not {_kind(value)}'
-        )
+        raise problem(f"{name} = {shown(value)}: needs a JSON object such as {example}, not {_kind(value)}")
     try:
         text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
-        raise GrammarError(f"{name}: cannot be written as JSON: {error}") from None
+        raise problem(f"{name}: cannot be written as JSON: {error}") from None
     _utf8(name, text)
     return text
 

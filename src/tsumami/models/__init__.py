@@ -7,6 +7,7 @@
     hub, packaged, shards    where files come from: the hub, Python packages, several files that are one model
     gguf       a file's header, read without llama.cpp
     digest     a file's sha256, computed once
+    adapters   LoRA adapters, and whether one fits a model
 
 Guarantee: nothing here loads llama.cpp, and each name is fetched when it is first asked for, so that listing models and
 completing names is quick.
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING
 from tsumami.faces import face
 
 if TYPE_CHECKING:
+    from tsumami.models.adapters import AdapterFile as AdapterFile
+    from tsumami.models.adapters import check_adapter as check_adapter
+    from tsumami.models.adapters import open_adapter as open_adapter
     from tsumami.models.digest import ByteProgress as ByteProgress
     from tsumami.models.digest import fingerprint as fingerprint
     from tsumami.models.finding import ModelFile as ModelFile
@@ -35,11 +39,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "DEFAULT_MODEL": "tsumami.models.known",
+    "AdapterFile": "tsumami.models.adapters",
     "ByteProgress": "tsumami.models.digest",
     "GGUFHeader": "tsumami.models.gguf",
     "ModelEntry": "tsumami.models.listing",
     "ModelFile": "tsumami.models.finding",
     "catalogue": "tsumami.models.listing",
+    "check_adapter": "tsumami.models.adapters",
+    "open_adapter": "tsumami.models.adapters",
     "fingerprint": "tsumami.models.digest",
     "is_name": "tsumami.models.finding",
     "no_such_model": "tsumami.models.finding",
@@ -51,15 +58,18 @@ _HOMES = {
 
 __all__ = [
     "DEFAULT_MODEL",
+    "AdapterFile",
     "ByteProgress",
     "GGUFHeader",
     "ModelEntry",
     "ModelFile",
     "catalogue",
+    "check_adapter",
     "fingerprint",
     "is_name",
     "no_such_model",
     "offer",
+    "open_adapter",
     "printable_name",
     "read_header",
     "resolve",

@@ -113,7 +113,10 @@ def _model_file(
     for part in parts[1:]:
         read_header(part)
     if header.kind != "model":
-        raise ModelFormatError(f"{parts[0]} holds an {header.kind!r}, not a model; give the model's own GGUF file")
+        hint = ", and the adapter as --lora beside it" if header.kind == "adapter" else ""
+        raise ModelFormatError(
+            f"{parts[0]} holds an {header.kind!r}, not a model; give the model's own GGUF file{hint}"
+        )
     if not header.tensors and len(parts) == 1:
         raise ModelFormatError(f"{parts[0]} holds a vocabulary and no weights; give a file with the model's weights")
     size = sum(part.stat().st_size for part in parts)

@@ -225,6 +225,7 @@ def format_named(
     now: datetime | None = None,
     parse_special: bool | None = None,
     others: tuple[str, ...] = (),
+    variables: Mapping[str, Any] | None = None,
 ) -> PromptFormat:
     """The format of that name (one of `FORMAT_NAMES`); what only `model` needs is ignored by the others.
 
@@ -235,7 +236,7 @@ def format_named(
     if name == "raw":
         return RawFormat(parse_special is not False)
     if name == "model":
-        return ModelFormat(template, bos_token, eos_token, now, bool(parse_special), others)
+        return ModelFormat(template, bos_token, eos_token, now, bool(parse_special), others, variables or {})
     if name == "llama2":
         return Llama2Format(parse_special=bool(parse_special))
     nearest = difflib.get_close_matches(str(name), FORMAT_NAMES, n=1)

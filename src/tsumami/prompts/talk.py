@@ -20,13 +20,25 @@ _F = TypeVar("_F")
 @dataclass(frozen=True)
 class Exchange(Generic[_F]):
     """What the user said and what came back. `reply` may be partial (stopped) or empty; `facts` is how it came about,
-    None while it has not ended; `tokens` the ids that the reply was, None where only its text is known.
+    None while it has not ended; `tokens` the ids that the reply was, None where only its text is known; `thought` how
+    many characters and tokens at the beginning of the reply are thinking, which no later prompt holds.
     """
 
     user: str
     reply: str = ""
     facts: _F | None = None
     tokens: tuple[int, ...] | None = None
+    thought: tuple[int, int] = (0, 0)
+
+    @property
+    def thinking(self) -> str:
+        """What the reply thought before it answered, with its marks."""
+        return self.reply[: self.thought[0]]
+
+    @property
+    def answer(self) -> str:
+        """The reply without that."""
+        return self.reply[self.thought[0] :]
 
 
 @dataclass(frozen=True)
@@ -42,9 +54,15 @@ class Talk(Generic[_F]):
         """Append the user's next message."""
         return replace(self, exchanges=(*self.exchanges, Exchange[_F](message)))
 
-    def answered(self, reply: str, facts: _F | None = None, tokens: tuple[int, ...] | None = None) -> Self:
+    def answered(
+        self,
+        reply: str,
+        facts: _F | None = None,
+        tokens: tuple[int, ...] | None = None,
+        thought: tuple[int, int] = (0, 0),
+    ) -> Self:
         """Put the reply to the last message."""
-        last = replace(self.exchanges[-1], reply=reply, facts=facts, tokens=tokens)
+        last = replace(self.exchanges[-1], reply=reply, facts=facts, tokens=tokens, thought=thought)
         return replace(self, exchanges=(*self.exchanges[:-1], last))
 
     def reopened(self) -> Self:
@@ -60,8 +78,9 @@ class Talk(Generic[_F]):
         return replace(self, exchanges=self.exchanges[:-1])
 
     def messages(self, system: str | None = None) -> tuple[Message, ...]:
-        """As messages for a prompt format: the system prompt (None: the format's own), and all that was said. A last
-        message without a reply is what is to be answered; a last reply is to be continued.
+        """As messages for a prompt format: the system prompt (None: the format's own), and all that was said, without
+        what was thought before. A last message without a reply is what is to be answered; a last reply is to be
+        continued.
 
         Raises:
             PromptError: a text that no prompt can hold.
@@ -69,7 +88,10 @@ class Talk(Generic[_F]):
         said = [Message("system", system)] if system is not None else []
         for index, exchange in enumerate(self.exchanges):
             said.append(Message("user", exchange.user))
-            if exchange.reply or index < len(self.exchanges) - 1:
+            if index < len(self.exchanges) - 1:
+                tokens = self.reply_tokens(exchange)
+                said.append(Message("assistant", exchange.answer, tokens and tokens[exchange.thought[1] :]))
+            elif exchange.reply:
                 said.append(Message("assistant", exchange.reply, self.reply_tokens(exchange)))
         return tuple(said)
 

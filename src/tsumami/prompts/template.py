@@ -52,17 +52,17 @@ class ChatTemplate:
         now: datetime,
         variables: Mapping[str, Any] = _NOTHING,
     ) -> str:
-        """The text up to where the assistant's reply begins. `variables`: what the template gets beside these, or in
-        their place (JSON values, such as `tools` or `enable_thinking`). Raises `TemplateError`.
+        """The text up to where the assistant's reply begins. `variables`: what the template gets besides (JSON values,
+        such as `tools` or `enable_thinking`). Raises `TemplateError`.
         """
         given = {
-            "messages": [message.as_dict() for message in messages],
             "add_generation_prompt": True,
-            "bos_token": bos_token,
-            "eos_token": eos_token,
             "tools": None,
             "documents": None,
             **variables,
+            "messages": [message.as_dict() for message in messages],
+            "bos_token": bos_token,
+            "eos_token": eos_token,
         }
         most = MAX_CHARACTERS + sum(len(message.content) for message in messages)
         answer = _ask(self.source, given, now, most)

@@ -12,6 +12,7 @@ from tsumami.engine import Program, Ticket
 from tsumami.native import Mark, Vocab
 from tsumami.runs.run import Replayer
 from tsumami.runs.values import EngineCard, ModelCard
+from tsumami.sampling.thinking import ThinkingMarks
 
 T = TypeVar("T")
 
@@ -69,6 +70,10 @@ class Backend(Protocol):
     @property
     def vocab(self) -> Vocab | None:
         """llama.cpp's vocabulary."""
+
+    @property
+    def thinking(self) -> ThinkingMarks | None:
+        """How it marks its thinking; None: it does not think."""
 
     @property
     def n_ctx(self) -> int:

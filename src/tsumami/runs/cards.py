@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tsumami.engine import LoadedModel, processor
 from tsumami.native import NativeModel, engine_build
-from tsumami.runs.values import EngineCard, ModelCard
+from tsumami.runs.values import AdapterCard, EngineCard, ModelCard
 
-__all__ = ["engine_card", "model_card"]
+__all__ = ["ModelShape", "engine_card", "model_card", "shape_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """The sizes of a model: transformer blocks, attention heads (and those that keys and values have), length of a
+    hidden state, size of the vocabulary, tokens of context in training, and number of weights.
+    """
+
+    n_layer: int
+    n_head: int
+    n_head_kv: int
+    n_embd: int
+    n_vocab: int
+    n_ctx_train: int
+    n_params: int
+
+
+def shape_of(native: NativeModel) -> ModelShape:
+    """The sizes of an open model."""
+    return ModelShape(
+        n_layer=native.n_layer,
+        n_head=native.n_head,
+        n_head_kv=native.n_head_kv,
+        n_embd=native.n_embd,
+        n_vocab=native.vocab.n_tokens,
+        n_ctx_train=native.n_ctx_train,
+        n_params=native.n_params,
+    )
 
 
 def model_card(loaded: LoadedModel, native: NativeModel) -> ModelCard:
@@ -21,6 +51,8 @@ def model_card(loaded: LoadedModel, native: NativeModel) -> ModelCard:
         size=file.size,
         source=file.source,
         license=file.license,
+        adapters=tuple(AdapterCard(one.name, one.fingerprint, one.scale) for one in loaded.adapters),
+        weights=file.fingerprint() if loaded.adapters else None,
     )
 
 

@@ -20,7 +20,7 @@ from tsumami.errors import RunFileError, SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.runs.completeness import Completeness
 from tsumami.runs.json_files import file_text, read_form
-from tsumami.runs.values import FORMAT_VERSION, EngineCard, ModelCard, Receipt, Step, StopReason, Timings
+from tsumami.runs.values import FORMAT_VERSION, EngineCard, ModelCard, Receipt, Step, StopReason, Thought, Timings
 from tsumami.settings import Settings, with_younger_knobs
 
 __all__ = ["RunParts", "parse", "receipt_from"]
@@ -77,6 +77,7 @@ class _RunForm:
     stop_string: str | None
     timings: Timings
     completeness: Completeness | None = None
+    thought: Thought | None = None
 
 
 @functools.cache
@@ -116,6 +117,7 @@ class RunParts:
     timings: Timings
     stop_string: str | None
     completeness: Completeness | None
+    thought: Thought | None
 
 
 def parse(text: str | bytes) -> RunParts:
@@ -126,9 +128,8 @@ def parse(text: str | bytes) -> RunParts:
         form = _adapter().validate_json(text)
     except (pydantic.ValidationError, SettingsError) as error:
         raise RunFileError(f"this run file does not fit: {_first_problem(error)}") from error
-    parts = RunParts(
-        _receipt_of(form.receipt), form.steps, form.stop_reason, form.timings, form.stop_string, form.completeness
-    )
+    fields = {name: getattr(form, name) for name in RunParts.__dataclass_fields__}
+    parts = RunParts(**{**fields, "receipt": _receipt_of(form.receipt)})
     if "".join(step.text for step in parts.steps) != form.text:
         raise RunFileError("this run file was edited: its `text` is not what its steps say")
     for place, value, low, high in _bounds(parts):
@@ -162,6 +163,8 @@ def _bounds(parts: RunParts) -> Iterator[tuple[str, float, float, float]]:
             yield f"steps.{i}.alternatives.{j}.p_final", other.p_final, 0, 1
     if parts.completeness is not None:
         yield "completeness.since", parts.completeness.since or 0, 0, len(parts.steps)
+    if parts.thought is not None:
+        yield "thought.steps", parts.thought.steps, 1, len(parts.steps)
     for name in parts.timings.__dataclass_fields__:
         yield f"timings.{name}", getattr(parts.timings, name), 0, _COUNT
 

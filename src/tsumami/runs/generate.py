@@ -29,12 +29,13 @@ from tsumami.runs.ending import Ending
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
-from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Timings
+from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Thought, Timings
 from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.constraint import ConstraintStage, constraint_of, constraint_stage
 from tsumami.sampling.draw import Rolls
 from tsumami.sampling.measure import final_probabilities, measure_raw
+from tsumami.sampling.thinking import thought
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
@@ -128,10 +129,11 @@ class _Contrastive:
         final = _one_candidate(token)
         if watch is not None:
             watch("contrastive", None, final)
+        set_by = self._chain.set_by
         self._chain.accept(token)
         pick = Pick(token, 0, self._rolls[self._step])
         self._step += 1
-        return Decision(Choice(pick, final), row, made.terms, self._chain.complete)
+        return Decision(Choice(pick, final, set_by=set_by), row, made.terms, self._chain.complete)
 
     def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
         yield from ()  # the winner's fork already holds the token
@@ -156,7 +158,7 @@ def _led(chain: Chain, choice: Choice, token: int) -> Choice:
     """The same roll, but another token; index -1 if a stage has cut it."""
     found = np.flatnonzero(choice.candidates.data["id"] == permitted(chain, token))
     pick = Pick(token, int(found[0]) if len(found) else -1, choice.pick.u)
-    return replace(choice, pick=pick)
+    return replace(choice, pick=pick, set_by=choice.set_by if choice.pick.token == token else None)
 
 
 def permitted(chain: Chain, token: int) -> int:
@@ -193,7 +195,15 @@ def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Setti
     """The chain of `settings` in the state in which a run begins."""
     n_vocab, vocab = backend.engine.n_vocab, backend.vocab
     texts = backend.tokenizer if vocab is None else None
-    chain = Chain.from_settings(settings, seed=seed, n_vocab=n_vocab, vocab=vocab, n_ctx=backend.n_ctx, texts=texts)
+    chain = Chain.from_settings(
+        settings,
+        seed=seed,
+        n_vocab=n_vocab,
+        vocab=vocab,
+        n_ctx=backend.n_ctx,
+        texts=texts,
+        thinking=backend.thinking,
+    )
     chain.accept_prompt(prompt_tokens)
     return chain
 
@@ -289,7 +299,17 @@ class Generation:
             tuple(self._ledgers),
             self._backend.replayer,
             self._complete(reason),
+            thought=self._thought(),
         )
+
+    def _thought(self) -> Thought | None:
+        """The part in which the reply thinks."""
+        marks, piece = self._backend.thinking, self._backend.tokenizer.piece
+        if marks is None:
+            return None
+        prompt = [piece(token) for token in self._receipt.prompt_tokens[-_PIECE:]]
+        count, ended = thought(marks, prompt, [step.piece for step in self._steps])
+        return Thought(count, ended, marks.start, marks.end) if count else None
 
     def _complete(self, reason: StopReason) -> Completeness | None:
         """Whether the text that is shown matches its grammar."""
@@ -323,6 +343,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
         rank=raw.rank,
         u=pick.u,
         n_candidates=int(np.count_nonzero(candidates.data["logit"] > -np.inf)),
+        set_by=decision.choice.set_by,
         alternatives=tuple(
             Alternative(token, piece(token), p_raw, p_final)
             for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)

@@ -30,7 +30,7 @@ def go_on(backend: Backend, run: Run, settings: Settings | None = None, **knobs:
     """
     made = (settings or run.settings).replace(**knobs)
     made = made if made.seed >= 0 else made.replace(seed=run.receipt.seed)
-    begun = run.message.tokens or ()
+    begun = run.reply.tokens or ()
     prompt = replace(run.receipt.to_prompt(), begun=begun)
     return Stream(backend, prompt, longer(backend, prompt, made))
 

@@ -118,7 +118,7 @@ def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> No
     theirs, ours, n_vocab = receipt.model, backend.model_card, backend.engine.n_vocab
     if theirs.fingerprint != ours.fingerprint:
         raise RunFileError(
-            f"this run was made with {theirs.name} (sha256 {theirs.fingerprint[:12]}…), not with {ours.name} "
+            f"this run was made with {theirs.full_name} (sha256 {theirs.fingerprint[:12]}…), not with {ours.full_name} "
             f"({ours.fingerprint[:12]}…)"
         )
     for name, ids in (

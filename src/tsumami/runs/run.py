@@ -14,22 +14,25 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, get_args
 
-from tsumami.errors import RunFileError
+from tsumami.errors import RunFileError, SettingsError
 from tsumami.native import Float32Array
 from tsumami.prompts import Message
 from tsumami.runs.completeness import Completeness
 from tsumami.runs.decision import Decision
 from tsumami.runs.json_files import read_file, write_file
 from tsumami.runs.text import whole_characters
-from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Timings, plain
+from tsumami.runs.values import FORMAT_VERSION, Receipt, Step, StopReason, Thought, Timings, plain
 from tsumami.sampling import Chain, Ledger
 from tsumami.sampling.chain import Watch
 from tsumami.settings import Settings
 from tsumami.wording import counted
 
-__all__ = ["HasReplayer", "Replayer", "Run", "attached"]
+__all__ = ["HasReplayer", "Replayer", "Run", "RunPart", "attached"]
+
+RunPart: TypeAlias = Literal["all", "thinking", "answer"]
+"""A part of a reply: what it thinks, what it answers, or all of it."""
 
 
 class Replayer(Protocol):
@@ -61,7 +64,7 @@ class Replayer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Run:
     """Receipt + steps + timings + why it stopped. `completeness`: whether the text matches its grammar (None: it has
-    none, or the run was saved before tsumami asked).
+    none, or the run was saved before tsumami asked); `thought`: the part in which it thinks, if it does.
     """
 
     receipt: Receipt
@@ -72,11 +75,41 @@ class Run:
     ledgers: tuple[Ledger, ...] = field(default=(), compare=False, repr=False)
     replayer: Replayer | None = field(default=None, compare=False, repr=False)
     completeness: Completeness | None = None
+    thought: Thought | None = None
 
     @property
     def text(self) -> str:
         """The text that was generated."""
         return "".join(step.text for step in self.steps)
+
+    @property
+    def thinking(self) -> str:
+        """What it thought before it answered, without the marks; empty where it did not."""
+        if self.thought is None:
+            return ""
+        return self.thought.text_of("".join(step.text for step in self.steps[: self.thought.steps]))
+
+    @property
+    def answer(self) -> str:
+        """The text without what was thought before it."""
+        return "".join(step.text for step in self.steps[self._answer_at :]).lstrip("\n" if self._answer_at else "")
+
+    def part(self, name: RunPart) -> range:
+        """The numbers of the tokens of a part.
+
+        Raises:
+            SettingsError: no such part, or it does not think.
+        """
+        if name not in get_args(RunPart):
+            raise SettingsError(f"part = {name!r}: needs one of {', '.join(get_args(RunPart))}")
+        if name != "all" and self.thought is None:
+            raise SettingsError(f"part = {name!r}: this run does not think before it answers; leave the part out")
+        at, count = self._answer_at, len(self.steps)
+        return range(count) if name == "all" else range(at) if name == "thinking" else range(at, count)
+
+    @property
+    def _answer_at(self) -> int:
+        return 0 if self.thought is None else self.thought.steps
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -85,17 +118,28 @@ class Run:
 
     @property
     def message(self) -> Message:
-        """The reply as a message for the next prompt: its text, without a character that was not complete when it
-        stopped, and the tokens that it was, without an end token and without those of a stop string.
+        """The reply as a message for the next prompt: its answer, as models want it that think before; without a
+        character that was not complete when it stopped, and the tokens that it was, without an end token and without
+        those of a stop string.
         """
+        at = self._answer_at
+        return self._said(at) if at else self.reply
+
+    @property
+    def reply(self) -> Message:
+        """The same with all that was thought."""
+        return self._said(0)
+
+    def _said(self, at: int) -> Message:
+        """From token number `at` on."""
         ids, left = list(self.tokens), (self.stop_string or "").encode()
         if self.stop_reason == "eog" and ids:
             ids.pop()
         while ids and left and left.endswith(piece := self.steps[len(ids) - 1].piece) and piece:
             ids, left = ids[:-1], left[: len(left) - len(piece)]
-        return Message(
-            "assistant", whole_characters(self.text, [step.piece for step in self.steps[: len(ids)]]), tuple(ids)
-        )
+        text = "".join(step.text for step in self.steps[at:])
+        pieces = [step.piece for step in self.steps[at : len(ids)]]
+        return Message("assistant", whole_characters(text, pieces), tuple(ids[at:]))
 
     @property
     def settings(self) -> Settings:
@@ -132,7 +176,7 @@ class Run:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
-        `timings`, and `completeness` where a grammar says what is complete.
+        `timings`, `completeness` where a grammar says what is complete, and `thought` where it thought before.
         """
         return _dump(self, indent)
 
@@ -208,6 +252,8 @@ def _dump(run: Run, indent: int | None) -> str:
     }
     if run.completeness is not None:
         form["completeness"] = plain(run.completeness)
+    if run.thought is not None:
+        form["thought"] = plain(run.thought)
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
 

@@ -31,8 +31,22 @@ STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterCard:
+    """A LoRA adapter: its file's name and sha256, and how strongly it acts."""
+
+    name: str
+    fingerprint: str
+    scale: float
+
+    def __str__(self) -> str:
+        return f"{self.name} x {self.scale:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Which weights: `fingerprint` is the sha256 of the file."""
+    """Which weights: `fingerprint` is the sha256 of the file; with LoRA adapters one of it, of theirs and of their
+    scales, and then `weights` is that of the file.
+    """
 
     name: str
     fingerprint: str
@@ -42,6 +56,18 @@ class ModelCard:
     size: int
     source: str
     license: str | None = None
+    adapters: tuple[AdapterCard, ...] = ()
+    weights: str | None = None
+
+    @property
+    def file_sha256(self) -> str:
+        """The sha256 of the file, without adapters."""
+        return self.weights or self.fingerprint
+
+    @property
+    def full_name(self) -> str:
+        """The name with those of the adapters and their scales."""
+        return " + ".join((self.name, *map(str, self.adapters)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +166,8 @@ class Step:
     `piece` holds the token's bytes; `text` is what became showable with it ("" while a character is incomplete);
     `p_raw` its probability under the model alone (softmax of the logits), `p_final` after the chain, which the roll was
     held against; `entropy` that of the raw distribution in bits; `rank` 1 for the likeliest raw token; `u` the roll in
-    0..1 (None if none was taken); `n_candidates` how many were left to choose from.
+    0..1 (None if none was taken); `n_candidates` how many were left to choose from; `set_by` the stage that put the
+    token there, whatever was likely (None: it was chosen).
     """
 
     id: int
@@ -153,6 +180,23 @@ class Step:
     u: float | None
     n_candidates: int
     alternatives: tuple[Alternative, ...]
+    set_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The part of a reply in which it thinks: its first `steps` tokens, marks included; whether it came to an end; and
+    the marks, of which the first may stand in the prompt.
+    """
+
+    steps: int
+    ended: bool
+    start: str
+    end: str
+
+    def text_of(self, said: str) -> str:
+        """What was thought, of the text of these tokens: without marks and without the white space beside them."""
+        return said.strip().removeprefix(self.start).removesuffix(self.end).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +223,7 @@ class Timings:
 
 
 #: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
-_UNSAID: Final[dict[str, Any]] = {"parse_special": True, "notices": ()}
+_UNSAID: Final[dict[str, Any]] = {"parse_special": True, "notices": (), "adapters": (), "weights": None, "set_by": None}
 
 
 def plain(value: Any) -> Any:

@@ -60,7 +60,8 @@ def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
     """What two receipts disagree on, in ja and en."""
     found = []
     for old, new, ja, en in (
-        (then.model.fingerprint, now.model.fingerprint, "モデルの重みが違う", "other weights"),
+        (then.model.file_sha256, now.model.file_sha256, "モデルの重みが違う", "other weights"),
+        (_adapters(then), _adapters(now), "LoRA アダプターが違う", "other LoRA adapters"),
         (then.engine.library, now.engine.library, "llama.cpp の版が違う", "another llama.cpp"),
         (then.engine.binding, now.engine.binding, "llama-cpp-python の版が違う", "another llama-cpp-python"),
         (then.engine.features, now.engine.features, "ビルドの CPU 機能が違う", "other CPU features in the build"),
@@ -79,6 +80,12 @@ def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
                 (f"{ja}は exact ではない: {receipt.engine.why_ja}", f"{en} is not exact: {receipt.engine.why_en}")
             )
     return found
+
+
+def _adapters(receipt: Receipt) -> str:
+    """Their names, sums and scales, in one line; what has none is one, too."""
+    found = receipt.model.adapters
+    return ", ".join(f"{one} (sha256 {one.fingerprint[:12]})" for one in found) or "none"
 
 
 def _short(value: object) -> str:

@@ -17,6 +17,7 @@ from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
 from tsumami.sampling.removals import EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
+from tsumami.sampling.thinking import BudgetStage, ThinkingMarks
 from tsumami.sampling.token_texts import TokenTexts, biased_tokens, end_tokens
 from tsumami.settings import Settings
 
@@ -28,7 +29,7 @@ _FIRST: Final = tuple(name for name, row in ROWS.items() if row.wanted_by and no
 class Origin:
     """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from,
     `n_ctx` how many tokens there can be in all, prompt and reply together; `texts` can be asked about the texts of
-    tokens, where there is no llama.cpp vocabulary, too.
+    tokens, where there is no llama.cpp vocabulary, too; `thinking`: how the model marks its thinking.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class Origin:
     prompt: tuple[int, ...] = ()
     n_ctx: int | None = None
     texts: TokenTexts | None = None
+    thinking: ThinkingMarks | None = None
 
     def counted(self, tokens: Sequence[int]) -> tuple[int, ...]:
         """Those that the penalties and DRY count."""
@@ -116,8 +118,15 @@ def _end_tokens(origin: Origin) -> Stage:
     return EndTokensStage(ends, None if settings.ignore_eos else settings.min_tokens)
 
 
+def _thinking_budget(origin: Origin) -> Stage:
+    made = BudgetStage(origin.around.texts, origin.thinking, origin.settings.thinking_budget)
+    made.begin(origin.prompt)
+    return made
+
+
 #: How the stages are made that come before those of the order.
 _FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
+    "thinking_budget": _thinking_budget,
     "logit_bias": _bias,
     "grammar": _grammar,
     "end_tokens": _end_tokens,
@@ -148,6 +157,8 @@ def stage_reads(name: str, origin: Origin) -> Hashable:
         reads.append(origin.seed)
     if row.needs_vocabulary:
         reads += [origin.n_vocab, origin.vocab, cast(Hashable, origin.texts)]
+    if name == "thinking_budget":
+        reads += [origin.thinking, origin.prompt]
     if row.looks_back:
         reads += [seen(name, origin), settings.penalize_except if name in WINDOWS else ()]
     return tuple(reads)

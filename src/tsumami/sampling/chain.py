@@ -32,6 +32,7 @@ from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
+from tsumami.sampling.thinking import LOOKED_AT, BudgetStage, ThinkingMarks, ThinkingPlace
 from tsumami.sampling.token_texts import TokenTexts
 from tsumami.settings import Settings
 
@@ -146,12 +147,13 @@ class MirostatChooser:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a chain chose, the final candidates with their probabilities in the `p` field, and the summit of the raw row
-    if the chain has looked for it.
+    if the chain has looked for it; `set_by`: the stage that put the token there, whatever was likely.
     """
 
     pick: Pick
     candidates: Candidates
     near: Summit | None = None
+    set_by: str | None = None
 
 
 class Chain:
@@ -167,6 +169,8 @@ class Chain:
         self.reply = list(reply)
         self._chooser = chooser
         self._head = Head.of(self.stages)
+        self._whole = origin.settings
+        self._place = ThinkingPlace(origin.thinking) if origin.thinking is not None else None
 
     @classmethod
     def from_settings(
@@ -178,12 +182,13 @@ class Chain:
         vocab: native.Vocab | None = None,
         n_ctx: int | None = None,
         texts: TokenTexts | None = None,
+        thinking: ThinkingMarks | None = None,
     ) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0). `n_ctx`: how many tokens there
         can be in all, so that no window takes memory for more. `texts`: whom to ask about the texts of tokens, if that
-        is not `vocab`.
+        is not `vocab`. `thinking`: how the model marks its thinking.
         """
-        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts)
+        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts, thinking=thinking)
         return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
 
     @classmethod
@@ -197,18 +202,35 @@ class Chain:
             SettingsError: the memory cannot be had: mirostat, adaptive-p, or a grammar, that no source has had from the
             start.
         """
-        reply = sources[0].reply
+        reply, place = sources[0].reply, sources[0]._place
+        whole = origin.settings
+        origin = replace(origin, settings=_now(whole, place))
         stages = [
             next((found for source in sources if (found := source._carry(name, origin))), None)
             or _anew(name, origin, sources[0])
             for name in stage_names(origin.settings)
         ]
         chooser = next((s._chooser for s in sources if _chooser_reads(s.origin) == _chooser_reads(origin)), None)
-        if chooser is not None:
-            return cls(stages, chooser.clone(), origin, reply)
-        chooser = _chooser(origin)
-        chooser.skip(len(reply))
-        return cls(stages, chooser, origin, reply)
+        if chooser is None:
+            chooser = _chooser(origin)
+            chooser.skip(len(reply))
+        else:
+            chooser = chooser.clone()
+        return cls(stages, chooser, origin, reply)._in(whole, place)
+
+    def _in(self, whole: Settings, place: ThinkingPlace | None) -> Chain:
+        """The same, where a reply of these settings has come to this place."""
+        self._whole, self._place = whole, place
+        return self
+
+    def _go_to(self, place: ThinkingPlace) -> None:
+        """The reply begins to think, or has ended it: other knobs may hold from here on."""
+        before, self._place = self._place, place
+        same = before is not None and (before.part == "inside") == (place.part == "inside")
+        if same or self._whole.thinking_settings is None:
+            return
+        made = Chain.carried(replace(self.origin, settings=self._whole), self)
+        self.stages, self.origin, self._chooser, self._head = made.stages, made.origin, made._chooser, made._head
 
     def variant(self, settings: Settings) -> Chain:
         """The chain that other settings would have in this place: same history, same roll (see `carried`)."""
@@ -227,6 +249,8 @@ class Chain:
         mean that adaptive_target follows.
         """
         rolled = any(row_of(stage.name).own_roll and stage.idle is None for stage in self.stages)
+        if self._place is not None:
+            rolled = rolled or self._whole.xtc_probability > 0 or self._whole.while_thinking.xtc_probability > 0
         return rolled or self.origin.settings.mode in FOLLOWING
 
     @property
@@ -288,7 +312,13 @@ class Chain:
         pick = self.pick(candidates)
         if watch is not None and self.origin.settings.mode in FOLLOWING:
             watch(self.origin.settings.mode, None, candidates)
-        return Choice(pick, candidates, near)
+        return Choice(pick, candidates, near, self.set_by)
+
+    @property
+    def set_by(self) -> str | None:
+        """The stage that puts the next token there, whatever is likely; None: it is chosen."""
+        found = (stage for stage in self.stages if isinstance(stage, BudgetStage))
+        return next((stage.name for stage in found if stage.next_token is not None), None)
 
     def peek(self, candidates: Candidates) -> Pick:
         """What the choice would make of these final candidates here; its roll stays unused."""
@@ -308,6 +338,9 @@ class Chain:
             stage.accept(token)
         self._chooser.accept(token)
         self.reply.append(token)
+        texts = self.origin.around.texts
+        if self._place is not None and self._place.part != "after" and texts is not None:
+            self._go_to(self._place.after(texts.piece(token)))
 
     def accept_prompt(self, tokens: Iterable[int]) -> None:
         """Tell the chain what the reply goes on from. The stages that look back (penalties, DRY) see it, unless
@@ -315,12 +348,23 @@ class Chain:
         """
         self.origin = replace(self.origin, prompt=tuple(tokens))
         for stage in self.stages:
+            if isinstance(stage, BudgetStage):
+                stage.begin(self.origin.prompt)
             for token in seen(stage.name, self.origin):
                 stage.accept(token)
+        if self._place is not None and self.origin.around.texts is not None:
+            pieces = [self.origin.around.texts.piece(token) for token in self.origin.prompt[-LOOKED_AT:]]
+            self._go_to(ThinkingPlace.after_prompt(self._place.marks, pieces))
 
     def clone(self) -> Chain:
         """An independent chain in the same state, for a fork."""
-        return Chain([stage.clone() for stage in self.stages], self._chooser.clone(), self.origin, self.reply)
+        stages = [stage.clone() for stage in self.stages]
+        return Chain(stages, self._chooser.clone(), self.origin, self.reply)._in(self._whole, self._place)
+
+
+def _now(whole: Settings, place: ThinkingPlace | None) -> Settings:
+    """The settings that hold at a place."""
+    return whole.while_thinking if place is not None and place.part == "inside" else whole
 
 
 def _chooser(origin: Origin) -> Chooser:

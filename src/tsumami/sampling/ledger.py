@@ -52,6 +52,27 @@ class StageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """What a stage took out: how many tokens, the likeliest of them, and its probability before (None: nothing)."""
+
+    count: int
+    best: int | None = None
+    p: float | None = None
+
+
+def removed_of(before: StageRecord, probs: npt.NDArray[np.float64], stays: npt.NDArray[np.bool_]) -> Removed:
+    """What could be chosen before a stage and does not stay; of equal logits the first counts as the likeliest.
+
+    probs, stays: shape (n,), in the order of `before`.
+    """
+    gone = np.flatnonzero(~stays & (before.logits > -np.inf))
+    if not len(gone):
+        return Removed(0)
+    best = gone[before.logits[gone].argmax()]
+    return Removed(len(gone), int(before.ids[best]), float(probs[best]))
+
+
+@dataclass(frozen=True, slots=True)
 class ContrastiveTerm:
     """One candidate of contrastive search: score = (1 - alpha) · confidence - alpha · penalty."""
 
@@ -98,6 +119,14 @@ class Ledger:
             alive = after.ids[after.logits > -np.inf]
             kept.append(float(before.probs[np.isin(before.ids, alive)].sum()))
         return tuple(kept)
+
+    def removed(self) -> tuple[Removed, ...]:
+        """Per stage: how many tokens it took out, and which of them was the likeliest."""
+        found = []
+        for before, after in zip(self.records, self.stages, strict=False):
+            alive = after.ids[after.logits > -np.inf]
+            found.append(removed_of(before, before.probs, np.isin(before.ids, alive)))
+        return tuple(found)
 
 
 class LedgerWriter:

@@ -15,7 +15,7 @@ from typing import Protocol
 from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Mode, knobs_of
 from tsumami.knobs.stages import HEED_MIN_KEEP, LOOKING_BACK, ROWS, row_of
 
-__all__ = ["IdleReason", "KnobValues", "Mode", "idle_knobs"]
+__all__ = ["NO_THINKING", "IdleReason", "KnobValues", "Mode", "idle_knobs"]
 
 
 class KnobValues(Protocol):
@@ -129,7 +129,7 @@ def _by_mode(settings: KnobValues) -> Iterator[_Finding]:
         yield [name for name in knobs_of("mirostat") if name != "mirostat_mode"], _MIROSTAT_OFF
         yield ("adaptive_decay",) if mode == "sample" else (), _ADAPTIVE_OFF
         return
-    acting = {*knobs_of("loop"), *_READ_BESIDES[mode]}
+    acting = {*knobs_of("loop", "prompt"), "thinking_settings", *_READ_BESIDES[mode]}
     for stage in ROWS.values():
         acting.update(stage.reads.get(mode, knobs_of(stage.name)) if mode in stage.modes else ())
     yield [name for name in KNOBS if name not in acting], _BY_MODE[mode]
@@ -340,6 +340,11 @@ _SMOOTHING_OFF = IdleReason(
     ("smoothing_factor",),
     "smoothing_factor が 0 なので、スムージングはオフです。",
     "smoothing_factor is 0, so smoothing is off.",
+)
+NO_THINKING = IdleReason(
+    (),
+    "このモデルのテンプレートと語彙には考える部分の印がないので、何もしません。",
+    "Neither this model's template nor its vocabulary marks any thinking, so it does nothing.",
 )
 _ALPHA_NEEDS_K = IdleReason(
     ("top_k",),

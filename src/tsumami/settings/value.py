@@ -12,16 +12,24 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tsumami import constraints
 from tsumami.errors import SettingsError
-from tsumami.knobs import CONSTRAINTS, KNOBS, Bias, default, knob_names
+from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Bias, default, knob_names, knobs_of
 from tsumami.knobs.orders import resolve
 from tsumami.knobs.values import TextBias
-from tsumami.settings.idle import IdleReason, Mode, idle_knobs
+from tsumami.settings.idle import NO_THINKING, IdleReason, Mode, idle_knobs
 
-__all__ = ["Mode", "Settings"]
+__all__ = ["WHILE_THINKING", "Mode", "Settings"]
+
+#: The knobs that may have other values while it thinks: those of the stages that narrow or reweigh.
+WHILE_THINKING: Final = (*knobs_of("logit_bias", "end_tokens", *STAGES), "min_keep")
+
+#: Variables of a chat template that come from the conversation and the model.
+OURS_TO_TELL: Final = frozenset(
+    {"messages", "add_generation_prompt", "bos_token", "eos_token", "tools", "documents", "strftime_now"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,10 @@ class Settings:
     json_schema: str | None = default("json_schema")
     regex: str | None = default("regex")
     stop: tuple[str, ...] = default("stop")
+    thinking: str = default("thinking")
+    chat_template_kwargs: str | None = default("chat_template_kwargs")
+    thinking_budget: int = default("thinking_budget")
+    thinking_settings: str | None = default("thinking_settings")
     samplers: str | tuple[str, ...] = default("samplers")
 
     def __post_init__(self) -> None:
@@ -86,6 +98,9 @@ class Settings:
 
     def _check_pairs(self) -> None:
         """Refuse what is fine alone and cannot work together."""
+        if taken := sorted(OURS_TO_TELL & self.template_values.keys()):
+            raise SettingsError(f"chat_template_kwargs: {', '.join(taken)} is not to be given; leave it out")
+        self._check_thinking()
         wanted = [name for name in CONSTRAINTS if getattr(self, name) is not None]
         if len(wanted) > 1:
             raise SettingsError(f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one")
@@ -101,6 +116,30 @@ class Settings:
                 f"penalty_alpha = {self.penalty_alpha} and mirostat_mode = {self.mirostat_mode} are two ways to choose"
                 " the token; set one of them to 0"
             )
+
+    def _check_thinking(self) -> None:
+        """Refuse what cannot hold for a part of a reply alone."""
+        given = json.loads(self.thinking_settings or "{}")
+        for name in given:
+            if name not in WHILE_THINKING:
+                raise SettingsError(f"thinking_settings: {name} cannot be another one while it thinks; leave it out")
+        if "top_k" in given and self.penalty_alpha > 0:
+            raise SettingsError("thinking_settings: contrastive search (penalty_alpha) has one top_k; leave it out")
+        if given and self.while_thinking.mode != self.mode:
+            raise SettingsError(
+                f"thinking_settings: the way to choose cannot change from {self.while_thinking.mode} to {self.mode} on"
+                " the way; a temperature of 0 is one, too"
+            )
+
+    @property
+    def while_thinking(self) -> Self:
+        """The settings that hold while it thinks: these, with what `thinking_settings` says."""
+        if self.thinking_settings is None:
+            return self
+        try:
+            return self.replace(**json.loads(self.thinking_settings), thinking_settings=None)
+        except SettingsError as error:
+            raise SettingsError(f"thinking_settings: {error}") from error
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
@@ -142,6 +181,13 @@ class Settings:
         return resolve(self.samplers)
 
     @property
+    def template_values(self) -> dict[str, Any]:
+        """What a chat template is told besides the conversation: `enable_thinking`, and `chat_template_kwargs`."""
+        told: dict[str, Any] = {} if self.thinking == "auto" else {"enable_thinking": self.thinking == "on"}
+        told |= json.loads(self.chat_template_kwargs or "{}")
+        return told
+
+    @property
     def mode(self) -> Mode:
         """How the next token is chosen; after logit_bias and grammar, which act in every mode:
 
@@ -159,9 +205,17 @@ class Settings:
             return "mirostat"
         return "adaptive" if self.adaptive_target >= 0 else "sample"
 
-    def idle_knobs(self) -> dict[str, IdleReason]:
-        """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`."""
-        return idle_knobs(self)
+    def idle_knobs(self, *, thinks: bool = True) -> dict[str, IdleReason]:
+        """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`. While a model
+        thinks, others may act; with one that marks no thinking (`thinks` False), those of the thinking are idle, too.
+        """
+        found = idle_knobs(self)
+        if not thinks:
+            return found | dict.fromkeys(("thinking_budget", "thinking_settings"), NO_THINKING)
+        if self.thinking_settings is None:
+            return found
+        inside = idle_knobs(self.while_thinking)
+        return {name: reason for name, reason in found.items() if name in inside}
 
 
 def _json_bias(bias: float) -> float | str:
@@ -175,7 +229,7 @@ def _plain(name: str, value: Any) -> Any:
             return {str(token): _json_bias(bias) for token, bias in value}
         case "text_bias":
             return [[text, _json_bias(bias)] for text, bias in value]
-        case "schema":
+        case "schema" | "object":
             return None if value is None else json.loads(value)
         case _:
             return list(value) if isinstance(value, tuple) else value

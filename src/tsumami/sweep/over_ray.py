@@ -78,7 +78,7 @@ class Sweep(Making[Cell, Grid]):
             self._cluster = undo.enter_context(cluster(address, workers))
             self._hire = _hirer(self._cluster, model, options or EngineOptions())
             self._idle = [self._hire() for _ in range(self._cluster.workers)]
-            asked = self._answer(self._idle[0].prompts.remote(list(prompts), template, parse_special))
+            asked = self._answer(self._idle[0].prompts.remote(list(prompts), template, parse_special, design.base))
             self._plan = plan.with_prompts(asked)  # they are tokens only where the model is
             self._receipt: Receipt = self._answer(self._idle[0].receipt.remote(self._plan))
             self._ending = undo.pop_all()

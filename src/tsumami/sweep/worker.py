@@ -17,6 +17,7 @@ from tsumami.model import Model, load
 from tsumami.prompts import Message
 from tsumami.runs import Prompt, Receipt
 from tsumami.runs.prompting import PromptLike
+from tsumami.settings import Settings
 
 __all__ = ["Asked", "GridPart", "PartWorker"]
 
@@ -45,12 +46,16 @@ class PartWorker:
         return load(self._name, self._options)
 
     def prompts(
-        self, asked: Sequence[Any], template: str | None, parse_special: bool | None = None
+        self,
+        asked: Sequence[Any],
+        template: str | None,
+        parse_special: bool | None = None,
+        settings: Settings | None = None,
     ) -> tuple[Prompt, ...]:
         """The prompts as the model gets them; messages where a template is named, else as `Model.as_prompt` has it."""
         if template is None:
             return tuple(map(self._model.as_prompt, asked))
-        return tuple(self._model.prompt(one, template=template, parse_special=parse_special) for one in asked)
+        return tuple(self._model.prompt(one, settings, template=template, parse_special=parse_special) for one in asked)
 
     def receipt(self, plan: GridPlan) -> Receipt:
         """What holds for the whole grid on this machine."""

@@ -26,12 +26,12 @@ def models() -> Iterator[Shelf]:
 
 @pytest.mark.parametrize("choice", [ModelChoice(), OTHER, ModelChoice("a/b:c.gguf", EngineOptions(exact=False))])
 def test_what_is_kept_is_the_choice(choice: ModelChoice) -> None:
-    assert model_bar.kept_choice(model_bar.to_keep(choice)) == choice
+    assert model_bar.kept_choice(Shelf(), model_bar.to_keep(choice)) == choice
 
 
 @pytest.mark.parametrize("garbage", [None, {}, [], 3, "smollm2", {"name": ""}, {"name": 1, "n_ctx": 1, "fast": True}])
 def test_garbage_is_no_choice_and_opens_the_default(models: Shelf, garbage: Any) -> None:
-    assert model_bar.kept_choice(garbage) is None
+    assert model_bar.kept_choice(Shelf(), garbage) is None
     opened = model_bar.reopened(Texts("en"), models, garbage, 512)
     assert (opened.choice, opened.name, opened.n_ctx, opened.fast) == (models.default, "smollm2", 2048, False)
     assert opened.reach == gr.skip()

@@ -46,7 +46,7 @@ class Formatted(ScriptedModel):
         made = dicey()
         return cls(made.engine._script, made.tokenizer)
 
-    def format(self, template: object = None) -> Any:
+    def format(self, template: object = None, *_: object) -> Any:
         return tsumami.prompts.format_named("raw", template=None, bos_token="", eos_token="")
 
     def as_prompt(self, prompt: Any) -> Any:

@@ -187,3 +187,15 @@ def test_nothing_is_kept_of_names_that_lead_nowhere(loader: Loader) -> None:
             pass
     assert not models._gates
     assert not models._keys
+
+
+def test_one_file_with_other_adapters_is_another_model(loader: Loader, tmp_path: Path) -> None:
+    path = str(tmp_path / "tiny.gguf")
+    Path(path).write_bytes(gguf.model())
+    models = Shelf(ModelChoice(path, EngineOptions(lora=("a.gguf",))), room=3)
+    choices = (None, ModelChoice(path), ModelChoice(path, EngineOptions(lora=("a.gguf:0.5",))))
+    for _ in range(2):
+        for choice in choices:
+            with models.lend(choice):
+                pass
+    assert len(loader.loaded) == 3

@@ -30,6 +30,19 @@ def test_the_table_has_a_column_for_every_stage_and_marks_every_cut(
             assert percent(row.final) in page.said
 
 
+@pytest.mark.parametrize("language", BOTH)
+def test_each_stage_says_how_many_it_removed_and_the_likeliest_of_them(language: charts.Language) -> None:
+    model = fixed_world({"a": 0.7, "b": 0.2, "c": 0.1})
+    seen = account(model.run("x", max_tokens=1, seed=0, temperature=1.0, top_k=1).ledger(0), count=4)
+    table = charts.ledger_table(seen, model.tokenizer.piece, language)
+    (removed,) = (one.removed for one in seen.columns if one.removed and one.removed.count)
+    assert removed.best is not None
+    assert model.tokenizer.piece(removed.best) == b"b"
+    assert f'{removed.count:,}<small class="best"' in table
+    assert '<b translate="no">b</b> 20%' in table
+    assert charts.word(language, "removed") in table
+
+
 def test_idle_stages_say_why(scripted: ScriptedModel, seen: Account) -> None:
     table = charts.ledger_table(seen, scripted.tokenizer.piece, "ja")
     idle = [column for column in seen.columns if column.idle]

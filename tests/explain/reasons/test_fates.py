@@ -187,7 +187,10 @@ BIASES = st.dictionaries(
 
 @settings(max_examples=120, deadline=None)
 @given(
-    seeded(mirostat_mode=0, xtc_probability=0.0, adaptive_target=-1.0), BIASES, st.integers(0, 40), st.integers(0, 3)
+    seeded(mirostat_mode=0, xtc_probability=0.0, adaptive_target=-1.0),
+    BIASES,
+    st.integers(0, 40),
+    st.integers(0, 3),
 )
 def test_the_stage_that_is_named_took_most_and_putting_it_back_does_what_is_said(
     made: Settings, biases: Any, rank: int, index: int

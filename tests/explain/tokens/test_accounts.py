@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ def agrees(ledger: Ledger, mode: str) -> None:
     assert [(c.name, c.idle) for c in made.columns] == [(r.name, r.idle) for r in ledger.records]
     assert [c.left for c in made.columns] == [r.n_kept for r in ledger.records]
     assert [c.kept for c in made.columns[1:]] == pytest.approx(list(ledger.mass_kept()), abs=1e-9)
+    for column, removed in zip(made.columns[1:], ledger.removed(), strict=True):
+        assert column.removed == replace(removed, p=removed.p and pytest.approx(removed.p))
     for row in made.rows:
         assert list(row.probs) == [pytest.approx(r.prob_of(row.token)) for r in ledger.records]
         assert row.cut_at is None or made.columns[row.cut_at].name == ledger.cut_at(row.token)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from tsumami.app.api import looking_answers
 from tsumami.app.api.service import Service
 from tsumami.runs import Run
+from tsumami.runs.run import RunPart
 
 
 def tokenize(
@@ -103,14 +104,15 @@ def why_not(service: Service, run: dict[str, Any], index: int, token: int, model
         return looking_answers.why_not(lent, run, index, token)
 
 
-def audit(service: Service, run: dict[str, Any], model: str | None = None) -> dict[str, Any]:
-    """What each knob did in a run: at how many tokens it changed the candidates, and at how many it decided.
+def audit(service: Service, run: dict[str, Any], model: str | None = None, part: str = "all") -> dict[str, Any]:
+    """What each knob did in a run, or in a part of it (`thinking`, `answer`): at how many tokens it changed the
+    candidates, and at how many it decided.
 
     Returns:
         `tokens`, the `dead` knobs, and `knobs` with numbers and sentences
     """
     with service.lend(model) as lent:
-        return looking_answers.audit(lent, run)
+        return looking_answers.audit(lent, run, cast(RunPart, part))
 
 
 def divergence(service: Service, a: dict[str, Any], b: dict[str, Any], model: str | None = None) -> dict[str, Any]:

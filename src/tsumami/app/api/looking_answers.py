@@ -19,6 +19,7 @@ from tsumami.explore.design import Design
 from tsumami.explore.lanes import Comparing, LanePlan, comparison_values, plan
 from tsumami.model import Model
 from tsumami.runs import Prompt, Run
+from tsumami.runs.run import RunPart
 from tsumami.settings import Settings
 from tsumami.wording import counted
 
@@ -56,9 +57,9 @@ def why_not(model: Model, run: dict[str, Any], index: int, token: int) -> dict[s
     return plain.why_not_values(_at(read, index, ask))
 
 
-def audit(model: Model, run: dict[str, Any]) -> dict[str, Any]:
-    """What each knob did."""
-    return plain.audit_values(explain.audit(_run(model, run)))
+def audit(model: Model, run: dict[str, Any], part: RunPart = "all") -> dict[str, Any]:
+    """What each knob did, or what in a part of the run."""
+    return plain.audit_values(explain.audit(_run(model, run), part))
 
 
 def divergence(model: Model, a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:

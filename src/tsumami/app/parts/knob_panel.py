@@ -120,7 +120,7 @@ def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
         return gr.Slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
     if knob.kind == "bool":
         return gr.Checkbox(value=value, **common)
-    if knob.kind == "choice":
+    if knob.kind in ("choice", "word"):
         return gr.Radio(list(knob.choices), value=value, **common)
     return gr.Textbox(value=value, lines=2, max_lines=8, **common)
 

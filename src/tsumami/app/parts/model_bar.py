@@ -147,9 +147,15 @@ def load_model(
     def report(share: float, stage: str) -> None:
         progress(share, desc=texts(f"model.{stage}ing"))
 
-    choice = ModelChoice(str(name).strip(), EngineOptions(n_ctx=int(n_ctx) if n_ctx else None, exact=not fast))
+    choice = _choice(shelf, str(name).strip(), int(n_ctx) if n_ctx else None, fast=fast)
     with shelf.lend(choice, report) as model:
         return choice, describe(texts, model), model.n_ctx
+
+
+def _choice(shelf: Shelf, name: str, n_ctx: int | None, *, fast: bool) -> ModelChoice:
+    """A choice of the form; the server's own model keeps the adapters that the server was begun with."""
+    lora = shelf.default.options.lora if name == shelf.default.name else ()
+    return ModelChoice(name, EngineOptions(n_ctx=n_ctx, exact=not fast, lora=lora))
 
 
 def to_keep(choice: ModelChoice) -> dict[str, Any]:
@@ -157,11 +163,11 @@ def to_keep(choice: ModelChoice) -> dict[str, Any]:
     return {"name": choice.name, "n_ctx": choice.options.n_ctx, "fast": not choice.options.exact}
 
 
-def kept_choice(kept: Any) -> ModelChoice | None:
+def kept_choice(shelf: Shelf, kept: Any) -> ModelChoice | None:
     """The choice that the browser has kept; None if it has kept nothing that is one."""
     match kept:
         case {"name": str(name), "n_ctx": int() | None as n_ctx, "fast": bool(fast)} if name:
-            return ModelChoice(name, EngineOptions(n_ctx=n_ctx, exact=not fast))
+            return _choice(shelf, name, n_ctx, fast=fast)
     return None
 
 
@@ -170,7 +176,7 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
     it stands in the form and one press loads it: nobody waits for a model when opening a page. Who is not at home
     learns nothing of paths, not even which one is loaded.
     """
-    before = kept_choice(kept)
+    before = kept_choice(shelf, kept)
     if before is not None and not home and not is_name(before.name):
         before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
@@ -190,7 +196,7 @@ def describe(texts: Texts, model: Any) -> str:
     why = texts.pick(verdict.why_ja, verdict.why_en)
     remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
     facts = f" · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
-    name = f'<b translate="no">{escape(card.name)}</b>'
+    name = f'<b translate="no">{escape(card.full_name)}</b>'
     return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}{_said(texts, model)}"
 
 

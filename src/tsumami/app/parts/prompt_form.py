@@ -7,6 +7,7 @@ import gradio as gr
 from tsumami.app.words.texts import Texts
 from tsumami.model import Model
 from tsumami.runs import Prompt
+from tsumami.settings import Settings
 
 
 def box(texts: Texts, tab: str, label: str) -> gr.Textbox:
@@ -21,6 +22,6 @@ def switches(texts: Texts, tab: str) -> tuple[gr.Checkbox, gr.Checkbox]:
     return as_chat, own
 
 
-def asked(model: Model, text: str | None, *, as_chat: bool) -> Prompt:
-    """The prompt as the model gets it."""
-    return model.prompt(text) if as_chat and text else model.as_prompt(text or "")
+def asked(model: Model, text: str | None, settings: Settings, *, as_chat: bool) -> Prompt:
+    """The prompt as the model gets it; `settings` say what its template is told."""
+    return model.prompt(text, settings) if as_chat and text else model.as_prompt(text or "")

@@ -6,7 +6,7 @@ as an empty conversation instead of breaking the page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from tsumami.model import Model
 from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
 from tsumami.runs import STOP_REASONS, Completeness, Prompt, Run
 from tsumami.runs.tokenizing import reply_tokens
+from tsumami.settings import Settings
 
 FORMAT_VERSION: Final = 1
 
@@ -112,6 +113,7 @@ class Conversation(Talk[ReplyFacts]):
                         str(item["reply"]),
                         None if item["facts"] is None else ReplyFacts.from_json(item["facts"]),
                         _ids(item.get("tokens")),
+                        _thought(item.get("thought"), str(item["reply"])),
                     )
                     for item in data["exchanges"]
                 )
@@ -132,6 +134,14 @@ def _ids(given: object) -> tuple[int, ...] | None:
     return tuple(given) if fits else None  # type: ignore[arg-type]  # looked at above
 
 
+def _thought(given: object, reply: str) -> tuple[int, int]:
+    """How much of a reply is thinking; a conversation of an earlier version does not say, and nothing was."""
+    match given:
+        case [int() as characters, int() as tokens] if 0 <= characters <= len(reply) and tokens >= 0:
+            return characters, tokens
+    return 0, 0
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What would be sent: the prompt, and how many of the first exchanges the memory leaves out. A reply that is to go
@@ -150,12 +160,13 @@ def outlook(
     system: str,
     memory: int | None,
     parse_special: bool | None = None,
-    stop: Sequence[str] = (),
+    settings: Settings | None = None,
 ) -> Outlook:
     """The prompt of a conversation. `memory`: past exchanges to keep; None: the format's own default; below 0: all.
-    `parse_special`: as in `Model.prompt`. `stop`: texts that would end a reply which is to go on, were it made again.
+    `parse_special`: as in `Model.prompt`. `settings`: what the template is told, and the texts that would end a reply
+    which is to go on, were it made again.
     """
-    made = model.format(template) if parse_special is None else model.format(template, parse_special)
+    made, stop = model.format(template, parse_special, settings), () if settings is None else settings.stop
     kept = None if memory is None else Memory(memory if memory >= 0 else None)
     messages = conversation.messages(system or None)
     rendered = made.render(messages, kept)

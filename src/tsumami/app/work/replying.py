@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from tsumami.app.work.conversation import Conversation, ReplyFacts, outlook
 from tsumami.app.work.tasks import Asked
+from tsumami.app.work.thoughts import Thoughts
 from tsumami.model import Model
 from tsumami.runs import Stream
 from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
 from tsumami.settings import Settings
 
+_TAIL = 64  # tokens of a prompt
 _LEAST_SECONDS = 0.05  # between two updates of a page: faster than the eye, slower than the tokens
 
 
@@ -36,11 +38,14 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Growing:
-    """A reply on its way: the conversation so far, the new text since the last one, and whether it is done."""
+    """A reply on its way: the conversation so far, the new text since the last one, whether it is done, and what of the
+    text is to be spoken (None: all of it): what it thinks is not.
+    """
 
     conversation: Conversation
     new_text: str
     done: bool
+    spoken: str | None = None
 
 
 def reply(
@@ -61,7 +66,7 @@ def reply(
         system=sending.system,
         memory=sending.memory,
         parse_special=sending.parse_special,
-        stop=settings.stop,
+        settings=settings,
     ).prompt
     if prompt.begun:
         settings = longer(model, prompt, _with_seed_of(conversation, settings))
@@ -69,7 +74,8 @@ def reply(
         return
     with model.stream(prompt, settings) as stream:
         asked.begin(stream)
-        for growing in _grow(stream, conversation, prompt.begun):
+        thoughts = Thoughts(model.thinking, [model.tokenizer.piece(token) for token in prompt.tokens[-_TAIL:]])
+        for growing in _grow(stream, conversation, prompt.begun, thoughts):
             if asked.dropped:
                 return
             yield growing
@@ -81,23 +87,45 @@ def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:
     return settings if facts is None or settings.seed >= 0 else settings.replace(seed=facts.seed)
 
 
-def _grow(stream: Stream, conversation: Conversation, led: tuple[int, ...]) -> Iterator[Growing]:
+def _grow(stream: Stream, conversation: Conversation, led: tuple[int, ...], thoughts: Thoughts) -> Iterator[Growing]:
     """`led`: the tokens with which the stream begins because they were there before."""
     begun = conversation.exchanges[-1].reply
     known = bool(led) or not begun  # else an earlier part went into the prompt, and its ids are not at hand
     begun = begun.rstrip("\ufffd") if led else begun  # an earlier version kept half a character like this
     text, ids, told, pace = "" if led else begun, list[int](), len(begun), Pace(_LEAST_SECONDS)
+    before, heard = len(text), len(begun)
     for step in stream:
         text += step.text
         ids.append(step.id)
+        thoughts.take(step)
         shown = len(ids) > len(led) and not text.endswith("\ufffd")  # which may be half a character at the end
         if shown and len(text) > told and pace.due():
-            yield Growing(conversation.answered(text, tokens=tuple(ids) if known else None), text[told:], done=False)
+            heard, spoken = _heard(text, heard, before, thoughts)
+            grown = conversation.answered(text, None, tuple(ids) if known else None, _thought(thoughts, before))
+            yield Growing(grown, text[told:], done=False, spoken=spoken)
             told = len(text)
             pace.looked()
     run = stream.run
-    made = run.message
+    made = run.reply
     said, tokens = (made.content, made.tokens) if led else (begun + made.content, made.tokens if known else None)
     if not said.startswith(begun):  # a constraint forbids what there is already: it stays all the same
         said, tokens = begun, led
-    yield Growing(conversation.answered(said, ReplyFacts.of(run), tokens), said[told:], done=True)
+    characters, count = _thought(thoughts, before)
+    thought = min(characters, len(said)), count
+    _, spoken = _heard(said, heard, before, thoughts, last=True)
+    yield Growing(
+        conversation.answered(said, ReplyFacts.of(run), tokens, thought), said[told:], done=True, spoken=spoken
+    )
+
+
+def _thought(thoughts: Thoughts, before: int) -> tuple[int, int]:
+    """How much of the reply is thinking; what went into the prompt is before it."""
+    return (before + thoughts.characters, thoughts.tokens) if thoughts.tokens else (0, 0)
+
+
+def _heard(text: str, heard: int, before: int, thoughts: Thoughts, *, last: bool = False) -> tuple[int, str]:
+    """How far the text has been spoken, and what is to be spoken now: of a reply that may still think, nothing."""
+    if not thoughts.answers and not (last and not thoughts.tokens):
+        return heard, ""
+    start = max(heard, before + thoughts.characters if thoughts.tokens else heard)
+    return max(len(text), heard), text[start:]

@@ -152,7 +152,7 @@ def speaking(growings: Iterator[Growing], speech: Speech | None) -> Iterator[Gro
     finished = False
     try:
         for growing in growings:
-            speech.write(growing.new_text, last=growing.done)
+            speech.write(growing.new_text if growing.spoken is None else growing.spoken, last=growing.done)
             finished = growing.done
             yield growing
     finally:

@@ -21,21 +21,24 @@ def ledger_table(account: Account, piece: Piece, language: Language) -> str:
     rows = "".join(_row(account, row, piece, language) for row in account.rows)
     hidden = escape(word(language, "hidden", count=f"{account.hidden:,}")) if account.hidden > 0 else ""
     return (
-        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-ledger"><thead>{_heads(account, language)}</thead>'
+        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-ledger">'
+        f"<thead>{_heads(account, piece, language)}</thead>"
         f'<tbody>{rows}</tbody></table></div><p class="tsu-note">{hidden}</p></div>'
     )
 
 
-def _heads(account: Account, language: Language) -> str:
+def _heads(account: Account, piece: Piece, language: Language) -> str:
     last = account.columns[-1]
     names = "".join(_head(column, at, language) for at, column in enumerate(account.columns))
     kept = "".join(_fact(column, "" if not at else percent(column.kept)) for at, column in enumerate(account.columns))
     left = "".join(_fact(column, f"{column.left:,}") for column in account.columns)
+    gone = "".join(_fact(column, _removed(column, piece, language)) for column in account.columns)
     final = f'<th class="final" title="{escape(word(language, "final_about"))}">{escape(word(language, "final"))}</th>'
     return (
         f"<tr><th>{escape(word(language, 'candidate'))}</th>{names}{final}</tr>"
         f'<tr class="fact"><th>{escape(word(language, "kept"))}</th>{kept}<td></td></tr>'
         f'<tr class="fact"><th>{escape(word(language, "left"))}</th>{left}<td>{last.left:,}</td></tr>'
+        f'<tr class="fact"><th>{escape(word(language, "removed"))}</th>{gone}<td></td></tr>'
     )
 
 
@@ -49,6 +52,16 @@ def _head(column: Column, at: int, language: Language) -> str:
 
 def _fact(column: Column, text: str) -> str:
     return '<td class="idle"></td>' if column.idle else f"<td>{text}</td>"
+
+
+def _removed(column: Column, piece: Piece, language: Language) -> str:
+    """How many tokens a stage took out, and the likeliest of them."""
+    gone = column.removed
+    if gone is None or gone.best is None or gone.p is None:
+        return ""
+    about = escape(word(language, "removed_best"))
+    name = f'<b translate="no">{escape(visible(piece(gone.best)))}</b>'
+    return f'{gone.count:,}<small class="best" title="{about}">{name} {percent(gone.p)}</small>'
 
 
 def _row(account: Account, row: Candidate, piece: Piece, language: Language) -> str:

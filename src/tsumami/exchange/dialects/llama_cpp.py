@@ -20,6 +20,7 @@ from tsumami.exchange.values import (
     NO_END,
     bias_from,
     bias_to_pairs,
+    by_template,
     length_from,
     length_to_minus,
     off_to_minus,
@@ -28,6 +29,7 @@ from tsumami.exchange.values import (
     schema_from,
     schema_to,
     texts_from,
+    to_template,
     whole_window,
     window_to_minus,
 )
@@ -176,6 +178,8 @@ def _fields(names: dict[str, str], server: bool) -> tuple[Field, ...]:
         field("grammar", "grammar", "", one_of_it, one_of_it),
         field("json_schema", "json_schema", None, schema_from, schema_to),
         field("ignore_eos", "ignore_eos", False, neutral=False, about=NO_END),
+        field("reasoning_budget", "thinking_budget", -1, neutral=-1),
+        field("chat_template_kwargs", "chat_template_kwargs", None, schema_from, schema_to if server else one_of_it),
     )
     return tuple(row for row in rows if row is not None)
 
@@ -193,7 +197,8 @@ _SERVER_NAMES: Final = {
             "xtc_probability", "xtc_threshold", "repeat_last_n", "repeat_penalty", "presence_penalty",
             "frequency_penalty", "dry_multiplier", "dry_base", "dry_allowed_length", "dry_penalty_last_n",
             "dry_sequence_breakers", "adaptive_target", "adaptive_decay", "mirostat_tau", "mirostat_eta", "seed",
-            "min_keep", "stop", "logit_bias", "grammar", "json_schema", "ignore_eos",
+            "min_keep", "stop", "logit_bias", "grammar", "json_schema", "ignore_eos", "reasoning_budget",
+            "chat_template_kwargs",
         )
     },
 }  # fmt: skip
@@ -232,6 +237,8 @@ SERVER: Final = Dialect(
     elsewhere=_SERVER_ELSEWHERE,
     marks=frozenset({"n_predict", "repeat_last_n", "top_n_sigma", "n_probs", "cache_prompt", "typical_p", "mirostat"}),
     unwrap=_generation_settings,
+    together=by_template,
+    apart=to_template,
 )
 
 
@@ -269,6 +276,8 @@ _FLAG_NAMES: Final = {
     "grammar": "grammar",
     "json_schema": "json-schema|j",
     "ignore_eos": "ignore-eos",
+    "reasoning_budget": "reasoning-budget",
+    "chat_template_kwargs": "chat-template-kwargs",
 }
 _LOADING: Final = Phrase("モデルの読み込みや端末の設定", "how the model is loaded, or the terminal")
 _FLAG_ELSEWHERE: Final = named(

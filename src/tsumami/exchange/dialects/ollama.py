@@ -18,6 +18,8 @@ from tsumami.exchange.values import (
     schema_from,
     schema_to,
     texts_from,
+    think_from,
+    think_to,
     whole_window,
     window_to_minus,
 )
@@ -90,12 +92,16 @@ OPTIONS: Final = Dialect(
     name="ollama",
     title="Ollama",
     form="json",
-    fields=(*_FIELDS, Field("format", "json_schema", None, schema_from, schema_to)),
+    fields=(
+        *_FIELDS,
+        Field("format", "json_schema", None, schema_from, schema_to),
+        Field("think", "thinking", None, think_from, think_to),
+    ),
     acting=_ACTING,
     elsewhere={
         **_ELSEWHERE,
         **named(
-        "model prompt messages stream keep_alive raw system template context images suffix think tools",
+        "model prompt messages stream keep_alive raw system template context images suffix tools",
         Phrase("リクエストの一部", "a part of the request"),
     ),
     },

@@ -15,11 +15,13 @@ from tsumami.exchange.values import (
     MINUS_WORDS,
     NO_END,
     bias_from,
+    by_template,
     off_to_minus,
     positive,
     schema_from,
     schema_to,
     texts_from,
+    to_template,
 )
 from tsumami.knobs import KNOBS
 
@@ -112,6 +114,7 @@ _OUTPUTS: Final = {"json": "json_schema", "regex": "regex", "grammar": "grammar"
 def _structured(values: Foreign, knobs: dict[str, Any]) -> Iterable[Note]:
     """What the reply has to be stands in an object of its own; a list to choose from is a schema."""
     yield from _generated_only(values, knobs)
+    yield from by_template(values, knobs)
     outputs = values.get("structured_outputs")
     if not isinstance(outputs, dict):
         return
@@ -128,6 +131,7 @@ def _structured(values: Foreign, knobs: dict[str, Any]) -> Iterable[Note]:
 
 def _to_structured(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
     yield from _windows(knobs, foreign)
+    yield from to_template(knobs, foreign)
     for name in ("regex", "grammar"):
         if knobs[name] is not None:
             foreign.setdefault("structured_outputs", {})[name] = knobs[name]
@@ -151,10 +155,13 @@ VLLM: Final = Dialect(
         Field("ignore_eos", "ignore_eos", False, neutral=False, about=NO_END),
         Field("guided_regex", "regex", None, write=_nowhere, about=_FORMAT),
         Field("guided_grammar", "grammar", None, write=_nowhere, about=_FORMAT),
+        Field("thinking_token_budget", "thinking_budget", -1, neutral=-1),
+        Field("chat_template_kwargs", "chat_template_kwargs", None, schema_from, schema_to),
         Field("bad_words", "banned_texts", (), neutral=[], about=Phrase("禁じる文字列", "texts that are banned")),
     ),
     acting=("penalties", "temperature", "min_p", "top_k", "top_p"),
-    elsewhere={**_REQUEST, "structured_outputs": _FORMAT, "guided_json": _FORMAT},
+    elsewhere={name: about for name, about in _REQUEST.items() if name != "chat_template_kwargs"}
+    | {"structured_outputs": _FORMAT, "guided_json": _FORMAT},
     marks=frozenset({"repetition_penalty", "min_tokens", "structured_outputs", "guided_regex", "guided_grammar",
                      "skip_special_tokens", "bad_words"}),
     together=_structured,

@@ -25,6 +25,8 @@ from tsumami.exchange.values import (
     positive,
     schema_from,
     schema_to,
+    think_from,
+    think_to,
     to_units,
 )
 
@@ -180,13 +182,13 @@ WEBUI: Final = Dialect(
     name="text-generation-webui",
     title="text-generation-webui",
     form="yaml",
-    fields=_fields(),
+    fields=(*_fields(), Field("enable_thinking", "thinking", None, think_from, think_to)),
     order=Order("sampler_priority", _STAGES, _DEFAULT, unnamed=_UNNAMED, split=_lines, join="\n".join),
     elsewhere=named(
         "do_sample dynamic_temperature dynatemp_low dynatemp_high dynatemp_exponent temperature_last "
         "truncation_length add_bos_token skip_special_tokens stream custom_stopping_strings custom_token_bans "
         "prompt_lookup_num_tokens max_tokens_second auto_max_new_tokens name temperature_first "
-        "enable_thinking reasoning_effort static_cache num_beams length_penalty early_stopping min_length",
+        "reasoning_effort static_cache num_beams length_penalty early_stopping min_length",
         _PAGE,
     ),
     marks=frozenset({"dynamic_temperature", "repetition_penalty_range", "sampler_priority", "temperature_last"}),

@@ -23,7 +23,7 @@ from tsumami.native import Float32Array, Int32Array
 from tsumami.runs import Completeness, Run
 from tsumami.runs.completeness import CompletenessTracker
 from tsumami.runs.replay import mismatch
-from tsumami.runs.run import attached
+from tsumami.runs.run import RunPart, attached
 from tsumami.sampling import Candidates, Chain
 from tsumami.sampling.building import stage_reads
 from tsumami.sampling.chain import idle_stages
@@ -102,18 +102,20 @@ class _Effect:
     token: int | None
 
 
-def audit(run: Run) -> Audit:
-    """What each knob that is not neutral did in the run.
+def audit(run: Run, part: RunPart = "all") -> Audit:
+    """What each knob that is not neutral did in the run, or in the part of it that thinks, or answers.
 
     Raises:
+        SettingsError: the run has no such part.
         RunFileError: no model is attached, it is another one, or a token does not come out again.
     """
-    begun = len(run.receipt.begun)
+    chosen = run.part(part)
+    chosen = range(max(chosen.start, len(run.receipt.begun)), chosen.stop)
     tallies = {name: _Tally() for name in audited(run.settings)}
-    for index, found in _effects(run, begun):
+    for index, found in _effects(run, chosen):
         for name, effect in found.items():
             tallies[name].note(index, run.tokens[index], effect)
-    count = max(len(run.steps) - begun, 0)
+    count = len(chosen)
     named = tuple(_named(run, name, tally, count) for name, tally in tallies.items())
     return Audit(run, count, named, run.completeness or _completeness(run))
 
@@ -139,7 +141,7 @@ def audited(settings: Settings) -> dict[str, Settings]:
     off = {stage for stage, why in idle_stages(settings).items() if why == "neutral"}
     for name, knob in KNOBS.items():
         removable = knob.stage == "grammar"
-        if knob.stage == "loop" or knob.stage in off or (knob.neutral is None and not removable):
+        if knob.stage in ("loop", "prompt") or knob.stage in off or (knob.neutral is None and not removable):
             continue
         if getattr(settings, name) == knob.neutral:
             continue
@@ -152,12 +154,14 @@ def audited(settings: Settings) -> dict[str, Settings]:
     return found
 
 
-def _effects(run: Run, begun: int) -> Iterator[tuple[int, dict[str, _Effect]]]:
-    """At each token that was chosen, what each knob did."""
+def _effects(run: Run, chosen: range) -> Iterator[tuple[int, dict[str, _Effect]]]:
+    """At each of these tokens, which were chosen, what each knob did."""
+    if not chosen:
+        return
     replayer = attached(run)
-    chain = replayer.chain(run, begun)
+    chain = replayer.chain(run, chosen.start)
     neutral = audited(run.settings)
-    for index, row in enumerate(replayer.rows(run, begun), begun):
+    for index, row in enumerate(replayer.rows(run, chosen.start, chosen.stop), chosen.start):
         variants = {name: chain.variant(settings) for name, settings in neutral.items()}
         if run.settings.mode == "contrastive":
             yield index, {name: _search(run, index, chain, made, row) for name, made in variants.items()}

@@ -30,7 +30,7 @@ _TRIES: Final = 1500
 _MIROSTAT: Final = knobs_of("mirostat")
 _CONTEXT: Final = ("prompt", "model")
 #: Knobs that end a run, or that `seed` stands for, but choose no token.
-_NOT_CHOOSING: Final = knobs_of("loop", "draw")
+_NOT_CHOOSING: Final = knobs_of("loop", "draw", "prompt")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class _AskedToken:
         """What becomes of it with the stage put out of action and all else as it was; None where that cannot be known,
         because another way to choose would take over that follows what it has chosen before.
         """
-        found = undone(self._run.settings, stage, self._token)
+        found = undone(self._chain.origin.settings, stage, self._token)
         if found is None:
             return None
         settings, changes = found
@@ -156,7 +156,7 @@ class _AskedToken:
 
     def kept(self, stage: str) -> KeepingValue | None:
         """The nearest value of the stage's knob that keeps the token there."""
-        knob, was = row_of(stage).cuts_by[0], getattr(self._run.settings, row_of(stage).cuts_by[0])
+        knob, was = row_of(stage).cuts_by[0], getattr(self._chain.origin.settings, row_of(stage).cuts_by[0])
         keeps = self._test(stage, knob)
         whole = KNOBS[knob].kind == "int"
         ends = _nearest_int(was, keeps) if whole else _nearest_float(was, row_of(stage).keeps_all, keeps)
@@ -172,7 +172,7 @@ class _AskedToken:
             one.apply(before)
 
         def keeps(value: float) -> bool:
-            variant = self._chain.variant(self._run.settings.replace(**{knob: value}))
+            variant = self._chain.variant(self._chain.origin.settings.replace(**{knob: value}))
             candidates = before.copy()
             for one in variant.stages:
                 if one.name == stage:  # with its neutral value it may not even be there
@@ -184,7 +184,7 @@ class _AskedToken:
 
     def _after(self, knob: str, value: float) -> tuple[str | None, bool]:
         """With this value and all else as it was: the stage that cuts it after all, and whether it is chosen."""
-        variant = self._chain.variant(self._run.settings.replace(**{knob: value}))
+        variant = self._chain.variant(self._chain.origin.settings.replace(**{knob: value}))
         outcome = choose_at(self._run, self._index, variant, self._row)
         assert outcome is not None, "the token stays"
         return _cut_by(outcome.ledger, self._token), outcome.token == self._token

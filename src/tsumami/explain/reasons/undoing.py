@@ -41,7 +41,8 @@ def _neutral(settings: Settings, stage: str, token: int) -> dict[str, Any]:
         case "grammar":
             return {name: None for name in CONSTRAINTS if getattr(settings, name) is not None}
         case "mirostat":
-            return {"mirostat_mode": KNOBS["mirostat_mode"].neutral}
+            others = ("adaptive_target",) if settings.adaptive_target >= 0 else ()  # which cannot begin on the way
+            return {name: KNOBS[name].neutral for name in ("mirostat_mode", *others)}
     neutral = {name: KNOBS[name].neutral for name in knobs_of(stage) if name != row_of(stage).window}
     return {name: value for name, value in neutral.items() if value is not None and getattr(settings, name) != value}
 

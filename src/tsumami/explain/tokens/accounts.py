@@ -20,6 +20,7 @@ from tsumami.explain.tokens.falls import largest_fall
 from tsumami.explain.tokens.outcome import Share
 from tsumami.knobs.stages import ROLLING
 from tsumami.sampling import Ledger, StageRecord
+from tsumami.sampling.ledger import Removed, removed_of
 
 _SHARES: Final = 40  # the most shares of the final strip that are told apart
 
@@ -28,14 +29,15 @@ Probabilities = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One stage: why it was idle (or None), how many candidates it left, and which share of the incoming probability
-    they had (1 for the model itself).
+    """One stage: why it was idle (or None), how many candidates it left, which share of the incoming probability they
+    had (1 for the model itself), and what it took out (None for the model itself).
     """
 
     name: str
     idle: str | None
     left: int
     kept: float
+    removed: Removed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,22 +173,24 @@ def _columns(ledger: Ledger, probs: list[Probabilities]) -> list[Column]:
     before: StageRecord | None = None
     for at, record in enumerate(ledger.records):
         if before is not None and record.idle is not None:
-            columns.append(Column(record.name, record.idle, columns[-1].left, 1.0))
+            columns.append(Column(record.name, record.idle, columns[-1].left, 1.0, Removed(0)))
+        elif before is None:
+            columns.append(Column(record.name, None, record.n_kept, 1.0))
         else:
-            kept = 1.0 if before is None else _kept(before, probs[at - 1], record)
-            columns.append(Column(record.name, None, record.n_kept, kept))
+            columns.append(_column(before, probs[at - 1], record))
         before = record
     return columns
 
 
-def _kept(before: StageRecord, probs: Probabilities, after: StageRecord) -> float:
-    """The share of the incoming probability whose candidates can still be chosen."""
+def _column(before: StageRecord, probs: Probabilities, after: StageRecord) -> Column:
+    """The share of the incoming probability whose candidates can still be chosen, and what cannot any more."""
     alive = after.ids[after.logits > -np.inf]
     if len(alive) == len(before.ids):
-        return 1.0
+        return Column(after.name, None, len(alive), 1.0, Removed(0))
     stays = np.zeros(int(before.ids.max()) + 1, bool)
     stays[alive[alive < len(stays)]] = True
-    return float(probs[stays[before.ids]].sum())
+    kept = stays[before.ids]
+    return Column(after.name, None, len(alive), float(probs[kept].sum()), removed_of(before, probs, kept))
 
 
 def _shares(record: StageRecord, probs: Probabilities, chosen: int) -> tuple[Share, ...]:

@@ -62,7 +62,7 @@ def open_run(backend: Backend, run: Run) -> Opened:
     """Open a run: compute it again and compare every number."""
     theirs, ours = run.receipt.model, backend.model_card
     if theirs.fingerprint != ours.fingerprint:
-        return Opened(run, 0, (_other_model(theirs.name, ours.name),))
+        return Opened(run, 0, (_other_model(theirs.full_name, ours.full_name),))
     run = run.attach(backend)
     try:
         again = restore(backend, run.receipt, run.tokens)

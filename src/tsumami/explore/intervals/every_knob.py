@@ -90,6 +90,7 @@ def intervals(
             f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
             " token's logits; turn it off and run again"
         )
+    refuse_two_ways(backend, run.settings)
     idle = set(run.settings.idle_knobs())
     follows = run.settings.mode in MAPPED
     names = _following(run.settings, knobs, idle) if follows else _named(run.settings, knobs)
@@ -101,6 +102,19 @@ def intervals(
             if name not in idle:
                 search.look(chunk)
     return {name: _interval(search, idle=name in idle) for name, search in searches.items()}
+
+
+def refuse_two_ways(backend: Backend, settings: Settings) -> None:
+    """Refuse settings of which one text has two values of a knob.
+
+    Raises:
+        SettingsError: other knobs hold while it thinks.
+    """
+    if settings.thinking_settings is not None and backend.thinking is not None:
+        raise SettingsError(
+            "how far a knob can be turned is not known where thinking_settings give it another value for a part of the"
+            " text; leave them out and run again"
+        )
 
 
 def _named(settings: Settings, knobs: Iterable[str] | None) -> tuple[str, ...]:

@@ -35,5 +35,7 @@ def _lane(lane: Lane) -> dict[str, Any]:
     return {
         "differs": differs,
         "run": None if lane.run is None else json.loads(lane.run.to_json()),
+        "thinking": None if lane.run is None else lane.run.thinking,
+        "answer": None if lane.run is None else lane.run.answer,
         "error": None if lane.error is None else str(lane.error),
     }

@@ -95,6 +95,11 @@ class Mapping:
         """
         self.axis = Axis.of(knob, low, high)
         check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
+        if settings.thinking_settings is not None and backend.thinking is not None:
+            raise SettingsError(
+                "a map turns one knob for the whole text, and thinking_settings give it another value for a part of it;"
+                " leave them out"
+            )
         self._backend = backend
         self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))

@@ -54,18 +54,20 @@ async function copy(text, pressed) {
 }
 function added(number) {
   const user = written('div', 'said user'), reply = written('div', 'said bot'), half = made('p', 'log-half', words.half);
+  const thinking = made('details', 'thinking'), thoughts = written('div', 'thoughts');
   const account = made('details', 'account'), title = made('summary', ''), body = made('div', 'account-body');
   const tools = made('div', 'tools'), mine = made('div', 'tools'), box = made('section', 'exchange');
   mine.append(button('copy', pressed => copy(user.textContent, pressed)), button('edit', () => edit(number)));
   tools.append(button('copy', pressed => copy(reply.textContent, pressed)));
+  thinking.append(made('summary', '', words.thinking), thoughts);
   account.append(title, body);
   account.addEventListener('toggle', () => {
     if (account.open && !body.childNodes.length) trigger('expand', {exchange: number});
   });
-  const answer = row('bot', words.model, reply, half, account, tools);
+  const answer = row('bot', words.model, thinking, reply, half, account, tools);
   box.append(row('user', words.you, user, mine), answer);
   log.append(box);
-  return {box, user, reply, half, account, title, body, tools, mine, answer, of: null, editor: null};
+  return {box, user, thinking, thoughts, reply, half, account, title, body, tools, mine, answer, of: null, editor: null};
 }
 function draw() {
   const exchanges = props.value || [];
@@ -75,9 +77,11 @@ function draw() {
     const parts = drawn[number] ??= added(number);
     if (parts.editor && parts.user.textContent !== exchange.user) close(parts);
     write(parts.user, exchange.user);
+    write(parts.thoughts, exchange.thinking);
     write(parts.reply, exchange.reply);
-    parts.answer.hidden = !exchange.reply && !exchange.growing && !exchange.account;
-    parts.reply.hidden = !exchange.reply && !exchange.growing;
+    parts.thinking.hidden = !exchange.thinking;
+    parts.answer.hidden = !exchange.reply && !exchange.thinking && !exchange.growing && !exchange.account;
+    parts.reply.hidden = !exchange.reply && !(exchange.growing && !exchange.thinking);
     parts.answer.setAttribute('aria-busy', !!exchange.growing);
     parts.tools.hidden = !exchange.reply;
     parts.half.hidden = !exchange.half;

@@ -20,7 +20,7 @@ _TEMPLATE: Final = (
     '<div class="log-all" hidden></div>'
 )
 _WORDS: Final = (
-    *("name", "empty", "bring_back", "bring_back_about", "you", "model", "half", "inside"),
+    *("name", "empty", "bring_back", "bring_back_about", "you", "model", "half", "inside", "thinking"),
     *("copy", "copy_about", "copy_all", "copy_all_about", "edit", "edit_about"),
     *("submit", "submit_about", "cancel", "cancel_about"),
 )

@@ -11,18 +11,21 @@ from typing import Any
 
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts
+from tsumami.app.work.thoughts import without_marks
 from tsumami.runs import STOP_REASONS
 
 
 def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
-    """The conversation as log.js draws it: of each exchange what was said, as it was said; the folded line of the
+    """The conversation as log.js draws it: of each exchange what was said, as it was said, what was thought before by
+    itself; the folded line of the
     account of a finished reply; whether it is still `growing`, or ends in `half` because nobody saw its end.
     """
     last = len(conversation) - 1
     return [
         {
             "user": exchange.user,
-            "reply": exchange.reply,
+            "thinking": without_marks(exchange.thinking),
+            "reply": exchange.answer.lstrip("\n") if exchange.thinking else exchange.reply,
             "account": account_title(texts, exchange.facts) if exchange.facts is not None else "",
             "growing": growing and at == last,
             "half": bool(exchange.reply) and exchange.facts is None and not (growing and at == last),

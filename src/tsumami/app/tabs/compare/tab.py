@@ -180,5 +180,6 @@ def _plans(
     made = []
     for lane in asked:
         text = prompt if lane.prompt is None else lane.prompt
-        made.append(LanePlan(prompt_form.asked(model, text, as_chat=as_chat), base.replace(**lane.knobs)))
+        settings = base.replace(**lane.knobs)
+        made.append(LanePlan(prompt_form.asked(model, text, settings, as_chat=as_chat), settings))
     return made

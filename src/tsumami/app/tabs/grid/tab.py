@@ -169,7 +169,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         wishes = _wishes(WishContents(**wished))
         base = knob_panel.read_contents(knobs) if own else Settings()
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            begin = prompt_form.asked(model, prompt, as_chat=as_chat)
+            begin = prompt_form.asked(model, prompt, base, as_chat=as_chat)
             work = GridWork(grid_form.plan(wishes, begin, base, model.n_ctx), model, choice)
             for sight in self.growing(asked, work, work.grow()):
                 yield self._drawn(work, sight)

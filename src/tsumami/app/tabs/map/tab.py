@@ -156,7 +156,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         base = knob_panel.read_panel(knobs) if own else Settings()
         settings = base.replace(seed=whole(Word("map.seed"), seed, 0, highest("seed")))
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            begin = prompt_form.asked(model, prompt, as_chat=as_chat)
+            begin = prompt_form.asked(model, prompt, settings, as_chat=as_chat)
             mapping = model.mapping(begin, knob, *_range(low, high), settings)
             yield from self._growing(asked, MapWork(mapping, model, choice), tokens, leaves)
 
