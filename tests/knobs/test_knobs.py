@@ -64,7 +64,7 @@ def test_every_text_is_there_and_in_its_language(knob: Knob) -> None:
 @pytest.mark.parametrize("knob", ALL)
 def test_every_knob_has_a_known_group_and_stage(knob: Knob) -> None:
     assert knob.group in GROUPS
-    assert knob.stage in STAGE_NAMES or (knob.stage is None and knob.name == "min_keep")
+    assert knob.stage in STAGE_NAMES or (knob.stage is None and knob.name in ("min_keep", "thinking_settings"))
 
 
 def test_every_group_is_used_and_titled() -> None:
