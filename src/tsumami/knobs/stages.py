@@ -121,6 +121,14 @@ _ALL: Final = (
         bans=True,
         needs_vocabulary=True,
     ),
+    StageRow(
+        name="banned_texts",
+        modes=_EVERY,
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("banned_texts",),
+        bans=True,
+    ),
     StageRow(name="penalties", modes=_EVERY, looks_back=True, window="repeat_last_n", needs_vocabulary=True),
     StageRow(
         name="dry",

@@ -811,6 +811,18 @@ _ROWS = (
         },
     ),
     _knob(
+        "banned_texts",
+        "texts",
+        (),
+        "constraint",
+        "banned_texts",
+        neutral=(),
+        most_characters=values.STOP_CHARACTERS,
+        formula=r"l_i' = -\infty \text{ where } i \text{ began a banned text}",
+        paper="Paech 2024: AntiSlop sampler https://github.com/sam-paech/antislop-sampler",
+        aliases={"KoboldCpp": "banned_tokens", "TabbyAPI": "banned_strings", "SillyTavern": "banned_strings"},
+    ),
+    _knob(
         "samplers",
         "order",
         "classic",

@@ -5,16 +5,17 @@ cancellation or a dead end finds held back (a stop string or a character may hav
 last step after that was emitted. Whatever ends a run (the model, a stop string, max_tokens, the context, a grammar, a
 cancellation), the run holds every step until then and says why it stopped.
 
-The three ways to get a token differ only in `Plain` and `_Contrastive`; the loop does not know which it has.
+The ways to get a token differ only in `Plain`, `_Contrastive` and, around one of these, `Retracting`; the loop does
+not know which it has.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -23,8 +24,9 @@ from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
+from tsumami.runs.banned import Retracting
 from tsumami.runs.completeness import Completeness, CompletenessTracker, text_is_complete
-from tsumami.runs.decision import Decision
+from tsumami.runs.decision import Decider, Decision, Reversible
 from tsumami.runs.ending import Ending
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
@@ -39,22 +41,6 @@ from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
 _PIECE: Final = 64  # rows of logits of known tokens that are in memory at once
-
-
-class Decider(Protocol):
-    """Chooses tokens one after another; its methods are parts of a program (they yield feeds)."""
-
-    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
-        """Feed the prompt; returns how many of its tokens came from the cache."""
-
-    def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
-        """Choose the next token."""
-
-    def advance(self, token: int, /) -> Generator[list[Feed], list[Rows], None]:
-        """Append the chosen token."""
-
-    def close(self) -> None:
-        """Give the place in the cache back."""
 
 
 class Plain:
@@ -94,6 +80,18 @@ class Plain:
             self._breath.taken()
         yield from self._breath.give_way()  # tokens that are known are chosen without a feed between them
         self._row = self._rows.popleft()
+
+    def mark(self) -> Callable[[], None]:
+        chain, row, length = self._chain.clone(), self._row, len(self._sequence)
+
+        def back() -> None:
+            self._chain, self._row = chain.clone(), row
+            self._sequence.rollback(length)
+
+        return back
+
+    def remove(self, tokens: Iterable[int]) -> None:
+        self._chain.remove(tokens)
 
     def close(self) -> None:
         self._sequence.close()
@@ -135,6 +133,21 @@ class _Contrastive:
 
     def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
         yield from ()  # the winner's fork already holds the token
+
+    def mark(self) -> Callable[[], None]:
+        assert self._state is not None
+        chain, state, step = self._chain.clone(), self._state, self._step
+        sequence = state.sequence.fork()
+
+        def back() -> None:
+            self.close()
+            self._chain, self._step = chain.clone(), step
+            self._state = replace(state, sequence=sequence.fork())
+
+        return back
+
+    def remove(self, tokens: Iterable[int]) -> None:
+        self._chain.remove(tokens)
 
     def close(self) -> None:
         if self._state is not None:
@@ -185,6 +198,17 @@ def make_decider(
     backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
 ) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
+    inner = make_bare_decider(backend, prompt_tokens, settings, seed, begun)
+    if not settings.banned_texts:
+        return inner
+    ending = Ending(backend, prompt_tokens, settings)
+    return Retracting(inner, ending, backend.tokenizer, settings.banned_texts, len(begun))
+
+
+def make_bare_decider(
+    backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
+) -> Reversible:
+    """The same, but nothing that it chooses is taken back, whatever is banned."""
     chain = make_chain(backend, prompt_tokens, settings, seed)
     return _Contrastive(chain, settings, seed, begun) if settings.mode == "contrastive" else Plain(chain, begun)
 
@@ -327,6 +351,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
             Alternative(token, piece(token), p_raw, p_final)
             for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)
         ),
+        taken_back=decision.taken_back,
     )
 
 

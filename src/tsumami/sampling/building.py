@@ -15,7 +15,7 @@ from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Mode, knobs_of
 from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
-from tsumami.sampling.removals import EndTokensStage
+from tsumami.sampling.removals import BannedTextsStage, EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
 from tsumami.sampling.token_texts import TokenTexts, biased_tokens, end_tokens
 from tsumami.settings import Settings
@@ -121,6 +121,7 @@ _FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
     "logit_bias": _bias,
     "grammar": _grammar,
     "end_tokens": _end_tokens,
+    "banned_texts": lambda _: BannedTextsStage(),
 }
 
 

@@ -31,6 +31,7 @@ from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Draw, Pick, Rolls
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
+from tsumami.sampling.removals import BannedTextsStage
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
 from tsumami.sampling.token_texts import TokenTexts
 from tsumami.settings import Settings
@@ -230,6 +231,17 @@ class Chain:
         return rolled or self.origin.settings.mode in FOLLOWING
 
     @property
+    def removed(self) -> frozenset[int]:
+        """The tokens that were taken back in this place, because they began a banned text."""
+        return next((stage.removed for stage in self.stages if isinstance(stage, BannedTextsStage)), frozenset())
+
+    def remove(self, tokens: Iterable[int]) -> None:
+        """Take these, and no others, out of the choice in this place: each began a banned text."""
+        for stage in self.stages:
+            if isinstance(stage, BannedTextsStage):
+                stage.removed = frozenset(tokens)
+
+    @property
     def complete(self) -> bool | None:
         """Whether the reply matches its grammar as it stands; None if nothing constrains it."""
         return next((stage.complete for stage in self.stages if isinstance(stage, ConstraintStage)), None)
@@ -274,7 +286,7 @@ class Chain:
                 watch("model", None, candidates)
             self.apply(candidates, watch)
         if candidates.data["logit"].max() == -np.inf:
-            raise DeadEndError("the grammar or logit_bias forbids every token")
+            raise DeadEndError("the grammar, logit_bias or banned_texts forbids every token")
         return candidates
 
     def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:

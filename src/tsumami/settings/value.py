@@ -77,6 +77,7 @@ class Settings:
     json_schema: str | None = default("json_schema")
     regex: str | None = default("regex")
     stop: tuple[str, ...] = default("stop")
+    banned_texts: tuple[str, ...] = default("banned_texts")
     samplers: str | tuple[str, ...] = default("samplers")
 
     def __post_init__(self) -> None:

@@ -158,6 +158,7 @@ def _effects(run: Run, begun: int) -> Iterator[tuple[int, dict[str, _Effect]]]:
     chain = replayer.chain(run, begun)
     neutral = audited(run.settings)
     for index, row in enumerate(replayer.rows(run, begun), begun):
+        chain.remove(run.steps[index].removed)
         variants = {name: chain.variant(settings) for name, settings in neutral.items()}
         if run.settings.mode == "contrastive":
             yield index, {name: _search(run, index, chain, made, row) for name, made in variants.items()}

@@ -70,6 +70,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
         place=None if stage else _place(_processed(outcome.ledger)[-1], token),
         other=replayer.piece(outcome.token),
         p_other=_processed(outcome.ledger)[-1].prob_of(outcome.token),
+        taken_back=next((one for one in run.steps[index].taken_back if one.tokens[0] == token), None),
     )
     ja, en = answers.why_not(made, run.settings.mode)
     return replace(made, ja=ja, en=en)
