@@ -306,3 +306,30 @@ def test_files_are_written_in_the_dialect_of_their_name() -> None:
     assert dialect_for("a.json") == "tsumami"
     with pytest.raises(SettingsError, match="no dialect"):
         write_settings(Settings(), "nonsense")
+
+
+# --- banned texts ---
+
+
+def test_banned_texts_are_read_where_others_have_them() -> None:
+    silly = '{"temp": 1, "rep_pen": 1, "banned_tokens": "\\"a testament to\\"\\n\\"shivers down\\""}'
+    assert read_settings(silly, "sillytavern").settings.banned_texts == ("a testament to", "shivers down")
+    kobold = read_settings('{"banned_tokens": ["a testament"], "sampler_seed": 1}', "koboldcpp")
+    assert kobold.settings.banned_texts == ("a testament",)
+    tabby = read_settings('{"banned_strings": ["a testament"], "sampler_seed": 1}', "koboldcpp")
+    assert tabby.settings.banned_texts == ("a testament",)
+    words = read_settings('{"bad_words": ["x"], "min_tokens": 0}', "vllm")
+    assert words.settings.banned_texts == ("x",)
+    assert fates(words.notes, "bad_words") == {"converted"}
+
+
+def test_a_ban_of_tokens_is_not_taken_for_a_text() -> None:
+    found = read_settings('{"temp": 1, "rep_pen": 1, "banned_tokens": "[1, 2]"}', "sillytavern")
+    assert found.settings.banned_texts == ()
+    assert fates(found.notes, "banned_tokens") == {"refused"}
+
+
+def test_banned_texts_are_written_in_quotation_marks() -> None:
+    out = write_settings(Settings(banned_texts=('say "no"', "once more")), "sillytavern")
+    assert json.loads(out.text)["banned_tokens"] == '"say "no""\n"once more"'
+    assert read_settings(out.text, "sillytavern").settings.banned_texts == ('say "no"', "once more")

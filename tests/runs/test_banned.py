@@ -94,10 +94,21 @@ def test_it_is_what_going_back_by_hand_gives(banned: tuple[str, ...], made: Sett
     assert (run.stop_reason == "dead_end") == dead
 
 
+WAYS = [
+    {"temperature": 1.2},
+    {"temperature": 0},
+    {"mirostat_mode": 2},
+    {"adaptive_target": 0.4},
+    {"xtc_probability": 0.6, "xtc_threshold": 0.05},
+    {"no_repeat_ngram_size": 2, "repeat_penalty": 1.5},
+    {"dry_multiplier": 1, "top_k": 2, "stop": ["b ", "aab"]},
+]
+
+
 @settings(max_examples=200, deadline=None)
-@given(BANNED, settings_strategy(**(FIXED | {"max_tokens": 16}), banned_texts=()), st.integers(0, 99))
-def test_no_text_has_one_and_steps_are_verified(banned: tuple[str, ...], made: Settings, seed: int) -> None:
-    run = MODEL.run(PROMPT, made.replace(banned_texts=banned, seed=seed))
+@given(BANNED, st.sampled_from(WAYS), st.integers(0, 99))
+def test_no_text_has_one_and_steps_are_verified(banned: tuple[str, ...], way: dict[str, object], seed: int) -> None:
+    run = MODEL.run(PROMPT, banned_texts=banned, seed=seed, max_tokens=16, **way)
     assert holds_none(run)
     again = verify(MODEL, run)
     assert again.same
@@ -312,9 +323,7 @@ def test_runs_part_where_one_took_something_back() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(BANNED.filter(bool), st.sampled_from([0.5, 1.0, 1.5]), st.sampled_from([0.7, 1.2]), st.integers(0, 30))
-def test_every_parting_of_such_runs_has_a_cause(
-    banned: tuple[str, ...], one: float, other: float, seed: int
-) -> None:
+def test_every_parting_of_such_runs_has_a_cause(banned: tuple[str, ...], one: float, other: float, seed: int) -> None:
     base = {"banned_texts": banned, "seed": seed, "max_tokens": 12}
     a, b = (MODEL.run(PROMPT, temperature=value, **base) for value in (one, other))
     found = divergence(a, b)
@@ -341,3 +350,10 @@ def test_marks_are_no_text() -> None:
     assert "ab" not in run.text
     assert run.steps[0].taken_back[0].tokens == tuple(reply)
     assert all(before.id or after.id for before, after in pairwise(run.steps))
+
+
+def test_a_thousand_tries_in_one_place_are_enough() -> None:
+    tokenizer = ByteTokenizer([f"a{number}" for number in range(1200)])
+    model = ScriptedModel(lambda _: np.arange(tokenizer.n_tokens, dtype=np.float32), tokenizer)
+    run = model.run("x", banned_texts=["a"], max_tokens=3, **GREEDY)
+    assert (run.text, run.stop_reason) == ("", "dead_end")

@@ -12,7 +12,7 @@ from hypothesis import given
 from tests.support.strategies import settings_strategy
 
 from tsumami.errors import SettingsError, UnknownKnobError
-from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP
+from tsumami.knobs import CLASSIC, CONSTRAINTS, KNOBS, LLAMA_CPP
 from tsumami.settings import Settings
 
 ANY = settings_strategy(handy=False, grammar=True)
@@ -121,7 +121,7 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
 
 
 HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
-LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", "grammar", "json_schema", "regex"}
+LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", *CONSTRAINTS, "banned_texts"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 

@@ -105,7 +105,12 @@ def _candidate(account: Account, found: Candidate, piece: bytes) -> dict[str, An
 
 
 def _taken_back(found: TakenBack) -> dict[str, Any]:
-    return {"banned": found.banned, "tokens": list(found.tokens), "text": _text(found.piece), "bytes": found.piece.hex()}
+    return {
+        "banned": found.banned,
+        "tokens": list(found.tokens),
+        "text": _text(found.piece),
+        "bytes": found.piece.hex(),
+    }
 
 
 def _taken(found: Lowering | None) -> dict[str, Any] | None:

@@ -392,13 +392,13 @@ WORDS: dict[str, KnobWords] = {
     "banned_texts": KnobWords(
         "Banned texts",
         "When one of these texts has been written, goes back to where it begins and chooses again.",
-        "As soon as one of them stands in the reply (upper or lower case alike), the run goes back to the token in which"
-        " it begins, takes that token out and chooses again with the same roll, as often as it takes; so none is ever"
-        " part of a reply. Unlike a ban of tokens, this leaves all other words that begin alike. Nothing is shown while"
-        " it may be the beginning of one, so what is taken back is never seen; the ledger and the microscope keep it."
-        " Where nothing is left to choose at such a place, the run comes to a dead end. It does not go back into a"
-        " beginning that the reply was given, and the prompt's own text is not looked at. All of them together may"
-        " have 65,536 characters.",
+        "As soon as one of them stands in the reply (upper or lower case alike), the run goes back to the token"
+        " where it begins, takes that token out and chooses again with the same roll, as often as it takes; so"
+        " none is ever part of a reply. Unlike a ban of tokens, this leaves all other words that begin alike."
+        " Nothing is shown while it may be the beginning of one, so what is taken back is never seen; the ledger"
+        " and the microscope keep it. Where nothing is left to choose, or after 1,000 tries in one place, the run"
+        " comes to a dead end. It does not go back into a beginning that the reply was given, and the prompt's own"
+        " text is not looked at. All of them together may have 65,536 characters.",
     ),
     "samplers": KnobWords(
         "Order of samplers",

@@ -4,7 +4,7 @@ Guarantee: no reply holds a banned text, whatever its letters' case (both sides 
 lies wholly in a beginning that it was given. As soon as one is complete, the choice goes back to the token in which it
 begins, and is made again there, with the same roll, without that token; all else (penalties, grammar, mirostat, XTC's
 own rolls) is as it was there. Nobody gets a token to see that may still be taken back, so who cancels keeps what would
-have come anyway. Where nothing is left to choose the run ends, as it does where a grammar forbids everything.
+have come anyway. Where nothing is left to choose, or after a thousand tries in one place, the run ends, as it does where a grammar forbids everything.
 
 Source of the idea: https://github.com/sam-paech/antislop-sampler; KoboldCpp has it as "anti-slop".
 
@@ -18,7 +18,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tsumami.engine import Breath, Feed, Rows
 from tsumami.errors import DeadEndError
@@ -31,6 +31,8 @@ from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.chain import Watch
 
 __all__ = ["BannedTexts", "FoundText", "Retracting"]
+
+_MOST_TRIES: Final = 1000  # in one place; what bans single letters would go through the whole vocabulary
 
 
 class FoundText(NamedTuple):
@@ -131,8 +133,9 @@ class Retracting:
             assert self._dead is not None
             raise self._dead
         first = self._ahead.popleft()
-        for one in first.seen if watch is not None else ():
-            watch(*one)
+        if watch is not None:
+            for one in first.seen:
+                watch(*one)
         return first.decision
 
     def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
@@ -199,6 +202,8 @@ class Retracting:
         piece = b"".join(map(self._tokenizer.piece, tokens))
         self._taken_back = (*first.decision.taken_back, TakenBack(text, tokens, piece))
         self._place, self._last, self._over = place, None, False
+        if len(self._taken_back) == _MOST_TRIES:
+            self._dead = DeadEndError(f"{_MOST_TRIES} tokens in one place began banned texts")
 
 
 def _nowhere() -> None:

@@ -29,6 +29,7 @@ def account(made: Settings, run: Run, index: int) -> tuple[dict[str, StageRecord
     chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB, texts=WORLD.tokenizer)
     chain.accept_prompt(run.receipt.prompt_tokens)
     chain.follow(run.tokens[:index])
+    chain.remove(run.steps[index].removed)
     row = noise((*run.receipt.prompt_tokens, *run.tokens[:index]))
     writer = LedgerWriter()
     try:

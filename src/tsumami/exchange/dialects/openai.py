@@ -134,6 +134,12 @@ def _to_structured(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
             yield Note("converted", f"structured_outputs.{name}", knobs[name], name, knobs[name], Phrase())
 
 
+_WORDS: Final = Phrase(
+    "vLLM は語を完成させる最後のトークンだけを禁じ、前には戻らない",
+    "vLLM forbids only the last token of a word, and does not go back",
+)
+
+
 def _nowhere(_: Any) -> None:
     """Written elsewhere."""
 
@@ -151,7 +157,7 @@ VLLM: Final = Dialect(
         Field("ignore_eos", "ignore_eos", False, neutral=False, about=NO_END),
         Field("guided_regex", "regex", None, write=_nowhere, about=_FORMAT),
         Field("guided_grammar", "grammar", None, write=_nowhere, about=_FORMAT),
-        Field("bad_words", "banned_texts", (), neutral=[], about=Phrase("禁じる文字列", "texts that are banned")),
+        Field("bad_words", "banned_texts", (), texts_from, lambda value: list(value) or None, neutral=[], about=_WORDS),
     ),
     acting=("penalties", "temperature", "min_p", "top_k", "top_p"),
     elsewhere={**_REQUEST, "structured_outputs": _FORMAT, "guided_json": _FORMAT},

@@ -199,7 +199,7 @@ def values(place: PartingPlace, lever: str) -> list[tuple[str, Any, Any]]:
         case "memory":
             return [(lever, None, None)]
         case "taken_back":
-            return [(lever, *(_taken_back(run.steps[place.step]) for run in (a, b)))]
+            return [(lever, _taken_back(a.steps[place.step]), _taken_back(b.steps[place.step]))]
     names = _MIROSTAT if lever == "mirostat" else (lever,)
     pairs = [(name, getattr(a.settings, name), getattr(b.settings, name)) for name in names]
     return [pair for pair in pairs if pair[1] != pair[2]]

@@ -142,7 +142,11 @@ class _AskedToken:
         if found is None:
             return None
         settings, changes = found
-        outcome = choose_at(self._run, self._index, self._chain.variant(settings), self._row)
+        try:
+            variant = self._chain.variant(settings)
+        except SettingsError:  # what then chooses would have had to follow the run from its beginning
+            return None
+        outcome = choose_at(self._run, self._index, variant, self._row)
         if outcome is None:
             return None
         last = _processed(outcome.ledger)[-1]
