@@ -60,6 +60,8 @@ def _others(knob: Knob, *, handy: bool) -> st.SearchStrategy[Any]:
             return _SCHEMAS
         case "regex":
             return _EXPRESSIONS
+        case "text":
+            return _TEXTS
         case "order":
             return orders()
         case _:

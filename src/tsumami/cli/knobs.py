@@ -36,6 +36,7 @@ _METAVARS: Final = {
     "grammar": "<TEXT|@FILE>",
     "schema": "<TEXT|@FILE>",
     "regex": "<TEXT|@FILE>",
+    "text": "<TEXT|@FILE>",
     "order": "<ORDER>",
 }
 _REPEATED: Final = ("texts", "tokens", "bias", "text_bias")
@@ -52,7 +53,7 @@ def parse(knob: Knob, text: str | list[str]) -> Any:
     Raises:
         SettingsError: the knob cannot have it.
     """
-    if knob.kind in ("grammar", "schema", "regex") and isinstance(text, str) and text.startswith("@"):
+    if knob.kind in ("grammar", "schema", "regex", "text") and isinstance(text, str) and text.startswith("@"):
         text = read_text(text[1:], SettingsError)
     return typed(knob, text)
 

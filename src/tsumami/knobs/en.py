@@ -348,6 +348,21 @@ WORDS: dict[str, KnobWords] = {
         " can be wanted in fiction. Not used while smoothing_factor is 0. Keep the factor at 0.25 and compare 1, 2"
         " and 4.",
     ),
+    "guidance_scale": KnobWords(
+        "Guidance scale",
+        "How much the prompt counts: above 1, further away from the negative prompt.",
+        "The same reply is predicted after the prompt and after the negative prompt, and the difference is stretched"
+        " by this factor. 1 does nothing (and costs nothing); above 1, what the prompt made likelier becomes likelier"
+        " still; 0 follows the negative prompt alone. Begin at about 1.5: large values break the text. It acts before"
+        " all other stages, on the logarithms of both probabilities. Each token then takes about the work of two.",
+    ),
+    "negative_prompt": KnobWords(
+        "Negative prompt",
+        "The prompt that guidance steers away from.",
+        "Used where guidance_scale is not 1. It goes to the model as it is written, without a chat template. Written"
+        " like the prompt, but asking for what is not wanted (to be boring, say), it moves the reply away from that."
+        " Empty, it is the prompt's last token alone, as in transformers.",
+    ),
     "logit_bias": KnobWords(
         "Logit bias",
         "Adds a number to the logits of chosen tokens; −∞ bans them.",

@@ -18,7 +18,19 @@ from tsumami.knobs.orders import check_order
 __all__ = ["Kind", "Knob", "Slider", "longest_reply"]
 
 Kind = Literal[
-    "int", "float", "bool", "choice", "texts", "tokens", "bias", "text_bias", "grammar", "schema", "regex", "order"
+    "int",
+    "float",
+    "bool",
+    "choice",
+    "texts",
+    "tokens",
+    "bias",
+    "text_bias",
+    "grammar",
+    "schema",
+    "regex",
+    "text",
+    "order",
 ]
 """How a value is written. `choice`: one of a few integers; `tokens`: texts, or ids as
 `<[12]>`; `bias`: token id -> number; `text_bias`: text -> number; `order`: stages of the chain."""
@@ -115,6 +127,8 @@ class Knob:
                 return values.check_bias(self.name, value)
             case "grammar" | "regex":
                 return values.check_grammar(self.name, value, self.allowed)
+            case "text":
+                return values.check_text(self.name, value)
             case "schema":
                 return values.check_schema(self.name, value)
             case "order":
@@ -160,6 +174,7 @@ _ALLOWED: Mapping[str, str] = {
     "grammar": "the text of a GBNF grammar",
     "schema": "a JSON schema (an object)",
     "regex": "a regular expression",
+    "text": "a text",
     "order": "'classic', 'llama.cpp', or a list of stage names",
 }
 

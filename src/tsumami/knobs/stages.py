@@ -103,6 +103,13 @@ def _cutting(knob: str, *, keeps_all: float, heeds_min_keep: bool = False) -> St
 
 _ALL: Final = (
     StageRow(
+        name="guidance",
+        modes=_EVERY - {"contrastive"},
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("guidance_scale",),
+    ),
+    StageRow(
         name="logit_bias", modes=_EVERY, ordered=False, wanted_by=("logit_bias", "text_bias"), needs_vocabulary=True
     ),
     StageRow(

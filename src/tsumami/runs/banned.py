@@ -4,7 +4,8 @@ Guarantee: no reply holds a banned text, whatever its letters' case (both sides 
 lies wholly in a beginning that it was given. As soon as one is complete, the choice goes back to the token in which it
 begins, and is made again there, with the same roll, without that token; all else (penalties, grammar, mirostat, XTC's
 own rolls) is as it was there. Nobody gets a token to see that may still be taken back, so who cancels keeps what would
-have come anyway. Where nothing is left to choose, or after a thousand tries in one place, the run ends, as it does where a grammar forbids everything.
+have come anyway. Where nothing is left to choose, or after a thousand tries in one place, the run ends, as it
+does where a grammar forbids everything.
 
 Source of the idea: https://github.com/sam-paech/antislop-sampler; KoboldCpp has it as "anti-slop".
 

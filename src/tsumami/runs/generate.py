@@ -28,6 +28,7 @@ from tsumami.runs.banned import Retracting
 from tsumami.runs.completeness import Completeness, CompletenessTracker, text_is_complete
 from tsumami.runs.decision import Decider, Decision, Reversible
 from tsumami.runs.ending import Ending
+from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
@@ -46,22 +47,30 @@ _PIECE: Final = 64  # rows of logits of known tokens that are in memory at once
 class Plain:
     """Chain and draw on one sequence; the tokens in `begun` come first, whatever the chain would choose. The rows of
     tokens that are `known` beforehand (by default those in `begun`) are computed `_PIECE` at a time, as of a prompt.
+    `negative`: what a second sequence begins with, which then has the same reply, in the same batches.
     """
 
-    def __init__(self, chain: Chain, begun: tuple[int, ...] = (), known: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        begun: tuple[int, ...] = (),
+        known: tuple[int, ...] | None = None,
+        negative: tuple[int, ...] = (),
+    ) -> None:
         self._chain = chain
         self._begun = deque(begun)
         self._known = begun if known is None else known
         self._fed = 0
         self._rows: deque[Float32Array] = deque()
         self._breath = Breath()
-        self._sequence = Sequence()
+        self._negative = negative
+        self._sequences = [Sequence() for _ in range(2 if negative else 1)]
         self._row = np.empty(0, np.float32)
 
     def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
-        (rows,) = yield [Feed(self._sequence, tokens)]
-        self._row = rows.last
-        return rows.reused
+        found = yield [Feed(*one) for one in zip(self._sequences, (tokens, self._negative), strict=False)]
+        (self._row,) = _joined(found, last=True)
+        return found[0].reused
 
     def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
         yield from ()  # nothing to decode
@@ -74,19 +83,20 @@ class Plain:
     def advance(self, token: int) -> Generator[list[Feed], list[Rows], None]:
         if not self._rows:
             piece = self._known[self._fed : self._fed + _PIECE] or (token,)
-            (rows,) = yield [Feed(self._sequence, piece, rows="all")]
+            found = yield [Feed(one, piece, rows="all") for one in self._sequences]
             self._fed += len(piece)
-            self._rows.extend(rows.logits)
+            self._rows.extend(_joined(found))
             self._breath.taken()
         yield from self._breath.give_way()  # tokens that are known are chosen without a feed between them
         self._row = self._rows.popleft()
 
     def mark(self) -> Callable[[], None]:
-        chain, row, length = self._chain.clone(), self._row, len(self._sequence)
+        chain, row, lengths = self._chain.clone(), self._row, [len(one) for one in self._sequences]
 
         def back() -> None:
             self._chain, self._row = chain.clone(), row
-            self._sequence.rollback(length)
+            for one, length in zip(self._sequences, lengths, strict=True):
+                one.rollback(length)
 
         return back
 
@@ -94,7 +104,14 @@ class Plain:
         self._chain.remove(tokens)
 
     def close(self) -> None:
-        self._sequence.close()
+        for one in self._sequences:
+            one.close()
+
+
+def _joined(found: list[Rows], *, last: bool = False) -> list[Float32Array]:
+    """The rows of one sequence, or of two as one that has both; `last`: those after the last token alone."""
+    rows = [[one.last] if last else list(one.logits) for one in found]
+    return both(rows[0], rows[1] if len(rows) > 1 else ())
 
 
 class _Contrastive:
@@ -201,7 +218,7 @@ def make_decider(
     inner = make_bare_decider(backend, prompt_tokens, settings, seed, begun)
     if not settings.banned_texts:
         return inner
-    ending = Ending(backend, prompt_tokens, settings)
+    ending = make_ending(backend, prompt_tokens, settings)
     return Retracting(inner, ending, backend.tokenizer, settings.banned_texts, len(begun))
 
 
@@ -210,7 +227,15 @@ def make_bare_decider(
 ) -> Reversible:
     """The same, but nothing that it chooses is taken back, whatever is banned."""
     chain = make_chain(backend, prompt_tokens, settings, seed)
-    return _Contrastive(chain, settings, seed, begun) if settings.mode == "contrastive" else Plain(chain, begun)
+    if settings.mode == "contrastive":
+        return _Contrastive(chain, settings, seed, begun)
+    return Plain(chain, begun, negative=negative_tokens(backend, settings, prompt_tokens))
+
+
+def make_ending(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> Ending:
+    """Where the reply ends; the longer one of two prompts leaves less room."""
+    negative = negative_tokens(backend, settings, prompt_tokens)
+    return Ending(backend, max(prompt_tokens, negative, key=len), settings)
 
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
@@ -245,7 +270,7 @@ class Generation:
         self._receipt = Receipt.of(backend, prompt, settings, seed)
         self._led = len(prompt.begun)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
-        self._ending = Ending(backend, prompt.tokens, settings)
+        self._ending = make_ending(backend, prompt.tokens, settings)
         self._completeness = CompletenessTracker(_complete_at_start(backend, settings))
         self._steps: list[Step] = []
         self._ledgers: list[Ledger] = []

@@ -12,6 +12,7 @@ file.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Final
 
 from tsumami.engine import Feed, Program, Sequence, first_outside
@@ -20,6 +21,7 @@ from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decision, Reversible
 from tsumami.runs.generate import Plain, make_bare_decider, make_chain, search
+from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
@@ -38,12 +40,17 @@ def rows(backend: Backend, run: Run, start: int = 0, stop: int | None = None) ->
     """
     check_run(backend, run.receipt, run.tokens)
     start, stop, _ = slice(start, stop).indices(len(run.steps))
-    tokens = (*run.receipt.prompt_tokens, *run.tokens)
-    before = len(run.receipt.prompt_tokens) - 1  # the row of token i comes after this token and i more
-    with Sequence() as sequence:
+    prompt = run.receipt.prompt_tokens
+    prompts = [one for one in (prompt, negative_tokens(backend, run.settings, prompt)) if one]
+    with ExitStack() as stack:
+        sequences = [stack.enter_context(Sequence()) for _ in prompts]
         for begin in range(start, stop, _PIECE):
             end = min(begin + _PIECE, stop)
-            yield from backend.engine.run(_piece(sequence, tokens, before + begin, before + end))
+            found = [
+                backend.engine.run(_piece(sequence, (*one, *run.tokens), len(one) - 1 + begin, len(one) - 1 + end))
+                for sequence, one in zip(sequences, prompts, strict=True)
+            ]  # the row of token i comes after the last of the prompt and i more
+            yield from both(found[0], *found[1:] or ((),))
 
 
 def _piece(sequence: Sequence, tokens: tuple[int, ...], begin: int, end: int) -> Program[Float32Array]:
@@ -68,7 +75,8 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
         decider = make_bare_decider(backend, receipt.prompt_tokens, settings, receipt.seed, begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
-        decider = Plain(chain, receipt.begun, run.tokens[: stop - 1])
+        negative = negative_tokens(backend, receipt.settings, receipt.prompt_tokens)
+        decider = Plain(chain, receipt.begun, run.tokens[: stop - 1], negative)
     return backend.engine.run(_replay(decider, run, start, stop))
 
 

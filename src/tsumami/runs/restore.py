@@ -16,6 +16,7 @@ from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decider, Decision, UpTo
 from tsumami.runs.files import receipt_from
 from tsumami.runs.generate import Generation, Plain, make_chain, make_decider
+from tsumami.runs.guiding import negative_tokens
 from tsumami.runs.replay import check_run, mismatch
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt
@@ -34,7 +35,8 @@ def restore(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> Run:
         inner = make_decider(backend, receipt.prompt_tokens, settings, receipt.seed, receipt.begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, settings, receipt.seed)
-        inner = Plain(chain, receipt.begun, tokens)
+        negative = negative_tokens(backend, settings, receipt.prompt_tokens)
+        inner = Plain(chain, receipt.begun, tokens, negative)
     following = _Following(inner, tokens)
     made = Generation(backend, receipt.to_prompt(), settings, ledgers=False, emit=_nobody_waits, decider=following)
     return replace(backend.engine.run(made.program()), receipt=receipt)

@@ -15,6 +15,7 @@ from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Mode, knobs_of
 from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
+from tsumami.sampling.guidance import GuidanceStage
 from tsumami.sampling.removals import BannedTextsStage, EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
 from tsumami.sampling.token_texts import TokenTexts, biased_tokens, end_tokens
@@ -118,6 +119,7 @@ def _end_tokens(origin: Origin) -> Stage:
 
 #: How the stages are made that come before those of the order.
 _FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
+    "guidance": lambda origin: GuidanceStage(origin.settings.guidance_scale),
     "logit_bias": _bias,
     "grammar": _grammar,
     "end_tokens": _end_tokens,

@@ -29,6 +29,7 @@ from tsumami.sampling.building import Origin, build, is_there, places, seen, sta
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Draw, Pick, Rolls
+from tsumami.sampling.guidance import GuidanceStage, GuidedRow
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.removals import BannedTextsStage
@@ -246,6 +247,17 @@ class Chain:
         """Whether the reply matches its grammar as it stands; None if nothing constrains it."""
         return next((stage.complete for stage in self.stages if isinstance(stage, ConstraintStage)), None)
 
+    def guide(self, row: Float32Array) -> None:
+        """Take the second row for guidance from a row that has one."""
+        for stage in self.stages:
+            if isinstance(stage, GuidanceStage):
+                stage.other = row.other if isinstance(row, GuidedRow) else None
+
+    def begin(self, row: Float32Array) -> Candidates:
+        """The candidates of a row as the first stage gets them, all stages ready for this place."""
+        self.guide(row)
+        return Candidates.from_row(row)
+
     def follow(self, tokens: Iterable[int]) -> None:
         """Go on past tokens that were chosen before: every stage takes note, and one roll passes for each.
 
@@ -281,7 +293,7 @@ class Chain:
             for stage in self._head.rest:
                 stage.apply(candidates)
         else:
-            candidates = Candidates.from_row(row)
+            candidates = self.begin(row)
             if watch is not None:
                 watch("model", None, candidates)
             self.apply(candidates, watch)

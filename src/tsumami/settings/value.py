@@ -72,6 +72,8 @@ class Settings:
     eta_cutoff: float = default("eta_cutoff")
     smoothing_factor: float = default("smoothing_factor")
     smoothing_curve: float = default("smoothing_curve")
+    guidance_scale: float = default("guidance_scale")
+    negative_prompt: str | None = default("negative_prompt")
     logit_bias: tuple[Bias, ...] = default("logit_bias")
     grammar: str | None = default("grammar")
     json_schema: str | None = default("json_schema")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.support.worlds import N_VOCAB, PROMPT, fixed_world, noise, seeded, world
+from tests.support.worlds import N_VOCAB, PROMPT, fixed_world, seeded, world
 
 import tsumami
 from tsumami import explain
@@ -30,7 +30,7 @@ def account(made: Settings, run: Run, index: int) -> tuple[dict[str, StageRecord
     chain.accept_prompt(run.receipt.prompt_tokens)
     chain.follow(run.tokens[:index])
     chain.remove(run.steps[index].removed)
-    row = noise((*run.receipt.prompt_tokens, *run.tokens[:index]))
+    (row,) = WORLD.replayer.rows(run, index, index + 1)
     writer = LedgerWriter()
     try:
         pick = chain.choose(row, writer.watch).pick

@@ -159,6 +159,7 @@ def _effects(run: Run, begun: int) -> Iterator[tuple[int, dict[str, _Effect]]]:
     neutral = audited(run.settings)
     for index, row in enumerate(replayer.rows(run, begun), begun):
         chain.remove(run.steps[index].removed)
+        chain.guide(row)
         variants = {name: chain.variant(settings) for name, settings in neutral.items()}
         if run.settings.mode == "contrastive":
             yield index, {name: _search(run, index, chain, made, row) for name, made in variants.items()}
@@ -182,7 +183,7 @@ class _Beside:
         """Choose; gives the candidates before the stages where a variant parts or is compared."""
         wanted = {place for span in self._spans.values() if span for place in span}
         kept: dict[int, Candidates] = {}
-        candidates = Candidates.from_row(row)
+        candidates = self._chain.begin(row)
         for place, stage in enumerate((*self._chain.stages, None)):
             if place in wanted:
                 kept[place] = candidates.copy()

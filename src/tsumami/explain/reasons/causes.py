@@ -21,6 +21,7 @@ from tsumami.runs import Run, Step
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
 from tsumami.sampling import Chain
+from tsumami.settings import Settings
 
 Levers = tuple[str, ...]
 """What is put back: knob names, `mirostat` (all its knobs: they share one state), `seed`, `prompt`, `model`, `memory`,
@@ -64,7 +65,7 @@ class PartingPlace:
         """
         self.step = step
         self.a = _side(a, step, None)
-        self.b = _side(b, step, self.a if _context(a, b) is None else None)
+        self.b = _side(b, step, self.a if _context(a, b) is None and _guidance(a) == _guidance(b) else None)
 
     def levers(self) -> Levers:
         """Everything that differs and may choose a token, in the order in which a cause is looked for."""
@@ -95,6 +96,8 @@ class PartingPlace:
             chain = Chain.carried(origin, *(side.chain for side in sources))
         except SettingsError:
             return None
+        if _guidance(replace_settings(context.run, settings)) != _guidance(context.run):
+            context = replace(context, row=row_at(replace_settings(context.run, settings), self.step))
         chain.remove((self.a if put & {"banned_texts", "taken_back"} else self.b).chain.removed)
         return chain, context
 
@@ -160,6 +163,16 @@ def _side(run: Run, step: int, other: RunAt | None) -> RunAt:
     if outcome is None or outcome.token != run.tokens[step]:
         raise mismatch(step)
     return RunAt(run, chain, row, outcome)
+
+
+def _guidance(run: Run) -> tuple[object, ...]:
+    """What the logits of the second sequence depend on."""
+    return tuple(getattr(run.settings, name) for name in knobs_of("guidance"))
+
+
+def replace_settings(run: Run, settings: Settings) -> Run:
+    """The same tokens under other settings."""
+    return replace(run, receipt=replace(run.receipt, settings=settings))
 
 
 def _context(a: Run, b: Run) -> str | None:

@@ -29,7 +29,7 @@ from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
-from tsumami.sampling import Candidates, Chain, Ledger, StageRecord
+from tsumami.sampling import Chain, Ledger, StageRecord
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 _LARGEST_INT: Final = 2**30
@@ -166,8 +166,9 @@ class _AskedToken:
 
     def _test(self, stage: str, knob: str) -> Callable[[float], bool]:
         """Whether the token stays in this stage with a value of its knob, all before it being as it was."""
-        before = Candidates.from_row(self._row)
-        for one in itertools.takewhile(lambda one: one.name != stage, self._chain.clone().stages):
+        chain = self._chain.clone()
+        before = chain.begin(self._row)
+        for one in itertools.takewhile(lambda one: one.name != stage, chain.stages):
             one.apply(before)
 
         def keeps(value: float) -> bool:

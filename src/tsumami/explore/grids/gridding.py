@@ -6,7 +6,8 @@ the same tokens so far, so the same row of logits serves them all. Cells that ch
 others fork. All branches go into one batch; of more than `WIDTH`, the rest wait, and find their beginning in the cache.
 
 Contrastive search asks the model about every candidate, so its cells are run one by one, without asking again for other
-seeds, which it does not use; so are prompts with a given beginning of the reply, and cells that take banned texts back.
+seeds, which it does not use; so are prompts with a given beginning of the reply, and
+cells that take banned texts back or have guidance.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tsumami.errors import CancelledError, DeadEndError
 from tsumami.explain.measures import measured
 from tsumami.explore.grids.grid import MEASURES, Cell, Grid
 from tsumami.explore.grids.plan import GridPlan, Point
+from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.ending import Ending
@@ -286,7 +288,8 @@ class Gridding(EngineMaking[Cell, Grid]):
 
 def _is_alone(settings: Settings, prompt: Prompt) -> bool:
     """Whether a cell is a run by itself, that shares nothing with others."""
-    return settings.mode == "contrastive" or bool(prompt.begun) or bool(settings.banned_texts)
+    guided = settings.guidance_scale != KNOBS["guidance_scale"].neutral
+    return settings.mode == "contrastive" or bool(prompt.begun) or bool(settings.banned_texts) or guided
 
 
 def grid_receipt(backend: Backend, plan: GridPlan) -> Receipt:
