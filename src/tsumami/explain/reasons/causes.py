@@ -21,6 +21,7 @@ from tsumami.runs import Run, Step
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
 from tsumami.sampling import Chain
+from tsumami.sampling.building import is_there
 from tsumami.settings import Settings
 
 Levers = tuple[str, ...]
@@ -65,7 +66,9 @@ class PartingPlace:
         """
         self.step = step
         self.a = _side(a, step, None)
-        self.b = _side(b, step, self.a if _context(a, b) is None and _guidance(a) == _guidance(b) else None)
+        alike = _context(a, b) is None and _guidance(a.settings) == _guidance(b.settings)
+        self.b = _side(b, step, self.a if alike else None)
+        self._rows: dict[tuple[bool, str | None], Float32Array] = {}
 
     def levers(self) -> Levers:
         """Everything that differs and may choose a token, in the order in which a cause is looked for."""
@@ -96,10 +99,20 @@ class PartingPlace:
             chain = Chain.carried(origin, *(side.chain for side in sources))
         except SettingsError:
             return None
-        if _guidance(replace_settings(context.run, settings)) != _guidance(context.run):
-            context = replace(context, row=row_at(replace_settings(context.run, settings), self.step))
+        context = replace(context, row=self._row(context, settings))
         chain.remove((self.a if put & {"banned_texts", "taken_back"} else self.b).chain.removed)
         return chain, context
+
+    def _row(self, side: RunAt, settings: Settings) -> Float32Array:
+        """The logits on that side, with those of the second sequence that guidance has under these settings."""
+        guidance = _guidance(settings)
+        if guidance in (None, _guidance(side.run.settings)):
+            return side.row
+        key = side is self.a, guidance
+        if key not in self._rows:
+            receipt = replace(side.run.receipt, settings=settings)
+            self._rows[key] = row_at(replace(side.run, receipt=receipt), self.step)
+        return self._rows[key]
 
     def works(self, levers: Iterable[str]) -> bool:
         """Whether B chooses A's token with these put back."""
@@ -165,14 +178,9 @@ def _side(run: Run, step: int, other: RunAt | None) -> RunAt:
     return RunAt(run, chain, row, outcome)
 
 
-def _guidance(run: Run) -> tuple[object, ...]:
-    """What the logits of the second sequence depend on."""
-    return tuple(getattr(run.settings, name) for name in knobs_of("guidance"))
-
-
-def replace_settings(run: Run, settings: Settings) -> Run:
-    """The same tokens under other settings."""
-    return replace(run, receipt=replace(run.receipt, settings=settings))
+def _guidance(settings: Settings) -> str | None:
+    """What the second sequence of guidance begins with ("": the prompt's last token); None if there is none."""
+    return settings.negative_prompt or "" if is_there("guidance", settings) else None
 
 
 def _context(a: Run, b: Run) -> str | None:
