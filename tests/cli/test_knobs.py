@@ -64,11 +64,14 @@ NAMES = [
     "--eta-cutoff",
     "--smoothing-factor",
     "--smoothing-curve",
+    "--guidance-scale",
+    "--negative-prompt",
     "--logit-bias",
     "--grammar",
     "--json-schema",
     "--regex",
     "--stop",
+    "--banned-texts",
     "--samplers",
 ]
 
@@ -155,7 +158,7 @@ def test_a_text_without_a_backslash_stays_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, k in KNOBS.items() if k.kind not in (*_REPEATED, "grammar", "schema", "regex")]
+    "name", [n for n, k in KNOBS.items() if k.kind not in (*_REPEATED, "grammar", "schema", "regex", "text")]
 )
 def test_what_is_shown_can_be_typed(name: str) -> None:
     knob = KNOBS[name]
