@@ -333,3 +333,24 @@ def test_banned_texts_are_written_in_quotation_marks() -> None:
     out = write_settings(Settings(banned_texts=('say "no"', "once more")), "sillytavern")
     assert json.loads(out.text)["banned_tokens"] == '"say "no""\n"once more"'
     assert read_settings(out.text, "sillytavern").settings.banned_texts == ('say "no"', "once more")
+
+
+# --- guidance ---
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("sillytavern", '{"temp": 1, "rep_pen": 1, "guidance_scale": 1.5, "negative_prompt": "A dull list:"}'),
+        ("text-generation-webui", "temperature: 1\nguidance_scale: 1.5\nnegative_prompt: 'A dull list:'\n"),
+    ],
+)
+def test_guidance_is_read_where_others_have_it(dialect: str, text: str) -> None:
+    found = read_settings(text, dialect).settings
+    assert (found.guidance_scale, found.negative_prompt) == (1.5, "A dull list:")
+    back = read_settings(write_settings(found, dialect).text, dialect).settings
+    assert (back.guidance_scale, back.negative_prompt) == (1.5, "A dull list:")
+    assert (
+        read_settings('{"temp": 1, "rep_pen": 1, "negative_prompt": ""}', "sillytavern").settings.negative_prompt
+        is None
+    )
