@@ -16,6 +16,7 @@ MEASURES: Final = (
     "startup",
     "steps",
     "batch",
+    "guidance",
     "turn",
     "busy",
     "speech",

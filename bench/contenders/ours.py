@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import tsumami
+from tsumami.engine import Feed, Program, Sequence
 from tsumami.models import resolve
 from tsumami.native import DEFAULT_ENVIRONMENT
 
@@ -18,6 +19,18 @@ def make(
 ) -> Ours:
     """Load; `governor` False fixes the number of threads, to see what the choice of threads is worth."""
     return Ours(model, threads, governor=governor, n_cells=n_cells, n_ctx=n_ctx)
+
+
+def _decoded(prompts: list[list[int]], replies: list[list[int]]) -> Program[float]:
+    sequences = [Sequence(lasting=False) for _ in prompts]
+    yield [Feed(one, prompt) for one, prompt in zip(sequences, prompts, strict=True)]
+    begin = time.perf_counter()
+    for tokens in zip(*replies, strict=True):
+        yield [Feed(one, [token]) for one, token in zip(sequences, tokens, strict=True)]
+    seconds = time.perf_counter() - begin
+    for one in sequences:
+        one.close()
+    return seconds
 
 
 class Ours:
@@ -82,6 +95,16 @@ class Ours:
         runs = [stream.run for stream in streams]
         seconds = time.perf_counter() - begin
         return {"tokens": [list(run.tokens) for run in runs], "seconds": seconds}
+
+    def generation(self, prompt: list[int], settings: dict[str, Any]) -> float:
+        """Seconds of a run from its first token on."""
+        return self.model.run(prompt, tsumami.Settings.from_mapping(settings)).timings.generation_seconds
+
+    def decode(self, prompts: list[list[int]], replies: list[list[int]]) -> float:
+        """Seconds for the tokens of several replies, decoded one after another, all sequences in one batch; the prompts
+        are read before.
+        """
+        return self.model.engine.run(_decoded(prompts, replies))
 
     def grid(self, prompt: list[int], vary: dict[str, list[float]], base: dict[str, Any]) -> dict[str, Any]:
         """A grid; seconds from handing it in until the last cell is finished, and what was decoded for it."""

@@ -18,7 +18,10 @@ from tsumami.settings import Settings
 
 __all__ = ["KEPT", "PRESETS", "Preset", "get"]
 
-KEPT = ("max_tokens", "stop", "seed", "logit_bias", "grammar", "json_schema", "regex", "penalize_prompt")
+KEPT = (
+    "max_tokens", "stop", "banned_texts", "seed", "negative_prompt", "logit_bias", "grammar", "json_schema", "regex",
+    "penalize_prompt",
+)  # fmt: skip
 """The knobs that a preset leaves alone."""
 
 

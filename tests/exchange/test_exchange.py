@@ -336,3 +336,51 @@ def test_flags_of_thinking() -> None:
     text = "llama-server -m a.gguf --reasoning-budget 0 --chat-template-kwargs '{\"enable_thinking\": false}'"
     found = read_settings(text).settings
     assert (found.thinking_budget, found.template_values) == (0, {"enable_thinking": False})
+
+
+# --- banned texts ---
+
+
+def test_banned_texts_are_read_where_others_have_them() -> None:
+    silly = '{"temp": 1, "rep_pen": 1, "banned_tokens": "\\"a testament to\\"\\n\\"shivers down\\""}'
+    assert read_settings(silly, "sillytavern").settings.banned_texts == ("a testament to", "shivers down")
+    kobold = read_settings('{"banned_tokens": ["a testament"], "sampler_seed": 1}', "koboldcpp")
+    assert kobold.settings.banned_texts == ("a testament",)
+    tabby = read_settings('{"banned_strings": ["a testament"], "sampler_seed": 1}', "koboldcpp")
+    assert tabby.settings.banned_texts == ("a testament",)
+    words = read_settings('{"bad_words": ["x"], "min_tokens": 0}', "vllm")
+    assert words.settings.banned_texts == ("x",)
+    assert fates(words.notes, "bad_words") == {"converted"}
+
+
+def test_a_ban_of_tokens_is_not_taken_for_a_text() -> None:
+    found = read_settings('{"temp": 1, "rep_pen": 1, "banned_tokens": "[1, 2]"}', "sillytavern")
+    assert found.settings.banned_texts == ()
+    assert fates(found.notes, "banned_tokens") == {"refused"}
+
+
+def test_banned_texts_are_written_in_quotation_marks() -> None:
+    out = write_settings(Settings(banned_texts=('say "no"', "once more")), "sillytavern")
+    assert json.loads(out.text)["banned_tokens"] == '"say "no""\n"once more"'
+    assert read_settings(out.text, "sillytavern").settings.banned_texts == ('say "no"', "once more")
+
+
+# --- guidance ---
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("sillytavern", '{"temp": 1, "rep_pen": 1, "guidance_scale": 1.5, "negative_prompt": "A dull list:"}'),
+        ("text-generation-webui", "temperature: 1\nguidance_scale: 1.5\nnegative_prompt: 'A dull list:'\n"),
+    ],
+)
+def test_guidance_is_read_where_others_have_it(dialect: str, text: str) -> None:
+    found = read_settings(text, dialect).settings
+    assert (found.guidance_scale, found.negative_prompt) == (1.5, "A dull list:")
+    back = read_settings(write_settings(found, dialect).text, dialect).settings
+    assert (back.guidance_scale, back.negative_prompt) == (1.5, "A dull list:")
+    assert (
+        read_settings('{"temp": 1, "rep_pen": 1, "negative_prompt": ""}', "sillytavern").settings.negative_prompt
+        is None
+    )

@@ -31,3 +31,10 @@ def test_of_the_same_logit_the_smaller_id_comes_first() -> None:
     candidates = Candidates.from_logits([1.0, 2.0, 1.0, 2.0, 1.0])
     assert candidates.sort() == 0
     assert candidates.ids.tolist() == [1, 3, 0, 2, 4]
+
+
+def test_ids_and_logits_are_copies_of_one_candidate_as_well() -> None:
+    one = Candidates.from_logits([2.0])
+    ids, logits = one.ids, one.logits
+    one.data["id"], one.data["logit"] = 9, 1.0
+    assert (ids.tolist(), logits.tolist()) == ([0], [2.0])

@@ -39,7 +39,9 @@ BUSY: dict[str, dict[str, Any]] = {
 
 
 #: Nothing that stands before the order.
-ONLY_THE_ORDER: dict[str, Any] = {"logit_bias": (), "text_bias": (), "min_tokens": 0, "ignore_eos": False}
+ONLY_THE_ORDER: dict[str, Any] = {
+    "guidance_scale": 1, "logit_bias": (), "text_bias": (), "min_tokens": 0, "ignore_eos": False, "banned_texts": (),
+}  # fmt: skip
 
 
 def chain_of(drawn: Settings, model: Model | None = None, *, seed: int = 7, n_vocab: int = 5) -> Chain:

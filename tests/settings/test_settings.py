@@ -12,7 +12,7 @@ from hypothesis import given
 from tests.support.strategies import settings_strategy
 
 from tsumami.errors import SettingsError, UnknownKnobError
-from tsumami.knobs import CLASSIC, KNOBS, LLAMA_CPP
+from tsumami.knobs import CLASSIC, CONSTRAINTS, KNOBS, LLAMA_CPP
 from tsumami.settings import Settings
 
 ANY = settings_strategy(handy=False, grammar=True)
@@ -121,20 +121,22 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
 
 
 HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
-LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", "grammar", "json_schema", "regex"}
+LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", *CONSTRAINTS, "banned_texts"}
 LOOP |= {"thinking", "chat_template_kwargs", "thinking_budget", "thinking_settings"}
+GUIDANCE = {"guidance_scale"}
 DRY_ON = {"dry_multiplier": 0.8}
 
 
 @pytest.mark.parametrize(
     ("values", "acting"),
     [
-        ({"temperature": 0}, LOOP | HISTORY | {"temperature", "penalty_alpha", "samplers"}),
+        ({"temperature": 0}, LOOP | HISTORY | GUIDANCE | {"temperature", "penalty_alpha", "samplers"}),
         ({"top_k": 4, "penalty_alpha": 0.6}, LOOP | HISTORY | {"top_k", "penalty_alpha", "samplers"}),
-        ({"top_k": 1}, LOOP | HISTORY | {"top_k", "mirostat_mode", "samplers"}),
+        ({"top_k": 1}, LOOP | HISTORY | GUIDANCE | {"top_k", "mirostat_mode", "samplers"}),
         (
             {"mirostat_mode": 1},
             LOOP
+            | GUIDANCE
             | {
                 "frequency_penalty",
                 "presence_penalty",
@@ -163,6 +165,8 @@ def test_each_way_to_choose_leaves_exactly_these_knobs_acting(values: dict[str, 
         ({"mirostat_mode": 1}, "adaptive_target", "mirostat_mode"),
         ({"adaptive_target": 0.5}, "mirostat_tau", "mirostat_mode"),
         ({"ignore_eos": True}, "min_tokens", "ignore_eos"),
+        ({}, "negative_prompt", "guidance_scale"),
+        ({"penalty_alpha": 0.5, "top_k": 4, "guidance_scale": 2}, "guidance_scale", "penalty_alpha"),
         ({"repeat_last_n": 0}, "repeat_penalty", "repeat_last_n"),
         ({"repeat_penalty": 1}, "repeat_last_n", "repeat_penalty"),
         ({"repeat_penalty": 1}, "penalize_prompt", "repeat_penalty"),

@@ -33,6 +33,8 @@ def knob_values(name: str, *, handy: bool = True) -> st.SearchStrategy[Any]:
     """Valid values of a knob: its default, its neutral value, and others; `handy`: within the slider's range."""
     knob = KNOBS[name]
     known = [knob.default] if knob.neutral is None else [knob.default, knob.neutral]
+    if name == "banned_texts":  # such as appear
+        return st.lists(_TEXTS | st.text("abeEt ", min_size=1, max_size=2), max_size=3).map(tuple)
     return st.one_of(st.sampled_from(known), _others(knob, handy=handy))
 
 
@@ -62,6 +64,8 @@ def _others(knob: Knob, *, handy: bool) -> st.SearchStrategy[Any]:
             return st.dictionaries(st.sampled_from(["enable_thinking", "effort"]), st.booleans() | _TEXTS, max_size=2)
         case "regex":
             return _EXPRESSIONS
+        case "text":
+            return _TEXTS
         case "order":
             return orders()
         case _:

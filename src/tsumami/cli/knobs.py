@@ -38,9 +38,11 @@ _METAVARS: Final = {
     "schema": "<TEXT|@FILE>",
     "object": "<JSON|@FILE>",
     "regex": "<TEXT|@FILE>",
+    "text": "<TEXT|@FILE>",
     "order": "<ORDER>",
 }
 _REPEATED: Final = ("texts", "tokens", "bias", "text_bias")
+_FROM_FILES: Final = ("grammar", "schema", "object", "regex", "text")
 _SHORT: Final = 64  # tokens of each text of a map or a grid
 
 
@@ -54,7 +56,7 @@ def parse(knob: Knob, text: str | list[str]) -> Any:
     Raises:
         SettingsError: the knob cannot have it.
     """
-    if knob.kind in ("grammar", "schema", "object", "regex") and isinstance(text, str) and text.startswith("@"):
+    if knob.kind in _FROM_FILES and isinstance(text, str) and text.startswith("@"):
         text = read_text(text[1:], SettingsError)
     return typed(knob, text)
 

@@ -21,7 +21,7 @@ from tsumami.settings import Settings
 
 __all__ = ["Imported", "import_values", "stages_of"]
 
-_TEXTUAL: Final = frozenset({"texts", "grammar", "schema", "object", "regex", "bias", "order"})
+_TEXTUAL: Final = frozenset({"texts", "grammar", "schema", "object", "regex", "text", "bias", "order"})
 _ABSENT: Final = Phrase("{program} にはこのサンプラーがない", "{program} has no such sampler")
 _DEFAULT: Final = Phrase("{program} の既定値", "the default of {program}")
 _REFUSED: Final = Phrase("{why}", "{why}")

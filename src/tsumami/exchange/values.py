@@ -23,6 +23,7 @@ __all__ = [
     "LENGTH_WORDS",
     "MINUS_WORDS",
     "NO_END",
+    "QUOTED",
     "UNITS_WORDS",
     "bias_from",
     "bias_to_pairs",
@@ -36,6 +37,8 @@ __all__ = [
     "off_to_minus",
     "one_of_it",
     "positive",
+    "quoted_from",
+    "quoted_to",
     "schema_from",
     "schema_to",
     "texts_from",
@@ -55,6 +58,10 @@ LENGTH_WORDS: Final = Phrase(
 ALL_WORDS: Final = Phrase("テキスト全体を数える", "counts the whole text")
 MINUS_WORDS: Final = Phrase("-1 は「使わない」。ここでは 0", "-1 means off, which is 0 here")
 UNITS_WORDS: Final = Phrase("あちらの単位は 1/10000", "its unit there is 1/10000")
+QUOTED: Final = Phrase(
+    "1 行に 1 つで、引用符で囲んだものは文字列。囲まないものはトークンの禁止で、ここでは logit_bias か text_bias",
+    "one a line; in quotation marks it is a text, without them it bans tokens, which is logit_bias or text_bias here",
+)
 GENERATED_ONLY: Final = Phrase(
     "あちらでは生成したトークンだけを、窓なしで数える", "there it counts generated tokens only, without a window"
 )
@@ -124,6 +131,19 @@ def breakers_from(value: Any) -> tuple[str, ...]:
 def breakers_to_text(value: Any) -> str:
     """The same back, with brackets."""
     return json.dumps(list(value), ensure_ascii=False)
+
+
+def quoted_from(value: Any) -> tuple[str, ...]:
+    """Banned texts, one a line and in quotation marks."""
+    lines = [line for line in str(value).split("\n") if line.strip()]
+    if any(len(line) < 2 or (line[0], line[-1]) != ('"', '"') for line in lines):
+        raise ValueError("a line without quotation marks bans tokens")
+    return texts_from([line[1:-1] for line in lines])
+
+
+def quoted_to(value: Any) -> str | None:
+    """The same back; a text of several lines cannot be written there. None if there is none."""
+    return "\n".join(f'"{text}"' for text in value if "\n" not in text) or None
 
 
 def bias_from(value: Any) -> dict[int, float]:

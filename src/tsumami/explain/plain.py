@@ -14,7 +14,7 @@ from typing import Any
 from tsumami.explain.measures import Metrics
 from tsumami.explain.reasons import Audit, Change, Divergence, KnobAudit, Lowering, Moved, WhyNot, Without
 from tsumami.explain.tokens import Account, Candidate, Column, Outcome, Share
-from tsumami.runs import Completeness, Run
+from tsumami.runs import Completeness, Run, TakenBack
 
 
 def divergence_values(found: Divergence) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def why_not_values(found: WhyNot) -> dict[str, Any]:
     values |= {"kept": None if found.kept is None else dataclasses.asdict(found.kept), "span": _span(found.span)}
     values |= {"without": _without(found.without), "taken": _taken(found.taken)}
     values |= {"other": found.other.hex(), "other_text": _text(found.other)}
+    values |= {"taken_back": None if found.taken_back is None else _taken_back(found.taken_back)}
     return {**values, **_token(found.piece)}
 
 
@@ -114,6 +115,15 @@ def _stage(column: Column, piece: Callable[[int], bytes]) -> dict[str, Any]:
         data = piece(gone.best)
         best = {"id": gone.best, "text": _text(data), "bytes": data.hex(), "p": gone.p}
     return values | {"removed": {"count": gone.count, "best": best}}
+
+
+def _taken_back(found: TakenBack) -> dict[str, Any]:
+    return {
+        "banned": found.banned,
+        "tokens": list(found.tokens),
+        "text": _text(found.piece),
+        "bytes": found.piece.hex(),
+    }
 
 
 def _taken(found: Lowering | None) -> dict[str, Any] | None:

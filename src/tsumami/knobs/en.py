@@ -348,6 +348,21 @@ WORDS: dict[str, KnobWords] = {
         " can be wanted in fiction. Not used while smoothing_factor is 0. Keep the factor at 0.25 and compare 1, 2"
         " and 4.",
     ),
+    "guidance_scale": KnobWords(
+        "Guidance scale",
+        "How much the prompt counts: above 1, further away from the negative prompt.",
+        "The same reply is predicted after the prompt and after the negative prompt, and the difference is stretched"
+        " by this factor. 1 does nothing (and costs nothing); above 1, what the prompt made likelier becomes likelier"
+        " still; 0 follows the negative prompt alone. Begin at about 1.5: large values break the text. It acts before"
+        " all other stages, on the logarithms of both probabilities. Each token then takes about the work of two.",
+    ),
+    "negative_prompt": KnobWords(
+        "Negative prompt",
+        "The prompt that guidance steers away from.",
+        "Used where guidance_scale is not 1. It goes to the model as it is written, without a chat template. Written"
+        " like the prompt, but asking for what is not wanted (to be boring, say), it moves the reply away from that."
+        " Empty, it is the prompt's last token alone, as in transformers.",
+    ),
     "logit_bias": KnobWords(
         "Logit bias",
         "Adds a number to the logits of chosen tokens; −∞ bans them.",
@@ -420,6 +435,17 @@ WORDS: dict[str, KnobWords] = {
         " around widely, then write with care. Only knobs that narrow or reweigh the candidates can be given; the way"
         " to choose (greedy, mirostat …), constraints and lengths stay the same throughout. The rolls go on with the"
         " next number, so the same seed gives the same text. With a model that marks no thinking it does nothing.",
+    ),
+    "banned_texts": KnobWords(
+        "Banned texts",
+        "When one of these texts has been written, goes back to where it begins and chooses again.",
+        "As soon as one of them stands in the reply (upper or lower case alike), the run goes back to the token"
+        " where it begins, takes that token out and chooses again with the same roll, as often as it takes; so"
+        " none is ever part of a reply. Unlike a ban of tokens, this leaves all other words that begin alike."
+        " Nothing is shown while it may be the beginning of one, so what is taken back is never seen; the ledger"
+        " and the microscope keep it. Where nothing is left to choose, or after 1,000 tries in one place, the run"
+        " comes to a dead end. It does not go back into a beginning that the reply was given, and the prompt's own"
+        " text is not looked at. All of them together may have 65,536 characters.",
     ),
     "samplers": KnobWords(
         "Order of samplers",

@@ -19,7 +19,7 @@ __all__ = ["Kind", "Knob", "Slider", "longest_reply"]
 
 Kind = Literal[
     "int", "float", "bool", "choice", "word", "texts", "tokens", "bias", "text_bias", "grammar", "schema", "object",
-    "regex", "order",
+    "regex", "text", "order",
 ]  # fmt: skip
 """How a value is written. `choice`: one of a few integers; `word`: one of a few words; `object`: a JSON object;
 `tokens`: texts, or ids as `<[12]>`; `bias`: token id -> number; `text_bias`: text -> number; `order`: stages of the
@@ -119,6 +119,8 @@ class Knob:
                 return values.check_bias(self.name, value)
             case "grammar" | "regex":
                 return values.check_grammar(self.name, value, self.allowed)
+            case "text":
+                return values.check_text(self.name, value)
             case "schema":
                 return values.check_schema(self.name, value)
             case "object":
@@ -167,6 +169,7 @@ _ALLOWED: Mapping[str, str] = {
     "schema": "a JSON schema (an object)",
     "object": "a JSON object",
     "regex": "a regular expression",
+    "text": "a text",
     "order": "'classic', 'llama.cpp', or a list of stage names",
 }
 

@@ -103,6 +103,13 @@ def _cutting(knob: str, *, keeps_all: float, heeds_min_keep: bool = False) -> St
 
 _ALL: Final = (
     StageRow(
+        name="guidance",
+        modes=_EVERY - {"contrastive"},
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("guidance_scale",),
+    ),
+    StageRow(
         name="thinking_budget",
         modes=_EVERY,
         ordered=False,
@@ -129,6 +136,14 @@ _ALL: Final = (
         wanted_by=("min_tokens", "ignore_eos"),
         bans=True,
         needs_vocabulary=True,
+    ),
+    StageRow(
+        name="banned_texts",
+        modes=_EVERY,
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("banned_texts",),
+        bans=True,
     ),
     StageRow(name="penalties", modes=_EVERY, looks_back=True, window="repeat_last_n", needs_vocabulary=True),
     StageRow(

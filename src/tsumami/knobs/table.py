@@ -48,6 +48,7 @@ GROUPS: Mapping[str, KnobGroup] = MappingProxyType(
         "xtc": KnobGroup("XTC（上位候補の除外）", "XTC (exclude top choices)"),
         "adaptive": KnobGroup("Adaptive-p（確率の目標）", "Adaptive-p (a target probability)"),
         "contrastive": KnobGroup("コントラスティブサーチ", "Contrastive search"),
+        "guidance": KnobGroup("ガイダンス", "Guidance"),
         "constraint": KnobGroup("制約", "Constraints"),
         "thinking": KnobGroup("思考(考えてから答えるモデル)", "Thinking (models that think first)"),
         "order": KnobGroup("ステージの順序", "Order of the stages"),
@@ -100,6 +101,8 @@ _ADAPTIVE_FORMULA = (
     r"a = \operatorname{clamp}(2 \tau - S_t / W_t, 0, 1), \quad d_i = \frac{|p_{0,i} - a|}{0.3},"
     r" \quad l_i' = 5 - \frac{10 d_i^2}{1 + d_i}"
 )
+_GUIDANCE_PAPER = "Sanchez et al. 2023: Stay on topic with Classifier-Free Guidance https://arxiv.org/abs/2306.17806"
+_GUIDANCE_FORMULA = r"l_i' = \ln n_i + \gamma \, (\ln p_i - \ln n_i)"
 _DRY_PAPER = "p-e-w 2024: DRY https://github.com/oobabooga/text-generation-webui/pull/5677"
 _DRY_FORMULA = r"l_i' = l_i - m \cdot b^{\,n_i - a} \quad (n_i \ge a)"
 _XTC_PAPER = "p-e-w 2024: Exclude Top Choices https://github.com/oobabooga/text-generation-webui/pull/6335"
@@ -742,6 +745,31 @@ _ROWS = (
         aliases={"textgen": "smoothing_curve", "SillyTavern": "smoothing_curve"},
     ),
     _knob(
+        "guidance_scale",
+        "float",
+        1.0,
+        "guidance",
+        "guidance",
+        neutral=1.0,
+        low=0,
+        high=1e6,
+        reason="below 0 it would go towards the negative prompt and away from the prompt, and huge ones leave float32",
+        slider=Slider(0, 5, 0.05),
+        formula=_GUIDANCE_FORMULA,
+        paper=_GUIDANCE_PAPER,
+        aliases={"HF": "guidance_scale", "textgen": "guidance_scale", "SillyTavern": "guidance_scale"},
+    ),
+    _knob(
+        "negative_prompt",
+        "text",
+        None,
+        "guidance",
+        "guidance",
+        formula=_GUIDANCE_FORMULA,
+        paper=_GUIDANCE_PAPER,
+        aliases={"HF": "negative_prompt_ids", "textgen": "negative_prompt", "SillyTavern": "negative_prompt"},
+    ),
+    _knob(
         "logit_bias",
         "bias",
         (),
@@ -852,6 +880,18 @@ _ROWS = (
     ),
     _knob("thinking_settings", "object", None, "thinking", None),
     _knob(
+        "banned_texts",
+        "texts",
+        (),
+        "constraint",
+        "banned_texts",
+        neutral=(),
+        most_characters=values.STOP_CHARACTERS,
+        formula=r"l_i' = -\infty \text{ where } i \text{ began a banned text}",
+        paper="Paech 2024: AntiSlop sampler https://github.com/sam-paech/antislop-sampler",
+        aliases={"KoboldCpp": "banned_tokens", "TabbyAPI": "banned_strings", "SillyTavern": "banned_strings"},
+    ),
+    _knob(
         "samplers",
         "order",
         "classic",
@@ -869,7 +909,9 @@ CLASSIC_KNOBS: tuple[str, ...] = tuple(knob.name for knob in _ROWS if knob.class
 
 
 #: Names elsewhere whose values mean something else than ours.
-_OTHER_VALUES: Final = frozenset({"response_format", "format", "sequence_bias", "set_seed", "think"})
+_OTHER_VALUES: Final = frozenset(
+    {"negative_prompt_ids", "response_format", "format", "sequence_bias", "set_seed", "think"}
+)
 _ALIAS: Final = re.compile(r"(?<![\w.(-])-{0,2}([a-z][a-z_-]*[a-z])(?![\w.(-])")
 
 

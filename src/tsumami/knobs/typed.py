@@ -129,7 +129,7 @@ def shown(knob: Knob, value: Any) -> str | list[str]:
             return "on" if value else "off"
         case "order":
             return value if isinstance(value, str) else ";".join(value) or "none"
-        case "grammar" | "schema" | "object" | "regex":
+        case "grammar" | "schema" | "object" | "regex" | "text":
             return knob.validate(value) or ""
         case "word":
             return str(value)
@@ -164,7 +164,7 @@ def as_item(knob: Knob, value: Any) -> str:
             return _json([[text, _json_bias(bias)] for text, bias in knob.validate(value)])
         case "bias":
             return _json({str(token): _json_bias(bias) for token, bias in knob.validate(value)})
-        case "grammar" | "regex":
+        case "grammar" | "regex" | "text":
             return _json(knob.validate(value))
         case _:
             text = shown(knob, value)

@@ -31,6 +31,7 @@ __all__ = [
     "check_int",
     "check_object",
     "check_schema",
+    "check_text",
     "check_text_bias",
     "check_texts",
     "check_tokens",
@@ -190,6 +191,16 @@ def check_grammar(name: str, value: object, allowed: str) -> str | None:
     if "\0" in value:
         raise GrammarError(f"{name}: holds a null character at {value.index(chr(0))}; remove it")
     return value if value.strip() else None
+
+
+def check_text(name: str, value: object) -> str | None:
+    """A text, or None, also for an empty one (an empty field on a page)."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _unfit(name, value, f"needs a text, not {_kind(value)}")
+    _utf8(name, value)
+    return value
 
 
 def check_schema(name: str, value: object) -> str | None:

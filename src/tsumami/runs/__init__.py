@@ -4,7 +4,17 @@ from tsumami.runs.completeness import Completeness
 from tsumami.runs.generate import Stream
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.run import Run
-from tsumami.runs.values import STOP_REASONS, Alternative, EngineCard, ModelCard, Receipt, Step, StopReason, Timings
+from tsumami.runs.values import (
+    STOP_REASONS,
+    Alternative,
+    EngineCard,
+    ModelCard,
+    Receipt,
+    Step,
+    StopReason,
+    TakenBack,
+    Timings,
+)
 from tsumami.runs.verify import Verification, verify
 
 __all__ = [
@@ -19,6 +29,7 @@ __all__ = [
     "Step",
     "StopReason",
     "Stream",
+    "TakenBack",
     "Timings",
     "Verification",
     "verify",

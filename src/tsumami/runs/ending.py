@@ -7,8 +7,9 @@ A stop string that names a control token, which is no text, ends the reply where
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tsumami.runs.backend import Backend, Tokenizer
 from tsumami.runs.text import Released, TextStream
@@ -21,11 +22,15 @@ __all__ = ["Ending", "ReplyText", "Taken"]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became showable with a token, whether it was the last one and why, and the stop string that ended it."""
+    """What became showable with a token, whether it was the last one and why, and the stop string that ended it.
+    `read`, `open`: as of `Released`.
+    """
 
     text: str
     reason: StopReason | None
     stop_string: str | None
+    read: str = field(default="", compare=False)
+    open: bool = field(default=False, compare=False)
 
 
 class ReplyText:
@@ -43,6 +48,12 @@ class ReplyText:
         hidden = self._tokenizer.is_control(token) or self._tokenizer.is_eog(token)
         piece = b"" if hidden else self._tokenizer.piece(token)
         return self._stream.feed(piece, sign=self._signs.get(token, ""), final=final)
+
+    def copy(self) -> ReplyText:
+        """An independent one in the same place."""
+        made = copy.copy(self)
+        made._stream = self._stream.copy()
+        return made
 
     def rest(self, *, final: bool = True) -> str:
         """What was held back, because a stop string or a character may have begun there; `final`: nothing follows."""
@@ -65,7 +76,14 @@ class Ending:
         ends = self._tokenizer.is_eog(token)
         reason: StopReason | None = "eog" if ends else self._limit if self._left <= 0 else None
         released = self._text.feed(token, final=reason is not None)
-        return Taken(released.text, reason if released.stop is None else "stop", released.stop)
+        reason = reason if released.stop is None else "stop"
+        return Taken(released.text, reason, released.stop, released.read, released.open)
+
+    def copy(self) -> Ending:
+        """An independent one in the same place."""
+        made = copy.copy(self)
+        made._text = self._text.copy()
+        return made
 
     def rest(self) -> str:
         """What was held back, because a stop string or a character may have begun there, when nothing follows."""

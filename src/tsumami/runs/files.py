@@ -157,6 +157,10 @@ def _bounds(parts: RunParts) -> Iterator[tuple[str, float, float, float]]:
         yield f"steps.{i}.u", step.u or 0, 0, 1
         yield f"steps.{i}.rank", step.rank, 1, _TOKEN
         yield f"steps.{i}.n_candidates", step.n_candidates, 1, _TOKEN
+        for j, token in enumerate(token for one in step.taken_back for token in one.tokens):
+            yield f"steps.{i}.taken_back.{j}", token, 0, _TOKEN
+        for j, one in enumerate(step.taken_back):
+            yield f"steps.{i}.taken_back.{j}.tokens", len(one.tokens), 1, _COUNT
         for j, other in enumerate(step.alternatives):
             yield f"steps.{i}.alternatives.{j}.id", other.id, 0, _TOKEN
             yield f"steps.{i}.alternatives.{j}.p_raw", other.p_raw, 0, 1

@@ -5,16 +5,17 @@ cancellation or a dead end finds held back (a stop string or a character may hav
 last step after that was emitted. Whatever ends a run (the model, a stop string, max_tokens, the context, a grammar, a
 cancellation), the run holds every step until then and says why it stopped.
 
-The three ways to get a token differ only in `Plain` and `_Contrastive`; the loop does not know which it has.
+The ways to get a token differ only in `Plain`, `_Contrastive` and, around one of these, `Retracting`; the loop does
+not know which it has.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -23,9 +24,11 @@ from tsumami.errors import CancelledError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
+from tsumami.runs.banned import Retracting
 from tsumami.runs.completeness import Completeness, CompletenessTracker, text_is_complete
-from tsumami.runs.decision import Decision
+from tsumami.runs.decision import Decider, Decision, Reversible
 from tsumami.runs.ending import Ending
+from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
@@ -42,41 +45,33 @@ N_ALTERNATIVES: Final = 10
 _PIECE: Final = 64  # rows of logits of known tokens that are in memory at once
 
 
-class Decider(Protocol):
-    """Chooses tokens one after another; its methods are parts of a program (they yield feeds)."""
-
-    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
-        """Feed the prompt; returns how many of its tokens came from the cache."""
-
-    def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
-        """Choose the next token."""
-
-    def advance(self, token: int, /) -> Generator[list[Feed], list[Rows], None]:
-        """Append the chosen token."""
-
-    def close(self) -> None:
-        """Give the place in the cache back."""
-
-
 class Plain:
     """Chain and draw on one sequence; the tokens in `begun` come first, whatever the chain would choose. The rows of
     tokens that are `known` beforehand (by default those in `begun`) are computed `_PIECE` at a time, as of a prompt.
+    `negative`: what a second sequence begins with, which then has the same reply, in the same batches.
     """
 
-    def __init__(self, chain: Chain, begun: tuple[int, ...] = (), known: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        begun: tuple[int, ...] = (),
+        known: tuple[int, ...] | None = None,
+        negative: tuple[int, ...] = (),
+    ) -> None:
         self._chain = chain
         self._begun = deque(begun)
         self._known = begun if known is None else known
         self._fed = 0
         self._rows: deque[Float32Array] = deque()
         self._breath = Breath()
-        self._sequence = Sequence()
+        self._negative = negative
+        self._sequences = [Sequence() for _ in range(2 if negative else 1)]
         self._row = np.empty(0, np.float32)
 
     def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
-        (rows,) = yield [Feed(self._sequence, tokens)]
-        self._row = rows.last
-        return rows.reused
+        found = yield [Feed(*one) for one in zip(self._sequences, (tokens, self._negative), strict=False)]
+        (self._row,) = _joined(found, last=True)
+        return found[0].reused
 
     def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
         yield from ()  # nothing to decode
@@ -89,15 +84,35 @@ class Plain:
     def advance(self, token: int) -> Generator[list[Feed], list[Rows], None]:
         if not self._rows:
             piece = self._known[self._fed : self._fed + _PIECE] or (token,)
-            (rows,) = yield [Feed(self._sequence, piece, rows="all")]
+            found = yield [Feed(one, piece, rows="all") for one in self._sequences]
             self._fed += len(piece)
-            self._rows.extend(rows.logits)
+            self._rows.extend(_joined(found))
             self._breath.taken()
         yield from self._breath.give_way()  # tokens that are known are chosen without a feed between them
         self._row = self._rows.popleft()
 
+    def mark(self) -> Callable[[], None]:
+        chain, row, lengths = self._chain.clone(), self._row, [len(one) for one in self._sequences]
+
+        def back() -> None:
+            self._chain, self._row = chain.clone(), row
+            for one, length in zip(self._sequences, lengths, strict=True):
+                one.rollback(length)
+
+        return back
+
+    def remove(self, tokens: Iterable[int]) -> None:
+        self._chain.remove(tokens)
+
     def close(self) -> None:
-        self._sequence.close()
+        for one in self._sequences:
+            one.close()
+
+
+def _joined(found: list[Rows], *, last: bool = False) -> list[Float32Array]:
+    """The rows of one sequence, or of two as one that has both; `last`: those after the last token alone."""
+    rows = [[one.last] if last else list(one.logits) for one in found]
+    return both(rows[0], rows[1] if len(rows) > 1 else ())
 
 
 class _Contrastive:
@@ -137,6 +152,21 @@ class _Contrastive:
 
     def advance(self, _token: int) -> Generator[list[Feed], list[Rows], None]:
         yield from ()  # the winner's fork already holds the token
+
+    def mark(self) -> Callable[[], None]:
+        assert self._state is not None
+        chain, state, step = self._chain.clone(), self._state, self._step
+        sequence = state.sequence.fork()
+
+        def back() -> None:
+            self.close()
+            self._chain, self._step = chain.clone(), step
+            self._state = replace(state, sequence=sequence.fork())
+
+        return back
+
+    def remove(self, tokens: Iterable[int]) -> None:
+        self._chain.remove(tokens)
 
     def close(self) -> None:
         if self._state is not None:
@@ -187,8 +217,27 @@ def make_decider(
     backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
 ) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
+    inner = make_bare_decider(backend, prompt_tokens, settings, seed, begun)
+    if not settings.banned_texts:
+        return inner
+    ending = make_ending(backend, prompt_tokens, settings)
+    return Retracting(inner, ending, backend.tokenizer, settings.banned_texts, len(begun))
+
+
+def make_bare_decider(
+    backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
+) -> Reversible:
+    """The same, but nothing that it chooses is taken back, whatever is banned."""
     chain = make_chain(backend, prompt_tokens, settings, seed)
-    return _Contrastive(chain, settings, seed, begun) if settings.mode == "contrastive" else Plain(chain, begun)
+    if settings.mode == "contrastive":
+        return _Contrastive(chain, settings, seed, begun)
+    return Plain(chain, begun, negative=negative_tokens(backend, settings, prompt_tokens))
+
+
+def make_ending(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> Ending:
+    """Where the reply ends; the longer one of two prompts leaves less room."""
+    negative = negative_tokens(backend, settings, prompt_tokens)
+    return Ending(backend, max(prompt_tokens, negative, key=len), settings)
 
 
 def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
@@ -231,7 +280,7 @@ class Generation:
         self._receipt = Receipt.of(backend, prompt, settings, seed)
         self._led = len(prompt.begun)
         self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
-        self._ending = Ending(backend, prompt.tokens, settings)
+        self._ending = make_ending(backend, prompt.tokens, settings)
         self._completeness = CompletenessTracker(_complete_at_start(backend, settings))
         self._steps: list[Step] = []
         self._ledgers: list[Ledger] = []
@@ -348,6 +397,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
             Alternative(token, piece(token), p_raw, p_final)
             for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)
         ),
+        taken_back=decision.taken_back,
     )
 
 

@@ -12,14 +12,16 @@ file.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Final
 
 from tsumami.engine import Feed, Program, Sequence, first_outside
 from tsumami.errors import RunFileError
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.decision import Decision
-from tsumami.runs.generate import Decider, Plain, make_chain, make_decider, search
+from tsumami.runs.decision import Decision, Reversible
+from tsumami.runs.generate import Plain, make_bare_decider, make_chain, search
+from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
@@ -38,12 +40,17 @@ def rows(backend: Backend, run: Run, start: int = 0, stop: int | None = None) ->
     """
     check_run(backend, run.receipt, run.tokens)
     start, stop, _ = slice(start, stop).indices(len(run.steps))
-    tokens = (*run.receipt.prompt_tokens, *run.tokens)
-    before = len(run.receipt.prompt_tokens) - 1  # the row of token i comes after this token and i more
-    with Sequence() as sequence:
+    prompt = run.receipt.prompt_tokens
+    prompts = [one for one in (prompt, negative_tokens(backend, run.settings, prompt)) if one]
+    with ExitStack() as stack:
+        sequences = [stack.enter_context(Sequence()) for _ in prompts]
         for begin in range(start, stop, _PIECE):
             end = min(begin + _PIECE, stop)
-            yield from backend.engine.run(_piece(sequence, tokens, before + begin, before + end))
+            found = [
+                backend.engine.run(_piece(sequence, (*one, *run.tokens), len(one) - 1 + begin, len(one) - 1 + end))
+                for sequence, one in zip(sequences, prompts, strict=True)
+            ]  # the row of token i comes after the last of the prompt and i more
+            yield from both(found[0], *found[1:] or ((),))
 
 
 def _piece(sequence: Sequence, tokens: tuple[int, ...], begin: int, end: int) -> Program[Float32Array]:
@@ -64,10 +71,12 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
     check_run(backend, run.receipt, run.tokens)
     receipt = run.receipt
     if run.settings.mode == "contrastive":  # the candidates' hidden states are needed again, so the search runs again
-        decider = make_decider(backend, receipt.prompt_tokens, receipt.settings, receipt.seed, receipt.begun)
+        settings, begun = receipt.settings, receipt.begun
+        decider = make_bare_decider(backend, receipt.prompt_tokens, settings, receipt.seed, begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
-        decider = Plain(chain, receipt.begun, run.tokens[: stop - 1])
+        negative = negative_tokens(backend, receipt.settings, receipt.prompt_tokens)
+        decider = Plain(chain, receipt.begun, run.tokens[: stop - 1], negative)
     return backend.engine.run(_replay(decider, run, start, stop))
 
 
@@ -90,11 +99,13 @@ class Replay:
         chain = make_chain(self._backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
         if not chain.remembers_rows:
             chain.follow(run.tokens[:index])
-            return chain
-        for place, (row, token) in enumerate(zip(self.rows(run, 0, index), run.tokens, strict=False)):
+        for place, row in enumerate(self.rows(run, 0, index) if chain.remembers_rows else ()):
+            token = run.tokens[place]
+            chain.remove(run.steps[place].removed)
             if chain.choose(row).pick.token != token and place >= len(receipt.begun):
                 raise mismatch(place)
             chain.accept(token)
+        chain.remove(removed_at(run, index))
         return chain
 
     def choose(self, run: Run, index: int, chain: Chain, row: Float32Array, watch: Watch | None = None) -> Decision:
@@ -131,7 +142,14 @@ def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> No
             raise RunFileError(f"{name}.{bad}: token {ids[bad]} is not in this vocabulary (0..{n_vocab - 1})")
 
 
-def _replay(decider: Decider, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
+def removed_at(run: Run, index: int) -> frozenset[int]:
+    """The tokens that were no candidates any more where token number `index` was chosen, as each began a banned text;
+    none behind the end.
+    """
+    return run.steps[index].removed if index < len(run.steps) else frozenset()
+
+
+def _replay(decider: Reversible, run: Run, start: int, stop: int) -> Program[list[Ledger]]:
     """Choose every token again; each must be the run's."""
     ledgers: list[Ledger] = []
     try:
@@ -140,6 +158,7 @@ def _replay(decider: Decider, run: Run, start: int, stop: int) -> Program[list[L
             if index:
                 yield from decider.advance(run.tokens[index - 1])
             writer = LedgerWriter()
+            decider.remove(run.steps[index].removed)
             try:
                 decision = yield from decider.choose(writer.watch if index >= start else None)
             except DeadEndError as error:

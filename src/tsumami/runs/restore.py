@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from tsumami.engine import Feed, Rows
-from tsumami.errors import CancelledError, RunFileError
+from tsumami.errors import RunFileError
 from tsumami.runs.backend import Backend
-from tsumami.runs.decision import Decision
+from tsumami.runs.decision import Decider, Decision, UpTo
 from tsumami.runs.files import receipt_from
-from tsumami.runs.generate import Decider, Generation, Plain, make_chain, make_decider
+from tsumami.runs.generate import Generation, Plain, make_chain, make_decider
+from tsumami.runs.guiding import negative_tokens
 from tsumami.runs.replay import check_run, mismatch
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt
@@ -30,11 +31,12 @@ def restore(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> Run:
     """
     check_run(backend, receipt, tokens)
     settings = receipt.settings.replace(seed=receipt.seed)
-    if settings.mode == "contrastive":
+    if settings.mode == "contrastive" or settings.banned_texts:  # these have to be chosen again one by one
         inner = make_decider(backend, receipt.prompt_tokens, settings, receipt.seed, receipt.begun)
     else:
         chain = make_chain(backend, receipt.prompt_tokens, settings, receipt.seed)
-        inner = Plain(chain, receipt.begun, tokens)
+        negative = negative_tokens(backend, settings, receipt.prompt_tokens)
+        inner = Plain(chain, receipt.begun, tokens, negative)
     following = _Following(inner, tokens)
     made = Generation(backend, receipt.to_prompt(), settings, ledgers=False, emit=_nobody_waits, decider=following)
     return replace(backend.engine.run(made.program()), receipt=receipt)
@@ -58,29 +60,16 @@ def _nobody_waits(_: object) -> None:
     """The steps are wanted all at once."""
 
 
-class _Following:
-    """A decider whose choices are known: it ends where they end, and each must come out again."""
+class _Following(UpTo):
+    """Its choices are known: each must come out again."""
 
     def __init__(self, inner: Decider, tokens: tuple[int, ...]) -> None:
-        self._inner = inner
+        super().__init__(inner, len(tokens))
         self._tokens = tokens
-        self._done = 0
-
-    def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
-        return (yield from self._inner.start(tokens))
 
     def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
-        if self._done == len(self._tokens):
-            raise CancelledError
-        decision = yield from self._inner.choose(watch)
-        if decision.choice.pick.token != self._tokens[self._done]:
-            raise mismatch(self._done)
-        self._done += 1
+        place = len(self._tokens) - self._left
+        decision = yield from super().choose(watch)
+        if decision.choice.pick.token != self._tokens[place]:
+            raise mismatch(place)
         return decision
-
-    def advance(self, token: int, /) -> Generator[list[Feed], list[Rows], None]:
-        if self._done < len(self._tokens):
-            yield from self._inner.advance(token)
-
-    def close(self) -> None:
-        self._inner.close()

@@ -9,8 +9,9 @@ counts (of those complete with the same character, the longest).
 from __future__ import annotations
 
 import codecs
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tsumami.runs.stops import stop_strings
 
@@ -26,10 +27,15 @@ def whole_characters(text: str, pieces: Sequence[bytes]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Text that may be shown now, and the stop string that ended everything, if one did."""
+    """Text that may be shown now, and the stop string that ended everything, if one did. `read`: the characters that
+    became whole, shown or not, up to (without) the one with which a stop string was complete; `open`: whether the bytes
+    end within a character.
+    """
 
     text: str
     stop: str | None = None
+    read: str = field(default="", compare=False)
+    open: bool = field(default=False, compare=False)
 
 
 class TextStream:
@@ -56,18 +62,26 @@ class TextStream:
     def feed(self, data: bytes, *, sign: str = "", final: bool = False) -> Released:
         """Take the bytes of one more token, or its sign; `final`: nothing follows, so let go of what was held back."""
         self._unheeded -= 1
-        for character in self._decoder.decode(data, final) + sign:
+        read = self._decoder.decode(data, final)
+        for place, character in enumerate(read + sign):
             self._held += character
             self._state = self._stop.after(self._state, character)
             length = self._stop.complete(self._state)
             if length and self._unheeded < 0:
                 shown, found = self._held[:-length], self._held[-length:]
                 self._held = ""
-                return Released(self._shown(shown), self._meant[found])
+                return Released(self._shown(shown), self._meant[found], read[:place])
         keep = 0 if final else self._stop.begun(self._state)
         cut = len(self._held) - keep
         shown, self._held = self._held[:cut], self._held[cut:]
-        return Released(self._shown(shown))
+        return Released(self._shown(shown), None, read, bool(self._decoder.getstate()[0]))
+
+    def copy(self) -> TextStream:
+        """An independent stream in the same place."""
+        made = copy.copy(self)
+        made._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        made._decoder.setstate(self._decoder.getstate())
+        return made
 
     def _signed(self, stop: str) -> str:
         """The stop string with signs for names; the longest name first, as one may begin with another."""

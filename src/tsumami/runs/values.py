@@ -13,7 +13,9 @@ from typing import Any, Final, Literal, Protocol, Self
 
 from tsumami.engine import Notice
 from tsumami.runs.prompt import Prompt
+from tsumami.runs.signs import signed, spaced
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
@@ -26,7 +28,10 @@ STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
     "length": ("max_tokens に達した", "max_tokens was reached"),
     "context": ("文脈がいっぱいになった", "the context is full"),
     "cancelled": ("途中で止められた", "it was stopped"),
-    "dead_end": ("文法またはバイアスがすべてのトークンを禁じた", "the grammar or a bias forbids every token"),
+    "dead_end": (
+        "文法・バイアス・禁止する文章のために、選べるトークンがなくなった",
+        "the grammar, a bias or the banned texts forbid every token",
+    ),
 }
 
 
@@ -160,6 +165,27 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was written from a place on and taken back: the banned text that it was complete with, as it was given,
+    the tokens, and their bytes.
+    """
+
+    banned: str
+    tokens: tuple[int, ...]
+    piece: bytes
+
+    @property
+    def ja(self) -> str:
+        """In words, in Japanese."""
+        return f"取り消した文章: 「{spaced(signed(self.piece), at_start=False)}」（{len(self.tokens)} トークン）"
+
+    @property
+    def en(self) -> str:
+        """In words, in English."""
+        return f"taken back: “{spaced(signed(self.piece), at_start=False)}”, {counted(len(self.tokens), 'token')}"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One token.
 
@@ -167,7 +193,8 @@ class Step:
     `p_raw` its probability under the model alone (softmax of the logits), `p_final` after the chain, which the roll was
     held against; `entropy` that of the raw distribution in bits; `rank` 1 for the likeliest raw token; `u` the roll in
     0..1 (None if none was taken); `n_candidates` how many were left to choose from; `set_by` the stage that put the
-    token there, whatever was likely (None: it was chosen).
+    token there, whatever was likely (None: it was chosen). `taken_back`: what began here before, one after another, and
+    completed a banned text: its first token was no candidate any more.
     """
 
     id: int
@@ -181,6 +208,12 @@ class Step:
     n_candidates: int
     alternatives: tuple[Alternative, ...]
     set_by: str | None = None
+    taken_back: tuple[TakenBack, ...] = ()
+
+    @property
+    def removed(self) -> frozenset[int]:
+        """The tokens that were no candidates here because they began a banned text."""
+        return frozenset(one.tokens[0] for one in self.taken_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +256,14 @@ class Timings:
 
 
 #: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
-_UNSAID: Final[dict[str, Any]] = {"parse_special": True, "notices": (), "adapters": (), "weights": None, "set_by": None}
+_UNSAID: Final[dict[str, Any]] = {
+    "parse_special": True,
+    "notices": (),
+    "adapters": (),
+    "weights": None,
+    "set_by": None,
+    "taken_back": (),
+}
 
 
 def plain(value: Any) -> Any:

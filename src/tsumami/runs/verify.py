@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import Stream
+from tsumami.runs.decision import UpTo
+from tsumami.runs.generate import Generation, Stream, make_decider
 from tsumami.runs.run import Run
-from tsumami.runs.values import Receipt
+from tsumami.runs.values import Receipt, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,7 @@ class Verification:
 def verify(backend: Backend, run: Run) -> Verification:
     """Generate the run again from its receipt (prompt tokens, settings, effective seed) and compare."""
     receipt = run.receipt
-    settings = receipt.settings.replace(seed=receipt.seed, max_tokens=max(len(run.steps), 1))
-    with Stream(backend, receipt.to_prompt(), settings) as stream:
-        again = stream.run
+    again = _again(backend, receipt, max(len(run.steps), 1))
     pairs = list(zip(run.steps, again.steps, strict=False))
     different = [i for i, (a, b) in enumerate(pairs) if a != (b if a.alternatives else replace(b, alternatives=()))]
     same_tokens = run.tokens == again.tokens[: len(run.tokens)]  # a run without tokens is made again with one
@@ -48,6 +47,22 @@ def verify(backend: Backend, run: Run) -> Verification:
     if first is None and not same_tokens:
         first = len(pairs)
     return Verification(run, again, same_tokens, not different, first, tuple(_circumstances(receipt, again.receipt)))
+
+
+def _again(backend: Backend, receipt: Receipt, count: int) -> Run:
+    """The first so many tokens of the run."""
+    settings, prompt = receipt.settings.replace(seed=receipt.seed), receipt.to_prompt()
+    if not settings.banned_texts:
+        with Stream(backend, prompt, settings.replace(max_tokens=count)) as stream:
+            return stream.run
+    # with another max_tokens a text that is banned might not come to its end, and so not be taken back
+    decider = UpTo(make_decider(backend, prompt.tokens, settings, receipt.seed, prompt.begun), count)
+    made = Generation(backend, prompt, settings, ledgers=False, emit=_nobody_waits, decider=decider)
+    return backend.engine.run(made.program())
+
+
+def _nobody_waits(_: Step) -> None:
+    """The steps are wanted all at once."""
 
 
 def circumstances(backend: Backend, receipt: Receipt) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,8 @@ from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Mode, knobs_of
 from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
-from tsumami.sampling.removals import EndTokensStage
+from tsumami.sampling.guidance import GuidanceStage
+from tsumami.sampling.removals import BannedTextsStage, EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
 from tsumami.sampling.thinking import BudgetStage, ThinkingMarks
 from tsumami.sampling.token_texts import TokenTexts, biased_tokens, end_tokens
@@ -127,9 +128,11 @@ def _thinking_budget(origin: Origin) -> Stage:
 #: How the stages are made that come before those of the order.
 _FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
     "thinking_budget": _thinking_budget,
+    "guidance": lambda origin: GuidanceStage(origin.settings.guidance_scale),
     "logit_bias": _bias,
     "grammar": _grammar,
     "end_tokens": _end_tokens,
+    "banned_texts": lambda _: BannedTextsStage(),
 }
 
 

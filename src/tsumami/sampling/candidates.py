@@ -93,12 +93,12 @@ class Candidates:
     @property
     def ids(self) -> Int32Array:
         """Token ids in the array's order, shape (len(self),), a copy."""
-        return np.ascontiguousarray(self.data["id"])
+        return np.array(self.data["id"])
 
     @property
     def logits(self) -> Float32Array:
         """Logits in the array's order, shape (len(self),), a copy."""
-        return np.ascontiguousarray(self.data["logit"])
+        return np.array(self.data["logit"])
 
     def probs(self) -> npt.NDArray[np.float64]:
         """softmax of the logits in the array's order, shape (len(self),), in double precision; sums to 1.

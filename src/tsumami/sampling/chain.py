@@ -29,8 +29,10 @@ from tsumami.sampling.building import Origin, build, is_there, places, seen, sta
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Draw, Pick, Rolls
+from tsumami.sampling.guidance import GuidanceStage, GuidedRow
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
+from tsumami.sampling.removals import BannedTextsStage
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
 from tsumami.sampling.thinking import LOOKED_AT, BudgetStage, ThinkingMarks, ThinkingPlace
 from tsumami.sampling.token_texts import TokenTexts
@@ -254,9 +256,31 @@ class Chain:
         return rolled or self.origin.settings.mode in FOLLOWING
 
     @property
+    def removed(self) -> frozenset[int]:
+        """The tokens that were taken back in this place, because they began a banned text."""
+        return next((stage.removed for stage in self.stages if isinstance(stage, BannedTextsStage)), frozenset())
+
+    def remove(self, tokens: Iterable[int]) -> None:
+        """Take these, and no others, out of the choice in this place: each began a banned text."""
+        for stage in self.stages:
+            if isinstance(stage, BannedTextsStage):
+                stage.removed = frozenset(tokens)
+
+    @property
     def complete(self) -> bool | None:
         """Whether the reply matches its grammar as it stands; None if nothing constrains it."""
         return next((stage.complete for stage in self.stages if isinstance(stage, ConstraintStage)), None)
+
+    def guide(self, row: Float32Array) -> None:
+        """Take the second row for guidance from a row that has one."""
+        for stage in self.stages:
+            if isinstance(stage, GuidanceStage):
+                stage.other = row.other if isinstance(row, GuidedRow) else None
+
+    def begin(self, row: Float32Array) -> Candidates:
+        """The candidates of a row as the first stage gets them, all stages ready for this place."""
+        self.guide(row)
+        return Candidates.from_row(row)
 
     def follow(self, tokens: Iterable[int]) -> None:
         """Go on past tokens that were chosen before: every stage takes note, and one roll passes for each.
@@ -293,12 +317,12 @@ class Chain:
             for stage in self._head.rest:
                 stage.apply(candidates)
         else:
-            candidates = Candidates.from_row(row)
+            candidates = self.begin(row)
             if watch is not None:
                 watch("model", None, candidates)
             self.apply(candidates, watch)
         if candidates.data["logit"].max() == -np.inf:
-            raise DeadEndError("the grammar or logit_bias forbids every token")
+            raise DeadEndError("the grammar, logit_bias or banned_texts forbids every token")
         return candidates
 
     def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:

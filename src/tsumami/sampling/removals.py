@@ -1,9 +1,10 @@
 """Stages of ours that take tokens out, whatever their probability.
 
-Guarantee: as `RemovalStage`. Neither looks at logits, so where a chain has come to is known from the tokens alone.
+Guarantee: as `RemovalStage`. None looks at logits, so where a chain has come to is known from the tokens alone.
 
     no_repeat_ngram   tokens that would complete n tokens in a row that have stood in the text before
     end_tokens        those that end a reply, until it has its least number of tokens, or always
+    banned_texts      those that began a banned text in this place, and were taken back
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from tsumami.sampling.local import RemovalStage
 
-__all__ = ["EndTokensStage", "NoRepeatStage", "completing"]
+__all__ = ["BannedTextsStage", "EndTokensStage", "NoRepeatStage", "completing"]
 
 
 def completing(seen: Sequence[int], size: int) -> tuple[int, ...]:
@@ -73,3 +74,24 @@ class EndTokensStage(RemovalStage):
     def clone(self) -> EndTokensStage:
         """A copy at the same place."""
         return EndTokensStage(self._ends, self._least, self._written)
+
+
+class BannedTextsStage(RemovalStage):
+    """`removed`: the tokens that were taken back in this place; whoever goes back says which (`Chain.remove`)."""
+
+    name = "banned_texts"
+
+    def __init__(self, removed: frozenset[int] = frozenset()) -> None:
+        self.idle = None
+        self.removed = removed
+
+    def tokens(self) -> Iterable[int]:
+        return self.removed
+
+    def accept(self, _token: int) -> None:
+        """In the next place nothing has been taken back yet."""
+        self.removed = frozenset()
+
+    def clone(self) -> BannedTextsStage:
+        """A copy in the same place."""
+        return BannedTextsStage(self.removed)

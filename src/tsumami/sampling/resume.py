@@ -60,6 +60,7 @@ class OpenedChain:
         self.settings = chain.origin.settings
         self.row = row
         self._chain = chain
+        chain.guide(row)
         self._acting = acting
         self._taken = taken
         self._samplers = samplers or Samplers()

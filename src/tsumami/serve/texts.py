@@ -18,8 +18,8 @@ import numpy as np
 from tsumami.engine import Feed, Program, Rows, Sequence
 from tsumami.runs import Prompt, Run, Step
 from tsumami.runs.backend import Backend
-from tsumami.runs.decision import Decision
-from tsumami.runs.generate import Decider, Generation, make_decider
+from tsumami.runs.decision import Decider, Decision
+from tsumami.runs.generate import Generation, make_decider
 from tsumami.runs.making import EngineMaking
 from tsumami.sampling import effective_seed
 from tsumami.sampling.chain import Watch

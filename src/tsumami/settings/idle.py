@@ -58,6 +58,9 @@ class KnobValues(Protocol):
     def stop(self) -> tuple[str, ...]: ...
 
     @property
+    def guidance_scale(self) -> float: ...
+
+    @property
     def smoothing_factor(self) -> float: ...
 
     @property
@@ -220,6 +223,8 @@ def _singles(settings: KnobValues) -> Iterator[_Finding]:
         yield ("dynatemp_exponent",), _DYNATEMP_OFF
     if settings.ignore_eos and not settings.stop:
         yield ("min_tokens",), _NEVER_ENDS
+    if settings.guidance_scale == 1:
+        yield ("negative_prompt",), _NO_GUIDANCE
     if settings.smoothing_factor == 0:
         yield ("smoothing_curve",), _SMOOTHING_OFF
     if settings.top_k < 2:
@@ -255,14 +260,15 @@ _CONTRASTIVE = IdleReason(
 _GREEDY = IdleReason(
     ("temperature",),
     "温度が 0（貪欲法）なので、つねにロジットが最大のトークンを選びます。"
-    "働くのはペナルティ、DRY、禁止とロジットバイアス、文法だけです。",
-    "At temperature 0 (greedy) the largest logit always wins; only penalties, DRY, bans, logit bias and grammar act.",
+    "働くのはペナルティ、DRY、ガイダンス、禁止とロジットバイアス、文法だけです。",
+    "At temperature 0 (greedy) the largest logit always wins; only penalties, DRY, guidance, bans, logit bias and"
+    " grammar act.",
 )
 _MIROSTAT_ON = IdleReason(
     ("mirostat_mode",),
     "Mirostat がオンなので、候補の絞り込みは Mirostat に任されます。"
-    "ほかに働くのはペナルティ、温度、禁止とロジットバイアス、文法だけです。",
-    "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, bans, logit bias"
+    "ほかに働くのはペナルティ、温度、ガイダンス、禁止とロジットバイアス、文法だけです。",
+    "With mirostat on, mirostat does the narrowing; besides it only penalties, temperature, guidance, bans, logit bias"
     " and grammar act.",
 )
 _BY_MODE: Mapping[Mode, IdleReason] = {
@@ -335,6 +341,11 @@ _NEVER_ENDS = IdleReason(
     ("ignore_eos",),
     "ignore_eos がオンで停止文字列もないので、どのみち終了トークンでは終わりません。",
     "ignore_eos is on and there is no stop text, so the reply never ends by itself anyway.",
+)
+_NO_GUIDANCE = IdleReason(
+    ("guidance_scale",),
+    "guidance_scale が 1 なので、否定プロンプトは使われません。",
+    "guidance_scale is 1, so the negative prompt is not used.",
 )
 _SMOOTHING_OFF = IdleReason(
     ("smoothing_factor",),

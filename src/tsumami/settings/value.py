@@ -80,6 +80,8 @@ class Settings:
     eta_cutoff: float = default("eta_cutoff")
     smoothing_factor: float = default("smoothing_factor")
     smoothing_curve: float = default("smoothing_curve")
+    guidance_scale: float = default("guidance_scale")
+    negative_prompt: str | None = default("negative_prompt")
     logit_bias: tuple[Bias, ...] = default("logit_bias")
     grammar: str | None = default("grammar")
     json_schema: str | None = default("json_schema")
@@ -89,6 +91,7 @@ class Settings:
     chat_template_kwargs: str | None = default("chat_template_kwargs")
     thinking_budget: int = default("thinking_budget")
     thinking_settings: str | None = default("thinking_settings")
+    banned_texts: tuple[str, ...] = default("banned_texts")
     samplers: str | tuple[str, ...] = default("samplers")
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ def test_typed_lists_read_back(values: list[str]) -> None:
 def test_an_emptied_box_is_a_message_or_means_none(name: str) -> None:
     contents = contents_of(Settings())
     contents[name] = None
-    if KNOBS[name].kind in ("texts", "tokens", "bias", "text_bias", "grammar", "schema", "object", "regex"):
+    if KNOBS[name].kind in ("texts", "tokens", "bias", "text_bias", "grammar", "schema", "object", "regex", "text"):
         assert settings_of(contents) == Settings.from_mapping({name: read(KNOBS[name], "")})
     elif name != "samplers":
         with pytest.raises(SettingsError, match=name):

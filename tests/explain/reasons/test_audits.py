@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.support.worlds import N_VOCAB, PROMPT, fixed_world, noise, seeded, world
+from tests.support.worlds import N_VOCAB, PROMPT, fixed_world, seeded, world
 
 import tsumami
 from tsumami import explain
@@ -29,7 +29,8 @@ def account(made: Settings, run: Run, index: int) -> tuple[dict[str, StageRecord
     chain = Chain.from_settings(made, seed=run.receipt.seed, n_vocab=N_VOCAB, texts=WORLD.tokenizer)
     chain.accept_prompt(run.receipt.prompt_tokens)
     chain.follow(run.tokens[:index])
-    row = noise((*run.receipt.prompt_tokens, *run.tokens[:index]))
+    chain.remove(run.steps[index].removed)
+    (row,) = WORLD.replayer.rows(run, index, index + 1)
     writer = LedgerWriter()
     try:
         pick = chain.choose(row, writer.watch).pick

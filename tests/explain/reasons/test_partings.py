@@ -19,12 +19,13 @@ from tsumami.explain.reasons.causes import smallest
 from tsumami.knobs import KNOBS
 from tsumami.runs import Prompt, Run
 from tsumami.sampling import Chain
+from tsumami.sampling.guidance import GuidedRow
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying
 
 WORLD = world()
 #: Chains whose state follows from the tokens alone, so that any mixture can be built from nothing.
-NO_MEMORY: dict[str, Any] = {"mirostat_mode": 0, "adaptive_target": -1, "xtc_probability": 0.0}
+NO_MEMORY: dict[str, Any] = {"mirostat_mode": 0, "adaptive_target": -1, "xtc_probability": 0.0, "banned_texts": ()}
 
 
 def chosen(made: Settings, seed: int, prompt: tuple[int, ...], reply: tuple[int, ...]) -> int | None:
@@ -32,8 +33,12 @@ def chosen(made: Settings, seed: int, prompt: tuple[int, ...], reply: tuple[int,
     chain = Chain.from_settings(made, seed=seed, n_vocab=N_VOCAB, texts=WORLD.tokenizer)
     chain.accept_prompt(prompt)
     chain.follow(reply)
+    row, text = noise((*prompt, *reply)), made.negative_prompt
+    if made.guidance_scale != 1:
+        negative = (WORLD.tokenizer.begin, *text.encode()) if text else prompt[-1:]
+        row = GuidedRow.of(row, noise((*negative, *reply)))
     try:
-        return chain.choose(noise((*prompt, *reply))).pick.token
+        return chain.choose(row).pick.token
     except DeadEndError:
         return None
 

@@ -22,7 +22,7 @@ from tsumami.runs.generate import Generation, make_chain
 from tsumami.runs.replay import rows
 
 WORLD = world()
-SAMPLING = {"penalty_alpha": 0.0, "mirostat_mode": 0, "adaptive_target": -1.0}
+SAMPLING = {"banned_texts": (), "penalty_alpha": 0.0, "mirostat_mode": 0, "adaptive_target": -1.0}
 STORY = "Once upon a time, in the town of lights, there was a diode."
 
 

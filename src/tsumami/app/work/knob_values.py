@@ -19,7 +19,7 @@ def shown(knob: Knob, value: Any) -> Any:
     match knob.kind:
         case "texts" | "tokens" | "bias" | "text_bias":
             return "\n".join(typed.shown(knob, value))
-        case "grammar" | "schema" | "object" | "regex":
+        case "grammar" | "schema" | "object" | "regex" | "text":
             return typed.shown(knob, value)
         case _:
             return value
@@ -34,7 +34,7 @@ def read(knob: Knob, raw: Any) -> Any:
     match knob.kind:
         case "texts" | "tokens" | "bias" | "text_bias":
             return list(typed.typed(knob, [line for line in (raw or "").split("\n") if line]))
-        case "grammar" | "schema" | "object" | "regex":
+        case "grammar" | "schema" | "object" | "regex" | "text":
             return typed.typed(knob, raw or "")
         case _ if raw is None or raw == "":
             raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)

@@ -36,7 +36,6 @@ _SLOPE: Final = Phrase(
     "窓の古い半分でペナルティを弱める傾き。ここでは窓の中はどこも同じ強さ",
     "weakens the penalty in the older half of its window; here it is the same in all of it",
 )
-_BANNED: Final = Phrase("この文字列が現れたら書き直す", "goes back where this text appears")
 _TOP_A: Final = Phrase(
     "確率が top_a · 最大確率² 未満の候補を除く", "removes candidates below top_a · largest probability²"
 )
@@ -109,7 +108,7 @@ API: Final = Dialect(
         Field("stop_sequence", "stop", (), texts_from, list),
         Field("logit_bias", "logit_bias", (), bias_from, lambda value: dict(value) or None),
         Field("ban_eos_token", "ignore_eos", False, neutral=False, about=NO_END),
-        Field("banned_tokens", "banned_texts", (), neutral=[], about=_BANNED, aliases=("banned_strings",)),
+        Field("banned_tokens", "banned_texts", (), texts_from, list, neutral=[], aliases=("banned_strings",)),
     ),
     order=_ORDER,
     elsewhere=named(

@@ -138,6 +138,12 @@ def _to_structured(knobs: dict[str, Any], foreign: Foreign) -> Iterable[Note]:
             yield Note("converted", f"structured_outputs.{name}", knobs[name], name, knobs[name], Phrase())
 
 
+_WORDS: Final = Phrase(
+    "vLLM は語を完成させる最後のトークンだけを禁じ、前には戻らない",
+    "vLLM forbids only the last token of a word, and does not go back",
+)
+
+
 def _nowhere(_: Any) -> None:
     """Written elsewhere."""
 
@@ -157,7 +163,7 @@ VLLM: Final = Dialect(
         Field("guided_grammar", "grammar", None, write=_nowhere, about=_FORMAT),
         Field("thinking_token_budget", "thinking_budget", -1, neutral=-1),
         Field("chat_template_kwargs", "chat_template_kwargs", None, schema_from, schema_to),
-        Field("bad_words", "banned_texts", (), neutral=[], about=Phrase("禁じる文字列", "texts that are banned")),
+        Field("bad_words", "banned_texts", (), texts_from, lambda value: list(value) or None, neutral=[], about=_WORDS),
     ),
     acting=("penalties", "temperature", "min_p", "top_k", "top_p"),
     elsewhere={name: about for name, about in _REQUEST.items() if name != "chat_template_kwargs"}

@@ -126,6 +126,8 @@ def _put_back(change: Change) -> Bilingual:
     match change.name, change.a:
         case "logit_bias", ():
             return "logit_bias がない", "without logit_bias"
+        case "banned_texts", ():
+            return "banned_texts がない", "without banned_texts"
         case "logit_bias", _:
             return "このトークンへの logit_bias がない", "without its logit_bias"
         case name, None:
@@ -157,7 +159,16 @@ def _less_likely(found: WhyNot, other: Bilingual) -> Bilingual:
 
 
 def _was_cut(found: WhyNot) -> Bilingual:
-    before = percent(found.p_before)
+    before, gone = percent(found.p_before), found.taken_back
+    if gone is not None and found.stage == "banned_texts":
+        banned, written = quoted(gone.banned.encode()), quoted(gone.piece)
+        told = (
+            f"ここから禁止する文章{banned[0]}が始まりました。{len(gone.tokens)} トークン書いたところ（{written[0]}）で"
+            f"取り消して戻り、これを候補から外しました（その直前の確率は {before}）。",
+            f"The banned text {banned[1]} began with it: {counted(len(gone.tokens), 'token')} ({written[1]}) had been "
+            f"written when the run went back and took it out (it had {before} just before).",
+        )
+        return told if found.without is None else joined([told, _without(found.without)])
     cut = (
         f"{found.stage} が落としました（その直前の確率は {before}）。",
         f"{found.stage} cut it (it had {before} just before).",

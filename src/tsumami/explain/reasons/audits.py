@@ -162,6 +162,8 @@ def _effects(run: Run, chosen: range) -> Iterator[tuple[int, dict[str, _Effect]]
     chain = replayer.chain(run, chosen.start)
     neutral = audited(run.settings)
     for index, row in enumerate(replayer.rows(run, chosen.start, chosen.stop), chosen.start):
+        chain.remove(run.steps[index].removed)
+        chain.guide(row)
         variants = {name: chain.variant(settings) for name, settings in neutral.items()}
         if run.settings.mode == "contrastive":
             yield index, {name: _search(run, index, chain, made, row) for name, made in variants.items()}
@@ -185,7 +187,7 @@ class _Beside:
         """Choose; gives the candidates before the stages where a variant parts or is compared."""
         wanted = {place for span in self._spans.values() if span for place in span}
         kept: dict[int, Candidates] = {}
-        candidates = Candidates.from_row(row)
+        candidates = self._chain.begin(row)
         for place, stage in enumerate((*self._chain.stages, None)):
             if place in wanted:
                 kept[place] = candidates.copy()

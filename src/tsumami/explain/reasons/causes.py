@@ -17,13 +17,16 @@ from tsumami.errors import RunFileError, SettingsError
 from tsumami.explain.tokens import Outcome, choose_at, row_at, token_at
 from tsumami.knobs import KNOBS, knobs_of
 from tsumami.native import Float32Array
-from tsumami.runs import Run
+from tsumami.runs import Run, Step
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
 from tsumami.sampling import Chain
+from tsumami.sampling.building import is_there
+from tsumami.settings import Settings
 
 Levers = tuple[str, ...]
-"""What is put back: knob names, `mirostat` (all its knobs: they share one state), `seed`, `prompt`, `model`, `memory`.
+"""What is put back: knob names, `mirostat` (all its knobs: they share one state), `seed`, `prompt`, `model`, `memory`,
+`taken_back` (the tokens that began a banned text there).
 """
 
 _TRIES: Final = 1500
@@ -63,7 +66,9 @@ class PartingPlace:
         """
         self.step = step
         self.a = _side(a, step, None)
-        self.b = _side(b, step, self.a if _context(a, b) is None else None)
+        alike = _context(a, b) is None and _guidance(a.settings) == _guidance(b.settings)
+        self.b = _side(b, step, self.a if alike else None)
+        self._rows: dict[tuple[bool, str | None], Float32Array] = {}
 
     def levers(self) -> Levers:
         """Everything that differs and may choose a token, in the order in which a cause is looked for."""
@@ -75,6 +80,8 @@ class PartingPlace:
         found += _knobs(self, exclude=idle)
         if self.a.chain.remembers_rows or self.b.chain.remembers_rows:
             found.append("memory")
+        if a.settings.banned_texts == b.settings.banned_texts and self.a.chain.removed != self.b.chain.removed:
+            found.append("taken_back")
         return tuple(found)
 
     def back(self, levers: Iterable[str]) -> tuple[Chain, RunAt] | None:
@@ -89,9 +96,23 @@ class PartingPlace:
         try:
             settings = self.b.run.settings.replace(**{name: getattr(self.a.run.settings, name) for name in knobs})
             origin = replace(context.chain.origin, settings=settings, seed=seeded.chain.origin.seed)
-            return Chain.carried(origin, *(side.chain for side in sources)), context
+            chain = Chain.carried(origin, *(side.chain for side in sources))
         except SettingsError:
             return None
+        context = replace(context, row=self._row(context, settings))
+        chain.remove((self.a if put & {"banned_texts", "taken_back"} else self.b).chain.removed)
+        return chain, context
+
+    def _row(self, side: RunAt, settings: Settings) -> Float32Array:
+        """The logits on that side, with those of the second sequence that guidance has under these settings."""
+        guidance = _guidance(settings)
+        if guidance in (None, _guidance(side.run.settings)):
+            return side.row
+        key = side is self.a, guidance
+        if key not in self._rows:
+            receipt = replace(side.run.receipt, settings=settings)
+            self._rows[key] = row_at(replace(side.run, receipt=receipt), self.step)
+        return self._rows[key]
 
     def works(self, levers: Iterable[str]) -> bool:
         """Whether B chooses A's token with these put back."""
@@ -157,6 +178,11 @@ def _side(run: Run, step: int, other: RunAt | None) -> RunAt:
     return RunAt(run, chain, row, outcome)
 
 
+def _guidance(settings: Settings) -> str | None:
+    """What the second sequence of guidance begins with ("": the prompt's last token); None if there is none."""
+    return settings.negative_prompt or "" if is_there("guidance", settings) else None
+
+
 def _context(a: Run, b: Run) -> str | None:
     """What makes the logits differ, if anything."""
     if a.receipt.model.fingerprint != b.receipt.model.fingerprint:
@@ -176,6 +202,11 @@ def _knobs(place: PartingPlace, exclude: Iterable[str]) -> list[str]:
     return list(dict.fromkeys("mirostat" if name in _MIROSTAT else name for name in differ))
 
 
+def _taken_back(step: Step) -> str | None:
+    """All that was taken back at a token."""
+    return "; ".join(one.piece.decode("utf-8", "replace") for one in step.taken_back) or None
+
+
 def values(place: PartingPlace, lever: str) -> list[tuple[str, Any, Any]]:
     """A lever as name and value in A and in B."""
     a, b = place.a.run, place.b.run
@@ -188,6 +219,8 @@ def values(place: PartingPlace, lever: str) -> list[tuple[str, Any, Any]]:
             return [(lever, a.receipt.model.name, b.receipt.model.name)]
         case "memory":
             return [(lever, None, None)]
+        case "taken_back":
+            return [(lever, _taken_back(a.steps[place.step]), _taken_back(b.steps[place.step]))]
     names = _MIROSTAT if lever == "mirostat" else (lever,)
     pairs = [(name, getattr(a.settings, name), getattr(b.settings, name)) for name in names]
     return [pair for pair in pairs if pair[1] != pair[2]]

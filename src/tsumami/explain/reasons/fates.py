@@ -29,7 +29,7 @@ from tsumami.native import Float32Array
 from tsumami.runs import Run
 from tsumami.runs.replay import mismatch
 from tsumami.runs.run import attached
-from tsumami.sampling import Candidates, Chain, Ledger, StageRecord
+from tsumami.sampling import Chain, Ledger, StageRecord
 
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 _LARGEST_INT: Final = 2**30
@@ -70,6 +70,7 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
         place=None if stage else _place(_processed(outcome.ledger)[-1], token),
         other=replayer.piece(outcome.token),
         p_other=_processed(outcome.ledger)[-1].prob_of(outcome.token),
+        taken_back=next((one for one in run.steps[index].taken_back if one.tokens[0] == token), None),
     )
     ja, en = answers.why_not(made, run.settings.mode)
     return replace(made, ja=ja, en=en)
@@ -167,8 +168,9 @@ class _AskedToken:
 
     def _test(self, stage: str, knob: str) -> Callable[[float], bool]:
         """Whether the token stays in this stage with a value of its knob, all before it being as it was."""
-        before = Candidates.from_row(self._row)
-        for one in itertools.takewhile(lambda one: one.name != stage, self._chain.clone().stages):
+        chain = self._chain.clone()
+        before = chain.begin(self._row)
+        for one in itertools.takewhile(lambda one: one.name != stage, chain.stages):
             one.apply(before)
 
         def keeps(value: float) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tsumami.explain.tokens import Outcome, Share
-from tsumami.runs import Run
+from tsumami.runs import Run, TakenBack
 
 Cause = Literal["other_survivors", "shifted_mass", "penalty", "other_draw", "other_logits"]
 """Why two runs part:
@@ -36,7 +36,8 @@ another had the larger logit (greedy) or score (contrastive search). `banned`: t
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing that differs: a knob's name, or `seed`, `prompt`, `model`; or `memory`, what mirostat (its target mu)
-    or XTC (its own roll) took along from the tokens before. `a` and `b`: its value in either run (None for memory).
+    or XTC (its own roll) took along from the tokens before; or `taken_back`, what began a banned text there. `a` and
+    `b`: its value in either run (None for memory).
     """
 
     name: str
@@ -134,7 +135,8 @@ class WhyNot:
     no such number, what becomes of the token without it; `taken`: the stage that took most of its probability while it
     stayed (None where none took any, or it was chosen); `span`: its place on the line 0..1, and `u` the roll.
     `place`: its place (from 1) among the candidates that came to the choice, by probability; `other`: the bytes of the
-    token that settings and roll choose there, which has the probability `p_other` at the end. `ja`, `en`: in sentences.
+    token that settings and roll choose there, which has the probability `p_other` at the end; `taken_back`: what it
+    began, if that was a banned text. `ja`, `en`: in sentences.
     """
 
     id: int
@@ -155,3 +157,4 @@ class WhyNot:
     place: int | None = None
     other: bytes = b""
     p_other: float | None = None
+    taken_back: TakenBack | None = None

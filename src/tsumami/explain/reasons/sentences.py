@@ -143,9 +143,21 @@ def account(found: Divergence, step_a: Step, step_b: Step) -> Bilingual:
         "other_logits": _logits,
     }
     assert found.cause is not None
-    parts = [where(step_a, step_b, found.step), _difference(found.changes), causes[found.cause](found)]
+    parts = [where(step_a, step_b, found.step), _taken_back(f"{A}", step_a), _taken_back(f"{B}", step_b)]
+    parts += [_difference(found.changes), causes[found.cause](found)]
     parts += [_rolls(found, step_a, step_b), _checked(found, step_a), _others(found), _AFTER]
     return joined(parts)
+
+
+def _taken_back(name: str, step: Step) -> Bilingual:
+    """What a run had written there before, and took back."""
+    if not step.taken_back:
+        return "", ""
+    ja, en = zip(*(quoted(one.piece) for one in step.taken_back), strict=True)
+    return (
+        f"{name} はここで先に{'、'.join(ja)}と書き、禁止する文章なので取り消しました。",
+        f"Before, {name} had written {', then '.join(en)} here, and took it back: a banned text.",
+    )
 
 
 # --- what differs ---
@@ -158,6 +170,7 @@ def name_of(change: Change) -> Bilingual:
         "prompt": ("プロンプト", "the prompt"),
         "model": ("モデル", "the model"),
         "memory": ("それまでのトークンで進んだ内部状態", "what the stages took along from earlier tokens"),
+        "taken_back": ("この位置で取り消した文章", "what was taken back here"),
     }
     return special.get(change.name, (change.name, change.name))
 

@@ -20,6 +20,7 @@ from tsumami.native import Float32Array
 from tsumami.runs import Prompt, Run, Stream
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import make_chain, permitted
+from tsumami.runs.guiding import guided_rows
 from tsumami.runs.prompt import check_prompt
 from tsumami.sampling import Candidates, Draw, Ledger, LedgerWriter, Pick, effective_seed, rolls
 from tsumami.settings import Settings
@@ -108,11 +109,12 @@ def next_token(backend: Backend, at: Look, settings: Settings, *, step: int | No
             ledger = _last(stream.run, own)
         return NextToken(settings, seed, step, ledger, {ledger.token: 1.0})
     chain = make_chain(backend, at.prompt.tokens, settings, seed)
-    for row, token in zip(at.led, at.prompt.begun, strict=True):
+    *led, here = guided_rows(backend, settings, at.prompt.tokens, at.prompt.begun, [*at.led, at.row])
+    for row, token in zip(led, at.prompt.begun, strict=True):
         chain.choose(row)  # a roll passes, and mirostat follows it
         chain.accept(permitted(chain, token))
     writer = LedgerWriter()
-    choice = chain.choose(at.row, writer.watch)
+    choice = chain.choose(here, writer.watch)
     ids = choice.candidates.ids.tolist()
     probs = np.asarray(choice.candidates.data["p"], np.float64)
     exact = {token: p for token, p in zip(ids, (probs / probs.sum()).tolist(), strict=True) if p > 0}

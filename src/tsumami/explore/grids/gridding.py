@@ -6,7 +6,8 @@ the same tokens so far, so the same row of logits serves them all. Cells that ch
 others fork. All branches go into one batch; of more than `WIDTH`, the rest wait, and find their beginning in the cache.
 
 Contrastive search asks the model about every candidate, so its cells are run one by one, without asking again for other
-seeds, which it does not use; so are prompts with a given beginning of the reply.
+seeds, which it does not use; so are prompts with a given beginning of the reply, and
+cells that take banned texts back or have guidance.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from tsumami.errors import CancelledError, DeadEndError
 from tsumami.explain.measures import measured
 from tsumami.explore.grids.grid import MEASURES, Cell, Grid
 from tsumami.explore.grids.plan import GridPlan, Point
+from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.ending import Ending
 from tsumami.runs.generate import Generation, make_chain
 from tsumami.runs.making import EngineMaking
-from tsumami.runs.prompt import check_prompt
+from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import Chain
 from tsumami.sampling.measure import measure_raw
+from tsumami.settings import Settings
 
 __all__ = ["GridProgress", "Gridding", "grid_receipt"]
 
@@ -112,8 +115,7 @@ class Gridding(EngineMaking[Cell, Grid]):
     def _walk(self, number: int) -> _Walk:
         point = self._plan.point(number)
         settings, prompt = self._plan.settings_at(point), self._plan.prompts[point.prompt]
-        alone = settings.mode == "contrastive" or bool(prompt.begun)
-        chain = None if alone else make_chain(self._backend, prompt.tokens, settings, point.seed)
+        chain = None if _is_alone(settings, prompt) else make_chain(self._backend, prompt.tokens, settings, point.seed)
         return _Walk(number, point, chain, Ending(self._backend, prompt.tokens, settings))
 
     # --- in the engine's thread ---
@@ -218,9 +220,8 @@ class Gridding(EngineMaking[Cell, Grid]):
         alone: dict[Any, list[_Walk]] = {}
         for walk in self._walks:
             settings = self._plan.settings_at(walk.point)
-            searched = settings.mode == "contrastive"
-            if searched or self._plan.prompts[walk.point.prompt].begun:
-                seed = None if searched else walk.point.seed
+            if _is_alone(settings, self._plan.prompts[walk.point.prompt]):
+                seed = None if settings.mode == "contrastive" else walk.point.seed
                 alone.setdefault((walk.point.prompt, walk.point.settings, seed), []).append(walk)
         for walks in alone.values():
             point = walks[0].point
@@ -283,6 +284,12 @@ class Gridding(EngineMaking[Cell, Grid]):
             found = measured(tokens, walk.p_raw, walk.entropy)
             self._measured[key] = {name: getattr(found, name) for name in MEASURES}
         return Cell(walk.point, walk.text, tokens, walk.stop or "cancelled", walk.stop_string, self._measured[key])
+
+
+def _is_alone(settings: Settings, prompt: Prompt) -> bool:
+    """Whether a cell is a run by itself, that shares nothing with others."""
+    guided = settings.guidance_scale != KNOBS["guidance_scale"].neutral
+    return settings.mode == "contrastive" or bool(prompt.begun) or bool(settings.banned_texts) or guided
 
 
 def grid_receipt(backend: Backend, plan: GridPlan) -> Receipt:

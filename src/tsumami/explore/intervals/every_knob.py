@@ -75,7 +75,8 @@ def intervals(
 
     Args:
         backend: the model that made the run.
-        run: with at least one token, and not by contrastive search, which asks the model about every candidate.
+        run: with at least one token, without banned texts, and not by contrastive search, which asks the model about
+            every candidate.
         knobs: names (default: all that can be mapped; under mirostat or adaptive-p its own two, and those that do
             nothing).
         wanted: asked again and again; once it says no, the work is given up.
@@ -91,6 +92,11 @@ def intervals(
             " token's logits; turn it off and run again"
         )
     refuse_two_ways(backend, run.settings)
+    if run.settings.banned_texts:
+        raise SettingsError(
+            "the intervals of a run with banned_texts are not known: whether a token is taken back is decided by what"
+            " would come after it; take them away and run again"
+        )
     idle = set(run.settings.idle_knobs())
     follows = run.settings.mode in MAPPED
     names = _following(run.settings, knobs, idle) if follows else _named(run.settings, knobs)

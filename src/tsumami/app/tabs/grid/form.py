@@ -34,6 +34,8 @@ _OFFERED: Final = {
     "bool": "true,false",
     "samplers": "classic,llama.cpp",
     "stop": "the,and",
+    "banned_texts": "the,and",
+    "text": "A dull list:,A cheerful story:",
     "dry_sequence_breakers": "the,and",
     "logit_bias": "13=-inf,13=5",
     "grammar": 'root ::= "yes" | "no"',

@@ -101,7 +101,8 @@ def _head(texts: Texts, seen: Seen, step: Step) -> str:
     )
     name = escape(charts.visible(step.piece))
     place = f"{seen.token + 1} / {len(seen.run.steps)}"
-    return f'<p class="token-head"><small>{place}</small> <b translate="no">{name}</b> {escape(numbers)}</p>'
+    gone = "".join(f'<p class="taken-back">{escape(texts.pick(one.ja, one.en))}</p>' for one in step.taken_back)
+    return f'<p class="token-head"><small>{place}</small> <b translate="no">{name}</b> {escape(numbers)}</p>{gone}'
 
 
 def _stored(texts: Texts, seen: Seen, step: Step) -> Account:
