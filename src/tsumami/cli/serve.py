@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -101,17 +100,6 @@ def serve(
             metavar="<TEXT|@FILE>",
         ),
     ] = None,
-    chat_template_kwargs: Annotated[
-        str | None,
-        typer.Option(
-            "--chat-template-kwargs",
-            help=say(
-                'テンプレートに渡す値。例: {"enable_thinking": false}',
-                'values that the template gets, such as {"enable_thinking": false}',
-            ),
-            metavar="<JSON>",
-        ),
-    ] = None,
     ctx_per_request: Annotated[
         int | None,
         typer.Option(
@@ -151,7 +139,7 @@ def serve(
         tuple(alias or ()),
         tuple(tag or ()),
         template,
-        _object(chat_template_kwargs),
+        settings.template_values,
         said,
         ctx_per_request,
         slots,
@@ -174,14 +162,3 @@ def serve(
             load_progress=shown.loading,
             ready=ready,
         )
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    """A JSON object from the command line."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError as error:
-        raise SettingsError(f"--chat-template-kwargs: no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise SettingsError("--chat-template-kwargs: needs a JSON object")
-    return found
