@@ -38,11 +38,11 @@ _METAVARS: Final = {
     "schema": "<TEXT|@FILE>",
     "object": "<JSON|@FILE>",
     "regex": "<TEXT|@FILE>",
-    "text": "<TEXT|@FILE>",
+    "text": "<TEXT>",
     "order": "<ORDER>",
 }
 _REPEATED: Final = ("texts", "tokens", "bias", "text_bias")
-_FROM_FILES: Final = ("grammar", "schema", "object", "regex", "text")
+_FROM_FILES: Final = ("grammar", "schema", "object", "regex")
 _SHORT: Final = 64  # tokens of each text of a map or a grid
 
 

@@ -14,9 +14,8 @@ draw.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -24,11 +23,11 @@ from tsumami import native
 from tsumami.errors import DeadEndError, SettingsError
 from tsumami.knobs.stages import FOLLOWING, ROWS, row_of
 from tsumami.native import Float32Array
-from tsumami.sampling.adaptive import AdaptiveChooser
 from tsumami.sampling.building import Origin, build, is_there, places, seen, stage_names, stage_reads
-from tsumami.sampling.candidates import MISSORTED, Candidates
+from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.choosers import Chooser, chooser_reads, make_chooser
 from tsumami.sampling.constraint import ConstraintStage
-from tsumami.sampling.draw import Draw, Pick, Rolls
+from tsumami.sampling.draw import Pick
 from tsumami.sampling.guidance import GuidanceStage, GuidedRow
 from tsumami.sampling.head import Head
 from tsumami.sampling.measure import Summit
@@ -45,105 +44,6 @@ Watch = Callable[[str, str | None, Candidates], None]
 def effective_seed(settings: Settings) -> int:
     """The seed that is really used: the given one, or a fresh random one if it is below 0."""
     return settings.seed if settings.seed >= 0 else secrets.randbelow(2**31)
-
-
-class Chooser(Protocol):
-    """The end of a chain: picks one of the final candidates."""
-
-    def pick(self, candidates: Candidates) -> Pick:
-        """Choose, and leave the final probabilities in the candidates' `p` field."""
-
-    def skip(self, count: int) -> None:
-        """Let `count` rolls pass unused."""
-
-    def accept(self, token: int) -> None:
-        """Take note of the token that came."""
-
-    def clone(self) -> Chooser:
-        """A copy at the same roll."""
-
-
-class GreedyChooser:
-    """The first candidate with the largest logit. The roll of the step is named, but does not matter."""
-
-    def __init__(self, seed: int, step: int = 0) -> None:
-        self._sampler = native.greedy()
-        self._rolls = Rolls(seed)
-        self.step = step
-
-    def pick(self, candidates: Candidates) -> Pick:
-        self._sampler.apply(candidates.array)
-        data, index = candidates.data, candidates.selected
-        data["p"] = 0
-        data["p"][index] = 1
-        u = self._rolls[self.step]
-        self.step += 1
-        return Pick(int(data["id"][index]), index, u)
-
-    def skip(self, count: int) -> None:
-        self.step += count
-
-    def accept(self, token: int) -> None:
-        """Nothing is remembered."""
-
-    def clone(self) -> GreedyChooser:
-        made = GreedyChooser.__new__(GreedyChooser)
-        made._sampler, made._rolls, made.step = self._sampler, self._rolls, self.step
-        return made
-
-
-class MirostatChooser:
-    """llama.cpp's mirostat 1 or 2: cuts to the running surprise target mu, rolls, and moves mu.
-
-    Its roll comes from `std::discrete_distribution`, which takes none when one candidate is left; then `u` is None and
-    the next token takes the roll that this one left. Everywhere else the roll is that of `dist`.
-    """
-
-    def __init__(self, settings: Settings, around: Surroundings) -> None:
-        self._sampler = native.mirostat(
-            settings.mirostat_mode, around.n_vocab, around.seed, settings.mirostat_tau, settings.mirostat_eta
-        )
-        self._rolls = Rolls(around.seed)
-        self._used = 0
-
-    def pick(self, candidates: Candidates) -> Pick:
-        self._cut(candidates)
-        u = None
-        if len(candidates) > 1:
-            u = self._rolls[self._used]
-            self._used += 1
-        return Pick(int(candidates.data["id"][candidates.selected]), candidates.selected, u)
-
-    def _cut(self, candidates: Candidates) -> None:
-        """Apply the sampler. Its first step is to sort all candidates; done before, that takes a tenth of the time, but
-        may bring equal logits into another order. If such are left, or logits are so large that llama.cpp missorts
-        them, the sampler sorts by itself.
-        """
-        ordered = candidates.copy()
-        first_equal = ordered.sort()
-        sampler = self._sampler.clone()
-        sampler.apply(ordered.array)
-        if len(ordered) <= first_equal and ordered.data["logit"][0] < MISSORTED:
-            candidates.become(ordered)
-            self._sampler = sampler
-        else:
-            self._sampler.apply(candidates.array)
-
-    def skip(self, count: int) -> None:
-        """Not possible after the start: what mu would be there depends on the logits of every token before."""
-        if count:
-            raise SettingsError(
-                "mirostat can be gone on with only where it has chosen all along: its target mu follows every choice; "
-                "run it from the prompt"
-            )
-
-    def accept(self, token: int) -> None:
-        """mu has followed the choice already."""
-
-    def clone(self) -> MirostatChooser:
-        made = MirostatChooser.__new__(MirostatChooser)
-        made._sampler, made._rolls, made._used = self._sampler.clone(), self._rolls, self._used
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +91,7 @@ class Chain:
         is not `vocab`. `thinking`: how the model marks its thinking.
         """
         origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts, thinking=thinking)
-        return cls([build(name, origin) for name in stage_names(settings)], _chooser(origin), origin)
+        return cls([build(name, origin) for name in stage_names(settings)], make_chooser(origin), origin)
 
     @classmethod
     def carried(cls, origin: Origin, *sources: Chain) -> Chain:
@@ -212,9 +112,9 @@ class Chain:
             or _anew(name, origin, sources[0])
             for name in stage_names(origin.settings)
         ]
-        chooser = next((s._chooser for s in sources if _chooser_reads(s.origin) == _chooser_reads(origin)), None)
+        chooser = next((s._chooser for s in sources if chooser_reads(s.origin) == chooser_reads(origin)), None)
         if chooser is None:
-            chooser = _chooser(origin)
+            chooser = make_chooser(origin)
             chooser.skip(len(reply))
         else:
             chooser = chooser.clone()
@@ -354,7 +254,7 @@ class Chain:
 
     def chooses_like(self, other: Chain) -> bool:
         """Whether both choose in the same way with the same roll, if they have come to the same place."""
-        return _chooser_reads(self.origin) == _chooser_reads(other.origin)
+        return chooser_reads(self.origin) == chooser_reads(other.origin)
 
     def accept(self, token: int) -> None:
         """Tell every stage which token came next."""
@@ -391,15 +291,6 @@ def _now(whole: Settings, place: ThinkingPlace | None) -> Settings:
     return whole.while_thinking if place is not None and place.part == "inside" else whole
 
 
-def _chooser(origin: Origin) -> Chooser:
-    mode = origin.settings.mode
-    if mode == "mirostat":
-        return MirostatChooser(origin.settings, origin.around)
-    if mode == "adaptive":
-        return AdaptiveChooser(origin.settings.adaptive_target, origin.settings.adaptive_decay, origin.seed)
-    return Draw(origin.seed) if mode == "sample" else GreedyChooser(origin.seed)
-
-
 def _anew(name: str, origin: Origin, source: Chain) -> Stage:
     """A stage in the place that `source` has reached."""
     stage = build(name, origin)
@@ -411,16 +302,6 @@ def _anew(name: str, origin: Origin, source: Chain) -> Stage:
     for token in (*seen(name, origin), *source.reply):
         stage.accept(token)
     return stage
-
-
-def _chooser_reads(origin: Origin) -> Hashable:
-    settings = origin.settings
-    own: tuple[object, ...] = ()
-    if settings.mode == "mirostat":
-        own = (settings.mirostat_mode, settings.mirostat_tau, settings.mirostat_eta, origin.n_vocab)
-    if settings.mode == "adaptive":
-        own = (settings.adaptive_target, settings.adaptive_decay)
-    return (settings.mode, origin.seed, *own)
 
 
 def apply(
