@@ -18,7 +18,7 @@ from tsumami.explore.maps.knob_map import KnobMap, MapPiece
 from tsumami.knobs import get
 
 PROMPT: Final = "Once upon a time, in the town of lights,"
-N_RANDOM: Final = 200
+N_RANDOM: Final = 50
 N_ALONE: Final = 4
 MAPS: Final[list[tuple[str, float, float, dict[str, Any]]]] = [
     ("temperature", 0.05, 2.0, {}),
@@ -55,7 +55,7 @@ def piece_at(found: KnobMap, value: float) -> MapPiece:
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["classic", "llama.cpp"])
 @pytest.mark.parametrize(("knob", "low", "high", "others"), MAPS)
-def test_every_boundary_and_200_values_give_the_text_of_their_piece(
+def test_every_boundary_and_50_values_give_the_text_of_their_piece(
     model: tsumami.Model, knob: str, low: float, high: float, others: dict[str, Any], order: str
 ) -> None:
     if order == "llama.cpp" and (knob == "tfs_z" or "mirostat_mode" in others):
