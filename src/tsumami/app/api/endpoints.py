@@ -50,6 +50,7 @@ _PARAMETERS: Final = {
     "system": "System prompt; default: the system message, if any",
     "memory": "Past exchanges to remember; -1 for all; default: all, and 2 in the llama2 format",
     "text": "Any text",
+    "part": "Which part of a reply: all, or of a model that thinks its thinking, or its answer",
     "add_special": "Put the beginning-of-text token in front where the model wants one",
     "parse_special": (
         "Read the names of special tokens, such as <s>, as these tokens; in messages of a chat they are plain text "
