@@ -268,7 +268,7 @@ def test_a_restart_in_mid_reply_is_said_and_the_page_comes_back_by_itself(
     desk.until(lambda: "started anew" in line.inner_text())
     ready(desk.page)
     desk.until(lambda: desk.message.input_value() == "a draft")
-    assert desk.said() == ["Hello.", "Count."]
+    desk.until(lambda: desk.said() == ["Hello.", "Count."])
     assert desk.replies()[0] == reply
     assert len(desk.replies()[1]) > 10, "at most a second of it is lost"
     desk.turn(max_tokens=4).press("go-on")

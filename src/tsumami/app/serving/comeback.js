@@ -28,7 +28,7 @@
       const now = answer.ok ? (await answer.json()).server : server;
       server ??= now;
       if (now !== server) again();
-      else if (!sessionStorage.getItem(KEY)) say('');
+      else if (sessionStorage.getItem(KEY) === null) say('');
     } catch {
       if (server !== null) say('@gone');
     }
@@ -44,16 +44,16 @@
       box.value = text;
       box.dispatchEvent(new Event('input', {bubbles: true}));
     }
+    setTimeout(() => {
+      sessionStorage.removeItem(KEY);
+      say('');
+    }, SHOWN);
   };
   const start = () => {
     const before = sessionStorage.getItem(KEY);
     if (before !== null) {
       say('@back');
       resume(before);
-      setTimeout(() => {
-        sessionStorage.removeItem(KEY);
-        say('');
-      }, SHOWN);
     }
     round();
   };
