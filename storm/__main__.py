@@ -52,6 +52,7 @@ def main() -> int:
         parser.error(f"no attack is named {wrong[0]!r}; there are {', '.join(ATTACKS)}")
     options = Options(**{name: getattr(arguments, name) for name in Options.__dataclass_fields__})
     os.nice(arguments.nice)
+    os.environ["TSUMAMI_HISTORY"] = "off"  # what an attack makes is nobody's
     if arguments.again is not None:
         return _again(arguments.again, options)
     rows: list[report.Row] = []

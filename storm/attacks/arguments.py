@@ -59,7 +59,7 @@ def inputs() -> st.SearchStrategy[list[str]]:
         most=8) | hostile.numbers().map(str)),
     )  # fmt: skip
     commands = st.sampled_from(
-        [name for name in COMMANDS if name not in ("app", "lesson", "doctor", "chat")] + ["nonsense"]
+        [name for name in COMMANDS if name not in ("app", "serve", "lesson", "doctor", "chat")] + ["nonsense"]
     )
     return st.builds(lambda command, rest: [command, *rest], commands, st.lists(words, max_size=7))
 
@@ -70,6 +70,7 @@ def door(options: Options) -> Iterator[Callable[[Any], None]]:  # noqa: ARG001  
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         _furnish(Path(folder))
         os.environ["TSUMAMI_MODEL"] = _NO_MODEL
+        os.environ["TSUMAMI_DATA"] = str(Path(folder) / "data")
 
         def go(given: list[str]) -> None:
             judgement = _run(given)

@@ -29,6 +29,7 @@ MAPPED = [
         "penalty_alpha",
         "min_tokens",
         "thinking_budget",
+        "guidance_scale",
     )
     and KNOBS[name].stage != "adaptive"
 ]

@@ -39,7 +39,7 @@ def test_no_such_name(refused: Refused) -> None:
 
 @pytest.mark.parametrize("text", ["[1", "[1]", '"x"'])
 def test_values_for_a_template_that_are_no_object(refused: Refused, text: str) -> None:
-    assert "--chat-template-kwargs" in refused("serve", "--chat-template-kwargs", text)
+    assert "chat_template_kwargs" in refused("serve", "--chat-template-kwargs", text)
 
 
 def test_not_a_gguf(refused: Refused, tmp_path: Path) -> None:

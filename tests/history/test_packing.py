@@ -11,7 +11,7 @@ from tests.support.worlds import PROMPT, seeded, world
 import tsumami
 from tsumami.errors import HistoryError
 from tsumami.history.packing import pack_steps, unpack_steps
-from tsumami.runs import Step
+from tsumami.runs import Step, TakenBack
 
 WORLD = world()
 
@@ -30,7 +30,9 @@ def test_steps_come_back(made: tsumami.Settings) -> None:
 def test_what_is_odd_comes_back() -> None:
     odd = Step(2**31 - 1, b"\xff\x00" * 300, "\udcff\0𠮷", 5e-324, 0.0, 0.1 + 0.2, 262144, None, 1, ())
     whole = Step(0, b"", "", 1.0, 1.0, 0.0, 1, 0.0, 1, ())
-    for steps in ((), (odd,), (whole, odd, odd, whole)):
+    back = TakenBack("a testament", (3, 4), b"a\xff")
+    rare = replace(whole, set_by="thinking_budget", taken_back=(back, replace(back, tokens=(5,))))
+    for steps in ((), (odd,), (whole, odd, rare, odd, whole)):
         assert unpack_steps(pack_steps(steps)) == steps
 
 

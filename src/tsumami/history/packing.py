@@ -6,22 +6,24 @@ tokens take about 8 kB: the digits of four probabilities a token, which nothing 
 
 The form, compressed by zlib: a head of three numbers (format, steps, bytes of pieces), then column by column the ids,
 ranks, candidates, lengths of pieces and of texts (32-bit), `p_raw`, `p_final`, `entropy`, `u` (64-bit, NaN for none;
-the first bytes of all values, then the second ones, and so on), the pieces and the texts. All little-endian.
+the first bytes of all values, then the second ones, and so on), the pieces, the texts, and as JSON what few steps have.
+All little-endian.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tsumami.errors import HistoryError
-from tsumami.runs.values import Step
+from tsumami.runs.values import Step, TakenBack, plain
 
 __all__ = ["pack_steps", "unpack_steps"]
 
@@ -29,6 +31,7 @@ _FORMAT: Final = 1
 _HEAD: Final = struct.Struct("<III")
 _WHOLE: Final = ("id", "rank", "n_candidates")
 _REAL: Final = ("p_raw", "p_final", "entropy")
+_RARE: Final = ("set_by", "taken_back")
 
 
 def pack_steps(steps: Sequence[Step]) -> bytes:
@@ -43,7 +46,13 @@ def pack_steps(steps: Sequence[Step]) -> bytes:
         np.array([np.nan if step.u is None else step.u for step in steps], "<f8"),
     ]
     head = _HEAD.pack(_FORMAT, len(steps), len(pieces))
-    return zlib.compress(b"".join([head, *map(_transposed, columns), pieces, *texts]), 9)
+    rare = {at: found for at, step in enumerate(steps) if (found := _rare(step))}
+    parts = [head, *map(_transposed, columns), pieces, *texts, json.dumps(rare).encode()]
+    return zlib.compress(b"".join(parts), 9)
+
+
+def _rare(step: Step) -> dict[str, Any]:
+    return {name: plain(value) for name in _RARE if (value := getattr(step, name))}
 
 
 def unpack_steps(blob: bytes) -> tuple[Step, ...]:
@@ -54,7 +63,7 @@ def unpack_steps(blob: bytes) -> tuple[Step, ...]:
     """
     try:
         return tuple(_steps(zlib.decompress(blob)))
-    except (zlib.error, struct.error, ValueError, IndexError) as error:
+    except (zlib.error, struct.error, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise HistoryError(f"stored steps cannot be read: {error}") from error
 
 
@@ -73,6 +82,7 @@ def _steps(data: bytes) -> Iterator[Step]:
         at += 8 * count
     pieces = _cut(data, at, whole[3])
     texts = _cut(data, at + length, whole[4])
+    rare = json.loads(data[at + length + sum(whole[4]) :])
     for i in range(count):
         u = real[3][i]
         yield Step(
@@ -86,7 +96,14 @@ def _steps(data: bytes) -> Iterator[Step]:
             u=None if u != u else u,
             n_candidates=whole[2][i],
             alternatives=(),
+            **_of_rare(rare.get(str(i), {})),
         )
+
+
+def _of_rare(found: dict[str, Any]) -> dict[str, Any]:
+    back = [TakenBack(**one | {"tokens": tuple(one["tokens"]), "piece": bytes.fromhex(one["piece"])})
+            for one in found.get("taken_back", ())]  # fmt: skip
+    return {"set_by": found.get("set_by"), "taken_back": tuple(back)}
 
 
 def _transposed(column: npt.NDArray[np.generic]) -> bytes:

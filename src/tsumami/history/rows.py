@@ -23,7 +23,7 @@ from tsumami.history.folding import folded
 from tsumami.history.packing import pack_steps, unpack_steps
 from tsumami.runs import Completeness, Receipt, Run, Step, Timings
 from tsumami.runs.files import receipt_from
-from tsumami.runs.values import plain
+from tsumami.runs.values import Thought, plain
 from tsumami.settings import Settings, with_younger_knobs
 
 __all__ = [
@@ -48,7 +48,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 16  # characters of 5 bits
 _FIRST_LINE: Final = 120  # characters of a text that an entry shows
 _SHARED: Final = ("settings", "model_card", "engine_card", "prompt", "prompt_tokens")
-_REST: Final = ("stop_string", "timings", "completeness")
+_REST: Final = ("stop_string", "timings", "completeness", "thought")
 _APART: Final = ("model", "engine", "prompt", "prompt_tokens", "template", "settings", "seed")
 _SHOWN: Final = (
     "entries.id, key, (SELECT key FROM entries AS above WHERE above.id = entries.parent), kind, made, title, starred,"
@@ -75,13 +75,19 @@ class Grown:
             "stop_string": run.stop_string,
             "timings": plain(run.timings),
             "completeness": None if run.completeness is None else plain(run.completeness),
+            "thought": None if run.thought is None else plain(run.thought),
         }
         return cls(run.stop_reason, len(run.steps), pack_steps(run.steps), rest, run.text)
 
     @classmethod
     def growing(cls, steps: Sequence[Step]) -> Self:
         """That of a reply which is being written."""
-        rest = {"stop_string": None, "timings": plain(Timings(0, 0, 0, 0.0, 0.0)), "completeness": None}
+        rest = {
+            "stop_string": None,
+            "timings": plain(Timings(0, 0, 0, 0.0, 0.0)),
+            "completeness": None,
+            "thought": None,
+        }
         return cls(None, len(steps), pack_steps(steps), rest, "".join(step.text for step in steps))
 
     @classmethod
@@ -96,7 +102,7 @@ class Grown:
             "stop": self.stop,
             "tokens": self.tokens,
             "body": self.packed,
-            "rest": _canonical(self.rest | {"receipt": left, "seed": receipt.settings.seed}),
+            "rest": _json(self.rest | {"receipt": left, "seed": receipt.settings.seed}),
             "language": language_of(self.text) or language_of(receipt.prompt),
             "said": _first_line(self.text),
         }
@@ -132,7 +138,7 @@ def _receipt_columns(connection: sqlite3.Connection, receipt: Receipt, above: in
     knobs = {name: value for name, value in form["settings"].items() if name != "seed"}
     sql = "SELECT prompt, prompt_tokens FROM entries WHERE id = ?"
     prompt, tokens = connection.execute(sql, (above,)).fetchone() if above is not None else (None, None)
-    settings = objects.put(connection, _canonical(knobs).encode())
+    settings = objects.put(connection, _json(knobs).encode())
     _note_knobs(connection, settings, knobs)
     return {
         "model": receipt.model.name,
@@ -140,8 +146,8 @@ def _receipt_columns(connection: sqlite3.Connection, receipt: Receipt, above: in
         "template": receipt.template,
         "seed": receipt.seed,
         "settings": settings,
-        "model_card": objects.put(connection, _canonical(form["model"]).encode()),
-        "engine_card": objects.put(connection, _canonical(form["engine"]).encode()),
+        "model_card": objects.put(connection, _json(form["model"]).encode()),
+        "engine_card": objects.put(connection, _json(form["engine"]).encode()),
         "prompt": objects.put(connection, receipt.prompt.encode("utf-8", "surrogatepass"), prompt),
         "prompt_tokens": objects.put(connection, _token_bytes(receipt.prompt_tokens), tokens),
     }
@@ -175,7 +181,7 @@ def derived(connection: sqlite3.Connection, entry: int) -> bytes:
         " FROM entries WHERE id = ?",
         (entry,),
     ).fetchone()
-    said = hashlib.sha256(_canonical([kind, made, seed, template, tokens, stop, json.loads(rest)]).encode())
+    said = hashlib.sha256(_json([kind, made, seed, template, tokens, stop, json.loads(rest)]).encode())
     said.update(unpacked(body))
     for wanted in shared:
         said.update(objects.digest_of(connection, wanted))
@@ -228,7 +234,7 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
     if stop == RESULT:
         raise HistoryError(f"{key} is no run but a map, a grid or a comparison")
     left = json.loads(rest)
-    found = left["completeness"]
+    found, thought = left["completeness"], left["thought"]
     return Run(
         receipt=receipt_from(receipt_form(connection, entry)),
         steps=unpack_steps(body),
@@ -236,6 +242,7 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
         timings=Timings(**left["timings"]),
         stop_string=left["stop_string"],
         completeness=None if found is None else Completeness(**found),
+        thought=None if thought is None else Thought(**thought),
     )
 
 
@@ -341,5 +348,6 @@ def _first_line(text: str) -> str:
     return line.encode("utf-8", "replace").decode()
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _json(value: Any) -> str:
+    """JSON in the order that is given: in a schema it is a part of what is said."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

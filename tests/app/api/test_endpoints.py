@@ -393,7 +393,7 @@ def test_settings_are_checked_and_idle_knobs_have_reasons(client: Client) -> Non
         ("/run", {"prompt": PROMPT, "settings": {"repeat_penalty": 0}}, "repeat_penalty = 0"),
         ("/run", {"prompt": ""}, "empty"),
         ("/generate", {"prompt": ""}, "empty"),
-        ("/generate", {"prompt": "word " * 5000}, "tokens; 4095 fit"),
+        ("/generate", {"prompt": "word " * 5000}, "tokens; 4,095 fit"),
         ("/run", {"prompt": PROMPT, "model": "no-such-model"}, "no-such-model"),
         ("/chat", {"messages": []}, "empty"),
         ("/chat", {"messages": [{"role": "assistant", "content": "x"}]}, "'user' is expected there"),

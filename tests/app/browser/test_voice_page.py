@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -60,6 +60,12 @@ def microphone(launch: Callable[..., Browser], tmp_path_factory: pytest.TempPath
     path.write_bytes(sound.to_wav())
     switches = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     return Microphone(launch(*switches, f"--use-file-for-fake-audio-capture={path}%noloop"), sound.seconds)
+
+
+REFUSE: Final = """() => {
+  const no = () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError'));
+  navigator.mediaDevices.getUserMedia = no;
+}"""
 
 
 def open_desk(pages: Pages, locale: str = "ja", **how: Any) -> Desk:
@@ -199,9 +205,12 @@ def test_where_the_browser_refuses_to_play_a_button_asks_for_the_click(page_of: 
 
 @pytest.mark.parametrize(("locale", "words"), [("ja", "マイクの使用が許可されていません"), ("en-US", "not allowed")])
 def test_a_refused_microphone_gives_a_message_in_the_language_of_the_page(
-    locale: str, words: str, page_of: Pages, launch: Callable[..., Browser]
+    locale: str, words: str, page_of: Pages
 ) -> None:
-    desk = open_desk(page_of, locale, browser=launch("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
+    desk = open_desk(page_of, locale, permissions=[])
+    desk.page.add_init_script(f"({REFUSE})()")  # before the page's own scripts ask
+    desk.page.reload()
+    desk.quiet()
     desk.message.fill("…")
     desk.page.locator("#voice-in .record-button").click()
     assert words in note(desk)

@@ -88,7 +88,7 @@ def views_of(text: str) -> Iterator[tuple[str, str]]:
 
 def _loaded(text: str) -> Any:
     """A model whose file and verdict say `text`."""
-    card = SimpleNamespace(name=text, n_params=1e6, quantization=text)
+    card = SimpleNamespace(full_name=text, n_params=1e6, quantization=text)
     verdict = SimpleNamespace(exact=True, why_ja=text, why_en=text, remedy_ja="", remedy_en="")
     engine = SimpleNamespace(notices=(SimpleNamespace(ja=text, en=text),))
     return SimpleNamespace(model_card=card, engine_card=engine, exactness=verdict, n_ctx=512)
