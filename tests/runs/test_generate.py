@@ -247,13 +247,22 @@ def test_settings_that_this_model_cannot_follow_are_refused_before_anything_runs
 # --- streams
 
 
+class Pause(threading.Event):
+    """Set by a test when the model may go on; `reached` by the model when it waits for that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+
 @contextlib.contextmanager
-def paused(after: int) -> Iterator[tuple[ScriptedModel, threading.Event]]:
+def paused(after: int) -> Iterator[tuple[ScriptedModel, Pause]]:
     """A model that says `aaaa…` and waits for the event after so many tokens."""
-    go = threading.Event()
+    go = Pause()
 
     def script(tokens: tuple[int, ...]) -> np.ndarray:
         if len(tokens) == 1 + after:
+            go.reached.set()
             assert go.wait(10)
         row = np.zeros(258, np.float32)
         row[97] = 20
@@ -293,6 +302,7 @@ def test_text_that_was_held_back_is_in_a_cancelled_run() -> None:
         stream = model.stream("x", max_tokens=0, stop=["aaaa"], **GREEDY)
         steps = iter(stream)
         assert [next(steps).text for _ in range(2)] == ["", ""]
+        assert go.reached.wait(10)
         stream.cancel()
         go.set()
         assert (stream.run.text, stream.run.stop_reason) == ("aaa", "cancelled")
