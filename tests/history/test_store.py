@@ -186,6 +186,9 @@ def test_a_tag_that_no_search_could_ask_for_is_refused(store: History, tag: str)
     key = store.add(WORLD.run("x", seed=0, max_tokens=1)).key
     with pytest.raises(HistoryError, match="is no tag"):
         store.tag(key, tag)
+    with pytest.raises(HistoryError, match="is no tag"):
+        store.add(WORLD.run("x", seed=1, max_tokens=1), tags=[tag])
+    assert [entry.key for entry in store.find()] == [key]
 
 
 # --- growing ---

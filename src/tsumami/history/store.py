@@ -25,6 +25,7 @@ from tsumami.runs import Receipt, Run, Step
 __all__ = ["GrowingEntry", "History"]
 
 _GROW_EVERY: Final = 0.5  # seconds between two writings of a reply that grows
+_TAGGED: Final = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
 _NEWEST: Final = "ORDER BY made DESC, entries.id DESC"
 
 
@@ -78,11 +79,9 @@ class History:
         message of a chat (default: the prompt).
 
         Raises:
-            HistoryError: it cannot be written, or there is no such parent.
+            HistoryError: it cannot be written, there is no such parent, or a tag is none.
         """
-        key = self._placed(run.receipt, Grown.of(run), kind, parent, asked, title)
-        self.tag(key, *tags)
-        return self.entry(key)
+        return self.entry(self._placed(run.receipt, Grown.of(run), kind, parent, asked, title, _checked(tags)))
 
     def begin(
         self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, asked: str | None = None
@@ -102,12 +101,15 @@ class History:
         parent: str | None = None,
         asked: str | None = None,
         title: str = "",
+        tags: Sequence[str] = (),
     ) -> str:
         key = rows.new_key()
         values = {"key": key, "owner": self._owner, "kind": kind, "made": time.time(), "title": title}
         with self._database.writing() as connection:
             above = None if parent is None else self._id(connection, parent)
-            rows.place(connection, receipt, body, above, receipt.prompt if asked is None else asked, values)
+            shown = receipt.prompt if asked is None else asked
+            made = rows.place(connection, receipt, body, above, shown, values)
+            connection.executemany(_TAGGED, [(made, tag) for tag in tags])
         return key
 
     def _replaced(self, key: str, receipt: Receipt, body: Grown) -> None:
@@ -207,13 +209,11 @@ class History:
         Raises:
             HistoryError: a tag is empty, or has blanks, quotes or brackets in it, which no search could ask for.
         """
-        for tag in tags:
-            if not tag or any(letter.isspace() or letter in '"()' for letter in tag):
-                raise HistoryError(f"{tag!r} is no tag: one word, without quotes and brackets")
+        wanted = _checked(tags)
         with self._database.writing() as connection:
             entry = self._id(connection, key)
-            sql = "INSERT OR IGNORE INTO tags VALUES (?, ?)" if on else "DELETE FROM tags WHERE entry = ? AND tag = ?"
-            connection.executemany(sql, [(entry, tag) for tag in tags])
+            sql = _TAGGED if on else "DELETE FROM tags WHERE entry = ? AND tag = ?"
+            connection.executemany(sql, [(entry, tag) for tag in wanted])
 
     def name(self, key: str, title: str) -> None:
         """Give an entry a title."""
@@ -341,3 +341,11 @@ class GrowingEntry:
         """Keep the run."""
         self._history._replaced(self.key, run.receipt, Grown.of(run))
         return self._history.entry(self.key)
+
+
+def _checked(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags that a search can ask for."""
+    for tag in (found := tuple(tags)):
+        if not tag or any(letter.isspace() or letter in '"()' for letter in tag):
+            raise HistoryError(f"{tag!r} is no tag: one word, without quotes and brackets")
+    return found
