@@ -11,21 +11,37 @@ from tsumami.faces import face
 
 if TYPE_CHECKING:
     from tsumami.history.database import default_path as default_path
+    from tsumami.history.entries import ChatTurn as ChatTurn
     from tsumami.history.entries import Entry as Entry
     from tsumami.history.off import history_is_off as history_is_off
     from tsumami.history.query import FIELDS as FIELDS
     from tsumami.history.store import GrowingEntry as GrowingEntry
     from tsumami.history.store import History as History
+    from tsumami.history.talks import RememberedReply as RememberedReply
+    from tsumami.history.talks import talk as talk
 
 _HOMES = {
+    "ChatTurn": "tsumami.history.entries",
     "FIELDS": "tsumami.history.query",
     "Entry": "tsumami.history.entries",
     "GrowingEntry": "tsumami.history.store",
     "History": "tsumami.history.store",
+    "RememberedReply": "tsumami.history.talks",
     "default_path": "tsumami.history.database",
     "history_is_off": "tsumami.history.off",
+    "talk": "tsumami.history.talks",
 }
 
-__all__ = ["FIELDS", "Entry", "GrowingEntry", "History", "default_path", "history_is_off"]
+__all__ = [
+    "FIELDS",
+    "ChatTurn",
+    "Entry",
+    "GrowingEntry",
+    "History",
+    "RememberedReply",
+    "default_path",
+    "history_is_off",
+    "talk",
+]
 
 __getattr__, __dir__ = face(__name__, _HOMES)

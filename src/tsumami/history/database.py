@@ -36,7 +36,7 @@ def default_path() -> Path:
 
 
 class Database:
-    """One connection that writes, and one a thread that reads.
+    """One connection that writes, and as many that read as read at once.
 
     Raises:
         HistoryError: it cannot be opened, is damaged, or is no store that this tsumami can read.
@@ -45,7 +45,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._threads = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[sqlite3.Connection] = []  # those that nobody reads with
         self._lock = threading.RLock()
         with _said(path):
             left_open = Path(f"{path}-wal").exists()
@@ -77,18 +77,34 @@ class Database:
         """One state of the store, whatever is written meanwhile."""
         with _said(self.path):
             reader = getattr(self._threads, "reader", None)
-            if reader is None:
-                reader = self._threads.reader = _connect(self.path, read_only=True)
-                with self._lock:
-                    self._readers.append(reader)
-            if reader.in_transaction:  # a block within a block sees the same state
+            if reader is not None:  # a block within a block sees the same state
                 yield reader
                 return
-            reader.execute("BEGIN")
-            try:
-                yield reader
-            finally:
-                reader.execute("COMMIT")
+            with self._lent() as reader:
+                self._threads.reader = reader
+                reader.execute("BEGIN")
+                try:
+                    yield reader
+                finally:
+                    self._threads.reader = None
+                    reader.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        """A connection that reads, for one block; one that has failed is not used again."""
+        try:
+            reader = self._readers.pop()
+        except IndexError:
+            reader = _connect(self.path, read_only=True)
+        try:
+            yield reader
+        except sqlite3.Error:
+            reader.close()
+            raise
+        except BaseException:
+            self._readers.append(reader)
+            raise
+        self._readers.append(reader)
 
     def backup(self, target: Path) -> None:
         """Write a copy of the store as it is now."""

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from tsumami.errors import HistoryError, RunFileError
 from tsumami.history import objects
-from tsumami.history.entries import Entry, language_of
+from tsumami.history.entries import ChatTurn, Entry, language_of
 from tsumami.history.folding import folded
 from tsumami.history.packing import pack_steps, unpack_steps
 from tsumami.runs import Completeness, Receipt, Run, Step, Timings
@@ -35,6 +35,7 @@ __all__ = [
     "new_key",
     "place",
     "read_run",
+    "read_turn",
     "receipt_form",
     "replace",
     "take",
@@ -48,7 +49,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 16  # characters of 5 bits
 _FIRST_LINE: Final = 120  # characters of a text that an entry shows
 _SHARED: Final = ("settings", "model_card", "engine_card", "prompt", "prompt_tokens")
-_REST: Final = ("stop_string", "timings", "completeness", "thought")
+_REST: Final = ("stop_string", "timings", "completeness", "thought", "turn")
 _APART: Final = ("model", "engine", "prompt", "prompt_tokens", "template", "settings", "seed")
 _SHOWN: Final = (
     "entries.id, key, (SELECT key FROM entries AS above WHERE above.id = entries.parent), kind, made, title, starred,"
@@ -69,7 +70,7 @@ class Grown:
     text: str
 
     @classmethod
-    def of(cls, run: Run) -> Self:
+    def of(cls, run: Run, turn: ChatTurn | None = None) -> Self:
         """That of a run."""
         rest = {
             "stop_string": run.stop_string,
@@ -77,10 +78,10 @@ class Grown:
             "completeness": None if run.completeness is None else plain(run.completeness),
             "thought": None if run.thought is None else plain(run.thought),
         }
-        return cls(run.stop_reason, len(run.steps), pack_steps(run.steps), rest, run.text)
+        return cls(run.stop_reason, len(run.steps), pack_steps(run.steps), rest | _turn_form(turn), run.text)
 
     @classmethod
-    def growing(cls, steps: Sequence[Step]) -> Self:
+    def growing(cls, steps: Sequence[Step], turn: ChatTurn | None = None) -> Self:
         """That of a reply which is being written."""
         rest = {
             "stop_string": None,
@@ -88,7 +89,8 @@ class Grown:
             "completeness": None,
             "thought": None,
         }
-        return cls(None, len(steps), pack_steps(steps), rest, "".join(step.text for step in steps))
+        text = "".join(step.text for step in steps)
+        return cls(None, len(steps), pack_steps(steps), rest | _turn_form(turn), text)
 
     @classmethod
     def of_result(cls, form: str) -> Self:
@@ -106,6 +108,10 @@ class Grown:
             "language": language_of(self.text) or language_of(receipt.prompt),
             "said": _first_line(self.text),
         }
+
+
+def _turn_form(turn: ChatTurn | None) -> dict[str, Any]:
+    return {} if turn is None else {"turn": plain(turn)}
 
 
 def place(
@@ -246,6 +252,21 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
     )
 
 
+def read_turn(connection: sqlite3.Connection, entry: int) -> ChatTurn | None:
+    """What a reply of a chat answers; None where that was not kept."""
+    (rest,) = connection.execute("SELECT rest FROM entries WHERE id = ?", (entry,)).fetchone()
+    found = json.loads(rest).get("turn")
+    return None if found is None else _turn_of(found)
+
+
+def _turn_of(form: dict[str, Any]) -> ChatTurn:
+    made = ChatTurn(**form)
+    for value, kind in ((made.user, str), (made.system, str | None), (made.memory, int | None), (made.begun, str)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{form!r} is no turn of a chat")
+    return made
+
+
 def receipt_form(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
     """The receipt of an entry, as `Receipt.to_dict` gave it."""
     seed, template, rest, *shared = connection.execute(
@@ -299,6 +320,7 @@ def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> No
         connection.executemany("INSERT INTO tags VALUES (?, ?)", [(made, str(tag)) for tag in form["tags"]])
         if form["stop"] != RESULT:
             read_run(connection, made)
+        read_turn(connection, made)
     except (KeyError, TypeError, ValueError, RunFileError, sqlite3.IntegrityError) as error:
         raise HistoryError(f"no exported result: {error!r}") from error
 

@@ -92,4 +92,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         INSERT INTO found (rowid, asked, said) VALUES (new.id, new.asked, new.said);
     END;
     """,
+    # a search reads this index from its newest end, and no row that it does not show
+    """
+    DROP INDEX entries_newest;
+    CREATE INDEX entries_seen ON entries (
+        owner, made DESC, id DESC, kind, starred, model, seed, tokens, stop, language, settings
+    );
+    """,
 )
