@@ -177,10 +177,10 @@ class Keeping:
 
     def _owner(self, visit: Visitor) -> str | None:
         """Whose is what a visitor makes; None where it is not kept."""
-        home = at_home(visit.request)
-        if self.wanted is False or not (home or (self.wanted and visit.username)):
+        if self.wanted is False:
             return None
-        return visit.username or ""
+        known = at_home(visit.request) or (self.wanted and visit.username)
+        return visit.username or "" if known else None
 
     def _opened(self) -> History:
         with self._lock:
