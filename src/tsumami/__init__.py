@@ -16,6 +16,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tsumami.history import History as History
     from tsumami.knobs import KNOBS as KNOBS
     from tsumami.model import Model as Model
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from tsumami.sampling import Candidates as Candidates
     from tsumami.sampling import Ledger as Ledger
     from tsumami.settings import Settings as Settings
+
+    def history(path: Path | None = None) -> History:
+        """The history: the user's own, or that of another file."""
+
 
 _HOMES = {
     "KNOBS": "tsumami.knobs",
@@ -69,6 +75,7 @@ __all__ = [
     "Stream",
     "Verification",
     "__version__",
+    "history",
     "load",
 ]
 
@@ -77,6 +84,8 @@ __version__ = version("tsumami")
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name from its floor (PEP 562)."""
+    if name == "history":  # a room that can be called
+        return importlib.import_module("tsumami.history")
     if name not in _HOMES:
         raise AttributeError(f"module 'tsumami' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.worlds import PROMPT, seeded, world
 
 import tsumami
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, MissingDependencyError
 from tsumami.history import ChatTurn, History, talk
 from tsumami.runs import Run, verify
 
@@ -191,6 +192,23 @@ def test_the_newest_comes_first_and_pages_follow_each_other(store: History) -> N
     keys = [store.add(WORLD.run("x", seed=seed, max_tokens=1)).key for seed in range(7)]
     assert [entry.key for entry in store.find(limit=None)] == keys[::-1]
     assert [entry.key for at in (0, 3, 6) for entry in store.find(limit=3, offset=at)] == keys[::-1]
+
+
+def test_the_library_opens_the_history_and_gives_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TSUMAMI_DATA", str(tmp_path))
+    with tsumami.history() as store:
+        keys = [store.add(WORLD.run("x", seed=seed, max_tokens=2), tags=["poem"]).key for seed in (3, 4)]
+        table = store.as_pandas("seed>3")
+        assert list(table.index) == keys[1:]
+        assert table.loc[keys[1], ["kind", "seed", "tokens", "max_tokens", "model"]].tolist() == [
+            "run", 4, 2, 2, "noise",
+        ]  # fmt: skip
+        assert table.tags.tolist() == [("poem",)]
+        assert len(store.as_pandas("seed>9")) == 0
+        monkeypatch.setitem(sys.modules, "pandas", None)
+        with pytest.raises(MissingDependencyError, match=r"pip install 'pandas>=2\.2'"):
+            store.as_pandas()
+    assert (tmp_path / "history.sqlite").exists()
 
 
 # --- marking and taking out ---

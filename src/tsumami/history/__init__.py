@@ -1,10 +1,16 @@
 """History: every run kept, found again, opened exactly. One SQLite file, in the user's data folder.
 
-Guarantee: importing this room opens nothing and loads no engine.
+    store = tsumami.history()
+    store.find("temperature>1 夕焼け"), store.get(id), store.add(run), store.as_pandas()
+
+Guarantee: importing this room opens nothing and loads no engine; called, it opens the store.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tsumami.faces import face
@@ -45,3 +51,20 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = face(__name__, _HOMES)
+
+
+class _Room(ModuleType):
+    """The room, which opens its store where it is called."""
+
+    def __call__(self, path: Path | None = None) -> History:
+        """The history: the user's own, or that of another file.
+
+        Raises:
+            HistoryError: it cannot be opened; the message says why.
+        """
+        from tsumami.history.store import History
+
+        return History(path)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -11,16 +11,20 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tsumami.errors import HistoryError
 from tsumami.history import objects, rows
 from tsumami.history.database import Database, default_path
 from tsumami.history.entries import ChatTurn, Entry
+from tsumami.history.frames import as_frame
 from tsumami.history.query import read
 from tsumami.history.rows import RESULT, Grown
 from tsumami.history.search import LINE, TREE, WORDS, condition
 from tsumami.runs import Receipt, Run, Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["GrowingEntry", "History"]
 
@@ -133,6 +137,15 @@ class History:
             found = f"SELECT id FROM entries WHERE owner = ? AND ({where}) {_NEWEST} LIMIT ? OFFSET ?"  # noqa: S608
             most = -1 if limit is None else limit
             return rows.entries(connection, f"entries.id IN ({found}) {_NEWEST}", (self._owner, *values, most, offset))
+
+    def as_pandas(self, query: str = "", *, limit: int | None = None) -> pd.DataFrame:
+        """What `find` gives as a table: a row each entry, by its id, with every knob as a column.
+
+        Raises:
+            QueryError: the query does not fit.
+            MissingDependencyError: pandas is not installed.
+        """
+        return as_frame(self.find(query, limit=limit))
 
     def count(self, query: str = "") -> int:
         """How many entries a query asks for."""
