@@ -80,6 +80,19 @@ def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
     refused(path, "damaged|malformed")
 
 
+def test_a_large_store_is_looked_through_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, looks, check = kept(tmp_path / "h.sqlite"), list[int](), database.Database._check
+    monkeypatch.setattr(database, "_SMALL", 0)
+    monkeypatch.setattr(database.Database, "_check", lambda one: (looks.append(1), check(one)))
+    for due, count in ((False, 0), (True, 1), (True, 1), (False, 1)):
+        History(path, due=due).close()
+        assert len(looks) == count
+    with History(path)._database.writing() as connection:
+        connection.execute("UPDATE checked SET day = day - 1.5")
+    History(path).close()
+    assert len(looks) == 2
+
+
 def test_a_hash_that_is_not_that_of_its_entry_is_found(tmp_path: Path) -> None:
     path = kept(tmp_path / "h.sqlite")
     with History(path) as store:

@@ -93,7 +93,7 @@ def history(
 
     first, *rest = words or ["find"]
     act = _VERBS.get(first)
-    with History() as store:
+    with History(due=False) as store:
         (act or _find)(store, _Wish(rest if act else [first, *rest], limit, out, as_json, keep, runs, model))
 
 

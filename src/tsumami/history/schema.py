@@ -2,7 +2,8 @@
 
 objects: what many entries share (prompts, cards, settings), by its SHA-256; an object may be the beginning of another
 one and a rest. entries: one each result, in the tree that `parent` makes. knobs: the numbers of settings, to be asked
-for. words: what the search reads, folded; `found` is its index of trigrams.
+for. words: what the search reads, folded; `found` is its index of trigrams. checked: the (Julian) day on which the
+whole file was looked through.
 """
 
 from __future__ import annotations
@@ -98,5 +99,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX entries_seen ON entries (
         owner, made DESC, id DESC, kind, starred, model, seed, tokens, stop, language, settings
     );
+    CREATE TABLE checked (day REAL NOT NULL);
+    INSERT INTO checked VALUES (0);
     """,
 )

@@ -21,10 +21,11 @@ from tsumami.history.frames import as_frame
 from tsumami.history.query import read
 from tsumami.history.rows import RESULT, Grown
 from tsumami.history.search import LINE, TREE, WORDS, condition
-from tsumami.runs import Receipt, Run, Step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tsumami.runs import Receipt, Run, Step
 
 __all__ = ["GrowingEntry", "History"]
 
@@ -36,14 +37,15 @@ _NEWEST: Final = "ORDER BY made DESC, id DESC"
 class History:
     """What one owner has kept in a store.
 
-    owner: whose results; "" for whoever uses this machine.
+    owner: whose results; "" for whoever uses this machine. due: whether a large file is looked through if that was not
+    done for a day; a small one always is.
 
     Raises:
         HistoryError: the store cannot be opened; the message says why, and nothing was changed.
     """
 
-    def __init__(self, path: Path | None = None, *, owner: str = "") -> None:
-        self._database = Database(default_path() if path is None else path)
+    def __init__(self, path: Path | None = None, *, owner: str = "", due: bool = True) -> None:
+        self._database = Database(default_path() if path is None else path, due=due)
         self._owner = owner
 
     @property
@@ -86,15 +88,21 @@ class History:
         Raises:
             HistoryError: it cannot be written, there is no such parent, or a tag is none.
         """
+        from tsumami.history import results  # whoever only searches need not load what makes runs
+
         shown = turn.user if asked is None and turn is not None else asked
-        return self.entry(self._placed(run.receipt, Grown.of(run, turn), kind, parent, shown, title, _checked(tags)))
+        return self.entry(
+            self._placed(run.receipt, results.finished(run, turn), kind, parent, shown, title, _checked(tags))
+        )
 
     def begin(
         self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, turn: ChatTurn | None = None
     ) -> GrowingEntry:
         """Keep a reply while it is being written; the parameters are those of `add`."""
+        from tsumami.history import results
+
         asked = None if turn is None else turn.user
-        key = self._placed(receipt, Grown.growing((), turn), kind, parent, asked)
+        key = self._placed(receipt, results.growing((), turn), kind, parent, asked)
         return GrowingEntry(self, key, receipt, turn)
 
     def add_result(self, form: str, kind: str, receipt: Receipt, *, title: str = "") -> Entry:
@@ -208,8 +216,10 @@ class History:
         Raises:
             HistoryError: there is none, it is no run, or it cannot be read.
         """
+        from tsumami.history import results
+
         with self._database.reading() as connection:
-            return rows.read_run(connection, self._id(connection, key))
+            return results.read_run(connection, self._id(connection, key))
 
     def result(self, key: str) -> str:
         """The JSON of a map, a grid or a comparison.
@@ -238,13 +248,15 @@ class History:
         Raises:
             HistoryError: it does not fit.
         """
+        from tsumami.history import results
+
         if not isinstance(form, dict):
             raise HistoryError(f"no exported result: {form!r:.80}")
         with self._database.writing() as connection:
             sql = "SELECT 1 FROM entries WHERE key = ?"
             known = connection.execute(sql, (str(form.get("key")),)).fetchone()
             if known is None:
-                rows.take(connection, form, self._owner)
+                results.take(connection, form, self._owner)
         return known is None
 
     # --- marking ---
@@ -384,13 +396,17 @@ class GrowingEntry:
 
     def grow(self, steps: Sequence[Step], *, now: bool = False) -> None:
         """Keep what there is; unless it is to be `now`, it is written at most twice a second."""
+        from tsumami.history import results
+
         if now or time.monotonic() - self._written >= _GROW_EVERY:
-            self._history._replaced(self.key, self._receipt, Grown.growing(steps, self._turn))
+            self._history._replaced(self.key, self._receipt, results.growing(steps, self._turn))
             self._written = time.monotonic()
 
     def end(self, run: Run) -> Entry:
         """Keep the run."""
-        self._history._replaced(self.key, run.receipt, Grown.of(run, self._turn))
+        from tsumami.history import results
+
+        self._history._replaced(self.key, run.receipt, results.finished(run, self._turn))
         return self._history.entry(self.key)
 
 
