@@ -34,6 +34,7 @@ from tsumami.model import Model
 
 _AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False}
 _AGAIN: Final = "() => { document.querySelector('#history-view .history')?.dispatchEvent(new Event('look')); }"
+_THERE: Final = "() => { document.querySelector('#history-runs')?.scrollIntoView({behavior: 'smooth'}); }"
 _MOST: Final = 8  # runs side by side
 
 
@@ -62,7 +63,8 @@ class HistoryTab:
         view.submit(self.on_find, None, [view], trigger_mode="always_last", **_AT_ONCE)
         for event, act in (view.select, self.on_look), (view.edit, self.on_mark), (view.delete, self.on_forget):
             event(act, None, [view], **_AT_ONCE)
-        view.input(self.on_beside, [desk.choice], [beside], **WORKING)
+        compared = view.input(self.on_beside, [desk.choice], [beside], **WORKING)
+        compared.success(None, None, None, js=_THERE, **QUICK)
         opened = view.expand(self.on_inside, [desk.choice], [desk.tabs], **WORKING)
         self.microscope.show(opened, desk.choice)
         view.apply(self.on_apply, [desk.choice], [desk.tabs, *desk.panel.inputs], **QUICK)
