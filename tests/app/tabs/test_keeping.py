@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from tsumami.app.parts.desk import Brought
 from tsumami.app.tabs.compare.tab import CompareTab
 from tsumami.app.tabs.grid.tab import GridTab
 from tsumami.app.tabs.map.tab import MapTab
@@ -74,6 +77,21 @@ def test_lanes_maps_and_grids_are_kept(shelf: Shelf, keeping: Keeping, left: boo
         "cancelled" if left else "length"
     }
     store.verify()
+
+    # and open again for another reader, with nothing made anew
+    other: Any = SimpleNamespace(session_hash="b", username=None, request=REQUEST)
+    for tab in (knob_map, grid):
+        (entry,) = store.find(f"kind:{tab.name}")
+        assert tab.found_by(other) is None
+        assert json.loads(tab.on_brought(other, Brought(tab.name, entry.key, 1), HERE))
+        found = tab.found_by(other)
+        assert found is not None
+        assert json.loads(found.to_json()) == json.loads(store.result(entry.key))
+        assert tab.on_brought(other, Brought("chat", entry.key, 2), HERE) == gr.skip()
+    if not left:
+        deeper = list(knob_map.on_deeper(other, 5, 2))
+        assert deeper[-1][0] == 5
+        assert store.count("kind:map") == 2
 
 
 def test_a_run_of_the_history_is_opened_by_its_id_and_computed_again(shelf: Shelf, keeping: Keeping) -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel
-from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.desk import Brought, Desk, Opener
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.scripts import script
@@ -136,12 +136,15 @@ class HistoryTab:
 
     @told()
     def on_go_on(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> tuple[Any, Any, Any]:
-        """Put its conversation into the chat, as far as this reply, and go there."""
+        """Put its conversation into the chat, as far as this reply, and go there; or to the tab of a map or a grid."""
         store, entry = self._entry(event, request)
+        brought = Brought(entry.kind, entry.key, next(self._numbers))
+        if entry.kind not in history_view.RUNS:
+            return gr.Tabs(selected=entry.kind), gr.skip(), brought
         conversation = Conversation.remembered(store, entry.key)
         with self.shelf.lend(choice) as model:
             self._say_other_model(entry, model)
-        return gr.Tabs(selected="chat"), conversation.to_json(), next(self._numbers)
+        return gr.Tabs(selected="chat"), conversation.to_json(), brought
 
     @told(None)
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:

@@ -31,7 +31,7 @@ _HOW: Final = {
 }
 _WORDS: Final = (
     *("search", "search_for", "pages", "newer", "older", "choose", "star", "beside", "unfinished"),
-    *("do_inside", "do_go_on", "do_apply", "do_file", "do_forget", "do_forget_now"),
+    *("do_inside", "do_go_on", "do_open", "do_apply", "do_file", "do_forget", "do_forget_now"),
     *("untag", "tree", "keys", "help", "name_for", "tag_for"),
 )
 
@@ -129,7 +129,8 @@ def look(texts: Texts, store: History, entry: Entry) -> dict[str, Any]:
     if entry.kind not in RUNS:
         return made
     run, turn = store.get(entry.key), store.turn(entry.key)
-    made |= {"text": run.text, "prompt": run.receipt.prompt if turn is None else turn.user}
+    made |= {"text": run.reply.content, "prompt": run.receipt.prompt if turn is None else turn.user}
+    made["chat"] = made["chat"] or turn is not None
     made["facts"] += " · " + texts("account.stopped", reason=texts.pick(*STOP_REASONS[run.stop_reason]))
     tree = store.tree(entry.key)
     if len(tree) > 1:
