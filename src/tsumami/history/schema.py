@@ -2,8 +2,8 @@
 
 objects: what many entries share (prompts, cards, settings), by its SHA-256; an object may be the beginning of another
 one and a rest. entries: one each result, in the tree that `parent` makes. knobs: the numbers of settings, to be asked
-for. words: what the search reads, folded; `found` is its index of trigrams. checked: the (Julian) day on which the
-whole file was looked through.
+for. words: what the search reads, folded; `found` is its index of trigrams, and `occurrences` where each of these is.
+checked: the (Julian) day on which the whole file was looked through.
 """
 
 from __future__ import annotations
@@ -93,12 +93,15 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         INSERT INTO found (rowid, asked, said) VALUES (new.id, new.asked, new.said);
     END;
     """,
-    # a search reads this index from its newest end, and no row that it does not show
+    # a search reads this index from its newest end, and no row that it does not show; a text of one or two characters
+    # is found as the beginning of three
     """
     DROP INDEX entries_newest;
     CREATE INDEX entries_seen ON entries (
         owner, made DESC, id DESC, kind, starred, model, seed, tokens, stop, language, settings
     );
+    UPDATE words SET asked = asked || char(1, 1), said = said || char(1, 1);
+    CREATE VIRTUAL TABLE occurrences USING fts5vocab (found, instance);
     CREATE TABLE checked (day REAL NOT NULL);
     INSERT INTO checked VALUES (0);
     """,

@@ -18,6 +18,8 @@ from tsumami.runs import STOP_REASONS
 PAGE: Final = 50
 """How many cards a page has."""
 
+_COUNTED: Final = 500  # of what is searched for, beyond the page; then there are many
+
 RUNS: Final = ("run", "chat", "compare")
 """The kinds of entries that are runs."""
 
@@ -75,11 +77,12 @@ def found(texts: Texts, store: History, query: str, page: int, *, first: bool) -
     Raises:
         QueryError: the query does not fit.
     """
-    count = store.count(query)
+    most = (page + 1) * PAGE + _COUNTED if query.strip() else None
+    count = store.count(query, most=most)
     page = min(page, max(count - 1, 0) // PAGE)
     entries = store.find(query, limit=PAGE, offset=page * PAGE)
-    begin = page * PAGE
-    line = texts("history.line", first=begin + 1, last=begin + len(entries), count=f"{count:,}")
+    begin, key = page * PAGE, "history.line" if count != most else "history.line_many"
+    line = texts(key, first=begin + 1, last=begin + len(entries), count=f"{count:,}")
     made = {
         "cards": [card(texts, entry) for entry in entries],
         "line": line if entries else texts("history.none_found" if query.strip() else "history.none"),
