@@ -23,7 +23,7 @@ from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.explore.grids import Grid
 from tsumami.explore.maps import KnobMap
-from tsumami.history import History
+from tsumami.history import ChatTurn, History, talk
 from tsumami.knobs import KNOBS
 
 EN = Texts("en")
@@ -108,3 +108,19 @@ def test_a_run_of_the_history_is_opened_by_its_id_and_computed_again(shelf: Shel
         assert seen is not None
         assert (seen.opened.sound, seen.opened.notes) == (None, ())
         assert seen.run.steps[0].alternatives
+
+
+def test_a_branch_of_the_microscope_is_a_child_of_its_run(shelf: Shelf, keeping: Keeping) -> None:
+    store, microscope = kept(keeping), MicroscopeTab(EN, shelf, history=keeping)
+    with shelf.lend() as model:
+        run = model.run("Once", seed=1, max_tokens=4)
+    root = store.add(run, kind="chat", turn=ChatTurn("hello")).key
+    event: Any = SimpleNamespace(to=root)
+    microscope.on_inside(event, READER, HERE, None)
+    for number in (5, 6):
+        list(microscope.on_branch(READER, HERE, f"#{number}", False, "final", *NO_KNOBS))
+    first, second = store.tree(root)[1:]
+    assert (first.parent, second.parent) == (root, first.key)
+    assert store.get(first.key).tokens[0] == 5
+    (said,) = talk(store, second.key).exchanges
+    assert (said.user, said.tokens and said.tokens[0]) == ("hello", 6)

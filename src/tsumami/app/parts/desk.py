@@ -25,8 +25,8 @@ class Opener(Protocol):
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""
 
-    def recall(self, request: gr.Request, choice: ModelChoice, run: Run) -> bool:
-        """Take a run that was kept, computed again as far as it can be; False if nobody wants it any more."""
+    def recall(self, request: gr.Request, choice: ModelChoice, run: Run, key: str) -> bool:
+        """Take a run of the history, computed again as far as it can be; False if nobody wants it any more."""
 
     def show(self, opened: Any, choice: gr.State) -> None:
         """Let what was opened be drawn once this event has succeeded. choice: the session's model."""

@@ -39,7 +39,7 @@ class Microscope:
     def __init__(self) -> None:
         self.opened: list[Any] = []
 
-    def recall(self, _request: object, _choice: object, run: Any) -> bool:
+    def recall(self, _request: object, _choice: object, run: Any, _key: str) -> bool:
         self.opened.append(run)
         return True
 

@@ -123,7 +123,7 @@ class HistoryTab:
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Open a run in the microscope and turn to it."""
         store, entry = self._entry(event, request)
-        opened = self.microscope.recall(request, choice, store.get(entry.key))
+        opened = self.microscope.recall(request, choice, store.get(entry.key), entry.key)
         return gr.Tabs(selected="microscope") if opened else gr.skip()
 
     @told()
