@@ -44,7 +44,11 @@ _MANY: Final = 5000  # places; more are not listed
 _LAST: Final = "\U0010ffff"
 _PHRASE: Final = "SELECT rowid AS entry FROM found WHERE found MATCH ?"
 _BEGINNING: Final = "SELECT doc AS entry FROM occurrences WHERE term >= ? AND term < ?"
-_UNFINISHED: Final = "stop IS NULL"
+_IS: Final = {
+    "starred": "starred = 1",
+    "unfinished": "stop IS NULL",
+    "last": "NOT EXISTS (SELECT 1 FROM entries AS below WHERE below.parent = entries.id)",
+}
 _FIELDS: Final = {
     "model": "instr(lower(model), ?) > 0",
     "kind": "kind = ?",
@@ -62,7 +66,7 @@ def condition(node: Node, connection: sqlite3.Connection) -> Condition:
         case Text(text):
             return _text(folded(text), connection)
         case FieldIs("is", value):
-            return ("starred = 1" if value == "starred" else _UNFINISHED), []
+            return _IS[value], []
         case FieldIs("id", value):
             return "id IN (SELECT id FROM entries WHERE key >= ? AND key < ?)", [value, value + "~"]
         case FieldIs(name, value):

@@ -24,7 +24,7 @@ RUNS: Final = ("run", "chat", "compare")
 """The kinds of entries that are runs."""
 
 _KINDS: Final = (*RUNS, "map", "grid")
-_CHIPS: Final = {"starred": "is:starred", **{kind: f"kind:{kind}" for kind in _KINDS}}
+_CHIPS: Final = {"starred": "is:starred", "last": "is:last", **{kind: f"kind:{kind}" for kind in _KINDS}}
 _HOW: Final = {
     "words": 'abc "a b c"',
     "join": "a OR b, -a, ( )",
