@@ -93,16 +93,18 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         INSERT INTO found (rowid, asked, said) VALUES (new.id, new.asked, new.said);
     END;
     """,
-    # a search reads this index from its newest end, and no row that it does not show; a text of one or two characters
-    # is found as the beginning of three
+    # a search reads this index from its newest end, and no row that it does not show
     """
     DROP INDEX entries_newest;
     CREATE INDEX entries_seen ON entries (
         owner, made DESC, id DESC, kind, starred, model, seed, tokens, stop, language, settings
     );
-    UPDATE words SET asked = asked || char(1, 1), said = said || char(1, 1);
-    CREATE VIRTUAL TABLE occurrences USING fts5vocab (found, instance);
     CREATE TABLE checked (day REAL NOT NULL);
     INSERT INTO checked VALUES (0);
+    """,
+    # a text of one or two characters is found as the beginning of three
+    """
+    UPDATE words SET asked = asked || char(1, 1), said = said || char(1, 1);
+    CREATE VIRTUAL TABLE occurrences USING fts5vocab (found, instance);
     """,
 )

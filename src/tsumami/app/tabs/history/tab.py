@@ -32,7 +32,7 @@ from tsumami.explore.lanes import letter
 from tsumami.history import Entry, History
 from tsumami.model import Model
 
-_AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False}
+_AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False, "trigger_mode": "multiple"}
 _AGAIN: Final = "() => { document.querySelector('#history-view .history')?.dispatchEvent(new Event('look')); }"
 _THERE: Final = "() => { document.querySelector('#history-runs')?.scrollIntoView({behavior: 'smooth'}); }"
 _MOST: Final = 8  # runs side by side
@@ -60,7 +60,7 @@ class HistoryTab:
             beside = gr.HTML(elem_id="history-runs", apply_default_css=False)
             file = gr.DownloadButton(visible="hidden", elem_id="history-file")
         place.select(None, None, None, js=_AGAIN, **QUICK)
-        view.submit(self.on_find, None, [view], trigger_mode="always_last", **_AT_ONCE)
+        view.submit(self.on_find, None, [view], **_AT_ONCE)  # the script takes the answer to what stands in the box
         for event, act in (view.select, self.on_look), (view.edit, self.on_mark), (view.delete, self.on_forget):
             event(act, None, [view], **_AT_ONCE)
         compared = view.input(self.on_beside, [desk.choice], [beside], **WORKING)
