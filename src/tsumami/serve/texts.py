@@ -20,6 +20,7 @@ from tsumami.runs import Prompt, Run, Step
 from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decider, Decision
 from tsumami.runs.generate import Generation, make_decider
+from tsumami.runs.healing import healed
 from tsumami.runs.making import EngineMaking
 from tsumami.sampling import effective_seed
 from tsumami.sampling.chain import Watch
@@ -248,9 +249,9 @@ class _TextMaking(EngineMaking[_News, Run]):
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, tops: Probabilities) -> None:
         super().__init__()
-        self._looking = _Looking(
-            make_decider(backend, prompt.tokens, settings, settings.seed), tops, len(prompt.tokens)
-        )
+        prompt = healed(backend, prompt, settings)
+        decider = make_decider(backend, prompt, settings, settings.seed)
+        self._looking = _Looking(decider, tops, len(prompt.tokens))
         generation = Generation(backend, prompt, settings, ledgers=False, emit=self._step, decider=self._looking)
         self._ticket = self._submit(backend.engine, generation.program())
 
