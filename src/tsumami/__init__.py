@@ -12,10 +12,11 @@ listed in `__all__` is the public API; it is fetched from its floor when it is f
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from tsumami.history import History as History
     from tsumami.knobs import KNOBS as KNOBS
     from tsumami.model import Model as Model
@@ -72,11 +73,13 @@ __all__ = [
     "load",
 ]
 
-__version__ = version("tsumami")
-
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name from its floor (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tsumami")
     if name not in _HOMES:
         raise AttributeError(f"module 'tsumami' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
