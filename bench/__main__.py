@@ -28,6 +28,7 @@ MEASURES: Final = (
     "grid",
     "map",
     "intervals",
+    "history",
 )
 
 

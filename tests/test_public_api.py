@@ -31,6 +31,7 @@ GOLDEN = [
     "Stream",
     "Verification",
     "__version__",
+    "history",
     "load",
 ]
 #: Public methods and properties of what users hold in their hands.
@@ -95,7 +96,7 @@ MEMBERS = {
         "to_json",
         "tokens",
     ],
-    "Stream": ["cancel", "run"],
+    "Stream": ["cancel", "receipt", "run"],
 }
 ROOMS = [
     "engine",

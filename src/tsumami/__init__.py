@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    __version__: str
+    from pathlib import Path
 
     from tsumami.history import History as History
     from tsumami.knobs import KNOBS as KNOBS
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from tsumami.sampling import Candidates as Candidates
     from tsumami.sampling import Ledger as Ledger
     from tsumami.settings import Settings as Settings
+
+    def history(path: Path | None = None) -> History:
+        """The history: the user's own, or that of another file."""
+
+    __version__: str
 
 _HOMES = {
     "KNOBS": "tsumami.knobs",
@@ -70,6 +75,7 @@ __all__ = [
     "Stream",
     "Verification",
     "__version__",
+    "history",
     "load",
 ]
 
@@ -80,6 +86,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("tsumami")
+    if name == "history":  # a room that can be called
+        return importlib.import_module("tsumami.history")
     if name not in _HOMES:
         raise AttributeError(f"module 'tsumami' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,75 @@ def test_a_query_that_does_not_fit_shows_the_place(invoke: Any) -> None:
 def test_the_help_names_every_verb(invoke: Any) -> None:
     text = invoke("history", "--help").out
     assert [verb for verb in _VERBS if verb not in text] == []
+
+
+def test_a_conversation_is_gone_on_with_from_its_id_or_its_file(invoke: Any, refused: Any, tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    begun = invoke("chat", "--seed", "1", "--system", "Be kind.", *SHORT, stdin=f"Hello!\nAnd you?\n/save {file}\n")
+    with History() as store:
+        last = store.find()[0]
+    for where in (last.key[:8], str(file)):
+        more = invoke("chat", "--go-on", where, "--threads", "1", stdin="/more\nWhy?\n")
+        assert more.code == 0
+        with History() as store:
+            why, longer, *_ = store.find()
+            assert (why.parent, why.settings.max_tokens) == (longer.key, 4)
+            assert longer.parent == (last.key if where != str(file) else None)
+            said = store.get(why.key).receipt.prompt
+            assert "Be kind." in said
+            assert said.count("<|im_start|>user") == 3
+            assert store.get(longer.key).tokens[:4] == store.get(last.key).tokens
+    assert begun.code == 0
+    run = id_of(invoke("run", "Once", *SHORT))
+    assert invoke("chat", "--go-on", run, "--threads", "1", stdin="And?\n").code == 0
+    mapped = id_of(invoke("map", "The sky", "--knob", "temperature", "--range", "0.5:0.6", "--seed", "1", *SHORT))
+    for wrong, why_not in ((mapped, "no run"), ("zzzz", "has no"), ("no.json", "cannot be read")):
+        assert why_not in refused("chat", "--go-on", wrong)
+    file.write_text('{"messages": [], "runs": [], "system": null, "memory": null}')
+    assert "nothing was said" in refused("chat", "--go-on", str(file))
+    file.write_text("{}")
+    assert "no conversation that a chat saved" in refused("chat", "--go-on", str(file))
+
+
+def test_saved_runs_are_compared_without_generating(invoke: Any, refused: Any) -> None:
+    keys = [id_of(invoke("run", "Once upon a time", "--seed", "3", "--top-k", k, *SHORT)) for k in ("1", "40")]
+    called = invoke("compare", "--run", keys[0], "--run", keys[1], "--json", "--threads", "1")
+    assert called.code == 0
+    found = json.loads(called.out)
+    assert [lane["run"]["receipt"]["settings"]["top_k"] for lane in found["lanes"]] == [1, 40]
+    assert "top_k" in found["divergences"][0]["en"]
+    assert "leave the prompt" in refused("compare", "Once", "--run", keys[0], "--run", keys[1])
+    assert "2" in refused("compare", "--run", keys[0], "--threads", "1")
+
+
+def test_kept_runs_are_run_again(invoke: Any) -> None:
+    for seed in ("1", "2", "3"):
+        invoke("run", "Once", "--seed", seed, *SHORT)
+    called = invoke("history", "verify", "seed>1", "--runs", "5", "--threads", "1")
+    assert called.out.endswith("Run again: 2 runs, the same bit for bit: 2.\n")
+    with History() as store:
+        run = store.get(store.find("seed=1")[0].key)
+        edited = store.add(replace(run, steps=(replace(run.steps[0], p_raw=0.5), *run.steps[1:]))).key
+        card = replace(run.receipt.model, name="gone.gguf", source="gone.gguf", fingerprint="0")
+        store.add(replace(run, receipt=replace(run.receipt, model=card)))
+    called = invoke("history", "verify", "--runs", "5", "--threads", "1")
+    assert called.code == 1
+    assert called.out.endswith("Run again: 5 runs, the same bit for bit: 3.\n")
+    assert f"{edited[:8]} is not the same" in called.err
+    assert "gone.gguf cannot be run" in called.err
+
+
+def test_an_id_is_opened_in_the_page_with_the_model_that_it_had(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Any] = []
+    opened: list[str] = []
+
+    def serve(choice: Any, options: Any, *, ready: Any, **_: Any) -> None:
+        served.append((choice.name, options.host, options.port))
+        ready("http://127.0.0.1:7")
+
+    monkeypatch.setattr("tsumami.app.serving.server.serve", serve)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    key = id_of(invoke("run", "Once", *SHORT))
+    assert invoke("history", "open", key).code == 0
+    assert served == [("smollm2", "127.0.0.1", 0)]
+    assert [address[:27] for address in opened] == [f"http://127.0.0.1:7/?run={key[:3]}"]

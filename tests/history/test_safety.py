@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from tests.support.worlds import PROMPT, world
 from tsumami.errors import HistoryError
 from tsumami.history import History, database
 from tsumami.history.schema import MIGRATIONS
+from tsumami.runs import verify
 
 ROOT = Path(__file__).parents[2]
 WORLD = world()
@@ -78,6 +80,19 @@ def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
     refused(path, "damaged|malformed")
 
 
+def test_a_large_store_is_looked_through_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, looks, check = kept(tmp_path / "h.sqlite"), list[int](), database.Database._check
+    monkeypatch.setattr(database, "_SMALL", 0)
+    monkeypatch.setattr(database.Database, "_check", lambda one: (looks.append(1), check(one)))
+    for due, count in ((False, 0), (True, 1), (True, 1), (False, 1)):
+        History(path, due=due).close()
+        assert len(looks) == count
+    with History(path)._database.writing() as connection:
+        connection.execute("UPDATE checked SET day = day - 1.5")
+    History(path).close()
+    assert len(looks) == 2
+
+
 def test_a_hash_that_is_not_that_of_its_entry_is_found(tmp_path: Path) -> None:
     path = kept(tmp_path / "h.sqlite")
     with History(path) as store:
@@ -86,6 +101,32 @@ def test_a_hash_that_is_not_that_of_its_entry_is_found(tmp_path: Path) -> None:
         connection.execute("UPDATE entries SET seed = seed + 1 WHERE id = 3")
     with History(path) as store, pytest.raises(HistoryError, match="is not what was stored"):
         store.verify()
+
+
+@pytest.mark.parametrize("form", sorted((Path(__file__).parent / "formats").iterdir()), ids=lambda path: path.stem)
+def test_a_store_of_each_earlier_form_opens_as_it_was(tmp_path: Path, form: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    path.write_bytes(gzip.decompress(form.read_bytes()))
+    with sqlite3.connect(path) as connection:
+        before = {digest for (digest,) in connection.execute("SELECT hex(digest) FROM entries")}
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+    assert version == int(form.name.partition(".")[0])
+    with History(path) as store:
+        assert store.verify() == len(before) == 6
+        assert {*store.digests(), *store.of("ann").digests()} == before
+        first = store.find("is:starred tag:poem")[0]
+        assert (first.title, first.kind, store.get(first.key).receipt.seed) == ("first", "run", 1)
+        assert verify(WORLD, store.get(first.key)).same
+        last, before_it = store.find("kind:chat")
+        assert (last.parent, before_it.asked) == (before_it.key, "夕焼け")
+        assert store.count("夕焼け") == 1
+        assert store.count("is:unfinished") == store.count("kind:map") == 1
+    assert [copy.name for copy in tmp_path.glob("h-before-*")] == [f"h-before-{version + 1}.sqlite"]
+
+
+def test_the_last_form_before_this_one_is_kept_for_the_test() -> None:
+    assert len(list((Path(__file__).parent / "formats").iterdir())) == len(MIGRATIONS) - 1
 
 
 def test_an_older_store_is_copied_and_brought_up_to_date_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 from tests.support.worlds import PROMPT, seeded, world
 
 import tsumami
-from tsumami.errors import HistoryError
-from tsumami.history import History
+from tsumami.errors import HistoryError, MissingDependencyError
+from tsumami.history import ChatTurn, History, talk
 from tsumami.runs import Run, verify
 
 WORLD = world()
@@ -97,6 +99,42 @@ def test_equal_prompts_and_settings_are_kept_once(store: History) -> None:
         assert connection.execute("SELECT count(*) FROM words").fetchone() == (0,)
 
 
+def test_a_conversation_is_a_line_in_a_tree(store: History) -> None:
+    def add(seed: int, parent: str | None = None) -> str:
+        return store.add(WORLD.run("x", seed=seed, max_tokens=1), kind="chat", parent=parent).key
+
+    root = add(1)
+    a, b = add(2, root), add(3, root)
+    leaf, other = add(4, b), add(5)
+    assert [entry.key for entry in store.line(leaf)] == [root, b, leaf]
+    assert [entry.key for entry in store.line(root[:12])] == [root]
+    for key in (root, a, leaf):
+        assert [entry.key for entry in store.tree(key)] == [root, a, b, leaf]
+    assert [entry.key for entry in store.tree(other)] == [other]
+    store.forget(b)
+    assert [entry.key for entry in store.line(leaf)] == [leaf]
+    assert store.has(leaf)
+    assert not store.has(b)
+
+
+def test_only_a_reply_of_a_chat_can_be_gone_on_with(store: History) -> None:
+    bare_run = store.add(WORLD.run("x", seed=1, max_tokens=1))
+    with pytest.raises(HistoryError, match="no reply of a chat"):
+        talk(store, bare_run.key)
+    older = store.add(WORLD.run("x", seed=1, max_tokens=2), kind="chat", asked="hello")
+    (said,) = talk(store, older.key).exchanges
+    assert (said.user, said.reply) == ("hello", store.get(older.key).reply.content)
+
+
+def test_many_read_at_once_and_leave_no_more_connections_than_that(store: History) -> None:
+    store.add(WORLD.run("x", seed=1, max_tokens=1))
+    for _ in range(30):
+        thread = threading.Thread(target=store.find)
+        thread.start()
+        thread.join()
+    assert len(store._database._readers) == 1
+
+
 # --- finding ---
 
 
@@ -144,6 +182,7 @@ def test_searches(store: History) -> None:
         "samplers=classic": {hot, cold},
         "ignore_eos=false": {hot, cold},
     }
+    assert store.words() == {"models": ["noise"], "tags": ["詩"]}
     for query, keys in wanted.items():
         assert {entry.key for entry in store.find(query)} == keys, query
         assert store.count(query) == len(keys), query
@@ -153,6 +192,23 @@ def test_the_newest_comes_first_and_pages_follow_each_other(store: History) -> N
     keys = [store.add(WORLD.run("x", seed=seed, max_tokens=1)).key for seed in range(7)]
     assert [entry.key for entry in store.find(limit=None)] == keys[::-1]
     assert [entry.key for at in (0, 3, 6) for entry in store.find(limit=3, offset=at)] == keys[::-1]
+
+
+def test_the_library_opens_the_history_and_gives_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TSUMAMI_DATA", str(tmp_path))
+    with tsumami.history() as store:
+        keys = [store.add(WORLD.run("x", seed=seed, max_tokens=2), tags=["poem"]).key for seed in (3, 4)]
+        table = store.as_pandas("seed>3")
+        assert list(table.index) == keys[1:]
+        assert table.loc[keys[1], ["kind", "seed", "tokens", "max_tokens", "model"]].tolist() == [
+            "run", 4, 2, 2, "noise",
+        ]  # fmt: skip
+        assert table.tags.tolist() == [("poem",)]
+        assert len(store.as_pandas("seed>9")) == 0
+        monkeypatch.setitem(sys.modules, "pandas", None)
+        with pytest.raises(MissingDependencyError, match=r"pip install 'pandas>=2\.2'"):
+            store.as_pandas()
+    assert (tmp_path / "history.sqlite").exists()
 
 
 # --- marking and taking out ---
@@ -196,7 +252,8 @@ def test_a_tag_that_no_search_could_ask_for_is_refused(store: History, tag: str)
 
 def test_a_reply_is_kept_as_it_grows(store: History, monkeypatch: pytest.MonkeyPatch) -> None:
     run = WORLD.run(PROMPT, seed=4, max_tokens=8)
-    growing = store.begin(run.receipt, kind="chat", asked="hello")
+    turn = ChatTurn("hello", "be kind", 2)
+    growing = store.begin(run.receipt, kind="chat", turn=turn)
     assert [entry.finished for entry in store.find()] == [False]
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 10)
@@ -207,6 +264,7 @@ def test_a_reply_is_kept_as_it_grows(store: History, monkeypatch: pytest.MonkeyP
     assert growing.end(run).finished
     assert store.get(growing.key) == bare(run)
     assert store.find("is:unfinished") == []
+    assert store.turn(growing.key) == turn
     store.verify()
 
 

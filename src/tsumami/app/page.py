@@ -29,6 +29,7 @@ from tsumami.app.parts.desk import Desk, Tab
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
 from tsumami.app.tabs.grid.tab import GridTab
+from tsumami.app.tabs.history.tab import HistoryTab
 from tsumami.app.tabs.learn.tab import LearnTab
 from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
@@ -55,14 +56,15 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
 
 def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:
     """The tabs, in the order in which they stand."""
-    shelf = common.shelf
-    microscope = MicroscopeTab(texts, shelf, common.api_runs.get)
+    shelf, history = common.shelf, common.history
+    microscope = MicroscopeTab(texts, shelf, common.api_runs.get, history=history)
     return (
         ChatTab(texts, common, n_ctx),
         microscope,
-        CompareTab(texts, shelf),
-        MapTab(texts, shelf, microscope),
-        GridTab(texts, shelf, microscope, n_ctx),
+        CompareTab(texts, shelf, history=history),
+        MapTab(texts, shelf, microscope, history=history),
+        GridTab(texts, shelf, microscope, n_ctx, history=history),
+        HistoryTab(texts, shelf, microscope, history),
         NextTokenTab(texts, shelf, n_ctx),
         LearnTab(texts, shelf),
         ReferenceTab(texts),

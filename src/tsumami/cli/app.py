@@ -96,6 +96,19 @@ def app(
             metavar="<FOLDER>",
         ),
     ] = None,
+    history: Annotated[
+        bool | None,
+        typer.Option(
+            "--history/--no-history",
+            show_default=False,
+            help=say(
+                "画面で作ったものを履歴に残す / 残さない（既定: このマシンからの分だけ。"
+                "--history なら、よそからログインした人の分も、その人のものとして残す）",
+                "keep in the history what is made on the page, or not (default: what comes from this machine; with"
+                " --history also what those make who have logged in from elsewhere, each for themselves)",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Load the model and serve the page until Ctrl-C."""
     if auth is not None and not all(auth.partition(":")):
@@ -109,7 +122,7 @@ def app(
     from tsumami.app.work.shelf import ModelChoice
 
     hosts, keys = tuple(allow_host or ()), tuple(api_key or ())
-    options = ServerOptions(host, port, auth, root_path, hosts, limits=limits.limits, keys=keys)
+    options = ServerOptions(host, port, auth, root_path, hosts, limits=limits.limits, keys=keys, history=history)
     if proxy:
         options = replace(options, proxies=tuple(proxy))
     choice = ModelChoice(model.name, model.engine)

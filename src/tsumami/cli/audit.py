@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from tsumami.cli.idle import note_idle
-from tsumami.cli.kept import saved_run
+from tsumami.cli.kept import run_argument, saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
@@ -33,9 +33,7 @@ def about() -> str:
 
 def audit(
     model: ModelOptions,
-    file: Annotated[
-        Path, typer.Argument(metavar="RUN.JSON", show_default=False, help=say("保存した実行", "the saved run"))
-    ],
+    file: Annotated[Path, run_argument("保存した実行", "the saved run")],
     part: Annotated[
         str,
         typer.Option(

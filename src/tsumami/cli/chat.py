@@ -21,6 +21,7 @@ from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import note, tell_notices, warn, write
 from tsumami.cli.run import facts, write_reply
+from tsumami.cli.verify import as_the_receipt_says
 from tsumami.cli.words import UsageProblem, say
 from tsumami.errors import TsumamiError
 
@@ -80,15 +81,36 @@ def chat(
             show_default=False,
         ),
     ] = None,
+    go_on: Annotated[
+        str | None,
+        typer.Option(
+            "--go-on",
+            metavar="<ID|TALK.JSON>",
+            help=say(
+                "前の会話を続ける（履歴の id、または /save のファイル。つまみとモデルは、言わなければそのときのもの）",
+                "go on with an earlier conversation: an id, or a file of /save; its knobs and its model, if not said",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Load, then read and answer until the input ends."""
     from tsumami.cli.session import Session
 
-    settings = knobs.settings()
+    before = None
+    if go_on is not None:
+        from tsumami.cli.earlier import earlier
+
+        before = earlier(go_on)
+        model = as_the_receipt_says(model, before.last.receipt)
+        template = template or before.last.receipt.template
+        system, memory = before.system if system is None else system, before.memory if memory is None else memory
+    settings = knobs.settings(None if before is None else before.last.settings)
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
         note_idle([settings])
         session = Session(loaded, settings, template, memory, system, parse_special, history)
+        if before is not None:
+            session.take_up(before)
         typed = sys.stdin.isatty()
         if typed:
             _greet(session)

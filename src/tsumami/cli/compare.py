@@ -16,19 +16,21 @@ import typer
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
-from tsumami.cli.kept import KeepOptions
+from tsumami.cli.kept import KeepOptions, saved_run
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import bar, check_writable, console, note, save_file, warn, write_json
 from tsumami.cli.reasons import lane_name, measures, paragraph
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
-from tsumami.cli.words import say
+from tsumami.cli.verify import as_the_receipt_says
+from tsumami.cli.words import UsageProblem, say
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tsumami.explore.lanes import Comparison
+    from tsumami.model import Model
 
 
 def about() -> str:
@@ -49,6 +51,17 @@ def compare(
         str | None,
         typer.Option("--seeds", metavar="<A,B>", help=say("比べるシード（0,1,2）", "seeds to compare, such as 0,1,2")),
     ] = None,
+    saved: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            metavar="<RUN.JSON|ID>",
+            help=say(
+                "生成する代わりに、保存した実行を比べる（ファイル、または履歴の id。2〜8 回書く）",
+                "compare saved runs instead of generating: a file or an id, two to eight times",
+            ),
+        ),
+    ] = None,
     as_json: Annotated[bool, json_flag()] = False,
     html: Annotated[
         Path | None,
@@ -58,35 +71,62 @@ def compare(
     ] = None,
 ) -> None:
     """Read, load, generate together, explain."""
+    check_writable(html)
+    if saved:
+        _check_alone(prompt, vary, seeds)
+        _compare_saved(model, saved, html, as_json=as_json)
+        return
     settings, varied = knobs.settings(), varied_values(vary or [])
     texts = prompt.read()
     numbers = None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
-    check_writable(html)
     with model.load() as loaded:
         prompts = [prompt.made(loaded, one, settings) for one in texts]
         with bar() as show, loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
             count = itertools.count(1)
             interrupted = follow(lanes, lambda _: show(_line(next(count))))
             found = lanes.comparison
-        if html is not None:
-            from tsumami.cli.compare_page import page
+        _show(found, loaded, html, as_json=as_json)
+    for run in found.runs:
+        history.run(run, kind="compare")
+    note_idle([run.settings for run in found.runs], varied)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if len(found.runs) < len(found.lanes):
+        raise typer.Exit(2)
 
-            save_file(html, page(found, loaded.tokenizer.piece))
+
+def _check_alone(prompt: PromptOptions, vary: list[str] | None, seeds: str | None) -> None:
+    """Refuse what says how to generate beside runs that there are already."""
+    if prompt.argument is not None or prompt.texts or prompt.file is not None or vary or seeds is not None:
+        raise UsageProblem("--run compares what was generated before; leave the prompt, --vary and --seeds out")
+
+
+def _compare_saved(model: ModelOptions, names: list[str], html: Path | None, *, as_json: bool) -> None:
+    """Compare saved runs, with the model of the first one."""
+    from tsumami.explore.lanes import of_runs
+
+    runs = [saved_run(name) for name in names]
+    size = max(run.receipt.engine.n_ctx for run in runs)
+    with as_the_receipt_says(model.otherwise(n_ctx=size), runs[0].receipt).load() as loaded:
+        ours = loaded.model_card.fingerprint
+        made = [run.attach(loaded) if run.receipt.model.fingerprint == ours else run for run in runs]
+        _show(of_runs(made), loaded, html, as_json=as_json)
+    note_idle([run.settings for run in runs])
+
+
+def _show(found: Comparison, loaded: Model, html: Path | None, *, as_json: bool) -> None:
+    """Report it, and write the page."""
     if as_json:
         from tsumami.explore.lanes import comparison_values
 
         write_json(comparison_values(found))
     else:
         report(console(), found)
-    for run in found.runs:
-        history.run(run, kind="compare")
-    note_idle([run.settings for run in found.runs], varied)
     if html is not None:
+        from tsumami.cli.compare_page import page
+
+        save_file(html, page(found, loaded.tokenizer.piece))
         note(say(f"{html} に書き出しました。", f"Written to {html}."))
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if len(found.runs) < len(found.lanes):
-        raise typer.Exit(2)
 
 
 def _line(count: int) -> str:

@@ -6,10 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tsumami.cli.idle import note_idle
-from tsumami.cli.kept import saved_run
+from tsumami.cli.kept import run_argument, saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, write_json
 from tsumami.cli.reasons import paragraph
@@ -32,12 +30,8 @@ def about() -> str:
 
 def explain(
     model: ModelOptions,
-    first: Annotated[
-        Path, typer.Argument(metavar="A.JSON", show_default=False, help=say("1 つ目の実行", "the first saved run"))
-    ],
-    second: Annotated[
-        Path, typer.Argument(metavar="B.JSON", show_default=False, help=say("2 つ目の実行", "the second saved run"))
-    ],
+    first: Annotated[Path, run_argument("1 つ目の実行", "the first saved run", "A.JSON")],
+    second: Annotated[Path, run_argument("2 つ目の実行", "the second saved run", "B.JSON")],
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Read both, load what their receipts name, explain."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.kept import SHORT
-from tsumami.cli.options import json_flag
+from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import console, note, save_file, write, write_json
 from tsumami.cli.words import UsageProblem, say
 from tsumami.wording import counted
@@ -41,6 +41,8 @@ class _Wish:
     out: Path | None
     as_json: bool
     keep: int | None
+    runs: int
+    model: ModelOptions
 
     def key(self) -> str:
         """The one id."""
@@ -54,15 +56,16 @@ class _Wish:
 
 
 def history(
+    model: ModelOptions,
     words: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[VERB] [QUERY|ID…]",
             show_default=False,
             help=say(
-                "動詞: find（既定）show export import tag untag star unstar name forget prune verify backup stats",
-                "verbs: find (the default), show, export, import, tag, untag, star, unstar, name, forget, prune,"
-                " verify, backup, stats",
+                "動詞: find（既定）show open export import tag untag star unstar name forget prune verify backup stats",
+                "verbs: find (the default), show, open, export, import, tag, untag, star, unstar, name, forget,"
+                " prune, verify, backup, stats",
             ),
         ),
     ] = None,
@@ -71,6 +74,15 @@ def history(
         int | None,
         typer.Option("--keep-mb", metavar="<N>", help=say("prune: 残す大きさ（MB）", "prune: leave so many megabytes")),
     ] = None,
+    runs: Annotated[
+        int,
+        typer.Option(
+            "--runs",
+            metavar="<N>",
+            min=0,
+            help=say("verify: 何件をもう一度実行して比べるか", "verify: run so many again, and compare"),
+        ),
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="<FILE>", help=say("書き出すファイル", "file to write to"))
     ] = None,
@@ -81,8 +93,8 @@ def history(
 
     first, *rest = words or ["find"]
     act = _VERBS.get(first)
-    with History() as store:
-        (act or _find)(store, _Wish(rest if act else [first, *rest], limit, out, as_json, keep))
+    with History(due=False) as store:
+        (act or _find)(store, _Wish(rest if act else [first, *rest], limit, out, as_json, keep, runs, model))
 
 
 # --- verbs ---
@@ -175,9 +187,21 @@ def _gone(count: int) -> None:
     note(say(f"{count} 件を消しました", f"{counted(count, 'result')} taken out"))
 
 
-def _verify(store: History, _asked: _Wish) -> None:
+def _verify(store: History, asked: _Wish) -> None:
     count = store.verify()
     write(say(f"{count} 件とも元のままです。\n", f"All as they were: {counted(count, 'result')}.\n"))
+    if asked.runs:
+        from tsumami.cli.again import run_again
+
+        entries = [entry for entry in store.find(asked.query, limit=None) if entry.kind in _RUNS and entry.tokens]
+        run_again(store, entries[:: max(len(entries) // asked.runs, 1)][: asked.runs], asked.model)
+
+
+def _open(store: History, asked: _Wish) -> None:
+    from tsumami.cli.again import open_page
+
+    entry = store.entry(asked.key())
+    open_page(entry, store.get(entry.key), asked.model)
 
 
 def _backup(store: History, asked: _Wish) -> None:
@@ -206,6 +230,7 @@ _RUNS: Final = ("run", "chat", "compare")
 _VERBS: Final[Mapping[str, Callable[[Any, _Wish], None]]] = {
     "find": _find,
     "show": _show,
+    "open": _open,
     "export": _export,
     "import": _import,
     "tag": _tag,

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
+
 from tsumami.cli.options import option
 from tsumami.cli.output import note
 from tsumami.cli.words import say
@@ -21,7 +23,7 @@ from tsumami.errors import HistoryError
 from tsumami.history import history_is_off
 
 if TYPE_CHECKING:
-    from tsumami.history import Entry, History
+    from tsumami.history import ChatTurn, Entry, History
     from tsumami.runs import Receipt, Run
 
 SHORT: Final = 8
@@ -48,9 +50,11 @@ class KeepOptions:
         """The group from the values that Typer parsed."""
         return cls(values["history"] and not history_is_off(os.environ))
 
-    def run(self, run: Run, *, kind: str = "run", parent: str | None = None, asked: str | None = None) -> str | None:
+    def run(
+        self, run: Run, *, kind: str = "run", parent: str | None = None, turn: ChatTurn | None = None
+    ) -> str | None:
         """Keep a run; gives its id, or None if it is not kept."""
-        return self._kept(lambda store: store.add(run, kind=kind, parent=parent, asked=asked))
+        return self._kept(lambda store: store.add(run, kind=kind, parent=parent, turn=turn))
 
     def result(self, form: str, kind: str, receipt: Receipt) -> str | None:
         """Keep a map or a grid."""
@@ -76,6 +80,20 @@ def id_note(key: str | None) -> str:
     return "" if key is None else f" · id {key[:SHORT]}"
 
 
+def run_argument(ja: str, en: str, name: str = "RUN.JSON") -> Any:
+    """The argument of a command that takes a saved run: a file or an id. What it is said to be, in ja and en."""
+    return typer.Argument(
+        metavar=f"{name}|ID",
+        show_default=False,
+        help=say(f"{ja}（ファイル、または履歴の id）", f"{en}: a file or an id"),
+    )
+
+
+def is_id(name: str | Path) -> bool:
+    """Whether a name is meant as an id of the history: it could be one, and no file is called so."""
+    return not Path(name).exists() and _KEY.fullmatch(str(name)) is not None
+
+
 def saved_run(name: str | Path) -> Run:
     """The run of a file, or of the history's entry of that id.
 
@@ -85,7 +103,7 @@ def saved_run(name: str | Path) -> Run:
     """
     from tsumami.runs import Run
 
-    if Path(name).exists() or not _KEY.fullmatch(str(name)):
+    if not is_id(name):
         return Run.load(name)
     from tsumami.history import History
 

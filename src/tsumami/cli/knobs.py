@@ -155,8 +155,8 @@ class KnobOptions:
         given = {name: values[name] for name in KNOBS if values[name] not in (None, [], ())}
         return cls(values["preset"], values["settings_file"], values["save_settings"], given)
 
-    def settings(self) -> Settings:
-        """The settings that hold, saved where that was asked for.
+    def settings(self, start: Settings | None = None) -> Settings:
+        """The settings that hold, saved where that was asked for. start: what holds where nothing is said.
 
         Raises:
             SettingsError: a value or a file that cannot work, or an unknown preset.
@@ -164,7 +164,7 @@ class KnobOptions:
         said = {
             name: value if isinstance(value, bool) else parse(KNOBS[name], value) for name, value in self.knobs.items()
         }
-        base = get_preset(self.preset).apply() if self.preset is not None else Settings()
+        base = start or Settings() if self.preset is None else get_preset(self.preset).apply()
         from_file = read_settings(self.file) if self.file is not None else {}
         made = Settings.from_mapping(base.to_dict() | from_file | said)
         if self.save_to is not None:

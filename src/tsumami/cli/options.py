@@ -26,6 +26,7 @@ from tsumami.errors import EmptyPromptError, PromptError
 if TYPE_CHECKING:
     from tsumami import charts
     from tsumami.engine import EngineOptions
+    from tsumami.history import ChatTurn
     from tsumami.model import Model
     from tsumami.runs import Prompt
     from tsumami.settings import Settings
@@ -243,6 +244,12 @@ class PromptOptions:
         if not quiet:
             tell_notices(prompt.notices)
         return prompt
+
+    def turn(self, text: str) -> ChatTurn:
+        """What a chat needs to go on from the reply to a prompt."""
+        from tsumami.history import ChatTurn
+
+        return ChatTurn(text, self.system)
 
     def messages(self, text: str) -> list[dict[str, str]]:
         """A prompt as messages.

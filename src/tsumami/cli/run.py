@@ -96,7 +96,7 @@ def run(
             from tsumami.cli.ledger import print_ledgers
 
             print_ledgers(loaded, done)
-        kept = history.run(done, asked=asked)
+        kept = history.run(done, turn=prompt.turn(asked))
         if not quiet:
             note(facts(done) + id_note(kept))
             note_idle([settings], thinks=loaded.thinking is not None)

@@ -24,6 +24,7 @@ from tsumami.prompts import Message, Talk
 from tsumami.settings import Settings
 
 if TYPE_CHECKING:
+    from tsumami.cli.earlier import Earlier
     from tsumami.model import Model
     from tsumami.runs import Run, Stream
 
@@ -42,8 +43,12 @@ class Session:
     parse_special: bool | None = None
     history: KeepOptions | None = None
     talk: Talk[Run] = field(default_factory=Talk)
-    _kept: dict[int, str] = field(default_factory=dict)
+    _kept: dict[int, str] = field(default_factory=dict)  # the id of each run
     _asked: Talk[Run] = field(default_factory=Talk)
+
+    def take_up(self, earlier: Earlier) -> None:
+        """Go on with an earlier conversation."""
+        self.talk, self._kept = earlier.talk, dict(earlier.kept)
 
     @property
     def said(self) -> list[Message]:
@@ -94,13 +99,18 @@ class Session:
         """The reply to the last message, finished or stopped; gives its id in the history, if it is kept there."""
         said = run.message
         before = [self._kept.get(id(one.facts)) for one in self._asked.exchanges if one.facts is not None]
-        asked = self._asked.exchanges[-1].user
-        parent = before[-1] if before else None
-        key = None if self.history is None else self.history.run(run, kind="chat", parent=parent, asked=asked)
+        key = None if self.history is None else self._keep(self.history, run, before[-1] if before else None)
         if key is not None:
             self._kept[id(run)] = key
         self.talk = self._asked.answered(said.content, run, said.tokens)
         return key
+
+    def _keep(self, history: KeepOptions, run: Run, parent: str | None) -> str | None:
+        from tsumami.history import ChatTurn
+
+        last = self._asked.exchanges[-1]
+        turn = ChatTurn(last.user, self.system, self.memory, again=last.facts is not None and parent is not None)
+        return history.run(run, kind="chat", parent=parent, turn=turn)
 
     def _stream(self, asked: Talk[Run]) -> Stream:
         """The reply to the last message; until it is kept, what was said stays as it is."""

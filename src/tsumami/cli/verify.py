@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.kept import saved_run
+from tsumami.cli.kept import run_argument, saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import note, piece, write, write_json
 from tsumami.cli.words import say
@@ -28,12 +28,7 @@ def about() -> str:
 
 def verify(
     model: ModelOptions,
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN.JSON", show_default=False, help=say("保存した実行", "a run saved with tsumami run --out")
-        ),
-    ],
+    file: Annotated[Path, run_argument("保存した実行", "the saved run")],
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load what the receipt names, run it again, compare."""

@@ -1,31 +1,70 @@
 """History: every run kept, found again, opened exactly. One SQLite file, in the user's data folder.
 
-Guarantee: importing this room opens nothing and loads no engine.
+    store = tsumami.history()
+    store.find("temperature>1 夕焼け"), store.get(id), store.add(run), store.as_pandas()
+
+Guarantee: importing this room opens nothing and loads no engine; called, it opens the store.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tsumami.faces import face
 
 if TYPE_CHECKING:
     from tsumami.history.database import default_path as default_path
+    from tsumami.history.entries import ChatTurn as ChatTurn
     from tsumami.history.entries import Entry as Entry
     from tsumami.history.off import history_is_off as history_is_off
     from tsumami.history.query import FIELDS as FIELDS
     from tsumami.history.store import GrowingEntry as GrowingEntry
     from tsumami.history.store import History as History
+    from tsumami.history.talks import RememberedReply as RememberedReply
+    from tsumami.history.talks import talk as talk
 
 _HOMES = {
+    "ChatTurn": "tsumami.history.entries",
     "FIELDS": "tsumami.history.query",
     "Entry": "tsumami.history.entries",
     "GrowingEntry": "tsumami.history.store",
     "History": "tsumami.history.store",
+    "RememberedReply": "tsumami.history.talks",
     "default_path": "tsumami.history.database",
     "history_is_off": "tsumami.history.off",
+    "talk": "tsumami.history.talks",
 }
 
-__all__ = ["FIELDS", "Entry", "GrowingEntry", "History", "default_path", "history_is_off"]
+__all__ = [
+    "FIELDS",
+    "ChatTurn",
+    "Entry",
+    "GrowingEntry",
+    "History",
+    "RememberedReply",
+    "default_path",
+    "history_is_off",
+    "talk",
+]
 
 __getattr__, __dir__ = face(__name__, _HOMES)
+
+
+class _Room(ModuleType):
+    """The room, which opens its store where it is called."""
+
+    def __call__(self, path: Path | None = None) -> History:
+        """The history: the user's own, or that of another file.
+
+        Raises:
+            HistoryError: it cannot be opened; the message says why.
+        """
+        from tsumami.history.store import History
+
+        return History(path)
+
+
+sys.modules[__name__].__class__ = _Room

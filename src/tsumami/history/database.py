@@ -27,7 +27,7 @@ __all__ = ["Database", "default_path"]
 
 _WAIT: Final = 60.0  # seconds for other writers
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_CHECKED_WHOLE: Final = 64 * 2**20  # bytes; a larger file is checked when it was not closed properly
+_SMALL: Final = 4 * 2**20  # bytes; a larger file is looked through once a day
 
 
 def default_path() -> Path:
@@ -36,23 +36,22 @@ def default_path() -> Path:
 
 
 class Database:
-    """One connection that writes, and one a thread that reads.
+    """One connection that writes, and as many that read as read at once. due: look the file through if it is time.
 
     Raises:
         HistoryError: it cannot be opened, is damaged, or is no store that this tsumami can read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, due: bool = True) -> None:
         self.path = path
         self._threads = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[sqlite3.Connection] = []  # those that nobody reads with
         self._lock = threading.RLock()
         with _said(path):
-            left_open = Path(f"{path}-wal").exists()
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = _connect(path)
             try:
-                self._bring_up(left_open=left_open)
+                self._bring_up(due=due)
             except BaseException:
                 self._writer.close()
                 raise
@@ -77,18 +76,34 @@ class Database:
         """One state of the store, whatever is written meanwhile."""
         with _said(self.path):
             reader = getattr(self._threads, "reader", None)
-            if reader is None:
-                reader = self._threads.reader = _connect(self.path, read_only=True)
-                with self._lock:
-                    self._readers.append(reader)
-            if reader.in_transaction:  # a block within a block sees the same state
+            if reader is not None:  # a block within a block sees the same state
                 yield reader
                 return
-            reader.execute("BEGIN")
-            try:
-                yield reader
-            finally:
-                reader.execute("COMMIT")
+            with self._lent() as reader:
+                self._threads.reader = reader
+                reader.execute("BEGIN")
+                try:
+                    yield reader
+                finally:
+                    self._threads.reader = None
+                    reader.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        """A connection that reads, for one block; one that has failed is not used again."""
+        try:
+            reader = self._readers.pop()
+        except IndexError:
+            reader = _connect(self.path, read_only=True)
+        try:
+            yield reader
+        except sqlite3.Error:
+            reader.close()
+            raise
+        except BaseException:
+            self._readers.append(reader)
+            raise
+        self._readers.append(reader)
 
     def backup(self, target: Path) -> None:
         """Write a copy of the store as it is now."""
@@ -119,9 +134,9 @@ class Database:
 
     # --- opening ---
 
-    def _bring_up(self, *, left_open: bool) -> None:
-        version = self._version()
-        if left_open or self.path.stat().st_size <= _CHECKED_WHOLE:
+    def _bring_up(self, *, due: bool) -> None:
+        version, small = self._version(), self.path.stat().st_size <= _SMALL
+        if small or version < len(MIGRATIONS) or (due and self._is_due()):
             self._check()
         _patiently(self._writer, "PRAGMA journal_mode = WAL")  # where it cannot be (a network share), it stays as it is
         if 0 < version < len(MIGRATIONS):
@@ -133,6 +148,13 @@ class Database:
                         self._writer.execute(statement)
                 self._writer.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
                 self._writer.execute(f"PRAGMA application_id = {APPLICATION}")
+        if due and not small:
+            _patiently(self._writer, "UPDATE checked SET day = julianday() WHERE day < julianday() - 1")
+
+    def _is_due(self) -> bool:
+        """Whether the last look through the whole file is more than a day ago."""
+        (due,) = self._writer.execute("SELECT day < julianday() - 1 FROM checked").fetchone()
+        return bool(due)
 
     def _version(self) -> int:
         """The store's version; 0 for an empty file.

@@ -9,7 +9,7 @@ from typing import Any
 
 from tsumami.settings import Settings
 
-__all__ = ["Entry", "language_of"]
+__all__ = ["ChatTurn", "Entry", "language_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,21 @@ class Entry:
         """The entry as plain values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return plain | {"tags": list(self.tags), "settings": self.settings.to_dict(), "finished": self.finished}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """What a reply of a chat answers, so that the chat can go on from it. user: the whole message; system: the system
+    prompt, None for the format's own; memory: past exchanges that the prompt holds, None for the format's own; begun:
+    how the reply begins before the run's own text; again: whether it goes on with its parent's reply and stands in the
+    place of that.
+    """
+
+    user: str
+    system: str | None = None
+    memory: int | None = None
+    begun: str = ""
+    again: bool = False
 
 
 def language_of(text: str) -> str:

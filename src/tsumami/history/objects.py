@@ -11,8 +11,7 @@ import sqlite3
 import zlib
 from typing import Final
 
-import numpy as np
-
+from tsumami.bisection import bisect
 from tsumami.errors import HistoryError
 
 __all__ = ["collect", "digest_of", "fetch", "put"]
@@ -83,6 +82,4 @@ def digest_of(connection: sqlite3.Connection, wanted: int) -> bytes:
 
 def _shared(a: bytes, b: bytes) -> int:
     """How many bytes two beginnings have in common."""
-    length = min(len(a), len(b))
-    differ = np.frombuffer(a, np.uint8, length) != np.frombuffer(b, np.uint8, length)
-    return int(differ.argmax()) if differ.any() else length
+    return bisect(lambda length: a[:length] == b[:length], 0, min(len(a), len(b)) + 1).kept

@@ -1,12 +1,13 @@
-"""Rows: how a result lies in the tables, and how it comes back.
+"""Rows: how a result lies in the tables.
 
-Guarantee: what `read_run` gives is equal to what was placed, but for the alternatives of its steps. `derived` is a hash
-of all that an entry stands for, so equal results have equal hashes in every store; title, tags and star are not in it.
+Guarantee: `derived` is a hash of all that an entry stands for, so equal results have equal hashes in every store;
+title, tags and star are not in it. Nothing here loads what makes runs, so a list is there at once.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import secrets
@@ -14,17 +15,16 @@ import sqlite3
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from tsumami.errors import HistoryError, RunFileError
+from tsumami.errors import HistoryError
 from tsumami.history import objects
-from tsumami.history.entries import Entry, language_of
+from tsumami.history.entries import ChatTurn, Entry, language_of
 from tsumami.history.folding import folded
-from tsumami.history.packing import pack_steps, unpack_steps
-from tsumami.runs import Completeness, Receipt, Run, Step, Timings
-from tsumami.runs.files import receipt_from
-from tsumami.runs.values import Thought, plain
 from tsumami.settings import Settings, with_younger_knobs
+
+if TYPE_CHECKING:
+    from tsumami.runs import Receipt
 
 __all__ = [
     "RESULT",
@@ -32,12 +32,12 @@ __all__ = [
     "carried",
     "derived",
     "entries",
+    "is_key",
     "new_key",
     "place",
-    "read_run",
+    "read_turn",
     "receipt_form",
     "replace",
-    "take",
     "unpacked",
 ]
 
@@ -48,7 +48,6 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 16  # characters of 5 bits
 _FIRST_LINE: Final = 120  # characters of a text that an entry shows
 _SHARED: Final = ("settings", "model_card", "engine_card", "prompt", "prompt_tokens")
-_REST: Final = ("stop_string", "timings", "completeness", "thought")
 _APART: Final = ("model", "engine", "prompt", "prompt_tokens", "template", "settings", "seed")
 _SHOWN: Final = (
     "entries.id, key, (SELECT key FROM entries AS above WHERE above.id = entries.parent), kind, made, title, starred,"
@@ -67,28 +66,6 @@ class Grown:
     packed: bytes
     rest: dict[str, Any]
     text: str
-
-    @classmethod
-    def of(cls, run: Run) -> Self:
-        """That of a run."""
-        rest = {
-            "stop_string": run.stop_string,
-            "timings": plain(run.timings),
-            "completeness": None if run.completeness is None else plain(run.completeness),
-            "thought": None if run.thought is None else plain(run.thought),
-        }
-        return cls(run.stop_reason, len(run.steps), pack_steps(run.steps), rest, run.text)
-
-    @classmethod
-    def growing(cls, steps: Sequence[Step]) -> Self:
-        """That of a reply which is being written."""
-        rest = {
-            "stop_string": None,
-            "timings": plain(Timings(0, 0, 0, 0.0, 0.0)),
-            "completeness": None,
-            "thought": None,
-        }
-        return cls(None, len(steps), pack_steps(steps), rest, "".join(step.text for step in steps))
 
     @classmethod
     def of_result(cls, form: str) -> Self:
@@ -191,18 +168,14 @@ def derived(connection: sqlite3.Connection, entry: int) -> bytes:
 def entries(connection: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Entry]:
     """The entries of a SELECT. rest: from WHERE on."""
     rows = connection.execute(f"SELECT {_SHOWN} FROM entries WHERE {rest}", values).fetchall()  # noqa: S608
-    known: dict[int, Settings] = {}
-    return [_entry(connection, row, known) for row in rows]
+    return [_entry(connection, row) for row in rows]
 
 
-def _entry(connection: sqlite3.Connection, row: tuple[Any, ...], known: dict[int, Settings]) -> Entry:
-    """known: settings by their object's id, which many entries share."""
+def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
     wanted, key, parent, kind, made, title, starred, model, fingerprint, seed, tokens, stop, *left = row
     language, settings, asked, said = left
     tags = connection.execute("SELECT tag FROM tags WHERE entry = ? ORDER BY tag", (wanted,)).fetchall()
-    if settings not in known:
-        knobs = json.loads(objects.fetch(connection, settings))
-        known[settings] = Settings.from_mapping(with_younger_knobs(knobs))
+    knobs = _settings(objects.fetch(connection, settings))
     return Entry(
         key=key,
         parent=parent,
@@ -217,33 +190,31 @@ def _entry(connection: sqlite3.Connection, row: tuple[Any, ...], known: dict[int
         tokens=tokens,
         stop=stop,
         language=language,
-        settings=known[settings].replace(seed=seed),
+        settings=knobs.replace(seed=seed),
         asked=asked,
         said=said,
     )
 
 
-def read_run(connection: sqlite3.Connection, entry: int) -> Run:
-    """The run of an entry.
+@functools.lru_cache(maxsize=1000)
+def _settings(form: bytes) -> Settings:
+    """The settings of an object, which many entries share."""
+    return Settings.from_mapping(with_younger_knobs(json.loads(form)))
 
-    Raises:
-        HistoryError: it is no run, or cannot be read.
-    """
-    sql = "SELECT key, stop, rest, body FROM entries WHERE id = ?"
-    key, stop, rest, body = connection.execute(sql, (entry,)).fetchone()
-    if stop == RESULT:
-        raise HistoryError(f"{key} is no run but a map, a grid or a comparison")
-    left = json.loads(rest)
-    found, thought = left["completeness"], left["thought"]
-    return Run(
-        receipt=receipt_from(receipt_form(connection, entry)),
-        steps=unpack_steps(body),
-        stop_reason=stop or "cancelled",
-        timings=Timings(**left["timings"]),
-        stop_string=left["stop_string"],
-        completeness=None if found is None else Completeness(**found),
-        thought=None if thought is None else Thought(**thought),
-    )
+
+def read_turn(connection: sqlite3.Connection, entry: int) -> ChatTurn | None:
+    """What a reply of a chat answers; None where that was not kept."""
+    (rest,) = connection.execute("SELECT rest FROM entries WHERE id = ?", (entry,)).fetchone()
+    found = json.loads(rest).get("turn")
+    return None if found is None else _turn_of(found)
+
+
+def _turn_of(form: dict[str, Any]) -> ChatTurn:
+    made = ChatTurn(**form)
+    for value, kind in ((made.user, str), (made.system, str | None), (made.memory, int | None), (made.begun, str)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{form!r} is no turn of a chat")
+    return made
 
 
 def receipt_form(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
@@ -283,35 +254,6 @@ def carried(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
     }
 
 
-def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> None:
-    """Insert what `carried` gave.
-
-    Raises:
-        HistoryError: it does not fit.
-    """
-    try:
-        receipt = receipt_from(form["receipt"])
-        values = {"key": _key(form["key"]), "kind": str(form["kind"]), "made": float(form["made"]), "owner": owner}
-        values |= {"title": str(form["title"]), "starred": bool(form["starred"])}
-        sql = "SELECT id FROM entries WHERE key = ? AND owner = ?"
-        (above,) = connection.execute(sql, (form["parent"], owner)).fetchone() or (None,)
-        made = place(connection, receipt, _carried_body(form), above, str(form["asked"]), values)
-        connection.executemany("INSERT INTO tags VALUES (?, ?)", [(made, str(tag)) for tag in form["tags"]])
-        if form["stop"] != RESULT:
-            read_run(connection, made)
-    except (KeyError, TypeError, ValueError, RunFileError, sqlite3.IntegrityError) as error:
-        raise HistoryError(f"no exported result: {error!r}") from error
-
-
-def _carried_body(form: dict[str, Any]) -> Grown:
-    packed, rest = base64.b64decode(form["body"], validate=True), json.loads(form["rest"])
-    left = {name: rest[name] for name in _REST if name in rest}
-    if form["stop"] == RESULT:
-        return Grown.of_result(unpacked(packed).decode("utf-8", "surrogatepass"))
-    steps = unpack_steps(packed)
-    return Grown(form["stop"], len(steps), packed, left, "".join(step.text for step in steps))
-
-
 def unpacked(body: bytes) -> bytes:
     """The bytes of a stored body.
 
@@ -329,7 +271,12 @@ def new_key() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
-def _key(text: str) -> str:
+def is_key(text: str) -> str:
+    """The text, which has the form of an id.
+
+    Raises:
+        ValueError: it has not.
+    """
     if len(text) != _LENGTH or not set(text) <= set(_ALPHABET):
         raise ValueError(f"{text!r} is no id")
     return text

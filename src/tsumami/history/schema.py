@@ -2,7 +2,8 @@
 
 objects: what many entries share (prompts, cards, settings), by its SHA-256; an object may be the beginning of another
 one and a rest. entries: one each result, in the tree that `parent` makes. knobs: the numbers of settings, to be asked
-for. words: what the search reads, folded; `found` is its index of trigrams.
+for. words: what the search reads, folded; `found` is its index of trigrams. checked: the (Julian) day on which the
+whole file was looked through.
 """
 
 from __future__ import annotations
@@ -91,5 +92,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         INSERT INTO found (found, rowid, asked, said) VALUES ('delete', old.id, old.asked, old.said);
         INSERT INTO found (rowid, asked, said) VALUES (new.id, new.asked, new.said);
     END;
+    """,
+    # a search reads this index from its newest end, and no row that it does not show
+    """
+    DROP INDEX entries_newest;
+    CREATE INDEX entries_seen ON entries (
+        owner, made DESC, id DESC, kind, starred, model, seed, tokens, stop, language, settings
+    );
+    CREATE TABLE checked (day REAL NOT NULL);
+    INSERT INTO checked VALUES (0);
     """,
 )

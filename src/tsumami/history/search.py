@@ -11,10 +11,30 @@ from typing import Any, Final
 from tsumami.history.folding import folded
 from tsumami.history.query import All, Either, FieldIs, KnobIs, Node, Not, Text
 
-__all__ = ["Condition", "condition"]
+__all__ = ["LINE", "TREE", "WORDS", "Condition", "condition"]
 
 Condition = tuple[str, list[Any]]
 """A part of a WHERE, and its parameters."""
+
+_ABOVE: Final = """
+    WITH RECURSIVE above (id, parent, far) AS (
+        SELECT id, parent, 0 FROM entries WHERE id = ? UNION ALL
+        SELECT entries.id, entries.parent, far + 1 FROM entries JOIN above ON entries.id = above.parent
+    )"""
+LINE: Final = f"entries.id IN ({_ABOVE} SELECT id FROM above)"  # noqa: S608  (no value in it)
+"""The entries on the way from the first to one, by its number."""
+
+TREE: Final = f"""entries.id IN ({_ABOVE}, below (id) AS (
+        SELECT id FROM (SELECT id FROM above ORDER BY far DESC LIMIT 1) UNION ALL
+        SELECT entries.id FROM entries JOIN below ON entries.parent = below.id
+    ) SELECT id FROM below) ORDER BY made, entries.id"""  # noqa: S608  (no value in it)
+"""All entries that go on from the same first one, oldest first."""
+
+WORDS: Final = {
+    "models": "SELECT model FROM entries WHERE owner = ? GROUP BY model ORDER BY count(*) DESC",
+    "tags": "SELECT tag FROM tags JOIN entries ON id = entry WHERE owner = ? GROUP BY tag ORDER BY count(*) DESC",
+}
+"""What an owner's entries have that can be asked for."""
 
 _TRIGRAM: Final = 3
 _UNFINISHED: Final = "stop IS NULL"
@@ -37,7 +57,7 @@ def condition(node: Node) -> Condition:
         case FieldIs("is", value):
             return ("starred = 1" if value == "starred" else _UNFINISHED), []
         case FieldIs("id", value):
-            return "substr(key, 1, ?) = ?", [len(value), value]
+            return "id IN (SELECT id FROM entries WHERE key >= ? AND key < ?)", [value, value + "~"]
         case FieldIs(name, value):
             return _FIELDS[name], [value.lower() if name == "model" else value]
         case KnobIs(name, sign, value):

@@ -11,35 +11,41 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tsumami.errors import HistoryError
 from tsumami.history import objects, rows
 from tsumami.history.database import Database, default_path
-from tsumami.history.entries import Entry
+from tsumami.history.entries import ChatTurn, Entry
+from tsumami.history.frames import as_frame
 from tsumami.history.query import read
 from tsumami.history.rows import RESULT, Grown
-from tsumami.history.search import condition
-from tsumami.runs import Receipt, Run, Step
+from tsumami.history.search import LINE, TREE, WORDS, condition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tsumami.runs import Receipt, Run, Step
 
 __all__ = ["GrowingEntry", "History"]
 
 _GROW_EVERY: Final = 0.5  # seconds between two writings of a reply that grows
 _TAGGED: Final = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
-_NEWEST: Final = "ORDER BY made DESC, entries.id DESC"
+_NEWEST: Final = "ORDER BY made DESC, id DESC"
 
 
 class History:
     """What one owner has kept in a store.
 
-    owner: whose results; "" for whoever uses this machine.
+    owner: whose results; "" for whoever uses this machine. due: whether a large file is looked through if that was not
+    done for a day; a small one always is.
 
     Raises:
         HistoryError: the store cannot be opened; the message says why, and nothing was changed.
     """
 
-    def __init__(self, path: Path | None = None, *, owner: str = "") -> None:
-        self._database = Database(default_path() if path is None else path)
+    def __init__(self, path: Path | None = None, *, owner: str = "", due: bool = True) -> None:
+        self._database = Database(default_path() if path is None else path, due=due)
         self._owner = owner
 
     @property
@@ -74,20 +80,30 @@ class History:
         asked: str | None = None,
         title: str = "",
         tags: Iterable[str] = (),
+        turn: ChatTurn | None = None,
     ) -> Entry:
-        """Keep a run. parent: the id of what it goes on from. asked: what is shown for the prompt, such as the last
-        message of a chat (default: the prompt).
+        """Keep a run. parent: the id of what it goes on from. asked: what is shown for the prompt (default: the message
+        of the turn, or the prompt). turn: of a reply in a chat, what the chat needs to go on from it.
 
         Raises:
             HistoryError: it cannot be written, there is no such parent, or a tag is none.
         """
-        return self.entry(self._placed(run.receipt, Grown.of(run), kind, parent, asked, title, _checked(tags)))
+        from tsumami.history import results  # whoever only searches need not load what makes runs
+
+        shown = turn.user if asked is None and turn is not None else asked
+        return self.entry(
+            self._placed(run.receipt, results.finished(run, turn), kind, parent, shown, title, _checked(tags))
+        )
 
     def begin(
-        self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, asked: str | None = None
+        self, receipt: Receipt, *, kind: str = "run", parent: str | None = None, turn: ChatTurn | None = None
     ) -> GrowingEntry:
         """Keep a reply while it is being written; the parameters are those of `add`."""
-        return GrowingEntry(self, self._placed(receipt, Grown.growing(()), kind, parent, asked), receipt)
+        from tsumami.history import results
+
+        asked = None if turn is None else turn.user
+        key = self._placed(receipt, results.growing((), turn), kind, parent, asked)
+        return GrowingEntry(self, key, receipt, turn)
 
     def add_result(self, form: str, kind: str, receipt: Receipt, *, title: str = "") -> Entry:
         """Keep a map, a grid or a comparison. form: its JSON, which `result` gives back."""
@@ -126,8 +142,18 @@ class History:
         """
         where, values = condition(read(query))
         with self._database.reading() as connection:
-            wanted = f"owner = ? AND ({where}) {_NEWEST} LIMIT ? OFFSET ?"
-            return rows.entries(connection, wanted, (self._owner, *values, -1 if limit is None else limit, offset))
+            found = f"SELECT id FROM entries WHERE owner = ? AND ({where}) {_NEWEST} LIMIT ? OFFSET ?"  # noqa: S608
+            most = -1 if limit is None else limit
+            return rows.entries(connection, f"entries.id IN ({found}) {_NEWEST}", (self._owner, *values, most, offset))
+
+    def as_pandas(self, query: str = "", *, limit: int | None = None) -> pd.DataFrame:
+        """What `find` gives as a table: a row each entry, by its id, with every knob as a column.
+
+        Raises:
+            QueryError: the query does not fit.
+            MissingDependencyError: pandas is not installed.
+        """
+        return as_frame(self.find(query, limit=limit))
 
     def count(self, query: str = "") -> int:
         """How many entries a query asks for."""
@@ -145,10 +171,43 @@ class History:
         with self._database.reading() as connection:
             return rows.entries(connection, "entries.id = ?", (self._id(connection, key),))[0]
 
+    def has(self, key: str) -> bool:
+        """Whether there is an entry of that id, or one whose id begins so."""
+        try:
+            self.entry(key)
+        except HistoryError:
+            return False
+        return True
+
     def children(self, key: str) -> list[Entry]:
         """What was branched off or goes on from an entry, oldest first."""
         with self._database.reading() as connection:
             return rows.entries(connection, "parent = ? ORDER BY made, entries.id", (self._id(connection, key),))
+
+    def line(self, key: str) -> list[Entry]:
+        """What an entry goes on from, from the first one on, and the entry itself as the last."""
+        with self._database.reading() as connection:
+            found = rows.entries(connection, LINE, (self._id(connection, key),))
+        above = {entry.key: entry for entry in found}
+        line = [entry for entry in found if entry.key.startswith(key)]
+        while line[0].parent in above:
+            line.insert(0, above[line[0].parent])
+        return line
+
+    def tree(self, key: str) -> list[Entry]:
+        """All that goes on from where an entry's line begins, oldest first: a conversation with its branches."""
+        with self._database.reading() as connection:
+            return rows.entries(connection, TREE, (self._id(connection, key),))
+
+    def turn(self, key: str) -> ChatTurn | None:
+        """What a reply of a chat answers; None for anything else, and where an older tsumami has not kept it."""
+        with self._database.reading() as connection:
+            return rows.read_turn(connection, self._id(connection, key))
+
+    def words(self) -> dict[str, list[str]]:
+        """What searches can ask for: the names of all `models`, and all `tags`, those used most first."""
+        with self._database.reading() as connection:
+            return {name: [word for (word,) in connection.execute(sql, (self._owner,))] for name, sql in WORDS.items()}
 
     def get(self, key: str) -> Run:
         """The run of an entry: equal to what was kept, but for the alternatives of its steps, which its model gives
@@ -157,8 +216,10 @@ class History:
         Raises:
             HistoryError: there is none, it is no run, or it cannot be read.
         """
+        from tsumami.history import results
+
         with self._database.reading() as connection:
-            return rows.read_run(connection, self._id(connection, key))
+            return results.read_run(connection, self._id(connection, key))
 
     def result(self, key: str) -> str:
         """The JSON of a map, a grid or a comparison.
@@ -187,13 +248,15 @@ class History:
         Raises:
             HistoryError: it does not fit.
         """
+        from tsumami.history import results
+
         if not isinstance(form, dict):
             raise HistoryError(f"no exported result: {form!r:.80}")
         with self._database.writing() as connection:
             sql = "SELECT 1 FROM entries WHERE key = ?"
             known = connection.execute(sql, (str(form.get("key")),)).fetchone()
             if known is None:
-                rows.take(connection, form, self._owner)
+                results.take(connection, form, self._owner)
         return known is None
 
     # --- marking ---
@@ -326,20 +389,24 @@ class History:
 class GrowingEntry:
     """A reply that is being written: `grow` with all its steps so far, `end` with the run."""
 
-    def __init__(self, history: History, key: str, receipt: Receipt) -> None:
+    def __init__(self, history: History, key: str, receipt: Receipt, turn: ChatTurn | None) -> None:
         self.key = key
-        self._history, self._receipt = history, receipt
+        self._history, self._receipt, self._turn = history, receipt, turn
         self._written = time.monotonic()
 
-    def grow(self, steps: Sequence[Step]) -> None:
-        """Keep what there is; at most twice a second it is written."""
-        if time.monotonic() - self._written >= _GROW_EVERY:
-            self._history._replaced(self.key, self._receipt, Grown.growing(steps))
+    def grow(self, steps: Sequence[Step], *, now: bool = False) -> None:
+        """Keep what there is; unless it is to be `now`, it is written at most twice a second."""
+        from tsumami.history import results
+
+        if now or time.monotonic() - self._written >= _GROW_EVERY:
+            self._history._replaced(self.key, self._receipt, results.growing(steps, self._turn))
             self._written = time.monotonic()
 
     def end(self, run: Run) -> Entry:
         """Keep the run."""
-        self._history._replaced(self.key, run.receipt, Grown.of(run))
+        from tsumami.history import results
+
+        self._history._replaced(self.key, run.receipt, results.finished(run, self._turn))
         return self._history.entry(self.key)
 
 

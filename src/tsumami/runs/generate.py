@@ -278,7 +278,7 @@ class Generation:
         self._emit = emit
         self._keep_ledgers = ledgers
         seed = effective_seed(settings)
-        self._receipt = Receipt.of(backend, prompt, settings, seed)
+        self.receipt = Receipt.of(backend, prompt, settings, seed)
         self._led = len(prompt.begun)
         self._decider = decider or make_decider(backend, prompt, settings, seed)
         self._ending = make_ending(backend, prompt, settings)
@@ -303,7 +303,7 @@ class Generation:
         return self._finish(reason)
 
     def _loop(self) -> Generator[list[Feed], list[Rows], StopReason]:
-        self._reused = yield from self._decider.start(self._receipt.prompt_tokens)
+        self._reused = yield from self._decider.start(self.receipt.prompt_tokens)
         while True:
             writer = LedgerWriter() if self._keep_ledgers else None
             decision = yield from self._decider.choose(writer.watch if writer else None)
@@ -334,14 +334,14 @@ class Generation:
             self._steps[-1] = replace(self._steps[-1], text=self._steps[-1].text + left)
         end = time.perf_counter()
         timings = Timings(
-            prompt_tokens=len(self._receipt.prompt_tokens),
+            prompt_tokens=len(self.receipt.prompt_tokens),
             reused=self._reused,
             generated=max(len(self._steps) - self._led, 0),
             prompt_seconds=self._first - self._begin,
             generation_seconds=end - self._first,
         )
         return Run(
-            self._receipt,
+            self.receipt,
             tuple(self._steps),
             reason,
             timings,
@@ -357,7 +357,7 @@ class Generation:
         marks, piece = self._backend.thinking, self._backend.tokenizer.piece
         if marks is None:
             return None
-        prompt = [piece(token) for token in self._receipt.prompt_tokens[-_PIECE:]]
+        prompt = [piece(token) for token in self.receipt.prompt_tokens[-_PIECE:]]
         count, ended = thought(marks, prompt, [step.piece for step in self._steps])
         return Thought(count, ended, marks.start, marks.end) if count else None
 
@@ -367,7 +367,7 @@ class Generation:
         if found is None or reason != "stop" or vocab is None:
             return found
         tokens, text = [step.id for step in self._steps], "".join(step.text for step in self._steps)
-        complete = text_is_complete(vocab, self._receipt.settings, tokens, text)
+        complete = text_is_complete(vocab, self.receipt.settings, tokens, text)
         return Completeness(complete, len(tokens) if complete else None)
 
 
@@ -421,6 +421,11 @@ class Stream:
         self._making.cancel()
 
     @property
+    def receipt(self) -> Receipt:
+        """The run's receipt, which is there from the beginning."""
+        return self._making.receipt
+
+    @property
     def run(self) -> Run:
         """The finished run; waits for it. Ctrl-C while waiting cancels it."""
         return self._making.result
@@ -438,6 +443,7 @@ class _RunMaking(EngineMaking[Step, Run]):
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, *, ledgers: bool) -> None:
         super().__init__()
         generation = Generation(backend, prompt, settings, ledgers=ledgers, emit=self._tell)
+        self.receipt: Final = generation.receipt
         self._ticket = self._submit(backend.engine, generation.program())
 
     def _finish(self) -> Run:

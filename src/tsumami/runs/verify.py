@@ -41,12 +41,17 @@ def verify(backend: Backend, run: Run) -> Verification:
     receipt = run.receipt
     again = _again(backend, receipt, max(len(run.steps), 1))
     pairs = list(zip(run.steps, again.steps, strict=False))
-    different = [i for i, (a, b) in enumerate(pairs) if a != (b if a.alternatives else replace(b, alternatives=()))]
+    different = [i for i, (a, b) in enumerate(pairs) if not same_step(a, b)]
     same_tokens = run.tokens == again.tokens[: len(run.tokens)]  # a run without tokens is made again with one
     first = different[0] if different else None
     if first is None and not same_tokens:
         first = len(pairs)
     return Verification(run, again, same_tokens, not different, first, tuple(_circumstances(receipt, again.receipt)))
+
+
+def same_step(kept: Step, made: Step) -> bool:
+    """Whether a step is what was kept of it; alternatives may not have been."""
+    return kept == (made if kept.alternatives else replace(made, alternatives=()))
 
 
 def _again(backend: Backend, receipt: Receipt, count: int) -> Run:

@@ -13,6 +13,7 @@ TABS: Final = {
     "compare": ("比べる", "Compare"),
     "map": ("つまみの地図", "Knob map"),
     "grid": ("グリッド", "Grid"),
+    "history": ("履歴", "History"),
     "next": ("次のトークン", "Next token"),
     "reference": ("つまみ事典", "Knob reference"),
 }

@@ -52,7 +52,8 @@ def test_broken_facts_in_the_storage_never_break_the_page(name: str, garbage: An
     for texts in (EN, JA):
         assert view.talk(texts, Conversation.from_json(stored)) is not None
     stored["exchanges"][0]["facts"].pop(name)
-    assert Conversation.from_json(stored) == Conversation()
+    optional = name == "kept"  # an earlier version has not said it
+    assert (Conversation.from_json(stored) == Conversation()) is not optional
 
 
 @patient

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.dicey import dicey
+from tests.support.formatted import Formatted
 
-import tsumami.app
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.tasks import Tasks
@@ -18,7 +17,7 @@ from tsumami.errors import PromptTooLongError
 from tsumami.prompts import Exchange
 from tsumami.runs import STOP_REASONS
 from tsumami.settings import Settings
-from tsumami.testing import ScriptedModel, saying
+from tsumami.testing import saying
 
 
 def asking(
@@ -35,22 +34,6 @@ def talk(model: Any, conversation: Conversation, tasks: Tasks[Any] | None = None
 
 def talk_with(model: Any, conversation: Conversation, made: Settings) -> Conversation:
     return list(asking(model, conversation, Tasks(), made))[-1].conversation
-
-
-class Formatted(ScriptedModel):
-    """A scripted model that a conversation can be put to: one line a message."""
-
-    @classmethod
-    def dicey(cls) -> Formatted:
-        """One that says what its dice say, half characters and all."""
-        made = dicey()
-        return cls(made.engine._script, made.tokenizer)
-
-    def format(self, template: object = None, *_: object) -> Any:
-        return tsumami.prompts.format_named("raw", template=None, bos_token="", eos_token="")
-
-    def as_prompt(self, prompt: Any) -> Any:
-        return tsumami.runs.Prompt(prompt.text, tuple(self.tokenize(prompt.text)), prompt.format)
 
 
 def test_a_reply_grows_and_ends_with_its_facts() -> None:

@@ -15,7 +15,7 @@ from tsumami.app.parts import browser, inside_link, knob_panel
 from tsumami.app.parts.knob_panel import KnobPanel
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.runs import Run
 
 
@@ -25,20 +25,25 @@ class Opener(Protocol):
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""
 
+    def recall(self, request: gr.Request, choice: ModelChoice, run: Run) -> bool:
+        """Take a run that was kept, computed again as far as it can be; False if nobody wants it any more."""
+
     def show(self, opened: Any, choice: gr.State) -> None:
         """Let what was opened be drawn once this event has succeeded. choice: the session's model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a tab gets. choice: the session's model; store: the conversation, which the browser keeps; inside: fires
-    `select` with `to` when somebody wants to look into reply number `to`; tabs: their `selected` is the name of one.
+    """What a tab gets. choice: the session's model; store: the conversation, which the browser keeps; brought: becomes
+    another number when a tab has put a conversation there, to be shown; inside: fires `select` with `to` when somebody
+    wants to look into reply number `to`; tabs: their `selected` is the name of one.
     """
 
     blocks: gr.Blocks
     tabs: gr.Tabs
     choice: gr.State
     store: gr.BrowserState
+    brought: gr.State
     panel: KnobPanel
     inside: gr.HTML
 
@@ -50,6 +55,7 @@ class Desk:
             tabs=tabs,
             choice=gr.State(shelf.default, render=False),
             store=browser.kept("conversation", Conversation().to_json(), render=False),
+            brought=gr.State(0, render=False),
             panel=knob_panel.made(texts, n_ctx),
             inside=inside_link.listener(render=False),
         )

@@ -7,7 +7,7 @@ is. Whatever is looked at can be opened in the microscope, put into the chat's k
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -16,19 +16,31 @@ import gradio as gr
 from tsumami.app.parts import downloads, knob_panel
 from tsumami.app.parts.desk import Desk, Opener
 from tsumami.app.parts.events import QUICK
-from tsumami.app.parts.telling import say, told
+from tsumami.app.parts.telling import say, tell_not_kept, told
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
-from tsumami.runs import Run
+from tsumami.runs import Receipt, Run
 from tsumami.settings import Settings
 
-_F = TypeVar("_F")  # what an experiment found
-_FoundOut = TypeVar("_FoundOut", covariant=True)
+
+class Finding(Protocol):
+    """What an experiment found."""
+
+    @property
+    def receipt(self) -> Receipt: ...
+
+    def to_json(self) -> str:
+        """Its form in a file."""
+
+
+_F = TypeVar("_F", bound=Finding)
+_FoundOut = TypeVar("_FoundOut", bound=Finding, covariant=True)
 _S = TypeVar("_S")  # what is seen of it while it grows
 
 
@@ -52,7 +64,7 @@ class RunToken(NamedTuple):
 @dataclass(slots=True)
 class ExperimentTab(abc.ABC, Generic[_W, _F]):
     """The part that all have. Runs are opened in `microscope`; the text `nothing` says that there is nothing yet to do
-    something with; `kinds`: of which there are files.
+    something with; `kinds`: of which there are files. history: where what was found is kept.
     """
 
     name: ClassVar[str]
@@ -61,6 +73,7 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
     texts: Texts
     shelf: Shelf
     microscope: Opener
+    history: Keeping = field(default_factory=lambda: Keeping(wanted=False), kw_only=True)
     _works: Kept[_W] = field(default_factory=Kept, kw_only=True)
     _tasks: Tasks[_W] = field(default_factory=Tasks, kw_only=True)
 
@@ -101,12 +114,23 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
 
     # --- under way ---
 
-    def growing(self, asked: Asked[_W], work: _W, sights: Iterable[_S]) -> Iterator[_S]:
-        """What is seen of an experiment while it grows, from now on the session's own."""
+    def growing(
+        self, request: gr.Request, asked: Asked[_W], work: _W, sights: Generator[_S, None, None]
+    ) -> Iterator[_S]:
+        """What is seen of an experiment while it grows, from now on the session's own; whatever ends it, what it has
+        found is kept.
+        """
         if asked.stopped:
             return
         self._works.put(asked.session, work)
-        yield from asked.growing(work, sights)
+        before, keeper = work.found, self.history.keeper(request)
+        try:
+            yield from asked.growing(work, sights)
+        finally:
+            sights.close()
+            if work.found is not None and work.found is not before:
+                keeper.result(work.found.to_json, self.name, work.found.receipt)
+        tell_not_kept(self.texts, self.history, request)
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop; what there is stays."""

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 import gradio as gr
 
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.keeping import Keeping, Visitor
 from tsumami.errors import TsumamiError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -36,6 +37,13 @@ def warn(text: str, title: str) -> None:
 def tell(texts: Texts, error: TsumamiError) -> None:
     """Say what went wrong."""
     warn(texts.error(error), texts("error.title"))
+
+
+def tell_not_kept(texts: Texts, history: Keeping, visit: Visitor) -> None:
+    """Say, once to each session, why something that was made is not kept."""
+    error = history.untold(visit)
+    if error is not None:
+        warn(texts.error(error), texts("history.not_kept"))
 
 
 def told(instead: Any = _SAME) -> Callable[[_F], _F]:

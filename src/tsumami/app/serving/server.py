@@ -7,14 +7,17 @@ Importing this module does not import Gradio: that happens while the model is be
 from __future__ import annotations
 
 import gc
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tsumami.app.serving.gradio_import import import_in_background, not_collecting
 from tsumami.app.words.texts import Language
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.own_folder import own_folder
 from tsumami.app.work.shelf import ModelChoice, Report, Shelf
+from tsumami.history import history_is_off
 from tsumami.model import Model
 from tsumami.web.hosts import Hosts
 from tsumami.web.limits import Limits
@@ -28,7 +31,7 @@ class ServerOptions:
     auth: `user:password`. root_path: the path that a proxy puts in front. allow_hosts: names that the server has beside
     its address (hosts.py). proxies: addresses of proxies that are believed who asks and through which scheme. keys: of
     the API beside the page (tsumami.serve); without one it is open to whoever may open the page, and closed if that
-    needs a password.
+    needs a password. history: whether what is made on the page is kept (`Keeping.wanted`).
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +42,7 @@ class ServerOptions:
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     limits: Limits = field(default_factory=Limits)
     keys: tuple[str, ...] = ()
+    history: bool | None = None
 
     @property
     def hosts(self) -> Hosts:
@@ -101,7 +105,16 @@ def _serve(
     limits, turns, root = options.limits, Turns(options.limits), options.root_path
     closed = options.auth is not None and not options.keys
     beside = None if closed else api_beside(model, shelf.default.name, root, options.keys, limits, turns)
-    site = Site(shelf, model.n_ctx, auth=options.auth, root_path=root, limits=limits, turns=turns, beside=beside)
+    site = Site(
+        shelf,
+        model.n_ctx,
+        auth=options.auth,
+        root_path=root,
+        limits=limits,
+        turns=turns,
+        beside=beside,
+        history=Keeping(False if history_is_off(os.environ) else options.history),
+    )
     with not_collecting():
         site.build(language)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here, and no token waits for it

@@ -28,6 +28,7 @@ from tsumami.app.serving.queueing import take_turns
 from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
 from tsumami.app.work.common import Common
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.own_folder import tidy
 from tsumami.app.work.shelf import Shelf
 from tsumami.serve import KeptRuns
@@ -76,7 +77,7 @@ class Site:
     auth: `user:password` that is needed to come in. root_path: the path that a proxy puts in front. A proxy may take it
     away or leave it on; inside it is always there, as ASGI wants it: Starlette looks for the routes of a mounted app
     behind it. limits: how much each caller may have under way; turns: whose turn it is, where others share them.
-    beside: an application that answers some of the paths.
+    beside: an application that answers some of the paths. history: where what is made is kept (default: nowhere).
     """
 
     def __init__(
@@ -89,8 +90,10 @@ class Site:
         limits: Limits | None = None,
         turns: Turns | None = None,
         beside: BesidePages | None = None,
+        history: Keeping | None = None,
     ) -> None:
-        self._common = Common(shelf) if beside is None else Common(shelf, api_runs=beside.runs)
+        runs = KeptRuns() if beside is None else beside.runs
+        self._common = Common(shelf, api_runs=runs, history=history or Keeping(wanted=False))
         self._n_ctx = n_ctx
         self._limits = limits or Limits()
         self._turns = turns or Turns(self._limits)
@@ -178,6 +181,7 @@ class Site:
         await receive()
         tidying.cancel()
         await self._open.aclose()
+        self._common.history.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _redirect(self, scope: Scope, headers: dict[bytes, str]) -> fastapi.Response:

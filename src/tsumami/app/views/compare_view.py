@@ -11,7 +11,8 @@ from html import escape
 
 from tsumami import charts
 from tsumami.app.words.texts import Texts
-from tsumami.explain import Metrics, divergence
+from tsumami.errors import RunFileError
+from tsumami.explain import Divergence, Metrics, divergence, parting
 from tsumami.explain.measures import TEXT_MEASURES
 from tsumami.explore.lanes import align
 from tsumami.runs import Run
@@ -22,6 +23,23 @@ def pair(texts: Texts, piece: charts.Piece, runs: tuple[Run, Run], names: tuple[
     columns = [charts.LaneColumn(name, run) for name, run in zip(names, runs, strict=True)]
     beside = charts.side_by_side(columns, align(runs), texts.language)
     return f"{beside}{charts.parting(piece, divergence(*runs), names, texts.language)}"
+
+
+def several(texts: Texts, piece: charts.Piece, runs: Sequence[Run], names: Sequence[str]) -> str:
+    """Runs side by side, and where and why each parts from the first; where that cannot be computed, only where."""
+    columns = [charts.LaneColumn(name, run) for name, run in zip(names, runs, strict=True)]
+    said = "".join(
+        charts.parting(piece, _parting(runs[0], run), (names[0], name), texts.language)
+        for run, name in zip(runs[1:], names[1:], strict=True)
+    )
+    return f"{charts.side_by_side(columns, align(runs), texts.language)}{said}"
+
+
+def _parting(a: Run, b: Run) -> Divergence:
+    try:
+        return divergence(a, b)
+    except RunFileError:
+        return parting(a, b)
 
 
 def measures(texts: Texts, names: Sequence[str], found: Sequence[Metrics]) -> str:

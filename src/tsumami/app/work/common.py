@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.listening import Ears
 from tsumami.app.work.shelf import Shelf
 from tsumami.app.work.speaking import Mouth
@@ -15,7 +16,7 @@ from tsumami.serve import KeptRuns
 @dataclass(frozen=True, slots=True)
 class Common:
     """One of each for a server: a model or a Whisper fills memory once, and a reply ends with its session, to whichever
-    page that belongs. api_runs: those that other programs asked for.
+    page that belongs. api_runs: those that other programs asked for. history: where what is made is kept, if it is.
     """
 
     shelf: Shelf
@@ -23,3 +24,4 @@ class Common:
     ears: Ears = field(default_factory=Ears)
     mouth: Mouth = field(default_factory=Mouth)
     api_runs: KeptRuns = field(default_factory=KeptRuns)
+    history: Keeping = field(default_factory=lambda: Keeping(wanted=False))

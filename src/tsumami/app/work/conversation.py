@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from tsumami.history import History, talk
 from tsumami.model import Model
 from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
 from tsumami.runs import STOP_REASONS, Completeness, Prompt, Run
@@ -22,7 +23,7 @@ FORMAT_VERSION: Final = 1
 @dataclass(frozen=True, slots=True)
 class ReplyFacts:
     """How a reply came about: what a reader wants to see, and the receipt to get it again, which also says whether the
-    text is complete in its grammar's sense.
+    text is complete in its grammar's sense. kept: its id in the history, "" where it is not kept.
     """
 
     prompt: str
@@ -38,6 +39,7 @@ class ReplyFacts:
     exact: bool
     template: str
     receipt: dict[str, Any]
+    kept: str = ""
 
     def complete(self, language: str) -> str:
         """Whether the text is complete, in words; empty where nothing constrains it, or where that is not known."""
@@ -52,6 +54,7 @@ class ReplyFacts:
         Raises:
             TypeError, ValueError: it is something else, which could not be shown.
         """
+        data = {"kept": "", **data}  # an earlier version has not said it
         for name, kind in _KINDS.items():
             value = data[name]
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -62,7 +65,7 @@ class ReplyFacts:
         return made
 
     @classmethod
-    def of(cls, run: Run) -> ReplyFacts:
+    def of(cls, run: Run, kept: str = "") -> ReplyFacts:
         """The facts of a finished run."""
         receipt, timings = run.receipt, run.timings
         return cls(
@@ -79,6 +82,7 @@ class ReplyFacts:
             exact=receipt.engine.exact,
             template=receipt.template,
             receipt=receipt.to_dict() | {"reply_tokens": list(run.tokens)} | _told(run.completeness),
+            kept=kept,
         )
 
 
@@ -120,6 +124,27 @@ class Conversation(Talk[ReplyFacts]):
             )
         except (KeyError, TypeError, ValueError):
             return cls()
+
+    @classmethod
+    def remembered(cls, store: History, key: str) -> Conversation:
+        """The conversation that ends with a reply of the history.
+
+        Raises:
+            HistoryError: there is none of that id.
+        """
+        said = talk(store, key).exchanges
+        facts = [None if one.facts is None else ReplyFacts.of(one.facts.run, one.facts.entry.key) for one in said]
+        return cls(
+            tuple(
+                Exchange(one.user, one.reply, how, one.tokens, one.thought)
+                for one, how in zip(said, facts, strict=True)
+            )
+        )
+
+    @property
+    def kept(self) -> str | None:
+        """The id of the last reply that the history has."""
+        return next((one.facts.kept for one in self.exchanges[::-1] if one.facts and one.facts.kept), None)
 
     def reply_tokens(self, exchange: Exchange[ReplyFacts]) -> tuple[int, ...] | None:
         """The ids that a reply was; a conversation of an earlier version has them in the receipt."""

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tsumami.app.work.conversation import Conversation, ReplyFacts, outlook
+from tsumami.app.work.keeping import Keeper, ReplyRecord
 from tsumami.app.work.tasks import Asked
 from tsumami.app.work.thoughts import Thoughts
+from tsumami.history import ChatTurn
 from tsumami.model import Model
 from tsumami.runs import Stream
 from tsumami.runs.going_on import longer
@@ -49,9 +51,15 @@ class Growing:
 
 
 def reply(
-    model: Model, conversation: Conversation, settings: Settings, sending: Sending, *, asked: Asked[Stream]
+    model: Model,
+    conversation: Conversation,
+    settings: Settings,
+    sending: Sending,
+    *,
+    asked: Asked[Stream],
+    keeper: Keeper | None = None,
 ) -> Iterator[Growing]:
-    """Write the reply to the last message, or go on with the last reply if there is one.
+    """Write the reply to the last message, or go on with the last reply if there is one; `keeper` keeps it.
 
     Yields at most every 50 ms, and a last time when it is done, with the facts; nothing if it was stopped before it
     could begin, and nothing more once it is dropped.
@@ -72,10 +80,11 @@ def reply(
         settings = longer(model, prompt, _with_seed_of(conversation, settings))
     if asked.stopped:
         return
-    with model.stream(prompt, settings) as stream:
+    turn, keeper = _turn(conversation, sending, prompt.begun), keeper or Keeper()
+    with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, conversation.kept) as record:
         asked.begin(stream)
         thoughts = Thoughts(model.thinking, [model.tokenizer.piece(token) for token in prompt.tokens[-_TAIL:]])
-        for growing in _grow(stream, conversation, prompt.begun, thoughts):
+        for growing in _grow(stream, conversation, prompt.begun, thoughts, record):
             if asked.dropped:
                 return
             yield growing
@@ -87,7 +96,16 @@ def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:
     return settings if facts is None or settings.seed >= 0 else settings.replace(seed=facts.seed)
 
 
-def _grow(stream: Stream, conversation: Conversation, led: tuple[int, ...], thoughts: Thoughts) -> Iterator[Growing]:
+def _turn(conversation: Conversation, sending: Sending, led: tuple[int, ...]) -> ChatTurn:
+    """What is answered, for whoever goes on from it later."""
+    last = conversation.exchanges[-1]
+    again = last.facts is not None and last.facts.kept != ""
+    return ChatTurn(last.user, sending.system or None, sending.memory, "" if led else last.reply, again)
+
+
+def _grow(
+    stream: Stream, conversation: Conversation, led: tuple[int, ...], thoughts: Thoughts, record: ReplyRecord
+) -> Iterator[Growing]:
     """`led`: the tokens with which the stream begins because they were there before."""
     begun = conversation.exchanges[-1].reply
     known = bool(led) or not begun  # else an earlier part went into the prompt, and its ids are not at hand
@@ -98,6 +116,7 @@ def _grow(stream: Stream, conversation: Conversation, led: tuple[int, ...], thou
         text += step.text
         ids.append(step.id)
         thoughts.take(step)
+        record.take(step)
         shown = len(ids) > len(led) and not text.endswith("\ufffd")  # which may be half a character at the end
         if shown and len(text) > told and pace.due():
             heard, spoken = _heard(text, heard, before, thoughts)
@@ -113,9 +132,8 @@ def _grow(stream: Stream, conversation: Conversation, led: tuple[int, ...], thou
     characters, count = _thought(thoughts, before)
     thought = min(characters, len(said)), count
     _, spoken = _heard(said, heard, before, thoughts, last=True)
-    yield Growing(
-        conversation.answered(said, ReplyFacts.of(run), tokens, thought), said[told:], done=True, spoken=spoken
-    )
+    facts = ReplyFacts.of(run, record.end(run))
+    yield Growing(conversation.answered(said, facts, tokens, thought), said[told:], done=True, spoken=spoken)
 
 
 def _thought(thoughts: Thoughts, before: int) -> tuple[int, int]:

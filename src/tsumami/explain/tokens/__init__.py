@@ -7,7 +7,7 @@ from tsumami.explain.tokens.accounts import Account, Candidate, Column, account
 from tsumami.explain.tokens.branches import Branch, Tree, branch
 from tsumami.explain.tokens.falls import Fall, largest_fall
 from tsumami.explain.tokens.lookahead import Look, NextToken, look, next_token
-from tsumami.explain.tokens.opening import Opened, open_bytes, open_receipt
+from tsumami.explain.tokens.opening import Opened, open_bytes, open_receipt, open_run
 from tsumami.explain.tokens.outcome import Outcome, Share, choose_at, ledger, row_at, token_at
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "next_token",
     "open_bytes",
     "open_receipt",
+    "open_run",
     "row_at",
     "token_at",
 ]

@@ -15,7 +15,7 @@ from tsumami.errors import RunFileError
 from tsumami.runs import Run
 from tsumami.runs.backend import Backend
 from tsumami.runs.restore import restore, restore_json
-from tsumami.runs.verify import circumstances
+from tsumami.runs.verify import circumstances, same_step
 from tsumami.storage import decoded
 
 
@@ -70,9 +70,9 @@ def open_run(backend: Backend, run: Run) -> Opened:
         sound = _sound(backend, run)
         return Opened(run, sound, (_broken(sound, str(error)), *circumstances(backend, run.receipt)))
     pairs = enumerate(zip(run.steps, again.steps, strict=False))
-    different = next((i for i, (one, other) in pairs if one != other), None)
-    if different is None and run.steps == again.steps:
-        return Opened(run, None)
+    different = next((i for i, (one, other) in pairs if not same_step(one, other)), None)
+    if different is None and len(run.steps) == len(again.steps):
+        return Opened(replace(run, steps=again.steps), None)
     at = len(again.steps) if different is None else different
     # the tokens all came out, so what is computed is what happened; what the file says beside it is not shown
     return Opened(replace(again, receipt=run.receipt), None, (_edited(at), *circumstances(backend, run.receipt)))

@@ -4,7 +4,7 @@ Guarantee: a lane is the run that its settings give alone.
 """
 
 from tsumami.explore.lanes.alignment import Alignment, Block, align
-from tsumami.explore.lanes.comparison import Comparing, Comparison, Lane, LanePlan, letter, plan
+from tsumami.explore.lanes.comparison import Comparing, Comparison, Lane, LanePlan, letter, of_runs, plan
 from tsumami.explore.lanes.plain import comparison_values
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "align",
     "comparison_values",
     "letter",
+    "of_runs",
     "plan",
 ]

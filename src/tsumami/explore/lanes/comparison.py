@@ -134,6 +134,18 @@ def compared(lanes: Sequence[Lane]) -> Comparison:
     )
 
 
+def of_runs(runs: Sequence[Run]) -> Comparison:
+    """What is to be said about runs that there are already, with the model that can compute each attached to it.
+
+    Raises:
+        SettingsError: not 2 to 8 runs.
+    """
+    check_lanes(len(runs))
+    plans = [LanePlan(run.receipt.to_prompt(), run.settings.replace(seed=run.receipt.seed)) for run in runs]
+    lanes = zip(plans, _differences(plans), runs, strict=True)
+    return compared([Lane(made, differs, run) for made, differs, run in lanes])
+
+
 def letter(index: int) -> str:
     """What the lane at `index` is called: A, B, …"""
     return chr(ord("A") + index)

@@ -65,7 +65,7 @@ class ChatParts:
 
 def lay_out(texts: Texts, desk: Desk, default: ModelChoice, voice: voice_row.VoiceRow) -> ChatParts:
     """Put the tab on the page, and the desk's parts with it."""
-    put(desk.choice, desk.store)
+    put(desk.choice, desk.store, desk.brought)
     with gr.Row(elem_id="desk", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_id="talk"):
             bar = model_bar.build(texts, default, desk.choice)

@@ -18,7 +18,7 @@ from tsumami.app.parts import browser, downloads, knob_panel, model_bar
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
-from tsumami.app.parts.telling import say, tell, told
+from tsumami.app.parts.telling import say, tell, tell_not_kept, told
 from tsumami.app.parts.voice_row import VoiceRow
 from tsumami.app.tabs.chat import log, view
 from tsumami.app.tabs.chat import parts as chat_parts
@@ -30,6 +30,7 @@ from tsumami.app.views.import_report import told_import
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
+from tsumami.app.work.keeping import Keeper
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
 from tsumami.app.work.shelf import Shelf
@@ -108,6 +109,7 @@ class ChatTab:
         made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
         blocks.load(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
+        desk.brought.change(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
         blocks.unload(self.on_unload)
         watched: list[Any] = [parts.message, *parts.bar.inputs]
         gr.on(
@@ -217,7 +219,9 @@ class ChatTab:
         with self.sessions.ask(session) as asked:
             asked.alone()
             try:
-                yield from self._write(asked, conversation, Form.of(how), before=before, typed=typed, seed=seed)
+                keeper = self.common.history.keeper(request)
+                yield from self._write(asked, conversation, Form.of(how), keeper, before=before, typed=typed, seed=seed)
+                tell_not_kept(self.texts, self.common.history, request)
             except TsumamiError as error:
                 tell(self.texts, error)
                 yield self._show(before, message=typed or None, keep=True)
@@ -227,6 +231,7 @@ class ChatTab:
         asked: Asked[Stream],
         conversation: Conversation,
         form: Form,
+        keeper: Keeper,
         *,
         before: Conversation,
         typed: str,
@@ -246,7 +251,8 @@ class ChatTab:
                 spoken=speech.id if speech else "",
             )
             saved, begun = time.monotonic(), False
-            for growing in speaking(reply(model, conversation, settings, picked.sending, asked=asked), speech):
+            written = reply(model, conversation, settings, picked.sending, asked=asked, keeper=keeper)
+            for growing in speaking(written, speech):
                 begun = True
                 keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
                 saved = time.monotonic() if keep else saved

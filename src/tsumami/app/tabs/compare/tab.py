@@ -5,6 +5,7 @@ Guarantee: the lanes are `Comparing`'s (each is its lone run); what is said abou
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -18,10 +19,11 @@ from tsumami import charts
 from tsumami.app.parts import knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
-from tsumami.app.parts.telling import told
+from tsumami.app.parts.telling import tell_not_kept, told
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.keeping import Keeper, Keeping
 from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
@@ -44,6 +46,7 @@ class CompareTab:
     name: ClassVar[str] = "compare"
     texts: Texts
     shelf: Shelf
+    history: Keeping = field(default_factory=lambda: Keeping(wanted=False), kw_only=True)
     _tasks: Tasks[Comparing] = field(default_factory=Tasks)
 
     def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
@@ -133,11 +136,12 @@ class CompareTab:
             plans = _plans(model, written_lanes, prompt or "", base, as_chat=as_chat)
             if asked.stopped:
                 return
-            with Comparing(model, plans) as comparing:
+            with Comparing(model, plans) as comparing, _kept(comparing, self.history.keeper(request)):
                 yield from asked.growing(comparing, self._growing(comparing, names))
                 if not asked.dropped:
                     found = comparing.comparison
                     yield self._drawn(model, found, names), self._measured(found, names)
+            tell_not_kept(self.texts, self.history, request)
 
     def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
         texts, pace = [""] * len(names), Pace(_LEAST_SECONDS)
@@ -171,6 +175,18 @@ class CompareTab:
             return ""
         made = (charts.measure_line(runs, one.name, self.texts.language) for one in TOKEN_MEASURES)
         return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
+
+
+@contextlib.contextmanager
+def _kept(comparing: Comparing, keeper: Keeper) -> Iterator[None]:
+    """Whatever ends the block, the lanes are kept as far as they have come."""
+    try:
+        yield
+    finally:
+        if keeper.store is not None:
+            comparing.cancel()
+            for run in comparing.comparison.runs:
+                keeper.run(run, "compare")
 
 
 def _plans(

@@ -171,7 +171,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             begin = prompt_form.asked(model, prompt, base, as_chat=as_chat)
             work = GridWork(grid_form.plan(wishes, begin, base, model.n_ctx), model, choice)
-            for sight in self.growing(asked, work, work.grow()):
+            for sight in self.growing(request, asked, work, work.grow()):
                 yield self._drawn(work, sight)
 
     def _drawn(self, work: GridWork, sight: GridSight | None = None, *, pair: tuple[int, str] | None = None) -> str:

@@ -7,7 +7,7 @@ work. Cancelled, the grid keeps what there is. No Gradio here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,13 +44,18 @@ class GridWork:
     _making: Gridding | None = None
     _progress: GridProgress | None = None
 
-    def grow(self) -> Iterator[GridSight]:
-        """Make the grid; the last sight is the finished one. Leaving the iteration cancels it."""
+    def grow(self) -> Generator[GridSight, None, None]:
+        """Make the grid; the last sight is the finished one. Leaving the iteration cancels it; what there is stays."""
         with Gridding(self.model, self.plan, watch=self._note) as self._making:
             if self._cancelled:  # before there was anything to cancel
                 self._making.cancel()
-            for _ in self._making.looks(Pace(_LEAST_SECONDS, rest=_REST, at_once=False)):
-                yield GridSight(tuple(self._making.so_far()), self._progress)
+            try:
+                for _ in self._making.looks(Pace(_LEAST_SECONDS, rest=_REST, at_once=False)):
+                    yield GridSight(tuple(self._making.so_far()), self._progress)
+            except GeneratorExit:
+                self._making.cancel()
+                self.found = self._making.grid
+                raise
             self.found = self._making.grid
         yield GridSight(self.found.cells)
 

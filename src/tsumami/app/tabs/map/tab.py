@@ -158,7 +158,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             begin = prompt_form.asked(model, prompt, settings, as_chat=as_chat)
             mapping = model.mapping(begin, knob, *_range(low, high), settings)
-            yield from self._growing(asked, MapWork(mapping, model, choice), tokens, leaves)
+            yield from self._growing(request, asked, MapWork(mapping, model, choice), tokens, leaves)
 
     def on_deeper(self, request: gr.Request, tokens: float | None, leaves: float | None) -> Iterator[tuple[Any, Any]]:
         """Go on with the map to more tokens: those of the box, or twice as many as it has."""
@@ -209,14 +209,14 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         work = self.work_of(request)
         if work is not None:
             with self._tasks.ask(session) as asked, self.shelf.lend(work.choice) as model:
-                yield from self._growing(asked, work.further(model, span), tokens, leaves)
+                yield from self._growing(request, asked, work.further(model, span), tokens, leaves)
 
     def _growing(
-        self, asked: Asked[MapWork], work: MapWork, tokens: float | None, leaves: float | None
+        self, request: gr.Request, asked: Asked[MapWork], work: MapWork, tokens: float | None, leaves: float | None
     ) -> Iterator[Any]:
         most = whole(Word("map.tokens"), tokens, 1, highest("max_tokens"))
         budget = whole(Word("map.leaves"), leaves, 1, MOST_LEAVES)
-        for sight in self.growing(asked, work, work.grow(max_tokens=most, leaves=budget)):
+        for sight in self.growing(request, asked, work, work.grow(max_tokens=most, leaves=budget)):
             yield self._drawn(work, sight)
 
     def _drawn(self, work: MapWork, sight: MapSight | None) -> str:

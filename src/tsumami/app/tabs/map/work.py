@@ -8,7 +8,7 @@ later. No Gradio here.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +61,7 @@ class MapWork:
         mapping = model.mapping(prompt, self.found.knob, *ends, receipt.settings)
         return MapWork(mapping, model, self.choice, self.parent if span is None else self)
 
-    def grow(self, *, max_tokens: int, leaves: int) -> Iterator[MapSight]:
+    def grow(self, *, max_tokens: int, leaves: int) -> Generator[MapSight, None, None]:
         """Make the map, or go on with it; the last sight is the finished one. Leaving the iteration cancels it.
 
         Raises:

@@ -28,12 +28,13 @@ from tsumami.app.tabs.microscope.view import Seen
 from tsumami.app.views import compare_view, interval_view
 from tsumami.app.words.texts import PageProblem, Texts
 from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import CancelledError
 from tsumami.explain import audit, why_not
-from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt
+from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt, open_run
 from tsumami.explore.intervals import intervals
 from tsumami.model import Model
 from tsumami.runs import Run, Stream
@@ -54,12 +55,15 @@ def _no_run(_: str) -> Run | None:
 
 @dataclass(slots=True)
 class MicroscopeTab:
-    """The tab, the door to it from the chat, and the `Opener` of the other tabs. api_run: the API's run of an id."""
+    """The tab, the door to it from the chat, and the `Opener` of the other tabs. api_run: the API's run of an id;
+    history: that of the others.
+    """
 
     name: ClassVar[str] = "microscope"
     texts: Texts
     shelf: Shelf
     api_run: Callable[[str], Run | None] = _no_run
+    history: Keeping = field(default_factory=lambda: Keeping(wanted=False), kw_only=True)
     _parts: MicroscopeParts = field(init=False)
     _seen: Kept[Seen] = field(default_factory=Kept)
     _tasks: Tasks[Stream] = field(default_factory=Tasks)
@@ -129,21 +133,31 @@ class MicroscopeTab:
 
     @told()
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
-        """Open a reply of the chat, or a run of the API, and turn to this tab."""
+        """Open a reply of the chat, a run of the API or one of the history, and turn to this tab."""
         if isinstance(event.to, str):
-            opened = self._open_api(request, event.to)
+            opened = self._open_named(request, choice, event.to)
         else:
             opened = self._open(request, choice, stored, int(event.to))
         return gr.Tabs(selected="microscope") if opened else gr.skip()
 
-    def _open_api(self, request: gr.Request, name: str) -> bool:
-        """Open a run that another program has asked for; False, with a message, if it is not kept any more."""
-        run = self.api_run(name)
-        if run is None:
-            say(self.texts("microscope.no_run"))
-            return False
-        self.open(request, run)
-        return True
+    def _open_named(self, request: gr.Request, choice: ModelChoice, name: str) -> bool:
+        """Open a run that another program has asked for, or one of the history; False, with a message, if it is not
+        there any more.
+        """
+        run, store = self.api_run(name), self.history.store(request)
+        if run is not None:
+            self.open(request, run)
+            return True
+        if store is not None and store.has(name):
+            return self.recall(request, choice, store.get(name))
+        say(self.texts("microscope.no_run"))
+        return False
+
+    def recall(self, request: gr.Request, choice: ModelChoice, run: Run) -> bool:
+        """Open a run that was kept: it is computed again, or shown as it was kept where it cannot be; False if nobody
+        wants it any more.
+        """
+        return self._opened(request, choice, partial(open_run, run=run))
 
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""

@@ -1,0 +1,1 @@
+"""The tab "history": everything that was kept, found again and opened."""

@@ -1,0 +1,59 @@
+"""Talks: a conversation as it was, from the replies that are kept of it.
+
+Guarantee: what is given is what whoever talked would have seen: an edit or a reply that was made again is another
+branch, and of a reply that was gone on with there is the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tsumami.errors import HistoryError
+from tsumami.history.entries import ChatTurn, Entry
+from tsumami.prompts import Talk
+from tsumami.runs import Run
+
+if TYPE_CHECKING:
+    from tsumami.history.store import History
+
+__all__ = ["RememberedReply", "talk"]
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedReply:
+    """A reply as it lies in the history; `turn` is None where an older tsumami kept it."""
+
+    entry: Entry
+    run: Run
+    turn: ChatTurn | None
+
+
+def talk(store: History, key: str) -> Talk[RememberedReply]:
+    """The conversation that an entry is the last reply of.
+
+    Raises:
+        HistoryError: there is no such entry, or it is no reply of a chat.
+    """
+    made: Talk[RememberedReply] = Talk()
+    for entry in store.line(key):
+        found = RememberedReply(entry, store.get(entry.key), store.turn(entry.key))
+        if entry.kind != "chat" and found.turn is None:
+            raise HistoryError(f"{entry.key} is no reply of a chat, so there is none to go on with")
+        made = _answered(made, found)
+    return made
+
+
+def _answered(made: Talk[RememberedReply], found: RememberedReply) -> Talk[RememberedReply]:
+    """The conversation with one reply more."""
+    run, turn = found.run, found.turn or ChatTurn(found.entry.asked)
+    said, begun = run.reply, turn.begun
+    thought = (0, 0) if run.thought is None else _thought(run, run.thought.steps, begun)
+    asked = made.without_last().ask(turn.user) if turn.again else made.ask(turn.user)
+    return asked.answered(begun + said.content, found, None if begun else said.tokens, thought)
+
+
+def _thought(run: Run, tokens: int, begun: str) -> tuple[int, int]:
+    """How many characters and tokens of a reply are thinking."""
+    characters = sum(len(step.text) for step in run.steps[:tokens])
+    return len(begun) + min(characters, len(run.reply.content)), tokens

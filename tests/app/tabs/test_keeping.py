@@ -1,0 +1,92 @@
+"""What the tabs make goes into the history, also where nobody waits for its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tsumami.app.tabs.compare.tab import CompareTab
+from tsumami.app.tabs.grid.tab import GridTab
+from tsumami.app.tabs.map.tab import MapTab
+from tsumami.app.tabs.microscope.tab import MicroscopeTab
+from tsumami.app.words.texts import Texts
+from tsumami.app.work.keeping import Keeping
+from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.engine import EngineOptions
+from tsumami.explore.grids import Grid
+from tsumami.explore.maps import KnobMap
+from tsumami.history import History
+from tsumami.knobs import KNOBS
+
+EN = Texts("en")
+HERE = ModelChoice("smollm2", EngineOptions(threads=1))
+REQUEST = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "localhost"})
+READER: Any = SimpleNamespace(session_hash="a", username=None, request=REQUEST)
+NO_KNOBS = [None] * len(KNOBS)
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Shelf]:
+    made = Shelf(HERE)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def keeping(tmp_path: Path) -> Iterator[Keeping]:
+    made = Keeping(path=tmp_path / "h.sqlite")
+    yield made
+    made.close()
+
+
+def kept(keeping: Keeping) -> History:
+    store = keeping.store(READER)
+    assert store is not None
+    return store
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["to the end", "left"])
+def test_lanes_maps_and_grids_are_kept(shelf: Shelf, keeping: Keeping, left: bool) -> None:
+    most, microscope = 300 if left else 3, MicroscopeTab(EN, shelf)
+    compare = CompareTab(EN, shelf, history=keeping)
+    knob_map = MapTab(EN, shelf, microscope, history=keeping)
+    grid = GridTab(EN, shelf, microscope, 2048, history=keeping)
+    made = (
+        compare.on_compare(READER, HERE, "Once", True, False, 1, most, "top_k=1\ntop_k=40", *NO_KNOBS),
+        knob_map.on_map(READER, HERE, most, 2, "Once", True, False, 0, "temperature", 0.5, 0.6, *NO_KNOBS),
+        grid.on_grid(READER, HERE, "Once", True, False, "top_k", "1,40", "", "", 0, 1, most, *NO_KNOBS),
+    )
+    for growing in made:
+        with closing(growing):  # type: ignore[type-var]  # a generator
+            for _ in growing:
+                if left:
+                    break
+    store = kept(keeping)
+    assert store.stats()["kinds"] == {"compare": 2, "grid": 1, "map": 1}
+    assert isinstance(KnobMap.from_json(store.result(store.find("kind:map")[0].key)), KnobMap)
+    assert isinstance(Grid.from_json(store.result(store.find("kind:grid")[0].key)), Grid)
+    assert {store.get(entry.key).stop_reason for entry in store.find("kind:compare")} == {
+        "cancelled" if left else "length"
+    }
+    store.verify()
+
+
+def test_a_run_of_the_history_is_opened_by_its_id_and_computed_again(shelf: Shelf, keeping: Keeping) -> None:
+    store, microscope = kept(keeping), MicroscopeTab(EN, shelf, history=keeping)
+    with shelf.lend() as model:
+        stopped = model.stream("Once", seed=1, max_tokens=40)
+        next(iter(stopped))
+        stopped.cancel()
+        keys = [store.add(run).key for run in (model.run("Once", seed=1, max_tokens=4), stopped.run)]
+    for key in keys:
+        event: Any = SimpleNamespace(to=key)
+        assert microscope.on_inside(event, READER, HERE, None).selected == "microscope"
+        seen = microscope._seen.get("a")
+        assert seen is not None
+        assert (seen.opened.sound, seen.opened.notes) == (None, ())
+        assert seen.run.steps[0].alternatives
