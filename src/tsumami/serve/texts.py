@@ -164,7 +164,7 @@ async def _one(
         clock = making.clock()
         _count(service, clock)
         full = run.stop_reason == "context" or (run.stop_reason == "length" and not fits)
-        tell(TextEnd(index, prompt, settings, run, service.kept.keep(run), clock, doing.slot, full))
+        tell(TextEnd(index, prompt, settings, run, await service.keep(run, home=asker.home), clock, doing.slot, full))
 
 
 async def _begun(service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities) -> _TextMaking:
