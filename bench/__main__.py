@@ -18,6 +18,7 @@ MEASURES: Final = (
     "batch",
     "guidance",
     "turn",
+    "alone",
     "busy",
     "speech",
     "page",

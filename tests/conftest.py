@@ -21,8 +21,8 @@ BROWSERS: Final = 2  # at once: each drives a server and a Chromium of its own
 HERE: Final = Path(__file__).parent
 
 # No test is timed: on a machine that others use, too, a slow example says nothing about the code. The examples are the
-# same each time, so that a change is refused for what it has changed; `make storm` draws new ones (`anew`).
-hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+# same each time, so that a change is refused for what it has changed; `make storm` draws new ones, and more (`anew`).
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.register_profile("anew", deadline=None)
 hypothesis.settings.load_profile("same")
 

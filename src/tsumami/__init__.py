@@ -12,7 +12,6 @@ listed in `__all__` is the public API; it is fetched from its floor when it is f
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     def history(path: Path | None = None) -> History:
         """The history: the user's own, or that of another file."""
 
+    __version__: str
 
 _HOMES = {
     "KNOBS": "tsumami.knobs",
@@ -79,11 +79,13 @@ __all__ = [
     "load",
 ]
 
-__version__ = version("tsumami")
-
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name from its floor (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tsumami")
     if name == "history":  # a room that can be called
         return importlib.import_module("tsumami.history")
     if name not in _HOMES:

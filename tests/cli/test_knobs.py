@@ -56,6 +56,7 @@ NAMES = [
     "--no-repeat-ngram-size",
     "--min-tokens",
     "--ignore-eos",
+    "--heal-tokens",
     "--penalize-except",
     "--text-bias",
     "--top-a",

@@ -912,15 +912,35 @@ def test_a_process_may_end_in_the_middle_of_a_decode(tmp_path: Path) -> None:
 
 
 def test_solo_runs_one_program_at_a_time_each_in_the_same_call_shapes(make_engine: MakeEngine) -> None:
-    """Ten runs in a cache that holds three: wherever the others left it, every run makes the very same calls."""
+    """Ten runs in a cache that holds three: wherever the others left it, every run makes the very same calls, but for
+    whole pieces that an earlier one has left where they have to be.
+    """
     engine = make_engine(n_cells=256, policy=SOLO)
     watched = Watched(engine)
     tickets = [engine.submit(greedy(text(0, 50), 30)) for _ in range(10)]
     for ticket in tickets:
         ticket.result(PATIENCE)
     assert all(len({row.slot for row in batch}) == 1 for batch in watched.batches)
-    shapes = [tuple(len(b) for b in watched.batches[i : i + 31]) for i in range(0, 310, 31)]
-    assert shapes == [(32, 18, *[1] * 29)] * 10
+    shapes = [len(batch) for batch in watched.batches]
+    assert shapes == [32, *([18, *[1] * 29] * 10)]
+
+
+def test_alone_a_program_gets_whole_pieces_of_what_was_there_and_no_other_cells(make_engine: MakeEngine) -> None:
+    engine = make_engine(n_cells=256, policy=SOLO)
+    watched = Watched(engine)
+    run = engine.submit(greedy(text(0, 70), 5)).result(PATIENCE)
+    after = [*text(0, 70), *run, *text(1, 60)]  # the reply has to be computed as a prompt now
+    engine.submit(greedy(after, 2)).result(PATIENCE)
+    engine.submit(greedy([*text(0, 40), *text(2, 30)], 2)).result(PATIENCE)
+    engine.submit(greedy(text(3, 40), 2)).result(PATIENCE)
+    engine.submit(greedy(text(3, 32), 1)).result(PATIENCE)  # a row is wanted, so its last piece is computed again
+    assert [len(batch) for batch in watched.batches] == [
+        *(32, 32, 6, 1, 1, 1, 1),
+        *(32, 32, 7, 1),
+        *(32, 6, 1),
+        *(32, 8, 1),
+        32,
+    ]
 
 
 def test_the_policy_can_change_while_programs_run(make_engine: MakeEngine, tiny_reference: Reference) -> None:

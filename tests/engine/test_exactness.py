@@ -509,6 +509,90 @@ def test_runs_that_cannot_be_exact_repeat_all_the_same(tiny_files: Callable[[str
     assert len(set(alone)) > 40
 
 
+@settings(max_examples=6, deadline=None)
+@given(st.data())
+def test_what_an_earlier_run_left_of_the_same_pieces_changes_no_bit(
+    tiny_files: Callable[[str], Path], data: st.DataObject
+) -> None:
+    """F16 under SOLO: whatever was computed before, a run has the bits of one that begins with an empty cache."""
+    model = NativeModel(tiny_files("F16"))
+    options = ContextOptions(n_cells=256, n_batch=512, n_ubatch=32, n_sequences=8 + N_KEEPERS, threads=1, exact=True)
+    engine = Engine(model, options, policy=SOLO)
+
+    def chosen(prompt: list[int], count: int) -> Program[tuple[list[int], list[bytes]]]:
+        rows, feed, reply = list[bytes](), prompt, list[int]()
+        with Sequence() as sequence:
+            for _ in range(count):
+                (got,) = yield [Feed(sequence, feed)]
+                rows.append(digest(got.last))
+                feed = [int(got.last.argmax())]
+                reply += feed
+        return reply, rows
+
+    def read(tokens: list[int]) -> Program[None]:
+        with Sequence() as sequence:
+            yield [Feed(sequence, tokens, rows="all")]
+
+    def several(tokens: list[int]) -> Program[None]:
+        with Sequence() as trunk:
+            yield [Feed(trunk, tokens, rows="none")]
+            branches = [trunk.fork(len(tokens) - at) for at in range(3)]
+            yield [Feed(branch, [at]) for at, branch in enumerate(branches)]
+
+    cold: dict[tuple[int, ...], tuple[list[int], list[bytes]]] = {}
+    known = [LINES[0][:100]]
+    for _ in range(8):
+        base = data.draw(st.sampled_from(known))
+        prompt = [*base[: data.draw(st.integers(1, len(base)))], *LINES[1][: data.draw(st.integers(0, 40))]]
+        match data.draw(st.sampled_from(["run", "run", "read", "several"])):
+            case "read":
+                engine.run(read(prompt))
+            case "several":
+                engine.run(several(prompt))
+            case _:
+                found = engine.run(chosen(prompt, 4))
+                known.append([*prompt, *found[0]][:180])
+                engine.set_policy(SOLO)  # which empties the cache
+                assert found == cold.setdefault(tuple(prompt), engine.run(chosen(prompt, 4)))
+    engine.close()
+    model.close()
+
+
+@pytest.mark.slow
+def test_a_reply_of_before_is_read_as_an_empty_cache_would_read_it(smollm2_as: Callable[[str], Path]) -> None:
+    """SmolLM2 in F16: what was written token by token has other bits than what is read in a piece."""
+    model = NativeModel(smollm2_as("F16"))
+    options = ContextOptions(n_cells=512, n_batch=512, n_ubatch=32, n_sequences=2 + N_KEEPERS, threads=1, exact=True)
+    engine = Engine(model, options, policy=SOLO)
+
+    def turn(prompt: list[int], count: int) -> tuple[list[int], list[bytes], int]:
+        def program() -> Program[tuple[list[int], list[bytes], int]]:
+            rows, reply, feed, reused = list[bytes](), list[int](), prompt, list[int]()
+            with Sequence() as sequence:
+                for _ in range(count):
+                    (got,) = yield [Feed(sequence, feed)]
+                    rows.append(digest(got.last))
+                    reused.append(got.reused)
+                    feed = [int(got.last.argmax())]
+                    reply += feed
+            return reply, rows, reused[0]
+
+        return engine.run(program())
+
+    first = model.vocab.tokenize(
+        ("The old clock fell into the sea, and " * 9).encode(), add_special=True, parse_special=False
+    )[:50]
+    reply, _, _ = turn(first, 40)
+    second = [*first, *reply, *first[:10]]
+    warm = turn(second, 2)
+    engine.set_policy(SOLO)  # which empties the cache
+    cold = turn(second, 2)
+    engine.close()
+    model.close()
+    assert (warm[2], cold[2]) == (32, 0)
+    assert warm[:2] == cold[:2]
+
+
 @pytest.mark.slow
 def test_smollm2_in_f16_is_found_out(smollm2_as: Callable[[str], Path]) -> None:
     model = NativeModel(smollm2_as("F16"))

@@ -11,7 +11,7 @@ from tsumami.errors import EngineError, SettingsError
 from tsumami.settings import Settings
 from tsumami.testing import ScriptedModel, saying
 
-N_TOKENS = 24
+N_TOKENS = 12
 PROMPTS = [
     ("DeepMind Company is", {"penalty_alpha": 0.6, "top_k": 4}),
     ("Once upon a time there was a lamp that", {"penalty_alpha": 0.3, "top_k": 6}),

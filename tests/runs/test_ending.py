@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tsumami.runs.ending import Ending, Taken
+from tsumami.runs.prompt import Prompt
 from tsumami.settings import Settings
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 
-PROMPT = (120,)
+PROMPT = Prompt("x", (120,))
 
 
 def fed(data: bytes, *more: int, **knobs: Any) -> list[Taken]:
@@ -50,6 +51,13 @@ def test_without_a_limit_the_context_ends_it() -> None:
     ending = Ending(model, PROMPT, Settings(max_tokens=0))
     reasons = [ending.take(97).reason for _ in range(model.n_ctx - 1)]
     assert reasons == [None] * (model.n_ctx - 2) + ["context"]
+
+
+def test_what_the_prompt_ends_with_is_no_text_and_ends_nothing() -> None:
+    model = ScriptedModel(saying("x", ByteTokenizer()))
+    ending = Ending(model, Prompt("xは:", (120,), healing="は:".encode()), Settings(stop=(":",)))
+    assert [ending.take(token).text for token in "は:光".encode()] == ["", "", "", "", "", "", "光"]
+    assert ending.take(ord(":")).reason == "stop"
 
 
 def test_what_was_held_back_comes_out_at_the_end() -> None:

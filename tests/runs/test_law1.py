@@ -21,7 +21,7 @@ def looked_at_and_not(model: tsumami.Model, prompt: str, made: Settings) -> None
     assert (len(looked.ledgers), len(plain.ledgers)) == (len(looked.steps), 0)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(PROMPTS),
     settings_strategy(grammar=True, contrastive=True, max_tokens=10),

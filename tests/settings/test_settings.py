@@ -121,7 +121,17 @@ def test_the_mode_says_how_the_token_is_chosen(values: dict[str, Any], mode: str
 
 
 HISTORY = {n for n, k in KNOBS.items() if k.stage in ("penalties", "dry", "no_repeat_ngram")}
-LOOP = {"max_tokens", "min_tokens", "ignore_eos", "stop", "logit_bias", "text_bias", *CONSTRAINTS, "banned_texts"}
+LOOP = {
+    "max_tokens",
+    "min_tokens",
+    "ignore_eos",
+    "heal_tokens",
+    "stop",
+    "logit_bias",
+    "text_bias",
+    *CONSTRAINTS,
+    "banned_texts",
+}
 LOOP |= {"thinking", "chat_template_kwargs", "thinking_budget", "thinking_settings"}
 GUIDANCE = {"guidance_scale"}
 DRY_ON = {"dry_multiplier": 0.8}
@@ -165,6 +175,7 @@ def test_each_way_to_choose_leaves_exactly_these_knobs_acting(values: dict[str, 
         ({"mirostat_mode": 1}, "adaptive_target", "mirostat_mode"),
         ({"adaptive_target": 0.5}, "mirostat_tau", "mirostat_mode"),
         ({"ignore_eos": True}, "min_tokens", "ignore_eos"),
+        ({"regex": "a+"}, "heal_tokens", "grammar"),
         ({}, "negative_prompt", "guidance_scale"),
         ({"penalty_alpha": 0.5, "top_k": 4, "guidance_scale": 2}, "guidance_scale", "penalty_alpha"),
         ({"repeat_last_n": 0}, "repeat_penalty", "repeat_last_n"),

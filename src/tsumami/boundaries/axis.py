@@ -30,6 +30,7 @@ _NOT_A_MAP: Final = {
     "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
     "thinking_budget": "it only says where thinking has to end; make it an axis of a grid",
     "guidance_scale": "it moves every logit, each its own way, by a second prompt's; make it an axis of a grid",
+    "heal_tokens": "it is either on or off; make it an axis of a grid",
     "ignore_eos": "it is either on or off; make it an axis of a grid",
     "penalize_prompt": "it is either on or off; make it an axis of a grid",
 }

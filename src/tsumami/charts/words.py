@@ -75,6 +75,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "icicle.inexact": ("このモデルは exact ではない: 同じ値でも計算の並び方で文章が変わることがあり、境目は目安", "this model is not exact: the same value may give another text in other company, so take the boundaries as close, not as exact"),  # noqa: E501
     "icicle.probed": ("しらみつぶしにはできず、点で調べた境目がある", "some boundaries were only probed: values in between were not all excluded"),  # noqa: E501
     "idle.neutral": ("休み: 無効になる値", "idle: at its neutral value"),
+    "idle.healed": ("休み: プロンプトの末尾の続きはもう済んだ", "idle: nothing of the prompt's end is still to come"),
     "idle.no_thinking": ("休み: このモデルには思考の印がない", "idle: this model marks no thinking"),
     "idle.greedy": ("休み: 温度 0 では使わない", "idle: not used at temperature 0"),
     "idle.mirostat": ("休み: Mirostat では使わない", "idle: not used with mirostat"),

@@ -29,6 +29,7 @@ _TERMS: Final = 8
 #: Why a stage did nothing, in ja; the words of the chain are English.
 _IDLE_JA: Final = {
     "neutral": "中立",
+    "healed": "終わり",
     "no_thinking": "思考の印なし",
     "greedy": "貪欲法では休み",
     "mirostat": "Mirostat では休み",

@@ -119,6 +119,18 @@ def serve(
         bool,
         typer.Option("--verbose", help=say("答えに __verbose を入れる", "put __verbose into answers")),
     ] = False,
+    history: Annotated[
+        bool | None,
+        typer.Option(
+            "--history/--no-history",
+            show_default=False,
+            help=say(
+                "生成したものを履歴に残す / 残さない（既定: このマシンからの分だけ。--history なら、よそからの分も）",
+                "keep in the history what is generated, or not (default: what is asked for at this machine; with"
+                " --history also what is asked for from elsewhere)",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Load the model and serve it until Ctrl-C."""
     from tsumami.serve import ServeOptions
@@ -146,6 +158,7 @@ def serve(
         verbose,
         note,
         limits=limits.limits,
+        history=history,
     )
     with ExitStack() as stack:
         shown = stack.enter_context(bars(model.name))

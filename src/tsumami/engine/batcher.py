@@ -314,10 +314,10 @@ class Engine:
         if self._between_crowds and self._policy.reuse:
             self._cache.make_ready()
         served = self._running if self._policy.together else self._running[:1]
-        if not self._policy.together and self._alone is not served[0]:
-            self._alone = served[0]
-            self._cache.forget()
         waiting = [job for running in served for job in running.jobs if not job.done]
+        if not self._policy.together and waiting and self._alone is not served[0]:
+            self._alone = served[0]
+            self._begin_alone(waiting)
         for hidden in (False, True):
             wanted = [job for job in waiting if job.feed.hidden == hidden]
             if wanted:
@@ -325,6 +325,16 @@ class Engine:
         for running in list(self._running):
             if all(job.done for job in running.jobs):
                 self._advance(running, running.refusal or [job.result(self.n_vocab) for job in running.jobs])
+
+    def _begin_alone(self, waiting: list[Job]) -> None:
+        """Make the cache as good as empty for the first jobs of a program that is served alone. What is left of the
+        same pieces of one size stays: an empty cache would get them by the very same calls.
+        """
+        job, piece = waiting[0], self._policy.fixed_piece
+        if len(waiting) == 1 and piece is not None and not job.feed.hidden:
+            self._cache.begin_alone(job.feed.sequence, job.target[: job.reusable()], piece)
+        else:
+            self._cache.forget()
 
     def _prompt_room(self, *, streams: bool) -> int:
         """How many prompt tokens this turn may take. Where `streams` wait for a token each, a turn with pieces of
@@ -347,6 +357,8 @@ class Engine:
         self._compute(batch, hidden, sum(portion.count for portion in portions if portion.job.is_prompt))
         for portion in portions:
             self._cache.keep(portion.slot, portion.start)
+        if len(portions) == 1 and self._policy.fixed_piece == self.options.n_ubatch and not hidden:
+            self._cache.note_pieces(portions[0].slot, portions[0].start, self.options.n_ubatch)
         for job, row in outputs:
             job.logits.append(self._context.logits(row))
             if hidden:

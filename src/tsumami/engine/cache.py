@@ -46,7 +46,9 @@ class SlotMemory(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """One sequence id of the context: the tokens it holds, their cells, and whose it is."""
+    """One sequence id of the context: the tokens it holds, their cells, and whose it is. `in_pieces`: so many of the
+    first were computed as an empty cache would compute any text that begins with them, a whole piece a call.
+    """
 
     number: int
     owner: weakref.ref[Sequence]
@@ -55,6 +57,7 @@ class Slot:
     cells: list[int] = field(default_factory=list)
     used: int = 0
     lasting: bool = True
+    in_pieces: int = 0
 
     @property
     def live(self) -> bool:
@@ -341,6 +344,7 @@ class Cache:
         self._memory.remove(slot.number, length)
         self._pool.drop(slot.cells[length:])
         del slot.cells[length:], slot.tokens[length:]
+        slot.in_pieces = min(slot.in_pieces, length)
         self._tree.remove(slot.number)
         if self.reuse and slot.tokens:
             self._tree.extend(slot.number, slot.tokens)
@@ -364,6 +368,32 @@ class Cache:
         self._tree.remove(slot.number)
         del self._slots[slot.number]
         self._free_numbers.append(slot.number)
+
+    def note_pieces(self, slot: Slot, start: int, piece: int) -> None:
+        """What was just decoded into the slot from position `start` on was by itself in its batch, `piece` tokens a
+        call: whole ones that go on from whole ones are such as an empty cache would have.
+        """
+        whole = len(slot.tokens) // piece * piece
+        if start == slot.in_pieces and slot.cells[:whole] == list(range(whole)):
+            slot.in_pieces = whole
+
+    def begin_alone(self, sequence: Sequence, target: Tokens[int], piece: int) -> None:
+        """Drop everything but the whole pieces, of one slot, that `target` begins with, too: they are the sequence's
+        now. All that follows is computed in the cells, and by the calls, of an empty cache.
+        """
+        best, length = max(
+            ((slot, common_prefix(slot.tokens[: slot.in_pieces], list(target))) for slot in self._slots.values()),
+            key=lambda found: found[1],
+            default=(None, 0),
+        )
+        for slot in list(self._slots.values()):
+            if slot is not best or length < piece:
+                self._evict(slot)
+            else:
+                self._cut(slot, length // piece * piece)
+                slot.owner = weakref.ref(sequence)
+                self._by_sequence[sequence] = slot
+        self._collect()
 
     def forget(self) -> None:
         """Drop everything, as after a failed decode, whose cells are in no known state."""

@@ -39,8 +39,9 @@ class Policy:
 
 #: Everybody at once, over one cache: no bit of an exact engine depends on it, and a fast one promises none.
 TOGETHER: Final = Policy(reuse=True, together=True)
-#: For an engine that should be exact and is not: one program at a time, from an empty cache, in pieces of one size, so
-#: that the call shapes of a run are always the same.
+#: For an engine that should be exact and is not: one program at a time, in pieces of one size, as from an empty cache,
+#: so that the calls of a run are always the same. What an earlier one left of the very same pieces stays
+#: (`Cache.begin_alone`).
 SOLO: Final = Policy(reuse=False, together=False, fixed_piece=32)
 
 

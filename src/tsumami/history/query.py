@@ -26,7 +26,7 @@ __all__ = ["FIELDS", "All", "Either", "FieldIs", "KnobIs", "Node", "Not", "Text"
 #: What `name:value` can ask for.
 FIELDS: Final[dict[str, tuple[str, str]]] = {
     "model": ("モデル名の一部", "a part of the model's name"),
-    "kind": ("種類（run、chat、compare、map、grid）", "run, chat, compare, map or grid"),
+    "kind": ("種類（run、chat、compare、map、grid、serve）", "run, chat, compare, map, grid or serve"),
     "tag": ("タグ", "a tag"),
     "is": (
         "starred（星つき）、unfinished（途中で途絶えた）、last（そこから続くものがない）のどれか",

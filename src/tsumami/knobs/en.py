@@ -280,6 +280,15 @@ WORDS: dict[str, KnobWords] = {
         " of choosing, and before all other stages. With a grammar that is complete and allows nothing else, the run"
         " comes to a dead end.",
     ),
+    "heal_tokens": KnobWords(
+        "Token healing",
+        "A prompt that ends inside a token goes on as if it did not.",
+        "A text that ends with `http:` or with half a word is cut into tokens that the model seldom sees there, and"
+        " what follows suffers. With this on, the last tokens that one longer token begins with are taken back, and the"
+        " reply has to begin with their text, which is not shown again: after `http:` it can write `://` as the one"
+        " token that it is. It helps with raw prompts that end without a space or in mid-word. A chat prompt ends with"
+        " a mark, and there it changes nothing.",
+    ),
     "penalize_except": KnobWords(
         "Not penalised",
         "Tokens that the penalties and DRY do not count, as if they were not in the text.",

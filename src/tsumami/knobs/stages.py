@@ -129,6 +129,15 @@ _ALL: Final = (
         needs_vocabulary=True,
     ),
     StageRow(
+        name="heal_tokens",
+        modes=_EVERY,
+        ordered=False,
+        in_llama_cpp=False,
+        wanted_by=("heal_tokens",),
+        bans=True,
+        needs_vocabulary=True,
+    ),
+    StageRow(
         name="end_tokens",
         modes=_EVERY,
         ordered=False,

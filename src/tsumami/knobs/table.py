@@ -639,6 +639,18 @@ _ROWS = (
         aliases={"llama.cpp": "--ignore-eos", "vLLM": "ignore_eos", "textgen": "ban_eos_token"},
     ),
     _knob(
+        "heal_tokens",
+        "bool",
+        False,
+        "constraint",
+        "heal_tokens",
+        neutral=False,
+        formula=r"l_i' = -\infty \text{ unless } w_i \text{ goes on with the text that was taken back}",
+        paper="guidance: token healing https://github.com/guidance-ai/guidance; llama.cpp"
+        " https://github.com/ggml-org/llama.cpp/pull/7187",
+        aliases={"HF": "token_healing", "guidance": "token healing"},
+    ),
+    _knob(
         "penalize_except",
         "tokens",
         (),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tsumami.runs.backend import Backend, Tokenizer
+from tsumami.runs.prompt import Prompt
 from tsumami.runs.text import Released, TextStream
 from tsumami.runs.tokenizing import marks_in
 from tsumami.runs.values import StopReason
@@ -34,9 +35,12 @@ class Taken:
 
 
 class ReplyText:
-    """The text of a reply as it is shown: feed it the tokens. End tokens and control tokens are no text."""
+    """The text of a reply as it is shown: feed it the tokens. End tokens and control tokens are no text, and the bytes
+    of `healing`, with which it begins, stand in the prompt.
+    """
 
-    def __init__(self, tokenizer: Tokenizer, settings: Settings) -> None:
+    def __init__(self, tokenizer: Tokenizer, settings: Settings, healing: bytes = b"") -> None:
+        self._unseen = len(healing)
         stop = settings.stop
         self._tokenizer = tokenizer
         self._signs = _signs(tokenizer, stop)
@@ -47,6 +51,7 @@ class ReplyText:
         """The next token; `final`: the last one."""
         hidden = self._tokenizer.is_control(token) or self._tokenizer.is_eog(token)
         piece = b"" if hidden else self._tokenizer.piece(token)
+        self._unseen, piece = max(0, self._unseen - len(piece)), piece[self._unseen :]
         return self._stream.feed(piece, sign=self._signs.get(token, ""), final=final)
 
     def copy(self) -> ReplyText:
@@ -63,10 +68,10 @@ class ReplyText:
 class Ending:
     """Feed it the tokens of one reply."""
 
-    def __init__(self, backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> None:
+    def __init__(self, backend: Backend, prompt: Prompt, settings: Settings) -> None:
         self._tokenizer = backend.tokenizer
-        self._text = ReplyText(backend.tokenizer, settings)
-        room, wanted = backend.n_ctx - len(prompt_tokens), settings.max_tokens
+        self._text = ReplyText(backend.tokenizer, settings, prompt.healing)
+        room, wanted = backend.n_ctx - len(prompt.tokens), settings.max_tokens
         self._left = min(wanted, room) if wanted else room
         self._limit: StopReason = "length" if wanted and wanted <= room else "context"
 

@@ -60,6 +60,7 @@ class _ReceiptForm:
     tsumami: str
     begun: tuple[int, ...] = ()
     parse_special: bool = True
+    healing: bytes = b""
     notices: tuple[Notice, ...] = ()
 
 

@@ -29,6 +29,7 @@ from tsumami.runs.completeness import Completeness, CompletenessTracker, text_is
 from tsumami.runs.decision import Decider, Decision, Reversible
 from tsumami.runs.ending import Ending
 from tsumami.runs.guiding import both, negative_tokens
+from tsumami.runs.healing import healed
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
@@ -37,6 +38,7 @@ from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, Le
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.constraint import ConstraintStage, constraint_of, constraint_stage
 from tsumami.sampling.draw import Rolls
+from tsumami.sampling.healing import HealStage
 from tsumami.sampling.measure import final_probabilities, measure_raw
 from tsumami.sampling.thinking import thought
 from tsumami.settings import Settings
@@ -195,14 +197,15 @@ def permitted(chain: Chain, token: int) -> int:
     """The token, which the reply was made to go on with.
 
     Raises:
-        DeadEndError: the grammar does not allow it, and could not go on.
+        DeadEndError: the grammar, or the prompt's end that was taken back, does not allow it, and could not go on.
     """
     for stage in chain.stages:
-        if isinstance(stage, ConstraintStage):
+        if isinstance(stage, ConstraintStage | HealStage):
             alone = _one_candidate(token)
             stage.apply(alone)
             if alone.data["logit"][0] == -np.inf:
-                raise DeadEndError(f"the grammar forbids token {token}, which the reply was made to begin with")
+                who = "grammar" if isinstance(stage, ConstraintStage) else "end of the prompt, which was taken back,"
+                raise DeadEndError(f"the {who} forbids token {token}, which the reply was made to begin with")
     return token
 
 
@@ -213,34 +216,30 @@ def _one_candidate(token: int) -> Candidates:
     return candidates
 
 
-def make_decider(
-    backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
-) -> Decider:
+def make_decider(backend: Backend, prompt: Prompt, settings: Settings, seed: int) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
-    inner = make_bare_decider(backend, prompt_tokens, settings, seed, begun)
+    inner = make_bare_decider(backend, prompt, settings, seed)
     if not settings.banned_texts:
         return inner
-    ending = make_ending(backend, prompt_tokens, settings)
-    return Retracting(inner, ending, backend.tokenizer, settings.banned_texts, len(begun))
+    ending = make_ending(backend, prompt, settings)
+    return Retracting(inner, ending, backend.tokenizer, settings.banned_texts, len(prompt.begun))
 
 
-def make_bare_decider(
-    backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int, begun: tuple[int, ...] = ()
-) -> Reversible:
+def make_bare_decider(backend: Backend, prompt: Prompt, settings: Settings, seed: int) -> Reversible:
     """The same, but nothing that it chooses is taken back, whatever is banned."""
-    chain = make_chain(backend, prompt_tokens, settings, seed)
+    chain = make_chain(backend, prompt, settings, seed)
     if settings.mode == "contrastive":
-        return _Contrastive(chain, settings, seed, begun)
-    return Plain(chain, begun, negative=negative_tokens(backend, settings, prompt_tokens))
+        return _Contrastive(chain, settings, seed, prompt.begun)
+    return Plain(chain, prompt.begun, negative=negative_tokens(backend, settings, prompt.tokens))
 
 
-def make_ending(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings) -> Ending:
+def make_ending(backend: Backend, prompt: Prompt, settings: Settings) -> Ending:
     """Where the reply ends; the longer one of two prompts leaves less room."""
-    negative = negative_tokens(backend, settings, prompt_tokens)
-    return Ending(backend, max(prompt_tokens, negative, key=len), settings)
+    negative = negative_tokens(backend, settings, prompt.tokens)
+    return Ending(backend, replace(prompt, tokens=max(prompt.tokens, negative, key=len)), settings)
 
 
-def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Settings, seed: int) -> Chain:
+def make_chain(backend: Backend, prompt: Prompt, settings: Settings, seed: int) -> Chain:
     """The chain of `settings` in the state in which a run begins."""
     n_vocab, vocab = backend.engine.n_vocab, backend.vocab
     texts = backend.tokenizer if vocab is None else None
@@ -252,8 +251,9 @@ def make_chain(backend: Backend, prompt_tokens: tuple[int, ...], settings: Setti
         n_ctx=backend.n_ctx,
         texts=texts,
         thinking=backend.thinking,
+        healing=prompt.healing,
     )
-    chain.accept_prompt(prompt_tokens)
+    chain.accept_prompt(prompt.tokens)
     return chain
 
 
@@ -272,6 +272,7 @@ class Generation:
         emit: Callable[[Step], None],
         decider: Decider | None = None,
     ) -> None:
+        prompt = healed(backend, prompt, settings)
         check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend = backend
         self._emit = emit
@@ -279,8 +280,8 @@ class Generation:
         seed = effective_seed(settings)
         self.receipt = Receipt.of(backend, prompt, settings, seed)
         self._led = len(prompt.begun)
-        self._decider = decider or make_decider(backend, prompt.tokens, settings, seed, prompt.begun)
-        self._ending = make_ending(backend, prompt.tokens, settings)
+        self._decider = decider or make_decider(backend, prompt, settings, seed)
+        self._ending = make_ending(backend, prompt, settings)
         self._completeness = CompletenessTracker(_complete_at_start(backend, settings))
         self._steps: list[Step] = []
         self._ledgers: list[Ledger] = []

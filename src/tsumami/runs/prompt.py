@@ -22,6 +22,7 @@ class Prompt:
     steps of the run like all others: stages take note of them, and each lets its roll pass.
 
     `parse_special`: the names of special tokens were read in what people wrote, too, not only in what the format did.
+    `healing`: the end of the text for which there are no tokens here: the reply begins with it, unseen (healing.py).
     `notices`: what llama.cpp said when it made tokens of the text.
     """
 
@@ -30,6 +31,7 @@ class Prompt:
     template: str = "raw"
     begun: tuple[int, ...] = ()
     parse_special: bool = True
+    healing: bytes = b""
     notices: tuple[Notice, ...] = field(default=(), compare=False)
 
 

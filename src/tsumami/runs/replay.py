@@ -71,10 +71,9 @@ def replay(backend: Backend, run: Run, start: int, stop: int) -> list[Ledger]:
     check_run(backend, run.receipt, run.tokens)
     receipt = run.receipt
     if run.settings.mode == "contrastive":  # the candidates' hidden states are needed again, so the search runs again
-        settings, begun = receipt.settings, receipt.begun
-        decider = make_bare_decider(backend, receipt.prompt_tokens, settings, receipt.seed, begun)
+        decider = make_bare_decider(backend, receipt.to_prompt(), receipt.settings, receipt.seed)
     else:
-        chain = make_chain(backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+        chain = make_chain(backend, receipt.to_prompt(), receipt.settings, receipt.seed)
         negative = negative_tokens(backend, receipt.settings, receipt.prompt_tokens)
         decider = Plain(chain, receipt.begun, run.tokens[: stop - 1], negative)
     return backend.engine.run(_replay(decider, run, start, stop))
@@ -96,7 +95,7 @@ class Replay:
         """The run's own chain, ready to choose token `index`. One that remembers logits chooses everything before."""
         check_run(self._backend, run.receipt, run.tokens)
         receipt = run.receipt
-        chain = make_chain(self._backend, receipt.prompt_tokens, receipt.settings, receipt.seed)
+        chain = make_chain(self._backend, receipt.to_prompt(), receipt.settings, receipt.seed)
         if not chain.remembers_rows:
             chain.follow(run.tokens[:index])
         for place, row in enumerate(self.rows(run, 0, index) if chain.remembers_rows else ()):

@@ -32,9 +32,9 @@ def restore(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> Run:
     check_run(backend, receipt, tokens)
     settings = receipt.settings.replace(seed=receipt.seed)
     if settings.mode == "contrastive" or settings.banned_texts:  # these have to be chosen again one by one
-        inner = make_decider(backend, receipt.prompt_tokens, settings, receipt.seed, receipt.begun)
+        inner = make_decider(backend, receipt.to_prompt(), settings, receipt.seed)
     else:
-        chain = make_chain(backend, receipt.prompt_tokens, settings, receipt.seed)
+        chain = make_chain(backend, receipt.to_prompt(), settings, receipt.seed)
         negative = negative_tokens(backend, settings, receipt.prompt_tokens)
         inner = Plain(chain, receipt.begun, tokens, negative)
     following = _Following(inner, tokens)

@@ -109,7 +109,7 @@ class Cards(Protocol):
 class Receipt:
     """All that is needed to get the same run again. `seed` is the effective one, `template` the prompt format's
     name, `begun` the tokens that the reply was made to begin with: their rolls passed, but did not choose them;
-    `parse_special` as in `Prompt` (files that do not say it are from when all prompts were read so);
+    `healing` and `parse_special` as in `Prompt` (files that do not say it are from when all prompts were read so);
     `notices` what llama.cpp said of the prompt.
     """
 
@@ -123,6 +123,7 @@ class Receipt:
     tsumami: str
     begun: tuple[int, ...] = ()
     parse_special: bool = True
+    healing: bytes = b""
     notices: tuple[Notice, ...] = ()
 
     @classmethod
@@ -139,12 +140,13 @@ class Receipt:
             tsumami=version("tsumami"),
             begun=prompt.begun,
             parse_special=prompt.parse_special,
+            healing=prompt.healing,
             notices=prompt.notices,
         )
 
     def to_prompt(self) -> Prompt:
         """The prompt that `of` was given."""
-        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun, self.parse_special)
+        return Prompt(self.prompt, self.prompt_tokens, self.template, self.begun, self.parse_special, self.healing)
 
     def to_dict(self) -> dict[str, Any]:
         """The receipt as plain values, as in a run file."""
@@ -258,6 +260,7 @@ class Timings:
 #: What files of earlier versions do not say, and what that means; where it is so, new files do not say it, either.
 _UNSAID: Final[dict[str, Any]] = {
     "parse_special": True,
+    "healing": b"",
     "notices": (),
     "adapters": (),
     "weights": None,

@@ -61,7 +61,7 @@ def _again(backend: Backend, receipt: Receipt, count: int) -> Run:
         with Stream(backend, prompt, settings.replace(max_tokens=count)) as stream:
             return stream.run
     # with another max_tokens a text that is banned might not come to its end, and so not be taken back
-    decider = UpTo(make_decider(backend, prompt.tokens, settings, receipt.seed, prompt.begun), count)
+    decider = UpTo(make_decider(backend, prompt, settings, receipt.seed), count)
     made = Generation(backend, prompt, settings, ledgers=False, emit=_nobody_waits, decider=decider)
     return backend.engine.run(made.program())
 

@@ -16,6 +16,7 @@ from tsumami.knobs import KNOBS, Mode, knobs_of
 from tsumami.knobs.stages import ROWS, WINDOWS
 from tsumami.sampling.constraint import constraint_of, constraint_stage
 from tsumami.sampling.guidance import GuidanceStage
+from tsumami.sampling.healing import HealStage
 from tsumami.sampling.removals import BannedTextsStage, EndTokensStage
 from tsumami.sampling.stages import BUILDERS, BiasStage, IdleStage, Stage, Surroundings
 from tsumami.sampling.thinking import BudgetStage, ThinkingMarks
@@ -30,7 +31,8 @@ _FIRST: Final = tuple(name for name, row in ROWS.items() if row.wanted_by and no
 class Origin:
     """What a chain is built from. `seed` is the effective one; `prompt` the tokens that the reply goes on from,
     `n_ctx` how many tokens there can be in all, prompt and reply together; `texts` can be asked about the texts of
-    tokens, where there is no llama.cpp vocabulary, too; `thinking`: how the model marks its thinking.
+    tokens, where there is no llama.cpp vocabulary, too; `thinking`: how the model marks its thinking; `healing`: the
+    prompt's end that the reply begins with.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Origin:
     n_ctx: int | None = None
     texts: TokenTexts | None = None
     thinking: ThinkingMarks | None = None
+    healing: bytes = b""
 
     def counted(self, tokens: Sequence[int]) -> tuple[int, ...]:
         """Those that the penalties and DRY count."""
@@ -131,6 +134,7 @@ _FIRST_BUILDERS: Final[dict[str, Callable[[Origin], Stage]]] = {
     "guidance": lambda origin: GuidanceStage(origin.settings.guidance_scale),
     "logit_bias": _bias,
     "grammar": _grammar,
+    "heal_tokens": lambda origin: HealStage(origin.around.texts, origin.healing),
     "end_tokens": _end_tokens,
     "banned_texts": lambda _: BannedTextsStage(),
 }
@@ -162,6 +166,8 @@ def stage_reads(name: str, origin: Origin) -> Hashable:
         reads += [origin.n_vocab, origin.vocab, cast(Hashable, origin.texts)]
     if name == "thinking_budget":
         reads += [origin.thinking, origin.prompt]
+    if name == "heal_tokens":
+        reads.append(origin.healing)
     if row.looks_back:
         reads += [seen(name, origin), settings.penalize_except if name in WINDOWS else ()]
     return tuple(reads)

@@ -30,6 +30,7 @@ from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.draw import Pick
 from tsumami.sampling.guidance import GuidanceStage, GuidedRow
 from tsumami.sampling.head import Head
+from tsumami.sampling.healing import HealStage
 from tsumami.sampling.measure import Summit
 from tsumami.sampling.removals import BannedTextsStage
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
@@ -71,6 +72,7 @@ class Chain:
         self.reply = list(reply)
         self._chooser = chooser
         self._head = Head.of(self.stages)
+        self._healing = next((one for one in self.stages if isinstance(one, HealStage) and one.idle is None), None)
         self._whole = origin.settings
         self._place = ThinkingPlace(origin.thinking) if origin.thinking is not None else None
 
@@ -85,12 +87,13 @@ class Chain:
         n_ctx: int | None = None,
         texts: TokenTexts | None = None,
         thinking: ThinkingMarks | None = None,
+        healing: bytes = b"",
     ) -> Chain:
         """Build the chain of `settings`; `seed` is the effective one (never below 0). `n_ctx`: how many tokens there
         can be in all, so that no window takes memory for more. `texts`: whom to ask about the texts of tokens, if that
-        is not `vocab`. `thinking`: how the model marks its thinking.
+        is not `vocab`. `thinking`: how the model marks its thinking. `healing`: what the reply has to begin with.
         """
-        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts, thinking=thinking)
+        origin = Origin(settings, seed, n_vocab, vocab, n_ctx=n_ctx, texts=texts, thinking=thinking, healing=healing)
         return cls([build(name, origin) for name in stage_names(settings)], make_chooser(origin), origin)
 
     @classmethod
@@ -262,6 +265,8 @@ class Chain:
             stage.accept(token)
         self._chooser.accept(token)
         self.reply.append(token)
+        if self._healing is not None and self._healing.idle is not None:
+            self._healing, self._head = None, Head.of(self.stages)  # from here on it is as if there were none
         texts = self.origin.around.texts
         if self._place is not None and self._place.part != "after" and texts is not None:
             self._go_to(self._place.after(texts.piece(token)))

@@ -38,6 +38,9 @@ class TokenTexts(Protocol):
     def is_eog(self, token: int) -> bool:
         """Whether generation ends with this token."""
 
+    def is_control(self, token: int) -> bool:
+        """Whether the token is a mark and not text."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Index:

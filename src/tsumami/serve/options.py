@@ -27,6 +27,7 @@ class ServeOptions:
     says nothing; what is in neither holds as the program has it whose API is called. slots: whether /slots answers.
     n_ctx: tokens that one request may have, if that is less than the model's context. verbose: `__verbose` in answers.
     log: called with a line for whoever runs the server. page: the path of a page beside that opens a run (`?run=ID`).
+    history: whether runs go into the history (`ServedHistory`).
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +47,7 @@ class ServeOptions:
     log: Callable[[str], None] = _unheard
     page: str | None = None
     limits: Limits = field(default_factory=Limits)
+    history: bool | None = None
 
     @property
     def hosts(self) -> Hosts:

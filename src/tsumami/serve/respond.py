@@ -21,7 +21,7 @@ from tsumami.serve.faults import fault_of
 from tsumami.serve.own import own_fields
 from tsumami.serve.service import ApiService
 from tsumami.serve.texts import Likely, News, TextEnd, TextPart, texts
-from tsumami.web.callers import caller_of
+from tsumami.web.callers import at_home, caller_of
 from tsumami.web.turns import Asker
 
 __all__ = ["Finished", "Wire", "asker_of", "respond"]
@@ -61,7 +61,7 @@ class Wire(Protocol):
 
 def asker_of(request: Request) -> Asker:
     """Whose turn a request takes."""
-    return Asker(caller_of(request.client.host if request.client else ""))
+    return Asker(caller_of(request.client.host if request.client else ""), home=at_home(request))
 
 
 async def respond(service: ApiService, request: Request, wanted: Wanted, wire: Wire, *, stream: bool) -> Response:

@@ -6,12 +6,15 @@ Importing this module loads no web framework.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from tsumami.engine import EngineOptions
+from tsumami.history import history_is_off
 from tsumami.model import Model, load
 from tsumami.models import DEFAULT_MODEL, ByteProgress, resolve
 from tsumami.serve.options import ServeOptions
@@ -60,15 +63,18 @@ def _serve(
     listening: socket.socket,
     ready: Callable[[str], None] | None,
 ) -> None:
+    from tsumami.serve.kept import ServedHistory
     from tsumami.serve.outside import outside
     from tsumami.serve.served import served
     from tsumami.serve.service import ApiService
     from tsumami.web.running import run
 
     farewell = Farewell()
-    app = outside(ApiService(served(model, file), options), hosts, farewell)
+    history = ServedHistory(False if history_is_off(os.environ) else options.history, options.log)
+    app = outside(ApiService(served(model, file), options, history=history), hosts, farewell)
     gc.freeze()  # what stands now stays: whoever looks for garbage later need not look here
     if ready is not None:
         host, port = listening.getsockname()[:2]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    run(app, listening, farewell, options.proxies)
+    with contextlib.closing(history):
+        run(app, listening, farewell, options.proxies)

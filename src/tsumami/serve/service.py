@@ -18,7 +18,8 @@ import anyio.to_thread
 
 from tsumami.exchange import DIALECTS, Dialect
 from tsumami.exchange.writing import export_values
-from tsumami.serve.kept import KeptRuns
+from tsumami.runs import Run
+from tsumami.serve.kept import KeptRuns, ServedHistory
 from tsumami.serve.options import ServeOptions
 from tsumami.serve.served import Served
 from tsumami.serve.slots import Counts, Slots
@@ -62,7 +63,7 @@ class KeyedTexts:
 
 class ApiService:
     """One model, served. turns, kept: shared with whoever else lets generate on this server, or looks at runs (default:
-    its own).
+    its own). history: where runs stay (default: nowhere).
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class ApiService:
         *,
         turns: Turns | None = None,
         kept: KeptRuns | None = None,
+        history: ServedHistory | None = None,
     ) -> None:
         self.served = served
         self.options = options or ServeOptions()
         self.limits = self.options.limits
         self.slots = Slots(turns or Turns(self.limits), self.limits.generations)
         self.kept = kept or KeptRuns()
+        self._history = history
         self.counts = Counts()
         self.begun = int(datetime.now(UTC).timestamp())
         self.growing: dict[str, KeyedTexts] = {}  # by the keys that callers gave
@@ -111,6 +114,19 @@ class ApiService:
         """The tokens with which a text ends."""
         tokenizer = self.served.backend.tokenizer
         return tuple(token for token in range(tokenizer.n_tokens) if tokenizer.is_eog(token))
+
+    async def keep(self, run: Run, *, home: bool) -> str:
+        """Keep a run that was asked for at this machine, or elsewhere; gives its id."""
+        name = None if self._history is None else await self.aside(self._history.keep, run, home=home)
+        return self.kept.keep(run, name)
+
+    async def run(self, name: str) -> Run | None:
+        """The run of an id, if it is kept."""
+        found = self.kept.get(name)
+        if found is not None or self._history is None:
+            return found
+        old = await self.aside(self._history.get, name)
+        return None if old is None else old.attach(self.served.backend)
 
     def defaults(self, dialect: Dialect) -> dict[str, Any]:
         """What the server was told to take where a request says nothing, in a dialect's names."""

@@ -20,6 +20,7 @@ from tsumami.runs import Prompt, Run, Step
 from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decider, Decision
 from tsumami.runs.generate import Generation, make_decider
+from tsumami.runs.healing import healed
 from tsumami.runs.making import EngineMaking
 from tsumami.sampling import effective_seed
 from tsumami.sampling.chain import Watch
@@ -163,7 +164,7 @@ async def _one(
         clock = making.clock()
         _count(service, clock)
         full = run.stop_reason == "context" or (run.stop_reason == "length" and not fits)
-        tell(TextEnd(index, prompt, settings, run, service.kept.keep(run), clock, doing.slot, full))
+        tell(TextEnd(index, prompt, settings, run, await service.keep(run, home=asker.home), clock, doing.slot, full))
 
 
 async def _begun(service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities) -> _TextMaking:
@@ -248,9 +249,9 @@ class _TextMaking(EngineMaking[_News, Run]):
 
     def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, tops: Probabilities) -> None:
         super().__init__()
-        self._looking = _Looking(
-            make_decider(backend, prompt.tokens, settings, settings.seed), tops, len(prompt.tokens)
-        )
+        prompt = healed(backend, prompt, settings)
+        decider = make_decider(backend, prompt, settings, settings.seed)
+        self._looking = _Looking(decider, tops, len(prompt.tokens))
         generation = Generation(backend, prompt, settings, ledgers=False, emit=self._step, decider=self._looking)
         self._ticket = self._submit(backend.engine, generation.program())
 

@@ -225,6 +225,8 @@ def _singles(settings: KnobValues) -> Iterator[_Finding]:
         yield ("min_tokens",), _NEVER_ENDS
     if settings.guidance_scale == 1:
         yield ("negative_prompt",), _NO_GUIDANCE
+    if any(getattr(settings, name) is not None for name in _CONSTRAINT_SET):
+        yield ("heal_tokens",), _CONSTRAINED
     if settings.smoothing_factor == 0:
         yield ("smoothing_curve",), _SMOOTHING_OFF
     if settings.top_k < 2:
@@ -341,6 +343,12 @@ _NEVER_ENDS = IdleReason(
     ("ignore_eos",),
     "ignore_eos がオンで停止文字列もないので、どのみち終了トークンでは終わりません。",
     "ignore_eos is on and there is no stop text, so the reply never ends by itself anyway.",
+)
+_CONSTRAINED = IdleReason(
+    ("grammar", "json_schema", "regex"),
+    "文法か JSON スキーマか正規表現が返答を最初のトークンから決めるので、プロンプトの末尾は取り戻しません。",
+    "A grammar, a JSON schema or a regex governs the reply from its first token on, so nothing of the prompt is taken"
+    " back.",
 )
 _NO_GUIDANCE = IdleReason(
     ("guidance_scale",),

@@ -72,6 +72,7 @@ class Settings:
     no_repeat_ngram_size: int = default("no_repeat_ngram_size")
     min_tokens: int = default("min_tokens")
     ignore_eos: bool = default("ignore_eos")
+    heal_tokens: bool = default("heal_tokens")
     penalize_except: tuple[str, ...] = default("penalize_except")
     text_bias: tuple[TextBias, ...] = default("text_bias")
     top_a: float = default("top_a")

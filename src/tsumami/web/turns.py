@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tsumami.web.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who wants a place: a caller, and the page or script of theirs. Calls without a session are one session."""
+    """Who wants a place: a caller, and the page or script of theirs. Calls without a session are one session. home: it
+    is asked for at this machine.
+    """
 
     caller: str
     session: str = ""
+    home: bool = field(default=False, compare=False)
 
 
 class Turns:

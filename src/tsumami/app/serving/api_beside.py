@@ -11,6 +11,7 @@ from tsumami.app.serving.site import BesidePages
 from tsumami.model import Model
 from tsumami.models import resolve
 from tsumami.serve import ApiService, ServeOptions, api
+from tsumami.serve.kept import ServedHistory
 from tsumami.serve.served import served
 from tsumami.serve.site import is_ours
 from tsumami.web.gate import Coming, Kinds
@@ -20,10 +21,18 @@ from tsumami.web.turns import Turns
 __all__ = ["api_beside", "kinds"]
 
 
-def api_beside(model: Model, name: str, root: str, keys: tuple[str, ...], limits: Limits, turns: Turns) -> BesidePages:
+def api_beside(
+    model: Model,
+    name: str,
+    root: str,
+    keys: tuple[str, ...],
+    limits: Limits,
+    turns: Turns,
+    history: ServedHistory | None = None,
+) -> BesidePages:
     """The application. name: by which the model was loaded; root: the path that a proxy puts in front."""
     options = ServeOptions(keys=keys, limits=limits, page=root.rstrip("/"))
-    service = ApiService(served(model, resolve(name).path.name), options, turns=turns)
+    service = ApiService(served(model, resolve(name).path.name), options, turns=turns, history=history)
     return BesidePages(api(service), is_ours, service.kept)
 
 

@@ -6,7 +6,9 @@ Importing this module does not import Gradio: that happens while the model is be
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -22,6 +24,8 @@ from tsumami.model import Model
 from tsumami.web.hosts import Hosts
 from tsumami.web.limits import Limits
 from tsumami.web.listening import listen
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,18 @@ def _serve(
 ) -> None:
     from tsumami.app.serving.api_beside import api_beside, kinds
     from tsumami.app.serving.site import Site
+    from tsumami.serve.kept import ServedHistory
     from tsumami.web.gate import Gate
     from tsumami.web.running import run
     from tsumami.web.turns import Turns
 
     limits, turns, root = options.limits, Turns(options.limits), options.root_path
     closed = options.auth is not None and not options.keys
-    beside = None if closed else api_beside(model, shelf.default.name, root, options.keys, limits, turns)
+    wanted = False if history_is_off(os.environ) else options.history
+    # nobody knows who they are that call the API from elsewhere
+    served = ServedHistory(False if wanted is False else None, _log.warning)
+    name = shelf.default.name
+    beside = None if closed else api_beside(model, name, root, options.keys, limits, turns, served)
     site = Site(
         shelf,
         model.n_ctx,
@@ -113,7 +122,7 @@ def _serve(
         limits=limits,
         turns=turns,
         beside=beside,
-        history=Keeping(False if history_is_off(os.environ) else options.history),
+        history=Keeping(wanted),
     )
     with not_collecting():
         site.build(language)
@@ -121,4 +130,5 @@ def _serve(
     if ready is not None:
         host, port = listening.getsockname()[:2]
         ready(f"http://{host}:{port}{options.root_path}")
-    run(Gate(site, hosts, limits, kinds(root)), listening, site.farewell, options.proxies)
+    with contextlib.closing(served):
+        run(Gate(site, hosts, limits, kinds(root)), listening, site.farewell, options.proxies)

@@ -31,7 +31,7 @@ Levers = tuple[str, ...]
 
 _TRIES: Final = 1500
 _MIROSTAT: Final = knobs_of("mirostat")
-_CONTEXT: Final = ("prompt", "model")
+CONTEXT: Final = ("prompt", "model", "heal_tokens")
 #: Knobs that end a run, or that `seed` stands for, but choose no token.
 _NOT_CHOOSING: Final = knobs_of("loop", "draw", "prompt")
 
@@ -77,7 +77,7 @@ class PartingPlace:
         if a.receipt.seed != b.receipt.seed:
             found.append("seed")
         idle = a.settings.idle_knobs().keys() & b.settings.idle_knobs().keys()
-        found += _knobs(self, exclude=idle)
+        found += _knobs(self, exclude={*idle, *found})
         if self.a.chain.remembers_rows or self.b.chain.remembers_rows:
             found.append("memory")
         if a.settings.banned_texts == b.settings.banned_texts and self.a.chain.removed != self.b.chain.removed:
@@ -89,7 +89,7 @@ class PartingPlace:
         (its settings exclude each other, or mirostat would have to begin in the middle).
         """
         put = set(levers)
-        context = self.a if put & set(_CONTEXT) else self.b
+        context = self.a if put & set(CONTEXT) else self.b
         seeded = self.a if "seed" in put else self.b
         knobs = [name for name in KNOBS if name in put or (name in _MIROSTAT and "mirostat" in put)]
         sources = (self.a, self.b) if "memory" in put else (self.b, self.a)
@@ -187,7 +187,10 @@ def _context(a: Run, b: Run) -> str | None:
     """What makes the logits differ, if anything."""
     if a.receipt.model.fingerprint != b.receipt.model.fingerprint:
         return "model"
-    return "prompt" if a.receipt.prompt_tokens != b.receipt.prompt_tokens else None
+    if a.receipt.prompt_tokens == b.receipt.prompt_tokens:
+        return None
+    same = a.receipt.prompt == b.receipt.prompt and a.settings.heal_tokens != b.settings.heal_tokens
+    return "heal_tokens" if same else "prompt"
 
 
 def _knobs(place: PartingPlace, exclude: Iterable[str]) -> list[str]:

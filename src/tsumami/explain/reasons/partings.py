@@ -91,7 +91,7 @@ def _changes(place: PartingPlace, levers: Levers) -> tuple[Change, ...]:
 
 def _cause(levers: Levers, back: Outcome, b: Outcome) -> Cause:
     """Which of the five it is."""
-    if "prompt" in levers or "model" in levers:
+    if set(levers) & set(causes.CONTEXT):
         return "other_logits"
     if "seed" in levers:
         return "other_draw"

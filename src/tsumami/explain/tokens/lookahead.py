@@ -21,6 +21,7 @@ from tsumami.runs import Prompt, Run, Stream
 from tsumami.runs.backend import Backend
 from tsumami.runs.generate import make_chain, permitted
 from tsumami.runs.guiding import guided_rows
+from tsumami.runs.healing import healed
 from tsumami.runs.prompt import check_prompt
 from tsumami.sampling import Candidates, Draw, Ledger, LedgerWriter, Pick, effective_seed, rolls
 from tsumami.settings import Settings
@@ -103,12 +104,14 @@ def next_token(backend: Backend, at: Look, settings: Settings, *, step: int | No
         SettingsError: the settings do not fit this model.
     """
     seed, own = effective_seed(settings), len(at.prompt.begun)
+    prompt = healed(backend, at.prompt, settings)
+    at = at if prompt == at.prompt else look(backend, prompt)
     step = own if step is None else step
     if settings.mode == "contrastive":
         with Stream(backend, at.prompt, settings.replace(seed=seed, max_tokens=own + 1), ledgers=True) as stream:
             ledger = _last(stream.run, own)
         return NextToken(settings, seed, step, ledger, {ledger.token: 1.0})
-    chain = make_chain(backend, at.prompt.tokens, settings, seed)
+    chain = make_chain(backend, at.prompt, settings, seed)
     *led, here = guided_rows(backend, settings, at.prompt.tokens, at.prompt.begun, [*at.led, at.row])
     for row, token in zip(led, at.prompt.begun, strict=True):
         chain.choose(row)  # a roll passes, and mirostat follows it

@@ -20,6 +20,7 @@ from tsumami.explore.saved import Saved
 from tsumami.knobs import KNOBS, get
 from tsumami.runs import Prompt
 from tsumami.runs.backend import Backend
+from tsumami.runs.healing import healed
 from tsumami.runs.restore import restore
 from tsumami.runs.run import Run
 from tsumami.runs.values import STOP_REASONS, Receipt, StopReason
@@ -139,7 +140,8 @@ class Grid(Saved):
             RunFileError: another model than the grid's, or (of an engine that is not exact) a token does not come out
                 again.
         """
-        prompt = self.plan.prompts[cell.point.prompt]
+        settings = self.plan.settings_at(cell.point)
+        prompt = healed(backend, self.plan.prompts[cell.point.prompt], settings)
         receipt = replace(
             self.receipt,
             prompt=prompt.text,
@@ -147,7 +149,8 @@ class Grid(Saved):
             template=prompt.template,
             begun=prompt.begun,
             parse_special=prompt.parse_special,
-            settings=self.plan.settings_at(cell.point),
+            healing=prompt.healing,
+            settings=settings,
             seed=cell.point.seed,
         )
         return restore(backend, receipt, cell.tokens)

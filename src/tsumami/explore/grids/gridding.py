@@ -29,6 +29,7 @@ from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
 from tsumami.runs.ending import Ending
 from tsumami.runs.generate import Generation, make_chain
+from tsumami.runs.healing import healed
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
@@ -115,8 +116,8 @@ class Gridding(EngineMaking[Cell, Grid]):
     def _walk(self, number: int) -> _Walk:
         point = self._plan.point(number)
         settings, prompt = self._plan.settings_at(point), self._plan.prompts[point.prompt]
-        chain = None if _is_alone(settings, prompt) else make_chain(self._backend, prompt.tokens, settings, point.seed)
-        return _Walk(number, point, chain, Ending(self._backend, prompt.tokens, settings))
+        chain = None if _is_alone(settings, prompt) else make_chain(self._backend, prompt, settings, point.seed)
+        return _Walk(number, point, chain, Ending(self._backend, healed(self._backend, prompt, settings), settings))
 
     # --- in the engine's thread ---
 
@@ -289,13 +290,14 @@ class Gridding(EngineMaking[Cell, Grid]):
 def _is_alone(settings: Settings, prompt: Prompt) -> bool:
     """Whether a cell is a run by itself, that shares nothing with others."""
     guided = settings.guidance_scale != KNOBS["guidance_scale"].neutral
-    return settings.mode == "contrastive" or bool(prompt.begun) or bool(settings.banned_texts) or guided
+    own = bool(prompt.begun) or bool(settings.banned_texts) or settings.heal_tokens
+    return settings.mode == "contrastive" or own or guided
 
 
 def grid_receipt(backend: Backend, plan: GridPlan) -> Receipt:
     """The receipt of a plan's first cell on a model: what holds for the whole grid where nothing else is said."""
     prompt, settings = plan.prompts[0], plan.settings[0]
-    return Receipt.of(backend, prompt, settings, settings.seed)
+    return Receipt.of(backend, healed(backend, prompt, settings), settings, settings.seed)
 
 
 def _fill(walk: _Walk, run: Run) -> None:

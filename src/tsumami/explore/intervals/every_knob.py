@@ -169,7 +169,7 @@ def _interval(search: IntervalSearch | FollowingSearch, *, idle: bool) -> Interv
 
 def chunks(backend: Backend, run: Run, at_once: int | None = None) -> Iterator[Chunk]:
     """The run's tokens, some at a time (default: as many as may be in memory): the chain before each, chosen again."""
-    chain = make_chain(backend, run.receipt.prompt_tokens, run.settings, run.receipt.seed)
+    chain = make_chain(backend, run.receipt.to_prompt(), run.settings, run.receipt.seed)
     at_once = at_once or max(1, _MOST_LOGITS // backend.engine.n_vocab)
     numbered = enumerate(rows(backend, run))
     while some := list(itertools.islice(numbered, at_once)):

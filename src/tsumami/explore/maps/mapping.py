@@ -32,6 +32,7 @@ from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
 from tsumami.runs.ending import ReplyText
 from tsumami.runs.generate import Generation
+from tsumami.runs.healing import healed
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
@@ -101,8 +102,8 @@ class Mapping:
                 " leave them out"
             )
         self._backend = backend
-        self._prompt = prompt
         self._settings = settings.replace(seed=effective_seed(settings))
+        self._prompt = prompt = healed(backend, prompt, settings)
         self._continuations = Continuations(backend, prompt, self.axis, self._settings)
         self._roots = [self._continuations.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
         self._whole = sum(root.width for root in self._roots)
@@ -285,7 +286,7 @@ class Mapping:
 
     def _text(self, tokens: Iterable[int], *, final: bool = True) -> tuple[str, bool]:
         """The text of tokens as a run shows it, and whether a stop string ends it."""
-        stream, text = ReplyText(self._backend.tokenizer, self._settings), ""
+        stream, text = ReplyText(self._backend.tokenizer, self._settings, self._prompt.healing), ""
         for token in tokens:
             released = stream.feed(token)
             text += released.text

@@ -76,7 +76,7 @@ class Continuations:
         """The chain in the state before a node's next token."""
         value = self._axis.value(node.spans[0][0].first)
         settings = self._settings.replace(**{self._axis.knob.name: value})
-        chain = make_chain(self._backend, self._prompt.tokens, settings, settings.seed)
+        chain = make_chain(self._backend, self._prompt, settings, settings.seed)
         self._accept(chain, node.path(), node.drawn)
         return chain
 

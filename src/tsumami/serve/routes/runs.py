@@ -22,8 +22,8 @@ from tsumami.web.places import place
 __all__ = ["ROUTES"]
 
 
-def _run(service: ApiService, name: str, field: str = "id") -> Run:
-    run = service.kept.get(name)
+async def _run(service: ApiService, name: str, field: str = "id") -> Run:
+    run = await service.run(name)
     if run is None:
         raise Fault(404, f"no run has the {field} {name[:64]!r}; the last ones are kept, older ones are forgotten")
     return run
@@ -31,13 +31,13 @@ def _run(service: ApiService, name: str, field: str = "id") -> Run:
 
 async def run_file(service: ApiService, request: Request, _: None) -> Response:
     """A run as a file that tsumami reads: receipt, steps, timings."""
-    run = _run(service, request.path_params["name"])
+    run = await _run(service, request.path_params["name"])
     return Response(await service.aside(run.to_json), media_type="application/json")
 
 
 async def ledger(service: ApiService, request: Request, _: None) -> Response:
     """Each token's way through the stages; with ?index=N of one token."""
-    run = _run(service, request.path_params["name"])
+    run = await _run(service, request.path_params["name"])
     index = request.query_params.get("index")
     if index is None:
         return await _worked(service, request, lambda: ledger_values(run, service.served.backend.tokenizer.n_tokens))
@@ -51,13 +51,13 @@ async def ledger(service: ApiService, request: Request, _: None) -> Response:
 
 async def audit(service: ApiService, request: Request, _: None) -> Response:
     """What each knob did in a run, and which did nothing."""
-    run = _run(service, request.path_params["name"])
+    run = await _run(service, request.path_params["name"])
     return await _worked(service, request, lambda: audit_values(explain.audit(run)))
 
 
 async def divergence(service: ApiService, request: Request, _: None) -> Response:
     """Where two runs part, and why: ?a=ID&b=ID."""
-    a, b = (_run(service, request.query_params.get(name, ""), name) for name in ("a", "b"))
+    a, b = [await _run(service, request.query_params.get(name, ""), name) for name in ("a", "b")]
     return await _worked(service, request, lambda: divergence_values(explain.divergence(a, b)))
 
 
