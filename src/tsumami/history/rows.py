@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tsumami.errors import HistoryError
 from tsumami.history import objects
-from tsumami.history.entries import ChatTurn, Entry, language_of
+from tsumami.history.entries import RESULT, ChatTurn, Entry, language_of
 from tsumami.history.folding import END, folded
 from tsumami.settings import Settings, with_younger_knobs
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tsumami.runs import Receipt
 
 __all__ = [
-    "RESULT",
     "Grown",
     "carried",
     "derived",
@@ -40,9 +39,6 @@ __all__ = [
     "replace",
     "unpacked",
 ]
-
-RESULT: Final = "done"
-"""What stands for the stop reason of a result that is no run: a map, a grid, a comparison."""
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 16  # characters of 5 bits

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tsumami.errors import HistoryError
 from tsumami.history import objects, rows
 from tsumami.history.database import Database, default_path
-from tsumami.history.entries import ChatTurn, Entry
+from tsumami.history.entries import RESULT, ChatTurn, Entry
 from tsumami.history.frames import as_frame
 from tsumami.history.query import read
-from tsumami.history.rows import RESULT, Grown
+from tsumami.history.rows import Grown
 from tsumami.history.search import LINE, TREE, WORDS, condition
 
 if TYPE_CHECKING:

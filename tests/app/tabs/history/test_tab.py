@@ -125,6 +125,8 @@ def test_a_run_is_opened_and_two_are_explained(tab: HistoryTab, store: History, 
     assert tab.on_inside(event(key=a), reader(), choice).selected == "microscope"
     assert tab.microscope.opened[0].tokens == runs[0].tokens  # type: ignore[attr-defined]
     assert "temperature" in tab.on_beside(event(keys=[a, b]), reader(), choice)
+    served = store.add(runs[0], kind="serve").key  # whatever asked for it, a run is one
+    assert "A · " in tab.on_beside(event(keys=[b, served]), reader(), choice)
     path = tab.on_file(event(key=a), reader())
     assert json.loads(Path(path).read_text("utf-8"))["text"] == runs[0].text
     tab.on_beside(event(keys=[a]), reader(), choice)

@@ -139,7 +139,7 @@ class HistoryTab:
         """Put its conversation into the chat, as far as this reply, and go there; or to the tab of a map or a grid."""
         store, entry = self._entry(event, request)
         brought = Brought(entry.kind, entry.key, next(self._numbers))
-        if entry.kind not in history_view.RUNS:
+        if not entry.is_run:
             return gr.Tabs(selected=entry.kind), gr.skip(), brought
         conversation = Conversation.remembered(store, entry.key)
         with self.shelf.lend(choice) as model:
@@ -150,8 +150,7 @@ class HistoryTab:
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
         """It as a file."""
         store, entry = self._entry(event, request)
-        run = entry.kind in history_view.RUNS
-        form = store.get(entry.key).to_json(indent=1) if run else store.result(entry.key)
+        form = store.get(entry.key).to_json(indent=1) if entry.is_run else store.result(entry.key)
         return hand_out(f"{entry.kind}-{entry.key[:8]}.json", f"{form}\n")
 
     @told()
@@ -159,7 +158,7 @@ class HistoryTab:
         """Several runs side by side, and why each parts from the first."""
         store = self._store(request)
         entries = [store.entry(str(key)) for key in list(data_of(event)["keys"])[:_MOST]]
-        if len(entries) < 2 or any(entry.kind not in history_view.RUNS for entry in entries):
+        if len(entries) < 2 or not all(entry.is_run for entry in entries):
             raise PageProblem("history.only_runs")
         names = [f"{letter(at)} · {entry.title or entry.key[:8]}" for at, entry in enumerate(entries)]
         with self.shelf.lend(choice) as model:

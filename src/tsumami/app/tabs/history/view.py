@@ -20,10 +20,7 @@ PAGE: Final = 50
 
 _COUNTED: Final = 500  # of what is searched for, beyond the page; then there are many
 
-RUNS: Final = ("run", "chat", "compare")
-"""The kinds of entries that are runs."""
-
-_KINDS: Final = (*RUNS, "map", "grid")
+_KINDS: Final = ("run", "chat", "compare", "map", "grid", "serve")
 _CHIPS: Final = {"starred": "is:starred", "last": "is:last", **{kind: f"kind:{kind}" for kind in _KINDS}}
 _HOW: Final = {
     "words": 'abc "a b c"',
@@ -116,20 +113,20 @@ def card(texts: Texts, entry: Entry) -> dict[str, Any]:
         "finished": entry.finished,
         "starred": entry.starred,
         "tags": list(entry.tags),
-        "run": entry.kind in RUNS,
+        "run": entry.is_run,
         "chat": entry.kind == "chat",
     }
 
 
 def _facts(texts: Texts, entry: Entry) -> str:
     seed = texts("history.seed", seed=entry.seed)
-    return f"{seed} · {texts('history.tokens', count=entry.tokens)}" if entry.kind in RUNS else seed
+    return f"{seed} · {texts('history.tokens', count=entry.tokens)}" if entry.is_run else seed
 
 
 def look(texts: Texts, store: History, entry: Entry) -> dict[str, Any]:
     """All of a result: its text, what it answers, why it stopped, and the conversation around it."""
     made = card(texts, entry) | {"text": "", "prompt": entry.asked, "tree": []}
-    if entry.kind not in RUNS:
+    if not entry.is_run:
         return made
     run, turn = store.get(entry.key), store.turn(entry.key)
     made |= {"text": run.reply.content, "prompt": run.receipt.prompt if turn is None else turn.user}
