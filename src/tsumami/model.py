@@ -17,6 +17,7 @@ from typing import Any, Final, Self, Unpack
 from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel
 from tsumami.engine import load as load_engine
 from tsumami.errors import EngineClosedError
+from tsumami.exchange import Imported, recommended
 from tsumami.explore.design import Design
 from tsumami.explore.grids import Grid, Gridding, GridProgress, plan_grid
 from tsumami.explore.intervals import Interval, intervals
@@ -368,6 +369,11 @@ class Model:
     def templates(self) -> tuple[str, ...]:
         """The names of chat templates that the file holds beside the model's own."""
         return self._loaded.file.header.templates
+
+    @functools.cached_property
+    def recommended(self) -> Imported | None:
+        """The settings that the file recommends; None: it names none."""
+        return recommended(self._loaded.file.header.metadata)
 
     @property
     def exactness(self) -> Exactness:
