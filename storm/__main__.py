@@ -34,6 +34,7 @@ ATTACKS: Final = (
     "openapi",
     "killed_writing",
     "killed_serving",
+    "killed_keeping",
     "crowd",
     "slow_clients",
     "memory",

@@ -1,6 +1,7 @@
 """Harm done to processes that write a store; a program, so that forks begin with all imports done and no threads.
 
-    python harm.py kills FOLDER COUNT SEED     kill COUNT writers at random moments
+    python harm.py kills FOLDER COUNT SEED     kill writers COUNT times at random moments, and who prunes beside them
+    python harm.py moves FOLDER COUNT SEED     kill two who bring a store of an earlier form up to date, COUNT times
     python harm.py crowd FOLDER COUNT SECONDS  COUNT writers at once
     python harm.py full FOLDER COUNT SEED      COUNT times, let no file grow beyond a random size
 
@@ -9,12 +10,15 @@ Prints nothing if all that was said to be kept is there and the store is whole.
 
 from __future__ import annotations
 
+import functools
+import gzip
 import itertools
 import os
 import random
 import resource
 import select
 import signal
+import sqlite3
 import sys
 import time
 import traceback
@@ -46,6 +50,22 @@ def writes(path: Path, tell: int, *, until: float | None = None) -> None:
                 store.forget(gone)
             if number % 11 == 0:
                 store.prune("kind:nothing")
+
+
+def prunes(path: Path, _tell: int) -> None:
+    """Take out what it has kept itself, again and again, and give the room back."""
+    with History(path) as store:
+        while True:
+            for _ in range(20):
+                store.add(RUN, kind="junk")
+            store.prune("kind:junk")
+
+
+def opens(path: Path, tell: int) -> None:
+    """Open a store, so that it is brought up to date."""
+    os.write(tell, b"begun\n")
+    with History(path) as store:
+        store.find()
 
 
 def forked(act: Callable[[int], None]) -> tuple[int, int]:
@@ -91,7 +111,8 @@ def kills(path: Path, count: int, seed: int) -> None:
     """At random moments, while another one writes, too."""
     dice, kept = random.Random(seed), set[str]()
     for _ in range(count):
-        children = [forked(lambda tell: writes(path, tell)) for _ in range(dice.choice([1, 2]))]
+        acts = [writes, *dice.choice([(), (writes,), (prunes,)])]
+        children = [forked(functools.partial(act, path)) for act in acts]
         select.select([there for _, there in children], [], [], 30) if dice.random() < 0.7 else None
         time.sleep(dice.random() * 0.1)
         for child, there in children:
@@ -100,6 +121,30 @@ def kills(path: Path, count: int, seed: int) -> None:
             kept |= told(there)
         whole(path, kept)
     assert kept
+
+
+def moves(path: Path, count: int, seed: int) -> None:
+    """At random moments, while a store of an earlier form is brought up to date by two at once."""
+    dice = random.Random(seed)
+    forms = sorted((Path(__file__).parent / "formats").iterdir())
+    for number in range(count):
+        place, form = path.parent / str(number) / path.name, dice.choice(forms)
+        place.parent.mkdir()
+        place.write_bytes(gzip.decompress(form.read_bytes()))
+        with sqlite3.connect(place) as before:
+            there = {digest for (digest,) in before.execute("SELECT hex(digest) FROM entries")}
+        before.close()
+        children = [forked(functools.partial(opens, place)) for _ in range(2)]
+        select.select([children[0][1]], [], [], 30)
+        time.sleep(dice.random() * 0.02)
+        for child, told_by in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(told_by)
+        for file in (place, *place.parent.glob("*-before-*.sqlite")):
+            with History(file) as store:
+                store.verify()
+                assert {*store.digests(), *store.of("ann").digests()} == there, f"{file} is not what it was"
 
 
 def crowd(path: Path, count: int, seconds: int) -> None:
@@ -139,4 +184,5 @@ def full(path: Path, count: int, seed: int) -> None:
 
 if __name__ == "__main__":
     name, folder, first, second = sys.argv[1:]
-    {"kills": kills, "crowd": crowd, "full": full}[name](Path(folder) / "history.sqlite", int(first), int(second))
+    acts = {"kills": kills, "moves": moves, "crowd": crowd, "full": full}
+    acts[name](Path(folder) / "history.sqlite", int(first), int(second))

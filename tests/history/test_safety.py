@@ -22,9 +22,7 @@ ROOT = Path(__file__).parents[2]
 WORLD = world()
 
 
-@pytest.mark.parametrize(
-    ("harm", "count", "more"), [("kills", 10, 1), ("crowd", 8, 3), ("full", 6, 2)], ids=["kills", "crowd", "full disk"]
-)
+@pytest.mark.parametrize(("harm", "count", "more"), [("kills", 8, 1), ("moves", 4, 1), ("crowd", 8, 2), ("full", 5, 2)])
 def test_what_was_kept_is_there(tmp_path: Path, harm: str, count: int, more: int) -> None:
     program = [sys.executable, "-m", "tests.history.harm", harm, str(tmp_path), str(count), str(more)]
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

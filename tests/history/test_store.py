@@ -111,6 +111,7 @@ def test_a_conversation_is_a_line_in_a_tree(store: History) -> None:
     for key in (root, a, leaf):
         assert [entry.key for entry in store.tree(key)] == [root, a, b, leaf]
     assert [entry.key for entry in store.tree(other)] == [other]
+    assert {entry.key for entry in store.find("is:last")} == {a, leaf, other}
     store.forget(b)
     assert [entry.key for entry in store.line(leaf)] == [leaf]
     assert store.has(leaf)

@@ -28,6 +28,7 @@ SHORT: Final[dict[str, dict[str, int]]] = {
     "gguf": {"inputs": 30},
     "full_disk": {"kills": 3},
     "killed_writing": {"kills": 3},
+    "killed_keeping": {"kills": 3},
     "clock": {},
 }
 #: Attacks that import what only `make storm` installs.

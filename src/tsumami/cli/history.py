@@ -124,7 +124,7 @@ def _show(store: History, asked: _Wish) -> None:
     changed = entry.settings.changed()
     if changed:
         note("  ".join(f"{name}={value}" for name, value in changed.items()))
-    if entry.kind in _RUNS:
+    if entry.is_run:
         write(store.get(entry.key).text + "\n")
 
 
@@ -193,7 +193,7 @@ def _verify(store: History, asked: _Wish) -> None:
     if asked.runs:
         from tsumami.cli.again import run_again
 
-        entries = [entry for entry in store.find(asked.query, limit=None) if entry.kind in _RUNS and entry.tokens]
+        entries = [entry for entry in store.find(asked.query, limit=None) if entry.is_run and entry.tokens]
         run_again(store, entries[:: max(len(entries) // asked.runs, 1)][: asked.runs], asked.model)
 
 
@@ -226,7 +226,6 @@ def _stats(store: History, asked: _Wish) -> None:
         write(f"{name}: {value}\n")
 
 
-_RUNS: Final = ("run", "chat", "compare")
 _VERBS: Final[Mapping[str, Callable[[Any, _Wish], None]]] = {
     "find": _find,
     "show": _show,
@@ -247,7 +246,7 @@ _VERBS: Final[Mapping[str, Callable[[Any, _Wish], None]]] = {
 
 
 def _form(store: History, entry: Entry) -> str:
-    return store.get(entry.key).to_json() if entry.kind in _RUNS else store.result(entry.key)
+    return store.get(entry.key).to_json() if entry.is_run else store.result(entry.key)
 
 
 def _table(entries: list[Entry]) -> None:

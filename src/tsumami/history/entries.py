@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tsumami.settings import Settings
 
-__all__ = ["ChatTurn", "Entry", "language_of"]
+__all__ = ["RESULT", "ChatTurn", "Entry", "language_of"]
+
+RESULT: Final = "done"
+"""What stands for the stop reason of a result that is no run: a map, a grid, a comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Entry:
     def finished(self) -> bool:
         """Whether it was written to its end."""
         return self.stop is not None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is one run, and no map, grid or comparison."""
+        return self.stop != RESULT
 
     @property
     def when(self) -> datetime.datetime:

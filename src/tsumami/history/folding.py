@@ -13,7 +13,11 @@ import functools
 import unicodedata
 from typing import Final
 
-__all__ = ["folded"]
+__all__ = ["END", "folded"]
+
+#: Stands twice at the end of a text that is looked through, so that each of its characters begins three; no folded text
+#: has it.
+END: Final = "\1"
 
 #: What SQLite's tokeniser or UTF-8 cannot hold.
 _STAND_IN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -21,11 +25,12 @@ _STAND_IN: Final = "\N{REPLACEMENT CHARACTER}"
 
 def folded(text: str) -> str:
     """The text as it is compared."""
-    return text.lower() if text.isascii() and "\0" not in text else "".join(map(_folded, text))
+    plain = text.isascii() and "\0" not in text and END not in text
+    return text.lower() if plain else "".join(map(_folded, text))
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _folded(character: str) -> str:
-    if character == "\0" or "\ud800" <= character <= "\udfff":
+    if character in ("\0", END) or "\ud800" <= character <= "\udfff":
         return _STAND_IN
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())

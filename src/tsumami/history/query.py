@@ -28,14 +28,17 @@ FIELDS: Final[dict[str, tuple[str, str]]] = {
     "model": ("モデル名の一部", "a part of the model's name"),
     "kind": ("種類（run、chat、compare、map、grid、serve）", "run, chat, compare, map, grid or serve"),
     "tag": ("タグ", "a tag"),
-    "is": ("starred（星つき）または unfinished（途中で途絶えた）", "starred or unfinished"),
+    "is": (
+        "starred（星つき）、unfinished（途中で途絶えた）、last（そこから続くものがない）のどれか",
+        "starred, unfinished, or last: nothing goes on from it",
+    ),
     "stop": ("止まった理由（eog、stop、length など）", "why it stopped: eog, stop, length, …"),
     "lang": ("本文の言語（ja、en）", "the text's language: ja, en"),
     "id": ("id の始まり", "how its id begins"),
     "since": ("この日から（2026-11-01）", "made on that day or later (2026-11-01)"),
     "before": ("この日より前", "made before that day"),
 }
-_IS: Final = ("starred", "unfinished")
+_IS: Final = ("starred", "unfinished", "last")
 _NUMBERS: Final = ("tokens", "seed")  # compared like knobs, of the run itself
 
 

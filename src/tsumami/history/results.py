@@ -14,9 +14,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from tsumami.errors import HistoryError, RunFileError
-from tsumami.history.entries import ChatTurn
+from tsumami.history.entries import RESULT, ChatTurn
 from tsumami.history.packing import pack_steps, unpack_steps
-from tsumami.history.rows import RESULT, Grown, is_key, place, read_turn, receipt_form, unpacked
+from tsumami.history.rows import Grown, is_key, place, read_turn, receipt_form, unpacked
 from tsumami.runs import Completeness, Run, Step, Timings
 from tsumami.runs.files import receipt_from
 from tsumami.runs.values import Thought, plain

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tsumami.errors import HistoryError
 from tsumami.history import objects
-from tsumami.history.entries import ChatTurn, Entry, language_of
-from tsumami.history.folding import folded
+from tsumami.history.entries import RESULT, ChatTurn, Entry, language_of
+from tsumami.history.folding import END, folded
 from tsumami.settings import Settings, with_younger_knobs
 
 if TYPE_CHECKING:
     from tsumami.runs import Receipt
 
 __all__ = [
-    "RESULT",
     "Grown",
     "carried",
     "derived",
@@ -40,9 +39,6 @@ __all__ = [
     "replace",
     "unpacked",
 ]
-
-RESULT: Final = "done"
-"""What stands for the stop reason of a result that is no run: a map, a grid, a comparison."""
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 16  # characters of 5 bits
@@ -95,7 +91,9 @@ def place(
     sql = f"INSERT INTO entries ({names}) VALUES ({marks})"  # noqa: S608  (names of ours)
     made = connection.execute(sql, tuple(columns.values())).lastrowid
     assert made is not None
-    connection.execute("INSERT INTO words VALUES (?, ?, ?)", (made, folded(receipt.prompt), folded(body.text)))
+    connection.execute(
+        "INSERT INTO words VALUES (?, ?, ?)", (made, _looked_through(receipt.prompt), _looked_through(body.text))
+    )
     _note_digest(connection, made)
     return made
 
@@ -105,7 +103,7 @@ def replace(connection: sqlite3.Connection, entry: int, receipt: Receipt, body: 
     columns = body.columns(receipt)
     names = ", ".join(f"{name} = ?" for name in columns)
     connection.execute(f"UPDATE entries SET {names} WHERE id = ?", (*columns.values(), entry))  # noqa: S608
-    connection.execute("UPDATE words SET said = ? WHERE id = ?", (folded(body.text), entry))
+    connection.execute("UPDATE words SET said = ? WHERE id = ?", (_looked_through(body.text), entry))
     _note_digest(connection, entry)
 
 
@@ -288,6 +286,10 @@ def _token_bytes(tokens: Sequence[int]) -> bytes:
 
 def _tokens(data: bytes) -> list[int]:
     return [int.from_bytes(data[at : at + 4], "little", signed=True) for at in range(0, len(data), 4)]
+
+
+def _looked_through(text: str) -> str:
+    return folded(text) + 2 * END
 
 
 def _first_line(text: str) -> str:

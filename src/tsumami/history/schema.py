@@ -2,8 +2,8 @@
 
 objects: what many entries share (prompts, cards, settings), by its SHA-256; an object may be the beginning of another
 one and a rest. entries: one each result, in the tree that `parent` makes. knobs: the numbers of settings, to be asked
-for. words: what the search reads, folded; `found` is its index of trigrams. checked: the (Julian) day on which the
-whole file was looked through.
+for. words: what the search reads, folded; `found` is its index of trigrams, and `occurrences` where each of these is.
+checked: the (Julian) day on which the whole file was looked through.
 """
 
 from __future__ import annotations
@@ -101,5 +101,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     );
     CREATE TABLE checked (day REAL NOT NULL);
     INSERT INTO checked VALUES (0);
+    """,
+    # a text of one or two characters is found as the beginning of three
+    """
+    UPDATE words SET asked = asked || char(1, 1), said = said || char(1, 1);
+    CREATE VIRTUAL TABLE occurrences USING fts5vocab (found, instance);
     """,
 )

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tsumami.errors import HistoryError
 from tsumami.history import objects, rows
 from tsumami.history.database import Database, default_path
-from tsumami.history.entries import ChatTurn, Entry
+from tsumami.history.entries import RESULT, ChatTurn, Entry
 from tsumami.history.frames import as_frame
 from tsumami.history.query import read
-from tsumami.history.rows import RESULT, Grown
+from tsumami.history.rows import Grown
 from tsumami.history.search import LINE, TREE, WORDS, condition
 
 if TYPE_CHECKING:
@@ -140,8 +140,9 @@ class History:
         Raises:
             QueryError: the query does not fit.
         """
-        where, values = condition(read(query))
+        wanted = read(query)
         with self._database.reading() as connection:
+            where, values = condition(wanted, connection)
             found = f"SELECT id FROM entries WHERE owner = ? AND ({where}) {_NEWEST} LIMIT ? OFFSET ?"  # noqa: S608
             most = -1 if limit is None else limit
             return rows.entries(connection, f"entries.id IN ({found}) {_NEWEST}", (self._owner, *values, most, offset))
@@ -155,12 +156,14 @@ class History:
         """
         return as_frame(self.find(query, limit=limit))
 
-    def count(self, query: str = "") -> int:
-        """How many entries a query asks for."""
-        where, values = condition(read(query))
+    def count(self, query: str = "", *, most: int | None = None) -> int:
+        """How many entries a query asks for; counted no further than `most`."""
+        wanted = read(query)
         with self._database.reading() as connection:
-            sql = f"SELECT count(*) FROM entries WHERE owner = ? AND ({where})"  # noqa: S608
-            return int(connection.execute(sql, (self._owner, *values)).fetchone()[0])
+            where, values = condition(wanted, connection)
+            sql = f"SELECT 1 FROM entries WHERE owner = ? AND ({where}) ORDER BY made DESC LIMIT ?"  # noqa: S608
+            limit = -1 if most is None else most
+            return int(connection.execute(f"SELECT count(*) FROM ({sql})", (self._owner, *values, limit)).fetchone()[0])  # noqa: S608
 
     def entry(self, key: str) -> Entry:
         """The entry of that id, or whose id begins so.
@@ -205,7 +208,7 @@ class History:
             return rows.read_turn(connection, self._id(connection, key))
 
     def words(self) -> dict[str, list[str]]:
-        """What searches can ask for: the names of all `models`, and all `tags`, those used most first."""
+        """What searches can ask for: the `models` of the newest 2000 entries, and all `tags`, those used most first."""
         with self._database.reading() as connection:
             return {name: [word for (word,) in connection.execute(sql, (self._owner,))] for name, sql in WORDS.items()}
 
@@ -301,8 +304,9 @@ class History:
         Raises:
             QueryError: the query does not fit.
         """
-        where, values = condition(read(query))
+        wanted = read(query)
         with self._database.writing() as connection:
+            where, values = condition(wanted, connection)
             sized = connection.execute(
                 "SELECT id, length(body), starred = 0 AND (" + where + ") FROM entries WHERE owner = ?"  # noqa: S608
                 " ORDER BY made DESC, id DESC",

@@ -4,6 +4,7 @@ and from another browser.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory, model: tsumami.Model) -> Path
     with History(folder / "history.sqlite") as store:
         for number in range(LONG):
             store.add(first, asked=f"<b>made</b> {number}")
+        found = model.knob_map("The sky", "temperature", 0.5, 0.6, max_tokens=3)
+        store.add_result(found.to_json(), "map", found.receipt)
         root = store.add(first, kind="chat", turn=ChatTurn("Name a colour."))
         for seed, temperature in ((2, 0.0), (3, 1.5)):
             run = model.run(model.prompt("夕焼けの詩を書いて"), seed=seed, max_tokens=8, temperature=temperature)
@@ -85,10 +88,10 @@ def test_what_was_kept_is_found_marked_and_opened(page_of: Pages, home: Home) ->
     open_tab(desk, "history")
 
     # pages of fifty, newest first; what was written is text
-    assert text(page, "#history-view .history-count") == f"1 to 50 of {LONG + 3}, newest first"
+    assert text(page, "#history-view .history-count") == f"1 to 50 of {LONG + 4}, newest first"
     page.locator("#history-view [data-by='1']").click()
     desk.quiet()
-    assert cards(page).count() == LONG + 3 - 50
+    assert cards(page).count() == LONG + 4 - 50
     assert cards(page).last.locator("b").inner_text() == "<b>made</b> 0"
 
     # Japanese is found by one character; a search that does not fit says where
@@ -132,7 +135,7 @@ def test_a_conversation_is_gone_on_with_and_there_after_a_restart(page_of: Pages
     unfold(desk)
     press(desk, "Go on from here")
     assert desk.said() == ["Name a colour.", "夕焼けの詩を書いて"]
-    desk.turn(max_tokens=4)
+    desk.turn(max_tokens=4, seed=5)
     reply = desk.say("And then?")
 
     # in another browser, from a server that has started anew
@@ -177,6 +180,10 @@ def test_the_address_of_an_id_opens_it_and_comparisons_are_kept(page_of: Pages, 
     desk.press("compare-go")
     open_tab(desk, "history")
     assert len(find(desk, "kind:compare")) == 3
+    assert len(find(desk, "kind:map")) == 1
+    unfold(desk)
+    press(desk, "Open in its tab")
+    assert re.search(r"\d+ texts?", text(page, "#map-view .tsu-icicle-facts"))
     there = Desk(page_of("en"))  # the server of the other tests keeps nothing
     open_tab(there, "history")
     assert "Nothing that is made from here is kept" in text(there.page, "#history-view .history-problem")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from tsumami.app.parts.desk import Brought
 from tsumami.app.tabs.compare.tab import CompareTab
 from tsumami.app.tabs.grid.tab import GridTab
 from tsumami.app.tabs.map.tab import MapTab
@@ -20,7 +23,7 @@ from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.explore.grids import Grid
 from tsumami.explore.maps import KnobMap
-from tsumami.history import History
+from tsumami.history import ChatTurn, History, talk
 from tsumami.knobs import KNOBS
 
 EN = Texts("en")
@@ -75,6 +78,21 @@ def test_lanes_maps_and_grids_are_kept(shelf: Shelf, keeping: Keeping, left: boo
     }
     store.verify()
 
+    # and open again for another reader, with nothing made anew
+    other: Any = SimpleNamespace(session_hash="b", username=None, request=REQUEST)
+    for tab in (knob_map, grid):
+        (entry,) = store.find(f"kind:{tab.name}")
+        assert tab.found_by(other) is None
+        assert json.loads(tab.on_brought(other, Brought(tab.name, entry.key, 1), HERE))
+        found = tab.found_by(other)
+        assert found is not None
+        assert json.loads(found.to_json()) == json.loads(store.result(entry.key))
+        assert tab.on_brought(other, Brought("chat", entry.key, 2), HERE) == gr.skip()
+    if not left:
+        deeper = list(knob_map.on_deeper(other, 5, 2))
+        assert deeper[-1][0] == 5
+        assert store.count("kind:map") == 2
+
 
 def test_a_run_of_the_history_is_opened_by_its_id_and_computed_again(shelf: Shelf, keeping: Keeping) -> None:
     store, microscope = kept(keeping), MicroscopeTab(EN, shelf, history=keeping)
@@ -90,3 +108,19 @@ def test_a_run_of_the_history_is_opened_by_its_id_and_computed_again(shelf: Shel
         assert seen is not None
         assert (seen.opened.sound, seen.opened.notes) == (None, ())
         assert seen.run.steps[0].alternatives
+
+
+def test_a_branch_of_the_microscope_is_a_child_of_its_run(shelf: Shelf, keeping: Keeping) -> None:
+    store, microscope = kept(keeping), MicroscopeTab(EN, shelf, history=keeping)
+    with shelf.lend() as model:
+        run = model.run("Once", seed=1, max_tokens=4)
+    root = store.add(run, kind="chat", turn=ChatTurn("hello")).key
+    event: Any = SimpleNamespace(to=root)
+    microscope.on_inside(event, READER, HERE, None)
+    for number in (5, 6):
+        list(microscope.on_branch(READER, HERE, f"#{number}", False, "final", *NO_KNOBS))
+    first, second = store.tree(root)[1:]
+    assert (first.parent, second.parent) == (root, first.key)
+    assert store.get(first.key).tokens[0] == 5
+    (said,) = talk(store, second.key).exchanges
+    assert (said.user, said.tokens and said.tokens[0]) == ("hello", 6)

@@ -25,18 +25,27 @@ class Opener(Protocol):
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""
 
-    def recall(self, request: gr.Request, choice: ModelChoice, run: Run) -> bool:
-        """Take a run that was kept, computed again as far as it can be; False if nobody wants it any more."""
+    def recall(self, request: gr.Request, choice: ModelChoice, run: Run, key: str) -> bool:
+        """Take a run of the history, computed again as far as it can be; False if nobody wants it any more."""
 
     def show(self, opened: Any, choice: gr.State) -> None:
         """Let what was opened be drawn once this event has succeeded. choice: the session's model."""
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What of the history is to be shown: its kind, which is a tab's name, its id, and each time another number."""
+
+    kind: str = ""
+    key: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
-    """What a tab gets. choice: the session's model; store: the conversation, which the browser keeps; brought: becomes
-    another number when a tab has put a conversation there, to be shown; inside: fires `select` with `to` when somebody
-    wants to look into reply number `to`; tabs: their `selected` is the name of one.
+    """What a tab gets. choice: the session's model; store: the conversation, which the browser keeps; brought: changes
+    when something of the history is to be shown, of a chat what was put into `store`; inside: fires `select` with `to`
+    when somebody wants to look into reply number `to`; tabs: their `selected` is the name of one.
     """
 
     blocks: gr.Blocks
@@ -55,7 +64,7 @@ class Desk:
             tabs=tabs,
             choice=gr.State(shelf.default, render=False),
             store=browser.kept("conversation", Conversation().to_json(), render=False),
-            brought=gr.State(0, render=False),
+            brought=gr.State(Brought(), render=False),
             panel=knob_panel.made(texts, n_ctx),
             inside=inside_link.listener(render=False),
         )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel
-from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.desk import Brought, Desk, Opener
 from tsumami.app.parts.events import QUICK
 from tsumami.app.parts.telling import say, tell_not_kept, told
 from tsumami.app.words.texts import Texts
@@ -91,6 +91,14 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
     def file(self, work: _W, found: _F, kind: str) -> tuple[str, str | bytes]:
         """The name and the content of a file of what was found, of one of its `kinds`."""
 
+    @abc.abstractmethod
+    def recalled(self, form: str, choice: ModelChoice) -> _W:
+        """An experiment that is over, by the JSON of what it found."""
+
+    @abc.abstractmethod
+    def drawn(self, work: _W) -> str:
+        """What an experiment found, as the value of the view."""
+
     # --- layout ---
 
     def buttons(self, go: str) -> tuple[gr.Button, gr.Button]:
@@ -110,6 +118,7 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
         self.microscope.show(opened, desk.choice)
         made = view.download(self.on_file, None, [file], **QUICK)
         made.success(None, js=downloads.pressed(f"{self.name}-file"), **QUICK)
+        desk.brought.change(self.on_brought, [desk.brought, desk.choice], [view], **QUICK)
         desk.blocks.unload(self.on_gone)
 
     # --- under way ---
@@ -153,6 +162,17 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
             return None
         found: _F = work.found
         return found
+
+    @told()
+    def on_brought(self, request: gr.Request, brought: Brought, choice: ModelChoice) -> Any:
+        """Show what was found before, out of the history; nothing is made again."""
+        store = self.history.store(request)
+        if brought.kind != self.name or store is None:
+            return gr.skip()
+        self._tasks.drop(session_of(request))
+        work = self.recalled(store.result(brought.key), choice)
+        self._works.put(session_of(request), work)
+        return self.drawn(work)
 
     # --- from what was found to elsewhere ---
 

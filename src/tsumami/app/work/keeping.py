@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -21,7 +21,7 @@ import fastapi
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.tasks import Visit, session_of
 from tsumami.errors import HistoryError, TsumamiError
-from tsumami.history import ChatTurn, GrowingEntry, History
+from tsumami.history import ChatTurn, Entry, GrowingEntry, History
 from tsumami.runs import Receipt, Run, Step, Stream
 from tsumami.web.callers import at_home
 
@@ -109,6 +109,10 @@ class Keeper:
         """Keep a run; gives its id, or "" where it is not kept."""
         return self.safely(lambda store: store.add(run, kind=kind).key) or ""
 
+    def branch(self, run: Run, parent: str) -> str:
+        """Keep a branch of a run, as a child of that if it is kept itself."""
+        return self.safely(lambda store: _branched(store, run, parent).key) or ""
+
     def result(self, form: Callable[[], str], kind: str, receipt: Receipt) -> str:
         """Keep a map or a grid, by its JSON."""
         return self.safely(lambda store: store.add_result(form(), kind, receipt).key) or ""
@@ -194,6 +198,14 @@ class Keeping:
             if self._store is not None:
                 self._store.close()
                 self._store = None
+
+
+def _branched(store: History, run: Run, parent: str) -> Entry:
+    """A branch of a chat's reply stands in the reply's place, so the chat can go on from it as well."""
+    if not store.has(parent):
+        return store.add(run)
+    turn = store.turn(parent)
+    return store.add(run, kind=store.entry(parent).kind, parent=parent, turn=turn and replace(turn, again=True))
 
 
 def _there(store: History, key: str | None) -> str | None:

@@ -39,7 +39,7 @@ class Microscope:
     def __init__(self) -> None:
         self.opened: list[Any] = []
 
-    def recall(self, _request: object, _choice: object, run: Any) -> bool:
+    def recall(self, _request: object, _choice: object, run: Any, _key: str) -> bool:
         self.opened.append(run)
         return True
 
@@ -104,7 +104,7 @@ def test_a_card_says_what_differs_and_a_look_shows_the_branches(tab: HistoryTab,
     (_, card) = find(tab)["cards"]
     assert (card["knobs"], card["asked"], card["kind"]) == ("max_tokens=3, temperature=1.5", "a", "Chat")
     look = tab.on_look(event(key=root.key), reader())["news"]["look"]
-    assert (look["prompt"], look["text"]) == ("a\nb", store.get(root.key).text)
+    assert (look["prompt"], look["text"]) == ("a\nb", store.get(root.key).reply.content)
     assert [(one["key"], one["parent"]) for one in look["tree"]] == [(root.key, None), (leaf.key, root.key)]
 
 
@@ -125,6 +125,8 @@ def test_a_run_is_opened_and_two_are_explained(tab: HistoryTab, store: History, 
     assert tab.on_inside(event(key=a), reader(), choice).selected == "microscope"
     assert tab.microscope.opened[0].tokens == runs[0].tokens  # type: ignore[attr-defined]
     assert "temperature" in tab.on_beside(event(keys=[a, b]), reader(), choice)
+    served = store.add(runs[0], kind="serve").key  # whatever asked for it, a run is one
+    assert "A · " in tab.on_beside(event(keys=[b, served]), reader(), choice)
     path = tab.on_file(event(key=a), reader())
     assert json.loads(Path(path).read_text("utf-8"))["text"] == runs[0].text
     tab.on_beside(event(keys=[a]), reader(), choice)
@@ -135,9 +137,12 @@ def test_settings_and_conversations_go_back_into_the_chat(tab: HistoryTab, store
     run = WORLD.run(PROMPT, seed=1, max_tokens=3)
     key = store.add(run, kind="chat", turn=ChatTurn("hello")).key
     choice: Any = None
-    to, stored, number = tab.on_go_on(event(key=key), reader(), choice)
-    assert (to.selected, stored["exchanges"][0]["user"]) == ("chat", "hello")
-    assert tab.on_go_on(event(key=key), reader(), choice)[2] != number
+    to, stored, brought = tab.on_go_on(event(key=key), reader(), choice)
+    assert (to.selected, stored["exchanges"][0]["user"], brought.kind) == ("chat", "hello", "chat")
+    assert tab.on_go_on(event(key=key), reader(), choice)[2] != brought
+    mapped = store.add_result("{}", "map", run.receipt).key
+    to, _, brought = tab.on_go_on(event(key=mapped), reader(), choice)
+    assert (to.selected, brought.kind, brought.key) == ("map", "map", mapped)
     assert tab.on_apply(event(key=key), reader(), choice)[0].selected == "chat"
     assert told == []
 

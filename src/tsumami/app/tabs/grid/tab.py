@@ -217,6 +217,15 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         """A cell's settings."""
         return found.plan.settings_at(found.cells[int(event.cell)].point)
 
+    def recalled(self, form: str, choice: ModelChoice) -> GridWork:
+        """A grid of the history."""
+        found = Grid.from_json(form)
+        return GridWork(found.plan, None, choice, found)
+
+    def drawn(self, work: GridWork) -> str:
+        """A grid that is finished."""
+        return self._drawn(work)
+
     def file(self, work: GridWork, found: Grid, kind: str) -> tuple[str, str | bytes]:
         """The grid as a file."""
         return f"grid.{kind}", self._written(found, work.beside, kind)

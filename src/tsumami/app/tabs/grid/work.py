@@ -31,11 +31,11 @@ class GridSight:
 @dataclass(slots=True, eq=False)
 class GridWork:
     """One making of a grid. `beside`: the number of the cell that the others are compared with; `number`:
-    another one for each work.
+    another one for each work. A grid of the history has no model.
     """
 
     plan: GridPlan
-    model: Model
+    model: Model | None
     choice: ModelChoice
     found: Grid | None = None
     beside: int = 0
@@ -46,6 +46,7 @@ class GridWork:
 
     def grow(self) -> Generator[GridSight, None, None]:
         """Make the grid; the last sight is the finished one. Leaving the iteration cancels it; what there is stays."""
+        assert self.model is not None
         with Gridding(self.model, self.plan, watch=self._note) as self._making:
             if self._cancelled:  # before there was anything to cancel
                 self._making.cancel()

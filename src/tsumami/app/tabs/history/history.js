@@ -148,7 +148,7 @@ function typed(look, what, value) {
 function does(look) {
   const line = made('div', 'history-do'), go = (event, name) => button('', words[name], () => trigger(event, {key: look.key}));
   if (look.run) line.append(go('expand', 'do_inside'));
-  if (look.chat) line.append(go('retry', 'do_go_on'));
+  if (look.chat || !look.run) line.append(go('retry', look.run ? 'do_go_on' : 'do_open'));
   line.append(go('apply', 'do_apply'), go('download', 'do_file'), forget(look));
   return line;
 }

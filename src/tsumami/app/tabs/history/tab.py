@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel
-from tsumami.app.parts.desk import Desk, Opener
+from tsumami.app.parts.desk import Brought, Desk, Opener
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.scripts import script
@@ -32,8 +32,9 @@ from tsumami.explore.lanes import letter
 from tsumami.history import Entry, History
 from tsumami.model import Model
 
-_AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False}
+_AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False, "trigger_mode": "multiple"}
 _AGAIN: Final = "() => { document.querySelector('#history-view .history')?.dispatchEvent(new Event('look')); }"
+_THERE: Final = "() => { document.querySelector('#history-runs')?.scrollIntoView({behavior: 'smooth'}); }"
 _MOST: Final = 8  # runs side by side
 
 
@@ -59,10 +60,11 @@ class HistoryTab:
             beside = gr.HTML(elem_id="history-runs", apply_default_css=False)
             file = gr.DownloadButton(visible="hidden", elem_id="history-file")
         place.select(None, None, None, js=_AGAIN, **QUICK)
-        view.submit(self.on_find, None, [view], trigger_mode="always_last", **_AT_ONCE)
+        view.submit(self.on_find, None, [view], **_AT_ONCE)  # the script takes the answer to what stands in the box
         for event, act in (view.select, self.on_look), (view.edit, self.on_mark), (view.delete, self.on_forget):
             event(act, None, [view], **_AT_ONCE)
-        view.input(self.on_beside, [desk.choice], [beside], **WORKING)
+        compared = view.input(self.on_beside, [desk.choice], [beside], **WORKING)
+        compared.success(None, None, None, js=_THERE, **QUICK)
         opened = view.expand(self.on_inside, [desk.choice], [desk.tabs], **WORKING)
         self.microscope.show(opened, desk.choice)
         view.apply(self.on_apply, [desk.choice], [desk.tabs, *desk.panel.inputs], **QUICK)
@@ -121,7 +123,7 @@ class HistoryTab:
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
         """Open a run in the microscope and turn to it."""
         store, entry = self._entry(event, request)
-        opened = self.microscope.recall(request, choice, store.get(entry.key))
+        opened = self.microscope.recall(request, choice, store.get(entry.key), entry.key)
         return gr.Tabs(selected="microscope") if opened else gr.skip()
 
     @told()
@@ -134,19 +136,21 @@ class HistoryTab:
 
     @told()
     def on_go_on(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> tuple[Any, Any, Any]:
-        """Put its conversation into the chat, as far as this reply, and go there."""
+        """Put its conversation into the chat, as far as this reply, and go there; or to the tab of a map or a grid."""
         store, entry = self._entry(event, request)
+        brought = Brought(entry.kind, entry.key, next(self._numbers))
+        if not entry.is_run:
+            return gr.Tabs(selected=entry.kind), gr.skip(), brought
         conversation = Conversation.remembered(store, entry.key)
         with self.shelf.lend(choice) as model:
             self._say_other_model(entry, model)
-        return gr.Tabs(selected="chat"), conversation.to_json(), next(self._numbers)
+        return gr.Tabs(selected="chat"), conversation.to_json(), brought
 
     @told(None)
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:
         """It as a file."""
         store, entry = self._entry(event, request)
-        run = entry.kind in history_view.RUNS
-        form = store.get(entry.key).to_json(indent=1) if run else store.result(entry.key)
+        form = store.get(entry.key).to_json(indent=1) if entry.is_run else store.result(entry.key)
         return hand_out(f"{entry.kind}-{entry.key[:8]}.json", f"{form}\n")
 
     @told()
@@ -154,7 +158,7 @@ class HistoryTab:
         """Several runs side by side, and why each parts from the first."""
         store = self._store(request)
         entries = [store.entry(str(key)) for key in list(data_of(event)["keys"])[:_MOST]]
-        if len(entries) < 2 or any(entry.kind not in history_view.RUNS for entry in entries):
+        if len(entries) < 2 or not all(entry.is_run for entry in entries):
             raise PageProblem("history.only_runs")
         names = [f"{letter(at)} · {entry.title or entry.key[:8]}" for at, entry in enumerate(entries)]
         with self.shelf.lend(choice) as model:

@@ -18,11 +18,10 @@ from tsumami.runs import STOP_REASONS
 PAGE: Final = 50
 """How many cards a page has."""
 
-RUNS: Final = ("run", "chat", "compare")
-"""The kinds of entries that are runs."""
+_COUNTED: Final = 500  # of what is searched for, beyond the page; then there are many
 
-_KINDS: Final = (*RUNS, "map", "grid")
-_CHIPS: Final = {"starred": "is:starred", **{kind: f"kind:{kind}" for kind in _KINDS}}
+_KINDS: Final = ("run", "chat", "compare", "map", "grid", "serve")
+_CHIPS: Final = {"starred": "is:starred", "last": "is:last", **{kind: f"kind:{kind}" for kind in _KINDS}}
 _HOW: Final = {
     "words": 'abc "a b c"',
     "join": "a OR b, -a, ( )",
@@ -31,7 +30,7 @@ _HOW: Final = {
 }
 _WORDS: Final = (
     *("search", "search_for", "pages", "newer", "older", "choose", "star", "beside", "unfinished"),
-    *("do_inside", "do_go_on", "do_apply", "do_file", "do_forget", "do_forget_now"),
+    *("do_inside", "do_go_on", "do_open", "do_apply", "do_file", "do_forget", "do_forget_now"),
     *("untag", "tree", "keys", "help", "name_for", "tag_for"),
 )
 
@@ -75,11 +74,12 @@ def found(texts: Texts, store: History, query: str, page: int, *, first: bool) -
     Raises:
         QueryError: the query does not fit.
     """
-    count = store.count(query)
+    most = (page + 1) * PAGE + _COUNTED if query.strip() else None
+    count = store.count(query, most=most)
     page = min(page, max(count - 1, 0) // PAGE)
     entries = store.find(query, limit=PAGE, offset=page * PAGE)
-    begin = page * PAGE
-    line = texts("history.line", first=begin + 1, last=begin + len(entries), count=f"{count:,}")
+    begin, key = page * PAGE, "history.line" if count != most else "history.line_many"
+    line = texts(key, first=begin + 1, last=begin + len(entries), count=f"{count:,}")
     made = {
         "cards": [card(texts, entry) for entry in entries],
         "line": line if entries else texts("history.none_found" if query.strip() else "history.none"),
@@ -113,23 +113,24 @@ def card(texts: Texts, entry: Entry) -> dict[str, Any]:
         "finished": entry.finished,
         "starred": entry.starred,
         "tags": list(entry.tags),
-        "run": entry.kind in RUNS,
+        "run": entry.is_run,
         "chat": entry.kind == "chat",
     }
 
 
 def _facts(texts: Texts, entry: Entry) -> str:
     seed = texts("history.seed", seed=entry.seed)
-    return f"{seed} · {texts('history.tokens', count=entry.tokens)}" if entry.kind in RUNS else seed
+    return f"{seed} · {texts('history.tokens', count=entry.tokens)}" if entry.is_run else seed
 
 
 def look(texts: Texts, store: History, entry: Entry) -> dict[str, Any]:
     """All of a result: its text, what it answers, why it stopped, and the conversation around it."""
     made = card(texts, entry) | {"text": "", "prompt": entry.asked, "tree": []}
-    if entry.kind not in RUNS:
+    if not entry.is_run:
         return made
     run, turn = store.get(entry.key), store.turn(entry.key)
-    made |= {"text": run.text, "prompt": run.receipt.prompt if turn is None else turn.user}
+    made |= {"text": run.reply.content, "prompt": run.receipt.prompt if turn is None else turn.user}
+    made["chat"] = made["chat"] or turn is not None
     made["facts"] += " · " + texts("account.stopped", reason=texts.pick(*STOP_REASONS[run.stop_reason]))
     tree = store.tree(entry.key)
     if len(tree) > 1:

@@ -257,6 +257,14 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         value = {found.knob: handy(found.pieces[int(event.piece)]), "seed": found.receipt.seed}
         return found.receipt.settings.replace(**value)
 
+    def recalled(self, form: str, choice: ModelChoice) -> MapWork:
+        """A map of the history."""
+        return MapWork(None, None, choice, found=KnobMap.from_json(form))
+
+    def drawn(self, work: MapWork) -> str:
+        """A map that is finished."""
+        return self._drawn(work, None)
+
     def file(self, work: MapWork, found: KnobMap, kind: str) -> tuple[str, str | bytes]:  # noqa: ARG002  (the map is all)
         """The map as a file."""
         return f"{found.knob}.{kind}", self._written(found, kind)

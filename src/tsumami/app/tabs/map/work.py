@@ -32,10 +32,12 @@ class MapSight:
 
 @dataclass(slots=True, eq=False)
 class MapWork:
-    """One making of a map, or one going on with it. `parent` is the map that it was zoomed out of."""
+    """One making of a map, or one going on with it. `parent` is the map that it was zoomed out of. A map of the history
+    has no mapping and no model.
+    """
 
-    mapping: Mapping
-    model: Model
+    mapping: Mapping | None
+    model: Model | None
     choice: ModelChoice
     parent: MapWork | None = None
     found: KnobMap | None = None
@@ -67,6 +69,7 @@ class MapWork:
         Raises:
             EngineError: another work is still at the same map.
         """
+        assert self.mapping is not None
         watch = _Watch(self.mapping, max_tokens)
         with self.mapping.start(max_tokens=max_tokens, leaves=leaves, watch=watch) as self._making:
             for sight in self._making:

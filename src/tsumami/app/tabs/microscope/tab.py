@@ -21,7 +21,7 @@ from tsumami import charts
 from tsumami.app.parts import knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of, put
-from tsumami.app.parts.telling import say, told
+from tsumami.app.parts.telling import say, tell_not_kept, told
 from tsumami.app.tabs.microscope import view as microscope_view
 from tsumami.app.tabs.microscope.parts import MicroscopeParts, View
 from tsumami.app.tabs.microscope.view import Seen
@@ -149,15 +149,15 @@ class MicroscopeTab:
             self.open(request, run)
             return True
         if store is not None and store.has(name):
-            return self.recall(request, choice, store.get(name))
+            return self.recall(request, choice, store.get(name), name)
         say(self.texts("microscope.no_run"))
         return False
 
-    def recall(self, request: gr.Request, choice: ModelChoice, run: Run) -> bool:
-        """Open a run that was kept: it is computed again, or shown as it was kept where it cannot be; False if nobody
+    def recall(self, request: gr.Request, choice: ModelChoice, run: Run, key: str) -> bool:
+        """Open a run of the history: it is computed again, or shown as it was kept where it cannot be; False if nobody
         wants it any more.
         """
-        return self._opened(request, choice, partial(open_run, run=run))
+        return self._opened(request, choice, partial(open_run, run=run), key)
 
     def open(self, request: gr.Request, run: Run, token: int = 0) -> None:
         """Take a run of this session's model, just computed, and look at token number `token`."""
@@ -187,10 +187,12 @@ class MicroscopeTab:
         if facts is None or "reply_tokens" not in facts.receipt:
             say(self.texts("chat.no_receipt"))
             return False
-        return self._opened(request, choice, partial(open_receipt, receipt=facts.receipt))
+        return self._opened(request, choice, partial(open_receipt, receipt=facts.receipt), facts.kept)
 
-    def _opened(self, request: gr.Request, choice: ModelChoice, opening: Callable[[Model], Opened]) -> bool:
-        """Open a run in place of what was open; False if nobody wants it any more."""
+    def _opened(
+        self, request: gr.Request, choice: ModelChoice, opening: Callable[[Model], Opened], key: str = ""
+    ) -> bool:
+        """Open a run in place of what was open, with its id in the history; False if nobody wants it any more."""
         with self._tasks.ask(session_of(request)) as asked:
             asked.alone()
             with self.shelf.lend(choice) as model:
@@ -198,7 +200,7 @@ class MicroscopeTab:
                     return False
                 opened = opening(model)
             if not asked.stopped:
-                self._seen.put(asked.session, Seen.of(opened))
+                self._seen.put(asked.session, Seen.of(opened, key))
             return asked.wanted()
 
     def on_stop(self, request: gr.Request) -> None:
@@ -306,9 +308,9 @@ class MicroscopeTab:
                     yield View(answer=f'<p class="why growing">{escape(text)}</p>')
                 if wish.dropped:
                     return
-                tree = seen.tree.grown(seen.current, seen.token, stream.run)
-            number = tree.branches[-1].number
-            self._seen.put(wish.session, replace(seen, tree=tree, current=number).at(seen.token))
+                kept = self.history.keeper(request).branch(stream.run, seen.kept.get(seen.current, ""))
+            self._seen.put(wish.session, seen.grown(stream.run, kept))
+        tell_not_kept(self.texts, self.history, request)
         yield self._all(request, choice, mode)
 
     def _growing(self, wish: Asked[Stream], stream: Stream) -> Iterator[str]:

@@ -5,7 +5,8 @@ Guarantee: plain functions from values to HTML; no event, no state. What a model
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from tsumami import charts
@@ -22,7 +23,8 @@ _AFTER = 24  # tokens of a branch that its line in the tree shows
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a session looks at: its runs, the one that is shown, the token in it, and the candidate that is asked about.
-    `opened` is how the first run came; branches are made here, so they are sound.
+    `opened` is how the first run came; branches are made here, so they are sound. kept: their ids in the history, by
+    their numbers.
     """
 
     opened: Opened
@@ -30,11 +32,18 @@ class Seen:
     current: int = 0
     token: int = 0
     candidate: int | None = None
+    kept: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, opened: Opened) -> Seen:
+    def of(cls, opened: Opened, kept: str = "") -> Seen:
         """A run that was just opened."""
-        return cls(opened, Tree.of(opened.run))
+        return cls(opened, Tree.of(opened.run), kept={0: kept})
+
+    def grown(self, run: Run, kept: str) -> Seen:
+        """The same with a branch, from the token in view, which is shown now."""
+        tree = self.tree.grown(self.current, self.token, run)
+        number = tree.branches[-1].number
+        return replace(self, tree=tree, current=number, kept={**self.kept, number: kept}).at(self.token)
 
     @property
     def run(self) -> Run:
