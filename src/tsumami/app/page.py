@@ -25,6 +25,7 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app.api import endpoints as api
+from tsumami.app.parts import address
 from tsumami.app.parts.desk import Desk, Tab
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
@@ -45,12 +46,23 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
         gr.HTML(_header(texts), elem_id="head")
         with gr.Tabs(elem_id="tabs") as tabs:
             desk = Desk.made(texts, common.shelf, n_ctx, blocks, tabs)
-            for tab in _tabs(texts, common, n_ctx):
+            standing = _tabs(texts, common, n_ctx)
+            for tab in standing:
                 with gr.Tab(texts(f"tab.{tab.name}"), id=tab.name) as place:
                     tab.build(desk, place)
+        address.build({texts(f"tab.{tab.name}"): tab.name for tab in standing}, ChatTab.name)
         api.register(blocks, texts, common)
     blocks.queue(default_concurrency_limit=None, max_size=None)
     return blocks
+
+
+def names(blocks: gr.Blocks) -> frozenset[str]:
+    """The tabs of a page by name: each is an address of it."""
+    return frozenset(
+        str(part.id)
+        for part in blocks.blocks.values()
+        if isinstance(part, gr.Tab) and part.parent is not None and part.parent.elem_id == "tabs"
+    )
 
 
 def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:
