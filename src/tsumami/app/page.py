@@ -25,7 +25,7 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app.api import endpoints as api
-from tsumami.app.parts import address
+from tsumami.app.parts import address, model_bar
 from tsumami.app.parts.desk import Desk, Tab
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
@@ -44,8 +44,9 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
+        bar = model_bar.build(texts, common.shelf.default)
         with gr.Tabs(elem_id="tabs") as tabs:
-            desk = Desk.made(texts, common.shelf, n_ctx, blocks, tabs)
+            desk = Desk.made(texts, n_ctx, blocks, tabs, bar)
             standing = _tabs(texts, common, n_ctx)
             for tab in standing:
                 with gr.Tab(texts(f"tab.{tab.name}"), id=tab.name) as place:

@@ -21,6 +21,7 @@ from tsumami.app.words.texts import LANGUAGES, Texts, preferred
 from tsumami.app.work.knob_values import settings_of
 from tsumami.errors import SettingsError, TsumamiError
 from tsumami.knobs import KNOBS
+from tsumami.models import KNOWN
 from tsumami.wording import filled
 
 EN, JA = Texts("en"), Texts("ja")
@@ -46,7 +47,7 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
 
 
 def test_japanese_is_japanese() -> None:
-    names = {"model.template_llama2", "next.example", "compare.example"}  # the bundled model writes English
+    names = {"model.template_llama2"}
     plain = [key for key, text in table("ja").items() if key not in names and not re.search(r"[ぁ-んァ-ヶ一-龥]", text)]
     assert plain == []
 
@@ -57,6 +58,7 @@ MADE_OF: dict[str, set[str]] = {
     "reference.range.{}": {knob.kind for knob in KNOBS.values()},
     "microscope.mode.{}": set(charts.MODES),
     "model.{}ing": {"download", "load"},
+    "model.language_{}": {language for known in KNOWN.values() for language in known.languages},
     "voice.{}": {"download", "join", "load"},
     "grid.knob_{}": {"1", "2"},
     "map.not.{}": set(KNOBS),

@@ -23,7 +23,7 @@ function noted() {
   const other = document.querySelector('#language');
   other.href = `../${other.lang}/${name === first ? '' : name}`;
 }
-turn(wished());
-noted();
+if (open() === wished()) noted();
+else turn(wished());  // which the observer notes when it is done
 new MutationObserver(noted).observe(wrapper, {attributeFilter: ['class'], subtree: true});
 addEventListener('popstate', () => turn(wished()));

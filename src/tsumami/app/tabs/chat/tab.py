@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import browser, downloads, knob_panel, model_bar
+from tsumami.app.parts import browser, downloads, knob_panel, talk_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
@@ -69,13 +69,13 @@ class ChatTab:
 
     def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (it is open from the beginning)
         """Lay out the tab and connect its events; call inside the `gr.Tab`."""
-        parts = chat_parts.lay_out(self.texts, desk, self.shelf.default, self.voice)
+        parts = chat_parts.lay_out(self.texts, desk, self.voice)
         self._wire_talk(parts)
         self._wire_around(parts)
         self._wire_panel(desk)
-        others = {**parts.bar.positions, **parts.voice.positions}
+        others = {**desk.talk.positions, **parts.voice.positions}
         restored = Positions(desk.panel.knobs, others, self.n_ctx).wire(desk.blocks)
-        ModelLoading(self.texts, self.shelf).wire(parts.bar, desk.panel.knobs["max_tokens"], restored)
+        ModelLoading(self.texts, self.shelf).wire(desk.bar, desk.panel.knobs["max_tokens"], restored)
 
     def _wire_talk(self, parts: ChatParts) -> None:
         """What asks for a reply, and what becomes of the bars meanwhile."""
@@ -91,7 +91,7 @@ class ChatTab:
         ]
         said = [begin for begin, *_ in talks if begin != heard.then]
         self.bars.before([*said, buttons.undo.click, buttons.clear.click], parts.bars)
-        how = Form.inputs(parts.bar, desk.panel, parts.voice)
+        how = Form.inputs(desk, parts.voice)
         for begin, talk, first in talks:
             replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
             self.bars.after(replied, desk.choice, desk.store, parts.bars)
@@ -109,11 +109,12 @@ class ChatTab:
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
         blocks.load(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
         blocks.unload(self.on_unload)
-        watched: list[Any] = [parts.message, *parts.bar.inputs]
+        how = talk_form.inputs(desk.choice, desk.talk)
+        watched: list[Any] = [parts.message, *how]
         gr.on(
             [blocks.load, desk.store.change, *(part.change for part in watched)],
             self.on_look_ahead,
-            [parts.message, desk.store, *parts.bar.inputs],
+            [parts.message, desk.store, *how],
             [parts.context],
             **_AT_ONCE,
             trigger_mode="always_last",
@@ -233,7 +234,7 @@ class ChatTab:
         seed: int | None,
     ) -> Iterator[Shown]:
         """The reply as it grows; what there was before if it was stopped before it could begin."""
-        settings, picked = form.settings(seed), model_bar.read(form.bar)
+        settings, picked = form.settings(seed), talk_form.read(form.talk)
         with self.shelf.lend(picked.choice) as model:
             if asked.stopped:
                 return
@@ -315,9 +316,9 @@ class ChatTab:
             return None
         return hand_out("receipt.json", json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n")
 
-    def on_look_ahead(self, message: str | None, stored: Any, *bar_values: Any) -> str:
+    def on_look_ahead(self, message: str | None, stored: Any, *how: Any) -> str:
         """How much of the context the next prompt would take, and what the memory leaves out."""
-        picked = model_bar.read(model_bar.BarContents(*bar_values))
+        picked = talk_form.read(talk_form.TalkContents(*how))
         conversation = Conversation.from_json(stored)
         conversation = conversation.ask(message.strip()) if message and message.strip() else conversation
         if not len(conversation):

@@ -18,6 +18,7 @@ from tsumami import charts
 from tsumami.app.parts import knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
+from tsumami.app.parts.prompt_form import PromptContents, PromptForm
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.views import compare_view
@@ -46,30 +47,30 @@ class CompareTab:
     shelf: Shelf
     _tasks: Tasks[Comparing] = field(default_factory=Tasks)
 
-    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+    def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         with gr.Column(elem_id="compare"):
             with gr.Row(elem_classes="split", equal_height=False):
-                how = self._form()
+                prompt, how = self._form()
             with gr.Row(elem_classes="tight"):
                 go = gr.Button(self.texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
                 stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
             view = gr.HTML(elem_id="compare-view", apply_default_css=False)
             plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
-        asked = [desk.choice, *how, *desk.panel.inputs]
+        prompt.wire(desk, place)
+        asked = [desk.choice, *prompt.inputs(desk), *how, *desk.panel.inputs]
         # pressed again, it makes what is asked for now, and ends the other
         go.click(self.on_compare, asked, [view, plot], trigger_mode="multiple", **WORKING)
         stop.click(self.on_stop, None, None, queue=False, **QUICK)
         desk.blocks.unload(self.on_gone)
 
-    def _form(self) -> list[Component]:
-        """Prompt, its two switches, seed, length and lanes, as `on_compare` takes them."""
+    def _form(self) -> tuple[PromptForm, list[Component]]:
+        """The prompt, and whose knobs, seed, length and lanes, as `on_compare` takes them."""
         texts = self.texts
         with gr.Column(scale=3, min_width=300):
-            prompt = prompt_form.box(texts, "compare", "compare.prompt")
+            prompt = prompt_form.build(texts, "compare", "compare.prompt")
             with gr.Row(elem_classes="tight"):
-                switches = prompt_form.switches(texts, "compare")
-            with gr.Row(elem_classes="tight"):
+                own = prompt_form.own_knobs(texts, "compare")
                 seed = gr.Number(0, label="seed", precision=0, min_width=90, elem_id="compare-seed")
                 most = gr.Number(96, label="max_tokens", precision=0, min_width=90, elem_id="compare-most")
         with gr.Column(scale=2, min_width=300):
@@ -78,7 +79,7 @@ class CompareTab:
                 elem_id="compare-lanes",
             )  # fmt: skip
             self._maker(written)
-        return [prompt, *switches, seed, most, written]
+        return prompt, [own, seed, most, written]
 
     def _maker(self, written: gr.Textbox) -> None:
         """What writes lanes for the values of one knob."""
@@ -112,7 +113,9 @@ class CompareTab:
         request: gr.Request,
         choice: ModelChoice,
         prompt: str | None,
-        as_chat: bool,
+        template: str,
+        chat_template: str,
+        system: str | None,
         own: bool,
         seed: float | None,
         most: float | None,
@@ -130,7 +133,7 @@ class CompareTab:
             f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(written_lanes), strict=False)
         ]
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            plans = _plans(model, written_lanes, prompt or "", base, as_chat=as_chat)
+            plans = _plans(model, written_lanes, PromptContents(prompt, template, chat_template, system), base)
             if asked.stopped:
                 return
             with Comparing(model, plans) as comparing:
@@ -173,13 +176,11 @@ class CompareTab:
         return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
 
 
-def _plans(
-    model: Model, asked: Sequence[lanes.Written], prompt: str, base: Settings, *, as_chat: bool
-) -> list[LanePlan]:
+def _plans(model: Model, asked: Sequence[lanes.Written], common: PromptContents, base: Settings) -> list[LanePlan]:
     """What each lane is made from."""
     made = []
     for lane in asked:
-        text = prompt if lane.prompt is None else lane.prompt
+        contents = common if lane.prompt is None else common._replace(text=lane.prompt)
         settings = base.replace(**lane.knobs)
-        made.append(LanePlan(prompt_form.asked(model, text, settings, as_chat=as_chat), settings))
+        made.append(LanePlan(prompt_form.asked(model, contents, settings), settings))
     return made
