@@ -114,6 +114,33 @@ def test_a_draft_outlives_everything_but_sending(desk: Desk) -> None:
         assert desk.message.input_value() == "a draft", button
 
 
+@pytest.mark.parametrize(("locale", "words"), [("ja", "確かめました"), ("en", "Checked")])
+def test_a_knob_is_turned_asked_again_and_the_replies_stand_side_by_side_and_are_explained(
+    page_of: Pages, locale: str, words: str
+) -> None:
+    desk = Desk(page_of(locale)).turn(max_tokens=TOKENS, seed=7)
+    first = desk.say(STORY)
+    assert not desk.page.locator("#chat .variants").is_visible()
+    second = desk.turn(temperature=3).press("again").replies()[-1]
+    assert (desk.said(), desk.replies()) == ([STORY], [second])
+    assert second != first
+    place = ("2 つのうち 2 つめ", "2 つのうち 1 つめ") if locale == "ja" else ("2 of 2", "1 of 2")
+    assert desk.variant() == f"{place[0]} temperature=3"
+    desk.page.locator("#chat .log-why").click()
+    said = desk.page.locator("#chat .explained .why")
+    said.wait_for()
+    assert words in said.inner_text()
+    assert desk.page.locator("#chat .explained .tsu-mark").count() == 1
+    desk.quiet().press("again")
+    assert desk.notice(), "the same settings give the same text, which stands there once"
+    assert desk.variant() == f"{place[0]} temperature=3"
+    desk.page.locator("#chat .log-earlier").click()
+    assert (desk.quiet().replies(), desk.variant()) == ([first], f"{place[1]} temperature=0.8")
+    assert desk.sent()["temperature"] == 0.8
+    desk.reload()
+    assert (desk.replies(), desk.variant()) == ([first], f"{place[1]} temperature=0.8")
+
+
 # --- changing what was said
 
 
@@ -203,7 +230,7 @@ def test_reload_and_language_switch_keep_all_positions(desk: Desk) -> None:
     desk.preset("Mirostat").turn(temperature=1.3)
     desk.unfold("Length and stopping").turn(stop="END\n\\n\\n")
     desk.unfold("Order of the stages").page.locator("#chain [data-name=min_p]").press("ArrowRight")
-    desk.unfold("Model and conversation").page.locator("#template label", has_text="Llama-2").click()
+    desk.unfold("Conversation settings").page.locator("#template label", has_text="Llama-2").click()
     desk.page.locator("#system textarea").fill("Be brief.")
     desk.page.locator("#memory input[type=number]").fill("3")
     desk.page.keyboard.press("Tab")
@@ -469,7 +496,7 @@ def test_the_context_is_counted_before_sending_and_what_is_dropped_is_marked(des
     desk.message.press("Enter")
     desk.quiet()
     desk.say("Name a colour.")
-    desk.unfold("Model and conversation")
+    desk.unfold("Conversation settings")
     for memory, dropped in ((1, 1), (0, 2)):
         desk.page.locator("#memory input[type=number]").fill(str(memory))
         desk.page.keyboard.press("Tab")
@@ -595,7 +622,7 @@ def switch_language(desk: Desk) -> None:
 
 def load_model(desk: Desk, name: str | None = None, *, n_ctx: int | None = None) -> None:
     """Pick a model and load it."""
-    desk.unfold("Model and conversation")
+    desk.unfold("Model: ")
     if name is not None:
         desk.page.locator("#model-name input").fill(name)
         desk.page.keyboard.press("Tab")

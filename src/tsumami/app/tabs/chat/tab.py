@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, ClassVar, Final
 
 import gradio as gr
@@ -20,7 +21,7 @@ from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
 from tsumami.app.parts.telling import say, tell, told
 from tsumami.app.parts.voice_row import VoiceRow
-from tsumami.app.tabs.chat import log, view
+from tsumami.app.tabs.chat import log, variants, view
 from tsumami.app.tabs.chat import parts as chat_parts
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
@@ -32,7 +33,7 @@ from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
-from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.speaking import speaking
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import TsumamiError
@@ -90,7 +91,7 @@ class ChatTab:
             (parts.chat.edit, self.on_edit, []),
         ]
         said = [begin for begin, *_ in talks if begin != heard.then]
-        self.bars.before([*said, buttons.undo.click, buttons.clear.click], parts.bars)
+        self.bars.before([*said, buttons.undo.click, buttons.clear.click, parts.chat.select], parts.bars)
         how = Form.inputs(desk, parts.voice)
         for begin, talk, first in talks:
             replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
@@ -104,6 +105,8 @@ class ChatTab:
         cleared = browser.kept("cleared", {})
         buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE)
         parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE)
+        parts.chat.select(self.on_turn, [desk.store], parts.outputs, **_PRIVATE)
+        parts.chat.apply(self.on_why, [desk.choice, desk.store], [parts.chat], **_TALKING)
         parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
         made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
@@ -160,16 +163,16 @@ class ChatTab:
             yield Shown()
 
     def on_again(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
-        """Answer the last message again, with the seed of the last reply."""
+        """Answer the last message again, with the seed of the reply that is shown; that one stays beside it."""
         conversation = Conversation.from_json(stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         seed = facts.seed if facts else None
-        yield from self._talk(conversation.reopened(), how, request, before=conversation, seed=seed)
+        yield from self._talk(conversation.beside(), how, request, before=conversation, seed=seed)
 
     def on_new_seed(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
-        """Answer the last message again, with a fresh random seed."""
+        """Answer the last message again, with a fresh random seed; the reply that is shown stays beside it."""
         conversation = Conversation.from_json(stored)
-        yield from self._talk(conversation.reopened(), how, request, before=conversation, seed=-1)
+        yield from self._talk(conversation.beside(), how, request, before=conversation, seed=-1)
 
     def on_go_on(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Go on with the last reply where it ended."""
@@ -251,7 +254,10 @@ class ChatTab:
                 begun = True
                 keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
                 saved = time.monotonic() if keep else saved
-                yield self._show(growing.conversation, growing=not growing.done, keep=keep)
+                grown = growing.conversation.settled() if growing.done else growing.conversation
+                yield self._show(grown, growing=not growing.done, keep=keep)
+                if grown is not growing.conversation:
+                    say(self.texts("chat.same_again"))
             if not begun and not asked.dropped:
                 yield self._show(before, message=typed or None, keep=True)
 
@@ -284,6 +290,22 @@ class ChatTab:
         exchange = int(data_of(event)["exchange"])
         facts = Conversation.from_json(stored).exchanges[exchange].facts
         return gr.skip() if facts is None else log.with_account(exchange, view.account(self.texts, facts))
+
+    def on_turn(self, event: gr.EventData, request: gr.Request, stored: Any) -> Shown:
+        """Show another reply to the same message, with what was said after it."""
+        self.sessions.drop(session_of(request))
+        data = data_of(event)
+        return self._show(Conversation.from_json(stored).turned(int(data["exchange"]), int(data["by"])), keep=True)
+
+    def on_why(self, event: gr.EventData, choice: ModelChoice, stored: Any) -> Any:
+        """Why the reply that is shown and the one beside it part."""
+        number = int(data_of(event)["exchange"])
+        try:
+            with self.shelf.lend(choice) as model:
+                found = variants.why(self.texts, model, Conversation.from_json(stored).exchanges[number])
+        except TsumamiError as error:
+            found = f'<p class="why">⚠️ {escape(self.texts.error(error))}</p>'
+        return log.with_why(number, found)
 
     def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box."""
