@@ -81,11 +81,11 @@ class PromptForm:
         """Fill the box when the tab is opened, and when somebody asks for the chat's message."""
         given = [desk.choice, desk.store]
         place.select(self.on_open, [self.box, self.filled, *given], self._outputs, queue=False, **QUICK)
-        self.taking(self.take.click, desk)
+        self.take.click(self.on_take, given, self._outputs, queue=False, **QUICK)
 
     def taking(self, begin: Callable[..., Any], desk: Desk) -> Any:
         """Let an event put the chat's message into the box; gives the event after which it is there."""
-        return begin(self.on_take, [desk.choice, desk.store], self._outputs, queue=False, **QUICK)
+        return begin(self._filling, [desk.choice, desk.store], self._outputs, queue=False, **QUICK)
 
     def on_open(self, text: str | None, filled: str, choice: ModelChoice, stored: Any) -> Filling:
         """The chat's last message, or the example, unless something else was typed."""

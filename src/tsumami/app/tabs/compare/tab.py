@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.components import Component
 
 from tsumami import charts
-from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.prompt_form import PromptContents, PromptForm
@@ -55,12 +55,14 @@ class CompareTab:
             with gr.Row(elem_classes="tight"):
                 go = gr.Button(self.texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
                 stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
+            empty = empty_tab.build(self.texts, self.name)
             view = gr.HTML(elem_id="compare-view", apply_default_css=False)
             plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
         prompt.wire(desk, place)
         asked = [desk.choice, *prompt.inputs(desk), *how, *desk.panel.inputs]
         # pressed again, it makes what is asked for now, and ends the other
-        go.click(self.on_compare, asked, [view, plot], trigger_mode="multiple", **WORKING)
+        for begin in (go.click, prompt.taking(empty.select, desk).then):
+            begin(self.on_compare, asked, [view, plot], trigger_mode="multiple", **WORKING)
         stop.click(self.on_stop, None, None, queue=False, **QUICK)
         desk.blocks.unload(self.on_gone)
 

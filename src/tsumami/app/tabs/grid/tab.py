@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 
-from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.experiment import ExperimentTab, RunToken
@@ -88,6 +88,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
             with gr.Row(elem_classes="tight"):
                 go, stop = self.buttons(texts("grid.go"))
                 outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
+            empty = empty_tab.build(texts, self.name)
             view = gr.HTML(
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
                 js_on_load=script(__name__, "grid.js"), apply_default_css=False,
@@ -100,7 +101,8 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         form.prompt.wire(desk, place)
         asked = [desk.choice, *form.prompt.inputs(desk), form.own, *form.wishes, *desk.panel.inputs]
         # pressed again, it makes what is asked for now, and ends the other
-        go.click(self.on_grid, asked, [view], trigger_mode="multiple", **WORKING)
+        for begin in (go.click, form.prompt.taking(empty.select, desk).then):
+            begin(self.on_grid, asked, [view], trigger_mode="multiple", **WORKING)
         view.submit(self.on_choose, None, [view], **QUICK)
         view.select(self.on_compare, [desk.choice], [view], **QUICK)
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.experiment import ExperimentTab, RunToken
@@ -75,6 +75,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
                 go, stop = self.buttons(texts("map.go"))
                 deeper = gr.Button(texts("map.deeper"), size="sm", min_width=90, elem_id="map-deeper")
                 wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
+            empty = empty_tab.build(texts, self.name)
             view = gr.HTML(
                 value="", html_template=icicle_skeleton(texts.language, extra=self._files()), elem_id="map-view",
                 js_on_load=f"{icicle_script()}\n{script(__name__, 'map.js')}", apply_default_css=False,
@@ -84,9 +85,10 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **QUICK)
         form.prompt.wire(desk, place)
         asked = [*form.prompt.inputs(desk), form.own, form.seed, form.knob, form.low, form.high]
-        go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_map, [desk.choice, *budget, *asked, *desk.panel.inputs], [view], trigger_mode="multiple", **WORKING
-        )
+        asked = [desk.choice, *budget, *asked, *desk.panel.inputs]
+        for begin in (go.click, form.prompt.taking(empty.select, desk).then):
+            # pressed again, it makes what is asked for now, and ends the other
+            begin(self.on_map, asked, [view], trigger_mode="multiple", **WORKING)
         deeper.click(self.on_deeper, budget, [form.tokens, view], **WORKING)
         wider.click(self.on_wider, budget, [form.leaves, view], **WORKING)
         view.select(self.on_zoom, budget, [view], **WORKING)
