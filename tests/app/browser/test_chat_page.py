@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Route
 
 import tsumami
+from tsumami.app.parts.knob_panel import FIRST
 from tsumami.knobs import KNOBS
 
 from .conftest import IDLE, Pages, Server, busy, ready
@@ -393,9 +394,7 @@ def test_a_value_that_cannot_work_is_named_and_keeps_the_message(desk: Desk) -> 
     assert (desk.quiet().said(), desk.message.input_value()) == ([], "Hello.")
     desk.turn(grammar="", logit_bias="nonsense")
     assert "nonsense" in desk.page.locator("#settings-problem").inner_text()
-    desk.turn(logit_bias="", seed="")
-    assert desk.page.locator("#settings-problem").inner_text()
-    desk.turn(seed=3)
+    desk.turn(logit_bias="")
     assert not desk.page.locator("#settings-problem").is_visible()
     assert desk.say("Hello.")
 
@@ -454,6 +453,59 @@ def test_max_tokens_reaches_to_256_tokens_below_the_context_and_a_reload_keeps_t
     assert int(slider.get_attribute("max") or 0) == 768, "the page goes on with the model that it had"
     assert desk.say("Hello.")
     assert "of 1024)" in desk.accounts()[-1]
+
+
+# --- the panel: what is in sight, what is found, what is said
+
+
+def test_five_knobs_are_in_sight_the_seed_is_fixed_and_dice_and_lock_change_it(page_of: Pages) -> None:
+    desk = Desk(page_of("ja"))
+    for name in FIRST:
+        box = desk.page.locator(f"#knob-{name}").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 800, name
+    assert desk.knob("seed") == 0
+    lock = desk.page.locator("#seed-lock input")
+    assert lock.is_checked()
+    first = desk.turn(max_tokens=TOKENS).say(STORY)
+    desk.press("clear")
+    assert desk.say(STORY) == first, "a first reader, too, gets the same text for the same words"
+    desk.press("seed-dice")
+    rolled = desk.knob("seed")
+    assert rolled >= 0
+    lock.uncheck()
+    assert desk.quiet().knob("seed") == -1
+    lock.check()
+    assert desk.quiet().knob("seed") >= 0
+    desk.press("defaults")
+    assert (desk.knob("seed"), desk.page.locator("#preset input").input_value()) == (0, "既定値")
+
+
+def test_a_knob_is_found_by_any_of_its_names(page_of: Pages) -> None:
+    desk = Desk(page_of("ja"))
+    search = desk.page.locator("#knob-search input")
+    search.fill("num_predict")
+    desk.page.locator("#knob-max_tokens").wait_for(state="visible")
+    assert not desk.page.locator("#knob-temperature").is_visible()
+    search.fill("")
+    desk.page.locator("#knob-temperature").wait_for(state="visible")
+
+
+def test_boxes_take_all_that_is_valid_and_what_is_corrected_or_refused_is_said_beside_them(page_of: Pages) -> None:
+    desk = Desk(page_of("ja")).turn(max_tokens=4, top_k=500)
+    assert (desk.knob("top_k"), desk.page.locator("#preset input").input_value()) == (500, "自分の設定")
+    assert desk.page.locator("#knob-top_k input[type=range]").get_attribute("max") == "100", "its slider stays handy"
+    desk.say("Hello.")
+    assert desk.sent()["top_k"] == 500
+    desk.turn(top_p=5)
+    assert desk.knob("top_p") == 5
+    assert desk.info("top_p").endswith("top_p は 5.0 ですが、使えるのは 0 以上 1 以下です。")
+    desk.begin("Refused.")
+    assert "top_p" in desk.notice()
+    desk.turn(top_p="")
+    assert desk.knob("top_p") == 0.95
+    assert "既定値の 0.95 に戻しました" in desk.page.locator("#knob-top_p .knob-said").inner_text()
+    assert "⚠️" not in desk.info("top_p")
 
 
 # --- what was sent and rolled

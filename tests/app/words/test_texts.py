@@ -61,6 +61,8 @@ MADE_OF: dict[str, set[str]] = {
     "model.language_{}": {language for known in KNOWN.values() for language in known.languages},
     "voice.{}": {"download", "join", "load"},
     "grid.knob_{}": {"1", "2"},
+    "empty.{}": {path.stem for path in (APP / "parts" / "empty_tabs").glob("*.svg")},
+    "empty.{}_do": {path.stem for path in (APP / "parts" / "empty_tabs").glob("*.svg")},
     "map.not.{}": set(KNOBS),
     "tab.{}": {
         part.name

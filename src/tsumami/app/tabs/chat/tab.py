@@ -31,6 +31,7 @@ from tsumami.app.views.import_report import told_import
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
+from tsumami.app.work.knob_values import BEGINNING
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -38,7 +39,6 @@ from tsumami.app.work.speaking import speaking
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.runs import Stream
-from tsumami.settings import Settings
 
 _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser's storage
 _PRIVATE: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -129,7 +129,7 @@ class ChatTab:
             [part.input if name == "samplers" else part.change for name, part in panel.knobs.items()],
             self.on_knobs,
             panel.inputs,
-            [*panel.inputs, panel.problem],
+            [*panel.inputs, panel.problem, panel.preset],
             trigger_mode="always_last",
             preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
             **_AT_ONCE,
@@ -358,7 +358,7 @@ class ChatTab:
     # --- handlers: knobs ---
 
     def on_knobs(self, *values: Any) -> list[Any]:
-        """Grey what does nothing."""
+        """Grey what does nothing, say what cannot work, and which preset this is."""
         return knob_panel.grey(self.texts, values)
 
     @told()
@@ -374,7 +374,7 @@ class ChatTab:
     @told()
     def on_defaults(self, choice: Any) -> list[Any]:
         """Turn every knob to its default."""
-        return knob_panel.fill(Settings(), self._context(choice))
+        return knob_panel.fill(BEGINNING, self._context(choice))
 
     def _context(self, choice: Any) -> int:
         """Tokens of context of the session's model."""
