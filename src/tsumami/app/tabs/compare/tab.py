@@ -5,11 +5,11 @@ Guarantee: the lanes are `Comparing`'s (each is its lone run); what is said abou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from string import ascii_uppercase
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
@@ -19,10 +19,13 @@ from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.prompt_form import PromptContents, PromptForm
+from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.compare import lanes
+from tsumami.app.tabs.compare.pairs import Lanes
 from tsumami.app.views import compare_view
 from tsumami.app.words.texts import Texts
+from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
@@ -30,12 +33,21 @@ from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
+from tsumami.runs import Run
 from tsumami.runs.making import Pace
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
 _LEAST_SECONDS: Final = 0.15
 _EXAMPLE: Final = "temperature=0.8\ntemperature=0\ntemperature=3"
+
+
+class Compared(NamedTuple):
+    """What is shown of a comparison: the lanes, why they part, and what was measured; what is not given stays."""
+
+    lanes: Any = gr.skip()
+    why: Any = gr.skip()
+    measured: Any = gr.skip()
 
 
 @dataclass(slots=True)
@@ -46,6 +58,7 @@ class CompareTab:
     texts: Texts
     shelf: Shelf
     _tasks: Tasks[Comparing] = field(default_factory=Tasks)
+    _lanes: Kept[Lanes] = field(default_factory=Kept)
 
     def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
@@ -56,13 +69,19 @@ class CompareTab:
                 go = gr.Button(self.texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
                 stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
             empty = empty_tab.build(self.texts, self.name)
-            view = gr.HTML(elem_id="compare-view", apply_default_css=False)
-            plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
+            with gr.Column(elem_id="compare-view"):
+                view = gr.HTML(elem_id="compare-lanes-view", apply_default_css=False)
+                why = gr.HTML(
+                    elem_id="compare-why", apply_default_css=False,
+                    js_on_load=script(__name__, "pairs.js", looking=self.texts("log.looking")),
+                )  # fmt: skip
+                measured = gr.HTML(elem_id="compare-measures", apply_default_css=False)
         prompt.wire(desk, place)
         asked = [desk.choice, *prompt.inputs(desk), *how, *desk.panel.inputs]
         # pressed again, it makes what is asked for now, and ends the other
         for begin in (go.click, prompt.taking(empty.select, desk).then):
-            begin(self.on_compare, asked, [view, plot], trigger_mode="multiple", **WORKING)
+            begin(self.on_compare, asked, [view, why, measured], trigger_mode="multiple", **WORKING)
+        why.select(self.on_reference, [desk.choice], [why], **WORKING)
         stop.click(self.on_stop, None, None, queue=False, **QUICK)
         desk.blocks.unload(self.on_gone)
 
@@ -108,6 +127,16 @@ class CompareTab:
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
         self._tasks.stop(session_of(request))
+        self._lanes.forget(session_of(request))
+
+    @told()
+    def on_reference(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
+        """Explain the lanes from another one, or each from its neighbour."""
+        lanes_there = self._lanes.get(session_of(request))
+        if lanes_there is None:
+            return gr.skip()
+        with self.shelf.lend(choice) as model:
+            return lanes_there.explained(self.texts, model.tokenizer.piece, str(event.to))
 
     @told()
     def on_compare(
@@ -123,7 +152,7 @@ class CompareTab:
         most: float | None,
         written: str | None,
         *knobs: Any,
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Iterator[Compared]:
         """Generate the lanes together, and say why they part."""
         base = (knob_panel.read_panel(knobs) if own else Settings()).replace(
             seed=whole("seed", seed, lowest("seed"), highest("seed")),
@@ -141,41 +170,37 @@ class CompareTab:
             with Comparing(model, plans) as comparing:
                 yield from asked.growing(comparing, self._growing(comparing, names))
                 if not asked.dropped:
-                    found = comparing.comparison
-                    yield self._drawn(model, found, names), self._measured(found, names)
+                    yield self._drawn(asked.session, model, comparing.comparison, names)
 
-    def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[Compared]:
         texts, pace = [""] * len(names), Pace(_LEAST_SECONDS)
         for lane, step in comparing:
             texts[lane] += step.text
             if pace.due():
                 shown = [charts.LaneColumn(name, text=text) for name, text in zip(names, texts, strict=True)]
-                yield charts.side_by_side(shown, None, self.texts.language), gr.skip()
+                yield Compared(charts.side_by_side(shown, None, self.texts.language), "", "")
 
-    def _drawn(self, model: Model, found: Comparison, names: Sequence[str]) -> str:
-        texts, language = self.texts, self.texts.language
+    def _drawn(self, session: str, model: Model, found: Comparison, names: Sequence[str]) -> Compared:
+        texts, shown = self.texts, Lanes.of(found, names)
+        self._lanes.put(session, shown)
         columns = [
             charts.LaneColumn(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
             for name, lane in zip(names, found.lanes, strict=True)
         ]
-        shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]
-        piece = model.tokenizer.piece
-        partings = "".join(
-            charts.parting(piece, one, (shown[0], name), language)
-            for one, name in zip(found.divergences, shown[1:], strict=True)
-        )
-        return (
-            f"{charts.side_by_side(columns, found.alignment, language)}"
-            f"<h4>{escape(texts('compare.why'))}</h4>{partings}"
-            f"<h4>{escape(texts('compare.measures'))}</h4>{compare_view.measures(texts, shown, found.metrics)}"
-        )
+        beside = charts.side_by_side(columns, found.alignment, texts.language)
+        return Compared(beside, shown.explained(texts, model.tokenizer.piece), self._measured(found, shown))
 
-    def _measured(self, found: Comparison, names: Sequence[str]) -> str:
-        runs = {name: lane.run for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None}
-        if not any(run.steps for run in runs.values()):
-            return ""
-        made = (charts.measure_line(runs, one.name, self.texts.language) for one in TOKEN_MEASURES)
-        return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
+    def _measured(self, found: Comparison, shown: Lanes) -> str:
+        texts, runs = self.texts, dict(zip(shown.names, shown.runs, strict=True))
+        table = compare_view.measures(texts, shown.names, found.metrics)
+        lines = [charts.measure_line(runs, one.name, texts.language) for one in TOKEN_MEASURES if _any_step(runs)]
+        pictures = "".join(map(charts.inline, lines))
+        return f'<h4>{escape(texts("compare.measures"))}</h4>{table}<div class="pictures">{pictures}</div>'
+
+
+def _any_step(runs: Mapping[str, Run]) -> bool:
+    """Whether there is anything to draw."""
+    return any(run.steps for run in runs.values())
 
 
 def _plans(model: Model, asked: Sequence[lanes.Written], common: PromptContents, base: Settings) -> list[LanePlan]:
