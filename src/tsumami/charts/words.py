@@ -50,6 +50,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "common": ("はじめの {count} トークンは同じ", "the first {count:token is|{count} tokens are} the same"),
     "icicle.about": ("{knob} の値を横、トークンを縦に並べた図。矢印キーで動き、Enter で拡大、Esc で戻る", "values of {knob} across, tokens downward; arrow keys move, Enter zooms in, Esc goes back"),  # noqa: E501
     "icicle.hint": ("マスに触れるとトークンと範囲、クリックで文章。横になぞると拡大", "point at a cell: its token and interval; click: the text; drag across: zoom"),  # noqa: E501
+    "icicle.none": ("図のマスをクリックすると、その値で書かれる文章がここに出ます", "click a cell of the picture: the text of that value appears here"),  # noqa: E501
+    "icicle.legend_colour": ("色: 同じ言葉は同じ色、一か所だけの言葉は灰色", "colours: equal words are alike, a word that stands alone is grey"),  # noqa: E501
+    "icicle.legend_signs": ("⏎ 改行、␣ 空白、□ 全角の空白", "⏎ line end, ␣ space, □ wide space"),
+    "icicle.folded": ("⇅ {places} か所で、わずかな値の差で文章が入れ替わる(値 {values} 個分)。押すと開く", "⇅ {places} {places:place|places} where texts alternate with tiny steps (values: {values}); press to unfold"),  # noqa: E501
     "icicle.token": ("トークン", "token"),
     "icicle.open": ("ここから先は追っていない", "not followed from here on"),
     "icicle.ended": ("文章はここで終わった", "the text has ended here"),
