@@ -56,3 +56,17 @@ def test_sent_as_in_the_chat_it_is_the_chats_own_reply(page_of: Pages) -> None:
     page.locator("#compare-lanes textarea").fill("temperature=0.8\ntemperature=0.7999")
     desk.press("compare-go")
     assert reply.strip() in (page.locator("#compare-view .tsu-lane").first.text_content() or "")
+
+
+def test_a_japanese_page_offers_a_model_that_knows_japanese_and_loads_it(page_of: Pages) -> None:
+    page = page_of("ja")
+    desk = Desk(page)
+    offer = page.locator("#model-offer")
+    assert "日本語をほとんど知らない" in offer.inner_text()
+    offer.locator("[data-do=load]").click()
+    desk.quiet()
+    assert page.locator("#model-bar").inner_text().startswith("モデル: gemma · 268 M · 日本語と英語")
+    assert not offer.is_visible()
+    open_tab(desk, "compare")
+    assert prompt(page, "compare").startswith("ランプ"), "examples follow the model"
+    assert Desk(page_of("en")).page.locator("#model-offer").is_hidden()

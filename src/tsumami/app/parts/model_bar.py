@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from tsumami.app.parts import browser
+from tsumami.app.parts import browser, model_offer
 from tsumami.app.parts.telling import tell
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -23,7 +23,9 @@ from tsumami.web.callers import at_home, naming
 
 @dataclass(frozen=True, slots=True)
 class ModelBar:
-    """The components; `head` says which model it is, `choice` holds what the session has loaded."""
+    """The components; `head` says which model it is, `offer` which one knows the page's language, `choice` holds what
+    the session has loaded.
+    """
 
     head: gr.Accordion
     name: gr.Dropdown
@@ -31,16 +33,18 @@ class ModelBar:
     fast: gr.Checkbox
     load: gr.Button
     state: gr.HTML
+    offer: gr.HTML
     choice: gr.State
 
 
 class Reopened(NamedTuple):
-    """Contents of choice, head, state, the knob max_tokens, and the form: name, n_ctx, fast."""
+    """Contents of choice, head, state, the knob max_tokens, the offer, and the form: name, n_ctx, fast."""
 
     choice: ModelChoice
     head: Any
     line: str
     reach: Any
+    offer: str
     name: str
     n_ctx: int
     fast: bool
@@ -53,7 +57,8 @@ def build(texts: Texts, default: ModelChoice) -> ModelBar:
             name, n_ctx, fast = _loading_form(texts, default)
             load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
         state = gr.HTML(elem_id="model-state")
-    return ModelBar(head, name, n_ctx, fast, load, state, gr.State(default))
+    offer = model_offer.build(texts, default.name)
+    return ModelBar(head, name, n_ctx, fast, load, state, offer, gr.State(default))
 
 
 def title(texts: Texts, name: str, size: str = "") -> str:
@@ -150,7 +155,8 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
         line = f"{_lines(texts('model.gone', name=before.name))}{line}"
     form = to_keep(before or shelf.default)
     reach = gr.skip() if choice == shelf.default else gr.update(maximum=max(most, wanted or 0))
-    return Reopened(choice, head, line, reach, form["name"], form["n_ctx"] or 0, form["fast"])
+    offered = model_offer.said(texts, choice.name)
+    return Reopened(choice, head, line, reach, offered, form["name"], form["n_ctx"] or 0, form["fast"])
 
 
 def describe(texts: Texts, model: Model) -> str:
@@ -183,6 +189,8 @@ class LoadNews(NamedTuple):
     line: Any = gr.skip()
     reach: Any = gr.skip()
     store: Any = gr.skip()
+    offer: Any = gr.skip()
+    name: Any = gr.skip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +205,18 @@ class ModelLoading:
     def wire(self, bar: ModelBar, length: gr.Slider, restored: Any) -> None:
         """Connect the bar. length: the knob max_tokens; restored: the event after which the page's form stands."""
         store = browser.kept("model", {})
+        news = [bar.choice, bar.head, bar.state, length, store, bar.offer, bar.name]
         bar.load.click(
             self.on_load_model,
             [bar.name, bar.n_ctx, bar.fast, length],
-            [bar.choice, bar.head, bar.state, length, store],
+            news,
             api_visibility="private",
         )
+        bar.offer.select(self.on_offer, [length], news, api_visibility="private")
         restored.then(
             self.on_open,
             [store, length],
-            [bar.choice, bar.head, bar.state, length, bar.name, bar.n_ctx, bar.fast],
+            [bar.choice, bar.head, bar.state, length, bar.offer, bar.name, bar.n_ctx, bar.fast],
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 
@@ -226,11 +236,22 @@ class ModelLoading:
                 loaded = load_model(texts, self.shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             tell(texts, error)
-            yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))))
+            offered = model_offer.said(texts, self.shelf.default.name)
+            yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))), offer=offered)
             return
         most = max(loaded.n_ctx - 256, 1)
         reach = gr.update(maximum=most, value=min(wanted or 0, most))
-        yield LoadNews(loaded.choice, loaded.head, loaded.line, reach, to_keep(loaded.choice))
+        offered = model_offer.said(texts, loaded.choice.name)
+        yield LoadNews(loaded.choice, loaded.head, loaded.line, reach, to_keep(loaded.choice), offered, name)
+
+    def on_offer(
+        self,
+        wanted: float | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
+    ) -> Iterator[LoadNews]:
+        """Load the model that is offered."""
+        yield from self.on_load_model(model_offer.OFFERED, None, False, wanted, request, progress)
 
     def on_open(self, kept: Any, wanted: float | None, request: gr.Request) -> Reopened:
         """Take up the model that the browser has kept."""
