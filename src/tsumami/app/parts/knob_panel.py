@@ -111,7 +111,7 @@ def lay_out(texts: Texts, panel: KnobPanel) -> None:
     _wire_seed(panel)
 
 
-class _Group(NamedTuple):
+class _Accordion(NamedTuple):
     """An accordion and what is in it."""
 
     elem_id: str
@@ -119,14 +119,14 @@ class _Group(NamedTuple):
     members: list[Knob]
 
 
-def _groups(texts: Texts) -> list[_Group]:
+def _groups(texts: Texts) -> list[_Accordion]:
     """The accordions, the classic knobs first, then the order of the stages."""
     rest = [knob for knob in KNOBS.values() if knob.name not in FIRST]
-    classic = _Group("classic", texts("knobs.classic"), [knob for knob in rest if knob.classic])
-    chain = _Group("chain-group", texts("chain.title"), [KNOBS["samplers"]])
+    classic = _Accordion("classic", texts("knobs.classic"), [knob for knob in rest if knob.classic])
+    chain = _Accordion("chain-group", texts("chain.title"), [KNOBS["samplers"]])
     others = [knob for knob in rest if not knob.classic and knob.name != "samplers"]
     named = [
-        _Group(f"group-{name}", texts.pick(group.title_ja, group.title_en), [k for k in others if k.group == name])
+        _Accordion(f"group-{name}", texts.pick(group.title_ja, group.title_en), [k for k in others if k.group == name])
         for name, group in GROUPS.items()
     ]
     return [classic, chain, *(group for group in named if group.members)]
