@@ -473,8 +473,8 @@ def test_whose_run_is_no_more_on_the_server_is_told(shelf: Any, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("seed", "most", "named"),
     [
-        (None, 8, ("seed", "-2147483648", "4294967294")),
-        (1.5, 8, ("seed", "1.5", "-2147483648", "4294967294")),
+        (None, 8, ("map.seed", "-2147483648", "4294967294")),
+        (1.5, 8, ("map.seed", "1.5", "-2147483648", "4294967294")),
         (1, None, ("max_tokens", "0", "2147483647")),
         (1, -3, ("max_tokens", "-3", "0", "2147483647")),
     ],
@@ -488,7 +488,8 @@ def test_a_box_of_the_compare_tab_that_holds_no_number_is_told(
     drawn = tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, most, "top_k=40\ntop_k=100", *NO_KNOBS)
     assert shown(drawn) == []
     assert len(told) == 1
-    assert all(part in told[0] for part in named), told
+    texts = Texts(language)
+    assert all((texts(part) if part == "map.seed" else part) in told[0] for part in named), told
 
 
 def test_a_negative_seed_of_the_compare_tab_is_a_random_one_and_the_same_in_all_lanes(

@@ -24,7 +24,7 @@ from tsumami.app.parts.telling import told
 from tsumami.app.tabs.compare import lanes
 from tsumami.app.tabs.compare.pairs import Lanes
 from tsumami.app.views import compare_view
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import Texts, Word
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -92,7 +92,7 @@ class CompareTab:
             prompt = prompt_form.build(texts, "compare", "compare.prompt")
             with gr.Row(elem_classes="tight"):
                 own = prompt_form.own_knobs(texts, "compare")
-                seed = gr.Number(0, label="seed", precision=0, min_width=90, elem_id="compare-seed")
+                seed = gr.Number(0, label=texts("map.seed"), precision=0, min_width=90, elem_id="compare-seed")
                 most = gr.Number(96, label="max_tokens", precision=0, min_width=90, elem_id="compare-most")
         with gr.Column(scale=2, min_width=300):
             written = gr.Textbox(
@@ -155,7 +155,7 @@ class CompareTab:
     ) -> Iterator[Compared]:
         """Generate the lanes together, and say why they part."""
         base = (knob_panel.read_panel(knobs) if own else Settings()).replace(
-            seed=whole("seed", seed, lowest("seed"), highest("seed")),
+            seed=whole(Word("map.seed"), seed, lowest("seed"), highest("seed")),
             max_tokens=whole("max_tokens", most, 0, highest("max_tokens")),
         )
         base = base.replace(seed=effective_seed(base))  # a random one is the same for all lanes
