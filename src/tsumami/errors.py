@@ -31,6 +31,8 @@ message in the page. Anything else that escapes is a bug of ours.
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "CancelledError",
     "DeadEndError",
@@ -59,7 +61,14 @@ __all__ = [
 
 
 class TsumamiError(Exception):
-    """Base of every error that tsumami raises on purpose."""
+    """Base of every error that tsumami raises on purpose. `ja` is the message in Japanese, where there is one."""
+
+    ja: str = ""
+
+    def in_japanese(self, message: str) -> Self:
+        """The same error, with its message in Japanese."""
+        self.ja = message
+        return self
 
 
 class SettingsError(TsumamiError, ValueError):

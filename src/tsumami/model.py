@@ -70,9 +70,7 @@ class Model:
     ) -> Stream:
         """As `run`, but gives the steps as they come: iterate, then read `.run`."""
         made = settings or Settings()
-        if knobs:
-            made = made.replace(**knobs)
-        return Stream(self, self.as_prompt(prompt), made, ledgers=ledger)
+        return Stream(self, self.as_prompt(prompt), made.replace(**knobs) if knobs else made, ledgers=ledger)
 
     def chat(
         self,
@@ -267,12 +265,11 @@ class Model:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
         if template is not None and not isinstance(template, str):
             return template
-        source = self._native.chat_template
-        name = template or ("model" if source else "raw")
+        name = template or ("model" if self.chat_template else "raw")
         bos, eos = (self.detokenize([] if one is None else [one]) for one in (self.tokenizer.bos, self.tokenizer.eos))
         return format_named(
             name,
-            template=source,
+            template=self.chat_template,
             bos_token=bos,
             eos_token=eos,
             parse_special=parse_special,

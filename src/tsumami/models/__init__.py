@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from tsumami.models.gguf import GGUFHeader as GGUFHeader
     from tsumami.models.gguf import read_header as read_header
     from tsumami.models.known import DEFAULT_MODEL as DEFAULT_MODEL
+    from tsumami.models.known import KNOWN as KNOWN
     from tsumami.models.listing import ModelEntry as ModelEntry
     from tsumami.models.listing import catalogue as catalogue
 
 _HOMES = {
     "DEFAULT_MODEL": "tsumami.models.known",
+    "KNOWN": "tsumami.models.known",
     "AdapterFile": "tsumami.models.adapters",
     "ByteProgress": "tsumami.models.digest",
     "GGUFHeader": "tsumami.models.gguf",
@@ -58,6 +60,7 @@ _HOMES = {
 
 __all__ = [
     "DEFAULT_MODEL",
+    "KNOWN",
     "AdapterFile",
     "ByteProgress",
     "GGUFHeader",

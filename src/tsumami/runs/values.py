@@ -26,7 +26,7 @@ STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
     "eog": ("モデルが終わりのトークンを選んだ", "the model chose an end-of-generation token"),
     "stop": ("停止文字列が現れた", "a stop string appeared"),
     "length": ("max_tokens に達した", "max_tokens was reached"),
-    "context": ("文脈がいっぱいになった", "the context is full"),
+    "context": ("コンテキストがいっぱいになった", "the context is full"),
     "cancelled": ("途中で止められた", "it was stopped"),
     "dead_end": (
         "文法・バイアス・禁止する文章のために、選べるトークンがなくなった",
