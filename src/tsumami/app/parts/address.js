@@ -2,7 +2,8 @@
 // gets that tab; opening another one writes its address into the browser's history, so that back and forward work.
 // A script of a gr.HTML: `element` is Gradio's; address.py puts `names`, by title, before it, and fills in which tab has
 // the bare address.
-const first = '@first', wrapper = document.querySelector('#tabs > .tab-wrapper');
+const first = '@first';
+let wrapper = null;
 const buttons = () => [...wrapper.querySelectorAll('[role=tab], .overflow-dropdown button')];
 const nameOf = button => names[button?.textContent.trim()];
 const open = () => nameOf(buttons().find(button => button.classList.contains('selected')));
@@ -23,7 +24,15 @@ function noted() {
   const other = document.querySelector('#language');
   other.href = `../${other.lang}/${name === first ? '' : name}`;
 }
-if (open() === wished()) noted();
-else turn(wished());  // which the observer notes when it is done
-new MutationObserver(noted).observe(wrapper, {attributeFilter: ['class'], subtree: true});
-addEventListener('popstate', () => turn(wished()));
+function begin() {
+  wrapper = document.querySelector('#tabs > .tab-wrapper');
+  if (!wrapper || !open()) {  // on a busy machine the tabs come later
+    setTimeout(begin, 20);
+    return;
+  }
+  if (open() === wished()) noted();
+  else turn(wished());  // which the observer notes when it is done
+  new MutationObserver(noted).observe(wrapper, {attributeFilter: ['class'], subtree: true});
+  addEventListener('popstate', () => turn(wished()));
+}
+begin();

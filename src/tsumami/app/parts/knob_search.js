@@ -25,7 +25,7 @@ function search() {
 }
 box.addEventListener('input', search);
 
-const panel = document.querySelector('#knobs');
+const panel = element.closest('#knobs');
 const numberOf = target => target.matches?.('.knob input[type=number]') ? target.closest('.knob') : null;
 function say(knob, text) {
   knob.querySelector('.knob-said')?.remove();
