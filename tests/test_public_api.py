@@ -52,6 +52,7 @@ MEMBERS = {
         "gridding",
         "intervals",
         "knob_map",
+        "lacks",
         "mapping",
         "model_card",
         "n_ctx",
@@ -66,6 +67,7 @@ MEMBERS = {
         "thinking",
         "tokenize",
         "tokenizer",
+        "usage",
         "verify",
         "vocab",
     ],
@@ -94,6 +96,7 @@ MEMBERS = {
         "timings",
         "to_json",
         "tokens",
+        "trouble",
     ],
     "Stream": ["cancel", "run"],
 }

@@ -76,6 +76,7 @@ class Grown:
             "timings": plain(run.timings),
             "completeness": None if run.completeness is None else plain(run.completeness),
             "thought": None if run.thought is None else plain(run.thought),
+            **({} if run.trouble is None else {"trouble": run.trouble}),
         }
         return cls(run.stop_reason, len(run.steps), pack_steps(run.steps), rest, run.text)
 
@@ -243,6 +244,7 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
         stop_string=left["stop_string"],
         completeness=None if found is None else Completeness(**found),
         thought=None if thought is None else Thought(**thought),
+        trouble=left.get("trouble"),
     )
 
 

@@ -20,7 +20,7 @@ from tsumami.wording import counted
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
 
-StopReason = Literal["eog", "stop", "length", "context", "cancelled", "dead_end"]
+StopReason = Literal["eog", "stop", "length", "context", "cancelled", "dead_end", "lost"]
 #: What each stop reason means, in ja and en.
 STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
     "eog": ("モデルが終わりのトークンを選んだ", "the model chose an end-of-generation token"),
@@ -32,6 +32,7 @@ STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
         "文法・バイアス・禁止する文章のために、選べるトークンがなくなった",
         "the grammar, a bias or the banned texts forbid every token",
     ),
+    "lost": ("ほかの場所で動くエンジンから答えが来なくなった", "the engine elsewhere stopped answering"),
 }
 
 
@@ -194,7 +195,8 @@ class Step:
     held against; `entropy` that of the raw distribution in bits; `rank` 1 for the likeliest raw token; `u` the roll in
     0..1 (None if none was taken); `n_candidates` how many were left to choose from; `set_by` the stage that put the
     token there, whatever was likely (None: it was chosen). `taken_back`: what began here before, one after another, and
-    completed a banned text: its first token was no candidate any more.
+    completed a banned text: its first token was no candidate any more. `unseen`: the raw probability of all tokens that
+    an engine elsewhere did not tell, and `uncertain`: whether they might have changed which token was chosen.
     """
 
     id: int
@@ -209,6 +211,8 @@ class Step:
     alternatives: tuple[Alternative, ...]
     set_by: str | None = None
     taken_back: tuple[TakenBack, ...] = ()
+    unseen: float = 0.0
+    uncertain: bool = False
 
     @property
     def removed(self) -> frozenset[int]:
@@ -263,6 +267,9 @@ _UNSAID: Final[dict[str, Any]] = {
     "weights": None,
     "set_by": None,
     "taken_back": (),
+    "unseen": 0.0,
+    "uncertain": False,
+    "trouble": None,
 }
 
 

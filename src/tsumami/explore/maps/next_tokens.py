@@ -15,7 +15,8 @@ from tsumami.explore.maps.tree import TextNode, Values
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_chain, permitted
+from tsumami.runs.generate import make_chain
+from tsumami.runs.leading import permitted
 from tsumami.runs.prompt import Prompt
 from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.stages import XtcStage

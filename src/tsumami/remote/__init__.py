@@ -1,0 +1,71 @@
+"""Engines elsewhere: how they are named, asked, and what they can do.
+
+    addresses     `llama-server+http://host:port` and the like, taken apart
+    wire          JSON over HTTP, with its failures
+    record        what an engine can do, as it was found by asking it
+    llama_server  a full engine: rows of the likeliest tokens
+    vocabulary    its tokens
+    rows          a row as it was told, and how much was not
+
+Guarantee: each name is fetched when it is first asked for, and nothing here is loaded or asked before a model is named
+that runs elsewhere. Programs are run on what comes from here by runs/elsewhere.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tsumami.faces import face
+
+if TYPE_CHECKING:
+    from tsumami.remote.addresses import KINDS as KINDS
+    from tsumami.remote.addresses import RemoteName as RemoteName
+    from tsumami.remote.addresses import is_remote as is_remote
+    from tsumami.remote.addresses import parse as parse
+    from tsumami.remote.llama_server import LlamaServer as LlamaServer
+    from tsumami.remote.llama_server import ServerFacts as ServerFacts
+    from tsumami.remote.record import Capabilities as Capabilities
+    from tsumami.remote.record import lacks as lacks
+    from tsumami.remote.rows import ToldRow as ToldRow
+    from tsumami.remote.vocabulary import RemoteTokenizer as RemoteTokenizer
+    from tsumami.remote.vocabulary import Vocabulary as Vocabulary
+    from tsumami.remote.wire import AsyncHttpWire as AsyncHttpWire
+    from tsumami.remote.wire import HttpWire as HttpWire
+    from tsumami.remote.wire import Patience as Patience
+
+_HOMES = {
+    "KINDS": "tsumami.remote.addresses",
+    "RemoteName": "tsumami.remote.addresses",
+    "is_remote": "tsumami.remote.addresses",
+    "parse": "tsumami.remote.addresses",
+    "LlamaServer": "tsumami.remote.llama_server",
+    "ServerFacts": "tsumami.remote.llama_server",
+    "Capabilities": "tsumami.remote.record",
+    "lacks": "tsumami.remote.record",
+    "ToldRow": "tsumami.remote.rows",
+    "RemoteTokenizer": "tsumami.remote.vocabulary",
+    "Vocabulary": "tsumami.remote.vocabulary",
+    "AsyncHttpWire": "tsumami.remote.wire",
+    "Patience": "tsumami.remote.wire",
+    "HttpWire": "tsumami.remote.wire",
+}
+
+__all__ = [
+    "KINDS",
+    "AsyncHttpWire",
+    "Capabilities",
+    "HttpWire",
+    "LlamaServer",
+    "Patience",
+    "RemoteName",
+    "RemoteTokenizer",
+    "ServerFacts",
+    "ToldRow",
+    "Vocabulary",
+    "is_remote",
+    "lacks",
+    "parse",
+]
+
+if not TYPE_CHECKING:  # else every name would pass for one of this face
+    __getattr__, __dir__ = face(__name__, _HOMES)
