@@ -10,7 +10,8 @@ import pytest
 from tests.support.scripted_server import ScriptedServer
 
 from tsumami.errors import ModelError, RemoteError
-from tsumami.remote import LlamaServer, Patience, ToldRow, lacks, parse
+from tsumami.models import remote_name
+from tsumami.remote import LlamaServer, Patience, ToldRow, lacks
 from tsumami.testing import ByteTokenizer
 
 TOKENS = [104, 105, 33]
@@ -28,7 +29,7 @@ def behind() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="module")
 def server(behind: ScriptedServer) -> Iterator[LlamaServer]:
-    name = parse(behind.name)
+    name = remote_name(behind.name)
     made = LlamaServer(name, name.addresses[0], Patience(total=1, first_pause=0.01))
     yield made
     made.close()
@@ -87,7 +88,7 @@ def test_another_model_is_noticed_in_an_answer_and_in_what_the_server_says(serve
 
 def test_what_is_no_llama_server_is_refused(behind: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behind, "answer", lambda path, body: {"object": "list"})
-    name = parse(behind.name)
+    name = remote_name(behind.name)
     with pytest.raises(ModelError, match="not llama-server"):
         LlamaServer(name, name.addresses[0], Patience())
 

@@ -10,7 +10,8 @@ import pytest
 from tests.support.scripted_server import ScriptedServer, half, no_json, status
 
 from tsumami.errors import RemoteError
-from tsumami.remote import HttpWire, Patience, RemoteName, parse
+from tsumami.models import RemoteName, remote_name
+from tsumami.remote import HttpWire, Patience
 
 QUICK = Patience(connect=2, answer=0.5, total=2, first_pause=0.01, longest_pause=0.02)
 BODY = {"prompt": [65], "n_probs": 3, "post_sampling_probs": False}
@@ -32,7 +33,7 @@ def server(shared: ScriptedServer) -> ScriptedServer:
 
 @pytest.fixture
 def wire(server: ScriptedServer) -> Iterator[HttpWire]:
-    name = parse(server.name)
+    name = remote_name(server.name)
     made = HttpWire(name, name.addresses[0], QUICK)
     yield made
     made.close()
@@ -76,7 +77,7 @@ def test_patience_ends(server: ScriptedServer, wire: HttpWire) -> None:
 
 def test_nothing_listens_is_said_after_some_tries() -> None:
     with ScriptedServer() as gone:
-        name = parse(gone.name)
+        name = remote_name(gone.name)
     wire = HttpWire(name, name.addresses[0], Patience(total=0.1, first_pause=0.01))
     with pytest.raises(RemoteError, match="cannot be reached") as caught:
         wire.get("/props")

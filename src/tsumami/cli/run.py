@@ -20,7 +20,7 @@ from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_file, write, write_json_text
 from tsumami.cli.words import say
 from tsumami.knobs import CONSTRAINTS
-from tsumami.wording import counted
+from tsumami.wording import counted, percent
 
 if TYPE_CHECKING:
     from tsumami.model import Model
@@ -140,11 +140,25 @@ def facts(run: Run) -> str:
         say("シード", "seed") + f" {receipt.seed}{random}",
         exact,
     ]
+    if run.trouble is not None:
+        parts.insert(1, run.trouble)
+    if any(step.unseen for step in run.steps):
+        parts.append(unseen_text(run))
     if run.completeness is not None:
         parts.insert(1, complete_text(run.completeness, run.settings))
     if not receipt.engine.exact:
         parts.append(say(receipt.engine.why_ja, receipt.engine.why_en))
     return " · ".join(parts)
+
+
+def unseen_text(run: Run) -> str:
+    """How much of its rows an engine elsewhere did not tell, and how many choices that might have changed."""
+    most = percent(max(step.unseen for step in run.steps))
+    open_ones = sum(step.uncertain for step in run.steps)
+    said = say(f"知らされていない確率 最大 {most}", f"up to {most} unseen")
+    if not open_ones:
+        return said
+    return said + say(f"、確実ではない選択 {open_ones}", f", {counted(open_ones, 'choice')} not certain")
 
 
 def complete_text(found: Completeness, settings: Settings) -> str:

@@ -148,7 +148,7 @@ def serve(
         limits=limits.limits,
     )
     with ExitStack() as stack:
-        shown = stack.enter_context(bars(model.name))
+        shown = stack.enter_context(bars(model.shown))
 
         def ready(url: str) -> None:
             stack.close()

@@ -11,8 +11,7 @@ from tsumami.engine import EngineKeywords, EngineOptions
 from tsumami.engine import load as load_engine
 from tsumami.model.elsewhere import RemoteModel
 from tsumami.model.local import Model
-from tsumami.models import DEFAULT_MODEL, ByteProgress
-from tsumami.remote import is_remote, parse
+from tsumami.models import DEFAULT_MODEL, ByteProgress, is_remote, remote_name
 from tsumami.runs.connecting import connect
 
 
@@ -43,5 +42,5 @@ def load(
     """
     made = replace(options or EngineOptions(), **changes)
     if isinstance(name, str) and is_remote(name):
-        return RemoteModel(connect(parse(name), made))
+        return RemoteModel(connect(remote_name(name), made))
     return Model(load_engine(name, made, download_progress=download_progress, load_progress=load_progress))

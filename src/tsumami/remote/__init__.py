@@ -1,6 +1,5 @@
 """Engines elsewhere: how they are named, asked, and what they can do.
 
-    addresses     `llama-server+http://host:port` and the like, taken apart
     wire          JSON over HTTP, with its failures
     record        what an engine can do, as it was found by asking it
     llama_server  a full engine: rows of the likeliest tokens
@@ -18,10 +17,6 @@ from typing import TYPE_CHECKING
 from tsumami.faces import face
 
 if TYPE_CHECKING:
-    from tsumami.remote.addresses import KINDS as KINDS
-    from tsumami.remote.addresses import RemoteName as RemoteName
-    from tsumami.remote.addresses import is_remote as is_remote
-    from tsumami.remote.addresses import parse as parse
     from tsumami.remote.llama_server import LlamaServer as LlamaServer
     from tsumami.remote.llama_server import ServerFacts as ServerFacts
     from tsumami.remote.record import Capabilities as Capabilities
@@ -34,10 +29,6 @@ if TYPE_CHECKING:
     from tsumami.remote.wire import Patience as Patience
 
 _HOMES = {
-    "KINDS": "tsumami.remote.addresses",
-    "RemoteName": "tsumami.remote.addresses",
-    "is_remote": "tsumami.remote.addresses",
-    "parse": "tsumami.remote.addresses",
     "LlamaServer": "tsumami.remote.llama_server",
     "ServerFacts": "tsumami.remote.llama_server",
     "Capabilities": "tsumami.remote.record",
@@ -51,20 +42,16 @@ _HOMES = {
 }
 
 __all__ = [
-    "KINDS",
     "AsyncHttpWire",
     "Capabilities",
     "HttpWire",
     "LlamaServer",
     "Patience",
-    "RemoteName",
     "RemoteTokenizer",
     "ServerFacts",
     "ToldRow",
     "Vocabulary",
-    "is_remote",
     "lacks",
-    "parse",
 ]
 
 if not TYPE_CHECKING:  # else every name would pass for one of this face

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 
 from tsumami.errors import ModelError, RemoteError
-from tsumami.remote.addresses import RemoteName
+from tsumami.models import RemoteName
 from tsumami.remote.record import Capabilities
 from tsumami.remote.rows import ToldRow
 from tsumami.remote.vocabulary import Vocabulary

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.errors import RemoteError
-from tsumami.remote.addresses import RemoteName
+from tsumami.models import RemoteName
 
 if TYPE_CHECKING:
     import httpx

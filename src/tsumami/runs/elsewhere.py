@@ -14,6 +14,7 @@ import asyncio
 import heapq
 import itertools
 import operator
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
@@ -24,8 +25,9 @@ import numpy as np
 
 from tsumami.engine import Feed, Program, Rows, Ticket, first_outside
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError, RemoteError
+from tsumami.models import RemoteName
 from tsumami.native import Float32Array
-from tsumami.remote import AsyncHttpWire, Capabilities, Patience, RemoteName, ToldRow
+from tsumami.remote import AsyncHttpWire, Capabilities, Patience, ToldRow
 from tsumami.sampling.unseen import SeenRow
 
 __all__ = ["RemoteEngine", "RowServer", "SeenRows"]
@@ -120,6 +122,7 @@ class RemoteEngine:
         self._name, self._server, self._patience, self._n_ctx = name, server, patience, n_ctx
         self._known: OrderedDict[tuple[int, ...], ToldRow] = OrderedDict()
         self._ranks = itertools.count()
+        self._first = os.getpid()  # of several processes each begins at another address
         self._closing = False
         self._lock = threading.Lock()
         self._running: set[asyncio.Task[None]] = set()
@@ -279,7 +282,7 @@ class RemoteEngine:
         absolute = feed.absolute and self.record.absolute
         known = self._known.get(tokens)
         if known is None or (absolute and known.level is None):
-            known = await self._asked(tokens, rank % len(self._wires), known, rank, absolute=absolute)
+            known = await self._asked(tokens, (self._first + rank) % len(self._wires), known, rank, absolute=absolute)
             self._known[tokens] = known
         self._known.move_to_end(tokens)
         while len(self._known) > _ROWS_KEPT:

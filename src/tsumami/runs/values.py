@@ -15,8 +15,10 @@ from tsumami.engine import Notice
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.signs import signed, spaced
 from tsumami.settings import Settings
-from tsumami.wording import counted
+from tsumami.wording import counted, percent
 
+#: What `ModelCard.source` begins with where the weights are not on this machine.
+ELSEWHERE: Final = "elsewhere: "
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
 
@@ -69,6 +71,11 @@ class ModelCard:
     def file_sha256(self) -> str:
         """The sha256 of the file, without adapters."""
         return self.weights or self.fingerprint
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the weights are on another machine, as far as anybody here knows."""
+        return self.source.startswith(ELSEWHERE)
 
     @property
     def full_name(self) -> str:
@@ -213,6 +220,16 @@ class Step:
     taken_back: tuple[TakenBack, ...] = ()
     unseen: float = 0.0
     uncertain: bool = False
+
+    @property
+    def not_told(self) -> tuple[str, str] | None:
+        """What an engine elsewhere did not tell here, in ja and en; None: it told all."""
+        if not self.unseen and not self.uncertain:
+            return None
+        ja, en = f"知らされていない確率 {percent(self.unseen)}", f"{percent(self.unseen)} unseen"
+        if not self.uncertain:
+            return ja, en
+        return f"{ja}（この選択は確実ではない）", f"{en}, which may have changed this choice"
 
     @property
     def removed(self) -> frozenset[int]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from tsumami.engine import EngineOptions
 from tsumami.model import Model, load
-from tsumami.models import DEFAULT_MODEL, ByteProgress, resolve
+from tsumami.models import DEFAULT_MODEL, ByteProgress
 from tsumami.serve.options import ServeOptions
+from tsumami.serve.served import file_name, served
 from tsumami.web.farewell import Farewell
 from tsumami.web.listening import listen
 
@@ -49,7 +50,7 @@ def serve(
     with listen(options.host, options.port) as listening:
         model = load(name, engine, download_progress=download_progress, load_progress=load_progress)
         with model:
-            _serve(model, resolve(name).path.name, options, hosts, listening, ready)
+            _serve(model, file_name(model, name), options, hosts, listening, ready)
 
 
 def _serve(
@@ -61,7 +62,6 @@ def _serve(
     ready: Callable[[str], None] | None,
 ) -> None:
     from tsumami.serve.outside import outside
-    from tsumami.serve.served import served
     from tsumami.serve.service import ApiService
     from tsumami.web.running import run
 

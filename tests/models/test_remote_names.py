@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tsumami.errors import ModelNotFoundError
-from tsumami.remote import is_remote, parse
+from tsumami.models import is_remote, remote_name
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tsumami.remote import is_remote, parse
 def test_a_name_says_where_and_which(
     text: str, kind: str, addresses: tuple[str, ...], model: str | None, prefix: str
 ) -> None:
-    made = parse(text)
+    made = remote_name(text)
     assert (made.kind, made.addresses, made.model, made.prefix) == (kind, addresses, model, prefix)
     assert is_remote(text)
 
@@ -33,7 +33,7 @@ def test_a_name_says_where_and_which(
 def test_other_names_are_none(text: str) -> None:
     assert not is_remote(text)
     with pytest.raises(ModelNotFoundError, match="llama-server\\+http"):
-        parse(text)
+        remote_name(text)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_other_names_are_none(text: str) -> None:
 )
 def test_what_cannot_be_used_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(ModelNotFoundError) as caught:
-        parse(text)
+        remote_name(text)
     assert "hunter2" not in str(caught.value)
     assert "host:" not in str(caught.value).replace("localhost:", "")
 
 
 def test_a_name_shows_no_address_and_keeps_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = parse("llama-server+http://secret-host:8080/behind")
+    made = remote_name("llama-server+http://secret-host:8080/behind")
     assert "secret-host" not in repr(made)
     assert "behind" not in repr(made)
     assert made.key is None

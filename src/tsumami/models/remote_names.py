@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tsumami.errors import ModelNotFoundError
 
-__all__ = ["KINDS", "RemoteKind", "RemoteName", "is_remote", "parse"]
+__all__ = ["KINDS", "RemoteKind", "RemoteName", "is_remote", "remote_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def is_remote(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def parse(text: str) -> RemoteName:
+def remote_name(text: str) -> RemoteName:
     """Take a name apart.
 
     Raises:
