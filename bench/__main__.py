@@ -27,6 +27,7 @@ MEASURES: Final = (
     "grid",
     "map",
     "intervals",
+    "remote",
 )
 
 

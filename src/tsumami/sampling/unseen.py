@@ -53,10 +53,11 @@ class SeenRow(np.ndarray[Any, np.dtype[np.float32]]):
 def is_certain(before: Chain, row: SeenRow, choice: Choice) -> bool:
     """Whether the choice that a chain made of a row is proved. before: the chain as it was before it chose."""
     values = np.asarray(row)
-    seen, hidden = np.flatnonzero(np.isfinite(values)), np.flatnonzero(~np.isfinite(values))
-    if not len(hidden) or row.most <= 0 or choice.set_by is not None:
+    known = np.isfinite(values)
+    seen = np.flatnonzero(known)
+    if len(seen) == len(values) or row.most <= 0 or choice.set_by is not None:
         return True
-    beside = _largest_unseen(before, row, seen, hidden)
+    beside = _largest_unseen(before, row, values[seen], ~known)
     logits = np.concatenate([values[seen], np.full(len(beside), row.largest, np.float32)])
     without, having = Candidates.of(seen, values[seen]), Candidates.of(np.concatenate([seen, beside]), logits)
     plain, full = before.clone(), before.clone()
@@ -74,17 +75,20 @@ def is_certain(before: Chain, row: SeenRow, choice: Choice) -> bool:
 
 
 def _largest_unseen(
-    chain: Chain, row: SeenRow, seen: npt.NDArray[np.intp], hidden: npt.NDArray[np.intp]
+    chain: Chain, row: SeenRow, seen: Float32Array, hidden: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.intp]:
     """The tokens that stand for the unseen: all that a stage changes by itself, and as many as their probability lets
-    be as large as can be.
+    be as large as can be. seen: the logits that were told; hidden: which tokens were not.
     """
     local = [stage for stage in chain.stages if isinstance(stage, LocalStage) and stage.idle is None]
-    changed = np.intersect1d(hidden, np.array([token for stage in local for token in stage.tokens()], np.intp))
-    logits = np.asarray(row)[seen].astype(np.float64)
+    touched = np.array(sorted({token for stage in local for token in stage.tokens()}), np.intp)
+    changed = touched[hidden[touched]]
+    others = hidden.copy()
+    others[changed] = False
+    logits = seen.astype(np.float64)
     each = np.exp(row.largest - logits.max()) / np.exp(logits - logits.max()).sum() * (1 - row.unseen)
-    count = min(len(hidden), int(np.ceil(row.most / max(float(each), 1e-300))))
-    return np.concatenate([changed, np.setdiff1d(hidden, changed)[:count]])
+    count = int(min(len(hidden), np.ceil(row.most / max(float(each), 1e-300))))
+    return np.concatenate([changed, np.flatnonzero(others)[:count]])
 
 
 def _is_tame(stage: Stage, chain: Chain, unseen: npt.NDArray[np.float32], largest: float) -> bool:
