@@ -105,6 +105,17 @@ def test_only_a_row_s_likeliest_tokens_are_told_and_each_step_says_how_much_is_n
     assert Run.from_json(run.to_json()) == run
 
 
+def test_maps_and_intervals_are_certain_only_where_rows_are_told_whole(
+    server: ScriptedServer, fresh: RemoteModel
+) -> None:
+    with model_of(server, n_probs=100) as made:
+        for model, certain in ((made, False), (fresh, True)):
+            found = model.knob_map(PROMPT, "temperature", 0.5, 0.6, seed=1, max_tokens=2, leaves=2, repeat_penalty=1.0)
+            assert {piece.certain for piece in found.pieces} == {certain}
+            run = model.run(PROMPT, seed=1, max_tokens=3, repeat_penalty=1.0)
+            assert model.intervals(run, ["top_k"])["top_k"].certain == certain
+
+
 @pytest.mark.parametrize(
     ("knobs", "says"),
     [

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from tsumami.engine import EngineOptions, Exactness
 from tsumami.errors import EngineError
+from tsumami.explore.intervals import Interval
 from tsumami.model.local import Model
 from tsumami.remote import Capabilities, RemoteTokenizer, lacks
 from tsumami.runs import EngineCard, ModelCard, Run, Verification
@@ -31,6 +33,11 @@ class RemoteModel(Model):
         """Run it again, asking for every row anew, and say whether it is the same or what differs."""
         self.engine.forget()
         return super().verify(run)
+
+    def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
+        """As of a model here; but where rows are not told whole, none is certain."""
+        found = super().intervals(run, knobs)
+        return found if self.record.whole else {name: replace(one, certain=False) for name, one in found.items()}
 
     def check(self, length: int) -> Exactness:
         """Whether the server repeats itself, found out anew on so many tokens."""
