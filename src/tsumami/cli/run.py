@@ -18,7 +18,9 @@ from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_file, write, write_json_text
+from tsumami.cli.run_there import generates_by_itself, run_there
 from tsumami.cli.words import say
+from tsumami.errors import SettingsError
 from tsumami.knobs import CONSTRAINTS
 from tsumami.wording import counted, percent
 
@@ -79,6 +81,14 @@ def run(
     settings = knobs.settings()
     asked = prompt.read_one(quiet=quiet)
     check_writable(out)
+    if generates_by_itself(model.name):
+        if out is not None:
+            raise SettingsError(
+                f"--out {out}: such an engine tells no token ids, so there is no run to save; take --json"
+            )
+        messages = prompt.messages(asked)
+        run_there(model.name, messages, settings, template=prompt.template, tokens=ledger, as_json=as_json, quiet=quiet)
+        return
     with model.load(quiet=quiet) as loaded:
         made = prompt.made(loaded, asked, settings, quiet=quiet)
         if show_prompt:

@@ -5,6 +5,7 @@
     llama_server  a full engine: rows of the likeliest tokens
     vocabulary    its tokens
     rows          a row as it was told, and how much was not
+    texts         lesser engines, which generate by themselves: Ollama, OpenAI's API, vLLM
 
 Guarantee: each name is fetched when it is first asked for, and nothing here is loaded or asked before a model is named
 that runs elsewhere. Programs are run on what comes from here by runs/elsewhere.py.
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tsumami.remote.record import Capabilities as Capabilities
     from tsumami.remote.record import lacks as lacks
     from tsumami.remote.rows import ToldRow as ToldRow
+    from tsumami.remote.texts import TextServer as TextServer
+    from tsumami.remote.texts import ToldText as ToldText
+    from tsumami.remote.texts import ToldToken as ToldToken
     from tsumami.remote.vocabulary import RemoteTokenizer as RemoteTokenizer
     from tsumami.remote.vocabulary import Vocabulary as Vocabulary
     from tsumami.remote.wire import AsyncHttpWire as AsyncHttpWire
@@ -34,6 +38,9 @@ _HOMES = {
     "Capabilities": "tsumami.remote.record",
     "lacks": "tsumami.remote.record",
     "ToldRow": "tsumami.remote.rows",
+    "TextServer": "tsumami.remote.texts",
+    "ToldText": "tsumami.remote.texts",
+    "ToldToken": "tsumami.remote.texts",
     "RemoteTokenizer": "tsumami.remote.vocabulary",
     "Vocabulary": "tsumami.remote.vocabulary",
     "AsyncHttpWire": "tsumami.remote.wire",
@@ -49,7 +56,10 @@ __all__ = [
     "Patience",
     "RemoteTokenizer",
     "ServerFacts",
+    "TextServer",
     "ToldRow",
+    "ToldText",
+    "ToldToken",
     "Vocabulary",
     "lacks",
 ]

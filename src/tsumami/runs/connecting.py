@@ -82,7 +82,10 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
         SettingsError: an option that only a model on this machine has.
     """
     if name.kind != "llama-server":
-        raise ModelNotFoundError(f"{name.title} cannot be used yet; a llama-server can")
+        raise ModelNotFoundError(
+            f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` can use it; all else needs "
+            "a llama-server"
+        )
     _check_options(options)
     patience = patience or Patience()
     with ExitStack() as undo:
