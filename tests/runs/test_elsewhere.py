@@ -153,6 +153,22 @@ def test_many_runs_go_on_at_once_and_each_is_as_alone(server: ScriptedServer, fr
     assert 1 < server.most_at_once <= server.slots
 
 
+def test_every_run_comes_back_to_the_slot_that_has_its_beginning(server: ScriptedServer, fresh: RemoteModel) -> None:
+    streams = [fresh.stream("Hello", seed=seed, **CALM) for seed in range(server.slots)]
+    runs = [stream.run for stream in streams]
+    slots = [
+        {
+            body["id_slot"]
+            for _, body in server.asked
+            if body.get("prompt") == [*run.receipt.prompt_tokens, *run.tokens[:n]]
+        }
+        for run in runs
+        for n in range(4, 12)
+    ]
+    assert all(len(one) == 1 for one in slots)
+    assert len({tuple(one) for one in slots[::8]}) == server.slots
+
+
 def test_several_addresses_share_the_work() -> None:
     with ScriptedServer(script, slots=1) as one, ScriptedServer(script, slots=1) as other, model_of(one, other) as made:
         one.asked.clear()

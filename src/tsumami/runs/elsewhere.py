@@ -81,35 +81,55 @@ class SeenRows(Rows):
 
 
 class _Seats:
-    """Requests that a server works on at once; who waits gets a place in the order of the programs' age."""
+    """The slots of a server: a request for each at once; who waits gets one in the order of the programs' age.
 
-    def __init__(self, count: int) -> None:
-        self._free = count
+    Each slot has what it was asked last in its cache. A request takes the free one in which the least has to be
+    computed for it and the least is lost to others: so every branch comes back to its own.
+    """
+
+    def __init__(self, count: int, first: int) -> None:
+        """`first`: which slot is taken first, so that several processes do not all take the same."""
+        self._cached: list[tuple[int, ...]] = [()] * count
+        self._free = [(first + number) % count for number in range(count)]
         self._numbers = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
 
-    async def take(self, rank: int) -> None:
-        """Wait for a place."""
-        if self._free > 0 and not self._waiting:
-            self._free -= 1
-            return
-        coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (rank, next(self._numbers), coming))
-        try:
-            await coming
-        except asyncio.CancelledError:
-            if coming.done() and not coming.cancelled():
-                self.give_back()
-            raise
+    async def take(self, rank: int, tokens: tuple[int, ...]) -> int:
+        """Wait for a slot, and take it; `tokens`: what it is to be asked."""
+        while not self._free:
+            coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (rank, next(self._numbers), coming))
+            try:
+                await coming
+            except asyncio.CancelledError:
+                self._wake()
+                raise
+        slot = min(self._free, key=lambda one: _apart(self._cached[one], tokens))
+        self._free.remove(slot)
+        self._cached[slot] = tokens
+        return slot
 
-    def give_back(self) -> None:
+    def give_back(self, slot: int) -> None:
         """Somebody else may have it."""
-        self._free += 1
-        while self._waiting and self._free > 0:
+        self._free.append(slot)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let the oldest look."""
+        while self._waiting:
             *_, coming = heapq.heappop(self._waiting)
             if not coming.done():
-                self._free -= 1
                 coming.set_result(None)
+                return
+
+
+def _apart(cached: tuple[int, ...], tokens: tuple[int, ...]) -> int:
+    """How many tokens have to be computed where these are cached, and how many of those are lost by it."""
+    shorter = min(len(cached), len(tokens))
+    if cached[:shorter] == tokens[:shorter]:
+        return len(cached) + len(tokens) - 2 * shorter
+    shared = next(at for at in range(shorter) if cached[at] != tokens[at])
+    return len(cached) + len(tokens) - 2 * shared
 
 
 class RemoteEngine:
@@ -127,7 +147,7 @@ class RemoteEngine:
         self._lock = threading.Lock()
         self._running: set[asyncio.Task[None]] = set()
         self._wires: list[AsyncHttpWire] = []
-        self._seats = [_Seats(record.slots) for _ in name.addresses]
+        self._seats = [_Seats(record.slots, self._first) for _ in name.addresses]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=_turn, args=(self._loop,), daemon=True)
         self._thread.name = "tsumami-elsewhere"
@@ -293,9 +313,9 @@ class RemoteEngine:
         self, tokens: tuple[int, ...], at: int, known: ToldRow | None, rank: int, *, absolute: bool
     ) -> ToldRow:
         server, wire, seats = self._server, self._wires[at], self._seats[at]
-        await seats.take(rank)
+        slot = await seats.take(rank, tokens)
         try:
-            body = server.row_body(tokens, self.record.n_probs)
+            body = server.row_body(tokens, self.record.n_probs) | {"id_slot": slot}
             row: ToldRow = known or await wire.post(server.path, body, self._whole)
             if not absolute:
                 return row
@@ -303,10 +323,10 @@ class RemoteEngine:
             def read(answer: dict[str, Any]) -> float:
                 return server.read_level(answer, tokens, row)
 
-            level = await wire.post(server.path, server.level_body(tokens), read)
+            level = await wire.post(server.path, server.level_body(tokens) | {"id_slot": slot}, read)
             return ToldRow(row.ids, row.logprobs, level, row.cached)
         finally:
-            seats.give_back()
+            seats.give_back(slot)
 
     def _whole(self, answer: dict[str, Any]) -> ToldRow:
         """The row of an answer, with as many tokens as were asked for."""
