@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
 from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import bars, console, note, write_json
 from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
+from tsumami.models import is_remote
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -118,6 +120,9 @@ def doctor(
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load, check, measure, print."""
+    if is_remote(model.name):
+        report_elsewhere(model, min(length, MOST_CHECKED), as_json=as_json)
+        return
     go_on_in_a_child()
     found = examine(model, length)
     if as_json:

@@ -8,6 +8,7 @@
     gguf       a file's header, read without llama.cpp
     digest     a file's sha256, computed once
     adapters   LoRA adapters, and whether one fits a model
+    remote_names    names of engines elsewhere, taken apart
 
 Guarantee: nothing here loads llama.cpp, and each name is fetched when it is first asked for, so that listing models and
 completing names is quick.
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from tsumami.models.known import KNOWN as KNOWN
     from tsumami.models.listing import ModelEntry as ModelEntry
     from tsumami.models.listing import catalogue as catalogue
+    from tsumami.models.remote_names import RemoteName as RemoteName
+    from tsumami.models.remote_names import is_remote as is_remote
+    from tsumami.models.remote_names import remote_name as remote_name
 
 _HOMES = {
     "DEFAULT_MODEL": "tsumami.models.known",
@@ -55,6 +59,9 @@ _HOMES = {
     "printable_name": "tsumami.models.finding",
     "offer": "tsumami.models.folders",
     "read_header": "tsumami.models.gguf",
+    "RemoteName": "tsumami.models.remote_names",
+    "is_remote": "tsumami.models.remote_names",
+    "remote_name": "tsumami.models.remote_names",
     "resolve": "tsumami.models.finding",
 }
 
@@ -66,15 +73,18 @@ __all__ = [
     "GGUFHeader",
     "ModelEntry",
     "ModelFile",
+    "RemoteName",
     "catalogue",
     "check_adapter",
     "fingerprint",
     "is_name",
+    "is_remote",
     "no_such_model",
     "offer",
     "open_adapter",
     "printable_name",
     "read_header",
+    "remote_name",
     "resolve",
 ]
 

@@ -160,14 +160,25 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
 
 
 def describe(texts: Texts, model: Model) -> str:
-    """On a loaded model, as HTML: size, quantisation, context, exact or not and why, and what llama.cpp says of it."""
+    """On a loaded model, as HTML: size, quantisation, context, exact or not and why, what cannot be used with it, and
+    what llama.cpp says of it.
+    """
     card, verdict = model.model_card, model.exactness
     exact = texts("account.exact") if verdict.exact else texts("account.not_exact")
     why = texts.pick(verdict.why_ja, verdict.why_en)
     remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
     facts = f" · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
     name = f'<b translate="no">{escape(card.full_name)}</b>'
-    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}{_said(texts, model)}"
+    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}{_lacks(texts, model)}{_said(texts, model)}"
+
+
+def _lacks(texts: Texts, model: Any) -> str:
+    """The knobs that cannot be used with a model elsewhere, by their reasons."""
+    names: dict[str, list[str]] = {}
+    for name, why in model.lacks.items():
+        names.setdefault(texts.pick(*why), []).append(name)
+    found = (texts("model.lacks", names=", ".join(knobs), why=why) for why, knobs in names.items())
+    return "".join(f"<p>{escape(one)}</p>" for one in found)
 
 
 def _said(texts: Texts, model: Model) -> str:
