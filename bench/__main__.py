@@ -29,6 +29,7 @@ MEASURES: Final = (
     "map",
     "intervals",
     "history",
+    "remote",
 )
 
 

@@ -53,6 +53,7 @@ MEMBERS = {
         "gridding",
         "intervals",
         "knob_map",
+        "lacks",
         "mapping",
         "model_card",
         "n_ctx",
@@ -67,6 +68,7 @@ MEMBERS = {
         "thinking",
         "tokenize",
         "tokenizer",
+        "usage",
         "verify",
         "vocab",
     ],
@@ -95,6 +97,7 @@ MEMBERS = {
         "timings",
         "to_json",
         "tokens",
+        "trouble",
     ],
     "Stream": ["cancel", "receipt", "run"],
 }

@@ -20,6 +20,7 @@ message in the page. Anything else that escapes is a bug of ours.
     ├── EngineError              the engine could not do what was asked
     │   ├── OutOfCellsError      a sequence needs more KV cells than the cache has
     │   ├── EngineClosedError    the model was closed
+    │   ├── RemoteError          an engine elsewhere does not answer, or not as it should (a run stops on it)
     │   └── CancelledError       the work was cancelled
     ├── DeadEndError             a grammar or a bias forbids every token (a run stops on it)
     ├── RunFileError             a saved run that cannot be read
@@ -30,6 +31,8 @@ message in the page. Anything else that escapes is a bug of ours.
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 __all__ = [
     "CancelledError",
@@ -49,6 +52,7 @@ __all__ = [
     "PromptError",
     "PromptTooLongError",
     "QueryError",
+    "RemoteError",
     "RunFileError",
     "SettingsError",
     "SpeechError",
@@ -59,7 +63,14 @@ __all__ = [
 
 
 class TsumamiError(Exception):
-    """Base of every error that tsumami raises on purpose."""
+    """Base of every error that tsumami raises on purpose. `ja` is the message in Japanese, where there is one."""
+
+    ja: str = ""
+
+    def in_japanese(self, message: str) -> Self:
+        """The same error, with its message in Japanese."""
+        self.ja = message
+        return self
 
 
 class SettingsError(TsumamiError, ValueError):
@@ -135,6 +146,18 @@ class OutOfCellsError(EngineError):
 
 class EngineClosedError(EngineError):
     """The engine was closed, so nothing can be decoded any more."""
+
+
+class RemoteError(EngineError):
+    """An engine elsewhere does not answer, or not as it should. A run that has tokens already stops on it and keeps
+    them. The message holds no address, no key and nothing of a prompt.
+
+    `again`: whether asking once more could help; `after`: how many seconds the engine asks to wait before.
+    """
+
+    def __init__(self, message: str = "", *, again: bool = False, after: float | None = None) -> None:
+        super().__init__(message)
+        self.again, self.after = again, after
 
 
 class CancelledError(EngineError):

@@ -140,7 +140,7 @@ _ALL = (
         "contrastive",
         "コントラスティブサーチ",
         "Contrastive search",
-        "乱数を使わず、確率が高く、これまでの文脈と似すぎないトークンを選ぶ。",
+        "乱数を使わず、確率が高く、これまでの文章と似すぎないトークンを選ぶ。",
         "Draws nothing: likely tokens that do not resemble the context too much.",
         penalty_alpha=0.6,
         top_k=4,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -212,6 +212,7 @@ class ScriptedModel:
     """
 
     vocab: Final = None
+    lacks: Final[Mapping[str, tuple[str, str]]] = {}
 
     def __init__(
         self,

@@ -89,7 +89,7 @@ def how() -> list[Any]:
 
 def test_the_form_gives_every_value_its_name() -> None:
     form = Form.of(how())
-    assert (form.bar.choice, form.bar.memory, form.voice.speed) == (HERE, -1, 1.0)
+    assert (form.talk.choice, form.talk.memory, form.voice.speed) == (HERE, -1, 1.0)
     assert form.knobs["temperature"] == VALUE
     assert form.settings(seed=5) == Settings(temperature=VALUE, max_tokens=3, seed=5)
     with pytest.raises(AssertionError, match="names"):

@@ -27,6 +27,7 @@ def test_the_report_has_all_that_was_asked_for(invoke: Any) -> None:
     assert (found["mode"], found["quantization"], found["n_ctx"]) == ("exact", "Q4_1", 4096)
     assert found["n_cells"] >= found["n_ctx"]
     assert len(found["fingerprint"]) == 64
+    assert found["recommended"] == {}
     assert found["threads"] >= 1
     assert found["features"]
     assert found["binding"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsumami.cli.files import lines, read_json, read_prompt
+from tsumami.cli.files import json_in, lines, read_prompt, read_text
 from tsumami.errors import PromptError, SettingsError
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
@@ -49,11 +49,11 @@ def test_prompts_and_settings_are_read_as_powershell_writes_them(tmp_path: Path,
     prompt.write_bytes("A poem, 詩\r\n".encode(encoding))
     settings.write_bytes(json.dumps({"stop": ["終"]}, ensure_ascii=False).encode(encoding))
     assert read_prompt(None, str(prompt)) == "A poem, 詩"
-    assert read_json(str(settings)) == {"stop": ["終"]}
+    assert json_in(read_text(str(settings)), str(settings)) == {"stop": ["終"]}
 
 
 def test_half_a_file_in_utf_16_is_refused_by_its_name(tmp_path: Path) -> None:
     file = tmp_path / "poem.txt"
     file.write_bytes("a poem".encode("utf-16")[:-1])
     with pytest.raises(SettingsError, match=r"poem\.txt is not valid UTF-16 at byte 12"):
-        read_json(str(file))
+        json_in(read_text(str(file), SettingsError), str(file))

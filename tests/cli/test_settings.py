@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.gguf_writer import ARCHITECTURE, FLOAT32, INT32, gguf, pair
 
 from tsumami.cli.knobs import read_settings
 from tsumami.errors import UnknownKnobError
@@ -43,6 +47,36 @@ def test_every_dialect_is_written_and_read_again(invoke: Any, modelfile: str, tm
     assert invoke("settings", "convert", modelfile, "--to", dialect, "-o", str(out)).code == 0
     again = invoke("settings", "convert", str(out), "--from", dialect)
     assert json.loads(again.out)["temperature"] == 0.7
+
+
+def recommending(folder: Path, *pairs: bytes) -> str:
+    path = folder / "model.gguf"
+    path.write_bytes(gguf((ARCHITECTURE, *pairs)))
+    return str(path)
+
+
+def test_a_gguf_files_own_recommendation_is_a_file_of_settings(invoke: Any, tmp_path: Path) -> None:
+    path = recommending(
+        tmp_path,
+        pair("general.sampling.temp", FLOAT32, struct.pack("<f", 0.5)),
+        pair("general.sampling.top_k", INT32, struct.pack("<i", 20)),
+    )
+    found = read_settings(path)
+    assert (found["temperature"], found["top_k"]) == (0.5, 20)
+    called = invoke("settings", "explain", path)
+    assert called.code == 0
+    assert "from gguf" in called.err
+
+
+def test_settings_may_come_through_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=(tmp_path / "pipe").write_text, args=('{"top_k": 7}',), daemon=True).start()
+    assert read_settings(str(tmp_path / "pipe"))["top_k"] == 7
+
+
+def test_a_gguf_file_that_recommends_nothing_says_so(invoke: Any, tmp_path: Path) -> None:
+    called = invoke("settings", "convert", recommending(tmp_path))
+    assert (called.code, "recommends no settings" in called.err) == (2, True)
 
 
 def test_json_holds_the_notes(invoke: Any, modelfile: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.strategies import settings_strategy
 
 from tsumami.errors import SettingsError
-from tsumami.exchange import DIALECTS, FATES, Imported, Note, dialect_for, read_settings, write_settings
+from tsumami.exchange import DIALECTS, FATES, Imported, Note, dialect_for, read_settings, recommended, write_settings
 from tsumami.exchange.dialect import ALL
 from tsumami.knobs import KNOBS
 from tsumami.knobs.orders import STAGES, resolve
@@ -237,6 +237,13 @@ def test_a_ggufs_own_settings_are_found_among_its_metadata() -> None:
     metadata = {"general.architecture": "llama", "general.sampling.temp": 0.6, "general.sampling.top_k": 20}
     found = read_settings(json.dumps(metadata))
     assert (found.dialect, found.settings.temperature, found.settings.top_k) == ("gguf", 0.6, 20)
+
+
+def test_what_a_model_recommends_is_what_its_file_names() -> None:
+    found = recommended({"general.architecture": "llama", "general.sampling.temp": 0.5, "general.sampling.top_k": 20})
+    assert found is not None
+    assert found.named == {"temperature": 0.5, "top_k": 20}
+    assert recommended({"general.architecture": "llama"}) is None
 
 
 # --- nothing without a word ---

@@ -120,7 +120,7 @@ def test_a_bias_against_every_token_is_a_dead_end_without_tokens() -> None:
 
 
 def test_every_stop_reason_is_explained_in_both_languages() -> None:
-    assert set(STOP_REASONS) == {"eog", "stop", "length", "context", "cancelled", "dead_end"}
+    assert set(STOP_REASONS) == {"eog", "stop", "length", "context", "cancelled", "dead_end", "lost"}
     assert all(ja and en for ja, en in STOP_REASONS.values())
 
 

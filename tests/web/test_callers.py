@@ -8,6 +8,7 @@ import pytest
 from tests.support.gguf_writer import model
 
 from tsumami.errors import HubError, ModelFormatError, ModelNotFoundError, OutOfMemoryError
+from tsumami.models import remote_name
 from tsumami.models.folders import VARIABLE
 from tsumami.web.callers import naming
 
@@ -42,6 +43,23 @@ def test_nobody_from_elsewhere_has_a_model_fetched(name: str) -> None:
 def test_nobody_from_elsewhere_names_a_path(shelf: Path, name: str) -> None:
     with pytest.raises(ModelNotFoundError), naming(name.format(shelf), False):
         raise AssertionError("it would have been opened")
+
+
+def test_nobody_from_elsewhere_makes_the_server_reach_a_host() -> None:
+    with (
+        pytest.raises(ModelNotFoundError, match="only at the machine on which tsumami runs") as told,
+        naming("llama-server+http://10.0.0.1:8080", False),
+    ):
+        raise AssertionError("it would have been asked")
+    assert "10.0.0.1" not in str(told.value)
+    with naming("llama-server+http://10.0.0.1:8080", True):
+        pass
+
+
+def test_at_home_a_name_of_an_engine_elsewhere_is_not_repeated_in_its_error() -> None:
+    with pytest.raises(ModelNotFoundError) as told, naming("openai+https://me:secret@host/m", True):
+        remote_name("openai+https://me:secret@host/m")
+    assert "secret" not in str(told.value)
 
 
 def test_what_is_wrong_with_a_file_tells_nobody_from_elsewhere_where_it_lies(shelf: Path) -> None:

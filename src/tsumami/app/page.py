@@ -25,6 +25,7 @@ import gradio as gr
 
 from tsumami import charts
 from tsumami.app.api import endpoints as api
+from tsumami.app.parts import address, model_bar
 from tsumami.app.parts.desk import Desk, Tab
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
@@ -44,14 +45,26 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
+        bar = model_bar.build(texts, common.shelf.default)
         with gr.Tabs(elem_id="tabs") as tabs:
-            desk = Desk.made(texts, common.shelf, n_ctx, blocks, tabs)
-            for tab in _tabs(texts, common, n_ctx):
+            desk = Desk.made(texts, n_ctx, blocks, tabs, bar)
+            standing = _tabs(texts, common, n_ctx)
+            for tab in standing:
                 with gr.Tab(texts(f"tab.{tab.name}"), id=tab.name) as place:
                     tab.build(desk, place)
+        address.build({texts(f"tab.{tab.name}"): tab.name for tab in standing}, ChatTab.name)
         api.register(blocks, texts, common)
     blocks.queue(default_concurrency_limit=None, max_size=None)
     return blocks
+
+
+def names(blocks: gr.Blocks) -> frozenset[str]:
+    """The tabs of a page by name: each is an address of it."""
+    return frozenset(
+        str(part.id)
+        for part in blocks.blocks.values()
+        if isinstance(part, gr.Tab) and part.parent is not None and part.parent.elem_id == "tabs"
+    )
 
 
 def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:

@@ -3,15 +3,16 @@
 Guarantee: cells are whole characters (tokens that only together make one are one cell); neighbouring texts share the
 cells of their common beginning; a cell reaches from the left end of its first piece to the right end of its last one,
 and pieces leave no gap. An integer knob's value is as wide as the distance to the next: it reaches half way to either
-side. One token has one colour, wherever it stands and whoever draws it.
+side. Equal texts have one colour, wherever they stand and whoever draws them; a text that stands alone is grey.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tsumami.charts.colours import PALETTE
 from tsumami.charts.pieces import Characters, groups
@@ -19,7 +20,13 @@ from tsumami.explore.maps import KnobMap, MapPiece
 from tsumami.knobs import get
 from tsumami.runs.signs import SPACE, signed
 
-__all__ = ["Extent", "IcicleCell", "cells", "colour", "extents", "handy", "label"]
+__all__ = ["Extent", "IcicleCell", "cells", "colours", "extents", "handy", "label"]
+
+
+_GREYS: Final = (7, 17)
+CALM: Final = _GREYS[0]
+"""The number in `PALETTE` of the colour of a text that stands alone."""
+_LIVELY: Final = tuple(number for number in range(len(PALETTE)) if number not in _GREYS)
 
 
 class Extent(NamedTuple):
@@ -82,9 +89,15 @@ def label(text: str) -> str:
     return signed(text.strip(" ")) or SPACE
 
 
-def colour(text: str) -> int:
-    """The number of a text's colour in `PALETTE`."""
-    return zlib.crc32(text.encode()) % len(PALETTE)
+def colours(made: Sequence[IcicleCell]) -> dict[str, int]:
+    """The number in `PALETTE` of each text's colour."""
+    times = Counter(cell.text for cell in made)
+    return {text: _colour(text) if count > 1 else CALM for text, count in times.items()}
+
+
+def _colour(text: str) -> int:
+    """A colour that is no grey, always the same."""
+    return _LIVELY[zlib.crc32(text.encode()) % len(_LIVELY)]
 
 
 def handy(piece: MapPiece) -> float:

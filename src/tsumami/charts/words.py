@@ -18,7 +18,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "probability": ("確率", "probability"),
     "raw": ("素の確率", "raw"),
     "raw_about": ("モデルだけの確率(つまみの前)", "under the model alone, before any knob"),
-    "final_about": ("すべてのステージの後、サイコロが振られた確率", "after all stages: what the roll was held against"),
+    "final_about": ("すべてのステージの後、乱数が引かれた確率", "after all stages: what the roll was held against"),
     "sure": ("予想どおり", "expected"),
     "unsure": ("意外", "surprising"),
     "few": ("迷いなし", "certain"),
@@ -38,18 +38,22 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "gone": ("すでに切られている", "already cut"),
     "hidden": ("ほかに {count} の候補", "{count} more {count:candidate|candidates}"),
     "others": ("そのほかの候補", "the other candidates"),
-    "roll": ("サイコロ u", "roll u"),
-    "roll_line": ("0 から 1 の線。サイコロ u の落ちた所が選ばれたトークン", "the line from 0 to 1: the token that the roll u fell on is chosen"),  # noqa: E501
+    "roll": ("乱数 u", "roll u"),
+    "roll_line": ("0 から 1 の線。乱数 u の落ちた所が選ばれたトークン", "the line from 0 to 1: the token that the roll u fell on is chosen"),  # noqa: E501
     "exact": ("正確な確率", "exact probability"),
-    "rolled": ("{count} 回振った割合", "share of {count} rolls"),
+    "rolled": ("{count} 回引いた割合", "share of {count} rolls"),
     "microscope": ("ステージを通る候補", "candidates through the stages"),
     "next": ("次のトークンの確率", "probabilities of the next token"),
-    "histogram": ("{count} 回のサイコロと正確な確率", "{count} rolls beside the exact probabilities"),
-    "divergence": ("同じサイコロ、二つの線", "one roll, two lines"),
+    "histogram": ("{count} 回の乱数と正確な確率", "{count} rolls beside the exact probabilities"),
+    "divergence": ("同じ乱数、二つの線", "one roll, two lines"),
     "measures": ("トークンごとの値", "token by token"),
     "common": ("はじめの {count} トークンは同じ", "the first {count:token is|{count} tokens are} the same"),
     "icicle.about": ("{knob} の値を横、トークンを縦に並べた図。矢印キーで動き、Enter で拡大、Esc で戻る", "values of {knob} across, tokens downward; arrow keys move, Enter zooms in, Esc goes back"),  # noqa: E501
     "icicle.hint": ("マスに触れるとトークンと範囲、クリックで文章。横になぞると拡大", "point at a cell: its token and interval; click: the text; drag across: zoom"),  # noqa: E501
+    "icicle.none": ("図のマスをクリックすると、その値で書かれる文章がここに出ます", "click a cell of the picture: the text of that value appears here"),  # noqa: E501
+    "icicle.legend_colour": ("色: 同じ言葉は同じ色、一か所だけの言葉は灰色", "colours: equal words are alike, a word that stands alone is grey"),  # noqa: E501
+    "icicle.legend_signs": ("⏎ 改行、␣ 空白、□ 全角の空白", "⏎ line end, ␣ space, □ wide space"),
+    "icicle.folded": ("⇅ {places} か所で、わずかな値の差で文章が入れ替わる(値 {values} 個分)。押すと開く", "⇅ {places} {places:place|places} where texts alternate with tiny steps (values: {values}); press to unfold"),  # noqa: E501
     "icicle.token": ("トークン", "token"),
     "icicle.open": ("ここから先は追っていない", "not followed from here on"),
     "icicle.ended": ("文章はここで終わった", "the text has ended here"),
@@ -80,13 +84,13 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "idle.greedy": ("休み: 温度 0 では使わない", "idle: not used at temperature 0"),
     "idle.mirostat": ("休み: Mirostat では使わない", "idle: not used with mirostat"),
     "idle.contrastive": ("休み: コントラスティブサーチでは使わない", "idle: not used in contrastive search"),
-    "how.sample": ("サイコロで選ぶ", "chosen by the roll"),
-    "how.greedy": ("温度 0: いちばん確率の高い候補を選ぶ。サイコロは使わない", "temperature 0: the likeliest is chosen; the roll does not matter"),  # noqa: E501
-    "how.mirostat": ("Mirostat がサイコロで選ぶ", "mirostat chooses by the roll"),
-    "how.adaptive": ("Adaptive-p がサイコロで選ぶ", "adaptive-p chooses by the roll"),
-    "how.contrastive": ("コントラスティブサーチ: 点のいちばん高い候補を選ぶ。サイコロは使わない", "contrastive search: the best score is chosen; nothing is rolled"),  # noqa: E501
-    "how.alone": ("候補が一つなのでサイコロは使わない", "one candidate was left: nothing was rolled"),
-    "how.led": ("このトークンは指定された。サイコロでは選ばれていない", "this token was given, not chosen by the roll"),
+    "how.sample": ("乱数で選ぶ", "chosen by the roll"),
+    "how.greedy": ("温度 0: いちばん確率の高い候補を選ぶ。乱数は使わない", "temperature 0: the likeliest is chosen; the roll does not matter"),  # noqa: E501
+    "how.mirostat": ("Mirostat が乱数で選ぶ", "mirostat chooses by the roll"),
+    "how.adaptive": ("Adaptive-p が乱数で選ぶ", "adaptive-p chooses by the roll"),
+    "how.contrastive": ("コントラスティブサーチ: 点のいちばん高い候補を選ぶ。乱数は使わない", "contrastive search: the best score is chosen; nothing is rolled"),  # noqa: E501
+    "how.alone": ("候補が一つなので乱数は使わない", "one candidate was left: nothing was rolled"),
+    "how.led": ("このトークンは指定された。乱数では選ばれていない", "this token was given, not chosen by the roll"),
 }  # fmt: skip
 _WORDS.update({one.name: (one.ja, one.en) for one in TOKEN_MEASURES})
 

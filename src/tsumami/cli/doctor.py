@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
 from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import bars, console, note, write_json
 from tsumami.cli.watched import go_on_in_a_child
-from tsumami.cli.words import say
+from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
+from tsumami.models import is_remote
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -86,6 +88,7 @@ class Report:
     why: str
     remedy: str
     chat_template: bool
+    recommended: dict[str, Any]
     other_templates: tuple[str, ...]
     checked_tokens: int
     prompt_per_second: float
@@ -117,6 +120,9 @@ def doctor(
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load, check, measure, print."""
+    if is_remote(model.name):
+        report_elsewhere(model, min(length, MOST_CHECKED), as_json=as_json)
+        return
     go_on_in_a_child()
     found = examine(model, length)
     if as_json:
@@ -129,6 +135,7 @@ def examine(options: ModelOptions, length: int) -> Report:
     """Everything that the doctor looks at."""
     from tsumami import native
     from tsumami.engine import load
+    from tsumami.exchange import recommended
 
     how = options.engine
     with bars(options.name) as shown:
@@ -164,6 +171,7 @@ def examine(options: ModelOptions, length: int) -> Report:
             why=say(verdict.why_ja, verdict.why_en),
             remedy=say(verdict.remedy_ja, verdict.remedy_en),
             chat_template=loaded.native.chat_template is not None,
+            recommended=own.named if (own := recommended(file.header.metadata)) is not None else {},
             other_templates=file.header.templates,
             checked_tokens=length if how.exact else 0,
             prompt_per_second=prompt_speed,
@@ -239,6 +247,18 @@ def _print(found: Report) -> None:
     console().print(table)
 
 
+def _recommended(found: Report) -> str:
+    """The settings that the model's file names, and how to use them."""
+    if not found.recommended:
+        return say("このモデルは挙げていない", "this model names none")
+    listed = "、" if language() == "ja" else ", "
+    knobs = listed.join(f"{name} {value}" for name, value in found.recommended.items())
+    return say(
+        f"{knobs}（--settings に GGUF ファイルを渡すと使う）",
+        f"{knobs} (give the GGUF file to --settings to use them)",
+    )
+
+
 def _templates(found: Report) -> str:
     """Which chat templates there are, and which one is used."""
     names = ", ".join(found.other_templates)
@@ -305,6 +325,7 @@ def _rows(found: Report) -> dict[str, Any]:
         say("モデル", "model"): f"{found.model} ({found.source}, {size_text(found.size)}, {found.license or '?'})",
         say("重み", "weights"): f"{found.architecture} {found.quantization or '?'}\nsha256 {found.fingerprint}",
         say("テンプレート", "chat template"): _templates(found),
+        say("推奨の設定", "recommended settings"): _recommended(found),
         say("コンテキスト", "context"): say(
             f"{found.n_ctx} トークン（キャッシュ {found.n_cells} セル）",
             f"{found.n_ctx} tokens a run (cache: {found.n_cells} cells)",

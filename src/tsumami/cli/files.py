@@ -87,13 +87,12 @@ def read_prompt(text: str | None, file: str | None) -> str:
     return without_last_newline(decode(sys.stdin.buffer.read(), "stdin"))
 
 
-def read_json(path: str) -> Any:
-    """What a JSON file holds.
+def json_in(text: str, path: str) -> Any:
+    """What the text of a JSON file holds.
 
     Raises:
-        SettingsError: it cannot be read or is no JSON; the message names line and column.
+        SettingsError: it is no JSON; the message names line and column.
     """
-    text = read_text(path, SettingsError)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

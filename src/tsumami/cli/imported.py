@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
+from tsumami.cli.files import read_text
 from tsumami.cli.output import note
 from tsumami.cli.words import language, say
+from tsumami.errors import SettingsError
 
 if TYPE_CHECKING:
     from tsumami.exchange import Imported, Note
 
-__all__ = ["report", "report_losses", "say_source"]
+__all__ = ["report", "report_losses", "say_source", "settings_text"]
+
+_GGUF: Final = b"GGUF"
+
+
+def settings_text(path: str) -> str:
+    """The text of a file of settings; of a GGUF file the settings that it recommends, as JSON.
+
+    Raises:
+        SettingsError: it cannot be read, or recommends none.
+    """
+    return _recommended(path) if _is_model(path) else read_text(path, SettingsError)
+
+
+def _is_model(path: str) -> bool:
+    """Whether it is a GGUF file; what cannot be read is none, and of a pipe nothing is taken."""
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            return file.read(len(_GGUF)) == _GGUF
+    except (OSError, ValueError):  # ValueError: a null character in the name
+        return False
+
+
+def _recommended(path: str) -> str:
+    from tsumami.models import read_header
+
+    metadata = read_header(path).metadata
+    found = {name: value for name, value in metadata.items() if name.startswith("general.sampling.")}
+    if not found:
+        raise SettingsError(f"{path}: this model recommends no settings")
+    return json.dumps(found)
 
 
 def say_source(found: Imported) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tsumami.cli.files import read_json, read_text
-from tsumami.cli.imported import report_losses, say_source
+from tsumami.cli.files import json_in, read_text
+from tsumami.cli.imported import report_losses, say_source, settings_text
 from tsumami.cli.options import option
 from tsumami.cli.output import save_file
 from tsumami.cli.words import say
@@ -186,12 +186,13 @@ def read_settings(path: str) -> dict[str, Any]:
     """
     from tsumami.exchange import foreign_settings
 
-    foreign = foreign_settings(read_text(path, SettingsError))
+    text = settings_text(path)  # once: a pipe gives it once
+    foreign = foreign_settings(text)
     if foreign is not None:
         say_source(foreign)
         report_losses(foreign.notes)
         return foreign.settings.to_dict()
-    form = read_json(path)
+    form = json_in(text, path)
     try:
         found = saved_knobs(form)
         Settings.from_mapping(found)

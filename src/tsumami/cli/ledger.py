@@ -57,6 +57,8 @@ def _print(screen: Console, model: Model, mode: str, step: Step, ledger: Ledger)
     entropy = say(f"エントロピー {step.entropy:.2f} ビット", f"entropy {step.entropy:.2f} bits")
     title.append(f"  id {step.id} · {raw} → {final} · {rank} · {entropy}", style="not bold")
     screen.print(title)
+    if step.not_told is not None:
+        screen.print(Text(say(*step.not_told), style="yellow" if step.uncertain else "dim"))
     for one in step.taken_back:
         screen.print(Text(say(one.ja, one.en), style="yellow"))
     screen.print(_table(model, ledger))

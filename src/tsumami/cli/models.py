@@ -58,8 +58,10 @@ def _print(entries: list[ModelEntry]) -> None:
     screen.print()
     screen.print(
         say(
-            "GGUF ファイルのパスや owner/repo:file.gguf も、そのまま -m に渡せます。",
-            "-m also takes the path of a GGUF file, or owner/repo:file.gguf on the hub.",
+            "GGUF ファイルのパス、owner/repo:file.gguf、ほかの場所で動く llama-server+http://host:8080 も、"
+            "そのまま -m に渡せます（何ができるかは、同じ -m で tsumami doctor が調べます）。",
+            "-m also takes the path of a GGUF file, owner/repo:file.gguf on the hub, or an engine elsewhere, "
+            "llama-server+http://host:8080 (`tsumami doctor` with the same -m finds out what it can do).",
         )
     )
 

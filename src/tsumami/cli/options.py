@@ -79,6 +79,7 @@ class ModelOptions:
     n_gpu_layers: int | None = None
     threads: int | None = None
     fast: bool | None = None
+    n_probs: int | None = None
     lora: list[str] | None = None
 
     @classmethod
@@ -87,8 +88,10 @@ class ModelOptions:
         panel = say("モデル", "Model")
         count = {"metavar": "<N>", "rich_help_panel": panel}
         names = say(
-            "モデル: smollm2（同梱・既定）、gemma、gpt2、elyza、GGUF ファイルのパス、または owner/repo:file.gguf",
-            "smollm2 (bundled, the default), gemma, gpt2, elyza, the path of a GGUF file, or owner/repo:file.gguf",
+            "モデル: smollm2（同梱・既定）、gemma、gpt2、elyza、GGUF ファイルのパス、owner/repo:file.gguf、"
+            "またはほかの場所で動くエンジン llama-server+http://host:8080",
+            "smollm2 (bundled, the default), gemma, gpt2, elyza, the path of a GGUF file, owner/repo:file.gguf, or an "
+            "engine elsewhere, llama-server+http://host:8080",
         )
         context = say(
             "1 回の生成に使えるトークン数（既定: モデルの長さ、最大 4096）",
@@ -100,6 +103,10 @@ class ModelOptions:
             "速さを優先する / 何度でもビット単位で同じ結果にする（既定）",
             "be faster, or give the same bits every time (the default)",
         )
+        probs = say(
+            "ほかの場所で動くエンジンに、1 行につき尋ねるトークンの数（既定 1000）",
+            "of an engine elsewhere: tokens to ask for in each row (default 1000)",
+        )
         lora = say(
             "LoRA アダプター（GGUF）と効きの強さ（既定 1）。何度でも指定できる",
             "LoRA adapter (GGUF) and how strongly it acts (default 1); may be given several times",
@@ -110,6 +117,7 @@ class ModelOptions:
             option("n_gpu_layers", int | None, "--n-gpu-layers", help=layers, **count),
             option("threads", int | None, "--threads", help=threads, **count),
             option("fast", bool | None, "--fast/--exact", help=exact, rich_help_panel=panel),
+            option("n_probs", int | None, "--n-probs", help=probs, **count),
             option("lora", list[str] | None, "--lora", metavar="<FILE[:SCALE]>", help=lora, rich_help_panel=panel),
         ]
 
@@ -130,6 +138,13 @@ class ModelOptions:
         return printable_name(self.model) if self.model is not None else DEFAULT_MODEL
 
     @property
+    def shown(self) -> str:
+        """What to call it on the screen."""
+        from tsumami.models import is_remote, remote_name
+
+        return remote_name(self.name).title if is_remote(self.name) else self.name
+
+    @property
     def engine(self) -> EngineOptions:
         """How it is loaded.
 
@@ -144,6 +159,7 @@ class ModelOptions:
             n_gpu_layers=layers,
             threads=self.threads,
             exact=not self.fast,
+            n_probs=self.n_probs,
             lora=adapters_from(self.lora or ()),
         )
 
@@ -152,7 +168,7 @@ class ModelOptions:
         """The model that was asked for, loaded with bars and closed at the end; what llama.cpp says of it is told."""
         from tsumami.model import load
 
-        with bars(self.name) as shown:
+        with bars(self.shown) as shown:
             model = load(self.name, self.engine, download_progress=shown.download, load_progress=shown.loading)
         with model:
             if not quiet:

@@ -18,9 +18,11 @@ from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import check_writable, console, note, piece, save_file, write, write_json_text
+from tsumami.cli.run_there import generates_by_itself, run_there
 from tsumami.cli.words import say
+from tsumami.errors import SettingsError
 from tsumami.knobs import CONSTRAINTS
-from tsumami.wording import counted
+from tsumami.wording import counted, percent
 
 if TYPE_CHECKING:
     from tsumami.model import Model
@@ -79,6 +81,14 @@ def run(
     settings = knobs.settings()
     asked = prompt.read_one(quiet=quiet)
     check_writable(out)
+    if generates_by_itself(model.name):
+        if out is not None:
+            raise SettingsError(
+                f"--out {out}: such an engine tells no token ids, so there is no run to save; take --json"
+            )
+        messages = prompt.messages(asked)
+        run_there(model.name, messages, settings, template=prompt.template, tokens=ledger, as_json=as_json, quiet=quiet)
+        return
     with model.load(quiet=quiet) as loaded:
         made = prompt.made(loaded, asked, settings, quiet=quiet)
         if show_prompt:
@@ -140,11 +150,25 @@ def facts(run: Run) -> str:
         say("シード", "seed") + f" {receipt.seed}{random}",
         exact,
     ]
+    if run.trouble is not None:
+        parts.insert(1, run.trouble)
+    if any(step.unseen for step in run.steps):
+        parts.append(unseen_text(run))
     if run.completeness is not None:
         parts.insert(1, complete_text(run.completeness, run.settings))
     if not receipt.engine.exact:
         parts.append(say(receipt.engine.why_ja, receipt.engine.why_en))
     return " · ".join(parts)
+
+
+def unseen_text(run: Run) -> str:
+    """How much of its rows an engine elsewhere did not tell, and how many choices that might have changed."""
+    most = percent(max(step.unseen for step in run.steps))
+    open_ones = sum(step.uncertain for step in run.steps)
+    said = say(f"知らされていない確率 最大 {most}", f"up to {most} unseen")
+    if not open_ones:
+        return said
+    return said + say(f"、確実ではない選択 {open_ones}", f", {counted(open_ones, 'choice')} not certain")
 
 
 def complete_text(found: Completeness, settings: Settings) -> str:

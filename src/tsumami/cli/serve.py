@@ -161,7 +161,7 @@ def serve(
         history=history,
     )
     with ExitStack() as stack:
-        shown = stack.enter_context(bars(model.name))
+        shown = stack.enter_context(bars(model.shown))
 
         def ready(url: str) -> None:
             stack.close()

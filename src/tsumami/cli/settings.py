@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from tsumami.cli.files import read_text
-from tsumami.cli.imported import report, report_losses, say_source
+from tsumami.cli.imported import report, report_losses, say_source, settings_text
 from tsumami.cli.knobs import show
 from tsumami.cli.options import json_flag
 from tsumami.cli.output import note, save_file, write, write_json
@@ -75,7 +74,7 @@ def settings(
 def _read(file: str, source: str | None, section: str | None) -> Imported:
     from tsumami.exchange import read_settings
 
-    text = read_text(file, SettingsError)
+    text = settings_text(file)
     try:
         return read_settings(text, source, preset=section)
     except SettingsError as error:

@@ -11,7 +11,7 @@ from tsumami.cli.kept import run_argument, saved_run
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import note, piece, write, write_json
 from tsumami.cli.words import say
-from tsumami.errors import RunFileError
+from tsumami.errors import ModelNotFoundError, RunFileError
 from tsumami.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ def verify(
 
 def as_the_receipt_says(options: ModelOptions, receipt: Receipt) -> ModelOptions:
     """The options, and for what was not said the receipt's own."""
+    if receipt.model.elsewhere:
+        if options.model is None:
+            raise ModelNotFoundError(
+                f"this run was made with {receipt.model.name} on an engine elsewhere; where that is, no receipt says: "
+                "name it with --model llama-server+http://host:8080"
+            )
+        return options
     hub = receipt.model.source.removeprefix("hub ")
     # A hub name leads to the same file on any machine; an alias may have moved on.
     name = hub if hub != receipt.model.source else receipt.model.name

@@ -36,6 +36,7 @@ _RANGES: Final = {
     "n_gpu_layers": (-1, _INT32_MAX),  # below 0: all of them
     "threads": (1, 512),  # GGML_MAX_N_THREADS
     "n_cells": (SMALLEST_N_CTX, _INT32_MAX),
+    "n_probs": (100, _INT32_MAX),  # mirostat looks at the 100 likeliest
 }
 #: Of more adapters llama.cpp's sum has another order, and so other last bits, from load to load: it keeps them by their
 #: address (`llama_adapter_loras`).
@@ -52,6 +53,7 @@ class EngineOptions:
     threads: most threads to use (None: all usable cores).
     exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
     n_cells: tokens that all sequences together may have in the cache (None: twice n_ctx where that is cheap).
+    n_probs: of an engine elsewhere: how many tokens of each row to ask for (None: 1000).
     lora: LoRA adapters, each `FILE`, `FILE:SCALE`, a path with its scale, or an `Adapter`; one alone will do.
     """
 
@@ -60,6 +62,7 @@ class EngineOptions:
     threads: int | None = None
     exact: bool = True
     n_cells: int | None = None
+    n_probs: int | None = None
     lora: tuple[AdapterLike, ...] = ()
 
     def __post_init__(self) -> None:
@@ -87,6 +90,7 @@ class EngineKeywords(TypedDict, total=False):
     threads: int | None
     exact: bool
     n_cells: int | None
+    n_probs: int | None
     lora: tuple[AdapterLike, ...]
 
 
@@ -131,6 +135,8 @@ def load(
         SettingsError: `n_ctx` is more than the model was trained for.
     """
     options = options or EngineOptions()
+    if options.n_probs is not None:
+        raise SettingsError("n_probs is of an engine elsewhere; a model on this machine tells all of its logits")
     file = resolve(name, progress=download_progress)
     if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
         raise _not_a_generator(file)

@@ -113,13 +113,15 @@ class Feed:
     """A wish: append `tokens` to `sequence` and hand back rows.
 
     `rows`: logits after the `last` fed token, after `all` of them, or `none`. `hidden`: also the hidden states after
-    the final norm, for the same rows.
+    the final norm, for the same rows. `absolute`: the logits themselves are needed, not only their differences; an
+    engine elsewhere pays for it.
     """
 
     sequence: Sequence
     tokens: Tokens[int]
     rows: Literal["last", "all", "none"] = "last"
     hidden: bool = False
+    absolute: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +140,11 @@ class Rows:
     def last(self) -> Float32Array:
         """Logits after the last fed token, shape (n_vocab,)."""
         return np.asarray(self.logits[-1])
+
+    @property
+    def each(self) -> list[Float32Array]:
+        """All rows, shape (n_vocab,) each."""
+        return list(self.logits)
 
 
 def first_outside(tokens: Tokens[int], n_vocab: int) -> int | None:

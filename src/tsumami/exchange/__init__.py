@@ -6,13 +6,14 @@ No engine is needed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
 
 from tsumami.errors import SettingsError
 from tsumami.exchange.dialect import Dialect
 from tsumami.exchange.dialects import DIALECTS
-from tsumami.exchange.documents import read_document, write_document
+from tsumami.exchange.documents import Document, read_document, write_document
 from tsumami.exchange.notes import FATES, LOSSES, Fate, Note, Phrase
 from tsumami.exchange.reading import Imported, import_values
 from tsumami.exchange.recognising import values_in, which
@@ -32,6 +33,7 @@ __all__ = [
     "dialect_for",
     "foreign_settings",
     "read_settings",
+    "recommended",
     "write_settings",
 ]
 
@@ -97,6 +99,13 @@ def foreign_settings(text: str) -> Imported | None:
     values = values_in(guess.dialect, document)
     assert values is not None
     return replace(import_values(guess.dialect, values), possible=guess.possible[1:])
+
+
+def recommended(metadata: Mapping[str, object]) -> Imported | None:
+    """The settings that a model's file recommends (`general.sampling.*` of its metadata); None: it names none."""
+    dialect = DIALECTS["gguf"]
+    values = values_in(dialect, Document(dialect.form, dict(metadata)))
+    return None if values is None else import_values(dialect, values)
 
 
 def write_settings(settings: Settings, dialect: str) -> Exported:

@@ -43,6 +43,12 @@ class Imported:
     notes: tuple[Note, ...]
     possible: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """The knobs that the file itself names, with their values here."""
+        own = (one for one in self.notes if one.fate in ("taken", "converted", "limited"))
+        return {one.knob: one.ours for one in own if one.knob is not None}
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
         return {

@@ -31,7 +31,7 @@ _FORMAT: Final = 1
 _HEAD: Final = struct.Struct("<III")
 _WHOLE: Final = ("id", "rank", "n_candidates")
 _REAL: Final = ("p_raw", "p_final", "entropy")
-_RARE: Final = ("set_by", "taken_back")
+_RARE: Final = ("set_by", "taken_back", "unseen", "uncertain")
 
 
 def pack_steps(steps: Sequence[Step]) -> bytes:
@@ -103,7 +103,7 @@ def _steps(data: bytes) -> Iterator[Step]:
 def _of_rare(found: dict[str, Any]) -> dict[str, Any]:
     back = [TakenBack(**one | {"tokens": tuple(one["tokens"]), "piece": bytes.fromhex(one["piece"])})
             for one in found.get("taken_back", ())]  # fmt: skip
-    return {"set_by": found.get("set_by"), "taken_back": tuple(back)}
+    return {**found, "taken_back": tuple(back)}
 
 
 def _transposed(column: npt.NDArray[np.generic]) -> bytes:

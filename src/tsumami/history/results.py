@@ -23,7 +23,7 @@ from tsumami.runs.values import Thought, plain
 
 __all__ = ["finished", "growing", "read_run", "take"]
 
-_REST: Final = ("stop_string", "timings", "completeness", "thought", "turn")
+_REST: Final = ("stop_string", "timings", "completeness", "thought", "trouble", "turn")
 
 
 def finished(run: Run, turn: ChatTurn | None = None) -> Grown:
@@ -33,6 +33,7 @@ def finished(run: Run, turn: ChatTurn | None = None) -> Grown:
         "timings": plain(run.timings),
         "completeness": None if run.completeness is None else plain(run.completeness),
         "thought": None if run.thought is None else plain(run.thought),
+        **({} if run.trouble is None else {"trouble": run.trouble}),
     }
     return Grown(run.stop_reason, len(run.steps), pack_steps(run.steps), rest | _turn_form(turn), run.text)
 
@@ -73,6 +74,7 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
         stop_string=left["stop_string"],
         completeness=None if found is None else Completeness(**found),
         thought=None if thought is None else Thought(**thought),
+        trouble=left.get("trouble"),
     )
 
 

@@ -980,7 +980,10 @@ def _unknown(names: Sequence[str]) -> UnknownKnobError:
     ]
     if len(names) == 1:
         hint = f"nearest: {', '.join(near[0])}" if near[0] else f"the knobs are: {', '.join(KNOBS)}"
-        return UnknownKnobError(f"no knob is called {values.shown(names[0])}; {hint}")
+        near_ja = f"近いもの: {', '.join(near[0])}" if near[0] else f"つまみは {', '.join(KNOBS)}"
+        return UnknownKnobError(f"no knob is called {values.shown(names[0])}; {hint}").in_japanese(
+            f"{values.shown(names[0])} というつまみはありません。{near_ja}。"
+        )
     told = [
         values.shown(name) + (f" (nearest: {hit[0]})" if hit else "") for name, hit in zip(names, near, strict=True)
     ]

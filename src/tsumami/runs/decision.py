@@ -20,7 +20,7 @@ __all__ = ["Decider", "Decision", "Reversible", "UpTo"]
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A choice, the raw row of logits that it was made from, and the terms of contrastive search; `complete`: whether
-    the reply matches its grammar with it (None: it has none, or nobody asked). `taken_back`: as of a step.
+    the reply matches its grammar with it (None: it has none, or nobody asked). `taken_back`, `uncertain`: as of a step.
     """
 
     choice: Choice
@@ -28,6 +28,7 @@ class Decision:
     contrast: tuple[ContrastiveTerm, ...] = ()
     complete: bool | None = None
     taken_back: tuple[TakenBack, ...] = ()
+    uncertain: bool = False
 
 
 class Decider(Protocol):

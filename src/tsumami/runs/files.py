@@ -79,6 +79,7 @@ class _RunForm:
     timings: Timings
     completeness: Completeness | None = None
     thought: Thought | None = None
+    trouble: str | None = None
 
 
 @functools.cache
@@ -119,6 +120,7 @@ class RunParts:
     stop_string: str | None
     completeness: Completeness | None
     thought: Thought | None
+    trouble: str | None
 
 
 def parse(text: str | bytes) -> RunParts:
@@ -155,6 +157,7 @@ def _bounds(parts: RunParts) -> Iterator[tuple[str, float, float, float]]:
         yield f"steps.{i}.p_raw", step.p_raw, 0, 1
         yield f"steps.{i}.p_final", step.p_final, 0, 1
         yield f"steps.{i}.entropy", step.entropy, 0, 64
+        yield f"steps.{i}.unseen", step.unseen, 0, 1
         yield f"steps.{i}.u", step.u or 0, 0, 1
         yield f"steps.{i}.rank", step.rank, 1, _TOKEN
         yield f"steps.{i}.n_candidates", step.n_candidates, 1, _TOKEN

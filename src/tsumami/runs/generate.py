@@ -20,7 +20,8 @@ from typing import Final
 import numpy as np
 
 from tsumami.engine import Breath, Feed, Program, Rows, Sequence
-from tsumami.errors import CancelledError
+from tsumami.errors import CancelledError, RemoteError, SettingsError
+from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
@@ -30,17 +31,18 @@ from tsumami.runs.decision import Decider, Decision, Reversible
 from tsumami.runs.ending import Ending
 from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.healing import healed
+from tsumami.runs.leading import led, one_candidate, permitted
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Thought, Timings
-from tsumami.sampling import Candidates, Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
+from tsumami.sampling import Chain, Choice, DeadEndError, Ledger, LedgerWriter, Pick, effective_seed
 from tsumami.sampling.chain import Watch
-from tsumami.sampling.constraint import ConstraintStage, constraint_of, constraint_stage
+from tsumami.sampling.constraint import constraint_of, constraint_stage
 from tsumami.sampling.draw import Rolls
-from tsumami.sampling.healing import HealStage
 from tsumami.sampling.measure import final_probabilities, measure_raw
 from tsumami.sampling.thinking import thought
+from tsumami.sampling.unseen import SeenRow, is_certain
 from tsumami.settings import Settings
 
 N_ALTERNATIVES: Final = 10
@@ -69,24 +71,29 @@ class Plain:
         self._negative = negative
         self._sequences = [Sequence() for _ in range(2 if negative else 1)]
         self._row = np.empty(0, np.float32)
+        self._absolute = chain.absolute
 
     def start(self, tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], int]:
-        found = yield [Feed(*one) for one in zip(self._sequences, (tokens, self._negative), strict=False)]
+        pairs = zip(self._sequences, (tokens, self._negative), strict=False)
+        found = yield [Feed(*one, absolute=self._absolute) for one in pairs]
         (self._row,) = _joined(found, last=True)
         return found[0].reused
 
     def choose(self, watch: Watch | None) -> Generator[list[Feed], list[Rows], Decision]:
         yield from ()  # nothing to decode
-        choice = self._chain.choose(self._row, watch)
+        row = self._row
+        before = self._chain.clone() if isinstance(row, SeenRow) and not self._begun else None
+        choice = self._chain.choose(row, watch)
+        uncertain = isinstance(row, SeenRow) and before is not None and not is_certain(before, row, choice)
         if self._begun:
-            choice = _led(self._chain, choice, self._begun.popleft())
+            choice = led(self._chain, choice, self._begun.popleft())
         self._chain.accept(choice.pick.token)
-        return Decision(choice, self._row, complete=self._chain.complete)
+        return Decision(choice, row, complete=self._chain.complete, uncertain=uncertain)
 
     def advance(self, token: int) -> Generator[list[Feed], list[Rows], None]:
         if not self._rows:
             piece = self._known[self._fed : self._fed + _PIECE] or (token,)
-            found = yield [Feed(one, piece, rows="all") for one in self._sequences]
+            found = yield [Feed(one, piece, "all", absolute=self._absolute) for one in self._sequences]
             self._fed += len(piece)
             self._rows.extend(_joined(found))
             self._breath.taken()
@@ -113,7 +120,7 @@ class Plain:
 
 def _joined(found: list[Rows], *, last: bool = False) -> list[Float32Array]:
     """The rows of one sequence, or of two as one that has both; `last`: those after the last token alone."""
-    rows = [[one.last] if last else list(one.logits) for one in found]
+    rows = [[one.last] if last else one.each for one in found]
     return both(rows[0], rows[1] if len(rows) > 1 else ())
 
 
@@ -137,13 +144,13 @@ class _Contrastive:
         row = self._state.row
         candidates = self._chain.process(row, watch)
         if self._begun:
-            candidates = _one_candidate(permitted(self._chain, self._begun.popleft()))
+            candidates = one_candidate(permitted(self._chain, self._begun.popleft()))
         made = yield from contrastive.choose(
             self._state, candidates, self._settings.top_k, self._settings.penalty_alpha
         )
         self._state = made.state
         token = made.terms[made.index].id
-        final = _one_candidate(token)
+        final = one_candidate(token)
         if watch is not None:
             watch("contrastive", None, final)
         set_by = self._chain.set_by
@@ -186,36 +193,6 @@ def search(chain: Chain, before: tuple[int, ...], row: Float32Array, watch: Watc
         decider.close()
 
 
-def _led(chain: Chain, choice: Choice, token: int) -> Choice:
-    """The same roll, but another token; index -1 if a stage has cut it."""
-    found = np.flatnonzero(choice.candidates.data["id"] == permitted(chain, token))
-    pick = Pick(token, int(found[0]) if len(found) else -1, choice.pick.u)
-    return replace(choice, pick=pick, set_by=choice.set_by if choice.pick.token == token else None)
-
-
-def permitted(chain: Chain, token: int) -> int:
-    """The token, which the reply was made to go on with.
-
-    Raises:
-        DeadEndError: the grammar, or the prompt's end that was taken back, does not allow it, and could not go on.
-    """
-    for stage in chain.stages:
-        if isinstance(stage, ConstraintStage | HealStage):
-            alone = _one_candidate(token)
-            stage.apply(alone)
-            if alone.data["logit"][0] == -np.inf:
-                who = "grammar" if isinstance(stage, ConstraintStage) else "end of the prompt, which was taken back,"
-                raise DeadEndError(f"the {who} forbids token {token}, which the reply was made to begin with")
-    return token
-
-
-def _one_candidate(token: int) -> Candidates:
-    candidates = Candidates.from_row(np.zeros(1, np.float32))
-    candidates.data["id"] = token
-    candidates.data["p"] = 1
-    return candidates
-
-
 def make_decider(backend: Backend, prompt: Prompt, settings: Settings, seed: int) -> Decider:
     """The decider of `settings`, its looking-back stages acquainted with the prompt."""
     inner = make_bare_decider(backend, prompt, settings, seed)
@@ -241,6 +218,7 @@ def make_ending(backend: Backend, prompt: Prompt, settings: Settings) -> Ending:
 
 def make_chain(backend: Backend, prompt: Prompt, settings: Settings, seed: int) -> Chain:
     """The chain of `settings` in the state in which a run begins."""
+    check_possible(backend, settings)
     n_vocab, vocab = backend.engine.n_vocab, backend.vocab
     texts = backend.tokenizer if vocab is None else None
     chain = Chain.from_settings(
@@ -255,6 +233,18 @@ def make_chain(backend: Backend, prompt: Prompt, settings: Settings, seed: int) 
     )
     chain.accept_prompt(prompt.tokens)
     return chain
+
+
+def check_possible(backend: Backend, settings: Settings) -> None:
+    """Refuse what this engine cannot do.
+
+    Raises:
+        SettingsError: a knob that it lacks is turned.
+    """
+    for one in (settings, settings.while_thinking):
+        for name, (_, why) in backend.lacks.items():
+            if getattr(one, name) != KNOBS[name].neutral and name not in one.idle_knobs():
+                raise SettingsError(f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name))
 
 
 class Generation:
@@ -286,6 +276,7 @@ class Generation:
         self._steps: list[Step] = []
         self._ledgers: list[Ledger] = []
         self._stop_string: str | None = None
+        self._trouble: str | None = None
         self._reused = 0
         self._begin = self._first = time.perf_counter()
 
@@ -298,6 +289,10 @@ class Generation:
             reason = "cancelled"
         except DeadEndError:
             reason = "dead_end"
+        except RemoteError as error:
+            if len(self._steps) <= self._led:
+                raise
+            reason, self._trouble = "lost", str(error)
         finally:
             self._decider.close()
         return self._finish(reason)
@@ -329,7 +324,7 @@ class Generation:
         return taken.reason
 
     def _finish(self, reason: StopReason) -> Run:
-        left = self._ending.rest() if reason in ("cancelled", "dead_end") else ""
+        left = self._ending.rest() if reason in ("cancelled", "dead_end", "lost") else ""
         if left and self._steps:
             self._steps[-1] = replace(self._steps[-1], text=self._steps[-1].text + left)
         end = time.perf_counter()
@@ -350,6 +345,7 @@ class Generation:
             self._backend.replayer,
             self._complete(reason),
             thought=self._thought(),
+            trouble=self._trouble,
         )
 
     def _thought(self) -> Thought | None:
@@ -399,6 +395,8 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
             for token, p_raw, p_final in zip(raw.top_ids, raw.top_p, final, strict=True)
         ),
         taken_back=decision.taken_back,
+        unseen=decision.row.unseen if isinstance(decision.row, SeenRow) else 0.0,
+        uncertain=decision.uncertain,
     )
 
 

@@ -44,11 +44,17 @@ def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = Tr
     if not prompt.tokens:
         raise EmptyPromptError
     if not answers and len(prompt.tokens) > n_ctx:
-        raise PromptTooLongError(f"the prompt has {counted(len(prompt.tokens), 'token')}; the context has {n_ctx:,}")
+        raise PromptTooLongError(
+            f"the prompt has {counted(len(prompt.tokens), 'token')}; the context has {n_ctx:,}"
+        ).in_japanese(f"プロンプトは {len(prompt.tokens):,} トークン、コンテキストは {n_ctx:,} トークンです。")
     if answers and len(prompt.tokens) >= n_ctx:
         raise PromptTooLongError(
             f"the prompt has {counted(len(prompt.tokens), 'token')}; {n_ctx - 1:,} fit into a context of {n_ctx:,} "
             "with one to answer. Shorten it, or load the model with a larger n_ctx"
+        ).in_japanese(
+            f"プロンプトは {len(prompt.tokens):,} トークンですが、コンテキスト({n_ctx:,} トークン)には、"
+            f"返事の 1 トークンを残して {n_ctx - 1:,} トークンまで入ります。"
+            "短くするか、n_ctx を大きくしてモデルを読み込み直してください。"
         )
     for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
         bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does

@@ -71,6 +71,9 @@ def refuse_endless(given: PromptLike, n_ctx: int, longest_piece: Callable[[], in
             f"the prompt has {len(text):,} characters, and so more than {len(text) // longest:,} tokens: no token of "
             f"this model is longer than {longest} bytes. The context has {n_ctx:,}; shorten the prompt, or load the "
             "model with a larger n_ctx"
+        ).in_japanese(
+            f"プロンプトは {len(text):,} 文字で、少なくとも {len(text) // longest:,} トークンになります。"
+            f"コンテキストは {n_ctx:,} トークンです。短くするか、n_ctx を大きくしてモデルを読み込み直してください。"
         )
 
 

@@ -64,7 +64,8 @@ class Replayer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Run:
     """Receipt + steps + timings + why it stopped. `completeness`: whether the text matches its grammar (None: it has
-    none, or the run was saved before tsumami asked); `thought`: the part in which it thinks, if it does.
+    none, or the run was saved before tsumami asked); `thought`: the part in which it thinks, if it does. `trouble`:
+    what an engine elsewhere did, if the run stopped on it.
     """
 
     receipt: Receipt
@@ -76,6 +77,7 @@ class Run:
     replayer: Replayer | None = field(default=None, compare=False, repr=False)
     completeness: Completeness | None = None
     thought: Thought | None = None
+    trouble: str | None = None
 
     @property
     def text(self) -> str:
@@ -176,7 +178,8 @@ class Run:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The run as JSON: an object with `version`, `receipt`, `steps`, `stop_reason`, `stop_string`, `text`,
-        `timings`, `completeness` where a grammar says what is complete, and `thought` where it thought before.
+        `timings`, `completeness` where a grammar says what is complete, `thought` where it thought before, and
+        `trouble` where an engine elsewhere stopped answering.
         """
         return _dump(self, indent)
 
@@ -254,6 +257,8 @@ def _dump(run: Run, indent: int | None) -> str:
         form["completeness"] = plain(run.completeness)
     if run.thought is not None:
         form["thought"] = plain(run.thought)
+    if run.trouble is not None:
+        form["trouble"] = run.trouble
     return json.dumps(form, ensure_ascii=False, indent=indent, allow_nan=False)
 
 

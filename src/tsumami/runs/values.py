@@ -15,23 +15,26 @@ from tsumami.engine import Notice
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.signs import signed, spaced
 from tsumami.settings import Settings
-from tsumami.wording import counted
+from tsumami.wording import counted, percent
 
+#: What `ModelCard.source` begins with where the weights are not on this machine.
+ELSEWHERE: Final = "elsewhere: "
 #: Version of the JSON form.
 FORMAT_VERSION: Final = 1
 
-StopReason = Literal["eog", "stop", "length", "context", "cancelled", "dead_end"]
+StopReason = Literal["eog", "stop", "length", "context", "cancelled", "dead_end", "lost"]
 #: What each stop reason means, in ja and en.
 STOP_REASONS: Final[dict[str, tuple[str, str]]] = {
     "eog": ("モデルが終わりのトークンを選んだ", "the model chose an end-of-generation token"),
     "stop": ("停止文字列が現れた", "a stop string appeared"),
     "length": ("max_tokens に達した", "max_tokens was reached"),
-    "context": ("文脈がいっぱいになった", "the context is full"),
+    "context": ("コンテキストがいっぱいになった", "the context is full"),
     "cancelled": ("途中で止められた", "it was stopped"),
     "dead_end": (
         "文法・バイアス・禁止する文章のために、選べるトークンがなくなった",
         "the grammar, a bias or the banned texts forbid every token",
     ),
+    "lost": ("ほかの場所で動くエンジンから答えが来なくなった", "the engine elsewhere stopped answering"),
 }
 
 
@@ -68,6 +71,11 @@ class ModelCard:
     def file_sha256(self) -> str:
         """The sha256 of the file, without adapters."""
         return self.weights or self.fingerprint
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the weights are on another machine, as far as anybody here knows."""
+        return self.source.startswith(ELSEWHERE)
 
     @property
     def full_name(self) -> str:
@@ -196,7 +204,8 @@ class Step:
     held against; `entropy` that of the raw distribution in bits; `rank` 1 for the likeliest raw token; `u` the roll in
     0..1 (None if none was taken); `n_candidates` how many were left to choose from; `set_by` the stage that put the
     token there, whatever was likely (None: it was chosen). `taken_back`: what began here before, one after another, and
-    completed a banned text: its first token was no candidate any more.
+    completed a banned text: its first token was no candidate any more. `unseen`: the raw probability of all tokens that
+    an engine elsewhere did not tell, and `uncertain`: whether they might have changed which token was chosen.
     """
 
     id: int
@@ -211,6 +220,18 @@ class Step:
     alternatives: tuple[Alternative, ...]
     set_by: str | None = None
     taken_back: tuple[TakenBack, ...] = ()
+    unseen: float = 0.0
+    uncertain: bool = False
+
+    @property
+    def not_told(self) -> tuple[str, str] | None:
+        """What an engine elsewhere did not tell here, in ja and en; None: it told all."""
+        if not self.unseen and not self.uncertain:
+            return None
+        ja, en = f"知らされていない確率 {percent(self.unseen)}", f"{percent(self.unseen)} unseen"
+        if not self.uncertain:
+            return ja, en
+        return f"{ja}（この選択は確実ではない）", f"{en}, which may have changed this choice"
 
     @property
     def removed(self) -> frozenset[int]:
@@ -266,6 +287,9 @@ _UNSAID: Final[dict[str, Any]] = {
     "weights": None,
     "set_by": None,
     "taken_back": (),
+    "unseen": 0.0,
+    "uncertain": False,
+    "trouble": None,
 }
 
 

@@ -159,6 +159,11 @@ class Chain:
         return rolled or self.origin.settings.mode in FOLLOWING
 
     @property
+    def absolute(self) -> bool:
+        """Whether a stage asks for the logits themselves, and not for their differences alone."""
+        return self._whole.repeat_penalty != 1 or self._whole.while_thinking.repeat_penalty != 1
+
+    @property
     def removed(self) -> frozenset[int]:
         """The tokens that were taken back in this place, because they began a banned text."""
         return next((stage.removed for stage in self.stages if isinstance(stage, BannedTextsStage)), frozenset())

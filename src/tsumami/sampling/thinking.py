@@ -156,6 +156,10 @@ class BudgetStage:
         stays = candidates.data["id"] == token
         if stays.any():
             candidates.keep(stays, is_sorted=candidates.sorted)
+            if (
+                candidates.data["logit"][0] == -np.inf
+            ):  # an engine elsewhere did not tell it: it is put there all the same
+                candidates.data["logit"] = 0
         else:
             candidates.data["logit"] = -np.inf
 

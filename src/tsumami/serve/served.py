@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tsumami.model import Model
+from tsumami.models import resolve
 from tsumami.runs.backend import Backend
 
-__all__ = ["Served", "served"]
+__all__ = ["Served", "file_name", "served"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,20 @@ class Served:
     longest_piece: Callable[[], int] = lambda: 64
 
 
+def file_name(model: Model, name: str) -> str:
+    """The name of the file of a model that was loaded by this name, without a path; of one elsewhere its name there."""
+    return model.name if model.model_card.elsewhere else resolve(name).path.name
+
+
 def served(model: Model, file: str) -> Served:
     """A loaded model, to be served. file: the name of its file."""
-    shape, card, vocab = model.shape, model.model_card, model.tokenizer
+    card, vocab = model.model_card, model.tokenizer
     bos, eos = ("" if one is None else model.detokenize([one]) for one in (vocab.bos, vocab.eos))
     facts = {
-        "n_vocab": shape.n_vocab,
+        "n_vocab": vocab.n_tokens,
         "n_ctx": model.n_ctx,
-        "n_ctx_train": shape.n_ctx_train,
-        "n_embd": shape.n_embd,
-        "n_params": shape.n_params,
+        **({} if card.elsewhere else {"n_ctx_train": model.shape.n_ctx_train, "n_embd": model.shape.n_embd}),
+        "n_params": card.n_params,
         "size": card.size,
         "ftype": card.quantization,
     }

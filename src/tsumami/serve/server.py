@@ -16,8 +16,9 @@ from typing import Any
 from tsumami.engine import EngineOptions
 from tsumami.history import history_is_off
 from tsumami.model import Model, load
-from tsumami.models import DEFAULT_MODEL, ByteProgress, resolve
+from tsumami.models import DEFAULT_MODEL, ByteProgress
 from tsumami.serve.options import ServeOptions
+from tsumami.serve.served import file_name, served
 from tsumami.web.farewell import Farewell
 from tsumami.web.listening import listen
 
@@ -52,7 +53,7 @@ def serve(
     with listen(options.host, options.port) as listening:
         model = load(name, engine, download_progress=download_progress, load_progress=load_progress)
         with model:
-            _serve(model, resolve(name).path.name, options, hosts, listening, ready)
+            _serve(model, file_name(model, name), options, hosts, listening, ready)
 
 
 def _serve(
@@ -65,7 +66,6 @@ def _serve(
 ) -> None:
     from tsumami.serve.kept import ServedHistory
     from tsumami.serve.outside import outside
-    from tsumami.serve.served import served
     from tsumami.serve.service import ApiService
     from tsumami.web.running import run
 

@@ -346,7 +346,7 @@ _NEVER_ENDS = IdleReason(
 )
 _CONSTRAINED = IdleReason(
     ("grammar", "json_schema", "regex"),
-    "文法か JSON スキーマか正規表現が返答を最初のトークンから決めるので、プロンプトの末尾は取り戻しません。",
+    "文法か JSON スキーマか正規表現が返事を最初のトークンから決めるので、プロンプトの末尾は取り戻しません。",
     "A grammar, a JSON schema or a regex governs the reply from its first token on, so nothing of the prompt is taken"
     " back.",
 )

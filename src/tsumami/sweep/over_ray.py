@@ -18,7 +18,7 @@ from tsumami.errors import EngineError
 from tsumami.explain.measures import measured
 from tsumami.explore.design import Design
 from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, GridProgress, plan_grid
-from tsumami.models import DEFAULT_MODEL
+from tsumami.models import DEFAULT_MODEL, is_remote
 from tsumami.runs import Prompt, Receipt
 from tsumami.runs.making import Making
 from tsumami.sweep.cluster import Cluster, cluster
@@ -184,7 +184,8 @@ class Sweep(Making[Cell, Grid]):
 
 def _hirer(found: Cluster, model: str, options: EngineOptions) -> Callable[[], Any]:
     """What makes a worker."""
-    options = replace(options, threads=options.threads or found.cores)
+    if not is_remote(model):
+        options = replace(options, threads=options.threads or found.cores)
     actor = found.ray.remote(num_cpus=found.cores, max_restarts=0, max_task_retries=0)(PartWorker)
 
     def hire() -> Any:

@@ -2,7 +2,8 @@
 
 Guarantee: from elsewhere is everybody of whom anything speaks for it: an address that is not loopback, a proxy on the
 way, a host name that is not loopback's (a foreign page whose name was bound to loopback), or another page's script.
-From there no path can be named, and no model that would have to be fetched: only what is here and has a name. At home a
+From there no path can be named, no engine elsewhere, and no model that would have to be fetched: only what is here and
+has a name, so no caller makes this server reach a host. At home a
 path is a model's or it is not, and no answer tells what lies there instead.
 """
 
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 import fastapi
 
 from tsumami.errors import ModelError, ModelNotFoundError, OutOfMemoryError
-from tsumami.models import catalogue, is_name, no_such_model
+from tsumami.models import catalogue, is_name, is_remote, no_such_model
 
 _PROXY_MARKS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
@@ -56,6 +57,8 @@ def naming(model: str, home: bool) -> Iterator[None]:
             message is the same for all that may lie there.
     """
     named = is_name(model)
+    if not home and is_remote(model):
+        raise ModelNotFoundError("an engine elsewhere can be named only at the machine on which tsumami runs")
     if not home and not named:
         raise ModelNotFoundError(no_such_model(model, paths=False))
     if not home and not _is_here(model):
@@ -67,7 +70,7 @@ def naming(model: str, home: bool) -> Iterator[None]:
     except OutOfMemoryError:
         raise
     except ModelError as error:
-        if named and home:
+        if home and (named or is_remote(model)):
             raise
         if named:
             raise ModelNotFoundError(f"{model} is on this machine, but it cannot be loaded") from error

@@ -135,6 +135,11 @@ class Desk:
         """The replies, as the model wrote them."""
         return self.page.locator("#chat .said.bot:not([hidden])").all_text_contents()
 
+    def variant(self) -> str:
+        """Which of the replies to the last message is shown, and what only it has."""
+        row = self.page.locator("#chat .variants").last
+        return f"{row.locator('.variant-place').inner_text()} {row.locator('code').text_content()}".strip()
+
     def ended(self) -> int:
         """How many replies have an account: those that have ended."""
         return self.page.locator("#chat .account:not([hidden])").count()

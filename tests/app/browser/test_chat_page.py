@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Route
 
 import tsumami
+from tsumami.app.parts.knob_panel import FIRST
 from tsumami.knobs import KNOBS
 
 from .conftest import IDLE, Pages, Server, busy, ready
@@ -114,6 +115,33 @@ def test_a_draft_outlives_everything_but_sending(desk: Desk) -> None:
         assert desk.message.input_value() == "a draft", button
 
 
+@pytest.mark.parametrize(("locale", "words"), [("ja", "確かめました"), ("en", "Checked")])
+def test_a_knob_is_turned_asked_again_and_the_replies_stand_side_by_side_and_are_explained(
+    page_of: Pages, locale: str, words: str
+) -> None:
+    desk = Desk(page_of(locale)).turn(max_tokens=TOKENS, seed=7)
+    first = desk.say(STORY)
+    assert not desk.page.locator("#chat .variants").is_visible()
+    second = desk.turn(temperature=3).press("again").replies()[-1]
+    assert (desk.said(), desk.replies()) == ([STORY], [second])
+    assert second != first
+    place = ("2 つのうち 2 つめ", "2 つのうち 1 つめ") if locale == "ja" else ("2 of 2", "1 of 2")
+    assert desk.variant() == f"{place[0]} temperature=3"
+    desk.page.locator("#chat .log-why").click()
+    said = desk.page.locator("#chat .explained .why")
+    said.wait_for()
+    assert words in said.inner_text()
+    assert desk.page.locator("#chat .explained .tsu-mark").count() == 1
+    desk.quiet().press("again")
+    assert desk.notice(), "the same settings give the same text, which stands there once"
+    assert desk.variant() == f"{place[0]} temperature=3"
+    desk.page.locator("#chat .log-earlier").click()
+    assert (desk.quiet().replies(), desk.variant()) == ([first], f"{place[1]} temperature=0.8")
+    assert desk.sent()["temperature"] == 0.8
+    desk.reload()
+    assert (desk.replies(), desk.variant()) == ([first], f"{place[1]} temperature=0.8")
+
+
 # --- changing what was said
 
 
@@ -203,7 +231,7 @@ def test_reload_and_language_switch_keep_all_positions(desk: Desk) -> None:
     desk.preset("Mirostat").turn(temperature=1.3)
     desk.unfold("Length and stopping").turn(stop="END\n\\n\\n")
     desk.unfold("Order of the stages").page.locator("#chain [data-name=min_p]").press("ArrowRight")
-    desk.unfold("Model and conversation").page.locator("#template label", has_text="Llama-2").click()
+    desk.unfold("Conversation settings").page.locator("#template label", has_text="Llama-2").click()
     desk.page.locator("#system textarea").fill("Be brief.")
     desk.page.locator("#memory input[type=number]").fill("3")
     desk.page.keyboard.press("Tab")
@@ -366,9 +394,7 @@ def test_a_value_that_cannot_work_is_named_and_keeps_the_message(desk: Desk) -> 
     assert (desk.quiet().said(), desk.message.input_value()) == ([], "Hello.")
     desk.turn(grammar="", logit_bias="nonsense")
     assert "nonsense" in desk.page.locator("#settings-problem").inner_text()
-    desk.turn(logit_bias="", seed="")
-    assert desk.page.locator("#settings-problem").inner_text()
-    desk.turn(seed=3)
+    desk.turn(logit_bias="")
     assert not desk.page.locator("#settings-problem").is_visible()
     assert desk.say("Hello.")
 
@@ -429,6 +455,59 @@ def test_max_tokens_reaches_to_256_tokens_below_the_context_and_a_reload_keeps_t
     assert "of 1024)" in desk.accounts()[-1]
 
 
+# --- the panel: what is in sight, what is found, what is said
+
+
+def test_five_knobs_are_in_sight_the_seed_is_fixed_and_dice_and_lock_change_it(page_of: Pages) -> None:
+    desk = Desk(page_of("ja"))
+    for name in FIRST:
+        box = desk.page.locator(f"#knob-{name}").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 800, name
+    assert desk.knob("seed") == 0
+    lock = desk.page.locator("#seed-lock input")
+    assert lock.is_checked()
+    first = desk.turn(max_tokens=TOKENS).say(STORY)
+    desk.press("clear")
+    assert desk.say(STORY) == first, "a first reader, too, gets the same text for the same words"
+    desk.press("seed-dice")
+    rolled = desk.knob("seed")
+    assert rolled >= 0
+    lock.uncheck()
+    assert desk.quiet().knob("seed") == -1
+    lock.check()
+    assert desk.quiet().knob("seed") >= 0
+    desk.press("defaults")
+    assert (desk.knob("seed"), desk.page.locator("#preset input").input_value()) == (0, "既定値")
+
+
+def test_a_knob_is_found_by_any_of_its_names(page_of: Pages) -> None:
+    desk = Desk(page_of("ja"))
+    search = desk.page.locator("#knob-search input")
+    search.fill("num_predict")
+    desk.page.locator("#knob-max_tokens").wait_for(state="visible")
+    assert not desk.page.locator("#knob-temperature").is_visible()
+    search.fill("")
+    desk.page.locator("#knob-temperature").wait_for(state="visible")
+
+
+def test_boxes_take_all_that_is_valid_and_what_is_corrected_or_refused_is_said_beside_them(page_of: Pages) -> None:
+    desk = Desk(page_of("ja")).turn(max_tokens=4, top_k=500)
+    assert (desk.knob("top_k"), desk.page.locator("#preset input").input_value()) == (500, "自分の設定")
+    assert desk.page.locator("#knob-top_k input[type=range]").get_attribute("max") == "100", "its slider stays handy"
+    desk.say("Hello.")
+    assert desk.sent()["top_k"] == 500
+    desk.turn(top_p=5)
+    assert desk.knob("top_p") == 5
+    assert desk.info("top_p").endswith("top_p は 5.0 ですが、使えるのは 0 以上 1 以下です。")
+    desk.begin("Refused.")
+    assert "top_p" in desk.notice()
+    desk.turn(top_p="")
+    assert desk.knob("top_p") == 0.95
+    assert "既定値の 0.95 に戻しました" in desk.page.locator("#knob-top_p .knob-said").inner_text()
+    assert "⚠️" not in desk.info("top_p")
+
+
 # --- what was sent and rolled
 
 
@@ -469,7 +548,7 @@ def test_the_context_is_counted_before_sending_and_what_is_dropped_is_marked(des
     desk.message.press("Enter")
     desk.quiet()
     desk.say("Name a colour.")
-    desk.unfold("Model and conversation")
+    desk.unfold("Conversation settings")
     for memory, dropped in ((1, 1), (0, 2)):
         desk.page.locator("#memory input[type=number]").fill(str(memory))
         desk.page.keyboard.press("Tab")
@@ -595,7 +674,7 @@ def switch_language(desk: Desk) -> None:
 
 def load_model(desk: Desk, name: str | None = None, *, n_ctx: int | None = None) -> None:
     """Pick a model and load it."""
-    desk.unfold("Model and conversation")
+    desk.unfold("Model: ")
     if name is not None:
         desk.page.locator("#model-name input").fill(name)
         desk.page.keyboard.press("Tab")

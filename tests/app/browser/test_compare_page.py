@@ -56,11 +56,20 @@ def test_lanes_of_one_knob_are_made_and_may_agree(page_of: Pages) -> None:
     assert page.locator("#compare-view details").count() == 2
 
 
-def test_seeds_and_prompts_are_lanes_too(page_of: Pages) -> None:
+def test_seeds_and_prompts_are_lanes_too_and_any_lane_is_the_reference(page_of: Pages) -> None:
     page = page_of("en")
-    compare(page, "seed=1\nseed=2\nprompt=Name three rivers.", tokens=10)
+    desk = compare(page, "seed=1\nseed=2\nprompt=Name three rivers.", tokens=10)
     assert page.locator("#compare-view .tsu-lane").count() == 3
-    assert page.locator("#compare-view .why").count() == 2
+    heads = page.locator("#compare-view .why b")
+    assert [head[0] for head in heads.all_inner_texts()] == ["A", "A"]
+    for to, pairs in (("2", [("C", "A"), ("C", "B")]), ("neighbours", [("A", "B"), ("B", "C")])):
+        page.locator(f"#compare-why [data-to='{to}']").click()
+        desk.until(
+            lambda pairs=pairs: (
+                [tuple(one.split()[0] for one in head.split("↔")) for head in heads.all_inner_texts()] == pairs
+            )
+        )
+    assert page.locator("#compare-why .tsu-call.first").count(), "what was chosen is named, however narrow its share is"
 
 
 @pytest.mark.parametrize(

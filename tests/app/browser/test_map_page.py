@@ -73,6 +73,11 @@ def test_a_cell_names_its_token_and_interval_and_a_click_gives_text_and_settings
     assert len(said) > 10
     assert page.locator("#map-view .tsu-icicle-said mark").count() == 1
     assert re.fullmatch(r"temperature=1\.\d+, seed=0", text(page, "#map-view .tsu-icicle-settings"))
+    picked, picture = (page.locator(f"#map-view .tsu-icicle-{part}").bounding_box() for part in ("picked", "stage"))
+    assert picked is not None
+    assert picture is not None
+    assert picked["x"] >= picture["x"] + picture["width"], "the text stands beside the picture"
+    assert re.search("同じ言葉は同じ色|equal words are alike", text(page, "#map-view .tsu-icicle-legend"))
     assert page.locator("#map-view tr.on").count() == 1
     assert page.locator("#map-view .tsu-icicle-table tbody tr").count() >= 8
     desk.quiet()
@@ -211,7 +216,10 @@ def test_the_map_is_taken_away_as_csv_json_and_a_page_and_its_flickers_are_told(
     assert found.flickers
     rows, flickers = page.locator("#map-view tbody tr"), page.locator("#map-view tbody tr.flicker")
     assert flickers.count() == len(found.flickers)
-    assert rows.count() == len(found.pieces) - sum(one.end - one.begin for one in found.flickers), "each in one row"
+    folded = len(found.pieces) - sum(one.end - one.begin for one in found.flickers)
+    assert rows.count() == folded + 1, "each in one row, and a row that folds them"
+    assert not flickers.first.is_visible()
+    page.locator("#map-view tbody tr.folded").click()
     flickers.first.click()
     assert text(page, "#map-view .tsu-icicle-why") == flickers.first.get_attribute("title") == found.flickers[0].ja
     html = downloaded(page, "html").decode()

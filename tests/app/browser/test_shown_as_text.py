@@ -76,7 +76,7 @@ def test_nothing_that_is_said_is_obeyed(page_of: Pages, elsewhere: tuple[int, li
     assert page.locator("#chat .log-editing").input_value() == said
     page.keyboard.press("Escape")
 
-    desk.unfold("Model and conversation")
+    desk.unfold("Model: ")
     # a model's name comes back in a message, and in the line of the model
     page.locator("#model-name input").fill(f"{said.splitlines()[0]}.gguf")
     desk.press("model-load")

@@ -71,9 +71,21 @@ def test_every_preset_fills_greys_and_reads_back(texts: Texts, name: str) -> Non
     values = [contents_of(made)[knob] if knob != "samplers" else chain_view.shown(made) for knob in KNOBS]
     assert knob_panel.preset_applied(name, values) == made
     updates = knob_panel.grey(texts, values)
-    assert len(updates) == len(KNOBS) + 1
+    assert len(updates) == len(KNOBS) + 2
+    assert updates[-1] == name, "the preset box names it"
     idle = {knob for knob, update in zip(KNOBS, updates, strict=False) if "idle" in update.get("elem_classes", ())}
     assert idle == set(made.idle_knobs()) - {"samplers"}
+
+
+@pytest.mark.parametrize(("texts", "said"), [(EN, "top_p = 5.0: "), (JA, "top_p は 5.0 ですが")])
+def test_what_cannot_work_is_said_beside_its_knob_and_is_nobodys_preset(texts: Texts, said: str) -> None:
+    contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings()), "top_p": 5.0}
+    *beside, problem, preset = knob_panel.grey(texts, list(contents.values()))
+    (told,) = (update for update in beside if update.get("info"))
+    assert said in told["info"]
+    assert said in problem["value"]
+    assert preset == ""
+    assert knob_panel.grey(texts, list({**contents, "top_p": 0.5}.values()))[-1] == ""
 
 
 @patient

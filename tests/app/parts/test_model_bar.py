@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ def test_garbage_is_no_choice_and_opens_the_default(models: Shelf, garbage: Any)
     opened = model_bar.reopened(Texts("en"), models, garbage, 512)
     assert (opened.choice, opened.name, opened.n_ctx, opened.fast) == (models.default, "smollm2", 2048, False)
     assert opened.reach == gr.skip()
+    assert re.fullmatch(r"Model: smollm2 · 13\d M · English · Apache-2.0", opened.head["label"])
 
 
 def test_a_model_that_is_loaded_is_taken_up_again(models: Shelf) -> None:

@@ -31,6 +31,7 @@ HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 REQUEST = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "localhost"})
 READER: Any = SimpleNamespace(session_hash="a", username=None, request=REQUEST)
 NO_KNOBS = [None] * len(KNOBS)
+AS_CHAT = ("chat", "auto", "")
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,9 @@ def test_lanes_maps_and_grids_are_kept(shelf: Shelf, keeping: Keeping, left: boo
     knob_map = MapTab(EN, shelf, microscope, history=keeping)
     grid = GridTab(EN, shelf, microscope, 2048, history=keeping)
     made = (
-        compare.on_compare(READER, HERE, "Once", True, False, 1, most, "top_k=1\ntop_k=40", *NO_KNOBS),
-        knob_map.on_map(READER, HERE, most, 2, "Once", True, False, 0, "temperature", 0.5, 0.6, *NO_KNOBS),
-        grid.on_grid(READER, HERE, "Once", True, False, "top_k", "1,40", "", "", 0, 1, most, *NO_KNOBS),
+        compare.on_compare(READER, HERE, "Once", *AS_CHAT, False, 1, most, "top_k=1\ntop_k=40", *NO_KNOBS),
+        knob_map.on_map(READER, HERE, most, 2, "Once", *AS_CHAT, False, 0, "temperature", 0.5, 0.6, *NO_KNOBS),
+        grid.on_grid(READER, HERE, "Once", *AS_CHAT, False, "top_k", "1,40", "", "", 0, 1, most, *NO_KNOBS),
     )
     for growing in made:
         with closing(growing):  # type: ignore[type-var]  # a generator

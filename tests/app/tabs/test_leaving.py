@@ -40,6 +40,8 @@ from tsumami.settings import Settings
 HERE: Final = ModelChoice("smollm2", EngineOptions(threads=1))
 EN: Final = Texts("en")
 NO_KNOBS: Final = [None] * len(KNOBS)
+AS_CHAT: Final = ("chat", "auto", "")
+PLAIN: Final = ("raw", "auto", "")
 #: More tokens than a test waits for; and it may not end by itself.
 ENDLESS: Final = Settings(max_tokens=2000, seed=1, logit_bias={0: float("-inf"), 2: float("-inf")})
 
@@ -101,7 +103,7 @@ def compare(shelf: Any) -> Case:
     tab = CompareTab(EN, shelf)
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_compare(request, HERE, "Once", True, False, 1, 2000, "top_k=40\ntop_k=100", *NO_KNOBS)
+        return tab.on_compare(request, HERE, "Once", *AS_CHAT, False, 1, 2000, "top_k=40\ntop_k=100", *NO_KNOBS)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -110,7 +112,7 @@ def knob_map(shelf: Any) -> Case:
     tab = MapTab(EN, shelf, MicroscopeTab(EN, shelf))
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_map(request, HERE, 2000, 4, "Once", True, False, 0, "temperature", 0.0, 2.0, *NO_KNOBS)
+        return tab.on_map(request, HERE, 2000, 4, "Once", *AS_CHAT, False, 0, "temperature", 0.0, 2.0, *NO_KNOBS)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -119,7 +121,7 @@ def grid(shelf: Any) -> Case:
     tab = GridTab(EN, shelf, MicroscopeTab(EN, shelf), 2048)
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_grid(request, HERE, "Once", True, False, "top_k", "1,40", "", "", 0, 1, 2000, *NO_KNOBS)
+        return tab.on_grid(request, HERE, "Once", *AS_CHAT, False, "top_k", "1,40", "", "", 0, 1, 2000, *NO_KNOBS)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -128,7 +130,7 @@ def next_token(shelf: Any) -> Case:
     tab = NextTokenTab(EN, shelf, 2048)
 
     def ask(request: Any) -> Any:
-        return tab.on_turn(request, HERE, "Once upon", True, None, 0)
+        return tab.on_turn(request, HERE, "Once upon", *AS_CHAT, None, 0)
 
     return Case(ask, None, tab.on_gone)
 
@@ -137,7 +139,7 @@ def rolls(shelf: Any) -> Case:
     tab = NextTokenTab(EN, shelf, 2048)
 
     def ask(request: Any) -> Any:
-        return tab.on_roll(request, HERE, "Once upon", True, None)
+        return tab.on_roll(request, HERE, "Once upon", *AS_CHAT, None)
 
     return Case(ask, None, tab.on_gone)
 
@@ -435,7 +437,7 @@ def test_the_first_readers_map_goes_deeper_however_many_came_since(shelf: Any) -
     tab = MapTab(EN, shelf, MicroscopeTab(EN, shelf))
 
     def ask(name: str) -> Iterator[Any]:
-        return tab.on_map(reader(name), HERE, 2, 2, "Once", False, False, 0, "temperature", 0.0, 2.0, *NO_KNOBS)
+        return tab.on_map(reader(name), HERE, 2, 2, "Once", *PLAIN, False, 0, "temperature", 0.0, 2.0, *NO_KNOBS)
 
     for name in CROWD:
         list(ask(name))
@@ -471,8 +473,8 @@ def test_whose_run_is_no_more_on_the_server_is_told(shelf: Any, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("seed", "most", "named"),
     [
-        (None, 8, ("seed", "-2147483648", "4294967294")),
-        (1.5, 8, ("seed", "1.5", "-2147483648", "4294967294")),
+        (None, 8, ("map.seed", "-2147483648", "4294967294")),
+        (1.5, 8, ("map.seed", "1.5", "-2147483648", "4294967294")),
         (1, None, ("max_tokens", "0", "2147483647")),
         (1, -3, ("max_tokens", "-3", "0", "2147483647")),
     ],
@@ -483,10 +485,11 @@ def test_a_box_of_the_compare_tab_that_holds_no_number_is_told(
     told: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
     tab = CompareTab(Texts(language), shelf)
-    drawn = tab.on_compare(reader(), HERE, "Once", False, False, seed, most, "top_k=40\ntop_k=100", *NO_KNOBS)
+    drawn = tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, most, "top_k=40\ntop_k=100", *NO_KNOBS)
     assert shown(drawn) == []
     assert len(told) == 1
-    assert all(part in told[0] for part in named), told
+    texts = Texts(language)
+    assert all((texts(part) if part == "map.seed" else part) in told[0] for part in named), told
 
 
 def test_a_negative_seed_of_the_compare_tab_is_a_random_one_and_the_same_in_all_lanes(
@@ -496,7 +499,7 @@ def test_a_negative_seed_of_the_compare_tab_is_a_random_one_and_the_same_in_all_
     seeds = []
     for seed in (-1, -1, -7):
         submitted.clear()
-        list(tab.on_compare(reader(), HERE, "Once", False, False, seed, 2, "top_k=40\ntop_k=100", *NO_KNOBS))
+        list(tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, 2, "top_k=40\ntop_k=100", *NO_KNOBS))
         made = {ticket.result().receipt.seed for ticket in submitted if hasattr(ticket.result(), "receipt")}
         assert len(made) == 1
         seeds.append(made.pop())

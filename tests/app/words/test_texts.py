@@ -6,7 +6,7 @@ import json
 import pickle
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,16 @@ from hypothesis import strategies as st
 import tsumami.app
 from tsumami import charts, errors
 from tsumami.app import page
+from tsumami.app.tabs.compare.lanes import read
 from tsumami.app.words.texts import LANGUAGES, Texts, preferred
 from tsumami.app.work.knob_values import settings_of
 from tsumami.errors import SettingsError, TsumamiError
-from tsumami.knobs import KNOBS
+from tsumami.explore.lanes.alignment import check_lanes
+from tsumami.knobs import KNOBS, get
+from tsumami.models import KNOWN
+from tsumami.runs import Prompt
+from tsumami.runs.prompt import check_prompt
+from tsumami.runs.prompting import refuse_endless
 from tsumami.wording import filled
 
 EN, JA = Texts("en"), Texts("ja")
@@ -46,7 +52,7 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
 
 
 def test_japanese_is_japanese() -> None:
-    names = {"model.template_llama2", "next.example", "compare.example"}  # the bundled model writes English
+    names = {"model.template_llama2"}
     plain = [key for key, text in table("ja").items() if key not in names and not re.search(r"[ぁ-んァ-ヶ一-龥]", text)]
     assert plain == []
 
@@ -57,8 +63,11 @@ MADE_OF: dict[str, set[str]] = {
     "reference.range.{}": {knob.kind for knob in KNOBS.values()},
     "microscope.mode.{}": set(charts.MODES),
     "model.{}ing": {"download", "load"},
+    "model.language_{}": {language for known in KNOWN.values() for language in known.languages},
     "voice.{}": {"download", "join", "load"},
     "grid.knob_{}": {"1", "2"},
+    "empty.{}": {path.stem for path in (APP / "parts" / "empty_tabs").glob("*.svg")},
+    "empty.{}_do": {path.stem for path in (APP / "parts" / "empty_tabs").glob("*.svg")},
     "map.not.{}": set(KNOBS),
     "tab.{}": {
         part.name
@@ -127,6 +136,28 @@ def test_a_value_that_cannot_work_is_named_in_the_pages_language(contents: dict[
     assert said in JA.error(caught.value)
     assert str(caught.value) in EN.error(caught.value)
     assert said in JA.error(pickle.loads(pickle.dumps(caught.value))), "also when it comes from another process"  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    ("refuse", "said"),
+    [
+        (
+            lambda: check_prompt(Prompt("", (1,) * 9), 8, 99),
+            "プロンプトは 9 トークンですが、コンテキスト(8 トークン)には",
+        ),
+        (lambda: refuse_endless("a" * 999, 8, lambda: 2), "プロンプトは 999 文字で、少なくとも 499 トークンになります"),
+        (lambda: get("temprature"), "'temprature' というつまみはありません。近いもの: temperature"),
+        (lambda: read("nonsense\ntop_k=1"), "レーン「nonsense」は つまみ=値"),
+        (lambda: check_lanes(9), "レーンが 9 本です。2 本から 8 本に"),
+    ],
+)
+def test_what_readers_often_get_wrong_is_said_in_japanese_only(refuse: Callable[[], object], said: str) -> None:
+    with pytest.raises(TsumamiError) as caught:
+        refuse()
+    error = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert said in JA.error(error)
+    assert not re.search("[a-z]{4,} [a-z]{3,} [a-z]{3,}", JA.error(error)), "no English sentence is left in it"
+    assert str(error) in EN.error(error)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ patient = settings(deadline=None)  # for examples on a machine that is busy with
 exchanges = st.builds(
     Exchange, st.text(), st.text(), st.sampled_from([None, facts(), facts(prompt="```\n````", seed=9)])
 )
-conversations = st.lists(exchanges, max_size=5).map(lambda made: Conversation(tuple(made)))
+ways = st.lists(st.lists(exchanges, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple)
+branched = st.builds(dataclasses.replace, exchanges, before=ways, after=ways)
+conversations = st.lists(exchanges | branched, max_size=4).map(lambda made: Conversation(tuple(made)))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -76,3 +78,35 @@ def test_messages_alternate_and_only_an_open_question_ends_with_the_user() -> No
     roles = [message.role for message in conversation.messages("s")]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user", "assistant"]
     assert conversation.ask("f").messages()[-1].content == "f"
+
+
+# --- several replies to one message
+
+
+def test_a_reply_stays_beside_the_next_one_and_comes_back_with_what_followed_it() -> None:
+    first = Conversation().ask("Q").answered("one", facts(seed=1)).ask("and?").answered("so")
+    back = first.without_last()
+    second = back.beside().answered("two", facts(seed=2))
+    third = second.beside().answered("three", facts(seed=3))
+    assert [one.reply for one in third.exchanges[0].replies] == ["one", "two", "three"]
+    assert third.exchanges[0].reply == "three"
+    turned = third.turned(0, -1)
+    assert (turned.exchanges[0].reply, [one.reply for one in turned.exchanges[0].replies]) == (
+        "two",
+        ["one", "two", "three"],
+    )
+    assert turned.turned(0, 1) == third
+    gone_on = turned.ask("why?").answered("because")
+    assert [one.user for one in gone_on.turned(0, -1).exchanges] == ["Q"], "what followed the other goes with it"
+    assert gone_on.turned(0, -1).turned(0, 1) == gone_on
+    assert third.turned(0, 1) == third, "there is none after the last one"
+    assert [message.content for message in turned.messages()] == ["Q", "two"], "a prompt holds the one that is shown"
+
+
+def test_the_same_reply_from_the_same_settings_stands_there_once() -> None:
+    one = facts(seed=1)
+    conversation = Conversation().ask("Q").answered("yes", one)
+    assert conversation.beside().answered("yes", one).settled() == conversation
+    for other in (facts(seed=2), facts(seed=1, settings={"top_k": 3}), facts(seed=1, stop_reason="cancelled")):
+        twice = conversation.beside().answered("yes", other)
+        assert twice.settled() == twice

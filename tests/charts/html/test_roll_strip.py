@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tsumami import charts
-from tsumami.explain.tokens import account
+from tsumami.explain.tokens import Share, account
 from tsumami.runs import Run
 from tsumami.testing import ScriptedModel
 
@@ -20,3 +20,13 @@ def test_the_mark_stands_on_the_chosen_share(scripted: ScriptedModel, run: Run) 
         assert on is not None
         assert float(on[1]) - 1e-3 <= float(mark[1]) <= float(on[1]) + float(on[2]) + 1e-3
         assert charts.how(made, "en") == "chosen by the roll"
+
+
+def test_what_was_chosen_is_named_however_narrow_its_share_is() -> None:
+    shares = [Share(token, token / 40, (token + 1) / 40) for token in range(40)]
+    lines = [charts.Line("a", shares, 20), charts.Line("b", shares, 33)]
+    strip = charts.roll_strip(lines, 0.51, lambda token: f"t{token}".encode(), "en")
+    calls = re.findall(r'tsu-call (\w+)" translate="no" style="--at:([\d.]+)%"><b>(\w+) ', strip)
+    first, second = ("first", "51.2500", "t20"), ("second", "83.7500", "t33")
+    assert calls == [second, first, first, second], "on both lines, the one that was chosen there nearest to it"
+    assert re.findall(r">(t\d+)</span>", strip) == ["t19", "t21", "t32", "t34"], "and those beside it"

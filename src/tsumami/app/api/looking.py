@@ -34,7 +34,7 @@ def tokenize(
 
 def model(service: Service, name: str | None = None) -> dict[str, Any]:
     """Load a model, if it is not loaded, and say what it is: weights, engine, context, chat templates, exact or not
-    and why, what llama.cpp says of it, and how full its cache is.
+    and why, what llama.cpp says of it, and how full its cache is (null of one elsewhere).
     """
     with service.lend(name) as lent:
         return {
@@ -46,7 +46,7 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "notices": [asdict(one) | {"ja": one.ja, "en": one.en} for one in lent.engine_card.notices],
             "chat_template": lent.chat_template,
             "other_templates": list(lent.templates),
-            "usage": asdict(lent.engine.usage()),
+            "usage": None if lent.usage is None else asdict(lent.usage),
         }
 
 

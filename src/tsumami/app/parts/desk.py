@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Protocol
 
 import gradio as gr
 
-from tsumami.app.parts import browser, inside_link, knob_panel
+from tsumami.app.parts import browser, inside_link, knob_panel, talk_form
 from tsumami.app.parts.knob_panel import KnobPanel
+from tsumami.app.parts.model_bar import ModelBar
+from tsumami.app.parts.talk_form import TalkForm
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.shelf import ModelChoice
 from tsumami.runs import Run
 
 
@@ -43,28 +45,36 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a tab gets. choice: the session's model; store: the conversation, which the browser keeps; brought: changes
-    when something of the history is to be shown, of a chat what was put into `store`; inside: fires `select` with `to`
-    when somebody wants to look into reply number `to`; tabs: their `selected` is the name of one.
+    """What a tab gets. bar: what loads another model; store: the conversation, which the browser keeps; brought:
+    changes when something of the history is to be shown, of a chat what was put into `store`; talk: how a conversation
+    becomes a prompt; inside: fires `select` with `to` when somebody wants to look into reply number `to`; tabs: their
+    `selected` is the name of one.
     """
 
     blocks: gr.Blocks
     tabs: gr.Tabs
-    choice: gr.State
+    bar: ModelBar
     store: gr.BrowserState
     brought: gr.State
+    talk: TalkForm
     panel: KnobPanel
     inside: gr.HTML
 
+    @property
+    def choice(self) -> gr.State:
+        """The session's model."""
+        return self.bar.choice
+
     @classmethod
-    def made(cls, texts: Texts, shelf: Shelf, n_ctx: int, blocks: gr.Blocks, tabs: gr.Tabs) -> Desk:
+    def made(cls, texts: Texts, n_ctx: int, blocks: gr.Blocks, tabs: gr.Tabs, bar: ModelBar) -> Desk:
         """The parts, for a default model with `n_ctx` tokens of context."""
         return cls(
             blocks=blocks,
             tabs=tabs,
-            choice=gr.State(shelf.default, render=False),
+            bar=bar,
             store=browser.kept("conversation", Conversation().to_json(), render=False),
             brought=gr.State(Brought(), render=False),
+            talk=talk_form.made(texts),
             panel=knob_panel.made(texts, n_ctx),
             inside=inside_link.listener(render=False),
         )

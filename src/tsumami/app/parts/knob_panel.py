@@ -1,8 +1,9 @@
-"""The knob panel: every knob of the table in accordions by group, the fourteen classic ones first.
+"""The knob panel: the five knobs that are turned most in sight, all others below in accordions by group.
 
 Guarantee: labels, ranges, defaults and explanations come from the knob table, and the panel's contents always read back
-as Settings (knob_values.py) or as a message that says why not. A knob that does nothing under the others is greyed and
-says why; it stays movable, because moving another knob may wake it.
+as Settings (knob_values.py) or as a message that says why not, beside the knob that it is about. A slider is a handy
+range; its box takes everything valid. A knob that does nothing under the others is greyed and says why; it stays
+movable, because moving another knob may wake it. The preset box names a preset only while the knobs are it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app.parts import chain_view
-from tsumami.app.parts.gradio_seams import put
+from tsumami.app.parts import chain_view, knob_search
+from tsumami.app.parts.events import QUICK
+from tsumami.app.parts.gradio_seams import handy_slider, put
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.knob_values import contents_of, settings_of
+from tsumami.app.work.knob_values import BEGINNING, contents_of, settings_of
 from tsumami.app.work.own_folder import hand_out
 from tsumami.errors import SettingsError
 from tsumami.exchange import Imported, foreign_settings
@@ -29,16 +31,26 @@ from tsumami.presets import PRESETS
 from tsumami.settings import Settings, saved_knobs
 from tsumami.storage import decoded
 
+FIRST: Final = ("seed", "temperature", "top_k", "top_p", "min_p")
+"""The knobs that stand first."""
+
+BEGINNING_CONTENTS: Final = contents_of(BEGINNING)
+_OWN: Final = ""
+_DICE: Final = "() => Math.floor(Math.random() * 10000)"
+_LOCKED: Final = "(lock, seed) => lock ? (seed < 0 ? Math.floor(Math.random() * 10000) : seed) : -1"
+_IS_FIXED: Final = "seed => seed >= 0"
 _LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 
 
 @dataclass(frozen=True, slots=True)
 class KnobPanel:
-    """The components: one per knob in the table's order, presets, files, and where a problem is shown. `saved` is the
-    file behind `save`.
+    """The components: one per knob in the table's order, what fixes the seed and what rolls another one, presets,
+    files, and where a problem is shown. `saved` is the file behind `save`.
     """
 
     knobs: dict[str, Any]
+    lock: gr.Checkbox
+    dice: gr.Button
     preset: gr.Dropdown
     neutral: gr.Button
     defaults: gr.Button
@@ -62,10 +74,12 @@ def made(texts: Texts, n_ctx: int) -> KnobPanel:
     presets = ((texts.pick(preset.label_ja, preset.label_en), name) for name, preset in PRESETS.items())
     return KnobPanel(
         knobs={name: _component(texts, knob, n_ctx) for name, knob in KNOBS.items()},
+        lock=gr.Checkbox(True, label=texts("knobs.lock"), container=False, elem_id="seed-lock", render=False),
+        dice=button("dice", "seed-dice"),
         preset=gr.Dropdown(
-            [(texts("knobs.preset"), ""), *presets],
-            value="", label=texts("knobs.preset"), show_label=False, container=False, elem_id="preset", min_width=130,
-            render=False,
+            [(texts("knobs.own"), _OWN), *presets],
+            value="defaults", label=texts("knobs.preset"), show_label=False, container=False, elem_id="preset",
+            min_width=130, render=False,
         ),
         neutral=button("neutral", "neutral"),
         defaults=button("defaults", "defaults"),
@@ -79,26 +93,68 @@ def made(texts: Texts, n_ctx: int) -> KnobPanel:
 
 
 def lay_out(texts: Texts, panel: KnobPanel) -> None:
-    """Put the panel on the page, the classic knobs first; call where it is to stand."""
+    """Put the panel on the page; call where it is to stand."""
     with gr.Row(elem_classes="tight"):
         put(panel.preset, panel.defaults, panel.neutral, panel.save, panel.saved, panel.load)
     put(panel.problem)
-    with gr.Accordion(texts("knobs.classic"), open=True, elem_id="classic"):
-        _place(texts, panel, [knob for knob in KNOBS.values() if knob.classic])
-    with gr.Accordion(texts("chain.title"), open=False, elem_id="chain-group"):
-        put(panel.knobs["samplers"])
-    for group_name, group in GROUPS.items():
-        members = [k for k in KNOBS.values() if k.group == group_name and not k.classic and k.name != "samplers"]
-        if members:
-            with gr.Accordion(texts.pick(group.title_ja, group.title_en), open=False):
-                _place(texts, panel, members)
+    with gr.Column(elem_id="first-knobs"):
+        with gr.Row(elem_id="seed-row", elem_classes="tight"):
+            put(panel.knobs["seed"], panel.lock, panel.dice)
+        _explain(texts, KNOBS["seed"])
+        _place(texts, panel, [KNOBS[name] for name in FIRST[1:]])
+    groups = _groups(texts)
+    members = {"first-knobs": [KNOBS[name] for name in FIRST], **{group.elem_id: group.members for group in groups}}
+    knob_search.build(texts, members, {name: BEGINNING_CONTENTS[name] for name in KNOBS if _is_number(KNOBS[name])})
+    for group in groups:
+        with gr.Accordion(group.title, open=group is groups[0], elem_id=group.elem_id):
+            _place(texts, panel, group.members)
+    _wire_seed(panel)
+
+
+class _Accordion(NamedTuple):
+    """An accordion and what is in it."""
+
+    elem_id: str
+    title: str
+    members: list[Knob]
+
+
+def _groups(texts: Texts) -> list[_Accordion]:
+    """The accordions, the classic knobs first, then the order of the stages."""
+    rest = [knob for knob in KNOBS.values() if knob.name not in FIRST]
+    classic = _Accordion("classic", texts("knobs.classic"), [knob for knob in rest if knob.classic])
+    chain = _Accordion("chain-group", texts("chain.title"), [KNOBS["samplers"]])
+    others = [knob for knob in rest if not knob.classic and knob.name != "samplers"]
+    named = [
+        _Accordion(f"group-{name}", texts.pick(group.title_ja, group.title_en), [k for k in others if k.group == name])
+        for name, group in GROUPS.items()
+    ]
+    return [classic, chain, *(group for group in named if group.members)]
+
+
+def _wire_seed(panel: KnobPanel) -> None:
+    """The lock and the dice; nobody waits for the server. Without the lock every reply has another seed."""
+    seed, quiet = panel.knobs["seed"], {**QUICK, "queue": False}
+    panel.dice.click(None, None, [seed], js=_DICE, **quiet)
+    panel.lock.input(None, [panel.lock, seed], [seed], js=_LOCKED, **quiet)
+    seed.change(None, [seed], [panel.lock], js=_IS_FIXED, **quiet)
 
 
 def _place(texts: Texts, panel: KnobPanel, knobs: Iterable[Knob]) -> None:
     """Put knobs on the page, below each its explanation to unfold."""
     for knob in knobs:
         put(panel.knobs[knob.name])
-        gr.Markdown(explanation(texts, knob), latex_delimiters=_LATEX, elem_classes="more")
+        if knob.name != "samplers":
+            _explain(texts, knob)
+
+
+def _explain(texts: Texts, knob: Knob) -> None:
+    gr.Markdown(explanation(texts, knob), latex_delimiters=_LATEX, elem_classes="more", elem_id=f"more-{knob.name}")
+
+
+def _is_number(knob: Knob) -> bool:
+    """Whether its box takes a number."""
+    return knob.kind in ("int", "float")
 
 
 def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
@@ -112,12 +168,12 @@ def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
         "elem_classes": "knob",
         "render": False,
     }
-    value = contents_of(Settings())[knob.name]
+    value = BEGINNING_CONTENTS[knob.name]
     slider = knob.slider_for(n_ctx)
     if knob.name == "seed":
         return gr.Number(value=value, precision=0, step=1, **common)
     if slider is not None:
-        return gr.Slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
+        return handy_slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
     if knob.kind == "bool":
         return gr.Checkbox(value=value, **common)
     if knob.kind in ("choice", "word"):
@@ -159,7 +215,7 @@ def read_contents(contents: Mapping[str, Any]) -> Settings:
 
 def fill(settings: Settings, n_ctx: int) -> list[Any]:
     """Updates that make the panel show these settings, in the table's order, for a model with `n_ctx` tokens of
-    context. A slider is stretched to a value beyond its handy range: Gradio refuses what a slider does not reach.
+    context.
     """
     contents = contents_of(settings)
     updates: list[Any] = []
@@ -170,18 +226,22 @@ def fill(settings: Settings, n_ctx: int) -> list[Any]:
         elif slider is None or name == "seed":  # the seed is a plain box
             updates.append(gr.update(value=value))
         else:
-            high = slider.high or 1
-            updates.append(gr.update(value=value, minimum=min(slider.low, value), maximum=max(high, value)))
+            updates.append(gr.update(value=value, maximum=slider.high or 1))
     return updates
 
 
 def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
-    """Updates that grey what does nothing and say why, for every knob in the table's order, and the problem's line."""
+    """Updates that grey what does nothing and say why, for every knob in the table's order, the problem's line, and the
+    preset box. What cannot work is said there and beside its knob.
+    """
     try:
         settings = read_panel(values)
     except SettingsError as error:
-        skipped: list[Any] = [gr.skip() for _ in KNOBS]
-        return [*skipped, gr.update(value=f"⚠️ {escape(texts.error(error))}", visible=True)]
+        said = f"⚠️ {texts.error(error)}"
+        beside = [
+            gr.update(info=said, elem_classes=["knob", "wrong"]) if name == error.knob else gr.skip() for name in KNOBS
+        ]
+        return [*beside, gr.update(value=escape(said), visible=True), _OWN]
     idle = settings.idle_knobs()
     updates: list[Any] = []
     for name, knob in KNOBS.items():
@@ -195,7 +255,12 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
         else:
             why = texts.pick(reason.ja, reason.en)
             updates.append(gr.update(info=f"‖ {why}", elem_classes=["knob", "idle"]))
-    return [*updates, gr.update(value="", visible=False)]
+    return [*updates, gr.update(value="", visible=False), preset_of(settings)]
+
+
+def preset_of(settings: Settings) -> str:
+    """The preset that these settings are, or that they are somebody's own."""
+    return next((name for name, preset in PRESETS.items() if preset.apply(settings) == settings), _OWN)
 
 
 def to_file(settings: Settings) -> str:
@@ -234,5 +299,5 @@ def preset_applied(name: str | None, values: Sequence[Any]) -> Settings:
     try:
         base = read_panel(values)
     except SettingsError:
-        base = Settings()
+        base = BEGINNING
     return PRESETS[name].apply(base) if name else base

@@ -1,96 +1,73 @@
-"""The model bar: which model, how a conversation becomes a prompt, and how much of it is remembered."""
+"""The model bar: which model the session has, always in sight above the tabs, and what loads another one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.components import Component
 
-from tsumami.app.parts import browser
+from tsumami.app.parts import browser, model_offer
 from tsumami.app.parts.telling import tell
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.replying import Sending
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.errors import TsumamiError
 from tsumami.knobs import longest_reply
-from tsumami.models import catalogue, is_name
+from tsumami.model import Model
+from tsumami.models import KNOWN, catalogue, is_name
 from tsumami.web.callers import at_home, naming
-
-_OWN_TEMPLATE: Final = "auto"
-_ALL: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class ModelBar:
-    """The components; `choice` holds what the session has loaded."""
+    """The components; `head` says which model it is, `offer` which one knows the page's language, `choice` holds what
+    the session has loaded.
+    """
 
+    head: gr.Accordion
     name: gr.Dropdown
     n_ctx: gr.Number
     fast: gr.Checkbox
     load: gr.Button
     state: gr.HTML
+    offer: gr.HTML
     choice: gr.State
-    template: gr.Radio
-    system: gr.Textbox
-    memory: gr.Slider
-
-    @property
-    def inputs(self) -> list[Component]:
-        """What makes a `BarContents`, in its order: all that changes the next prompt."""
-        return [getattr(self, name) for name in BarContents._fields]
-
-    @property
-    def positions(self) -> dict[str, Component]:
-        """What outlives the page whatever happens to the server; the model is taken up again by `reopened`."""
-        return {"template": self.template, "system": self.system, "memory": self.memory}
-
-
-class BarContents(NamedTuple):
-    """What the bar holds: the session's model, and how a conversation becomes a prompt."""
-
-    choice: ModelChoice | None
-    template: str
-    system: str | None
-    memory: float
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """What the bar says: the model, and how to send."""
-
-    choice: ModelChoice
-    sending: Sending
 
 
 class Reopened(NamedTuple):
-    """Contents of choice, state, the knob max_tokens, and the form: name, n_ctx, fast."""
+    """Contents of choice, head, state, the knob max_tokens, the offer, and the form: name, n_ctx, fast."""
 
     choice: ModelChoice
+    head: Any
     line: str
     reach: Any
+    offer: str
     name: str
     n_ctx: int
     fast: bool
 
 
-def build(texts: Texts, default: ModelChoice, choice: gr.State) -> ModelBar:
-    """Lay out the bar; `choice` holds the session's model, at first the default."""
-    with gr.Accordion(texts("model.title", name=default.name), open=False, elem_id="model-bar"):
+def build(texts: Texts, default: ModelChoice) -> ModelBar:
+    """Lay out the bar; call above the tabs. `choice` is at first the default."""
+    with gr.Accordion(title(texts, default.name), open=False, elem_id="model-bar") as head:
         with gr.Row(elem_classes="tight"):
             name, n_ctx, fast = _loading_form(texts, default)
             load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
         state = gr.HTML(elem_id="model-state")
-        with gr.Row(elem_classes="tight"):
-            template, memory = _prompting_form(texts)
-        system = gr.Textbox(
-            label=texts("model.system"), placeholder=texts("model.system_info"), lines=1, max_lines=4, elem_id="system"
-        )
-    return ModelBar(name, n_ctx, fast, load, state, choice, template, system, memory)
+    offer = model_offer.build(texts, default.name)
+    return ModelBar(head, name, n_ctx, fast, load, state, offer, gr.State(default))
+
+
+def title(texts: Texts, name: str, size: str = "") -> str:
+    """Which model it is, in a line: its name, how large it is, the languages that it knows, and its licence."""
+    known = KNOWN.get(name)
+    facts = [name, size]
+    if known is not None:
+        facts += [texts("model.and").join(texts(f"model.language_{one}") for one in known.languages), known.license]
+    return texts("model.title", facts=" · ".join(filter(None, facts)))
 
 
 def _loading_form(texts: Texts, default: ModelChoice) -> tuple[gr.Dropdown, gr.Number, gr.Checkbox]:
@@ -106,20 +83,6 @@ def _loading_form(texts: Texts, default: ModelChoice) -> tuple[gr.Dropdown, gr.N
     return name, n_ctx, fast
 
 
-def _prompting_form(texts: Texts) -> tuple[gr.Radio, gr.Slider]:
-    """How a conversation becomes a prompt, and how much of it."""
-    names = (_OWN_TEMPLATE, "model", "llama2", "raw")
-    template = gr.Radio(
-        [(texts(f"model.template_{name}"), name) for name in names],
-        value=_OWN_TEMPLATE, label=texts("model.template"), elem_id="template", scale=3,
-    )  # fmt: skip
-    memory = gr.Slider(
-        _ALL, 20, value=_ALL, step=1, label=texts("model.memory"), info=texts("model.memory_info"), scale=2,
-        elem_id="memory",
-    )  # fmt: skip
-    return template, memory
-
-
 def _names(texts: Texts) -> list[tuple[str, str]]:
     return [
         (f"{entry.name} — {texts.pick(entry.description_ja, entry.description_en)}", entry.name)
@@ -127,18 +90,24 @@ def _names(texts: Texts) -> list[tuple[str, str]]:
     ]
 
 
-def read(contents: BarContents) -> Picked:
-    """What the bar says."""
-    choice, template, system, memory = contents
-    name = None if template == _OWN_TEMPLATE else str(template)
-    remembered = None if name == "llama2" and memory == _ALL else int(memory)
-    return Picked(choice or ModelChoice(), Sending(name, str(system or "").strip(), remembered))
+class ReadyModel(NamedTuple):
+    """A model that was loaded: an update of the bar's head, a line on it, and its context."""
+
+    choice: ModelChoice
+    head: Any
+    line: str
+    n_ctx: int
+
+
+def headed(texts: Texts, choice: ModelChoice, model: Model) -> Any:
+    """An update of the bar's head for a loaded model."""
+    return gr.update(label=title(texts, choice.name, f"{model.model_card.n_params / 1e6:.0f} M"))
 
 
 def load_model(
     texts: Texts, shelf: Shelf, name: str, n_ctx: float | None, fast: bool, progress: gr.Progress
-) -> tuple[ModelChoice, str, int]:
-    """Load a model; returns the choice, a line on what was loaded, and its context.
+) -> ReadyModel:
+    """Load a model.
 
     Raises:
         TsumamiError: it cannot be loaded; what was loaded before stays.
@@ -149,7 +118,7 @@ def load_model(
 
     choice = _choice(shelf, str(name).strip(), int(n_ctx) if n_ctx else None, fast=fast)
     with shelf.lend(choice, report) as model:
-        return choice, describe(texts, model), model.n_ctx
+        return ReadyModel(choice, headed(texts, choice, model), describe(texts, model), model.n_ctx)
 
 
 def _choice(shelf: Shelf, name: str, n_ctx: int | None, *, fast: bool) -> ModelChoice:
@@ -181,26 +150,38 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
         before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
     with shelf.lend(choice) as model:
-        line, most = describe(texts, model), longest_reply(model.n_ctx)
+        head, line, most = headed(texts, choice, model), describe(texts, model), longest_reply(model.n_ctx)
     if before is not None and before != choice:
         line = f"{_lines(texts('model.gone', name=before.name))}{line}"
     form = to_keep(before or shelf.default)
     reach = gr.skip() if choice == shelf.default else gr.update(maximum=max(most, wanted or 0))
-    return Reopened(choice, line, reach, form["name"], form["n_ctx"] or 0, form["fast"])
+    offered = model_offer.said(texts, choice.name)
+    return Reopened(choice, head, line, reach, offered, form["name"], form["n_ctx"] or 0, form["fast"])
 
 
-def describe(texts: Texts, model: Any) -> str:
-    """On a loaded model, as HTML: size, quantisation, context, exact or not and why, and what llama.cpp says of it."""
+def describe(texts: Texts, model: Model) -> str:
+    """On a loaded model, as HTML: size, quantisation, context, exact or not and why, what cannot be used with it, and
+    what llama.cpp says of it.
+    """
     card, verdict = model.model_card, model.exactness
     exact = texts("account.exact") if verdict.exact else texts("account.not_exact")
     why = texts.pick(verdict.why_ja, verdict.why_en)
     remedy = texts.pick(verdict.remedy_ja, verdict.remedy_en)
     facts = f" · {card.n_params / 1e6:.0f} M · {card.quantization} · n_ctx {model.n_ctx} · {exact}"
     name = f'<b translate="no">{escape(card.full_name)}</b>'
-    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}{_said(texts, model)}"
+    return f"<p>{name}{escape(facts)}</p>{_lines(f'{why} {remedy}'.strip())}{_lacks(texts, model)}{_said(texts, model)}"
 
 
-def _said(texts: Texts, model: Any) -> str:
+def _lacks(texts: Texts, model: Any) -> str:
+    """The knobs that cannot be used with a model elsewhere, by their reasons."""
+    names: dict[str, list[str]] = {}
+    for name, why in model.lacks.items():
+        names.setdefault(texts.pick(*why), []).append(name)
+    found = (texts("model.lacks", names=", ".join(knobs), why=why) for why, knobs in names.items())
+    return "".join(f"<p>{escape(one)}</p>" for one in found)
+
+
+def _said(texts: Texts, model: Model) -> str:
     """The warnings of llama.cpp, a paragraph each."""
     notices = model.engine_card.notices
     return "".join(f'<p class="problem">⚠️ {escape(texts.pick(one.ja, one.en))}</p>' for one in notices)
@@ -215,9 +196,12 @@ class LoadNews(NamedTuple):
     """What loading a model changes; what is not given stays as it is. reach: the knob max_tokens."""
 
     choice: Any = gr.skip()
+    head: Any = gr.skip()
     line: Any = gr.skip()
     reach: Any = gr.skip()
     store: Any = gr.skip()
+    offer: Any = gr.skip()
+    name: Any = gr.skip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +216,18 @@ class ModelLoading:
     def wire(self, bar: ModelBar, length: gr.Slider, restored: Any) -> None:
         """Connect the bar. length: the knob max_tokens; restored: the event after which the page's form stands."""
         store = browser.kept("model", {})
+        news = [bar.choice, bar.head, bar.state, length, store, bar.offer, bar.name]
         bar.load.click(
             self.on_load_model,
             [bar.name, bar.n_ctx, bar.fast, length],
-            [bar.choice, bar.state, length, store],
+            news,
             api_visibility="private",
         )
+        bar.offer.select(self.on_offer, [length], news, api_visibility="private")
         restored.then(
             self.on_open,
             [store, length],
-            [bar.choice, bar.state, length, bar.name, bar.n_ctx, bar.fast],
+            [bar.choice, bar.head, bar.state, length, bar.offer, bar.name, bar.n_ctx, bar.fast],
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 
@@ -258,13 +244,25 @@ class ModelLoading:
         texts = self.texts
         try:
             with naming(name, at_home(request.request)):
-                choice, line, reach = load_model(texts, self.shelf, name, n_ctx, fast, progress)
+                loaded = load_model(texts, self.shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             tell(texts, error)
-            yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))))
+            offered = model_offer.said(texts, self.shelf.default.name)
+            yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))), offer=offered)
             return
-        most = max(reach - 256, 1)
-        yield LoadNews(choice, line, gr.update(maximum=most, value=min(wanted or 0, most)), to_keep(choice))
+        most = max(loaded.n_ctx - 256, 1)
+        reach = gr.update(maximum=most, value=min(wanted or 0, most))
+        offered = model_offer.said(texts, loaded.choice.name)
+        yield LoadNews(loaded.choice, loaded.head, loaded.line, reach, to_keep(loaded.choice), offered, name)
+
+    def on_offer(
+        self,
+        wanted: float | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
+    ) -> Iterator[LoadNews]:
+        """Load the model that is offered."""
+        yield from self.on_load_model(model_offer.OFFERED, None, False, wanted, request, progress)
 
     def on_open(self, kept: Any, wanted: float | None, request: gr.Request) -> Reopened:
         """Take up the model that the browser has kept."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 from tsumami.app.serving.kinds import GRADIO
 from tsumami.app.serving.site import BesidePages
 from tsumami.model import Model
-from tsumami.models import resolve
 from tsumami.serve import ApiService, ServeOptions, api
 from tsumami.serve.kept import ServedHistory
-from tsumami.serve.served import served
+from tsumami.serve.served import file_name, served
 from tsumami.serve.site import is_ours
 from tsumami.web.gate import Coming, Kinds
 from tsumami.web.limits import Limits
@@ -32,7 +31,7 @@ def api_beside(
 ) -> BesidePages:
     """The application. name: by which the model was loaded; root: the path that a proxy puts in front."""
     options = ServeOptions(keys=keys, limits=limits, page=root.rstrip("/"))
-    service = ApiService(served(model, resolve(name).path.name), options, turns=turns, history=history)
+    service = ApiService(served(model, file_name(model, name)), options, turns=turns, history=history)
     return BesidePages(api(service), is_ours, service.kept)
 
 

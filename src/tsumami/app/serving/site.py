@@ -71,7 +71,7 @@ class BesidePages:
 
 
 class Site:
-    """The ASGI application.
+    """The ASGI application. `/ja/` is the page, `/ja/map` the page with that tab open.
 
     shelf: its default model must be loaded; n_ctx: that model's context.
     auth: `user:password` that is needed to come in. root_path: the path that a proxy puts in front. A proxy may take it
@@ -104,6 +104,7 @@ class Site:
         self._logins = _Logins()
         self._pages: dict[Language, fastapi.FastAPI] = {}
         self._begun: set[Language] = set()
+        self._names: frozenset[str] = frozenset()
         self._gate = asyncio.Lock()
         self._open = contextlib.AsyncExitStack()
 
@@ -111,6 +112,7 @@ class Site:
         """Build the page of a language."""
         app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         blocks = page.build(Texts(language), self._common, self._n_ctx)
+        self._names = page.names(blocks)
         take_turns(blocks, self._turns, self._limits)
         gr.mount_gradio_app(
             app,
@@ -159,9 +161,12 @@ class Site:
         if answer is not None:
             await answer(scope, receive, send)
             return
+        app = await self._page(language)
+        if below.removeprefix("/") in self._names:  # an address of a tab is the page; its script opens the tab
+            below = "/"
         path = f"{self._root}/{language}{below}"
         inner = {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": self._root}
-        await self.farewell.run(await self._page(language), inner, receive, send)
+        await self.farewell.run(app, inner, receive, send)
 
     async def _page(self, language: Language) -> fastapi.FastAPI:
         """The page, built and begun."""

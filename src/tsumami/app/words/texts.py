@@ -65,9 +65,11 @@ class Texts:
         return value(self) if callable(value) else value
 
     def _detail(self, error: TsumamiError) -> str:
-        """What an error names. In English it is its message; else the knob, the value and what the knob allows, if it
-        is about a knob.
+        """What an error names. In English it is its message; else its Japanese one, or the knob, the value and what the
+        knob allows, if it is about a knob.
         """
+        if self.language == "ja" and error.ja:
+            return error.ja
         if self.language == "en" or not isinstance(error, SettingsError):
             return str(error)
         knob = KNOBS.get(error.knob or "")

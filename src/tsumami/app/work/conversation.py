@@ -110,19 +110,8 @@ class Conversation(Talk[ReplyFacts]):
         if not isinstance(data, dict) or data.get("version") != FORMAT_VERSION:
             return cls()
         try:
-            return cls(
-                tuple(
-                    Exchange(
-                        str(item["user"]),
-                        str(item["reply"]),
-                        None if item["facts"] is None else ReplyFacts.from_json(item["facts"]),
-                        _ids(item.get("tokens")),
-                        _thought(item.get("thought"), str(item["reply"])),
-                    )
-                    for item in data["exchanges"]
-                )
-            )
-        except (KeyError, TypeError, ValueError):
+            return cls(tuple(map(_exchange, data["exchanges"])))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return cls()
 
     @classmethod
@@ -146,11 +135,48 @@ class Conversation(Talk[ReplyFacts]):
         """The id of the last reply that the history has."""
         return next((one.facts.kept for one in self.exchanges[::-1] if one.facts and one.facts.kept), None)
 
+    def settled(self) -> Conversation:
+        """The same, but where the last reply is one that stands beside it already, of the same settings, that one."""
+        last = self.exchanges[-1]
+        for at, (other, *rest) in enumerate(last.before):
+            if not rest and _same(other, last):
+                shown = replace(other, before=last.before[:at], after=(*last.before[at + 1 :], *last.after))
+                return replace(self, exchanges=(*self.exchanges[:-1], shown))
+        return self
+
     def reply_tokens(self, exchange: Exchange[ReplyFacts]) -> tuple[int, ...] | None:
         """The ids that a reply was; a conversation of an earlier version has them in the receipt."""
         if exchange.tokens is None and exchange.facts is not None:
             return _ids(exchange.facts.receipt.get("reply_tokens"))
         return exchange.tokens
+
+
+def _exchange(item: Any) -> Exchange[ReplyFacts]:
+    """An exchange as `asdict` gave it; one of an earlier version has no other replies.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is something else.
+    """
+    before, after = (tuple(tuple(map(_exchange, way)) for way in item.get(name, ())) for name in ("before", "after"))
+    if () in (*before, *after):
+        raise ValueError("a reply that is none")
+    return Exchange(
+        str(item["user"]),
+        str(item["reply"]),
+        None if item["facts"] is None else ReplyFacts.from_json(item["facts"]),
+        _ids(item.get("tokens")),
+        _thought(item.get("thought"), str(item["reply"])),
+        before,
+        after,
+    )
+
+
+def _same(one: Exchange[ReplyFacts], other: Exchange[ReplyFacts]) -> bool:
+    """Whether two replies are one, made twice from the same."""
+    a, b = one.facts, other.facts
+    if a is None or b is None or "cancelled" in (a.stop_reason, b.stop_reason):
+        return False
+    return (one.reply, a.prompt, a.settings, a.seed) == (other.reply, b.prompt, b.settings, b.seed)
 
 
 def _ids(given: object) -> tuple[int, ...] | None:

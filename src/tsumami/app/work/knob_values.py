@@ -7,11 +7,14 @@ Guarantee: `read(knob, shown(knob, value))` is the value again. What a person ty
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS, Knob, typed
 from tsumami.settings import Settings
+
+BEGINNING: Final = Settings(seed=0)
+"""What the page begins with: the defaults, and a seed that is fixed, so that the same words give the same text."""
 
 
 def shown(knob: Knob, value: Any) -> Any:

@@ -297,7 +297,7 @@ function tsumamiIcicle(place, actions = {}) {
     if (actions.back && map.parents && !zoomed) actions.back({});
   }
 
-  // --- the table: a row for each text, one for each stretch of values at which texts alternate
+  // --- the table: a row for each text, and one for all stretches of values at which texts alternate, which unfolds them
   function list() {
     const table = part('table'), all = [];
     for (let at = 0; at < map.pieces.length; at = all[all.length - 1].end + 1) {
@@ -315,10 +315,23 @@ function tsumamiIcicle(place, actions = {}) {
       for (const text of [number(one.low), number(one.last), one.text]) made.appendChild(document.createElement('td')).textContent = text;
       return made;
     }));
+    if (map.flickers.length) {
+      const fold = document.createElement('tr'), cell = document.createElement('td');
+      Object.assign(fold, {className: 'folded', tabIndex: 0});
+      cell.colSpan = 3;
+      fold.setAttribute('aria-expanded', table.classList.contains('all'));
+      cell.textContent = map.folded;
+      fold.append(cell);
+      table.tBodies[0].prepend(fold);
+    }
     const rest = all.length - shown.length;
     part('rest').textContent = rest ? words.more.replace('{count}', rest) : '';
   }
-  const chosen = event => { const one = event.target.closest('tr[data-piece]'); if (one) pick(+one.dataset.piece, 0); };
+  function chosen(event) {
+    const one = event.target.closest('tr[data-piece]'), fold = event.target.closest('tr.folded');
+    if (one) pick(+one.dataset.piece, 0);
+    if (fold) fold.setAttribute('aria-expanded', part('table').classList.toggle('all'));
+  }
   part('table').addEventListener('click', chosen);
   part('table').addEventListener('keydown', event => { if (event.key === 'Enter') chosen(event); });
 

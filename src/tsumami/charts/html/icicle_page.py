@@ -15,7 +15,7 @@ from typing import Any, Final
 from tsumami.charts.colours import PALETTE
 from tsumami.charts.embedding import script_json
 from tsumami.charts.html.style import style
-from tsumami.charts.icicle_cells import cells, colour, extents, handy, label
+from tsumami.charts.icicle_cells import cells, colours, extents, handy, label
 from tsumami.charts.icicle_words import icicle_facts, icicle_notes
 from tsumami.charts.words import word
 from tsumami.explore.maps import KnobMap
@@ -55,6 +55,7 @@ def icicle_data(
     """
     made = list(cells(found))
     units = {text: number for number, text in enumerate(dict.fromkeys(cell.text for cell in made))}
+    shown_in = colours(made)
     deepest = max((len(piece.tokens) for piece in found.pieces), default=0)
     whole = all(piece.finished for piece in found.pieces)
     return {
@@ -75,6 +76,12 @@ def icicle_data(
             }
             for piece in found.pieces
         ],
+        "folded": word(
+            language,
+            "icicle.folded",
+            places=len(found.flickers),
+            values=f"{sum(one.values for one in found.flickers):,}",
+        ),
         "flickers": [
             {
                 "begin": one.begin,
@@ -87,7 +94,7 @@ def icicle_data(
             for one in found.flickers
         ],
         "texts": [piece.text for piece in found.pieces],
-        "units": [[text, label(text), colour(text)] for text in units],
+        "units": [[text, label(text), shown_in[text]] for text in units],
         "cells": [[cell.begin, cell.end, cell.first, cell.last, units[cell.text]] for cell in made],
         "palette": PALETTE,
         "facts": facts or icicle_facts(found, language),
@@ -111,17 +118,30 @@ def icicle_skeleton(language: Language, knob: str = "", *, extra: str = "") -> s
         '<div class="tsu-icicle-body" hidden><p class="tsu-icicle-line"><button type="button" class="tsu-icicle-back" '
         f'hidden>{escape(word(language, "icicle.back"))}</button> <span class="tsu-icicle-facts" role="status"></span> '
         f'<small class="tsu-icicle-notes"></small>{extra}</p>'
-        '<div class="tsu-icicle-stage"><canvas class="tsu-icicle-base"></canvas>'
+        '<div class="tsu-icicle-both"><div class="tsu-icicle-left"><div class="tsu-icicle-stage">'
+        '<canvas class="tsu-icicle-base"></canvas>'
         f'<canvas class="tsu-icicle-over" tabindex="0" role="img" aria-label="{about}"></canvas>'
         '<div class="tsu-icicle-tip" hidden></div></div>'
-        f'<p class="tsu-note">{escape(word(language, "icicle.hint"))}</p>'
+        f'<p class="tsu-note">{escape(word(language, "icicle.hint"))}</p>{_legend(language)}</div>'
+        f'<div class="tsu-icicle-side"><p class="tsu-note tsu-icicle-none">{escape(word(language, "icicle.none"))}</p>'
         '<div class="tsu-icicle-picked" aria-live="polite" hidden><b class="tsu-icicle-head"></b>'
         '<small class="tsu-icicle-cell"></small><p class="tsu-icicle-said" translate="no"></p>'
         '<small class="tsu-icicle-why"></small><code class="tsu-icicle-settings"></code>'
-        f'<span class="tsu-icicle-do">{button("zoom")}{button("inside")}{button("apply")}</span></div>'
+        f'<span class="tsu-icicle-do">{button("zoom")}{button("inside")}{button("apply")}</span></div></div></div>'
         f'<div class="tsu-icicle-list"><table class="tsu-icicle-table"><thead><tr>{heads}</tr></thead>'
         '<tbody translate="no"></tbody>'
         '</table></div><p class="tsu-note tsu-icicle-rest"></p></div></div>'
+    )
+
+
+def _legend(language: Language) -> str:
+    """What colours, hatching and signs mean."""
+    colour = '<i class="tsu-icicle-shared"></i><i class="tsu-icicle-calm"></i>'
+    hatched = '<i class="tsu-icicle-hatched"></i>'
+    return (
+        f'<p class="tsu-note tsu-icicle-legend"><span>{colour} {escape(word(language, "icicle.legend_colour"))}</span>'
+        f"<span>{hatched} {escape(word(language, 'icicle.open'))}</span>"
+        f"<span>{escape(word(language, 'icicle.legend_signs'))}</span></p>"
     )
 
 

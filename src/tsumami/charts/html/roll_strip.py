@@ -2,12 +2,14 @@
 
 Guarantee: a share is as wide as its candidate's final probability and lies where the roll meets it, so the mark stands
 on the chosen token. Two lines under one mark show why one roll gave two tokens: a token has the same colour on both.
+Tokens that were chosen are named, however narrow their shares are, and so are the two beside the mark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Final
 
 from tsumami.charts.pieces import Piece
 from tsumami.charts.rolls import ROOM, Line, kind_of
@@ -15,6 +17,8 @@ from tsumami.charts.words import word
 from tsumami.explain.tokens import Share
 from tsumami.runs.signs import visible
 from tsumami.wording import Language, percent
+
+_MANY: Final = 8  # shares; of fewer, all or nearly all have their names
 
 
 def roll_strip(lines: Sequence[Line], u: float | None, piece: Piece, language: Language) -> str:
@@ -29,7 +33,35 @@ def roll_strip(lines: Sequence[Line], u: float | None, piece: Piece, language: L
 def _bar(line: Line, lines: Sequence[Line], piece: Piece) -> str:
     named = f'<div class="tsu-name" translate="no">{escape(line.name)}</div>' if line.name else ""
     shares = "".join(_share(line, share, kind_of(share.token, lines), piece) for share in line.shares)
-    return f'{named}<div class="tsu-line">{shares}</div>'
+    calls = "".join(_call(share, kind_of(share.token, lines), piece) for share in _called(line, lines))
+    return f'{named}{calls}<div class="tsu-line">{shares}</div>{_beside(line, piece)}'
+
+
+def _called(line: Line, lines: Sequence[Line]) -> list[Share]:
+    """The shares of tokens that any line chose, this line's own last: it stands nearest."""
+    found = [share for share in line.shares if kind_of(share.token, lines) != "quiet"]
+    return sorted(found, key=lambda share: share.token == line.chosen)
+
+
+def _call(share: Share, kind: str, piece: Piece) -> str:
+    """A name above the line, at its share, and within the picture wherever that is."""
+    middle = 50 * (share.low + share.high)
+    said = f"{visible(piece(share.token))} {percent(share.high - share.low)}"
+    return f'<div class="tsu-call {kind}" translate="no" style="--at:{middle:.4f}%"><b>{escape(said)}</b><i></i></div>'
+
+
+def _beside(line: Line, piece: Piece) -> str:
+    """The names of the shares on either side of the chosen one, below the line."""
+    at = next((at for at, share in enumerate(line.shares) if share.token == line.chosen), None)
+    if at is None or len(line.shares) < _MANY:
+        return ""
+    chosen = line.shares[at]
+    before = visible(piece(line.shares[at - 1].token)) if at else ""
+    after = visible(piece(line.shares[at + 1].token)) if at + 1 < len(line.shares) else ""
+    return (
+        f'<div class="tsu-beside" translate="no"><span style="width:{100 * chosen.low:.4f}%">{escape(before)}</span>'
+        f'<span style="left:{100 * chosen.high:.4f}%">{escape(after)}</span></div>'
+    )
 
 
 def _share(line: Line, share: Share, kind: str, piece: Piece) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import altair as alt
 
 from tsumami.charts.colours import PALETTE
-from tsumami.charts.icicle_cells import Extent, IcicleCell, cells, colour, extents, label
+from tsumami.charts.icicle_cells import Extent, IcicleCell, cells, colours, extents, label
 from tsumami.charts.icicle_words import icicle_facts
 from tsumami.charts.pictures.look import FONT, data
 from tsumami.charts.words import word
@@ -46,7 +46,9 @@ def icicle(
     deep = max((len(piece.tokens) for piece in found.pieces), default=0)
     rest = [index for index, piece in enumerate(found.pieces) if not piece.finished]
     deep = max(1, min(found.max_tokens, deep + _SHORTEST) if rest else deep)
-    rows = [_row(found, cell, places, share) for cell in cells(found) if _width(cell, places) >= share / 5]
+    made = list(cells(found))
+    shown_in = colours(made)
+    rows = [_row(found, cell, places, share, shown_in[cell.text]) for cell in made if _width(cell, places) >= share / 5]
     heading = title or f"{found.knob} {found.low:g} – {found.high:g} · {icicle_facts(found, language)}"
     grey = f"{word(language, 'icicle.grey')}" if rest else ""
     x = alt.X("left:Q", title=found.knob, scale=alt.Scale(domain=[low, high], nice=False), axis=_axis(found, places))
@@ -93,7 +95,7 @@ def _width(cell: IcicleCell, places: list[Extent]) -> float:
     return places[cell.end].right - places[cell.begin].left
 
 
-def _row(found: KnobMap, cell: IcicleCell, places: list[Extent], share: float) -> dict[str, Any]:
+def _row(found: KnobMap, cell: IcicleCell, places: list[Extent], share: float, colour: int) -> dict[str, Any]:
     text = label(cell.text)
     needs = sum(13 if ord(character) >= _WIDE else 7 for character in text) + 4
     left, right = places[cell.begin].left, places[cell.end].right
@@ -107,7 +109,7 @@ def _row(found: KnobMap, cell: IcicleCell, places: list[Extent], share: float) -
         "number": cell.first + 1,
         "middle": (left + right) / 2,
         "centre": (cell.first + cell.last + 1) / 2,
-        "colour": colour(cell.text),
+        "colour": colour,
         "fits": (right - left) / share >= needs,
     }
 

@@ -81,7 +81,7 @@ _ALL: Final = (
     Measure(name="repeated_ngrams", ja="くり返し（4-gram）", en="repeated 4-grams", form=".1%"),
     Measure(name="longest_repeat", ja="最長のくり返し", en="longest repeat", form="d"),
     Measure(name="final", ja="最終の確率", en="final", form=".3g", of_text=False, per_token=_final),
-    Measure(name="surprise", ja="驚き（bit）", en="surprise (bits)", form=".1f", of_text=False, per_token=surprise),
+    Measure(name="surprise", ja="意外さ（bit）", en="surprise (bits)", form=".1f", of_text=False, per_token=surprise),
     Measure(name="rank", ja="順位", en="rank", form="d", of_text=False, per_token=_rank, scale="log"),
 )
 

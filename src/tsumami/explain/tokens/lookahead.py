@@ -19,9 +19,10 @@ from tsumami.explain.tokens.accounts import Account, account
 from tsumami.native import Float32Array
 from tsumami.runs import Prompt, Run, Stream
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_chain, permitted
+from tsumami.runs.generate import make_chain
 from tsumami.runs.guiding import guided_rows
 from tsumami.runs.healing import healed
+from tsumami.runs.leading import permitted
 from tsumami.runs.prompt import check_prompt
 from tsumami.sampling import Candidates, Draw, Ledger, LedgerWriter, Pick, effective_seed, rolls
 from tsumami.settings import Settings

@@ -50,7 +50,7 @@ def check_lanes(count: int) -> None:
             f"{count} lanes: a comparison has 2 to {MOST_LANES}; give fewer values, prompts or seeds"
             if count > MOST_LANES
             else f"{count} lanes: a comparison has 2 to {MOST_LANES}; give more values, prompts or seeds"
-        )
+        ).in_japanese(f"レーンが {count} 本です。2 本から {MOST_LANES} 本にしてください。")
 
 
 def align(runs: Sequence[Run]) -> Alignment:

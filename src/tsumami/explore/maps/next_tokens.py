@@ -15,10 +15,12 @@ from tsumami.explore.maps.tree import TextNode, Values
 from tsumami.knobs import KNOBS
 from tsumami.native import Float32Array
 from tsumami.runs.backend import Backend
-from tsumami.runs.generate import make_chain, permitted
+from tsumami.runs.generate import make_chain
+from tsumami.runs.leading import permitted
 from tsumami.runs.prompt import Prompt
 from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.stages import XtcStage
+from tsumami.sampling.unseen import SeenRow
 from tsumami.settings import Settings
 
 __all__ = ["Continuations"]
@@ -48,10 +50,11 @@ class Continuations:
         if led is not None and _is_dead_end(chain, row, led):
             return [self.child(node, DEAD_END, node.drawn, node.spans)]
         problem = token_problem(chain, self._axis, row, node.past, node.drawn, forced=led)
+        told = not (isinstance(row, SeenRow) and row.most > 0)  # else what was not told might change the choice
         by_outcome: dict[Chosen, Values] = {}
         for span, certain in node.spans:
             for piece in problem.find(span):
-                by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain))
+                by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain and told))
         children: list[TextNode] = []
         for outcome, values in by_outcome.items():
             past = problem.after(outcome, [span for span, _ in values])

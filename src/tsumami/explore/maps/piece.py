@@ -16,7 +16,8 @@ class MapPiece:
 
     `high` is the next piece's low (for the last piece the end of the range, which belongs to it): no value that the
     stage can tell apart lies between `last` and it. `tokens` with their bytes as `pieces`; `certain` is False where
-    values in between were only probed. `stop_reason` is None for a piece that is not finished.
+    values in between were only probed, or where an engine elsewhere did not tell whole rows. `stop_reason` is None for
+    a piece that is not finished.
     """
 
     low: float

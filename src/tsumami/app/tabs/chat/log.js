@@ -1,7 +1,7 @@
 // Draws the conversation. `props.value` lists its exchanges as view.py makes them; `props.account` is what was asked for
-// when somebody unfolded the account of a reply.
-// Whatever somebody wrote comes into the page as the text of a text node (`textContent`) and in no other way, so nothing
-// in it is Markdown or HTML, and nothing of it is fetched. A reply grows at its end: what is marked stays marked.
+// when somebody unfolded the account of a reply, `props.why` when somebody asked why two replies part.
+// Whatever somebody wrote comes into the page as the text of a text node (`textContent`) and in no other way (but in the
+// pictures of charts, which escape it), so nothing in it is Markdown or HTML, and nothing of it is fetched. A reply grows at its end: what is marked stays marked.
 // A script of a gr.HTML: `element`, `props`, `trigger` and `watch` are Gradio's; log.py puts `words` before it.
 const log = element.querySelector('.log'), empty = element.querySelector('.log-empty');
 const all = element.querySelector('.log-all');
@@ -56,18 +56,28 @@ function added(number) {
   const user = written('div', 'said user'), reply = written('div', 'said bot'), half = made('p', 'log-half', words.half);
   const thinking = made('details', 'thinking'), thoughts = written('div', 'thoughts');
   const account = made('details', 'account'), title = made('summary', ''), body = made('div', 'account-body');
+  const several = made('div', 'variants'), why = made('div', 'explained');
   const tools = made('div', 'tools'), mine = made('div', 'tools'), box = made('section', 'exchange');
   mine.append(button('copy', pressed => copy(user.textContent, pressed)), button('edit', () => edit(number)));
   tools.append(button('copy', pressed => copy(reply.textContent, pressed)));
+  const turn = by => trigger('select', {exchange: number, by}), place = made('span', 'variant-place'), says = made('code', '');
+  several.append(button('earlier', () => turn(-1)), place, button('later', () => turn(1)), says, button('why', () => {
+    why.textContent = words.looking;
+    trigger('apply', {exchange: number});
+  }));
+  several.setAttribute('role', 'group');
+  several.setAttribute('aria-label', words.variants);
+  why.setAttribute('role', 'status');
   thinking.append(made('summary', '', words.thinking), thoughts);
   account.append(title, body);
   account.addEventListener('toggle', () => {
     if (account.open && !body.childNodes.length) trigger('expand', {exchange: number});
   });
-  const answer = row('bot', words.model, thinking, reply, half, account, tools);
+  const answer = row('bot', words.model, thinking, reply, half, several, why, account, tools);
   box.append(row('user', words.you, user, mine), answer);
   log.append(box);
-  return {box, user, thinking, thoughts, reply, half, account, title, body, tools, mine, answer, of: null, editor: null};
+  return {box, user, thinking, thoughts, reply, half, several, place, says, why, account, title, body, tools, mine, answer,
+    of: null, editor: null};
 }
 function draw() {
   const exchanges = props.value || [];
@@ -85,18 +95,32 @@ function draw() {
     parts.answer.setAttribute('aria-busy', !!exchange.growing);
     parts.tools.hidden = !exchange.reply;
     parts.half.hidden = !exchange.half;
-    const of = JSON.stringify([exchange.account, exchange.user, exchange.reply]);
+    choose(parts, exchange);
+    const of = JSON.stringify([exchange.account, exchange.user, exchange.reply, exchange.variant]);
     if (parts.of === of) return;
     parts.of = of;
     parts.account.hidden = !exchange.account;
     parts.account.open = false;
     parts.body.replaceChildren();
+    parts.why.replaceChildren();
     parts.title.textContent = exchange.account || '';
   });
   empty.hidden = exchanges.length > 0;
   back.hidden = !props.cleared;
   all.hidden = !exchanges.length;
   if (atEnd || grows) log.scrollTop = log.scrollHeight;
+}
+function choose(parts, {variant, growing}) {
+  parts.several.hidden = !variant || growing;
+  if (!variant) return;
+  parts.place.textContent = words.of.replace('{at}', variant.at + 1).replace('{of}', variant.of);
+  parts.says.textContent = variant.says;
+  parts.several.querySelector('.log-earlier').disabled = variant.at === 0;
+  parts.several.querySelector('.log-later').disabled = variant.at + 1 === variant.of;
+}
+function explained() {
+  const parts = props.why && drawn[props.why.exchange];
+  if (parts && parts.why.childNodes.length) parts.why.innerHTML = props.why.picture;
 }
 function unfolded() {
   const parts = props.account && drawn[props.account.exchange];
@@ -141,4 +165,5 @@ all.append(button('copy_all', pressed => copy(
   (props.value || []).flatMap(({user, reply}) => [`${words.you}: ${user}`, `${words.model}: ${reply}`]).join('\n\n'), pressed)));
 watch(['value', 'cleared'], draw);
 watch('account', unfolded);
+watch('why', explained);
 draw();

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app.parts import knob_panel, model_bar, voice_row
+from tsumami.app.parts import knob_panel, talk_form, voice_row
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import put
 from tsumami.app.tabs.chat import interval_bars, log
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.shelf import ModelChoice
 
 
 class Shown(NamedTuple):
@@ -49,7 +48,6 @@ class ChatParts:
     """The components of the tab; what it shares with others is the desk's."""
 
     desk: Desk
-    bar: model_bar.ModelBar
     chat: gr.HTML
     context: gr.HTML
     message: gr.Textbox
@@ -63,12 +61,12 @@ class ChatParts:
         return [self.chat, self.desk.store, self.message, self.voice.player]
 
 
-def lay_out(texts: Texts, desk: Desk, default: ModelChoice, voice: voice_row.VoiceRow) -> ChatParts:
+def lay_out(texts: Texts, desk: Desk, voice: voice_row.VoiceRow) -> ChatParts:
     """Put the tab on the page, and the desk's parts with it."""
-    put(desk.choice, desk.store, desk.brought)
+    put(desk.store, desk.brought)
     with gr.Row(elem_id="desk", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_id="talk"):
-            bar = model_bar.build(texts, default, desk.choice)
+            talk_form.lay_out(texts, desk.talk)
             chat = log.build(texts)
             put(desk.inside)
             context = gr.HTML(elem_id="context")
@@ -81,7 +79,7 @@ def lay_out(texts: Texts, desk: Desk, default: ModelChoice, voice: voice_row.Voi
         with gr.Column(scale=2, min_width=320, elem_id="knobs"):
             knob_panel.lay_out(texts, desk.panel)
             bars = interval_bars.build()
-    return ChatParts(desk, bar, chat, context, message, buttons, row, bars)
+    return ChatParts(desk, chat, context, message, buttons, row, bars)
 
 
 def _buttons(texts: Texts) -> Buttons:

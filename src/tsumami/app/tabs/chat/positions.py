@@ -16,7 +16,7 @@ from gradio.components import Component
 
 from tsumami.app.parts import browser, chain_view, knob_panel
 from tsumami.app.parts.scripts import script
-from tsumami.app.work.knob_values import contents_of
+from tsumami.app.work.knob_values import BEGINNING, contents_of
 from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
@@ -61,8 +61,8 @@ class Positions:
 
 def settings_from(kept: Mapping[str, Any]) -> Settings:
     """The settings that the kept contents of the knobs' components add up to, without those that cannot work."""
-    contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings())}
-    settings = Settings()
+    contents = {**contents_of(BEGINNING), "samplers": chain_view.shown(BEGINNING)}
+    settings = BEGINNING
     known = {name: kept[name] for name in KNOBS if name in kept}
     for trial in (known, *({name: value} for name, value in known.items())):  # all at once, else one after the other
         try:

@@ -10,17 +10,18 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import browser, downloads, knob_panel, model_bar
+from tsumami.app.parts import browser, downloads, knob_panel, talk_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
 from tsumami.app.parts.telling import say, tell, tell_not_kept, told
 from tsumami.app.parts.voice_row import VoiceRow
-from tsumami.app.tabs.chat import log, view
+from tsumami.app.tabs.chat import log, variants, view
 from tsumami.app.tabs.chat import parts as chat_parts
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
@@ -31,14 +32,14 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
 from tsumami.app.work.keeping import Keeper
+from tsumami.app.work.knob_values import BEGINNING
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
-from tsumami.app.work.shelf import Shelf
+from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.speaking import speaking
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.runs import Stream
-from tsumami.settings import Settings
 
 _SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser's storage
 _PRIVATE: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -70,13 +71,13 @@ class ChatTab:
 
     def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (it is open from the beginning)
         """Lay out the tab and connect its events; call inside the `gr.Tab`."""
-        parts = chat_parts.lay_out(self.texts, desk, self.shelf.default, self.voice)
+        parts = chat_parts.lay_out(self.texts, desk, self.voice)
         self._wire_talk(parts)
         self._wire_around(parts)
         self._wire_panel(desk)
-        others = {**parts.bar.positions, **parts.voice.positions}
+        others = {**desk.talk.positions, **parts.voice.positions}
         restored = Positions(desk.panel.knobs, others, self.n_ctx).wire(desk.blocks)
-        ModelLoading(self.texts, self.shelf).wire(parts.bar, desk.panel.knobs["max_tokens"], restored)
+        ModelLoading(self.texts, self.shelf).wire(desk.bar, desk.panel.knobs["max_tokens"], restored)
 
     def _wire_talk(self, parts: ChatParts) -> None:
         """What asks for a reply, and what becomes of the bars meanwhile."""
@@ -91,8 +92,8 @@ class ChatTab:
             (parts.chat.edit, self.on_edit, []),
         ]
         said = [begin for begin, *_ in talks if begin != heard.then]
-        self.bars.before([*said, buttons.undo.click, buttons.clear.click], parts.bars)
-        how = Form.inputs(parts.bar, desk.panel, parts.voice)
+        self.bars.before([*said, buttons.undo.click, buttons.clear.click, parts.chat.select], parts.bars)
+        how = Form.inputs(desk, parts.voice)
         for begin, talk, first in talks:
             replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
             self.bars.after(replied, desk.choice, desk.store, parts.bars)
@@ -105,17 +106,20 @@ class ChatTab:
         cleared = browser.kept("cleared", {})
         buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE)
         parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE)
+        parts.chat.select(self.on_turn, [desk.store], parts.outputs, **_PRIVATE)
+        parts.chat.apply(self.on_why, [desk.choice, desk.store], [parts.chat], **_TALKING)
         parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
         made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
         blocks.load(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
         desk.brought.change(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
         blocks.unload(self.on_unload)
-        watched: list[Any] = [parts.message, *parts.bar.inputs]
+        how = talk_form.inputs(desk.choice, desk.talk)
+        watched: list[Any] = [parts.message, *how]
         gr.on(
             [blocks.load, desk.store.change, *(part.change for part in watched)],
             self.on_look_ahead,
-            [parts.message, desk.store, *parts.bar.inputs],
+            [parts.message, desk.store, *how],
             [parts.context],
             **_AT_ONCE,
             trigger_mode="always_last",
@@ -127,7 +131,7 @@ class ChatTab:
             [part.input if name == "samplers" else part.change for name, part in panel.knobs.items()],
             self.on_knobs,
             panel.inputs,
-            [*panel.inputs, panel.problem],
+            [*panel.inputs, panel.problem, panel.preset],
             trigger_mode="always_last",
             preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
             **_AT_ONCE,
@@ -161,16 +165,16 @@ class ChatTab:
             yield Shown()
 
     def on_again(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
-        """Answer the last message again, with the seed of the last reply."""
+        """Answer the last message again, with the seed of the reply that is shown; that one stays beside it."""
         conversation = Conversation.from_json(stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         seed = facts.seed if facts else None
-        yield from self._talk(conversation.reopened(), how, request, before=conversation, seed=seed)
+        yield from self._talk(conversation.beside(), how, request, before=conversation, seed=seed)
 
     def on_new_seed(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
-        """Answer the last message again, with a fresh random seed."""
+        """Answer the last message again, with a fresh random seed; the reply that is shown stays beside it."""
         conversation = Conversation.from_json(stored)
-        yield from self._talk(conversation.reopened(), how, request, before=conversation, seed=-1)
+        yield from self._talk(conversation.beside(), how, request, before=conversation, seed=-1)
 
     def on_go_on(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Go on with the last reply where it ended."""
@@ -238,7 +242,7 @@ class ChatTab:
         seed: int | None,
     ) -> Iterator[Shown]:
         """The reply as it grows; what there was before if it was stopped before it could begin."""
-        settings, picked = form.settings(seed), model_bar.read(form.bar)
+        settings, picked = form.settings(seed), talk_form.read(form.talk)
         with self.shelf.lend(picked.choice) as model:
             if asked.stopped:
                 return
@@ -256,7 +260,10 @@ class ChatTab:
                 begun = True
                 keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
                 saved = time.monotonic() if keep else saved
-                yield self._show(growing.conversation, growing=not growing.done, keep=keep)
+                grown = growing.conversation.settled() if growing.done else growing.conversation
+                yield self._show(grown, growing=not growing.done, keep=keep)
+                if grown is not growing.conversation:
+                    say(self.texts("chat.same_again"))
             if not begun and not asked.dropped:
                 yield self._show(before, message=typed or None, keep=True)
 
@@ -290,6 +297,22 @@ class ChatTab:
         facts = Conversation.from_json(stored).exchanges[exchange].facts
         return gr.skip() if facts is None else log.with_account(exchange, view.account(self.texts, facts))
 
+    def on_turn(self, event: gr.EventData, request: gr.Request, stored: Any) -> Shown:
+        """Show another reply to the same message, with what was said after it."""
+        self.sessions.drop(session_of(request))
+        data = data_of(event)
+        return self._show(Conversation.from_json(stored).turned(int(data["exchange"]), int(data["by"])), keep=True)
+
+    def on_why(self, event: gr.EventData, choice: ModelChoice, stored: Any) -> Any:
+        """Why the reply that is shown and the one beside it part."""
+        number = int(data_of(event)["exchange"])
+        try:
+            with self.shelf.lend(choice) as model:
+                found = variants.why(self.texts, model, Conversation.from_json(stored).exchanges[number])
+        except TsumamiError as error:
+            found = f'<p class="why">⚠️ {escape(self.texts.error(error))}</p>'
+        return log.with_why(number, found)
+
     def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box."""
         self.sessions.drop(session_of(request))
@@ -321,9 +344,9 @@ class ChatTab:
             return None
         return hand_out("receipt.json", json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n")
 
-    def on_look_ahead(self, message: str | None, stored: Any, *bar_values: Any) -> str:
+    def on_look_ahead(self, message: str | None, stored: Any, *how: Any) -> str:
         """How much of the context the next prompt would take, and what the memory leaves out."""
-        picked = model_bar.read(model_bar.BarContents(*bar_values))
+        picked = talk_form.read(talk_form.TalkContents(*how))
         conversation = Conversation.from_json(stored)
         conversation = conversation.ask(message.strip()) if message and message.strip() else conversation
         if not len(conversation):
@@ -341,7 +364,7 @@ class ChatTab:
     # --- handlers: knobs ---
 
     def on_knobs(self, *values: Any) -> list[Any]:
-        """Grey what does nothing."""
+        """Grey what does nothing, say what cannot work, and which preset this is."""
         return knob_panel.grey(self.texts, values)
 
     @told()
@@ -357,7 +380,7 @@ class ChatTab:
     @told()
     def on_defaults(self, choice: Any) -> list[Any]:
         """Turn every knob to its default."""
-        return knob_panel.fill(Settings(), self._context(choice))
+        return knob_panel.fill(BEGINNING, self._context(choice))
 
     def _context(self, choice: Any) -> int:
         """Tokens of context of the session's model."""

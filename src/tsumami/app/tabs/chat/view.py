@@ -9,6 +9,7 @@ import json
 from html import escape
 from typing import Any
 
+from tsumami.app.tabs.chat import variants
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts
 from tsumami.app.work.thoughts import without_marks
@@ -17,8 +18,8 @@ from tsumami.runs import STOP_REASONS
 
 def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
     """The conversation as log.js draws it: of each exchange what was said, as it was said, what was thought before by
-    itself; the folded line of the
-    account of a finished reply; whether it is still `growing`, or ends in `half` because nobody saw its end.
+    itself; which of how many replies it is; the folded line of the account of a finished reply; whether it is still
+    `growing`, or ends in `half` because nobody saw its end.
     """
     last = len(conversation) - 1
     return [
@@ -26,6 +27,7 @@ def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> 
             "user": exchange.user,
             "thinking": without_marks(exchange.thinking),
             "reply": exchange.answer.lstrip("\n") if exchange.thinking else exchange.reply,
+            "variant": variants.shown(exchange),
             "account": account_title(texts, exchange.facts) if exchange.facts is not None else "",
             "growing": growing and at == last,
             "half": bool(exchange.reply) and exchange.facts is None and not (growing and at == last),

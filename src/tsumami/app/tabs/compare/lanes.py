@@ -57,7 +57,9 @@ def _line(line: str) -> Written:
         begin = _KNOB.match(line, at)
         value = _value(line, begin.end()) if begin is not None else None
         if begin is None or value is None:
-            raise SettingsError(f"the lane {line!r} is not of the form knob=value, knob=value or prompt=text")
+            raise SettingsError(
+                f"the lane {line!r} is not of the form knob=value, knob=value or prompt=text"
+            ).in_japanese(f"レーン「{line}」は つまみ=値, つまみ=値 か prompt=文章 の形で書いてください。")
         knob = get(begin["knob"])
         knobs[knob.name] = from_item(knob, value.text)
         at = value.stop

@@ -6,24 +6,28 @@ Guarantee: the lanes are `Comparing`'s (each is its lone run); what is said abou
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from string import ascii_uppercase
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
 from tsumami import charts
-from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
+from tsumami.app.parts.prompt_form import PromptContents, PromptForm
+from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import tell_not_kept, told
 from tsumami.app.tabs.compare import lanes
+from tsumami.app.tabs.compare.pairs import Lanes
 from tsumami.app.views import compare_view
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import Texts, Word
 from tsumami.app.work.keeping import Keeper, Keeping
+from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
@@ -31,12 +35,21 @@ from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
+from tsumami.runs import Run
 from tsumami.runs.making import Pace
 from tsumami.sampling import effective_seed
 from tsumami.settings import Settings
 
 _LEAST_SECONDS: Final = 0.15
 _EXAMPLE: Final = "temperature=0.8\ntemperature=0\ntemperature=3"
+
+
+class Compared(NamedTuple):
+    """What is shown of a comparison: the lanes, why they part, and what was measured; what is not given stays."""
+
+    lanes: Any = gr.skip()
+    why: Any = gr.skip()
+    measured: Any = gr.skip()
 
 
 @dataclass(slots=True)
@@ -48,32 +61,41 @@ class CompareTab:
     shelf: Shelf
     history: Keeping = field(default_factory=lambda: Keeping(wanted=False), kw_only=True)
     _tasks: Tasks[Comparing] = field(default_factory=Tasks)
+    _lanes: Kept[Lanes] = field(default_factory=Kept)
 
-    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+    def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         with gr.Column(elem_id="compare"):
             with gr.Row(elem_classes="split", equal_height=False):
-                how = self._form()
+                prompt, how = self._form()
             with gr.Row(elem_classes="tight"):
                 go = gr.Button(self.texts("compare.go"), variant="primary", size="sm", elem_id="compare-go")
                 stop = gr.Button(self.texts("chat.stop"), variant="stop", size="sm", elem_id="compare-stop")
-            view = gr.HTML(elem_id="compare-view", apply_default_css=False)
-            plot = gr.HTML(elem_id="compare-measures", apply_default_css=False)
-        asked = [desk.choice, *how, *desk.panel.inputs]
+            empty = empty_tab.build(self.texts, self.name)
+            with gr.Column(elem_id="compare-view"):
+                view = gr.HTML(elem_id="compare-lanes-view", apply_default_css=False)
+                why = gr.HTML(
+                    elem_id="compare-why", apply_default_css=False,
+                    js_on_load=script(__name__, "pairs.js", looking=self.texts("log.looking")),
+                )  # fmt: skip
+                measured = gr.HTML(elem_id="compare-measures", apply_default_css=False)
+        prompt.wire(desk, place)
+        asked = [desk.choice, *prompt.inputs(desk), *how, *desk.panel.inputs]
         # pressed again, it makes what is asked for now, and ends the other
-        go.click(self.on_compare, asked, [view, plot], trigger_mode="multiple", **WORKING)
+        for begin in (go.click, prompt.taking(empty.select, desk).then):
+            begin(self.on_compare, asked, [view, why, measured], trigger_mode="multiple", **WORKING)
+        why.select(self.on_reference, [desk.choice], [why], **WORKING)
         stop.click(self.on_stop, None, None, queue=False, **QUICK)
         desk.blocks.unload(self.on_gone)
 
-    def _form(self) -> list[Component]:
-        """Prompt, its two switches, seed, length and lanes, as `on_compare` takes them."""
+    def _form(self) -> tuple[PromptForm, list[Component]]:
+        """The prompt, and whose knobs, seed, length and lanes, as `on_compare` takes them."""
         texts = self.texts
         with gr.Column(scale=3, min_width=300):
-            prompt = prompt_form.box(texts, "compare", "compare.prompt")
+            prompt = prompt_form.build(texts, "compare", "compare.prompt")
             with gr.Row(elem_classes="tight"):
-                switches = prompt_form.switches(texts, "compare")
-            with gr.Row(elem_classes="tight"):
-                seed = gr.Number(0, label="seed", precision=0, min_width=90, elem_id="compare-seed")
+                own = prompt_form.own_knobs(texts, "compare")
+                seed = gr.Number(0, label=texts("map.seed"), precision=0, min_width=90, elem_id="compare-seed")
                 most = gr.Number(96, label="max_tokens", precision=0, min_width=90, elem_id="compare-most")
         with gr.Column(scale=2, min_width=300):
             written = gr.Textbox(
@@ -81,7 +103,7 @@ class CompareTab:
                 elem_id="compare-lanes",
             )  # fmt: skip
             self._maker(written)
-        return [prompt, *switches, seed, most, written]
+        return prompt, [own, seed, most, written]
 
     def _maker(self, written: gr.Textbox) -> None:
         """What writes lanes for the values of one knob."""
@@ -108,6 +130,16 @@ class CompareTab:
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
         self._tasks.stop(session_of(request))
+        self._lanes.forget(session_of(request))
+
+    @told()
+    def on_reference(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> Any:
+        """Explain the lanes from another one, or each from its neighbour."""
+        lanes_there = self._lanes.get(session_of(request))
+        if lanes_there is None:
+            return gr.skip()
+        with self.shelf.lend(choice) as model:
+            return lanes_there.explained(self.texts, model.tokenizer.piece, str(event.to))
 
     @told()
     def on_compare(
@@ -115,16 +147,18 @@ class CompareTab:
         request: gr.Request,
         choice: ModelChoice,
         prompt: str | None,
-        as_chat: bool,
+        template: str,
+        chat_template: str,
+        system: str | None,
         own: bool,
         seed: float | None,
         most: float | None,
         written: str | None,
         *knobs: Any,
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Iterator[Compared]:
         """Generate the lanes together, and say why they part."""
         base = (knob_panel.read_panel(knobs) if own else Settings()).replace(
-            seed=whole("seed", seed, lowest("seed"), highest("seed")),
+            seed=whole(Word("map.seed"), seed, lowest("seed"), highest("seed")),
             max_tokens=whole("max_tokens", most, 0, highest("max_tokens")),
         )
         base = base.replace(seed=effective_seed(base))  # a random one is the same for all lanes
@@ -133,48 +167,39 @@ class CompareTab:
             f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(written_lanes), strict=False)
         ]
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            plans = _plans(model, written_lanes, prompt or "", base, as_chat=as_chat)
+            plans = _plans(model, written_lanes, PromptContents(prompt, template, chat_template, system), base)
             if asked.stopped:
                 return
             with Comparing(model, plans) as comparing, _kept(comparing, self.history.keeper(request)):
                 yield from asked.growing(comparing, self._growing(comparing, names))
                 if not asked.dropped:
-                    found = comparing.comparison
-                    yield self._drawn(model, found, names), self._measured(found, names)
+                    yield self._drawn(asked.session, model, comparing.comparison, names)
             tell_not_kept(self.texts, self.history, request)
 
-    def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[Compared]:
         texts, pace = [""] * len(names), Pace(_LEAST_SECONDS)
         for lane, step in comparing:
             texts[lane] += step.text
             if pace.due():
                 shown = [charts.LaneColumn(name, text=text) for name, text in zip(names, texts, strict=True)]
-                yield charts.side_by_side(shown, None, self.texts.language), gr.skip()
+                yield Compared(charts.side_by_side(shown, None, self.texts.language), "", "")
 
-    def _drawn(self, model: Model, found: Comparison, names: Sequence[str]) -> str:
-        texts, language = self.texts, self.texts.language
+    def _drawn(self, session: str, model: Model, found: Comparison, names: Sequence[str]) -> Compared:
+        texts, shown = self.texts, Lanes.of(found, names)
+        self._lanes.put(session, shown)
         columns = [
             charts.LaneColumn(name, lane.run, problem="" if lane.error is None else texts.error(lane.error))
             for name, lane in zip(names, found.lanes, strict=True)
         ]
-        shown = [name for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None]
-        piece = model.tokenizer.piece
-        partings = "".join(
-            charts.parting(piece, one, (shown[0], name), language)
-            for one, name in zip(found.divergences, shown[1:], strict=True)
-        )
-        return (
-            f"{charts.side_by_side(columns, found.alignment, language)}"
-            f"<h4>{escape(texts('compare.why'))}</h4>{partings}"
-            f"<h4>{escape(texts('compare.measures'))}</h4>{compare_view.measures(texts, shown, found.metrics)}"
-        )
+        beside = charts.side_by_side(columns, found.alignment, texts.language)
+        return Compared(beside, shown.explained(texts, model.tokenizer.piece), self._measured(found, shown))
 
-    def _measured(self, found: Comparison, names: Sequence[str]) -> str:
-        runs = {name: lane.run for name, lane in zip(names, found.lanes, strict=True) if lane.run is not None}
-        if not any(run.steps for run in runs.values()):
-            return ""
-        made = (charts.measure_line(runs, one.name, self.texts.language) for one in TOKEN_MEASURES)
-        return f'<div class="pictures">{"".join(map(charts.inline, made))}</div>'
+    def _measured(self, found: Comparison, shown: Lanes) -> str:
+        texts, runs = self.texts, dict(zip(shown.names, shown.runs, strict=True))
+        table = compare_view.measures(texts, shown.names, found.metrics)
+        lines = [charts.measure_line(runs, one.name, texts.language) for one in TOKEN_MEASURES if _any_step(runs)]
+        pictures = "".join(map(charts.inline, lines))
+        return f'<h4>{escape(texts("compare.measures"))}</h4>{table}<div class="pictures">{pictures}</div>'
 
 
 @contextlib.contextmanager
@@ -189,13 +214,16 @@ def _kept(comparing: Comparing, keeper: Keeper) -> Iterator[None]:
                 keeper.run(run, "compare")
 
 
-def _plans(
-    model: Model, asked: Sequence[lanes.Written], prompt: str, base: Settings, *, as_chat: bool
-) -> list[LanePlan]:
+def _any_step(runs: Mapping[str, Run]) -> bool:
+    """Whether there is anything to draw."""
+    return any(run.steps for run in runs.values())
+
+
+def _plans(model: Model, asked: Sequence[lanes.Written], common: PromptContents, base: Settings) -> list[LanePlan]:
     """What each lane is made from."""
     made = []
     for lane in asked:
-        text = prompt if lane.prompt is None else lane.prompt
+        contents = common if lane.prompt is None else common._replace(text=lane.prompt)
         settings = base.replace(**lane.knobs)
-        made.append(LanePlan(prompt_form.asked(model, text, settings, as_chat=as_chat), settings))
+        made.append(LanePlan(prompt_form.asked(model, contents, settings), settings))
     return made

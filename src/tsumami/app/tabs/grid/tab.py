@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import gradio as gr
 
-from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.experiment import ExperimentTab, RunToken
 from tsumami.app.parts.form import unpacked
+from tsumami.app.parts.prompt_form import PromptContents, PromptForm
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.grid import form as grid_form
@@ -55,8 +56,7 @@ class WishContents(NamedTuple):
 class _GridForm:
     """What a grid is asked for with; two knobs, each with its values."""
 
-    prompt: gr.Textbox
-    as_chat: gr.Checkbox
+    prompt: PromptForm
     own: gr.Checkbox
     knobs: list[gr.Dropdown]
     values: list[gr.Textbox]
@@ -79,7 +79,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
 
     # --- layout ---
 
-    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+    def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="grid"):
@@ -88,6 +88,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
             with gr.Row(elem_classes="tight"):
                 go, stop = self.buttons(texts("grid.go"))
                 outlook = gr.HTML(self._outlook(_first()), elem_id="grid-outlook", apply_default_css=False)
+            empty = empty_tab.build(texts, self.name)
             view = gr.HTML(
                 value="", html_template=grid_view.skeleton(texts), elem_id="grid-view",
                 js_on_load=script(__name__, "grid.js"), apply_default_css=False,
@@ -97,24 +98,26 @@ class GridTab(ExperimentTab[GridWork, Grid]):
             knob.change(self.on_knob, [knob], [values], queue=False, **QUICK)
         changes = [part.change for part in form.wishes]
         gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **QUICK)
-        asked = [desk.choice, form.prompt, form.as_chat, form.own, *form.wishes, *desk.panel.inputs]
+        form.prompt.wire(desk, place)
+        asked = [desk.choice, *form.prompt.inputs(desk), form.own, *form.wishes, *desk.panel.inputs]
         # pressed again, it makes what is asked for now, and ends the other
-        go.click(self.on_grid, asked, [view], trigger_mode="multiple", **WORKING)
+        for begin in (go.click, form.prompt.taking(empty.select, desk).then):
+            begin(self.on_grid, asked, [view], trigger_mode="multiple", **WORKING)
         view.submit(self.on_choose, None, [view], **QUICK)
         view.select(self.on_compare, [desk.choice], [view], **QUICK)
 
     def _form(self) -> _GridForm:
         texts = self.texts
         with gr.Column(scale=2, min_width=300):
-            prompt = prompt_form.box(texts, "grid", "map.prompt")
+            prompt = prompt_form.build(texts, "grid", "map.prompt")
             with gr.Row(elem_classes="tight"):
-                as_chat, own = prompt_form.switches(texts, "grid")
+                own = prompt_form.own_knobs(texts, "grid")
             with gr.Row(elem_classes="tight"):
                 numbers = [self._number(name, value) for name, value in _numbers().items()]
         with gr.Column(scale=3, min_width=300):
             knobs, values = zip(*(self._varied(number) for number in range(2)), strict=True)
             gr.HTML(f'<p class="tsu-note">{escape(texts("grid.form"))}</p>', apply_default_css=False)
-        return _GridForm(prompt, as_chat, own, list(knobs), list(values), numbers)
+        return _GridForm(prompt, own, list(knobs), list(values), numbers)
 
     def _varied(self, number: int) -> tuple[gr.Dropdown, gr.Textbox]:
         """A knob to choose and its values to type; the second knob may be none."""
@@ -160,7 +163,9 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         request: gr.Request,
         choice: ModelChoice,
         prompt: str | None,
-        as_chat: bool,
+        template: str,
+        chat_template: str,
+        system: str | None,
         own: bool,
         *rest: Any,
     ) -> Iterator[Any]:
@@ -169,7 +174,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         wishes = _wishes(WishContents(**wished))
         base = knob_panel.read_contents(knobs) if own else Settings()
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            begin = prompt_form.asked(model, prompt, base, as_chat=as_chat)
+            begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system), base)
             work = GridWork(grid_form.plan(wishes, begin, base, model.n_ctx), model, choice)
             for sight in self.growing(request, asked, work, work.grow()):
                 yield self._drawn(work, sight)

@@ -14,10 +14,11 @@ from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import knob_panel, prompt_form
+from tsumami.app.parts import empty_tab, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK, WORKING
 from tsumami.app.parts.experiment import ExperimentTab, RunToken
+from tsumami.app.parts.prompt_form import PromptContents, PromptForm
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import told
 from tsumami.app.tabs.map.work import MapSight, MapWork
@@ -44,8 +45,7 @@ _LEAVES: Final = 32
 class _MapForm:
     """What a map is asked for with."""
 
-    prompt: gr.Textbox
-    as_chat: gr.Checkbox
+    prompt: PromptForm
     own: gr.Checkbox
     seed: gr.Number
     knob: gr.Dropdown
@@ -65,7 +65,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
 
     # --- layout ---
 
-    def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (nothing is made before it is asked for)
+    def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         texts = self.texts
         with gr.Column(elem_id="map"):
@@ -75,6 +75,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
                 go, stop = self.buttons(texts("map.go"))
                 deeper = gr.Button(texts("map.deeper"), size="sm", min_width=90, elem_id="map-deeper")
                 wider = gr.Button(texts("map.wider"), size="sm", min_width=90, elem_id="map-wider")
+            empty = empty_tab.build(texts, self.name)
             view = gr.HTML(
                 value="", html_template=icicle_skeleton(texts.language, extra=self._files()), elem_id="map-view",
                 js_on_load=f"{icicle_script()}\n{script(__name__, 'map.js')}", apply_default_css=False,
@@ -82,10 +83,12 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
             self.wire(desk, stop, view)
         budget = [form.tokens, form.leaves]
         form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **QUICK)
-        asked = [form.prompt, form.as_chat, form.own, form.seed, form.knob, form.low, form.high]
-        go.click(  # pressed again, it makes what is asked for now, and ends the other
-            self.on_map, [desk.choice, *budget, *asked, *desk.panel.inputs], [view], trigger_mode="multiple", **WORKING
-        )
+        form.prompt.wire(desk, place)
+        asked = [*form.prompt.inputs(desk), form.own, form.seed, form.knob, form.low, form.high]
+        asked = [desk.choice, *budget, *asked, *desk.panel.inputs]
+        for begin in (go.click, form.prompt.taking(empty.select, desk).then):
+            # pressed again, it makes what is asked for now, and ends the other
+            begin(self.on_map, asked, [view], trigger_mode="multiple", **WORKING)
         deeper.click(self.on_deeper, budget, [form.tokens, view], **WORKING)
         wider.click(self.on_wider, budget, [form.leaves, view], **WORKING)
         view.select(self.on_zoom, budget, [view], **WORKING)
@@ -94,9 +97,9 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
     def _form(self) -> _MapForm:
         texts = self.texts
         with gr.Column(scale=3, min_width=300):
-            prompt = prompt_form.box(texts, "map", "map.prompt")
+            prompt = prompt_form.build(texts, "map", "map.prompt")
             with gr.Row(elem_classes="tight"):
-                as_chat, own = prompt_form.switches(texts, "map")
+                own = prompt_form.own_knobs(texts, "map")
                 seed = self._number("seed", 0)
         with gr.Column(scale=2, min_width=300):
             with gr.Row(elem_classes="tight"):
@@ -109,7 +112,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
             with gr.Row(elem_classes="tight"):
                 tokens, leaves = self._number("tokens", _TOKENS), self._number("leaves", _LEAVES)
             gr.HTML(self._unmappable(), elem_id="map-others", apply_default_css=False)
-        return _MapForm(prompt, as_chat, own, seed, knob, low, high, tokens, leaves)
+        return _MapForm(prompt, own, seed, knob, low, high, tokens, leaves)
 
     def _number(self, name: str, value: float) -> gr.Number:
         return gr.Number(value, label=self.texts(f"map.{name}"), min_width=90, elem_id=f"map-{name}")
@@ -144,7 +147,9 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         tokens: float | None,
         leaves: float | None,
         prompt: str | None,
-        as_chat: bool,
+        template: str,
+        chat_template: str,
+        system: str | None,
         own: bool,
         seed: float | None,
         knob: str,
@@ -156,7 +161,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         base = knob_panel.read_panel(knobs) if own else Settings()
         settings = base.replace(seed=whole(Word("map.seed"), seed, 0, highest("seed")))
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            begin = prompt_form.asked(model, prompt, settings, as_chat=as_chat)
+            begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system), settings)
             mapping = model.mapping(begin, knob, *_range(low, high), settings)
             yield from self._growing(request, asked, MapWork(mapping, model, choice), tokens, leaves)
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app.parts import knob_panel
+from tsumami.app.parts import empty_tab, knob_panel
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of, put
 from tsumami.app.parts.telling import say, tell_not_kept, told
@@ -81,6 +81,7 @@ class MicroscopeTab:
                     texts("microscope.open"), size="sm", min_width=120, file_types=[".json"], elem_id="microscope-open"
                 )
                 put(parts.mode)
+            empty = empty_tab.build(texts, self.name)
             put(parts.about, parts.strip, parts.inside)
             asking = self._ask()
             put(parts.answer, parts.tree, parts.beside)
@@ -92,7 +93,7 @@ class MicroscopeTab:
                 )  # fmt: skip
             put(parts.audited)
         choice, mode, outputs = desk.choice, parts.mode, parts.outputs
-        last.click(self.on_last, [choice, desk.store, mode], outputs, **_WORKING)
+        gr.on([last.click, empty.select], self.on_last, [choice, desk.store, mode], outputs, **_WORKING)
         file.upload(self.on_file, [choice, file, mode], outputs, **_QUICK)
         gr.on([parts.strip.select, parts.audited.select], self.on_token, [choice, mode], outputs, **_MOVING)
         check.click(self.on_audit, [choice], [parts.audited], **_WORKING)

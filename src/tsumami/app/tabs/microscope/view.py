@@ -110,8 +110,11 @@ def _head(texts: Texts, seen: Seen, step: Step) -> str:
     )
     name = escape(charts.visible(step.piece))
     place = f"{seen.token + 1} / {len(seen.run.steps)}"
+    hidden = "" if step.not_told is None else f'<p class="not-told">{escape(texts.pick(*step.not_told))}</p>'
     gone = "".join(f'<p class="taken-back">{escape(texts.pick(one.ja, one.en))}</p>' for one in step.taken_back)
-    return f'<p class="token-head"><small>{place}</small> <b translate="no">{name}</b> {escape(numbers)}</p>{gone}'
+    return (
+        f'<p class="token-head"><small>{place}</small> <b translate="no">{name}</b> {escape(numbers)}</p>{hidden}{gone}'
+    )
 
 
 def _stored(texts: Texts, seen: Seen, step: Step) -> Account:

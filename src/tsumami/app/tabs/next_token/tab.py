@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Final
 import gradio as gr
 
 from tsumami import charts
-from tsumami.app.parts import knob_board, knob_panel
+from tsumami.app.parts import knob_board, knob_panel, prompt_form
 from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.prompt_form import RAW, PromptContents
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import say, told
 from tsumami.app.words.texts import Texts
@@ -24,6 +25,7 @@ from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import Look, NextToken, look, next_token
 from tsumami.model import Model
+from tsumami.settings import Settings
 from tsumami.wording import percent
 
 _ROLLS: Final = 1000
@@ -33,11 +35,10 @@ _WITHOUT: Final = ("max_tokens",)
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What was decoded, for which model and text."""
+    """What was decoded, for which model and prompt."""
 
     choice: ModelChoice
-    text: str
-    chat: bool
+    contents: PromptContents
     look: Look
 
 
@@ -57,12 +58,8 @@ class NextTokenTab:
         texts = self.texts
         with gr.Row(elem_id="next", elem_classes="split", equal_height=False):
             with gr.Column(scale=3, min_width=320):
-                prompt = gr.Textbox(
-                    texts("next.example"), label=texts("next.prompt"), lines=2, max_lines=6, elem_id="next-prompt"
-                )
-                with gr.Row(elem_classes="tight"):
-                    chat = gr.Checkbox(label=texts("next.chat"), container=False, min_width=160, elem_id="next-chat")
-                    step = gr.Slider(0, 127, 0, step=1, label=texts("next.step"), min_width=220, elem_id="next-step")
+                prompt = prompt_form.build(texts, "next", "next.prompt", example="next.example", bare=RAW)
+                step = gr.Slider(0, 127, 0, step=1, label=texts("next.step"), min_width=220, elem_id="next-step")
                 view = gr.HTML(
                     elem_id="next-view", js_on_load=script(__name__, "next_token.js"), apply_default_css=False
                 )
@@ -71,19 +68,29 @@ class NextTokenTab:
             with gr.Column(scale=2, min_width=300):
                 take = gr.Button(texts("board.take"), size="sm", elem_id="next-take")
                 board = knob_board.build(texts, self.n_ctx, _BOARD, without=_WITHOUT)
-        how: list[Any] = [desk.choice, prompt, chat, board]
+        prompt.wire(desk, place)
+        given: list[Any] = [*prompt.inputs(desk)]
+        how: list[Any] = [desk.choice, *given, board]
         quick: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         gr.on(
-            [prompt.change, chat.change, board.input, board.change, step.change, place.select],
+            [*(part.change for part in given), board.input, board.change, step.change, place.select],
             self.on_turn, [*how, step], [view], trigger_mode="always_last", **quick,
         )  # fmt: skip
-        view.select(self.on_append, [desk.choice, prompt, chat, step], [prompt, step], **quick)
+        view.select(self.on_append, [desk.choice, *given, step], [prompt.box, step], **quick)
         take.click(self.on_take, desk.panel.inputs, [board], **quick)
         roll.click(self.on_roll, how, [histogram], **quick)
         desk.blocks.unload(self.on_gone)
 
     def on_turn(
-        self, request: gr.Request, choice: ModelChoice, prompt: str | None, chat: bool, board: str | None, step: float
+        self,
+        request: gr.Request,
+        choice: ModelChoice,
+        prompt: str | None,
+        template: str,
+        chat_template: str,
+        system: str | None,
+        board: str | None,
+        step: float,
     ) -> str:
         """What could come next, drawn anew."""
         try:
@@ -91,7 +98,8 @@ class NextTokenTab:
             with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
                 if asked.stopped:
                     return ""
-                looked = self._look(asked.session, model, choice, prompt or "", chat)
+                contents = PromptContents(prompt, template, chat_template, system)
+                looked = self._look(asked.session, model, choice, contents)
                 found = next_token(model, looked, settings, step=int(step or 0))
                 return self._drawn(model, found)
         except TsumamiError as error:
@@ -108,11 +116,13 @@ class NextTokenTab:
         event: gr.EventData,
         choice: ModelChoice,
         prompt: str | None,
-        chat: bool,
+        template: str,
+        chat_template: str,
+        system: str | None,
         step: float,
     ) -> tuple[Any, Any]:
         """Go on with a token: it is put behind the prompt, and the next roll takes the next step."""
-        if chat:
+        if not PromptContents(prompt, template, chat_template, system).plain:
             say(self.texts("next.no_append"))
             return gr.skip(), gr.skip()
         with self.shelf.lend(choice) as model:
@@ -130,24 +140,32 @@ class NextTokenTab:
 
     @told()
     def on_roll(
-        self, request: gr.Request, choice: ModelChoice, prompt: str | None, chat: bool, board: str | None
+        self,
+        request: gr.Request,
+        choice: ModelChoice,
+        prompt: str | None,
+        template: str,
+        chat_template: str,
+        system: str | None,
+        board: str | None,
     ) -> Any:
         """Roll a thousand times, and put the histogram beside the exact probabilities."""
         settings = knob_board.read(board)
+        contents = PromptContents(prompt, template, chat_template, system)
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             if asked.stopped:
                 return gr.skip()
-            found = next_token(model, self._look(asked.session, model, choice, prompt or "", chat), settings)
+            found = next_token(model, self._look(asked.session, model, choice, contents), settings)
             return charts.inline(
                 charts.rolls_picture(found.exact, found.rolled(_ROLLS), model.tokenizer.piece, self.texts.language)
             )
 
-    def _look(self, session: str, model: Model, choice: ModelChoice, text: str, chat: bool) -> Look:
+    def _look(self, session: str, model: Model, choice: ModelChoice, contents: PromptContents) -> Look:
         """The logits after a prompt: those that are kept, or decoded."""
         kept = self._looked.get(session)
-        if kept is None or (kept.choice, kept.text, kept.chat) != (choice, text, chat):
-            prompt = model.prompt(text) if chat and text else model.as_prompt(text)
-            kept = _Looked(choice, text, chat, look(model, prompt))
+        if kept is None or (kept.choice, kept.contents) != (choice, contents):
+            prompt = prompt_form.asked(model, contents, Settings())
+            kept = _Looked(choice, contents, look(model, prompt))
             self._looked.put(session, kept)
         return kept.look
 

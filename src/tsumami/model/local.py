@@ -1,4 +1,4 @@
-"""Model: the one object that most users need. `tsumami.load(name)` gives one.
+"""Model: the one object that most users need, of a model on this machine. `tsumami.load(name)` gives one.
 
 Guarantee: everything here is a short way to a function of a lower floor; nothing is decided here. A model may be used
 from several threads at once, and each run is the same as if it were alone.
@@ -7,27 +7,25 @@ from several threads at once, and each run is the same as if it were alone.
 from __future__ import annotations
 
 import functools
-import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self
 
-from tsumami.engine import Engine, EngineKeywords, EngineOptions, Exactness, LoadedModel
-from tsumami.engine import load as load_engine
+from tsumami.engine import EngineOptions, Exactness, LoadedModel, Usage
 from tsumami.errors import EngineClosedError
+from tsumami.exchange import Imported, recommended
 from tsumami.explore.design import Design
 from tsumami.explore.grids import Grid, Gridding, GridProgress, plan_grid
 from tsumami.explore.intervals import Interval, intervals
 from tsumami.explore.lanes import Comparing, Comparison, plan
 from tsumami.explore.maps import KnobMap
 from tsumami.explore.maps import Mapping as Mapper
-from tsumami.models import DEFAULT_MODEL, ByteProgress
 from tsumami.native import NativeModel, Vocab
 from tsumami.prompts import Memory, Message, PromptFormat, format_named, messages_from
 from tsumami.runs import EngineCard, ModelCard, Prompt, Run, Stream, Verification
 from tsumami.runs import verify as verify_run
+from tsumami.runs.backend import Runner, TextTokenizer
 from tsumami.runs.cards import ModelShape, engine_card, model_card, shape_of
 from tsumami.runs.going_on import go_on
 from tsumami.runs.prompting import PromptLike, as_prompt, refuse_endless, several, text_of, tokens_of
@@ -69,9 +67,7 @@ class Model:
     ) -> Stream:
         """As `run`, but gives the steps as they come: iterate, then read `.run`."""
         made = settings or Settings()
-        if knobs:
-            made = made.replace(**knobs)
-        return Stream(self, self.as_prompt(prompt), made, ledgers=ledger)
+        return Stream(self, self.as_prompt(prompt), made.replace(**knobs) if knobs else made, ledgers=ledger)
 
     def chat(
         self,
@@ -266,12 +262,11 @@ class Model:
         """A prompt format by name, with this model's template and special tokens (see `prompt`)."""
         if template is not None and not isinstance(template, str):
             return template
-        source = self._native.chat_template
-        name = template or ("model" if source else "raw")
+        name = template or ("model" if self.chat_template else "raw")
         bos, eos = (self.detokenize([] if one is None else [one]) for one in (self.tokenizer.bos, self.tokenizer.eos))
         return format_named(
             name,
-            template=source,
+            template=self.chat_template,
             bos_token=bos,
             eos_token=eos,
             parse_special=parse_special,
@@ -330,19 +325,24 @@ class Model:
         return self._loaded.native
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Runner:
         """Where programs run."""
         return self._loaded.engine
 
     @property
-    def tokenizer(self) -> Vocab:
+    def tokenizer(self) -> TextTokenizer:
         """The model's tokenizer."""
         return self._native.vocab
 
     @property
-    def vocab(self) -> Vocab:
-        """llama.cpp's vocabulary, for grammars and DRY."""
+    def vocab(self) -> Vocab | None:
+        """llama.cpp's vocabulary, for grammars and DRY; None of a model that runs elsewhere."""
         return self._native.vocab
+
+    @property
+    def lacks(self) -> Mapping[str, tuple[str, str]]:
+        """The knobs that cannot be used with it, each with the reason in ja and en."""
+        return {}
 
     @property
     def n_ctx(self) -> int:
@@ -369,10 +369,20 @@ class Model:
         """The names of chat templates that the file holds beside the model's own."""
         return self._loaded.file.header.templates
 
+    @functools.cached_property
+    def recommended(self) -> Imported | None:
+        """The settings that the file recommends; None: it names none."""
+        return recommended(self._loaded.file.header.metadata)
+
     @property
     def exactness(self) -> Exactness:
         """Whether repeats are bit-exact, and why (not)."""
         return self._loaded.exactness
+
+    @property
+    def usage(self) -> Usage | None:
+        """How full the cache is, and how many programs run; None where that is not known."""
+        return self._loaded.engine.usage()
 
     @property
     def options(self) -> EngineOptions:
@@ -417,31 +427,3 @@ class Model:
         exact = "exact" if self.exactness.exact else "not exact"
         what = "closed" if self._loaded.native.pointer is None else self._native.description
         return f"<tsumami.Model {self.name}: {what}, n_ctx {self.n_ctx}, {exact}>"
-
-
-def load(
-    name: str | os.PathLike[str] = DEFAULT_MODEL,
-    options: EngineOptions | None = None,
-    *,
-    download_progress: ByteProgress | None = None,
-    load_progress: Callable[[float], None] | None = None,
-    **changes: Unpack[EngineKeywords],
-) -> Model:
-    """Load a model by name: `smollm2` (bundled, the default), `gemma`, `elyza`, `gpt2`, a path, or
-    `owner/repo:file.gguf`.
-
-    Args:
-        name: which model.
-        options: how to load it (default: the defaults).
-        download_progress: called with bytes done and bytes in all.
-        load_progress: called with a share in 0..1.
-        changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`,
-            `lora` (LoRA adapters: `"style.gguf"`, `"style.gguf:0.5"`, or a tuple of several).
-            `tsumami.engine.EngineOptions` says what each means.
-
-    Raises:
-        ModelError: it cannot be found, is broken, or does not fit into memory.
-        SettingsError: an option that cannot be.
-    """
-    made = replace(options or EngineOptions(), **changes)
-    return Model(load_engine(name, made, download_progress=download_progress, load_progress=load_progress))

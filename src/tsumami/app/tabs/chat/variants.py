@@ -1,0 +1,86 @@
+"""Several replies to one message: which one is shown, what makes them differ, and why they part.
+
+Guarantee: what is named are the knobs (and the model) in which the replies to this message differ; why two of them part
+is the library's sentence, which was checked by putting the cause back. No Gradio here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, NamedTuple
+
+from tsumami import charts
+from tsumami.app.words.texts import PageProblem, Texts
+from tsumami.app.work.conversation import ReplyFacts
+from tsumami.errors import SettingsError
+from tsumami.explain import divergence
+from tsumami.explain.tokens import open_receipt
+from tsumami.knobs import KNOBS
+from tsumami.knobs.typed import as_item
+from tsumami.model import Model
+from tsumami.prompts import Exchange
+
+
+def shown(exchange: Exchange[ReplyFacts]) -> dict[str, Any] | None:
+    """Which of the replies to a message is shown, out of how many, and what only it has; None for a single one."""
+    replies = exchange.replies
+    if len(replies) == 1:
+        return None
+    at = len(exchange.before)
+    return {"at": at, "of": len(replies), "says": _says(replies)[at]}
+
+
+def _says(replies: tuple[Exchange[ReplyFacts], ...]) -> list[str]:
+    """Of each reply the values in which not all are the same, such as `temperature=3, seed=7`."""
+    facts = [_facts(one.facts) for one in replies]
+    known = [one for one in facts if one]
+    differ = [name for one in known[:1] for name in one if any(other.get(name) != one[name] for other in known)]
+    return [", ".join(_item(name, one[name]) for name in differ if name in one) for one in facts]
+
+
+def _facts(of: ReplyFacts | None) -> dict[str, Any]:
+    """What a reply was made with; nothing is known of one that has not ended."""
+    if of is None:
+        return {}
+    model = of.receipt.get("model")
+    named = {"model": model.get("name")} if isinstance(model, dict) else {}
+    return {**named, **of.settings, "seed": of.seed}
+
+
+def _item(name: str, value: Any) -> str:
+    """A knob and its value as they can be typed; what the browser kept may be no value of it."""
+    with contextlib.suppress(KeyError, SettingsError, TypeError, ValueError, AttributeError):
+        return f"{name}={as_item(KNOBS[name], value)}"
+    return f"{name}={value}"
+
+
+class Pair(NamedTuple):
+    """Two replies to one message, by their places."""
+
+    first: int
+    second: int
+
+
+def pair_at(exchange: Exchange[ReplyFacts]) -> Pair:
+    """The reply that is shown and the one before it, or for the first one the one after it."""
+    at = len(exchange.before)
+    return Pair(at - 1, at) if at else Pair(0, 1)
+
+
+def why(texts: Texts, model: Model, exchange: Exchange[ReplyFacts]) -> str:
+    """Why the two of `pair_at` part, as HTML.
+
+    Raises:
+        PageProblem: one of them has not ended.
+        RunFileError: one of them cannot be computed again with this model.
+    """
+    places, replies = pair_at(exchange), exchange.replies
+    facts = [replies[at].facts for at in places]
+    runs = [open_receipt(model, one.receipt).run for one in facts if one is not None]
+    if len(runs) < len(places):
+        raise PageProblem("log.why_half")
+    says = _says(replies)
+    first, second = (texts("log.reply_number", number=at + 1) for at in places)
+    found = divergence(runs[0], runs[1], (first, second))
+    heads = [f"{name} ({says[at]})" if says[at] else name for name, at in zip((first, second), places, strict=True)]
+    return charts.parting(model.tokenizer.piece, found, (heads[0], heads[1]), texts.language)

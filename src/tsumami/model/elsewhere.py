@@ -1,0 +1,123 @@
+"""A model that runs elsewhere, with everything that a model here has, as far as its engine tells enough.
+
+Guarantee: it is used as any other model; what it cannot do is refused with the reason (`lacks`), and what was not
+seen of a row is said with each token.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from tsumami.engine import EngineOptions, Exactness
+from tsumami.errors import EngineError
+from tsumami.explore.intervals import Interval
+from tsumami.model.local import Model
+from tsumami.remote import Capabilities, RemoteTokenizer, lacks
+from tsumami.runs import EngineCard, ModelCard, Run, Verification
+from tsumami.runs.cards import ModelShape
+from tsumami.runs.connecting import ConnectedModel
+from tsumami.runs.elsewhere import RemoteEngine
+
+
+class RemoteModel(Model):
+    """A model on a server elsewhere. Use it in a `with` block or `close()` it."""
+
+    def __init__(self, connected: ConnectedModel) -> None:
+        self._connected = connected
+        self._closing = weakref.finalize(self, connected.close)
+
+    def verify(self, run: Run) -> Verification:
+        """Run it again, asking for every row anew, and say whether it is the same or what differs."""
+        self.engine.forget()
+        return super().verify(run)
+
+    def intervals(self, run: Run, knobs: Iterable[str] | None = None) -> dict[str, Interval]:
+        """As of a model here; but where rows are not told whole, none is certain."""
+        found = super().intervals(run, knobs)
+        return found if self.record.whole else {name: replace(one, certain=False) for name, one in found.items()}
+
+    def check(self, length: int) -> Exactness:
+        """Whether the server repeats itself, found out anew on so many tokens."""
+        return self._connected.check(length)
+
+    @property
+    def record(self) -> Capabilities:
+        """What its engine can do."""
+        return self._connected.record
+
+    @property
+    def lacks(self) -> Mapping[str, tuple[str, str]]:
+        """The knobs that cannot be used with it, each with the reason in ja and en."""
+        return lacks(self.record)
+
+    @property
+    def engine(self) -> RemoteEngine:
+        """Where programs run."""
+        return self._connected.engine
+
+    @property
+    def tokenizer(self) -> RemoteTokenizer:
+        """Its tokenizer; texts become tokens over there."""
+        return self._connected.tokenizer
+
+    @property
+    def vocab(self) -> None:
+        """There is no vocabulary of llama.cpp here."""
+        return
+
+    @property
+    def n_ctx(self) -> int:
+        """Tokens that one run may have, prompt and reply together."""
+        return self._connected.n_ctx
+
+    @property
+    def name(self) -> str:
+        """What the server calls it."""
+        return self._connected.model_card.name
+
+    @property
+    def chat_template(self) -> str | None:
+        """Its chat template, as the server tells it."""
+        return self._connected.server.facts.template
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Other chat templates are not told."""
+        return ()
+
+    @property
+    def exactness(self) -> Exactness:
+        """Whether the server repeated itself when it was asked."""
+        return self._connected.exactness
+
+    @property
+    def usage(self) -> None:
+        """How full the server's cache is, nobody tells."""
+        return
+
+    @property
+    def options(self) -> EngineOptions:
+        """How it was connected to."""
+        return self._connected.options
+
+    @property
+    def shape(self) -> ModelShape:
+        """Nobody tells how large its parts are."""
+        raise EngineError("an engine elsewhere does not tell how its model is built; take a model on this machine")
+
+    @functools.cached_property
+    def model_card(self) -> ModelCard:
+        """Which weights these are, as far as it was told."""
+        return self._connected.model_card
+
+    @functools.cached_property
+    def engine_card(self) -> EngineCard:
+        """Which arithmetic this is, as far as it was told."""
+        return self._connected.engine_card
+
+    def __repr__(self) -> str:
+        exact = "exact" if self.exactness.exact else "not exact"
+        return f"<tsumami.RemoteModel {self.name}: elsewhere, n_ctx {self.n_ctx}, {exact}>"
