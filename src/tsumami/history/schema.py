@@ -105,6 +105,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     # a text of one or two characters is found as the beginning of three
     """
     UPDATE words SET asked = asked || char(1, 1), said = said || char(1, 1);
-    CREATE VIRTUAL TABLE occurrences USING fts5vocab (found, instance);
+    CREATE VIRTUAL TABLE IF NOT EXISTS occurrences USING fts5vocab (found, instance);
     """,
 )
