@@ -60,6 +60,7 @@ MEMBERS = {
         "name",
         "options",
         "prompt",
+        "recommended",
         "replayer",
         "run",
         "shape",

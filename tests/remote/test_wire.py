@@ -82,7 +82,7 @@ def test_nothing_listens_is_said_after_some_tries() -> None:
     with pytest.raises(RemoteError, match="cannot be reached") as caught:
         wire.get("/props")
     wire.close()
-    assert str(gone.port) not in str(caught.value)
+    assert "127.0.0.1" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
@@ -113,4 +113,4 @@ def test_a_key_goes_to_the_server_and_nowhere_else(
     wire.post("/completion", BODY)
     assert server.headers[-1]["Authorization"] == "Bearer hunter2"
     assert "hunter2" not in caplog.text
-    assert str(server.port) not in caplog.text
+    assert "127.0.0.1" not in caplog.text

@@ -245,7 +245,7 @@ def test_knobs_without_a_map_say_why_and_the_others_bring_their_range(page_of: P
     open_tab(desk, "map")
     page.locator("#map-others summary").click()
     others = text(page, "#map-others")
-    assert "seed シードごとにサイコロが振り直される" in others
+    assert "seed シードごとに乱数が引き直される" in others
     assert "grammar 値に順序がない" in others
     fill(desk, knob="top_k")
     assert (page.locator("#map-low input").input_value(), page.locator("#map-high input").input_value()) == ("0", "100")
