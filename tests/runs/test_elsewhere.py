@@ -190,7 +190,11 @@ def test_several_addresses_have_one_model() -> None:
 # --- failure ---
 
 
-@pytest.mark.parametrize("trick", [half, fewer, status(503), status(429, Retry_After="0")], ids=str)
+@pytest.mark.parametrize(
+    "trick",
+    [half, fewer, status(503), status(429, Retry_After="0")],
+    ids=["half an answer", "fewer tokens", "503", "429"],
+)
 def test_what_passes_is_not_seen_in_the_run(server: ScriptedServer, fresh: RemoteModel, trick: Any) -> None:
     run = fresh.run("Hello", seed=3, **CALM)
     fresh.engine.forget()
