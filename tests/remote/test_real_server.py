@@ -25,6 +25,7 @@ from tsumami.models import remote_name
 from tsumami.remote import LlamaServer, Patience, lacks
 from tsumami.runs import Run
 from tsumami.runs.connecting import connect
+from tsumami.runs.healing import healed
 from tsumami.sampling import Chain
 from tsumami.settings import Settings
 
@@ -105,10 +106,11 @@ def test_our_chain_chooses_from_the_rows_that_it_gave(
 ) -> None:
     impossible = {name: getattr(Settings(), name) for name in lacks(remote.record) if name != "grammar"}
     wanted = drawn.replace(**impossible, thinking_settings=None, banned_texts=(), negative_prompt=None, seed=seed)
-    prompt = remote.as_prompt(PROMPTS[seed % len(PROMPTS)])
+    prompt = healed(remote, remote.as_prompt(PROMPTS[seed % len(PROMPTS)]), wanted)
     run = remote.run(prompt, wanted)
+    texts, size = remote.tokenizer, remote.tokenizer.n_tokens
     chain = Chain.from_settings(
-        wanted, seed=seed, n_vocab=remote.tokenizer.n_tokens, n_ctx=remote.n_ctx, texts=remote.tokenizer
+        wanted, seed=seed, n_vocab=size, n_ctx=remote.n_ctx, texts=texts, healing=prompt.healing
     )
     chain.accept_prompt(prompt.tokens)
     try:
