@@ -279,9 +279,9 @@ def test_a_template_that_would_take_all_time_or_memory_is_refused(template: str)
     assert rendered("{{ messages[0].content }}") == "Hi"  # the next one is none the worse
 
 
-@pytest.mark.usefixtures("impatient")
 def test_who_uses_another_template_does_not_wait() -> None:
     rendered(CHATML)
+    rendered("{{ messages[0].content }}")
     hanging = [threading.Thread(target=_refused, args=(HOSTILE["nested loops"],)) for _ in range(2)]
     for thread in hanging:
         thread.start()
