@@ -78,11 +78,12 @@ def test_a_run_is_the_same_alone_and_in_a_crowd(model: tsumami.Model) -> None:
     assert [run and run.steps for run in together] == [run.steps for run in alone]
 
 
-def test_the_second_turn_of_a_chat_reuses_the_first_and_equals_a_cold_start(model: tsumami.Model) -> None:
+def test_the_second_turn_of_a_chat_reuses_the_first_and_equals_a_cold_start() -> None:
     talk = [{"role": "user", "content": "Tell me about lamps, in a few words, " * 12}]
-    first = model.chat(talk, seed=1, max_tokens=24)
-    talk += [{"role": "assistant", "content": first.text}, {"role": "user", "content": "And diodes?"}]
-    second = model.chat(talk, seed=2, max_tokens=16)
+    with tsumami.load(threads=1) as model:  # one that nobody has filled with other texts
+        first = model.chat(talk, seed=1, max_tokens=24)
+        talk += [{"role": "assistant", "content": first.text}, {"role": "user", "content": "And diodes?"}]
+        second = model.chat(talk, seed=2, max_tokens=16)
     known = len(first.receipt.prompt_tokens)
     assert second.receipt.prompt_tokens[:known] == first.receipt.prompt_tokens
     assert second.timings.reused >= known
