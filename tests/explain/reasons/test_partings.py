@@ -131,7 +131,7 @@ def test_where_one_knob_differs_it_is_the_cause(data: st.DataObject) -> None:
         assert found.smallest
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     settings_strategy(grammar=True, contrastive=True, max_tokens=6, stop=()),
     settings_strategy(grammar=True, contrastive=True, max_tokens=6, stop=()),
