@@ -119,7 +119,8 @@ class Candidates:
 
     def keep(self, mask_or_order: npt.NDArray[np.bool_] | npt.NDArray[np.intp], *, is_sorted: bool) -> None:
         """Replace the entries by a selection or a new order of themselves; for stages written in Python."""
-        kept = self.data[mask_or_order]
+        data = self.data  # of a mask compress takes a fifth of the time of indexing
+        kept = data.compress(mask_or_order) if mask_or_order.dtype == np.bool_ else data[mask_or_order]
         self._memory[: len(kept)] = kept
         self._address.value = self._base
         self.array.size = len(kept)

@@ -48,7 +48,8 @@ class ConstraintStage:
 
     def apply(self, candidates: Candidates) -> None:
         data = candidates.data
-        stays = self._mask()[data["id"]] & (data["logit"] > -np.inf)
+        stays = self._mask().take(data["id"])
+        stays &= data["logit"] > -np.inf
         if stays.all():
             return
         if stays.any():
