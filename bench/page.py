@@ -14,6 +14,7 @@ three starts.
 from __future__ import annotations
 
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def measure(options: Options) -> list[Table]:
     """Tokens per second in the page against the library's stream, and the time until the page can be used."""
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium.launch(
-            executable_path="/usr/bin/chromium", args=_CHROMIUM
+            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=_CHROMIUM
         )
         server, opening = _ready(options, chromium)
         ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
