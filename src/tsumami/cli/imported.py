@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -41,13 +40,13 @@ def _is_model(path: str) -> bool:
 
 
 def _recommended(path: str) -> str:
+    from tsumami.exchange import recommended_text
     from tsumami.models import read_header
 
-    metadata = read_header(path).metadata
-    found = {name: value for name, value in metadata.items() if name.startswith("general.sampling.")}
-    if not found:
+    found = recommended_text(read_header(path).metadata)
+    if found is None:
         raise SettingsError(f"{path}: this model recommends no settings")
-    return json.dumps(found)
+    return found
 
 
 def say_source(found: Imported) -> None:

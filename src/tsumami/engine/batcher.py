@@ -160,12 +160,7 @@ class Engine:
     def run(self, program: Program[T]) -> T:
         """Hand in a program and wait for its result; whatever ends the waiting (Ctrl-C, say) cancels it."""
         assert threading.current_thread() is not self._thread, "a program must yield, not wait"
-        ticket = self.submit(program)
-        try:
-            return ticket.result()
-        except BaseException:
-            ticket.cancel()
-            raise
+        return self.submit(program).wait()
 
     def feed(self, sequence: Sequence, tokens: Iterable[int], **wishes: Any) -> Rows:
         """Feed one sequence and wait for the rows; `wishes` as in `Feed`."""

@@ -60,6 +60,14 @@ class Ticket(Generic[T]):
         """Wait for the program's return value; raises what it raised."""
         return self.future.result(timeout)
 
+    def wait(self) -> T:
+        """The same; whatever ends the waiting (Ctrl-C, say) cancels the program."""
+        try:
+            return self.result()
+        except BaseException:
+            self.cancel()
+            raise
+
     @property
     def done(self) -> bool:
         """Whether the program has ended."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from tsumami.errors import SettingsError
-from tsumami.exchange.dialect import Dialect
+from tsumami.exchange.dialect import Dialect, Foreign
 from tsumami.exchange.dialects import DIALECTS
 from tsumami.exchange.documents import Document, read_document, write_document
 from tsumami.exchange.notes import FATES, LOSSES, Fate, Note, Phrase
@@ -34,6 +34,7 @@ __all__ = [
     "foreign_settings",
     "read_settings",
     "recommended",
+    "recommended_text",
     "write_settings",
 ]
 
@@ -103,9 +104,19 @@ def foreign_settings(text: str) -> Imported | None:
 
 def recommended(metadata: Mapping[str, object]) -> Imported | None:
     """The settings that a model's file recommends (`general.sampling.*` of its metadata); None: it names none."""
+    values = _named_in(metadata)
+    return None if values is None else import_values(DIALECTS["gguf"], values)
+
+
+def recommended_text(metadata: Mapping[str, object]) -> str | None:
+    """The same as a text of the dialect `gguf`."""
+    dialect, values = DIALECTS["gguf"], _named_in(metadata)
+    return None if values is None else write_document(dialect.form, dialect.wrap(values))
+
+
+def _named_in(metadata: Mapping[str, object]) -> Foreign | None:
     dialect = DIALECTS["gguf"]
-    values = values_in(dialect, Document(dialect.form, dict(metadata)))
-    return None if values is None else import_values(dialect, values)
+    return values_in(dialect, Document(dialect.form, dict(metadata)))
 
 
 def write_settings(settings: Settings, dialect: str) -> Exported:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tsumami.history.entries import ChatTurn as ChatTurn
     from tsumami.history.entries import Entry as Entry
     from tsumami.history.off import history_is_off as history_is_off
+    from tsumami.history.opening import LazyHistory as LazyHistory
     from tsumami.history.query import FIELDS as FIELDS
     from tsumami.history.store import GrowingEntry as GrowingEntry
     from tsumami.history.store import History as History
@@ -32,6 +33,7 @@ _HOMES = {
     "Entry": "tsumami.history.entries",
     "GrowingEntry": "tsumami.history.store",
     "History": "tsumami.history.store",
+    "LazyHistory": "tsumami.history.opening",
     "RememberedReply": "tsumami.history.talks",
     "default_path": "tsumami.history.database",
     "history_is_off": "tsumami.history.off",
@@ -44,6 +46,7 @@ __all__ = [
     "Entry",
     "GrowingEntry",
     "History",
+    "LazyHistory",
     "RememberedReply",
     "default_path",
     "history_is_off",

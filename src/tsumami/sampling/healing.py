@@ -14,31 +14,15 @@ import weakref
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tsumami.sampling.candidates import Candidates
+from tsumami.sampling.token_texts import TokenTexts
 
-__all__ = ["HealStage", "Spelling", "fitting", "n_taken_back"]
-
-
-class Spelling(Protocol):
-    """What is asked of a vocabulary."""
-
-    @property
-    def n_tokens(self) -> int:
-        """Size of the vocabulary."""
-
-    def piece(self, token: int) -> bytes:
-        """The bytes of a token."""
-
-    def is_eog(self, token: int) -> bool:
-        """Whether generation ends with this token."""
-
-    def is_control(self, token: int) -> bool:
-        """Whether the token is a mark and not text."""
+__all__ = ["HealStage", "fitting", "n_taken_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +43,11 @@ class _Sorted:
         return slice(bisect_left(self.pieces, text), bisect_left(self.pieces, text + b"\0"))
 
 
-_known: Final[weakref.WeakKeyDictionary[Spelling, _Sorted]] = weakref.WeakKeyDictionary()
+_known: Final[weakref.WeakKeyDictionary[TokenTexts, _Sorted]] = weakref.WeakKeyDictionary()
 _lock: Final = threading.Lock()
 
 
-def _sorted(texts: Spelling) -> _Sorted:
+def _sorted(texts: TokenTexts) -> _Sorted:
     """A vocabulary is gone through once, when something is first asked of it."""
     with _lock:
         if texts not in _known:
@@ -73,14 +57,14 @@ def _sorted(texts: Spelling) -> _Sorted:
         return _known[texts]
 
 
-def fitting(texts: Spelling, text: bytes) -> npt.NDArray[np.int32]:
+def fitting(texts: TokenTexts, text: bytes) -> npt.NDArray[np.int32]:
     """The tokens that go on with a text, shape (n,): those that it begins with, and those that begin with it."""
     table = _sorted(texts)
     shorter = [table.ids[table.equal_to(text[:end])] for end in range(1, len(text))]
     return np.concatenate([*shorter, table.ids[table.beginning_with(text)]])
 
 
-def n_taken_back(texts: Spelling, tokens: Sequence[int]) -> int:
+def n_taken_back(texts: TokenTexts, tokens: Sequence[int]) -> int:
     """How many of a prompt's last tokens to take back: as many as, together, one longer token begins with. The first
     stays, and so do marks and what stands before them.
     """
@@ -104,7 +88,7 @@ class HealStage:
     name = "heal_tokens"
     idle: str | None
 
-    def __init__(self, texts: Spelling | None, rest: bytes) -> None:
+    def __init__(self, texts: TokenTexts | None, rest: bytes) -> None:
         self._texts, self._rest = texts, rest if texts is not None else b""
         self.idle = None if self._rest else "healed"
 

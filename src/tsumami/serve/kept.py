@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import HistoryError
-from tsumami.history import History
+from tsumami.history import LazyHistory
 from tsumami.runs import Run
 
 __all__ = ["KIND", "KeptRuns", "ServedHistory"]
@@ -59,16 +59,14 @@ class ServedHistory:
     """
 
     def __init__(self, wanted: bool | None, say: Callable[[str], None], path: Path | None = None) -> None:
-        self._wanted, self._say, self._path = wanted, say, path
-        self._store: History | None = None
-        self._lock = threading.Lock()
+        self._wanted, self._say, self._history = wanted, say, LazyHistory(path)
 
     def keep(self, run: Run, *, home: bool) -> str | None:
         """Keep a run that was asked for at this machine, or elsewhere; gives its id, or None if it is not kept."""
         if self._wanted is False or not (home or self._wanted):
             return None
         try:
-            return self._opened().add(run, kind=KIND).key
+            return self._history.opened().add(run, kind=KIND).key
         except HistoryError as error:
             self._wanted = False
             self._say(f"not kept in the history: {error}")
@@ -79,23 +77,14 @@ class ServedHistory:
         if self._wanted is False:
             return None
         try:
-            store = self._opened()
+            store = self._history.opened()
             return store.get(name) if store.entry(name).kind == KIND else None
         except HistoryError:
             return None
 
     def close(self) -> None:
         """Close the store."""
-        with self._lock:
-            if self._store is not None:
-                self._store.close()
-                self._store = None
-
-    def _opened(self) -> History:
-        with self._lock:
-            if self._store is None:
-                self._store = History(self._path)
-            return self._store
+        self._history.close()
 
 
 def _size(run: Run) -> int:

@@ -8,7 +8,6 @@ goes on, and what is not kept is said once to each session. No Gradio here.
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ import fastapi
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.tasks import Visit, session_of
 from tsumami.errors import HistoryError, TsumamiError
-from tsumami.history import ChatTurn, Entry, GrowingEntry, History
+from tsumami.history import ChatTurn, Entry, GrowingEntry, History, LazyHistory
 from tsumami.runs import Receipt, Run, Step, Stream
 from tsumami.web.callers import at_home
 
@@ -145,9 +144,11 @@ class Keeping:
 
     wanted: bool | None = None
     path: Path | None = None
-    _store: History | None = field(default=None, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _history: LazyHistory = field(init=False)
     _troubles: Kept[NotKept] = field(default_factory=Kept, init=False)
+
+    def __post_init__(self) -> None:
+        self._history = LazyHistory(self.path)
 
     def store(self, visit: Visitor) -> History | None:
         """A visitor's history; None where nothing of theirs is kept.
@@ -156,7 +157,7 @@ class Keeping:
             HistoryError: it cannot be opened.
         """
         owner = self._owner(visit)
-        return None if owner is None else self._opened().of(owner)
+        return None if owner is None else self._history.opened().of(owner)
 
     def keeper(self, visit: Visitor) -> Keeper:
         """What keeps for a visitor."""
@@ -186,18 +187,9 @@ class Keeping:
         known = at_home(visit.request) or (self.wanted and visit.username)
         return visit.username or "" if known else None
 
-    def _opened(self) -> History:
-        with self._lock:
-            if self._store is None:
-                self._store = History(self.path)
-            return self._store
-
     def close(self) -> None:
         """Close the store."""
-        with self._lock:
-            if self._store is not None:
-                self._store.close()
-                self._store = None
+        self._history.close()
 
 
 def _branched(store: History, run: Run, parent: str) -> Entry:

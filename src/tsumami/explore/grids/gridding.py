@@ -117,7 +117,7 @@ class Gridding(EngineMaking[Cell, Grid]):
         point = self._plan.point(number)
         settings, prompt = self._plan.settings_at(point), self._plan.prompts[point.prompt]
         chain = None if _is_alone(settings, prompt) else make_chain(self._backend, prompt, settings, point.seed)
-        return _Walk(number, point, chain, Ending(self._backend, healed(self._backend, prompt, settings), settings))
+        return _Walk(number, point, chain, Ending(self._backend, prompt, settings))
 
     # --- in the engine's thread ---
 
