@@ -123,7 +123,7 @@ def test_what_cannot_be_compared_is_one_line(refused: Any, arguments: list[str],
 
 
 def test_ctrl_c_keeps_the_lanes_as_far_as_they_are() -> None:
-    asked = ["compare", PROMPT, "--seeds", "0,1", "--temperature", "3", "--max-tokens", "2000", "--lang", "en"]
+    asked = ["compare", PROMPT, "--seeds", "0,1", "--ignore-eos", "--max-tokens", "2000", "--lang", "en"]
     terminal, their_end = pty.openpty()
     command = [Path(sys.executable).with_name("tsumami"), *asked, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=their_end) as process:

@@ -15,10 +15,15 @@ from typing import Any, Final, Self
 from playwright.sync_api import Locator, Page
 
 #: After so many looks without a request the page is taken to be quiet. Each waits for a frame of the browser: within a
-#: frame Gradio sends what an event sets off, and on a busy machine frames are slow.
+#: frame Gradio sends what an event sets off, and on a busy machine frames are slow. While something is under way no
+#: frame is asked for, since drawing them costs more than all that the page does.
 QUIET_LOOKS: Final = 8
-_LOOK: Final = """() => new Promise(done => requestAnimationFrame(() =>
-  setTimeout(() => done([...window.underWay]), 5)))"""
+_LOOK: Final = """async () => {
+  const pause = ms => new Promise(done => setTimeout(done, ms)), until = Date.now() + 500;
+  while (window.underWay.size && Date.now() < until) await pause(20);
+  if (!window.underWay.size) { await new Promise(requestAnimationFrame); await pause(5); }
+  return [...window.underWay];
+}"""
 PATIENCE: Final = 120.0
 
 #: Runs before the page's own scripts and notes in `window.underWay` the events that were sent and have not ended. (That

@@ -232,7 +232,7 @@ def bars(shelf: Any) -> Case:
     _, stored = microscope(shelf, shelf._model)
 
     def ask(request: Any) -> Any:
-        return asyncio.run(made.on_reply(request, HERE, stored))
+        return asyncio.run(made.on_wanted(SimpleNamespace(knobs=["temperature"]), request, HERE, stored, "{}"))
 
     return Case(ask, None, lambda request: made.stop(request.session_hash))
 

@@ -6,11 +6,10 @@ shortened they are rounded inwards, so that every value between the two that are
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import Final
+from typing import Final, TypedDict
 
 from tsumami import charts
 from tsumami.app.words.texts import Texts
@@ -55,15 +54,17 @@ def inward(found: Interval) -> tuple[str, str]:
     return f"{low:.9g}", f"{high:.9g}"
 
 
-def bars(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.Piece) -> str:
-    """For the chat's knobs, as JSON: for each knob where its bar begins and ends, and what it says."""
-    return json.dumps(
-        {
-            name: {"low": one.low, "high": one.high, "say": sentence(texts, one, run, piece)}
-            for name, one in found.items()
-        },
-        ensure_ascii=False,
-    )
+class Bar(TypedDict):
+    """Where the bar under a knob begins and ends, in the knob's values, and what it says."""
+
+    low: float
+    high: float
+    say: str
+
+
+def bars(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.Piece) -> dict[str, Bar]:
+    """The bars of the chat's knobs, by the knob's name."""
+    return {name: Bar(low=one.low, high=one.high, say=sentence(texts, one, run, piece)) for name, one in found.items()}
 
 
 def table(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.Piece) -> str:

@@ -3,6 +3,6 @@
 Guarantee: what is called certain is proved.
 """
 
-from tsumami.explore.intervals.every_knob import Bend, Interval, intervals, mappable_knobs
+from tsumami.explore.intervals.every_knob import Bend, Interval, intervals, knobs_with_interval, mappable_knobs
 
-__all__ = ["Bend", "Interval", "intervals", "mappable_knobs"]
+__all__ = ["Bend", "Interval", "intervals", "knobs_with_interval", "mappable_knobs"]

@@ -32,7 +32,7 @@ from tsumami.sampling import Chain, DeadEndError
 from tsumami.sampling.chain import Choice
 from tsumami.settings import Settings
 
-__all__ = ["Bend", "Interval", "chunks", "intervals", "mappable_knobs"]
+__all__ = ["Bend", "Interval", "chunks", "intervals", "knobs_with_interval", "mappable_knobs"]
 
 _MOST_LOGITS: Final = 6_400_000  # of the rows that are in memory at once
 
@@ -77,8 +77,7 @@ def intervals(
         backend: the model that made the run.
         run: with at least one token, without banned texts, and not by contrastive search, which asks the model about
             every candidate.
-        knobs: names (default: all that can be mapped; under mirostat or adaptive-p its own two, and those that do
-            nothing).
+        knobs: names (default: `knobs_with_interval` of its settings).
         wanted: asked again and again; once it says no, the work is given up.
 
     Raises:
@@ -99,7 +98,7 @@ def intervals(
         )
     idle = set(run.settings.idle_knobs())
     follows = run.settings.mode in MAPPED
-    names = _following(run.settings, knobs, idle) if follows else _named(run.settings, knobs)
+    names = knobs_with_interval(run.settings) if knobs is None else _named(run.settings, knobs, idle)
     search_of: type[IntervalSearch | FollowingSearch] = FollowingSearch if follows else IntervalSearch
     searches = {name: search_of(run.settings, name) for name in names}
     for chunk in chunks(backend, run, 1 if follows else None):  # there a single token may take seconds
@@ -123,12 +122,29 @@ def refuse_two_ways(backend: Backend, settings: Settings) -> None:
         )
 
 
-def _named(settings: Settings, knobs: Iterable[str] | None) -> tuple[str, ...]:
-    names = tuple(name for name in mappable_knobs() if not _is_off(settings, name)) if knobs is None else tuple(knobs)
+def knobs_with_interval(settings: Settings) -> tuple[str, ...]:
+    """The knobs that have an interval in a run with these settings, in the table's order: all that can be mapped and
+    are not off; under mirostat or adaptive-p its own two, and those that do nothing.
+    """
+    names = tuple(name for name in mappable_knobs() if not _is_off(settings, name))
+    if settings.mode not in MAPPED:
+        return names
+    own, idle = MAPPED[settings.mode], settings.idle_knobs()
+    return tuple(name for name in names if name in own or name in idle)
+
+
+def _named(settings: Settings, knobs: Iterable[str], idle: Container[str]) -> tuple[str, ...]:
+    names = tuple(knobs)
+    own = MAPPED.get(settings.mode)
     for name in names:
         check_mappable(name)
         if _is_off(settings, name):
             raise SettingsError(f"the interval of {name} is not known while it is off: give it a value and run again")
+        if own is not None and name not in own and name not in idle:
+            raise SettingsError(
+                f"the interval of {name} under {settings.mode} is not known: it moves every logit that the choice has"
+                f" followed; ask for {' or '.join(own)}, or turn {settings.mode} off and run again"
+            )
     return names
 
 
@@ -136,21 +152,6 @@ def _is_off(settings: Settings, name: str) -> bool:
     """A knob that is off has no values beside its own."""
     off_below = KNOBS[name].off_below
     return off_below is not None and bool(getattr(settings, name) < off_below)
-
-
-def _following(settings: Settings, knobs: Iterable[str] | None, idle: Container[str]) -> tuple[str, ...]:
-    """The choice's own knobs, and what does nothing; what moves the logits moves all that the choice has followed."""
-    own = MAPPED[settings.mode]
-    names = _named(settings, knobs)
-    if knobs is None:
-        return tuple(name for name in names if name in own or name in idle)
-    for name in names:
-        if name not in own and name not in idle:
-            raise SettingsError(
-                f"the interval of {name} under {settings.mode} is not known: it moves every logit that the choice has"
-                f" followed; ask for {' or '.join(own)}, or turn {settings.mode} off and run again"
-            )
-    return names
 
 
 def _check(wanted: Callable[[], bool] | None) -> None:

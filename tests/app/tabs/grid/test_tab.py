@@ -43,7 +43,8 @@ def reader(name: str) -> Any:
 
 
 def growing(tab: GridTab, request: Any, wishes: tuple[Any, ...]) -> Iterator[Any]:
-    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", False, *wishes, *[None] * len(KNOBS))
+    knobs = [True if name == "ignore_eos" else None for name in KNOBS]
+    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", False, *wishes, *knobs)
 
 
 def finished(drawn: str) -> list[bool]:
@@ -100,23 +101,28 @@ def test_a_new_grid_ends_the_one_before_which_paints_nothing_more(tab: GridTab) 
 
 
 def test_of_two_that_were_begun_at_once_one_goes_on(tab: GridTab) -> None:
-    pressed, one_ended = threading.Barrier(2), threading.Event()
+    pressed, over, news = threading.Barrier(2), threading.Semaphore(0), threading.Event()
     ends: list[Any] = []
 
     def press() -> None:
         pressed.wait()
-        ends.append(list(growing(tab, reader("a"), ENDLESS))[-1:])
-        one_ended.set()
+        drawn = []
+        for one in growing(tab, reader("a"), ENDLESS):
+            drawn.append(one)
+            news.set()
+        ends.append(drawn)
+        over.release()
 
     threads = [threading.Thread(target=press) for _ in range(2)]
     for thread in threads:
         thread.start()
-    assert one_ended.wait(20)
-    assert sum(thread.is_alive() for thread in threads) == 1
+    assert over.acquire(timeout=60), "one has ended"
+    news.clear()
+    assert news.wait(60), "the other goes on"
+    assert len(ends) == 1
     tab.on_stop(reader("a"))
-    for thread in threads:
-        thread.join(20)
-    assert [json.loads(drawn)["ended"] for one in ends for drawn in one][-1]
+    assert over.acquire(timeout=60)
+    assert json.loads(ends[-1][-1])["ended"]
 
 
 def test_the_chosen_cell_is_the_one_that_the_file_and_the_page_compare_with(tab: GridTab) -> None:

@@ -1,11 +1,24 @@
-// Draws the bars of `props.value` (JSON of interval_view.py) under Gradio's sliders, and finds them again whenever the
-// page builds them anew. A script of a gr.HTML: `props` and `watch` are Gradio's.
+// Draws the bars of `props.value` (JSON: knob to what interval_view.py says of it, or null where it has no bar) under
+// Gradio's sliders, finds them again whenever the page builds them anew, and asks for those of sliders that have come in
+// sight. Without a value there is no reply to ask about. A script of a gr.HTML: `props`, `watch` and `trigger` are
+// Gradio's.
 const bars = () => { try { return JSON.parse(props.value || '{}'); } catch { return {}; } };
+const inSight = () => [...document.querySelectorAll('#knobs [id^=knob-]:has(input[type=range])')]
+  .filter(knob => knob.querySelector('input[type=range]').offsetWidth).map(knob => knob.id.replace('knob-', ''));
+let asked = new Set();
+function ask() {
+  const found = bars(), knobs = inSight().filter(knob => !(knob in found));
+  if (!props.value || knobs.every(knob => asked.has(knob))) return;
+  asked = new Set(knobs);
+  trigger('select', {knobs});
+}
 function draw() {
   const found = bars();
   for (const old of document.querySelectorAll('.far-under'))
     if (!found[old.dataset.knob] || !old.isConnected) old.remove();
-  for (const [knob, {low, high, say}] of Object.entries(found)) {
+  for (const [knob, one] of Object.entries(found)) {
+    if (!one) continue;
+    const {low, high, say} = one;
     const slider = document.querySelector(`#knob-${knob} input[type=range]`);
     if (!slider || !slider.offsetWidth) continue;
     const place = slider.parentElement;
@@ -29,11 +42,11 @@ function draw() {
   }
 }
 let waiting = null;
-const soon = () => { waiting ??= setTimeout(() => { waiting = null; draw(); }, 60); };
+const soon = () => { waiting ??= setTimeout(() => { waiting = null; draw(); ask(); }, 60); };
 const ours = node => node.classList?.contains('far-under');
 const changed = change => ![...change.addedNodes, ...change.removedNodes].every(ours);
 new MutationObserver(changes => { if (props.value && changes.some(changed)) soon(); })
   .observe(document.querySelector('#knobs'), {childList: true, subtree: true});
 new ResizeObserver(soon).observe(document.querySelector('#knobs'));
-watch(['value'], draw);
+watch(['value'], () => { asked = new Set(); draw(); ask(); });
 draw();

@@ -1,14 +1,17 @@
 """Bars under the chat's sliders: within which values of each knob the last reply would have stayed as it is.
 
-Guarantee: nobody waits for them. They are computed after the reply is there, one session's at a time, and given up as
-soon as the session says something new; a reply that was stopped, or of which they cannot be known, has none. The bars
-are drawn beside Gradio's sliders by one small component, which finds them again whenever the page builds them anew.
+Guarantee: nobody waits for them, and none is computed that nobody can see. Once a reply is there, the component asks
+for those of the sliders in sight, and for others when their group is opened; one session's are computed at a time, and
+given up as soon as the session says something new. A reply that was stopped, or of which they cannot be known, has
+none. The bars are drawn beside Gradio's sliders, which the component finds again whenever the page builds them anew.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,11 +26,12 @@ from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.explain.tokens import open_receipt
-from tsumami.explore.intervals import intervals
+from tsumami.explore.intervals import intervals, knobs_with_interval
 
 _MOST_TOKENS: Final = 128  # of a reply; beyond, the work would hold up others
 _PATIENCE: Final = 10.0  # seconds; where nothing cuts the vocabulary, it would take a minute
 _CLEAR: Final = "() => ''"
+_ASK: Final = "() => '{}'"  # nothing is known yet, and whatever is in sight is asked for
 
 
 def build() -> gr.HTML:
@@ -49,24 +53,36 @@ class IntervalBars:
         """The bars go when something else is asked for: what they say is of the reply before."""
         gr.on(triggers, None, None, [bars], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False)
 
-    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState, bars: gr.HTML) -> None:
+    def after(self, talk: Any, bars: gr.HTML) -> None:
         """Look anew when this event, which writes a reply, has ended."""
-        talk.then(
-            self.on_reply, [choice, store], [bars],
+        talk.then(None, None, [bars], js=_ASK, api_visibility="private", show_progress="hidden", queue=False)
+
+    def wire(self, choice: gr.State, store: gr.BrowserState, bars: gr.HTML) -> None:
+        """Answer what the component asks for."""
+        bars.select(
+            self.on_wanted, [choice, store, bars], [bars],
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 
-    async def on_reply(self, request: gr.Request, choice: ModelChoice, stored: Any) -> str:
-        """The bars of the last reply; nothing where they cannot be known."""
+    async def on_wanted(
+        self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any, bars: str
+    ) -> Any:
+        """The bars that there are, and those of further knobs; nothing where they cannot be known."""
         with self._tasks.ask(session_of(request)) as asked:
-            work = functools.partial(self._look, choice, stored, asked)
-            return await anyio.to_thread.run_sync(work, limiter=self._one)
+            work = functools.partial(self._look, choice, stored, asked, tuple(map(str, event.knobs)))
+            more = await anyio.to_thread.run_sync(work, limiter=self._one)
+            if asked.stopped:
+                return gr.skip()
+            return "" if more is None else json.dumps({**json.loads(bars or "{}"), **more}, ensure_ascii=False)
 
     def stop(self, session: str) -> None:
         """The session has gone on, or the page was closed."""
         self._tasks.stop(session)
 
-    def _look(self, choice: ModelChoice, stored: Any, asked: Asked[Task]) -> str:
+    def _look(
+        self, choice: ModelChoice, stored: Any, asked: Asked[Task], names: Sequence[str]
+    ) -> dict[str, interval_view.Bar | None] | None:
+        """A bar, or none, for each of the knobs named."""
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[-1].facts if exchanges else None
         if (
@@ -74,14 +90,15 @@ class IntervalBars:
             or facts.stop_reason == "cancelled"
             or not 0 < len(facts.receipt.get("reply_tokens", ())) <= _MOST_TOKENS
         ):
-            return ""
+            return None
         until = time.monotonic() + _PATIENCE
         try:
             with self.shelf.lend(choice) as model:
                 if asked.stopped:
-                    return ""
+                    return None
                 run = open_receipt(model, facts.receipt).run
-                found = intervals(model, run, wanted=lambda: asked.wanted() and time.monotonic() < until)
-                return interval_view.bars(self.texts, found, run, model.tokenizer.piece)
+                knobs = [name for name in knobs_with_interval(run.settings) if name in names]
+                found = intervals(model, run, knobs, wanted=lambda: asked.wanted() and time.monotonic() < until)
+                return dict.fromkeys(names) | interval_view.bars(self.texts, found, run, model.tokenizer.piece)
         except TsumamiError:
-            return ""
+            return None

@@ -96,7 +96,8 @@ class ChatTab:
         how = Form.inputs(desk, parts.voice)
         for begin, talk, first in talks:
             replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
-            self.bars.after(replied, desk.choice, desk.store, parts.bars)
+            self.bars.after(replied, parts.bars)
+        self.bars.wire(desk.choice, desk.store, parts.bars)
 
     def _wire_around(self, parts: ChatParts) -> None:
         """What changes the conversation without the model, and what looks ahead at the next prompt."""
