@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from tsumami.course import PROMPT, Words
 from tsumami.model import Model
 
-from .conftest import free_port
+from .conftest import QUICK_COURSE, free_port
 
 TSUMAMI = str(Path(sys.executable).with_name("tsumami"))
 PATIENCE = 120_000  # the notebook computes all seven parts as it opens
@@ -41,7 +41,7 @@ def lesson(browser: Browser, tmp_path: Path) -> Iterator[Page]:
         [TSUMAMI, "lesson", "--headless", "--port", str(port), "--lang", "en"],
         stdout=log,
         stderr=log,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": QUICK_COURSE},
     )
     profile = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900}, color_scheme="dark")
     try:
