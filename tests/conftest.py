@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import hypothesis
 import pytest
+from tests.support.little import write_little
 from xdist.scheduler import LoadScopeScheduling
 
 import tsumami
@@ -64,6 +65,14 @@ def _row(place: str) -> str:
 def model() -> Iterator[tsumami.Model]:
     """The bundled SmolLM2, in exact mode."""
     with tsumami.load(threads=1) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tsumami.Model]:
+    """The first layers of the bundled model, for what holds on any model and is tried many times."""
+    path = write_little(tmp_path_factory.mktemp("little") / "little.gguf", tsumami.models.resolve().path)
+    with tsumami.load(path, threads=1) as loaded:
         yield loaded
 
 

@@ -105,7 +105,7 @@ def settings_strategy(
         drawn = st.builds(_merged, drawn, extra)
     if contrastive:
         search = st.fixed_dictionaries(
-            {"penalty_alpha": st.floats(0.01, 1), "top_k": st.integers(2, 20), "mirostat_mode": st.just(0)}
+            {"penalty_alpha": st.floats(0.01, 1), "top_k": st.integers(2, 6), "mirostat_mode": st.just(0)}
         )
         drawn = st.builds(_merged, drawn, st.just({}) | search)
     return drawn.map(lambda values: Settings.from_mapping({**values, **fixed}))

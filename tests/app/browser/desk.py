@@ -14,15 +14,20 @@ from typing import Any, Final, Self
 
 from playwright.sync_api import Locator, Page
 
-#: After so many looks without a request the page is taken to be quiet. Each waits for a frame of the browser: within a
-#: frame Gradio sends what an event sets off, and on a busy machine frames are slow. While something is under way no
-#: frame is asked for, since drawing them costs more than all that the page does.
-QUIET_LOOKS: Final = 8
-_LOOK: Final = """async () => {
-  const pause = ms => new Promise(done => setTimeout(done, ms)), until = Date.now() + 500;
-  while (window.underWay.size && Date.now() < until) await pause(20);
-  if (!window.underWay.size) { await new Promise(requestAnimationFrame); await pause(5); }
-  return [...window.underWay];
+#: After so many frames of the browser without a request the page is taken to be quiet: within a frame Gradio sends what
+#: an event sets off, and on a busy machine frames are slow. While something is under way no frame is asked for, since
+#: drawing them costs more than all that the page does.
+QUIET_FRAMES: Final = 8
+_STILL_UNDER_WAY: Final = """async frames => {
+  const pause = ms => new Promise(done => setTimeout(done, ms)), until = Date.now() + 5000;
+  let quiet = 0;
+  while (quiet < frames && Date.now() < until) {
+    if (window.underWay.size) { quiet = 0; await pause(20); continue; }
+    await new Promise(requestAnimationFrame);
+    await pause(0);
+    quiet++;
+  }
+  return quiet < frames;
 }"""
 PATIENCE: Final = 120.0
 
@@ -79,11 +84,9 @@ class Desk:
 
     def quiet(self) -> Self:
         """Wait until nothing is under way: no event, no reply that is still being written."""
-        until, looks = time.monotonic() + PATIENCE, 0
-        while looks < QUIET_LOOKS:
-            under_way = self.page.evaluate(_LOOK)
-            looks = 0 if under_way else looks + 1
-            assert time.monotonic() < until, f"still under way: {under_way}"
+        until = time.monotonic() + PATIENCE
+        while self.page.evaluate(_STILL_UNDER_WAY, QUIET_FRAMES):
+            assert time.monotonic() < until, "something is still under way"
         return self
 
     def reload(self) -> Self:
