@@ -17,6 +17,7 @@ from tests.support.little import write_little
 from xdist.scheduler import LoadScopeScheduling
 
 import tsumami
+from tsumami.models import resolve
 
 BROWSERS: Final = 2  # at once: each drives a server and a Chromium of its own
 HERE: Final = Path(__file__).parent
@@ -62,17 +63,28 @@ def _row(place: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def model() -> Iterator[tsumami.Model]:
+def smollm2() -> Iterator[tsumami.Model]:
     """The bundled SmolLM2, in exact mode."""
     with tsumami.load(threads=1) as loaded:
         yield loaded
 
 
 @pytest.fixture(scope="session")
-def little(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tsumami.Model]:
+def model(smollm2: tsumami.Model) -> tsumami.Model:
+    """The model that most tests mean: the bundled one, or a little one where the folder's conftest.py says so."""
+    return smollm2
+
+
+@pytest.fixture(scope="session")
+def little_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first layers of the bundled model, for what holds on any model and is tried many times."""
-    path = write_little(tmp_path_factory.mktemp("little") / "little.gguf", tsumami.models.resolve().path)
-    with tsumami.load(path, threads=1) as loaded:
+    return write_little(tmp_path_factory.mktemp("little") / "little.gguf", resolve().path)
+
+
+@pytest.fixture(scope="session")
+def little(little_file: Path) -> Iterator[tsumami.Model]:
+    """The model in that file."""
+    with tsumami.load(little_file, threads=1) as loaded:
         yield loaded
 
 

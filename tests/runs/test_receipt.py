@@ -26,16 +26,16 @@ with tsumami.load(receipt["model"]["name"], threads=1) as model:
 """
 
 
-def test_it_holds_what_the_text_depends_on(model: tsumami.Model) -> None:
+def test_it_holds_what_the_text_depends_on(smollm2: tsumami.Model) -> None:
     made = tsumami.Settings(temperature=1.2, max_tokens=4, stop=("\n",))
-    receipt = model.run("発光ダイオード", made).receipt
+    receipt = smollm2.run("発光ダイオード", made).receipt
     assert receipt.prompt == "発光ダイオード"
-    assert receipt.prompt_tokens == tuple(model.tokenize("発光ダイオード"))
+    assert receipt.prompt_tokens == tuple(smollm2.tokenize("発光ダイオード"))
     assert receipt.template == "raw"
     assert receipt.settings == made
     assert 0 <= receipt.seed < 2**32 - 1
     assert receipt.tsumami == version("tsumami")
-    assert receipt.model == model.model_card
+    assert receipt.model == smollm2.model_card
     assert (receipt.model.name, receipt.model.quantization) == ("smollm2", "Q4_1")
     assert len(bytes.fromhex(receipt.model.fingerprint)) == 32
     assert receipt.model.source
@@ -43,7 +43,7 @@ def test_it_holds_what_the_text_depends_on(model: tsumami.Model) -> None:
     build = engine_build()
     assert (receipt.engine.binding, receipt.engine.library) == (build.binding, build.library)
     assert (receipt.engine.features, receipt.engine.processor) == (build.features, processor())
-    assert (receipt.engine.mode, receipt.engine.exact, receipt.engine.n_ctx) == ("exact", True, model.n_ctx)
+    assert (receipt.engine.mode, receipt.engine.exact, receipt.engine.n_ctx) == ("exact", True, smollm2.n_ctx)
     assert receipt.engine.why_ja
     assert receipt.engine.why_en
 

@@ -99,8 +99,8 @@ def test_a_loaded_run_is_replayed_when_its_model_is_attached(model: tsumami.Mode
     assert_same(loaded.attach(model).ledger(3), run.ledger(3))
 
 
-def test_another_model_is_refused_by_name(model: tsumami.Model) -> None:
-    run = model.run(PROMPT, seed=1, max_tokens=2)
+def test_another_model_is_refused_by_name(smollm2: tsumami.Model) -> None:
+    run = smollm2.run(PROMPT, seed=1, max_tokens=2)
     other = ScriptedModel(saying("x"), name="another")
     with pytest.raises(RunFileError, match=r"smollm2 \(sha256 .*not with another"):
         run.attach(other).ledger(0)

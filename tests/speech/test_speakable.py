@@ -69,6 +69,6 @@ def test_no_mark_is_ever_left(text: str) -> None:
     "mark", ["$", "[", "`", "*", "(", "_a", "```\n", "<", "|", "\\(", "> ", "- ", " ", "$a ", "~", "<!--"]
 )
 def test_a_looping_model_costs_no_time(mark: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     speakable(mark * 4000)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 import tsumami
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Growing, Sending, reply
@@ -51,6 +53,12 @@ class Session:
         """The reply to the conversation's last message."""
         with sessions.ask(self.name) as asked:
             yield from reply(model, conversation, self.settings, self.sending, asked=asked)
+
+
+@pytest.fixture(scope="module")
+def model(little: tsumami.Model) -> tsumami.Model:
+    """What is promised here holds on any model."""
+    return little
 
 
 PEOPLE = [

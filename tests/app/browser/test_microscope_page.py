@@ -23,7 +23,7 @@ MESSAGE = "Tell me about the sea."
 def looking(page: Page, **knobs: object) -> Desk:
     """A chat with one reply that is open in the microscope."""
     desk = Desk(page)
-    desk.turn(seed=1, max_tokens=24, **knobs)
+    desk.turn(**{"seed": 1, "max_tokens": 12, **knobs})
     desk.say(MESSAGE)
     Desk(page).unfolded(0).locator('a[href*="#inside-"]').click()
     page.locator("#microscope-strip .tsu-token").first.wait_for()
@@ -172,7 +172,7 @@ def test_two_branches_are_put_side_by_side_with_the_reason_why_they_part(page_of
 
 def test_the_audit_names_every_knob_and_says_what_it_did(page_of: Pages) -> None:
     page = page_of("ja")
-    desk = looking(page, top_k=0)
+    desk = looking(page, top_k=0, max_tokens=6)
     desk.press("microscope-audit")
     desk.until(lambda: page.locator("#microscope-audited tbody tr").count())
     said = text(page, "#microscope-audited")

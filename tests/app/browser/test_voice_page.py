@@ -153,7 +153,7 @@ def test_speech_begins_while_the_reply_is_still_being_written(page_of: Pages) ->
 def test_sound_ends_at_once(page_of: Pages) -> None:
     if shutil.which("espeak-ng") is None:
         pytest.skip("English is spoken by espeak-ng: apt install espeak-ng")
-    desk = open_desk(page_of, "en-US").turn(max_tokens=60)
+    desk = open_desk(page_of, "en-US").turn(max_tokens=32)
     for how in ("escape", "stop", "clear", "message"):
         desk.page.evaluate("window.clips = []")
         desk.page.locator("#voice-speak input").check()

@@ -293,12 +293,12 @@ def test_an_hour_is_refused_at_once_without_being_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(head)
         file.truncate(44 + size)  # a hole: it takes no room
-    began = time.monotonic()
+    began = time.process_time()
     answer = heard(Ears(lambda size: ScriptedListener([])), path)
     assert answer.reason is not None
     assert answer.reason.code == "too_long"
     assert "1:00:00" in answer.reason.text("ja")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_one_listener_a_size_for_everybody_and_one_recording_at_a_time(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_what_still_waits_for_its_model_is_not_waited_for(tasks: Tasks[Counting]
     with tasks.ask("a") as asked:
         begin = time.monotonic()
         tasks.drop("a")
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 4, "it would wait for five"
         assert asked.dropped
 
 

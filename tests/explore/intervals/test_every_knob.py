@@ -192,7 +192,7 @@ def test_what_nobody_wants_any_more_is_given_up() -> None:
 
 @pytest.mark.parametrize("mode", [1, 2])
 def test_under_mirostat_tau_and_eta_hold_and_the_others_say_why_not(model: tsumami.Model, mode: int) -> None:
-    run = model.run(STORY, seed=2, mirostat_mode=mode, max_tokens=24)
+    run = model.run(STORY, seed=2, mirostat_mode=mode, mirostat_tau=1.0, max_tokens=24)
     found = intervals(model, run)
     for knob in ("mirostat_tau", "mirostat_eta"):
         assert found[knob].certain

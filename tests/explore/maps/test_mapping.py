@@ -176,7 +176,7 @@ def test_only_texts_that_are_followed_hold_a_chain_and_a_place_in_the_cache(mode
         chains.append(sum(node.chain is not None for node in nodes))
         places.append(sum(node.sequence is not None for node in nodes))
 
-    mapping.map(max_tokens=8, leaves=5, watch=watch)
+    mapping.map(max_tokens=9, leaves=5, watch=watch)
     assert len(list(mapping._all())) > 40
     assert max(chains) == 5
     assert 0 < max(places) <= 5

@@ -33,7 +33,7 @@ MAPS: Final[list[tuple[str, float, float, dict[str, Any]]]] = [
     ("xtc_threshold", 0.0, 0.5, {"xtc_probability": 0.7}),
     ("mirostat_tau", 0.0, 10.0, {"mirostat_mode": 2}),
     ("mirostat_tau", 0.0, 10.0, {"mirostat_mode": 1}),
-    ("mirostat_eta", 0.0, 1.0, {"mirostat_mode": 2}),
+    ("mirostat_eta", 0.0, 1.0, {"mirostat_mode": 2, "mirostat_tau": 1.0}),
 ]
 #: One of each kind is tried in another order, too.
 IN_ANOTHER_ORDER: Final = ("temperature", "top_p", "tfs_z", "repeat_penalty", "xtc_threshold", "mirostat_eta")

@@ -1,4 +1,4 @@
-"""What is promised here holds on any model: it is tried on a little one."""
+"""What is promised of a tab holds on any model: it is tried on a little one."""
 
 from __future__ import annotations
 
