@@ -11,9 +11,9 @@ from tsumami.errors import EmptyPromptError, PromptTooLongError
 PROMPT = "The sky above the city looked calm, but"
 
 
-def test_the_stations_have_the_models_shapes(model: tsumami.Model) -> None:
-    n = len(model.tokenize(PROMPT))
-    shapes = {part.name: (part.shape, part.times) for part in parts(model, PROMPT)}
+def test_the_stations_have_the_models_shapes(smollm2: tsumami.Model) -> None:
+    n = len(smollm2.tokenize(PROMPT))
+    shapes = {part.name: (part.shape, part.times) for part in parts(smollm2, PROMPT)}
     assert shapes["embeddings"] == ((n, 576), 1)  # SmolLM2-135M: 30 blocks of 9 heads on 576 numbers a token
     assert shapes["attention"] == ((9, n, n), 30)
     assert shapes["logits"] == ((49152,), 1)

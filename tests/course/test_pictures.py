@@ -60,7 +60,7 @@ def test_of_a_long_text_500_pieces_are_shown_and_the_rest_is_counted(model: tsum
     assert f"{len(rows) - 500} more" in drawn
 
 
-def test_stations_show_the_models_sizes(model: tsumami.Model) -> None:
-    drawn = plain(stations(parts(model, PROMPT), Words("en")))
+def test_stations_show_the_models_sizes(smollm2: tsumami.Model) -> None:
+    drawn = plain(stations(parts(smollm2, PROMPT), Words("en")))
     assert "× 30 layers" in drawn
     assert "49,152" in drawn

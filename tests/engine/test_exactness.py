@@ -39,8 +39,8 @@ LENGTH = 560  # beyond 512 cells
 
 @pytest.fixture(scope="session")
 def smollm2_as(tmp_path_factory: pytest.TempPathFactory, little_file: Path) -> Callable[[str], Path]:
-    """SmolLM2 in another weight type, made by the library's own quantiser: whole where its depth matters, else its first
-    layers, which the same kernels compute on the same shapes.
+    """SmolLM2 in another weight type, made by the library's own quantiser: whole where its depth matters, else its
+    first layers, which the same kernels compute on the same shapes.
     """
     folder = tmp_path_factory.mktemp("quantised")
 

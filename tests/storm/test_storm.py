@@ -26,10 +26,10 @@ SHORT: Final[dict[str, dict[str, int]]] = {
     "arguments": {"inputs": 30},
     "templates": {"inputs": 40},
     "gguf": {"inputs": 30},
-    "full_disk": {"kills": 3},
+    "full_disk": {"kills": 2},
     "killed_writing": {"kills": 3},
     "killed_keeping": {"kills": 3},
-    "clock": {},
+    "clock": {"kills": 1},
 }
 #: Attacks that import what only `make storm` installs.
 ELSEWHERE: Final = ("openapi",)
@@ -37,8 +37,9 @@ ELSEWHERE: Final = ("openapi",)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHORT)
-def test_a_short_campaign_breaks_nothing(name: str, tmp_path: Path) -> None:
-    tally = attack(name, Options(seed=1, folder=tmp_path, patience=120, **SHORT[name]))
+def test_a_short_campaign_breaks_nothing(name: str, tmp_path: Path, little_file: Path) -> None:
+    options = Options(seed=1, folder=tmp_path, patience=120, model=str(little_file), **SHORT[name])
+    tally = attack(name, options)
     assert tally.found == []
     assert tally.tried >= SHORT[name].get("inputs", SHORT[name].get("kills", 1)) * 0.9
     assert tally["passed"] + tally["refused"] == tally.tried
