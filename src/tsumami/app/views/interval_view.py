@@ -54,7 +54,7 @@ def inward(found: Interval) -> tuple[str, str]:
     return f"{low:.9g}", f"{high:.9g}"
 
 
-class Bar(TypedDict):
+class KnobBar(TypedDict):
     """Where the bar under a knob begins and ends, in the knob's values, and what it says."""
 
     low: float
@@ -62,9 +62,11 @@ class Bar(TypedDict):
     say: str
 
 
-def bars(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.Piece) -> dict[str, Bar]:
+def bars(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.Piece) -> dict[str, KnobBar]:
     """The bars of the chat's knobs, by the knob's name."""
-    return {name: Bar(low=one.low, high=one.high, say=sentence(texts, one, run, piece)) for name, one in found.items()}
+    return {
+        name: KnobBar(low=one.low, high=one.high, say=sentence(texts, one, run, piece)) for name, one in found.items()
+    }
 
 
 def table(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.Piece) -> str:

@@ -81,7 +81,7 @@ class IntervalBars:
 
     def _look(
         self, choice: ModelChoice, stored: Any, asked: Asked[Task], names: Sequence[str]
-    ) -> dict[str, interval_view.Bar | None] | None:
+    ) -> dict[str, interval_view.KnobBar | None] | None:
         """A bar, or none, for each of the knobs named."""
         exchanges = Conversation.from_json(stored).exchanges
         facts = exchanges[-1].facts if exchanges else None
