@@ -34,8 +34,6 @@ _IGNORED: Final[Mapping[str, tuple[Any, Phrase]]] = {
     "lora": ([], Phrase("LoRA は選べない", "no LoRA can be chosen")),
     "backend_sampling": (False, Phrase("いつも同じ計算で選ぶ", "tokens are always chosen by the same arithmetic")),
     "sse_ping_interval": (-1, Phrase("使わない", "not used")),
-    "tool_choice": ("none", Phrase("道具の呼び出しは本文のまま返す", "calls of tools are left in the text")),
-    "parallel_tool_calls": (False, Phrase("道具の呼び出しは本文のまま返す", "calls of tools are left in the text")),
     "trim_stop": (True, Phrase("停止文字列は返さない", "stop strings are never shown")),
 }  # fmt: skip
 """Names that change nothing here: the value with which they do so elsewhere, too, and why."""
