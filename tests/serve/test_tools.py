@@ -12,7 +12,7 @@ from tests.serve.calling import TEMPLATE, live, posted, scripted, service, strea
 import tsumami
 from tsumami.serve import ApiService, ServeOptions
 from tsumami.serve.served import served
-from tsumami.serve.tools import Call, CallForm, Parted, tool_support
+from tsumami.serve.tools import CallForm, Parted, ToolCall, tool_support
 
 QWEN: Final = (
     "{% if tools %}<|im_start|>system\n{% for t in tools %}{{ t | tojson }}\n{% endfor %}<|im_end|>\n{% endif %}"
@@ -55,8 +55,8 @@ def test_how_a_template_writes_calls_is_read_from_what_it_writes(template: str, 
 @pytest.mark.parametrize(
     ("text", "parted"),
     [
-        (CALL, Parted("", (Call("weather", '{"city": "京都"}'),))),
-        (f"Let me see.\n{CALL}\n{CALL}", Parted("Let me see.", (Call("weather", '{"city": "京都"}'),) * 2)),
+        (CALL, Parted("", (ToolCall("weather", '{"city": "京都"}'),))),
+        (f"Let me see.\n{CALL}\n{CALL}", Parted("Let me see.", (ToolCall("weather", '{"city": "京都"}'),) * 2)),
         ("Sunny.", Parted("Sunny.", ())),
         (CALL.replace("weather", "bomb"), Parted(CALL.replace("weather", "bomb"), ())),
         (CALL[:40], Parted(CALL[:40], ())),

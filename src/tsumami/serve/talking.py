@@ -25,7 +25,7 @@ from tsumami.serve.tools import (
     ANY_CHOICE,
     NO_SUPPORT,
     CallForm,
-    Choice,
+    ToolChoice,
     ToolSupport,
     choice_of,
     tool_names,
@@ -57,7 +57,7 @@ class Offered:
 
     tools: tuple[Any, ...] = ()
     names: tuple[str, ...] = ()
-    choice: Choice = ANY_CHOICE
+    choice: ToolChoice = ANY_CHOICE
     support: ToolSupport = NO_SUPPORT
     notes: tuple[Note, ...] = ()
 
@@ -126,7 +126,7 @@ def prompt_of_messages(service: ApiService, body: Messages, offered: Offered) ->
     if not isinstance(body.messages, list):
         raise field_fault("messages", "needs a list of messages")
     served, template = service.served, service.template
-    reader = _Reader(served.backend.tokenizer, offered.support.form)
+    reader = _MessageReader(served.backend.tokenizer, offered.support.form)
     messages = [reader.message(item, at) for at, item in enumerate(body.messages)]
     _check_end(messages, body)
     if offered.forced and messages and messages[-1].role == "assistant":
@@ -173,7 +173,7 @@ def _check_end(messages: list[Message], body: Messages) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _MessageReader:
     """Messages of a body, read. form: how the template wants calls."""
 
     tokenizer: Tokenizer

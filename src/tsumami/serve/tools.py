@@ -20,7 +20,7 @@ from tsumami.prompts import Message
 from tsumami.prompts.template import ChatTemplate
 from tsumami.serve.faults import field_fault, naming_field
 
-__all__ = ["ANY_CHOICE", "NO_SUPPORT", "Call", "CallForm", "Choice", "Parted", "ToolSupport", "choice_of"]
+__all__ = ["ANY_CHOICE", "NO_SUPPORT", "ToolCall", "CallForm", "ToolChoice", "Parted", "ToolSupport", "choice_of"]
 __all__ += ["forced_schema", "tool_names", "tool_support"]
 
 _NAME: Final = "needle_tool"
@@ -38,7 +38,7 @@ _JSON: Final = json.JSONDecoder()
 _TAG: Final = re.compile(r"\s*(<[^<>]*>|\[[^\[\]]*\])")
 
 
-class Call(NamedTuple):
+class ToolCall(NamedTuple):
     """A tool's name, and its arguments as JSON."""
 
     name: str
@@ -49,7 +49,7 @@ class Parted(NamedTuple):
     """What a model wrote: words, and calls."""
 
     content: str
-    calls: tuple[Call, ...]
+    calls: tuple[ToolCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class CallForm:
     def parted(self, text: str, names: Collection[str]) -> Parted:
         """Words and calls of a whole text."""
         at = text.find(self.begin) if self.begin else len(text) - len(text.lstrip())
-        calls: list[Call] = []
+        calls: list[ToolCall] = []
         rest = at
         while at >= 0 and text.startswith(self.begin, at):
             found = self._read(text, _past(text, at + len(self.begin)), names)
@@ -94,7 +94,7 @@ class CallForm:
             at = next(at for at in range(len(text) + 1) if self.begin.startswith(text[at:]))
         return len(text[:at].rstrip())
 
-    def _read(self, text: str, at: int, names: Collection[str]) -> tuple[list[Call], int] | None:
+    def _read(self, text: str, at: int, names: Collection[str]) -> tuple[list[ToolCall], int] | None:
         """The calls of the JSON that begins there, and where it ends."""
         try:
             value, end = _JSON.raw_decode(text, at)
@@ -104,12 +104,12 @@ class CallForm:
         calls = [one for one in found if one is not None]
         return (calls, end) if calls and len(calls) == len(found) else None
 
-    def _call(self, value: Any, names: Collection[str]) -> Call | None:
+    def _call(self, value: Any, names: Collection[str]) -> ToolCall | None:
         if not isinstance(value, dict) or value.get(self.name) not in names:
             return None
         arguments = value.get(self.arguments, {})
         if isinstance(arguments, dict):
-            return Call(value[self.name], json.dumps(arguments, ensure_ascii=False))
+            return ToolCall(value[self.name], json.dumps(arguments, ensure_ascii=False))
         return None
 
 
@@ -193,17 +193,17 @@ def _form_in(text: str) -> CallForm | None:
 # --- what a caller says ---
 
 
-class Choice(NamedTuple):
+class ToolChoice(NamedTuple):
     """kind: none, auto or required; name: the only tool that may be called."""
 
     kind: str
     name: str | None = None
 
 
-ANY_CHOICE: Final = Choice("auto")
+ANY_CHOICE: Final = ToolChoice("auto")
 
 
-def choice_of(given: str | Mapping[str, Any] | None, names: Sequence[str]) -> Choice:
+def choice_of(given: str | Mapping[str, Any] | None, names: Sequence[str]) -> ToolChoice:
     """`tool_choice`.
 
     Raises:
@@ -213,9 +213,9 @@ def choice_of(given: str | Mapping[str, Any] | None, names: Sequence[str]) -> Ch
         case None:
             return ANY_CHOICE
         case "none" | "auto" | "required":
-            return Choice(given)
+            return ToolChoice(given)
         case {"type": "function", "function": {"name": str(name)}} if name in names:
-            return Choice("required", name)
+            return ToolChoice("required", name)
     raise field_fault("tool_choice", "needs none, auto, required, or a function that is one of the tools")
 
 
@@ -236,7 +236,7 @@ def _name(tool: Any, at: int) -> str:
     raise field_fault("tools", f"tools[{at}] needs type function, and a function with name, description and parameters")
 
 
-def forced_schema(form: CallForm, tools: Sequence[Any], choice: Choice) -> dict[str, Any]:
+def forced_schema(form: CallForm, tools: Sequence[Any], choice: ToolChoice) -> dict[str, Any]:
     """What a reply has to be that is one call.
 
     Raises:

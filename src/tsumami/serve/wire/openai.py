@@ -14,7 +14,7 @@ from typing import Any
 from tsumami.serve.respond import Finished
 from tsumami.serve.talking import Offered
 from tsumami.serve.texts import Clock, TextEnd, TextPart
-from tsumami.serve.tools import Call, Parted
+from tsumami.serve.tools import Parted, ToolCall
 from tsumami.serve.wire.native import native_final, stop_type
 from tsumami.serve.wire.numbers import probabilities, progress, timings
 from tsumami.serve.wire.question import Question
@@ -190,12 +190,12 @@ class ChatWire(_OpenAIWire):
         return found if found.calls else Parted(text, ())
 
 
-def _call_form(call: Call) -> dict[str, Any]:
+def _call_form(call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
     return {"type": "function", "function": function, "id": secrets.token_hex(16)}
 
 
-def _finish(over: TextEnd, calls: Sequence[Call] = ()) -> str:
+def _finish(over: TextEnd, calls: Sequence[ToolCall] = ()) -> str:
     if stop_type(over) == "limit":
         return "length"
     return "tool_calls" if calls else "stop"
