@@ -20,7 +20,7 @@ from tsumami.prompts import Message
 from tsumami.prompts.template import ChatTemplate
 from tsumami.serve.faults import field_fault, naming_field
 
-__all__ = ["ANY_CHOICE", "NO_SUPPORT", "ToolCall", "CallForm", "ToolChoice", "Parted", "ToolSupport", "choice_of"]
+__all__ = ["ANY_CHOICE", "NO_SUPPORT", "CallForm", "Parted", "ToolCall", "ToolChoice", "ToolSupport", "choice_of"]
 __all__ += ["forced_schema", "tool_names", "tool_support"]
 
 _NAME: Final = "needle_tool"
