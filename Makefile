@@ -34,7 +34,7 @@ help:
 run: $(READY)
 	@$(BIN)/tsumami app
 
-test: lint $(BENCH_READY)
+test: lint $(BENCH_READY) $(STORM_READY)
 	@scripts/ensure-system
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
