@@ -37,7 +37,7 @@ except ImportError as error:
 
 TITLE: Final = "`tsumami serve`: calls that Schemathesis makes from its OpenAPI page, bodies that fit and that do not"
 DOOR: Final = "HTTP, in the process"
-_LENGTHS: Final = ("n_predict", "max_tokens", "max_completion_tokens", "max_length")
+_LENGTHS: Final = ("n_predict", "max_tokens", "max_completion_tokens")
 _GENERATES: Final = re.compile(r"completions?$|/generate")
 #: Of a body as a whole.
 _WHOLE: Final = ("UTF-8", "JSON")
@@ -86,11 +86,12 @@ def _bytes(path: str, body: Any) -> bytes:
     if not isinstance(body, dict):
         return json.dumps(body).encode()
     if _GENERATES.search(path):
-        given = {name: body.get(name) for name in _LENGTHS}
+        names = ("max_length",) if "generate" in path else _LENGTHS
+        given = {name: body.get(name) for name in names}
         long = {name: 1 for name, value in given.items() if type(value) is int and (value > 1 or value == -1)}
         body = {**body, **long}
         if all(value is None for value in given.values()):
-            body["max_length" if "generate" in path else "max_tokens"] = 1
+            body[names[0]] = 1
     return json.dumps(body).encode()
 
 

@@ -95,8 +95,11 @@ def wanted_settings(service: ApiService, dialect: Dialect, body: Body, own: Own)
         if note.fate == "refused":
             raise field_fault(note.foreign, note.words.en)
     notes += [note for note in made.notes if note.foreign in given and _tells(note)]
-    more = {**service.elsewhere(dialect), **own.settings}
-    return (made.settings.replace(**more) if more else made.settings), tuple(notes)
+    settings = made.settings.replace(**service.elsewhere(dialect))
+    if own.settings:
+        with naming_field("tsumami"):
+            settings = settings.replace(**own.settings)
+    return settings, tuple(notes)
 
 
 def _tells(note: Note) -> bool:

@@ -36,7 +36,7 @@ async def completions(service: ApiService, request: Request, body: OpenAIText) -
             raise field_fault(name, "it cannot be used here; leave it out")
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
-    asking = await service.aside(wanted, service, body, prompts, body.n or 1, probabilities)
+    asking = await service.aside(wanted, service, body, prompts, probabilities)
     wire = TextWire(asked(service, body, probabilities, usage=_usage(body.stream_options)))
     return await respond(service, request, asking, wire, stream=body.stream)
 
@@ -59,7 +59,7 @@ def _chat(service: ApiService, body: OpenAIChat, offered: Offered, probabilities
     _take_format(body)
     _take_tools(body, offered)
     prompt = prompt_of_messages(service, body, offered)
-    made = wanted(service, body, (prompt,), body.n or 1, probabilities)
+    made = wanted(service, body, (prompt,), probabilities)
     return replace(made, notes=(*made.notes, *offered.notes))
 
 
