@@ -23,7 +23,7 @@ from storm import hostile
 from storm.judge import of_answer
 from storm.options import Options
 from tsumami.errors import TsumamiError
-from tsumami.serve import ApiService, ServeOptions
+from tsumami.serve import ApiService, KeptRuns, ServeOptions
 from tsumami.serve.outside import outside
 from tsumami.serve.served import served
 from tsumami.web.farewell import Farewell
@@ -38,6 +38,7 @@ except ImportError as error:
 TITLE: Final = "`tsumami serve`: calls that Schemathesis makes from its OpenAPI page, bodies that fit and that do not"
 DOOR: Final = "HTTP, in the process"
 _LENGTHS: Final = ("n_predict", "max_tokens", "max_completion_tokens")
+_KEPT: Final = 32  # runs: so few that they are all there when memory is looked at for the first time
 _GENERATES: Final = re.compile(r"completions?$|/generate")
 #: Of a body as a whole.
 _WHOLE: Final = ("UTF-8", "JSON")
@@ -100,7 +101,7 @@ class _AppDoor:
 
     def __init__(self, model: tsumami.Model) -> None:
         self._loop = asyncio.Runner()
-        service = ApiService(served(model, "model.gguf"), ServeOptions())
+        service = ApiService(served(model, "model.gguf"), ServeOptions(), kept=KeptRuns(_KEPT))
         self._app: Any = outside(service, service.options.hosts, Farewell())
         _described.update(self._loop.run(self._ask("GET", "/openapi.json", b"")).json())
         self._health()
