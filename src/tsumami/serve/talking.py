@@ -32,7 +32,7 @@ from tsumami.serve.tools import (
     tool_support,
 )
 
-__all__ = ["Offered", "offered_tools", "prompt_of_messages"]
+__all__ = ["Offered", "offered_tools", "prompt_of_messages", "support_of"]
 
 _ROLES: Final = {"developer": "system"}
 _BETWEEN: Final = "\n\n"  # parts of one message, as llama-server joins them
@@ -81,13 +81,14 @@ def offered_tools(service: ApiService, body: Messages) -> Offered:
     tools = tuple(body.tools or ())
     names = tool_names(tools)
     choice = choice_of(body.tool_choice, names)
-    support = _support(service) if names or _has_calls(body.messages) else NO_SUPPORT
+    support = support_of(service) if names or _has_calls(body.messages) else NO_SUPPORT
     if names and support.reads and support.form is None and choice.kind == "required":
         raise field_fault("tool_choice", "calls in the form of this model's template cannot be asked for; use auto")
     return Offered(tools, names, choice, support, tuple(_notes(body, names, support)))
 
 
-def _support(service: ApiService) -> ToolSupport:
+def support_of(service: ApiService) -> ToolSupport:
+    """What the chat template that holds does with tools."""
     template = service.template
     if template is None:
         return NO_SUPPORT
