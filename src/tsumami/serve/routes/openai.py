@@ -37,7 +37,7 @@ async def completions(service: ApiService, request: Request, body: OpenAIText) -
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
     asking = await service.aside(wanted, service, body, prompts, probabilities)
-    wire = TextWire(asked(service, body, probabilities, usage=_usage(body.stream_options)))
+    wire = TextWire(asked(service, body, probabilities))
     return await respond(service, request, asking, wire, stream=body.stream)
 
 

@@ -65,15 +65,14 @@ class _OpenAIWire(ABC):
         """A text is finished."""
         asked = self._asked
         made = self._ends(over)
-        if asked.usage:
-            made.append({**self._chunk(), "usage": _usage([over.clock])})
         made[-1] |= {"timings": timings(over.clock), "tsumami": own}
         if asked.verbose:
             made[0]["__verbose"] = native_final(asked, over, "", ())
         return made
 
+    @abstractmethod
     def _ends(self, over: TextEnd) -> list[dict[str, Any]]:
-        return [self._chunk(self._part(over.index, None, _finish(over)))]
+        """The last chunks of a text."""
 
     def whole(self, texts: Sequence[Finished]) -> Any:
         """Everything at once: one object with a choice a text."""
@@ -119,6 +118,9 @@ class TextWire(_OpenAIWire):
     def opening(self) -> list[dict[str, Any]]:
         """Nothing."""
         return []
+
+    def _ends(self, over: TextEnd) -> list[dict[str, Any]]:
+        return [{**self._chunk(self._part(over.index, None, _finish(over))), "usage": _usage([over.clock])}]
 
     def _part(self, index: int, text: str | None, finish: str | None) -> dict[str, Any]:
         return {"text": text or "", "index": index, "logprobs": None, "finish_reason": finish}
@@ -172,7 +174,8 @@ class ChatWire(_OpenAIWire):
         rest = self._news(over.index, parted.content, len(parted.content))
         if rest:
             made.insert(0, self._part(over.index, rest, None))
-        return [self._chunk(one) for one in made]
+        chunks = [self._chunk(one) for one in made]
+        return [*chunks, {**self._chunk(), "usage": _usage([over.clock])}] if self._asked.usage else chunks
 
     def _choice(self, over: TextEnd, text: str) -> dict[str, Any]:
         parted = self._parted(text)
