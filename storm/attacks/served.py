@@ -37,6 +37,8 @@ except ImportError as error:
 
 TITLE: Final = "`tsumami serve`: calls that Schemathesis makes from its OpenAPI page, bodies that fit and that do not"
 DOOR: Final = "HTTP, in the process"
+#: Bytes that Schemathesis itself comes to hold, which is in the same process; calls that are only made again take none.
+ROOM: Final = 64 << 20
 _LENGTHS: Final = ("n_predict", "max_tokens", "max_completion_tokens")
 _KEPT: Final = 32  # runs: so few that they are all there when memory is looked at for the first time
 _GENERATES: Final = re.compile(r"completions?$|/generate")
