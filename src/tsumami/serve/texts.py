@@ -151,7 +151,7 @@ async def _one(
         room = service.n_ctx - len(prompt.tokens)
         fits = 0 < settings.max_tokens <= room
         within = settings if fits else settings.replace(max_tokens=room)
-        news = _Growing(index, doing, tell)
+        news = _GrowingText(index, doing, tell)
         making = await _begun(service, prompt, within, wanted.probabilities, news)
         growing.hold(making)
         try:
@@ -166,7 +166,7 @@ async def _one(
 
 
 async def _begun(
-    service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities, news: _Growing
+    service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities, news: _GrowingText
 ) -> _TextMaking:
     """The making of a text, begun; whoever leaves meanwhile leaves nothing behind."""
     loop, backend = asyncio.get_running_loop(), service.served.backend
@@ -183,7 +183,7 @@ def _cancel_when_begun(starting: asyncio.Future[_TextMaking]) -> None:
         starting.result().cancel()
 
 
-class _Growing:
+class _GrowingText:
     """A text while it grows, in the event loop: tokens wait for the text that they are part of."""
 
     def __init__(self, index: int, doing: Doing, tell: _Tell) -> None:
@@ -266,7 +266,7 @@ class _TextMaking:
         prompt: Prompt,
         settings: Settings,
         tops: Probabilities,
-        news: _Growing,
+        news: _GrowingText,
     ) -> None:
         self._loop, self._news = loop, news
         prompt = healed(backend, prompt, settings)
