@@ -34,7 +34,7 @@ help:
 run: $(READY)
 	@$(BIN)/tsumami app
 
-test: lint $(BENCH_READY)
+test: lint $(BENCH_READY) $(STORM_READY)
 	@scripts/ensure-system
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
@@ -71,7 +71,7 @@ $(READY): pyproject.toml requirements.lock requirements-build.lock scripts/set-u
 	@scripts/set-up
 	@touch $@
 
-# A second llama.cpp lives in an environment of its own, where it shadows nothing.
+# A second llama.cpp, and a program that calls servers, live in an environment of their own, where they shadow nothing.
 $(BENCH_READY): requirements-bench.lock | $(READY)
 	@"$(PYTHON)" -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements-bench.lock

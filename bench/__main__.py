@@ -30,6 +30,7 @@ MEASURES: Final = (
     "intervals",
     "history",
     "remote",
+    "serve",
 )
 
 

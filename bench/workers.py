@@ -23,6 +23,11 @@ LIBRARY_DEFAULT: Mapping[str, str] = {}
 _PREFIXES = ("OMP_", "GOMP_", "KMP_", "GGML_", "LLAMA_")
 
 
+def usual_environment() -> dict[str, str]:
+    """The user's environment without what says how to wait and compute."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_PREFIXES)}
+
+
 class ContenderError(RuntimeError):
     """A contender failed; the message is its traceback."""
 
@@ -41,12 +46,11 @@ class Worker:
         """Start `bench/contenders/<contender>.py` with `options` and wait until it is loaded; `facts` is what it tells
         of itself.
         """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIXES)}
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed with the process)
         self._process = subprocess.Popen(
             [python, "-m", "bench.worker", contender, json.dumps(options)],
             cwd=ROOT,
-            env=kept | dict(environment),
+            env=usual_environment() | dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

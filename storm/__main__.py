@@ -32,6 +32,7 @@ ATTACKS: Final = (
     "arguments",
     "bodies",
     "openapi",
+    "served",
     "killed_writing",
     "killed_serving",
     "killed_keeping",

@@ -7,6 +7,7 @@ part is compared with what it held when it was warm.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -209,6 +210,7 @@ class Fuzzing:
             now = child.footprint()
             self.tally.facts["memory MB"] = f"{warm.memory / 1e6:.0f} to {now.memory / 1e6:.0f}"
             room = ARENA if self._options.inputs >= _MANY else 4 * ARENA
+            room += getattr(importlib.import_module(self._attack), "ROOM", 0)
             for leak in leaks(warm, child.footprint, room=room):
                 self.tally.note(Judgement("leaked", leak), **self._where(_Work(0, 0), 0))
         said = child.said()

@@ -88,6 +88,11 @@ class Ours:
                 tokens.append(step.id)
         return {"tokens": tokens, "seconds": times[-1] - times[0]}
 
+    def seconds(self, prompt: list[int], settings: dict[str, Any]) -> float:
+        """Stream one run; seconds from the first Step to the last, in the consumer's eyes."""
+        times = [time.perf_counter() for _ in self.model.stream(prompt, tsumami.Settings.from_mapping(settings))]
+        return times[-1] - times[0]
+
     def crowd(self, prompt: list[int], settings: list[dict[str, Any]]) -> dict[str, Any]:
         """One run per settings, all at once; seconds from handing them in until the last one is finished."""
         begin = time.perf_counter()

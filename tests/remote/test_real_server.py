@@ -57,6 +57,7 @@ def asked(server: LlamaServerProcess, body: dict[str, Any]) -> Any:
 
 def test_its_vocabulary_and_tokens_are_those_of_the_file(remote: RemoteModel, model: tsumami.Model) -> None:
     theirs, ours = remote.tokenizer, model.tokenizer
+    assert remote.recommended is None
     assert theirs.n_tokens == ours.n_tokens
     for token in range(ours.n_tokens):
         assert theirs.piece(token) == ours.piece(token)

@@ -130,6 +130,16 @@ def test_knobs_of_ours_can_be_given_by_our_names() -> None:
     assert [one["token"] for one in found["tsumami"]["ledger"]] == list(b"He")
     answer = posted(service(), "/completion", {"prompt": "x", "tsumami": {"settings": {"nope": 1}}})
     assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "tsumami"
+
+
+@pytest.mark.parametrize("path", ["/completion", "/v1/completions", "/v1/chat/completions"])
+def test_how_many_texts_has_two_names_and_too_many_are_refused_by_the_one_that_was_used(path: str) -> None:
+    body: dict[str, Any] = {"prompt": "x", "messages": [{"role": "user", "content": "x"}], "n_predict": 1}
+    for name in ("n", "n_cmpl"):
+        found = posted(service(), path, {**body, name: 2}).json()
+        assert len(found if path == "/completion" else found["choices"]) == 2
+        assert posted(service(), path, {**body, name: 65}).json()["error"]["param"] == name
 
 
 def test_a_prompt_that_is_too_long_says_by_how_much() -> None:

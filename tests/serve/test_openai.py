@@ -124,7 +124,6 @@ def test_a_format_is_kept(model: tsumami.Model) -> None:
         [{"role": "user"}],
         [{"role": "nobody", "content": "a"}],
         [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}]}],
-        [{"role": "tool", "content": "a", "tool_call_id": "b"}],
         [
             {"role": "user", "content": "a"},
             {"role": "assistant", "content": "b"},
@@ -157,14 +156,6 @@ def test_the_template_gets_what_llama_server_gives_every_template() -> None:
     to = service(template="{{ enable_thinking }} {{ date_string | length }} {{ datetime | length }}")
     assert posted(to, "/apply-template", body).json() == {"prompt": "True 11 11"}
     assert posted(to, "/apply-template", {**body, "reasoning_effort": "none"}).json() == {"prompt": "False 11 11"}
-
-
-def test_tools_reach_the_template_and_a_note_says_how_far_that_goes() -> None:
-    to = service(template="{{ tools | length }}{{ messages[0].content }}")
-    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
-    found = posted(to, "/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "tools": [tool]}).json()
-    assert found["tsumami"]["receipt"]["prompt"] == "1x"
-    assert [note["foreign"] for note in found["tsumami"]["notes"]] == ["tools"]
 
 
 def test_timings_and_progress_come_where_they_are_asked_for() -> None:

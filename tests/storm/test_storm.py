@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -32,7 +34,8 @@ SHORT: Final[dict[str, dict[str, int]]] = {
     "clock": {"kills": 1},
 }
 #: Attacks that import what only `make storm` installs.
-ELSEWHERE: Final = ("openapi",)
+ELSEWHERE: Final = ("openapi", "served")
+PYTHON: Final = ROOT / ".cache" / "storm-venv" / "bin" / "python"
 
 
 @pytest.mark.slow
@@ -43,6 +46,17 @@ def test_a_short_campaign_breaks_nothing(name: str, tmp_path: Path, little_file:
     assert tally.found == []
     assert tally.tried >= SHORT[name].get("inputs", SHORT[name].get("kills", 1)) * 0.9
     assert tally["passed"] + tally["refused"] == tally.tried
+
+
+@pytest.mark.slow
+def test_calls_that_are_made_from_the_servers_own_description_break_nothing(tmp_path: Path) -> None:
+    if not PYTHON.exists():
+        pytest.skip("no Schemathesis here; `make test` and `make storm` install it")
+    command = [str(PYTHON), "-m", "storm", "served", "--seed", "1", "--inputs", "100", "--nice", "0"]
+    done = subprocess.run([*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    row = json.loads((tmp_path / "served" / "done.json").read_text("utf-8"))
+    assert row["tally"]["tried"] >= 90, row
 
 
 def test_every_attack_is_in_the_campaign_and_says_what_it_does() -> None:

@@ -89,6 +89,11 @@ class RemoteModel(Model):
         return ()
 
     @property
+    def recommended(self) -> None:
+        """What its file recommends is not told."""
+        return
+
+    @property
     def exactness(self) -> Exactness:
         """Whether the server repeated itself when it was asked."""
         return self._connected.exactness

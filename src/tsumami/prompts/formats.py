@@ -161,7 +161,7 @@ class _Rendering:
     def __call__(self, contents: Sequence[str] | None = None) -> str:
         messages = self.messages
         if contents is not None:
-            messages = [Message(one.role, content) for one, content in zip(messages, contents, strict=True)]
+            messages = [replace(one, content=content) for one, content in zip(messages, contents, strict=True)]
         return self.format._chat_template.render(
             messages,
             bos_token=self.format.bos_token,

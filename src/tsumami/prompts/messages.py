@@ -8,21 +8,22 @@ question, or a question without its answer, teaches the model a conversation tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, cast
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 from tsumami.errors import EmptyPromptError, PromptError
 
 __all__ = ["ROLES", "Memory", "Message", "Remembered", "Role", "messages_from"]
 
-Role = Literal["system", "user", "assistant"]
-ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 
 
 @dataclass(frozen=True)
 class Message:
     """One message: who speaks, and the text as it was typed or generated. `tokens`: the ids that a reply was, as which
-    it goes back to the model that wrote it (`Run.message` has them).
+    it goes back to the model that wrote it (`Run.message` has them). `more`: what a chat template is told of it besides
+    (`tool_calls`, `tool_call_id`, `name`); other formats do not write it.
 
     Raises `PromptError` for another role, for content that is not a string, for a lone surrogate, which is what is left
     of invalid UTF-8 and has no tokens, and for tokens that are no ids, or of somebody else than the assistant.
@@ -31,6 +32,7 @@ class Message:
     role: Role
     content: str
     tokens: tuple[int, ...] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -56,9 +58,9 @@ class Message:
         if not isinstance(ids, tuple) or not all(type(one) is int and one >= 0 for one in ids):
             raise PromptError("the tokens of an assistant message are no token ids; give whole numbers from 0")
 
-    def as_dict(self) -> dict[str, str]:
-        """The form that chat templates and JSON know: `{"role": …, "content": …}`."""
-        return {"role": self.role, "content": self.content}
+    def as_dict(self) -> dict[str, Any]:
+        """The form that chat templates and JSON know: `{"role": …, "content": …}`, and what there is more."""
+        return {**self.more, "role": self.role, "content": self.content}
 
 
 def messages_from(

@@ -3,6 +3,7 @@
     options    what the server is told when it starts         served     the model, as callers see it
     bodies     what a request may hold, typed                 asking     from a body to what is wanted, and notes
     talking    messages to prompts                            texts      from what is wanted to texts, as they grow
+    tools      calls of tools, written and read
     slots      who generates where                            kept       runs that can be asked for again
     faults     what is wrong, as answers                      service    what all routes share
     wire       how answers are written, one file a program    routes     one file a family of routes

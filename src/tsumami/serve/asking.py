@@ -34,8 +34,6 @@ _IGNORED: Final[Mapping[str, tuple[Any, Phrase]]] = {
     "lora": ([], Phrase("LoRA は選べない", "no LoRA can be chosen")),
     "backend_sampling": (False, Phrase("いつも同じ計算で選ぶ", "tokens are always chosen by the same arithmetic")),
     "sse_ping_interval": (-1, Phrase("使わない", "not used")),
-    "tool_choice": ("none", Phrase("道具の呼び出しは本文のまま返す", "calls of tools are left in the text")),
-    "parallel_tool_calls": (False, Phrase("道具の呼び出しは本文のまま返す", "calls of tools are left in the text")),
     "trim_stop": (True, Phrase("停止文字列は返さない", "stop strings are never shown")),
 }  # fmt: skip
 """Names that change nothing here: the value with which they do so elsewhere, too, and why."""
@@ -97,8 +95,11 @@ def wanted_settings(service: ApiService, dialect: Dialect, body: Body, own: Own)
         if note.fate == "refused":
             raise field_fault(note.foreign, note.words.en)
     notes += [note for note in made.notes if note.foreign in given and _tells(note)]
-    more = {**service.elsewhere(dialect), **own.settings}
-    return (made.settings.replace(**more) if more else made.settings), tuple(notes)
+    settings = made.settings.replace(**service.elsewhere(dialect))
+    if own.settings:
+        with naming_field("tsumami"):
+            settings = settings.replace(**own.settings)
+    return settings, tuple(notes)
 
 
 def _tells(note: Note) -> bool:

@@ -72,6 +72,7 @@ class Generating(Body):
 
     stream: bool = False
     n: Annotated[int, Field(ge=1)] | None = Field(None, description="how many texts")
+    n_cmpl: Annotated[int, Field(ge=1)] | None = Field(None, description="another name of n")
     return_tokens: bool = False
     return_progress: bool = False
     timings_per_token: bool = False
@@ -89,7 +90,6 @@ class NativeText(Generating):
     prompt: Any = Field(None, description="a text, token ids, a mixture, or a list of these")
     n_probs: _Top | None = None
     logprobs: _Top | None = Field(None, description="another name of n_probs")
-    n_cmpl: Annotated[int, Field(ge=1)] | None = Field(None, description="another name of n")
     response_fields: list[str] = Field(default_factory=list)
 
 
@@ -114,6 +114,7 @@ class Messages(Body):
     messages: Any = None
     tools: list[Any] | None = None
     tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | str | None = None
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)

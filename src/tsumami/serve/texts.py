@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from tsumami.runs.backend import Backend
 from tsumami.runs.decision import Decider, Decision
 from tsumami.runs.generate import Generation, make_decider
 from tsumami.runs.healing import healed
-from tsumami.runs.making import EngineMaking
 from tsumami.sampling import effective_seed
 from tsumami.sampling.chain import Watch
 from tsumami.sampling.measure import measure_raw
@@ -31,7 +30,6 @@ from tsumami.serve.slots import Doing
 from tsumami.settings import Settings
 from tsumami.web.passing import Refused
 from tsumami.web.places import too_many_waiting
-from tsumami.web.pulling import pulled
 from tsumami.web.turns import Asker
 
 __all__ = ["Clock", "Likely", "News", "TextEnd", "TextPart", "texts"]
@@ -84,7 +82,6 @@ class TextEnd:
     full: bool = False
 
 
-_News: TypeAlias = tuple[Step, Likely | None, Clock]
 News: TypeAlias = TextPart | TextEnd
 _Tell: TypeAlias = Callable[[TextPart | TextEnd | Exception], None]
 
@@ -154,23 +151,26 @@ async def _one(
         room = service.n_ctx - len(prompt.tokens)
         fits = 0 < settings.max_tokens <= room
         within = settings if fits else settings.replace(max_tokens=room)
-        making = await _begun(service, prompt, within, wanted.probabilities)
+        news = _GrowingText(index, doing, tell)
+        making = await _begun(service, prompt, within, wanted.probabilities, news)
         growing.hold(making)
         try:
-            await _follow(service, making, index, doing, tell, leftover=wanted.probabilities.count > 0)
+            await news.until_over()
         finally:
             making.cancel()
-        run = await service.aside(lambda: making.result)
-        clock = making.clock()
+        run, clock = making.result, making.clock()
+        news.finish(run.text, clock, leftover=wanted.probabilities.count > 0)
         _count(service, clock)
         full = run.stop_reason == "context" or (run.stop_reason == "length" and not fits)
         tell(TextEnd(index, prompt, settings, run, await service.keep(run, home=asker.home), clock, doing.slot, full))
 
 
-async def _begun(service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities) -> _TextMaking:
+async def _begun(
+    service: ApiService, prompt: Prompt, settings: Settings, tops: Probabilities, news: _GrowingText
+) -> _TextMaking:
     """The making of a text, begun; whoever leaves meanwhile leaves nothing behind."""
-    backend = service.served.backend
-    starting = asyncio.ensure_future(service.aside(_TextMaking, backend, prompt, settings, tops))
+    loop, backend = asyncio.get_running_loop(), service.served.backend
+    starting = asyncio.ensure_future(service.aside(_TextMaking, loop, backend, prompt, settings, tops, news))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -183,34 +183,44 @@ def _cancel_when_begun(starting: asyncio.Future[_TextMaking]) -> None:
         starting.result().cancel()
 
 
-async def _follow(
-    service: ApiService, making: _TextMaking, index: int, doing: Doing, tell: _Tell, *, leftover: bool
-) -> None:
-    """Tell the pieces: tokens wait for the text that they are part of. leftover: also those that become no text."""
-    steps: list[Step] = []
-    likely: list[Likely] = []
-    told = 0
+class _GrowingText:
+    """A text while it grows, in the event loop: tokens wait for the text that they are part of."""
 
-    def release(text: str, clock: Clock) -> None:
-        tell(TextPart(index, text, tuple(steps), tuple(likely), clock, doing.slot))
-        steps.clear()
-        likely.clear()
+    def __init__(self, index: int, doing: Doing, tell: _Tell) -> None:
+        self._index, self._doing, self._tell = index, doing, tell
+        self._steps: list[Step] = []
+        self._likely: list[Likely] = []
+        self._told = 0
+        self._over = asyncio.Event()
 
-    async with contextlib.aclosing(pulled(_generator(making), service.threads)) as pieces:
-        async for step, its, clock in pieces:
-            doing.decoded += 1
-            steps.append(step)
-            likely += [] if its is None else [its]
-            if step.text:
-                told += len(step.text)
-                release(step.text, clock)
-    rest = making.result.text[told:]
-    if rest or (leftover and steps):
-        release(rest, making.clock())
+    def take(self, step: Step, likely: Likely | None, clock: Clock) -> None:
+        """One token more."""
+        self._doing.decoded += 1
+        self._steps.append(step)
+        if likely is not None:
+            self._likely.append(likely)
+        if step.text:
+            self._told += len(step.text)
+            self._release(step.text, clock)
 
+    def end(self) -> None:
+        """There will be no more."""
+        self._over.set()
 
-def _generator(making: _TextMaking) -> Generator[_News, None, None]:
-    yield from making
+    async def until_over(self) -> None:
+        """Wait for the end."""
+        await self._over.wait()
+
+    def finish(self, text: str, clock: Clock, *, leftover: bool) -> None:
+        """Tell what is left of the whole text. leftover: also tokens that became no text."""
+        rest = text[self._told :]
+        if rest or (leftover and self._steps):
+            self._release(rest, clock)
+
+    def _release(self, text: str, clock: Clock) -> None:
+        self._tell(TextPart(self._index, text, tuple(self._steps), tuple(self._likely), clock, self._doing.slot))
+        self._steps.clear()
+        self._likely.clear()
 
 
 async def _read_only(service: ApiService, index: int, prompt: Prompt, settings: Settings, doing: Doing) -> TextEnd:
@@ -244,25 +254,46 @@ def _count(service: ApiService, clock: Clock) -> None:
 # --- in the engine's thread ---
 
 
-class _TextMaking(EngineMaking[_News, Run]):
-    """One run, whose news are the steps, each with the probabilities that were asked for and the time."""
+class _TextMaking:
+    """One run. `news` gets its steps in the loop, each with the probabilities that were asked for and the time: without
+    a thread that waits for them, of which there would be one a text, woken for every token.
+    """
 
-    def __init__(self, backend: Backend, prompt: Prompt, settings: Settings, tops: Probabilities) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        backend: Backend,
+        prompt: Prompt,
+        settings: Settings,
+        tops: Probabilities,
+        news: _GrowingText,
+    ) -> None:
+        self._loop, self._news = loop, news
         prompt = healed(backend, prompt, settings)
         decider = make_decider(backend, prompt, settings, settings.seed)
         self._looking = _Looking(decider, tops, len(prompt.tokens))
         generation = Generation(backend, prompt, settings, ledgers=False, emit=self._step, decider=self._looking)
-        self._ticket = self._submit(backend.engine, generation.program())
+        self._ticket = backend.engine.submit(generation.program())
+        self._ticket.future.add_done_callback(lambda _: self._soon(news.end))
 
     def _step(self, step: Step) -> None:
-        self._tell((step, self._looking.likely, self.clock()))
+        self._soon(self._news.take, step, self._looking.likely, self.clock())
+
+    def _soon(self, call: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(call, *arguments)
 
     def clock(self) -> Clock:
         """How long it has taken so far."""
         return self._looking.clock()
 
-    def _finish(self) -> Run:
+    def cancel(self) -> None:
+        """Stop soon; what there is stays."""
+        self._ticket.cancel()
+
+    @property
+    def result(self) -> Run:
+        """The run, when it is over."""
         return self._ticket.result()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route
+from tests.support.gguf_writer import FLOAT32, INT32, pair, text, u32, u64
 
 import tsumami
 from tsumami.app.parts.knob_panel import FIRST
 from tsumami.knobs import KNOBS
+from tsumami.models import resolve
 
 from .conftest import IDLE, Pages, Server, busy, ready
 from .desk import Desk
@@ -363,6 +366,42 @@ def test_a_bad_settings_file_is_a_message_and_turns_nothing(desk: Desk, tmp_path
         load(desk, path)
         assert desk.notice(), content
         assert desk.knob("temperature") == 1.3, content
+
+
+def test_another_programs_file_that_is_dropped_is_loaded_and_its_report_stays_in_sight(desk: Desk) -> None:
+    preset = "FROM x\nPARAMETER temperature 0.3\nPARAMETER tfs_z 0.5\n"
+    files = desk.page.evaluate_handle(
+        "text => { const data = new DataTransfer(); data.items.add(new File([text], 'Modelfile')); return data; }",
+        preset,
+    )
+    for event in ("dragover", "drop"):
+        desk.page.dispatch_event("#chat", event, {"dataTransfer": files})
+    desk.quiet()
+    assert desk.knob("temperature") == 0.3
+    report = desk.page.locator("#settings-report")
+    assert "tfs_z" in report.inner_text()
+    assert "Ollama" in report.inner_text()
+    report.locator("[data-do=hide]").click()
+    report.wait_for(state="hidden")
+
+
+def test_what_a_models_file_recommends_is_one_press_away(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "advised.gguf"
+    pairs = pair("general.sampling.temp", FLOAT32, struct.pack("<f", 0.5)) + pair(
+        "general.sampling.top_k", INT32, u32(20)
+    )
+    filler = text("x", "")
+    filler = text("x", "." * (-(len(pairs) + len(filler)) % 32))  # the weights stay where they are aligned
+    data = resolve("smollm2").path.read_bytes()
+    path.write_bytes(data[:16] + u64(int.from_bytes(data[16:24], "little") + 3) + pairs + filler + data[24:])
+    desk.turn(top_p=0.7)
+    load_model(desk, str(path))
+    offer = desk.page.locator("#recommended")
+    assert "temperature 0.5, top_k 20" in offer.inner_text()
+    offer.locator("[data-do=use]").click()
+    offer.wait_for(state="hidden")
+    desk.quiet()
+    assert (desk.knob("temperature"), desk.knob("top_k"), desk.knob("top_p")) == (0.5, 20, 0.7)
 
 
 def test_a_knob_that_does_nothing_is_greyed_and_says_why(desk: Desk) -> None:

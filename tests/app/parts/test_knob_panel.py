@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.strategies import settings_strategy
 
-from tsumami.app.parts import chain_view, knob_panel
-from tsumami.app.views.import_report import told_import
+from tsumami.app.parts import chain_view, knob_panel, settings_notes
+from tsumami.app.views.import_report import import_report
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
 from tsumami.errors import SettingsError
+from tsumami.exchange import recommended
 from tsumami.knobs import KNOBS, STAGES
 from tsumami.presets import PRESETS
 from tsumami.settings import Settings
@@ -111,9 +112,29 @@ def test_another_programs_settings_are_read_and_what_is_lost_is_said(tmp_path: P
     assert loaded.settings.temperature == 0.3
     assert loaded.foreign is not None
     for language, word in (("ja", "設定を読み込みました"), ("en", "were read")):
-        told = told_import(Texts(language), loaded.foreign)
+        told = import_report(Texts(language), loaded.foreign)
         assert word in told
-        assert "mirostat" in told
+        assert "mirostat" in told.partition("<details>")[0], "what was lost is in sight"
+        assert told.count("<li>") == len(loaded.foreign.notes)
+
+
+def test_a_report_shows_what_a_file_says_as_text(tmp_path: Path) -> None:
+    file = tmp_path / "s.json"
+    file.write_text('{"temp": 1, "rep_pen": 1.1, "min_p": 0.1, "top_k": 3, "<b>x</b>": "<i>"}', "utf-8")
+    loaded = knob_panel.from_file(str(file))
+    assert loaded.foreign is not None
+    told = import_report(Texts("en"), loaded.foreign)
+    assert "<b>" not in told
+    assert "<i>" not in told
+    assert "&lt;b&gt;x" in told
+
+
+def test_what_the_models_file_recommends_is_offered_until_the_knobs_are_that() -> None:
+    found = recommended({"general.architecture": "llama", "general.sampling.temp": 0.5, "general.sampling.top_k": 20})
+    assert "temperature 0.5、top_k 20" in settings_notes.offer(Texts("ja"), found, Settings())
+    assert settings_notes.offer(Texts("en"), found, None)
+    assert settings_notes.offer(Texts("en"), found, Settings(temperature=0.5, top_k=20)) == ""
+    assert settings_notes.offer(Texts("en"), None, Settings()) == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{", "設定".encode("cp932"), b"[" * 100_000, b"[1]"])

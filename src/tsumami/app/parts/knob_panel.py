@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app.parts import chain_view, knob_search
+from tsumami.app.parts import chain_view, knob_search, settings_notes
 from tsumami.app.parts.events import QUICK
 from tsumami.app.parts.gradio_seams import handy_slider, put
 from tsumami.app.words.texts import Texts
@@ -45,7 +45,8 @@ _LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": 
 @dataclass(frozen=True, slots=True)
 class KnobPanel:
     """The components: one per knob in the table's order, what fixes the seed and what rolls another one, presets,
-    files, and where a problem is shown. `saved` is the file behind `save`.
+    files, and where a problem, what became of a file, and what the model's own file recommends are shown. `saved` is
+    the file behind `save`.
     """
 
     knobs: dict[str, Any]
@@ -57,6 +58,8 @@ class KnobPanel:
     save: gr.Button
     saved: gr.DownloadButton
     load: gr.UploadButton
+    report: gr.HTML
+    recommended: gr.HTML
     problem: gr.HTML
 
     @property
@@ -85,9 +88,9 @@ def made(texts: Texts, n_ctx: int) -> KnobPanel:
         defaults=button("defaults", "defaults"),
         save=button("save", "save-settings"),
         saved=gr.DownloadButton(visible="hidden", elem_id="saved-settings", render=False),
-        load=gr.UploadButton(
-            texts("knobs.load"), size="sm", min_width=70, file_types=[".json"], elem_id="load-settings", render=False
-        ),
+        load=gr.UploadButton(texts("knobs.load"), size="sm", min_width=70, elem_id="load-settings", render=False),
+        report=settings_notes.report(),
+        recommended=settings_notes.recommended(),
         problem=gr.HTML(visible=False, elem_id="settings-problem", render=False),
     )  # fmt: skip
 
@@ -96,7 +99,7 @@ def lay_out(texts: Texts, panel: KnobPanel) -> None:
     """Put the panel on the page; call where it is to stand."""
     with gr.Row(elem_classes="tight"):
         put(panel.preset, panel.defaults, panel.neutral, panel.save, panel.saved, panel.load)
-    put(panel.problem)
+    put(panel.recommended, panel.report, panel.problem)
     with gr.Column(elem_id="first-knobs"):
         with gr.Row(elem_id="seed-row", elem_classes="tight"):
             put(panel.knobs["seed"], panel.lock, panel.dice)
@@ -294,10 +297,15 @@ def from_file(path: str) -> Loaded:
     return Loaded(Settings.from_mapping(knobs))
 
 
+def readable(values: Sequence[Any]) -> Settings | None:
+    """The settings that the panel's contents add up to; None: they cannot work."""
+    try:
+        return read_panel(values)
+    except SettingsError:
+        return None
+
+
 def preset_applied(name: str | None, values: Sequence[Any]) -> Settings:
     """A preset put over the panel's contents, or over the defaults if those cannot be read."""
-    try:
-        base = read_panel(values)
-    except SettingsError:
-        base = BEGINNING
+    base = readable(values) or BEGINNING
     return PRESETS[name].apply(base) if name else base

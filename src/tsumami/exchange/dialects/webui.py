@@ -66,6 +66,7 @@ _NGRAM: Final = Phrase(
 )
 _ENCODER: Final = Phrase("プロンプトにある語を優遇する", "favours tokens of the prompt")
 _GUIDANCE: Final = Phrase("負のプロンプトから遠ざける", "steers away from a negative prompt")
+_OFF: Final = Phrase("あちらでは 0 で使わない", "there 0 is off")
 _MOVED: Final = Phrase("logit を動かすサンプラー", "a sampler that moves logits")
 
 
@@ -76,6 +77,15 @@ def _whole_if_zero(value: Any) -> int:
 
 def _zero_if_whole(value: Any) -> int:
     return 0 if value >= ALL else int(value)
+
+
+def _off_if_zero(value: Any) -> float:
+    """The target that adaptive-p aims at; there it is off at 0, too."""
+    return float(value) if value > 0 else -1.0
+
+
+def _zero_if_off(value: Any) -> float:
+    return 0.0 if value < 0 else max(value, 1e-6)
 
 
 def _lines(value: Any) -> list[Any] | None:
@@ -105,7 +115,7 @@ def _fields(**names: str) -> tuple[Field, ...]:
         field("smoothing_curve", "smoothing_curve", 1, neutral=1, about=_MOVED),
         field("xtc_threshold", "xtc_threshold", 0.1),
         field("xtc_probability", "xtc_probability", 0),
-        field("adaptive_target", "adaptive_target", 0, neutral=0, about=_MOVED),
+        field("adaptive_target", "adaptive_target", 0, _off_if_zero, _zero_if_off, neutral=0, about=_OFF),
         field("adaptive_decay", "adaptive_decay", 0.9, neutral=0.9, about=_MOVED),
         field("dry_multiplier", "dry_multiplier", 0),
         field("dry_allowed_length", "dry_allowed_length", 2),

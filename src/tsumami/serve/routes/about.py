@@ -13,6 +13,7 @@ from tsumami.serve.bodies import SERVER
 from tsumami.serve.faults import Fault
 from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
+from tsumami.serve.talking import support_of
 from tsumami.serve.wire.question import settings_form
 
 __all__ = ["HEALTH", "ROUTES"]
@@ -38,20 +39,23 @@ async def models(service: ApiService, _request: Request, _: None) -> Response:
         "owned_by": "tsumami",
         "meta": served.facts,
     }
-    listed = {
-        "name": name,
-        "model": name,
-        "type": "model",
-        "capabilities": ["completion"],
-        "details": {"format": "gguf"},
-    }
-    return Json({"models": [listed], "object": "list", "data": [data]})
+    return Json({"models": [_listed(name)], "object": "list", "data": [data]})
+
+
+def _listed(name: str) -> dict[str, Any]:
+    """A model as Ollama lists it; llama-server leaves the same fields empty."""
+    empty = dict.fromkeys(("modified_at", "size", "digest", "description", "parameters"), "")
+    details = dict.fromkeys(("parent_model", "family", "parameter_size", "quantization_level"), "")
+    more: dict[str, Any] = {"format": "gguf", "families": [""]}
+    own = {"name": name, "model": name, "type": "model", "tags": [""], "capabilities": ["completion"]}
+    return {**empty, **own, "details": {**details, **more}}
 
 
 async def props(service: ApiService, _request: Request, _: None) -> Response:
     """What holds where a request says nothing, and the chat template."""
     served, options = service.served, service.options
     settings = import_values(SERVER, service.defaults(SERVER)).settings.replace(**service.elsewhere(SERVER))
+    tools = await service.aside(support_of, service)
     values = {
         "default_generation_settings": {"params": settings_form(settings), "n_ctx": service.n_ctx},
         "total_slots": service.slots.count,
@@ -63,6 +67,12 @@ async def props(service: ApiService, _request: Request, _: None) -> Response:
         "endpoint_props": False,
         "endpoint_metrics": True,
         "chat_template": service.template or "",
+        "chat_template_caps": {
+            "supports_tools": tools.reads,
+            "supports_tool_calls": tools.form is not None,
+            "supports_parallel_tool_calls": tools.form is not None,
+            "supports_object_arguments": tools.form is not None and tools.form.objects,
+        },
         "bos_token": served.bos,
         "eos_token": served.eos,
         "build_info": service.fingerprint,

@@ -25,23 +25,22 @@ async def completion(service: ApiService, request: Request, body: NativeText) ->
     """Go on with a text, in llama-server's own form."""
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
-    asking = await service.aside(wanted, service, body, prompts, body.n_cmpl or body.n or 1, probabilities)
+    asking = await service.aside(wanted, service, body, prompts, probabilities)
     wire = NativeWire(asked(service, body, probabilities, fields=tuple(body.response_fields)))
     return await respond(service, request, asking, wire, stream=body.stream)
 
 
-def wanted(
-    service: ApiService, body: Generating, prompts: tuple[Prompt, ...], n: int, probabilities: Probabilities
-) -> Wanted:
+def wanted(service: ApiService, body: Generating, prompts: tuple[Prompt, ...], probabilities: Probabilities) -> Wanted:
     """What a body asks for.
 
     Raises:
         Fault: a field that cannot be used, or a prompt that is too long.
     """
+    name, n = ("n", body.n or 1) if body.n_cmpl is None else ("n_cmpl", body.n_cmpl)
     if n > service.slots.count:
-        raise field_fault("n", f"needs 1 to {service.slots.count}, the slots of this server")
+        raise field_fault(name, f"needs 1 to {service.slots.count}, the slots of this server")
     if n * len(prompts) > service.limits.waiting:
-        raise field_fault("n", f"{n * len(prompts)} texts; {service.limits.waiting} can be asked for at once")
+        raise field_fault(name, f"{n * len(prompts)} texts; {service.limits.waiting} can be asked for at once")
     check_prompts(service, prompts)
     settings, notes = wanted_settings(service, SERVER, body, body.tsumami)
     lengths = (body.n_predict, body.max_tokens, body.max_completion_tokens)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tsumami.exchange import Note, Phrase
 from tsumami.runs import Prompt
 from tsumami.serve.answers import Json
 from tsumami.serve.asking import Probabilities, Wanted, prompts_of
@@ -17,17 +17,14 @@ from tsumami.serve.respond import respond
 from tsumami.serve.routes.native import asked, wanted
 from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
-from tsumami.serve.talking import prompt_of_messages
+from tsumami.serve.talking import Offered, offered_tools, prompt_of_messages
+from tsumami.serve.tools import forced_schema
 from tsumami.serve.wire.openai import ChatWire, TextWire
 
 __all__ = ["ROUTES"]
 
 _TOP: Final = 20  # of `logprobs: true` alone, as in llama-server
 _ANY_OBJECT: Final = {"type": "object"}
-_TOOLS: Final = Phrase(
-    "道具の説明はテンプレートに渡すが、呼び出しは本文のまま返す",
-    "the template gets them, but calls are left in the text as the model writes them",
-)
 
 
 async def completions(service: ApiService, request: Request, body: OpenAIText) -> Response:
@@ -39,8 +36,8 @@ async def completions(service: ApiService, request: Request, body: OpenAIText) -
             raise field_fault(name, "it cannot be used here; leave it out")
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
-    asking = await service.aside(wanted, service, body, prompts, body.n or 1, probabilities)
-    wire = TextWire(asked(service, body, probabilities, usage=_usage(body.stream_options)))
+    asking = await service.aside(wanted, service, body, prompts, probabilities)
+    wire = TextWire(asked(service, body, probabilities))
     return await respond(service, request, asking, wire, stream=body.stream)
 
 
@@ -52,23 +49,36 @@ async def chat(service: ApiService, request: Request, body: OpenAIChat) -> Respo
     if body.logprobs:
         count = _TOP if body.top_logprobs is None else max(body.top_logprobs, 1)
     probabilities = Probabilities(count, body.post_sampling_probs)
-    asking = await service.aside(_chat, service, body, probabilities)
-    wire = ChatWire(asked(service, body, probabilities, usage=_usage(body.stream_options)), asking.n)
+    offered = await service.aside(offered_tools, service, body)
+    asking = await service.aside(_chat, service, body, offered, probabilities)
+    wire = ChatWire(asked(service, body, probabilities, usage=_usage(body.stream_options)), asking.n, offered)
     return await respond(service, request, asking, wire, stream=body.stream)
 
 
-def _chat(service: ApiService, body: OpenAIChat, probabilities: Probabilities) -> Wanted:
+def _chat(service: ApiService, body: OpenAIChat, offered: Offered, probabilities: Probabilities) -> Wanted:
     _take_format(body)
-    prompt = _prompt(service, body)
-    tools = [Note("lost", "tools", len(body.tools), None, None, _TOOLS)] if body.tools else []
-    made = wanted(service, body, (prompt,), body.n or 1, probabilities)
-    return Wanted(
-        made.prompts, made.settings, (*made.notes, *tools), made.n, probabilities, made.ledger, made.no_tokens
-    )
+    _take_tools(body, offered)
+    prompt = prompt_of_messages(service, body, offered)
+    made = wanted(service, body, (prompt,), probabilities)
+    return replace(made, notes=(*made.notes, *offered.notes))
+
+
+def _take_tools(body: OpenAIChat, offered: Offered) -> None:
+    """What tools exclude, as in llama-server; a call that has to come is a JSON schema."""
+    given: Any = body
+    if offered.names and offered.choice.kind != "none":
+        if getattr(given, "grammar", None):
+            raise field_fault("grammar", "it cannot be used together with tools")
+        if body.logprobs and body.stream:
+            raise field_fault("logprobs", "it cannot be had together with tools and stream")
+    if offered.forced and offered.form is not None:
+        if getattr(given, "json_schema", None) is not None:
+            raise field_fault("tool_choice", "a reply that has to be a call cannot have another schema as well")
+        given.json_schema = forced_schema(offered.form, offered.tools, offered.choice)
 
 
 def _prompt(service: ApiService, body: Messages) -> Prompt:
-    return prompt_of_messages(service.served, service.template, dict(service.options.variables), body)
+    return prompt_of_messages(service, body, offered_tools(service, body))
 
 
 def _take_format(body: OpenAIChat) -> None:

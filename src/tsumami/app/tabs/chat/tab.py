@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import browser, downloads, knob_panel, talk_form
+from tsumami.app.parts import browser, downloads, knob_panel, settings_notes, talk_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
@@ -27,7 +27,7 @@ from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
-from tsumami.app.views.import_report import told_import
+from tsumami.app.views.import_report import import_report
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
@@ -74,9 +74,9 @@ class ChatTab:
         parts = chat_parts.lay_out(self.texts, desk, self.voice)
         self._wire_talk(parts)
         self._wire_around(parts)
-        self._wire_panel(desk)
         others = {**desk.talk.positions, **parts.voice.positions}
         restored = Positions(desk.panel.knobs, others, self.n_ctx).wire(desk.blocks)
+        self._wire_panel(desk, restored)
         ModelLoading(self.texts, self.shelf).wire(desk.bar, desk.panel.knobs["max_tokens"], restored)
 
     def _wire_talk(self, parts: ChatParts) -> None:
@@ -126,7 +126,7 @@ class ChatTab:
             trigger_mode="always_last",
         )
 
-    def _wire_panel(self, desk: Desk) -> None:
+    def _wire_panel(self, desk: Desk, restored: Any) -> None:
         panel, choice = desk.panel, desk.choice
         gr.on(
             [part.input if name == "samplers" else part.change for name, part in panel.knobs.items()],
@@ -142,7 +142,12 @@ class ChatTab:
         panel.defaults.click(self.on_defaults, [choice], panel.inputs, **_AT_ONCE)
         made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **_PRIVATE)
         made.success(None, js=downloads.pressed("saved-settings"), **_PRIVATE)
-        panel.load.upload(self.on_load_settings, [choice, panel.load], panel.inputs, **_PRIVATE)
+        panel.load.upload(self.on_load_settings, [choice, panel.load], [*panel.inputs, panel.report], **_PRIVATE)
+        panel.recommended.select(
+            self.on_recommended, [choice, *panel.inputs], [*panel.inputs, panel.recommended], **_AT_ONCE
+        )
+        for there in (restored.then, choice.change):
+            there(self.on_model, [choice, *panel.inputs], [panel.recommended], **_AT_ONCE)
 
     # --- handlers: talking ---
 
@@ -395,8 +400,22 @@ class ChatTab:
 
     @told()
     def on_load_settings(self, choice: Any, path: str) -> list[Any]:
-        """Turn the knobs to the settings of a file."""
+        """Turn the knobs to the settings of a file, and say what became of another program's."""
         loaded = knob_panel.from_file(path)
-        if loaded.foreign is not None:
-            say(told_import(self.texts, loaded.foreign))
-        return knob_panel.fill(loaded.settings, self._context(choice))
+        foreign = loaded.foreign
+        report = "" if foreign is None else settings_notes.note(self.texts, import_report(self.texts, foreign))
+        return [*knob_panel.fill(loaded.settings, self._context(choice)), report]
+
+    @told()
+    def on_model(self, choice: Any, *values: Any) -> str:
+        """Offer what the model's own file recommends."""
+        with self.shelf.lend(choice) as model:
+            return settings_notes.offer(self.texts, model.recommended, knob_panel.readable(values))
+
+    @told()
+    def on_recommended(self, choice: Any, *values: Any) -> list[Any]:
+        """Turn those knobs that the model's own file names."""
+        with self.shelf.lend(choice) as model:
+            named = {} if model.recommended is None else model.recommended.named
+            settings = (knob_panel.readable(values) or BEGINNING).replace(**named)
+            return [*knob_panel.fill(settings, model.n_ctx), ""]
