@@ -49,7 +49,7 @@ class IntervalBars:
         """The bars go when something else is asked for: what they say is of the reply before."""
         gr.on(triggers, None, None, [bars], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False)
 
-    def after(self, talk: Any, choice: gr.State, store: gr.BrowserState, bars: gr.HTML) -> None:
+    def after(self, talk: Any, choice: gr.State, store: gr.HTML, bars: gr.HTML) -> None:
         """Look anew when this event, which writes a reply, has ended."""
         talk.then(
             self.on_reply, [choice, store], [bars],
