@@ -18,8 +18,8 @@ PROMPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. `rounds`: turns each contender gets; `tokens`: how many it generates in a turn; `entries`: runs in
-    the history that is searched.
+    """How to measure. `rounds`: turns each contender gets; `tokens`: how many it generates in a turn; `entries`: runs
+    in the history that is searched.
     """
 
     model: str

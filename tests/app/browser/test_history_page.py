@@ -159,11 +159,13 @@ def test_conversations_are_gone_on_with_and_there_after_a_restart(page_of: Pages
     page.keyboard.press("Enter")
     assert talks(desk) == ["<i>ポチ</i>", "Name a colour."]
 
-    # both are there from a server that has started anew: the one that was shown, and in another browser the other
+    # both are there once the server has started anew: in this window the one that it has shown (the page comes back by
+    # itself), and in another browser the other
     page_of.expected.append("ERR_CONNECTION_REFUSED")
     home.restart()
-    desk.reload()
-    assert (desk.said(), desk.replies()) == (["犬の名前は?"], [second])
+    expect(page.locator("#comeback")).to_contain_text("started anew", timeout=60_000)
+    ready(page)
+    assert (desk.quiet().said(), desk.replies()) == (["犬の名前は?"], [second])
     other = Desk(page_of("ja", url=f"{home.server.url}ja/", browser=page_of.browser, color_scheme="dark"))
     assert other.said() == []
     assert talks(other) == ["<i>ポチ</i>", "Name a colour."]
