@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import sqlite3
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -151,7 +150,7 @@ class Conversations:
             _, key, owner, *_ = gone.row
             if connection.execute("SELECT 1 FROM conversations WHERE key = ?", (key,)).fetchone():
                 return
-            for form in _those_above_first(gone.entries):
+            for form in gone.entries:  # as they were placed: what one goes on from is there before it
                 results.take(connection, form, owner)
             values = (None, *gone.row[1:])
             marks = ", ".join("?" * len(values))
@@ -172,8 +171,3 @@ class Conversations:
     def _update(self, connection: sqlite3.Connection, key: str, outline: str, number: int, writer: str) -> None:
         sql = "UPDATE conversations SET outline = ?, number = ?, writer = ?, changed = ? WHERE owner = ? AND key = ?"
         connection.execute(sql, (outline, number, writer, time.time(), self._owner, key))
-
-
-def _those_above_first(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """In the order in which they were made, so that what one goes on from is there before it."""
-    return sorted(entries, key=lambda form: float(form["made"]))

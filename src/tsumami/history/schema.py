@@ -3,8 +3,8 @@
 objects: what many entries share (prompts, cards, settings), by its SHA-256; an object may be the beginning of another
 one and a rest. entries: one each result, in the tree that `parent` makes. knobs: the numbers of settings, to be asked
 for. words: what the search reads, folded; `found` is its index of trigrams, and `occurrences` where each of these is.
-checked: the (Julian) day on which the whole file was looked through. conversations: of each what it shows: the keys of
-its replies, and what was said that is no entry.
+checked: the (Julian) day on which the whole file was looked through. conversations: of each the keys of the replies
+that it shows, in JSON, and what was said to which there is no entry.
 """
 
 from __future__ import annotations

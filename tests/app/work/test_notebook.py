@@ -83,6 +83,16 @@ def test_what_the_history_does_not_have_stays_in_the_browser(keeping: Keeping) -
     assert said(keeping) == said(keeping, far) == []
 
 
+def test_a_history_that_goes_leaves_the_conversation_with_the_browser(keeping: Keeping, tmp_path: Path) -> None:
+    talk = act(keeping, Conversation().ask("q"))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    after = act(keeping, talk.ask("more"))
+    assert again(keeping, after) == after
+    assert [one.user for one in after.exchanges] == ["q", "more"]
+    assert keeping.untold(reader()) is not None
+
+
 def test_a_message_whose_reply_is_not_over_is_there(keeping: Keeping) -> None:
     half = Conversation().ask("long").answered("Once upon")
     shown = Notebook.of(keeping, reader()).saved(half)
