@@ -84,6 +84,8 @@ def measure(options: Options) -> list[Table]:
                 for query in _SEARCHES
             }
             first = _milliseconds(_first_page(path), options)
+            last = store.find(limit=1)[0].key
+            opened = _milliseconds(lambda: store.get(last), options)
             size = path.stat().st_size
         listed = _milliseconds(lambda: _listed(folder), options)
     slowest = max(searches, key=lambda query: searches[query].waited.median)
@@ -93,6 +95,7 @@ def measure(options: Options) -> list[Table]:
         Row("a reply that is kept / one that is not", "< 1.02", kept),
         Row(what, "< 100", searches[slowest].waited, searches[slowest].figures | each),
         Row("the tab's first page, ms", "< 200", first.waited, first.figures | {"store": f"{size / 2**20:.0f} MB"}),
+        Row("one run by its id, ms", None, opened.waited, opened.figures),
         Row("tsumami history, ms", "< 500", listed.waited, listed.figures),
     ]
     return [Table("history", "what was kept", rows)]

@@ -26,7 +26,8 @@ _SHOWN: Final = """conversations.key, number, changed, outline, CASE WHEN name <
 _LEFT: Final = """EXISTS (SELECT 1 FROM json_tree(outline) AS part WHERE part.key = 'user' OR (part.key = 'kept'
     AND EXISTS (SELECT 1 FROM entries
     WHERE entries.key = part.value AND entries.owner = conversations.owner)))"""
-_KEYS: Final = """SELECT entries.id FROM conversations, json_tree(outline) AS part JOIN entries
+# A CROSS JOIN is made in the order in which it stands: from the few to the many.
+_KEYS: Final = """SELECT entries.id FROM conversations CROSS JOIN json_tree(outline) AS part CROSS JOIN entries
     ON part.key = 'kept' AND entries.key = part.value AND entries.owner = conversations.owner
     WHERE conversations.owner = :owner AND"""
 # Of the replies that it shows all that leads to them and goes on from them; but not what leads to a reply of another
@@ -34,10 +35,11 @@ _KEYS: Final = """SELECT entries.id FROM conversations, json_tree(outline) AS pa
 _GONE: Final = f"""
     WITH RECURSIVE
     above (id) AS ({_KEYS} conversations.key = :key UNION
-        SELECT parent FROM entries JOIN above USING (id) WHERE parent IS NOT NULL),
-    tree (id) AS (SELECT id FROM above UNION SELECT entries.id FROM entries JOIN tree ON entries.parent = tree.id),
-    needed (id) AS ({_KEYS} conversations.key <> :key UNION SELECT id FROM entries JOIN tree USING (id) WHERE starred
-        UNION SELECT parent FROM entries JOIN needed USING (id) WHERE parent IS NOT NULL)
+        SELECT parent FROM above CROSS JOIN entries USING (id) WHERE parent IS NOT NULL),
+    tree (id) AS (SELECT id FROM above UNION SELECT entries.id FROM tree CROSS JOIN entries ON parent = tree.id),
+    needed (id) AS ({_KEYS} conversations.key <> :key
+        UNION SELECT id FROM tree CROSS JOIN entries USING (id) WHERE starred
+        UNION SELECT parent FROM needed CROSS JOIN entries USING (id) WHERE parent IS NOT NULL)
     SELECT id FROM tree EXCEPT SELECT id FROM needed ORDER BY id"""  # noqa: S608  (no value in it)
 
 
@@ -84,7 +86,7 @@ class Conversations:
     def __init__(self, database: Database, owner: str) -> None:
         self._database, self._owner = database, owner
 
-    def find(self, *, limit: int = 200) -> list[KeptConversation]:
+    def find(self, *, limit: int = 1000) -> list[KeptConversation]:
         """Those of which there is something left, those changed last first."""
         sql = f"SELECT {_SHOWN} FROM conversations WHERE owner = ? AND {_LEFT} ORDER BY changed DESC LIMIT ?"  # noqa: S608
         with self._database.reading() as connection:

@@ -387,7 +387,8 @@ class History:
         return sorted(digest for (digest,) in found)
 
     def _id(self, connection: sqlite3.Connection, key: str) -> int:
-        sql = "SELECT id FROM entries WHERE owner = ? AND key >= ? AND key < ? LIMIT 2"
+        # with the plus SQLite does not look through all that the owner has
+        sql = "SELECT id FROM entries WHERE +owner = ? AND key >= ? AND key < ? LIMIT 2"
         found = connection.execute(sql, (self._owner, key, key + "~")).fetchall()
         if len(found) == 1 and key:
             return int(found[0][0])

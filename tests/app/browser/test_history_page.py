@@ -155,7 +155,7 @@ def test_conversations_are_gone_on_with_and_there_after_a_restart(page_of: Pages
     second = desk.say("犬の名前は?")
     assert talks(desk) == ["犬の名前は?", "Name a colour."]
     talk_row(desk, "犬の名前は?").locator(".talk-rename").click()
-    page.locator("#talks input").fill("<i>ポチ</i>")
+    page.locator("#talks li input").fill("<i>ポチ</i>")
     page.keyboard.press("Enter")
     assert talks(desk) == ["<i>ポチ</i>", "Name a colour."]
 
@@ -225,6 +225,9 @@ def test_windows_have_their_own_conversations_and_a_forgotten_one_can_come_back(
     open_tab(first, "chat")
     first.page.locator("#talks .talk-back").click()
     assert talks(first).count("One") == 2
+    for wanted, count in (("one", 2), ("none", 0), ("", len(talks(first)))):
+        first.page.locator("#talks input").fill(wanted)
+        assert first.page.locator("#talks .talk-open:visible").count() == count
     first.page.locator("#talks .talk-open").first.click()
     assert first.quiet().said() == ["One", "Two of the first"]
 

@@ -1,6 +1,7 @@
 // Draws the list of conversations: `props.value` is what conversation_list.py gives. Names are text and never HTML.
 // A script of a gr.HTML: `element`, `props`, `trigger` and `watch` are Gradio's; `words` stands before it.
 const fold = element.querySelector('details'), list = element.querySelector('ul'), gone = element.querySelector('p');
+const seek = element.querySelector('input');
 
 function button(kind, text, about, act) {
   const made = document.createElement('button');
@@ -37,14 +38,24 @@ function drawn(talk) {
   row.append(open, when, pen, bin);
   return row;
 }
+function sift() {
+  const wanted = seek.value.toLowerCase();
+  for (const row of list.children) row.hidden = !row.firstChild.textContent.toLowerCase().includes(wanted);
+}
 function draw() {
   const {on, talks, gone: some} = props.value ?? {};
   fold.hidden = !on;
   list.replaceChildren(...(talks ?? []).map(drawn));
+  seek.hidden = !(talks?.length > 1);
+  if (seek.hidden) seek.value = '';
+  sift();
   gone.replaceChildren(some ? words.forgotten : talks?.length ? '' : words.none);
   if (some) gone.append(' ', button('talk-back', words.bring_back, words.bring_back, () => trigger('undo')));
 }
 fold.firstElementChild.textContent = words.title;
+seek.placeholder = words.search;
+seek.setAttribute('aria-label', words.search);
+seek.addEventListener('input', sift);
 fold.addEventListener('toggle', () => { if (fold.open) trigger('expand'); });
 watch('value', draw);
 draw();

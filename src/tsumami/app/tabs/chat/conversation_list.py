@@ -26,8 +26,11 @@ from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.history import ForgottenConversation
 from tsumami.runs import Stream
 
-_TEMPLATE: Final = "<details hidden><summary></summary><ul></ul><p role='status'></p></details>"
-_WORDS: Final = ("title", "none", "unnamed", "here", "rename", "forget", "forgotten", "bring_back")
+_TEMPLATE: Final = (
+    "<details hidden><summary></summary><input type='search' autocomplete='off'>"
+    "<ul></ul><p role='status'></p></details>"
+)
+_WORDS: Final = ("title", "search", "none", "unnamed", "here", "rename", "forget", "forgotten", "bring_back")
 _LOOK: Final = "() => { document.querySelector('#talks details[open]')?.dispatchEvent(new Event('toggle')); }"
 _AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False}
 

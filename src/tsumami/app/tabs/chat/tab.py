@@ -357,7 +357,7 @@ class ChatTab:
         """The conversation before this one."""
         self.sessions.drop(session_of(request))
         conversation = opened(self.common.history, request, cleared)
-        return Shown(view.talk(self.texts, conversation), conversation.to_json())
+        return Shown(log.shown(view.talk(self.texts, conversation), cleared=False), conversation.to_json())
 
     def on_receipt(self, stored: Any) -> Any:
         """The last reply's receipt as a file."""
