@@ -274,7 +274,10 @@ class ChatTab:
                 due = growing.done or time.monotonic() - saved > _SAVE_SECONDS
                 saved = time.monotonic() if due else saved
                 grown = growing.conversation.settled() if growing.done else growing.conversation
-                yield self._show(grown, growing=not growing.done, keep=notes if due else None)
+                shown = self._show(grown, growing=not growing.done, keep=notes if due else None)
+                if asked.dropped:  # while it was saved
+                    return
+                yield shown
                 if grown is not growing.conversation:
                     say(self.texts("chat.same_again"))
             if not begun and not asked.dropped:
