@@ -41,7 +41,7 @@ def main() -> None:
     wrong = [name for name in arguments.measures if name not in MEASURES]
     if wrong:
         parser.error(f"no measure is named {wrong[0]!r}; there are {', '.join(MEASURES)}")
-    options = Options(arguments.model, arguments.rounds, arguments.tokens, arguments.threads)
+    options = Options(arguments.model, arguments.rounds, arguments.tokens, arguments.threads, arguments.entries)
     tables: list[Table] = []
     if not arguments.json:
         print(machine(options))
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=7, help="turns that each contender gets (default: %(default)s)")
     parser.add_argument("--tokens", type=int, default=128, help="tokens to generate per turn (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=None, help="threads for everybody (default: all usable cores)")
+    parser.add_argument("--entries", type=int, default=100_000, help="runs in the history (default: %(default)s)")
     parser.epilog = "Figures mean something only on a machine that does nothing else."
     return parser
 

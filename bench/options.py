@@ -18,12 +18,15 @@ PROMPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. `rounds`: turns each contender gets; `tokens`: how many it generates in a turn."""
+    """How to measure. `rounds`: turns each contender gets; `tokens`: how many it generates in a turn; `entries`: runs
+    in the history that is searched.
+    """
 
     model: str
     rounds: int
     tokens: int
     threads: int | None
+    entries: int = 100_000
 
     @property
     def n_threads(self) -> int:

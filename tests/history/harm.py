@@ -31,11 +31,15 @@ from tsumami.errors import HistoryError
 from tsumami.history import History
 
 RUN = world().run(PROMPT, seed=1, max_tokens=8)
+_TALK = "talk "
 
 
 def writes(path: Path, tell: int, *, until: float | None = None) -> None:
-    """Keep runs, let some grow, mark and take out others; the id of each that is kept goes to `tell`."""
+    """Keep runs, let some grow, mark and take out others, and put them into conversations; the id of each that is kept
+    goes to `tell`.
+    """
     with History(path) as store:
+        place = None
         for number in itertools.count():
             if until is not None and time.monotonic() > until:
                 return
@@ -45,6 +49,8 @@ def writes(path: Path, tell: int, *, until: float | None = None) -> None:
             os.write(tell, f"{key}\n".encode())
             if number % 3 == 0:
                 store.tag(key, "third")
+                place = store.conversations.put(f'{{"exchanges": [{{"kept": "{key}"}}]}}', place, str(tell))
+                os.write(tell, f"{_TALK}{place.key}\n".encode())
             if number % 7 == 0:
                 gone = store.add(RUN, parent=key).key
                 store.forget(gone)
@@ -93,12 +99,16 @@ def told(there: int) -> set[str]:
     return set(lines[:-1])  # the last one may be half a line
 
 
-def whole(path: Path, kept: set[str], seen: Path | None = None) -> None:
+def whole(path: Path, kept: set[str]) -> None:
     """All that is kept is there, and everything that is there is as it was written."""
-    with History(seen or path) as store:
+    talks = {key for key in kept if key.startswith(_TALK)}
+    kept = kept - talks
+    with History(path) as store:
         store.verify()
         there = {entry.key: entry for entry in store.find(limit=None)}
         lost = kept - there.keys()
+        assert not lost, f"lost: {lost}"
+        lost = {key for key in talks if store.conversations.get(key.removeprefix(_TALK)) is None}
         assert not lost, f"lost: {lost}"
         for key in kept:
             assert there[key].finished

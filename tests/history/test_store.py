@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
 import time
@@ -305,3 +306,13 @@ def test_nothing_of_one_owner_is_seen_or_touched_by_another(store: History) -> N
         bob.add(WORLD.run("x", seed=1, max_tokens=1), parent=key)
     assert (bob.prune(), bob.stats()["entries"], bob.digests()) == (0, 0, [])
     assert ann.entry(key).tags == ("mine",)
+
+
+def test_no_id_follows_from_others_or_from_a_seed(store: History) -> None:
+    ids = set[str]()
+    for _ in range(2):
+        random.seed(1)
+        ids.add(store.add(WORLD.run(PROMPT, seed=1, max_tokens=1)).key)
+        ids.add(store.conversations.put('{"exchanges": []}', None, "w").key)
+    assert len(ids) == 4
+    assert {len(one) for one in ids} == {16}  # of 32 letters: 80 bits

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 from tsumami.faces import face
 
 if TYPE_CHECKING:
+    from tsumami.history.conversations import ConversationPlace as ConversationPlace
+    from tsumami.history.conversations import ForgottenConversation as ForgottenConversation
+    from tsumami.history.conversations import KeptConversation as KeptConversation
     from tsumami.history.database import default_path as default_path
     from tsumami.history.entries import ChatTurn as ChatTurn
     from tsumami.history.entries import Entry as Entry
@@ -25,31 +28,40 @@ if TYPE_CHECKING:
     from tsumami.history.store import GrowingEntry as GrowingEntry
     from tsumami.history.store import History as History
     from tsumami.history.talks import RememberedReply as RememberedReply
+    from tsumami.history.talks import remembered as remembered
     from tsumami.history.talks import talk as talk
 
 _HOMES = {
     "ChatTurn": "tsumami.history.entries",
+    "ConversationPlace": "tsumami.history.conversations",
     "FIELDS": "tsumami.history.query",
     "Entry": "tsumami.history.entries",
+    "ForgottenConversation": "tsumami.history.conversations",
     "GrowingEntry": "tsumami.history.store",
     "History": "tsumami.history.store",
+    "KeptConversation": "tsumami.history.conversations",
     "LazyHistory": "tsumami.history.opening",
     "RememberedReply": "tsumami.history.talks",
     "default_path": "tsumami.history.database",
     "history_is_off": "tsumami.history.off",
+    "remembered": "tsumami.history.talks",
     "talk": "tsumami.history.talks",
 }
 
 __all__ = [
     "FIELDS",
     "ChatTurn",
+    "ConversationPlace",
     "Entry",
+    "ForgottenConversation",
     "GrowingEntry",
     "History",
+    "KeptConversation",
     "LazyHistory",
     "RememberedReply",
     "default_path",
     "history_is_off",
+    "remembered",
     "talk",
 ]
 

@@ -3,7 +3,8 @@
 objects: what many entries share (prompts, cards, settings), by its SHA-256; an object may be the beginning of another
 one and a rest. entries: one each result, in the tree that `parent` makes. knobs: the numbers of settings, to be asked
 for. words: what the search reads, folded; `found` is its index of trigrams, and `occurrences` where each of these is.
-checked: the (Julian) day on which the whole file was looked through.
+checked: the (Julian) day on which the whole file was looked through. conversations: of each the keys of the replies
+that it shows, in JSON, and what was said to which there is no entry.
 """
 
 from __future__ import annotations
@@ -106,5 +107,18 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     UPDATE words SET asked = asked || char(1, 1), said = said || char(1, 1);
     CREATE VIRTUAL TABLE IF NOT EXISTS occurrences USING fts5vocab (found, instance);
+    """,
+    """
+    CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL DEFAULT '',
+        changed REAL NOT NULL,
+        number INTEGER NOT NULL,
+        writer TEXT NOT NULL,
+        outline TEXT NOT NULL
+    );
+    CREATE INDEX conversations_newest ON conversations (owner, changed DESC);
     """,
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tsumami.errors import HistoryError
 from tsumami.history import objects, rows
+from tsumami.history.conversations import Conversations
 from tsumami.history.database import Database, default_path
 from tsumami.history.entries import RESULT, ChatTurn, Entry
 from tsumami.history.frames import as_frame
@@ -58,6 +59,11 @@ class History:
         made = History.__new__(History)
         made._database, made._owner = self._database, owner
         return made
+
+    @property
+    def conversations(self) -> Conversations:
+        """The owner's conversations of the page: which replies each shows."""
+        return Conversations(self._database, self._owner)
 
     def close(self) -> None:
         """Close the file."""
@@ -381,7 +387,8 @@ class History:
         return sorted(digest for (digest,) in found)
 
     def _id(self, connection: sqlite3.Connection, key: str) -> int:
-        sql = "SELECT id FROM entries WHERE owner = ? AND key >= ? AND key < ? LIMIT 2"
+        # with the plus SQLite does not look through all that the owner has
+        sql = "SELECT id FROM entries WHERE +owner = ? AND key >= ? AND key < ? LIMIT 2"
         found = connection.execute(sql, (self._owner, key, key + "~")).fetchall()
         if len(found) == 1 and key:
             return int(found[0][0])

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from tsumami.errors import HistoryError
 from tsumami.history.entries import ChatTurn, Entry
-from tsumami.prompts import Talk
+from tsumami.prompts import Exchange, Talk
 from tsumami.runs import Run
 
 if TYPE_CHECKING:
     from tsumami.history.store import History
 
-__all__ = ["RememberedReply", "talk"]
+__all__ = ["RememberedReply", "remembered", "talk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,24 @@ def talk(store: History, key: str) -> Talk[RememberedReply]:
     """
     made: Talk[RememberedReply] = Talk()
     for entry in store.line(key):
-        found = RememberedReply(entry, store.get(entry.key), store.turn(entry.key))
+        found = _found(store, entry)
         if entry.kind != "chat" and found.turn is None:
             raise HistoryError(f"{entry.key} is no reply of a chat, so there is none to go on with")
         made = _answered(made, found)
     return made
+
+
+def remembered(store: History, key: str) -> Exchange[RememberedReply]:
+    """A reply by itself, with the message that it answers.
+
+    Raises:
+        HistoryError: there is no such entry, or it is no run.
+    """
+    return _answered(Talk(), _found(store, store.entry(key))).exchanges[-1]
+
+
+def _found(store: History, entry: Entry) -> RememberedReply:
+    return RememberedReply(entry, store.get(entry.key), store.turn(entry.key))
 
 
 def _answered(made: Talk[RememberedReply], found: RememberedReply) -> Talk[RememberedReply]:

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page
 from .desk import Desk
 
 TABS: Final = {
+    "chat": ("チャット", "Chat"),
     "microscope": ("顕微鏡", "Microscope"),
     "compare": ("比べる", "Compare"),
     "map": ("つまみの地図", "Knob map"),

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 import tsumami
 from tsumami.history import ChatTurn, History
 
-from .conftest import Pages, free_port, start_server
+from .conftest import Pages, free_port, ready, start_server
 from .desk import Desk
 from .looking import open_tab, text
 
@@ -127,7 +127,19 @@ def test_what_was_kept_is_found_marked_and_opened(page_of: Pages, home: Home) ->
     expect(page.locator("#microscope-about")).to_contain_text("recomputed bit for bit")
 
 
-def test_a_conversation_is_gone_on_with_and_there_after_a_restart(page_of: Pages, home: Home) -> None:
+def talks(desk: Desk) -> list[str]:
+    """The list of conversations, unfolded: the name of each."""
+    fold = desk.page.locator("#talks details")
+    if not fold.evaluate("fold => fold.open"):
+        fold.locator("summary").click()
+    return desk.quiet().page.locator("#talks .talk-open").all_inner_texts()
+
+
+def talk_row(desk: Desk, name: str) -> Locator:
+    return desk.page.locator("#talks li", has_text=name)
+
+
+def test_conversations_are_gone_on_with_and_there_after_a_restart(page_of: Pages, home: Home) -> None:
     page = page_of(url=f"{home.server.url}en/")
     desk = Desk(page)
     open_tab(desk, "history")
@@ -138,10 +150,29 @@ def test_a_conversation_is_gone_on_with_and_there_after_a_restart(page_of: Pages
     desk.turn(max_tokens=4, seed=5)
     reply = desk.say("And then?")
 
-    # in another browser, from a server that has started anew
+    # a second conversation beside it, which is given a name
+    desk.press("clear")
+    second = desk.say("犬の名前は?")
+    assert talks(desk) == ["犬の名前は?", "Name a colour."]
+    talk_row(desk, "犬の名前は?").locator(".talk-rename").click()
+    page.locator("#talks li input").fill("<i>ポチ</i>")
+    page.keyboard.press("Enter")
+    assert talks(desk) == ["<i>ポチ</i>", "Name a colour."]
+
+    # both are there once the server has started anew: in this window the one that it has shown (the page comes back by
+    # itself), and in another browser the other
     page_of.expected.append("ERR_CONNECTION_REFUSED")
     home.restart()
+    expect(page.locator("#comeback")).to_contain_text("started anew", timeout=60_000)
+    ready(page)
+    assert (desk.quiet().said(), desk.replies()) == (["犬の名前は?"], [second])
     other = Desk(page_of("ja", url=f"{home.server.url}ja/", browser=page_of.browser, color_scheme="dark"))
+    assert other.said() == []
+    assert talks(other) == ["<i>ポチ</i>", "Name a colour."]
+    talk_row(other, "Name a colour.").locator(".talk-open").click()
+    assert other.quiet().said() == ["Name a colour.", "夕焼けの詩を書いて", "And then?"]
+    assert other.replies()[-1] == reply
+    assert other.reload().replies()[-1] == reply
     open_tab(other, "history")
     assert find(other, "then") == ["And then?"]
     unfold(other)
@@ -168,6 +199,39 @@ def test_a_conversation_is_gone_on_with_and_there_after_a_restart(page_of: Pages
     assert find(other, "then") == []
 
 
+def test_windows_have_their_own_conversations_and_a_forgotten_one_can_come_back(page_of: Pages, home: Home) -> None:
+    first = Desk(page_of(url=f"{home.server.url}en/"))
+    first.turn(max_tokens=4, seed=5)
+    first.say("One")
+    page = first.page.context.new_page()  # the same browser: it opens what was shown last
+    page.goto(first.page.url)
+    ready(page)
+    second = Desk(page)
+    assert second.said() == ["One"]
+    second.say("Two of the second")
+    first.say("Two of the first")
+    assert "another window" in first.notice()
+    assert first.reload().said() == ["One", "Two of the first"]
+    assert second.reload().said() == ["One", "Two of the second"]
+    assert talks(first)[:2] == ["One", "One"]
+
+    # forgotten, together with what was said in it; what the other one shows stays
+    shown = first.page.locator("#talks li", has=first.page.locator("[aria-current]"))
+    shown.locator(".talk-forget").click()
+    assert first.quiet().said() == []
+    assert talks(first).count("One") == 1
+    open_tab(first, "history")
+    assert find(first, "Two") == ["Two of the second"]
+    open_tab(first, "chat")
+    first.page.locator("#talks .talk-back").click()
+    assert talks(first).count("One") == 2
+    for wanted, count in (("one", 2), ("none", 0), ("", len(talks(first)))):
+        first.page.locator("#talks input").fill(wanted)
+        assert first.page.locator("#talks .talk-open:visible").count() == count
+    first.page.locator("#talks .talk-open").first.click()
+    assert first.quiet().said() == ["One", "Two of the first"]
+
+
 def test_the_address_of_an_id_opens_it_and_comparisons_are_kept(page_of: Pages, home: Home, kept: Path) -> None:
     with History(kept / "history.sqlite") as store:
         entry = store.find("kind:chat temperature>1")[0]
@@ -185,5 +249,6 @@ def test_the_address_of_an_id_opens_it_and_comparisons_are_kept(page_of: Pages, 
     press(desk, "Open in its tab")
     assert re.search(r"\d+ texts?", text(page, "#map-view .tsu-icicle-facts"))
     there = Desk(page_of("en"))  # the server of the other tests keeps nothing
+    assert not there.page.locator("#talks details").is_visible()
     open_tab(there, "history")
     assert "Nothing that is made from here is kept" in text(there.page, "#history-view .history-problem")

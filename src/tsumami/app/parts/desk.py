@@ -11,12 +11,11 @@ from typing import Any, ClassVar, Protocol
 
 import gradio as gr
 
-from tsumami.app.parts import browser, inside_link, knob_panel, talk_form
+from tsumami.app.parts import inside_link, knob_panel, talk_form
 from tsumami.app.parts.knob_panel import KnobPanel
 from tsumami.app.parts.model_bar import ModelBar
 from tsumami.app.parts.talk_form import TalkForm
 from tsumami.app.words.texts import Texts
-from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.runs import Run
 
@@ -45,16 +44,16 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a tab gets. bar: what loads another model; store: the conversation, which the browser keeps; brought:
-    changes when something of the history is to be shown, of a chat what was put into `store`; talk: how a conversation
-    becomes a prompt; inside: fires `select` with `to` when somebody wants to look into reply number `to`; tabs: their
-    `selected` is the name of one.
+    """What a tab gets. bar: what loads another model; store: the conversation of this window, for as long as that is
+    open; brought: changes when something of the history is to be shown, of a chat what was put into `store`; talk: how
+    a conversation becomes a prompt; inside: fires `select` with `to` when somebody wants to look into reply number
+    `to`; tabs: their `selected` is the name of one.
     """
 
     blocks: gr.Blocks
     tabs: gr.Tabs
     bar: ModelBar
-    store: gr.BrowserState
+    store: gr.HTML
     brought: gr.State
     talk: TalkForm
     panel: KnobPanel
@@ -72,7 +71,7 @@ class Desk:
             blocks=blocks,
             tabs=tabs,
             bar=bar,
-            store=browser.kept("conversation", Conversation().to_json(), render=False),
+            store=gr.HTML(html_template="", visible="hidden", apply_default_css=False, render=False),
             brought=gr.State(Brought(), render=False),
             talk=talk_form.made(texts),
             panel=knob_panel.made(texts, n_ctx),

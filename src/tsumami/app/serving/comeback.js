@@ -1,5 +1,6 @@
 // The server may be started anew while a page is open: it says so, and opens the page again once the new one answers. What
-// was said, the knobs and the model's choice are the browser's; what was being typed is carried over here.
+// was said is the history's or the browser's, the knobs and the model's choice are the browser's; what was being typed is
+// carried over here.
 (() => {
   const AT = 2000, PATIENCE = 4000, SHOWN = 12000, KEY = 'tsumami-comeback';
   const typing = () => document.querySelector('#message textarea');

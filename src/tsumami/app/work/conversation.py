@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from tsumami.history import History, talk
+from tsumami.history import ConversationPlace, History, RememberedReply, talk
 from tsumami.model import Model
 from tsumami.prompts import Exchange, Memory, PromptFormat, Talk
 from tsumami.runs import STOP_REASONS, Completeness, Prompt, Run
@@ -98,11 +98,18 @@ _KINDS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Conversation(Talk[ReplyFacts]):
-    """The page's conversation, in a form that a browser can keep."""
+    """The page's conversation, in a form that a browser can keep. place: which one of the history it is, if it is."""
+
+    place: ConversationPlace | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the browser's storage."""
-        return {"version": FORMAT_VERSION, "exchanges": [asdict(exchange) for exchange in self.exchanges]}
+        """Plain values for the browser."""
+        form = {"version": FORMAT_VERSION, "exchanges": [asdict(exchange) for exchange in self.exchanges]}
+        return form if self.place is None else form | {"place": asdict(self.place)}
+
+    def to_link(self) -> dict[str, Any]:
+        """The same without what was said, where the history has that."""
+        return (self if self.place is None else replace(self, exchanges=())).to_json()
 
     @classmethod
     def from_json(cls, data: object) -> Conversation:
@@ -110,7 +117,7 @@ class Conversation(Talk[ReplyFacts]):
         if not isinstance(data, dict) or data.get("version") != FORMAT_VERSION:
             return cls()
         try:
-            return cls(tuple(map(_exchange, data["exchanges"])))
+            return cls(tuple(map(exchange_from, data["exchanges"])), _place(data.get("place")))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return cls()
 
@@ -121,14 +128,7 @@ class Conversation(Talk[ReplyFacts]):
         Raises:
             HistoryError: there is none of that id.
         """
-        said = talk(store, key).exchanges
-        facts = [None if one.facts is None else ReplyFacts.of(one.facts.run, one.facts.entry.key) for one in said]
-        return cls(
-            tuple(
-                Exchange(one.user, one.reply, how, one.tokens, one.thought)
-                for one, how in zip(said, facts, strict=True)
-            )
-        )
+        return cls(tuple(map(shown_again, talk(store, key).exchanges)))
 
     @property
     def kept(self) -> str | None:
@@ -151,13 +151,21 @@ class Conversation(Talk[ReplyFacts]):
         return exchange.tokens
 
 
-def _exchange(item: Any) -> Exchange[ReplyFacts]:
+def shown_again(one: Exchange[RememberedReply]) -> Exchange[ReplyFacts]:
+    """An exchange that the history remembers, as the page shows it."""
+    facts = None if one.facts is None else ReplyFacts.of(one.facts.run, one.facts.entry.key)
+    return Exchange(one.user, one.reply, facts, one.tokens, one.thought)
+
+
+def exchange_from(item: Any) -> Exchange[ReplyFacts]:
     """An exchange as `asdict` gave it; one of an earlier version has no other replies.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: it is something else.
     """
-    before, after = (tuple(tuple(map(_exchange, way)) for way in item.get(name, ())) for name in ("before", "after"))
+    before, after = (
+        tuple(tuple(map(exchange_from, way)) for way in item.get(name, ())) for name in ("before", "after")
+    )
     if () in (*before, *after):
         raise ValueError("a reply that is none")
     return Exchange(
@@ -169,6 +177,14 @@ def _exchange(item: Any) -> Exchange[ReplyFacts]:
         before,
         after,
     )
+
+
+def _place(given: Any) -> ConversationPlace | None:
+    """Which conversation of the history it is; what says so in no such way says nothing."""
+    match given:
+        case {"key": str(key), "number": int(number)}:
+            return ConversationPlace(key, number)
+    return None
 
 
 def _same(one: Exchange[ReplyFacts], other: Exchange[ReplyFacts]) -> bool:

@@ -159,6 +159,10 @@ class Keeping:
         owner = self._owner(visit)
         return None if owner is None else self._history.opened().of(owner)
 
+    def keeps(self, visit: Visitor) -> bool:
+        """Whether what a visitor makes is kept, as far as can be told without opening anything."""
+        return self._owner(visit) is not None
+
     def keeper(self, visit: Visitor) -> Keeper:
         """What keeps for a visitor."""
         trouble = partial(self._note, session_of(visit))

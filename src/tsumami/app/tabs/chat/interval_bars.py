@@ -57,7 +57,7 @@ class IntervalBars:
         """Look anew when this event, which writes a reply, has ended."""
         talk.then(None, None, [bars], js=_ASK, api_visibility="private", show_progress="hidden", queue=False)
 
-    def wire(self, choice: gr.State, store: gr.BrowserState, bars: gr.HTML) -> None:
+    def wire(self, choice: gr.State, store: gr.HTML, bars: gr.HTML) -> None:
         """Answer what the component asks for."""
         bars.select(
             self.on_wanted, [choice, store, bars], [bars],

@@ -14,13 +14,13 @@ from gradio.components import Component
 from tsumami.app.parts import knob_panel, talk_form, voice_row
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import put
-from tsumami.app.tabs.chat import interval_bars, log
+from tsumami.app.tabs.chat import conversation_list, interval_bars, log
 from tsumami.app.words.texts import Texts
 
 
 class Shown(NamedTuple):
-    """Contents of `ChatParts.outputs`; what is not given stays as it is. store: the conversation in the browser;
-    spoken: name of the speech to be played.
+    """Contents of `ChatParts.outputs`; what is not given stays as it is. store: the conversation of this
+    window; spoken: name of the speech to be played.
     """
 
     chat: Any = gr.skip()
@@ -54,6 +54,7 @@ class ChatParts:
     buttons: Buttons
     voice: voice_row.VoiceParts
     bars: gr.HTML
+    talks: gr.HTML
 
     @property
     def outputs(self) -> list[Component]:
@@ -67,6 +68,7 @@ def lay_out(texts: Texts, desk: Desk, voice: voice_row.VoiceRow) -> ChatParts:
     with gr.Row(elem_id="desk", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_id="talk"):
             talk_form.lay_out(texts, desk.talk)
+            talks = conversation_list.build(texts)
             chat = log.build(texts)
             put(desk.inside)
             context = gr.HTML(elem_id="context")
@@ -79,7 +81,7 @@ def lay_out(texts: Texts, desk: Desk, voice: voice_row.VoiceRow) -> ChatParts:
         with gr.Column(scale=2, min_width=320, elem_id="knobs"):
             knob_panel.lay_out(texts, desk.panel)
             bars = interval_bars.build()
-    return ChatParts(desk, chat, context, message, buttons, row, bars)
+    return ChatParts(desk, chat, context, message, buttons, row, bars, talks)
 
 
 def _buttons(texts: Texts) -> Buttons:

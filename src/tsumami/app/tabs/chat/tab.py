@@ -1,7 +1,8 @@
 """The chat tab: layout, and handlers that unpack, call one function, and show what it returned.
 
-Guarantee: the conversation lives in the browser (so that a reload or a restart of the server keeps it) and travels
-through every handler as a value; whatever fails becomes a message in the page and leaves the conversation as it was.
+Guarantee: the conversation travels through every handler as a value; a reload or a restart of the server keeps it, in
+the history or, for whom nothing is kept there, in the browser (work/notebook.py); whatever fails becomes a message in
+the page and leaves the conversation as it was.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from tsumami.app.parts import browser, downloads, knob_panel, settings_notes, ta
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
+from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import say, tell, tell_not_kept, told
 from tsumami.app.parts.voice_row import VoiceRow
 from tsumami.app.tabs.chat import log, variants, view
 from tsumami.app.tabs.chat import parts as chat_parts
+from tsumami.app.tabs.chat.conversation_list import ConversationList
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
@@ -31,8 +34,8 @@ from tsumami.app.views.import_report import import_report
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
-from tsumami.app.work.keeping import Keeper
 from tsumami.app.work.knob_values import BEGINNING
+from tsumami.app.work.notebook import Notebook, opened
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -41,7 +44,7 @@ from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import TsumamiError
 from tsumami.runs import Stream
 
-_SAVE_SECONDS: Final = 1.0  # how often a growing reply is put into the browser's storage
+_SAVE_SECONDS: Final = 1.0  # how often a growing reply is saved
 _PRIVATE: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
 # What answers at once needs no queue. It must not use one, either: Gradio's browser side can lose an event that is sent
 # in the moment in which the stream of the event before it closes, and typing then made a message hang.
@@ -61,11 +64,13 @@ class ChatTab:
     sessions: Tasks[Stream] = field(init=False)
     bars: IntervalBars = field(init=False)
     voice: VoiceRow = field(init=False)
+    talks: ConversationList = field(init=False)
 
     def __post_init__(self) -> None:
         self.shelf, self.sessions = self.common.shelf, self.common.replies
         self.bars = IntervalBars(self.texts, self.shelf)
         self.voice = VoiceRow(self.texts, self.common.ears, self.common.mouth)
+        self.talks = ConversationList(self.texts, self.common.history, self.sessions)
 
     # --- layout and wiring. Handlers of the page are private; scripts use the named endpoints of api/endpoints.py.
 
@@ -97,6 +102,7 @@ class ChatTab:
         for begin, talk, first in talks:
             replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
             self.bars.after(replied, parts.bars)
+            self.talks.after(replied)
         self.bars.wire(desk.choice, desk.store, parts.bars)
 
     def _wire_around(self, parts: ChatParts) -> None:
@@ -104,21 +110,24 @@ class ChatTab:
         desk, buttons, blocks = parts.desk, parts.buttons, parts.desk.blocks
         buttons.stop.click(self.on_stop, None, None, **_AT_ONCE)
         buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **_PRIVATE)
-        cleared = browser.kept("cleared", {})
-        buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE)
+        cleared, kept = browser.kept("cleared", {}), browser.kept("conversation", {})
+        self.talks.after(buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE))
         parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE)
         parts.chat.select(self.on_turn, [desk.store], parts.outputs, **_PRIVATE)
         parts.chat.apply(self.on_why, [desk.choice, desk.store], [parts.chat], **_TALKING)
         parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
         made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
         made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
-        blocks.load(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
-        desk.brought.change(self.on_load, [desk.store, cleared], [parts.chat], **_AT_ONCE)
+        of_window = script(__name__, "window.js")
+        blocks.load(self.on_load, [kept, cleared], [parts.chat, desk.store, parts.talks], js=of_window, **_AT_ONCE)
+        desk.store.change(None, [desk.store, kept], [kept], js=script(__name__, "link.js"), **_AT_ONCE)
+        desk.brought.change(self.on_brought, [desk.store], [parts.chat], **_AT_ONCE)
+        self.talks.wire(parts.talks, desk.store, parts.chat)
         blocks.unload(self.on_unload)
         how = talk_form.inputs(desk.choice, desk.talk)
         watched: list[Any] = [parts.message, *how]
         gr.on(
-            [blocks.load, desk.store.change, *(part.change for part in watched)],
+            [desk.store.change, *(part.change for part in watched)],
             self.on_look_ahead,
             [parts.message, desk.store, *how],
             [parts.context],
@@ -208,6 +217,7 @@ class ChatTab:
         self.sessions.stop(session)
         self.bars.stop(session)
         self.voice.leave(session)
+        self.talks.leave(session)
 
     def _talk(
         self,
@@ -228,20 +238,23 @@ class ChatTab:
         self.bars.stop(session)
         with self.sessions.ask(session) as asked:
             asked.alone()
+            notes = self._notes(request)
             try:
-                keeper = self.common.history.keeper(request)
-                yield from self._write(asked, conversation, Form.of(how), keeper, before=before, typed=typed, seed=seed)
+                yield from self._write(asked, conversation, Form.of(how), notes, before=before, typed=typed, seed=seed)
                 tell_not_kept(self.texts, self.common.history, request)
             except TsumamiError as error:
                 tell(self.texts, error)
-                yield self._show(before, message=typed or None, keep=True)
+                yield self._show(before, message=typed or None, keep=notes)
+
+    def _notes(self, request: gr.Request) -> Notebook:
+        return Notebook.of(self.common.history, request)
 
     def _write(
         self,
         asked: Asked[Stream],
         conversation: Conversation,
         form: Form,
-        keeper: Keeper,
+        notes: Notebook,
         *,
         before: Conversation,
         typed: str,
@@ -257,21 +270,24 @@ class ChatTab:
                 conversation,
                 message="" if typed else None,  # a draft in the box stays there
                 growing=True,
-                keep=True,
+                keep=notes,
                 spoken=speech.id if speech else "",
             )
             saved, begun = time.monotonic(), False
-            written = reply(model, conversation, settings, picked.sending, asked=asked, keeper=keeper)
+            written = reply(model, conversation, settings, picked.sending, asked=asked, keeper=notes.keeper)
             for growing in speaking(written, speech):
                 begun = True
-                keep = growing.done or time.monotonic() - saved > _SAVE_SECONDS
-                saved = time.monotonic() if keep else saved
+                due = growing.done or time.monotonic() - saved > _SAVE_SECONDS
+                saved = time.monotonic() if due else saved
                 grown = growing.conversation.settled() if growing.done else growing.conversation
-                yield self._show(grown, growing=not growing.done, keep=keep)
+                shown = self._show(grown, growing=not growing.done, keep=notes if due else None)
+                if asked.dropped:  # while it was saved
+                    return
+                yield shown
                 if grown is not growing.conversation:
                     say(self.texts("chat.same_again"))
             if not begun and not asked.dropped:
-                yield self._show(before, message=typed or None, keep=True)
+                yield self._show(before, message=typed or None, keep=notes)
 
     def _show(
         self,
@@ -279,23 +295,33 @@ class ChatTab:
         *,
         message: str | None = None,
         growing: bool = False,
-        keep: bool = False,
+        keep: Notebook | None = None,
         spoken: str | None = None,
     ) -> Shown:
-        """A conversation, kept by the browser if `keep`; what is None stays as it is."""
+        """A conversation, kept by `keep`; what is None stays as it is."""
+        if keep is not None:
+            conversation = keep.saved(conversation)
+            if keep.parted:
+                say(self.texts("chat.parted"))
         return Shown(
             chat=view.talk(self.texts, conversation, growing=growing),
-            store=conversation.to_json() if keep else gr.skip(),
+            store=gr.skip() if keep is None else conversation.to_json(),
             message=gr.skip() if message is None else message,
             spoken=gr.skip() if spoken is None else spoken,
         )
 
     # --- handlers: around the talk ---
 
-    def on_load(self, stored: Any, cleared: Any) -> Any:
-        """Show the conversation that the browser has kept, or the way back to one that was cleared."""
-        before = Conversation.from_json(cleared)
-        return log.shown(view.talk(self.texts, Conversation.from_json(stored)), cleared=len(before) > 0)
+    def on_load(self, request: gr.Request, kept: Any, cleared: Any) -> tuple[Any, Any, Any]:
+        """Show the conversation that the browser has kept or knows of, or the way back to the one before."""
+        history, before = self.common.history, Conversation.from_json(cleared)
+        conversation = opened(history, request, kept)
+        shown = log.shown(view.talk(self.texts, conversation), cleared=before != Conversation())
+        return shown, conversation.to_json(), {"on": history.keeps(request), "talks": []}
+
+    def on_brought(self, stored: Any) -> Any:
+        """Show a conversation of the history."""
+        return log.shown(view.talk(self.texts, Conversation.from_json(stored)), cleared=False)
 
     def on_unfold(self, event: gr.EventData, stored: Any) -> Any:
         """The account of a reply."""
@@ -307,7 +333,8 @@ class ChatTab:
         """Show another reply to the same message, with what was said after it."""
         self.sessions.drop(session_of(request))
         data = data_of(event)
-        return self._show(Conversation.from_json(stored).turned(int(data["exchange"]), int(data["by"])), keep=True)
+        turned = Conversation.from_json(stored).turned(int(data["exchange"]), int(data["by"]))
+        return self._show(turned, keep=self._notes(request))
 
     def on_why(self, event: gr.EventData, choice: ModelChoice, stored: Any) -> Any:
         """Why the reply that is shown and the one beside it part."""
@@ -324,22 +351,22 @@ class ChatTab:
         self.sessions.drop(session_of(request))
         conversation = Conversation.from_json(stored)
         message = conversation.exchanges[-1].user if len(conversation) else ""
-        return self._show(conversation.without_last(), message=message, keep=True)
+        return self._show(conversation.without_last(), message=message, keep=self._notes(request))
 
     def on_clear(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
-        """Put everything that was said away; the browser keeps it until something else is cleared."""
+        """Begin a new conversation; there is a way back to this one until another is left like this."""
         self.sessions.drop(session_of(request))
         conversation = Conversation.from_json(stored)
         if not len(conversation):
             return (*Shown(), gr.skip())
-        empty = self._show(Conversation(), keep=True)
         # not `stored` itself: while a reply grows, Gradio's marks of an update stand in it, too
-        return (*empty._replace(chat=log.shown([], cleared=True)), conversation.to_json())
+        return (*Shown(log.shown([], cleared=True), Conversation().to_json()), conversation.to_link())
 
     def on_bring_back(self, request: gr.Request, cleared: Any) -> Shown:
-        """The conversation that was cleared."""
+        """The conversation before this one."""
         self.sessions.drop(session_of(request))
-        return self._show(Conversation.from_json(cleared), keep=True)
+        conversation = opened(self.common.history, request, cleared)
+        return Shown(log.shown(view.talk(self.texts, conversation), cleared=False), conversation.to_json())
 
     def on_receipt(self, stored: Any) -> Any:
         """The last reply's receipt as a file."""

@@ -1,0 +1,7 @@
+// What the browser keeps of this window's conversation: which one it is, where the history has it, and else all of it.
+// The script of an event: a function of the conversation and of what is kept; there is none before the page is loaded.
+(conversation, kept) => {
+  if (!conversation) return kept;
+  sessionStorage.setItem('tsumami-place', JSON.stringify(conversation.place ?? null));
+  return conversation.place ? {...conversation, exchanges: []} : conversation;
+}
