@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import re
 import subprocess
 from collections import Counter
@@ -55,8 +54,8 @@ def test_calls_that_are_made_from_the_servers_own_description_break_nothing(tmp_
     command = [str(PYTHON), "-m", "storm", "served", "--seed", "1", "--inputs", "100", "--nice", "0"]
     done = subprocess.run([*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    row = json.loads((tmp_path / "served" / "done.json").read_text("utf-8"))
-    assert row["tally"]["tried"] >= 90, row
+    row = Row.from_json((tmp_path / "served" / "done.json").read_text("utf-8"))
+    assert row.tally.tried >= 90
 
 
 def test_every_attack_is_in_the_campaign_and_says_what_it_does() -> None:
