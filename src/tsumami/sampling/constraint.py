@@ -47,8 +47,12 @@ class ConstraintStage:
         self._allowed = allowed
 
     def apply(self, candidates: Candidates) -> None:
+        self.change(candidates)
+
+    def change(self, candidates: Candidates) -> None:
+        """Of these candidates, whichever of the vocabulary they are, take out those that may not come."""
         data = candidates.data
-        stays = self._mask().take(data["id"])
+        stays = self.allowed.take(data["id"])
         stays &= data["logit"] > -np.inf
         if stays.all():
             return
@@ -70,7 +74,8 @@ class ConstraintStage:
         """Whether the reply matches as it stands."""
         return bool(self._matcher.is_accepting())
 
-    def _mask(self) -> npt.NDArray[np.bool_]:
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_]:
         """Which tokens may come, shape (n_vocab,)."""
         if self._allowed is None:
             bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
