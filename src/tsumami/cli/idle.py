@@ -7,23 +7,33 @@ reason, on stderr; nothing is said of the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tsumami.cli.output import note
 from tsumami.cli.words import say
 from tsumami.settings import IdleReason, Settings
 
+if TYPE_CHECKING:
+    from tsumami.model import Model
+
 __all__ = ["note_idle"]
 
 
-def note_idle(used: Sequence[Settings], varied: Iterable[str] = (), *, thinks: bool = True) -> None:
-    """Name what does nothing. used: the settings of every run; varied: the knobs in which they differ; thinks: whether
-    the model marks its thinking.
+def note_idle(
+    used: Sequence[Settings], varied: Iterable[str] = (), model: Model | None = None, *, template: str | None = None
+) -> None:
+    """Name what does nothing. used: the settings of every run; varied: the knobs in which they differ; model: what
+    they are used with; template: what makes the prompts, if that is not the model's own.
     """
-    for name, reason in _idle_everywhere(used, varied, thinks=thinks).items():
+    thinks = model is None or model.thinking is not None
+    asks = model is None or (template in (None, "model") and model.asks_thinking)
+    for name, reason in _idle_everywhere(used, varied, thinks=thinks, asks=asks).items():
         note(f"{name}: {say(reason.ja, reason.en)}")
 
 
-def _idle_everywhere(used: Sequence[Settings], varied: Iterable[str], *, thinks: bool) -> dict[str, IdleReason]:
+def _idle_everywhere(
+    used: Sequence[Settings], varied: Iterable[str], *, thinks: bool, asks: bool
+) -> dict[str, IdleReason]:
     turned = dict.fromkeys([*varied, *(name for settings in used for name in settings.changed())])
-    idle = [settings.idle_knobs(thinks=thinks) for settings in used]
+    idle = [settings.idle_knobs(thinks=thinks, asks=asks) for settings in used]
     return {name: idle[0][name] for name in turned if idle and all(name in one for one in idle)}
