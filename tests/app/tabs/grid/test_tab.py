@@ -43,7 +43,7 @@ def reader(name: str) -> Any:
 
 
 def growing(tab: GridTab, request: Any, wishes: tuple[Any, ...]) -> Iterator[Any]:
-    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", False, *wishes, *[None] * len(KNOBS))
+    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", True, False, *wishes, *[None] * len(KNOBS))
 
 
 def finished(drawn: str) -> list[bool]:

@@ -355,7 +355,12 @@ class ChatTab:
         try:
             with self.shelf.lend(picked.choice) as model:
                 ahead = outlook(
-                    model, conversation, template=sending.template, system=sending.system, memory=sending.memory
+                    model,
+                    conversation,
+                    template=sending.template,
+                    system=sending.system,
+                    memory=sending.memory,
+                    parse_special=sending.parse_special,
                 )
                 return view.context_line(self.texts, ahead, model.n_ctx)
         except TsumamiError as error:

@@ -167,6 +167,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         own: bool,
         *rest: Any,
     ) -> Iterator[Any]:
@@ -175,7 +176,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         wishes = _wishes(WishContents(**wished))
         base = knob_panel.read_contents(knobs) if own else Settings()
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            contents = PromptContents(prompt, template, chat_template, system)
+            contents = PromptContents(prompt, template, chat_template, system, special)
             plan = grid_form.plan(wishes, partial(prompt_form.asked, model, contents), base, model.n_ctx)
             work = GridWork(plan, model, choice)
             for sight in self.growing(request, asked, work, work.grow()):
