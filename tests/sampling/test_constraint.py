@@ -178,6 +178,13 @@ def test_a_name_that_is_no_token_is_refused(stage: Any) -> None:
 # --- what is hostile
 
 
+#: After every letter it may be in any of its rules, and in each of them anew.
+RECURSIVE: Final = (
+    "root ::= "
+    + " | ".join(f"r{i}" for i in range(2_000))
+    + "\n"
+    + "".join(f'r{i} ::= [a-z]* "{i}" root?\n' for i in range(2_000))
+)
 HOSTILE: Final = {
     "20,000 parentheses": ("grammar", "root ::= " + "(" * 20_000 + '"a"' + ")" * 20_000),
     "60,000 parentheses": ("grammar", "root ::= " + "(" * 60_000 + '"a"' + ")" * 60_000),
@@ -216,6 +223,13 @@ HOSTILE: Final = {
         ),
     ),
     "20,000 values": ("json_schema", json.dumps({"enum": [f"value {i}" for i in range(10_000)]})),
+    "a large multiple": ("json_schema", '{"type":"integer","multipleOf":9999991}'),
+    "multiples of each other": ("json_schema", '{"allOf":[{"multipleOf":9973},{"type":"integer","multipleOf":9967}]}'),
+    "many multiples": (
+        "json_schema",
+        json.dumps({"properties": {f"a{i}": {"type": "integer", "multipleOf": 99_991} for i in range(30)}}),
+    ),
+    "2,000 rules at once": ("grammar", RECURSIVE),
     "deep items": ("json_schema", '{"items":' * 5_000 + "{}" + "}" * 5_000),
     "a million a's": ("regex", "(a{1000}){1000}"),
     "stars of stars": ("regex", "(((((a*)*)*)*)*)*b"),
@@ -259,6 +273,22 @@ def test_many_readings_cost_no_more_than_one(grammar: str, text: str, model: Mod
     # llama.cpp's own takes 2^n of them: after 14 tokens seconds, against some ten microseconds
     assert float(np.median(many)) < 50 * float(np.median(plain)) + 0.005
     assert max(many[-8:]) < 100 * float(np.median(plain)) + 0.02, "nor does it grow with the text"
+
+
+def test_what_takes_long_to_follow_is_refused_before_it_has_taken_long(model: Model, stage: Any) -> None:
+    made = stage("grammar", RECURSIVE)
+    began = time.thread_time()
+    with pytest.raises(GrammarError, match="too much to follow"):
+        allowed(made, model.vocab.n_tokens)
+    assert time.thread_time() - began < 0.3, "of the processor's time it took 0.7 s"
+
+
+@pytest.mark.parametrize("step", [2, 7, 1000, 86_400, 99_991, 0.01, 12.5, 3_000_000])
+def test_multiples_that_fit_into_memory_are_kept_to(step: float, model: Model, stage: Any) -> None:
+    made = stage("json_schema", json.dumps({"type": "number", "multipleOf": step}))
+    assert read(made, model.vocab, json.dumps(3 * step))
+    made = stage("json_schema", json.dumps({"type": "number", "multipleOf": step}))
+    assert not read(made, model.vocab, json.dumps(2.5 * step))
 
 
 # --- schemas
@@ -377,6 +407,10 @@ def test_what_a_schema_says_about_its_own_handling_is_not_heeded() -> None:
         ({"$ref": "https://example.invalid/x"}, "example.invalid"),
         ({"$ref": "#/nowhere"}, "nowhere"),
         ({"type": "objekt"}, "objekt"),
+        (
+            {"properties": {"a": {"type": "integer", "multipleOf": 9_999_991}}},
+            "'multipleOf' at #/properties/a/multiple",
+        ),
     ],
 )
 def test_a_refusal_says_where(schema: dict[str, Any], said: str) -> None:

@@ -7,8 +7,10 @@ names it and the JSON pointer of where it stands; none is ignored. A schema cann
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
@@ -20,6 +22,8 @@ __all__ = ["check", "to_lark"]
 #: space goes on with it for ever.
 _OPTIONS: Final = {"whitespace_pattern": r"[ \n\t]{0,20}", "lenient": False, "coerce_one_of": False}
 _MOST_DEPTH: Final = 64
+#: Of the numbers after `multipleOf`, zeros at the end not counted: an automaton has a state for each remainder.
+_MOST_REMAINDERS: Final = 100_000
 _ONE: Final = (
     "items", "additionalItems", "additionalProperties", "unevaluatedItems", "unevaluatedProperties", "contains",
     "propertyNames", "not", "if", "then", "else",
@@ -32,12 +36,13 @@ def to_lark(text: str) -> str:
     """The schema as a grammar.
 
     Raises:
-        GrammarError: it is too long or nested too deep.
+        GrammarError: it is too long, nested too deep, or would take too much memory.
     """
     refuse_long("JSON schema", text)
     schema = json.loads(text)
     if _depth(schema) > _MOST_DEPTH:
         raise GrammarError(f"json_schema: it is nested deeper than {_MOST_DEPTH} levels")
+    _refuse_large_multiples(schema)
     return f"{HEADER}start: %json {json.dumps({**schema, 'x-guidance': _OPTIONS}, ensure_ascii=False)}\n"
 
 
@@ -97,6 +102,23 @@ def _nodes(schema: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Ma
             for number, inner in enumerate(value):
                 if isinstance(inner, Mapping):
                     yield from _nodes(inner, f"{place}/{key}/{number}")
+
+
+def _refuse_large_multiples(schema: Mapping[str, Any]) -> None:
+    """Where there is an allOf or a reference, several may have to divide one number."""
+    found = {f"{place}/multipleOf": node["multipleOf"] for place, node in _nodes(schema) if "multipleOf" in node}
+    steps = [_digits(step) for step in found.values() if isinstance(step, int | float) and math.isfinite(step)]
+    together = any("allOf" in node or "$ref" in node for _, node in _nodes(schema))
+    if max(sum(steps), math.lcm(*steps) if together else 0) > _MOST_REMAINDERS:
+        raise GrammarError(
+            f"json_schema: 'multipleOf' at {_pointer([*found])} would take too much memory; smaller numbers can be kept"
+            " to, and those with zeros at the end"
+        )
+
+
+def _digits(step: float) -> int:
+    """What an automaton has to count to: 125 for 12500 as for 0.0125."""
+    return int("".join(map(str, Decimal(repr(step)).normalize().as_tuple().digits)))
 
 
 def _depth(value: object) -> int:

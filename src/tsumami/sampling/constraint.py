@@ -31,6 +31,9 @@ __all__ = ["ConstraintStage", "constraint_of", "constraint_stage"]
 #: Earley items of one mask. About 20,000 take a millisecond; a class of characters that allows a whole vocabulary, with
 #: something behind it, takes some hundred thousand.
 _MOST_ITEMS: Final = 150_000
+#: Characters of llguidance's own form from which on a grammar has so many rules that each item takes longer; then fewer
+#: make up the tenth of a second that a mask may take at most.
+_LARGE: Final = 40_000
 
 
 class ConstraintStage:
@@ -108,7 +111,8 @@ def _matcher(vocab: native.Vocab, knob: str, text: str) -> LLMatcher:
 
     lark = constraints.to_lark(knob, text, lambda name: _token(vocab, name))
     tokenizer = _TOKENIZERS.get(vocab, None, lambda: native.constraint_tokenizer(vocab))
-    limits = LLParserLimits(verbose_errors=False, step_max_items=_MOST_ITEMS)
+    most = _MOST_ITEMS if knob != "grammar" else max(5_000, int(_MOST_ITEMS * min(1, _LARGE / len(lark)) ** 2))
+    limits = LLParserLimits(verbose_errors=False, step_max_items=most)
     matcher = deep(lambda: LLMatcher(tokenizer, lark, log_level=0, limits=limits))
     if matcher.is_error():
         raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}")
