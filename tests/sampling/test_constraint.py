@@ -18,6 +18,7 @@ from tests.support.masks import LlamaGrammar, allowed, differences
 from tsumami.errors import GrammarError
 from tsumami.model import Model
 from tsumami.native import Vocab
+from tsumami.sampling import Chain
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.constraint import ConstraintStage, constraint_stage
 from tsumami.settings import Settings
@@ -187,6 +188,12 @@ RECURSIVE: Final = (
 )
 HOSTILE: Final = {
     "20,000 parentheses": ("grammar", "root ::= " + "(" * 20_000 + '"a"' + ")" * 20_000),
+    "200,000 parentheses": ("grammar", "root ::= " + "(" * 200_000 + '"a"' + ")" * 200_000),
+    "a chain of 200,000 rules": (
+        "grammar",
+        "root ::= r0\n" + "".join(f"r{i} ::= r{i + 1}\n" for i in range(200_000)) + 'r200000 ::= "a"',
+    ),
+    "ten million characters": ("grammar", "root ::= " + '"a" ' * 2_500_000),
     "60,000 parentheses": ("grammar", "root ::= " + "(" * 60_000 + '"a"' + ")" * 60_000),
     "groups in groups": ("grammar", "root ::= " + '("a" | ' * 20_000 + '"b"' + ")" * 20_000),
     "groups that count": ("grammar", "root ::= " + '("a" "b"? ' * 4_000 + '"b"' + "){2}" * 4_000),
@@ -382,6 +389,81 @@ def test_a_schema_is_kept_to_or_refused_by_name(name: str, model: Model, stage: 
         text = json.dumps(value, ensure_ascii=False)
         if read(stage("json_schema", json.dumps(schema)), model.vocab, text):
             assert judge.is_valid(value), f"{text} was accepted"
+
+
+#: What people have reported, each with what the reply may be like.
+ASKED: Final[dict[str, Any]] = {
+    "one to five": {"type": "integer", "minimum": 1, "maximum": 5},
+    "digits": {"type": "string", "pattern": r"^\d{3}-\d{4}$"},
+    "string of at most 3": {"allOf": [{"type": "string"}, {"maxLength": 3}]},
+    "a text or null": {"type": ["string", "null"], "maxLength": 5},
+    "a path": {"const": "C:\\temp"},
+    "quotes": {"const": 'say "hi"'},
+    "a tab": {"const": "\t"},
+    "nothing": {"const": ""},
+    "two faces": {"enum": ["😀", "😢"]},
+    "two names": {"enum": ["𠮷野", "吉野"]},
+    "a long text": {"type": "string", "maxLength": 65_536},
+    "a date": {"type": "string", "format": "date"},
+    "a tree of pydantic": {
+        "$defs": {
+            "Tree": {
+                "properties": {
+                    "name": {"maxLength": 4, "title": "Name", "type": "string"},
+                    "children": {"items": {"$ref": "#/$defs/Tree"}, "title": "Children", "type": "array"},
+                },
+                "required": ["name", "children"],
+                "title": "Tree",
+                "type": "object",
+            }
+        },
+        "$ref": "#/$defs/Tree",
+    },
+    "nothing at all": {"not": {}},
+    "all different": {"type": "array", "uniqueItems": True},
+    "keys in order": {
+        "type": "object",
+        "properties": {name: {"enum": [1]} for name in ("z", "a", "m")},
+        "required": ["z", "a", "m"],
+        "additionalProperties": False,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def closing(model: Model) -> np.ndarray:
+    """What a model that comes to an end likes: marks that close, and the end itself."""
+    vocab, liked = model.vocab, np.zeros(model.vocab.n_tokens, np.float32)
+    pieces = [(token, vocab.piece(token)) for token in range(vocab.n_tokens)]
+    liked[
+        [token for token, piece in pieces if piece.strip() in (b'"', b"]", b"}", b'"}', b'"]') or vocab.is_eog(token)]
+    ] = 9
+    return liked
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_of_twenty_replies_each_fits_or_the_keyword_is_named(name: str, model: Model, closing: np.ndarray) -> None:
+    """The rows are noise: the mask is all that holds a reply to its schema."""
+    schema, written = ASKED[name], json.dumps(ASKED[name])
+    if name in ("nothing at all", "all different"):
+        with pytest.raises(GrammarError, match=r"'(not' at #/not|uniqueItems' at #/uniqueItems)"):
+            Settings(json_schema=written)
+        return
+    judge = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    for seed in range(20):
+        made = Settings(json_schema=written, min_p=0.0, top_p=1.0)
+        chain = Chain.from_settings(made, seed=seed, n_vocab=model.vocab.n_tokens, vocab=model.vocab)
+        dice, reply = np.random.default_rng(seed), b""
+        for _ in range(300):
+            row = dice.normal(0, 2, model.vocab.n_tokens).astype(np.float32) + closing
+            token = chain.choose(row).pick.token
+            if model.vocab.is_eog(token):
+                break
+            reply += model.vocab.piece(token)
+            chain.accept(token)
+        value = json.loads(reply)
+        judge.validate(value)
+        assert name != "keys in order" or list(value) == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize("name", ["minimum and maximum", "digits", "a path", "emoji", "type list and enum"])
