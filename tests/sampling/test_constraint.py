@@ -369,6 +369,18 @@ SCHEMAS: Final[dict[str, Any]] = {
     "names": {"propertyNames": {"pattern": "^a"}},
     "nothing": {"enum": []},
     "min over max": {"type": "string", "minLength": 5, "maxLength": 3},
+    "number of properties": {"type": "object", "minProperties": 1},
+    "min items over max items": {"type": "array", "minItems": 3, "maxItems": 1},
+    "items that are any": {"type": "array", "items": True},
+    "two names that are alike": {
+        "$defs": {"A_b": {"const": 1}, "A-b": {"const": 5}},
+        "type": "object", "properties": {"a": {"$ref": "#/$defs/A-b"}, "b": {"$ref": "#/$defs/A_b"}},
+        "required": ["a", "b"],
+    },
+    "a name of a definition and of a property": {
+        "$defs": {"a": {"const": 2}},
+        "type": "object", "properties": {"a": {"enum": [1]}, "b": {"$ref": "#/$defs/a"}}, "required": ["a", "b"],
+    },
     "an unknown format": {"type": "string", "format": "klingon"},
 }  # fmt: skip
 
@@ -389,6 +401,85 @@ def test_a_schema_is_kept_to_or_refused_by_name(name: str, model: Model, stage: 
         text = json.dumps(value, ensure_ascii=False)
         if read(stage("json_schema", json.dumps(schema)), model.vocab, text):
             assert judge.is_valid(value), f"{text} was accepted"
+
+
+PATTERNS: Final = [
+    "^a|b$", "^(a|b)$", "^.+$", "^[^a]+$", '^[^"]+$', r"^a\\b$", '^"a"$',
+    r"^\t$", r"^a\nb$", r"^[^\n]*$", r"^\w+$", r"^\S+$",
+    r"^(a|b)\/c$", r"^\d{3}-\d{4}$",
+    "^[0-9]{3}-[0-9]{4}$", "^[a-z]+-[0-9]{2}$", r"^a\.b$", r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$",
+    r"^[^\\]$", r"^[^x\"y]{2}$", r"^[^-\"]+$", r"^[^]\"]+$", r"^\[^\\]$",
+    r"^[\x00-!]$", r"^\p{Cc}$", r"^\P{L}$", r"^\\0$",
+    r"^[\d]+$", r"^[\w-]+$", r"^\$\d+$", "^(?:ab)+$", r"^\bword\b$", "ab", "^a", "b$",
+]  # fmt: skip
+SAID: Final = [
+    "", "a", "b", "ab", "abab", "ba", "bab", "xb", "a\nb", "\t", "a\\b", '"a"', 'a"b', "a/c", "b/c", "053-2184",
+    "053-21845",
+    "invalid-32", "a.b", "axb", "127.0.0.1", "12", "w-1", "$5", "word", "東京", "a b", "\n",
+]  # fmt: skip
+
+
+def test_patterns_of_names_are_kept_to_as_well(model: Model, stage: Any) -> None:
+    schema = json.dumps({"patternProperties": {'^[^"]+$': {"const": 1}}, "additionalProperties": False})
+    assert read(stage("json_schema", schema), model.vocab, '{"ab":1}')
+    assert not read(stage("json_schema", schema), model.vocab, r'{"a\"":1}')
+
+
+def test_a_pattern_may_name_a_script(model: Model, stage: Any) -> None:
+    schema = json.dumps({"type": "string", "pattern": r"^\p{Han}+$"})
+    assert read(stage("json_schema", schema), model.vocab, '"東京"')
+    assert not read(stage("json_schema", schema), model.vocab, '"tokyo"')
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_is_kept_to_as_python_reads_it_or_refused_with_its_place(
+    pattern: str, model: Model, stage: Any
+) -> None:
+    schema = {"type": "string", "pattern": pattern}
+    refused = ""
+    try:
+        Settings(json_schema=json.dumps(schema))
+    except GrammarError as error:
+        refused = str(error)
+    if refused:
+        assert "the pattern at #/pattern" in refused
+        return
+    end = pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern  # Python's own $ lets a line end follow
+    for text in SAID:
+        fits = read(stage("json_schema", json.dumps(schema)), model.vocab, json.dumps(text, ensure_ascii=False))
+        assert fits == bool(re.search(end, text, re.ASCII)), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["C:\\temp", "a\nb", "tab\there", "\\", "\\d+", "a\rb", "\u001f", "\0", 'say "hi"', 'x\\"y',
+     '{"a": 1}', "", "a/b", "é", "東京",
+     "\u2028", "[a]", "😀", "𠮷野", "*", "not", "A_b", "x~1y"],
+)  # fmt: skip
+def test_any_text_can_be_a_constant_a_choice_and_a_name(text: str, model: Model, stage: Any) -> None:
+    named = {
+        "type": "object", "properties": {text: {"const": 1}}, "required": [text], "additionalProperties": False,
+    }  # fmt: skip
+    for schema, value in (({"const": text}, text), ({"enum": [text, 5]}, text), (named, {text: 1})):
+        for ascii_only in (False, True):
+            made = stage("json_schema", json.dumps(schema))
+            written = json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
+            if read(made, model.vocab, written):
+                break
+        else:
+            pytest.fail(f"{schema} accepts no way to write {value!r}")
+        assert not read(stage("json_schema", json.dumps(schema)), model.vocab, json.dumps("another"))
+
+
+def test_a_finished_grammar_with_all_its_ends_banned_is_a_dead_end(model: Model) -> None:
+    ends = [token for token in range(model.vocab.n_tokens) if model.vocab.is_eog(token)]
+    bans = {str(token): "-inf" for token in ends}
+    for knobs in ({}, {"temperature": 0}, {"mirostat_mode": 2}, {"adaptive_target": 0.5}, {"top_k": 0}):
+        made = Settings.from_mapping({"grammar": 'root ::= "a"', "logit_bias": bans, "seed": 0, **knobs})
+        run = model.run("x", made)
+        assert (run.text, run.stop_reason) == ("a", "dead_end")
+        assert run.completeness is not None
+        assert run.completeness.complete
 
 
 #: What people have reported, each with what the reply may be like.

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
+from tsumami.constraints.patterns import kept_to
 from tsumami.errors import GrammarError
 
 __all__ = ["check", "to_lark"]
@@ -43,6 +44,7 @@ def to_lark(text: str) -> str:
     if _depth(schema) > _MOST_DEPTH:
         raise GrammarError(f"json_schema: it is nested deeper than {_MOST_DEPTH} levels")
     _refuse_large_multiples(schema)
+    _rewrite_patterns(schema)
     return f"{HEADER}start: %json {json.dumps({**schema, 'x-guidance': _OPTIONS}, ensure_ascii=False)}\n"
 
 
@@ -69,10 +71,11 @@ def _reason(said: str, schema: Mapping[str, Any]) -> str:
     if form is not None:
         places = [place for place, node in _nodes(schema) if node.get("format") == form[1].strip()]
         return f"format {form[1].strip()!r} at {_pointer(places)} is not known"
-    if "regex parse error" in said:
-        wrong = re.search(r"^error: (.+)$", said, re.MULTILINE)
+    wrong = re.search(r"^error: (.+)$", said, re.MULTILINE) if "regex parse error" in said else None
+    wrong = wrong or re.search(r"JSON schema: (.+) in regex /", said)
+    if wrong is not None:
         places = [f"{place}/pattern" for place, node in _nodes(schema) if "pattern" in node]
-        return f"the pattern at {_pointer(places)} cannot be used: {wrong[1] if wrong else 'it does not parse'}"
+        return f"the pattern at {_pointer(places)} cannot be used: {wrong[1]}"
     return " ".join(re.sub(r"^at \d+\(\d+\): ", "", said.strip()).split("\n", 1)[0].split())[:300]
 
 
@@ -114,6 +117,21 @@ def _refuse_large_multiples(schema: Mapping[str, Any]) -> None:
             f"json_schema: 'multipleOf' at {_pointer([*found])} would take too much memory; smaller numbers can be kept"
             " to, and those with zeros at the end"
         )
+
+
+def _rewrite_patterns(schema: Any) -> None:
+    """In place: patterns, and those of names."""
+    node: Any
+    for place, node in _nodes(schema):
+        at = f"{place}/pattern"
+        try:
+            if isinstance(node.get("pattern"), str):
+                node["pattern"] = kept_to(node["pattern"])
+            at = f"{place}/patternProperties"
+            if isinstance(node.get("patternProperties"), dict):
+                node["patternProperties"] = {kept_to(key): one for key, one in node["patternProperties"].items()}
+        except GrammarError as error:
+            raise GrammarError(f"json_schema: the pattern at {_pointer([at])} cannot be used: {error}") from error
 
 
 def _digits(step: float) -> int:
