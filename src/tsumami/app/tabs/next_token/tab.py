@@ -179,8 +179,9 @@ class NextTokenTab:
         rolled = "" if seen.u is None else f"u({found.seed}, {found.step}) = <b>{seen.u:.4f}</b> → "
         how = escape(charts.how(seen, language))
         final = percent(seen.chosen.final or 0.0)
+        idle = knob_board.greyed(_BOARD, found.settings, thinks=model.thinking is not None)
         return (
-            f'{knob_board.greyed(_BOARD, found.settings)}<div class="next">'
+            f'{idle}<div class="next">'
             f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" translate="no" '
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
