@@ -17,6 +17,7 @@ MEASURES: Final = (
     "steps",
     "batch",
     "guidance",
+    "grammar",
     "turn",
     "alone",
     "busy",

@@ -38,6 +38,7 @@ GOLDEN = [
 MEMBERS = {
     "Model": [
         "as_prompt",
+        "asks_thinking",
         "chat",
         "chat_template",
         "close",

@@ -10,6 +10,7 @@ from typing import Any
 
 import tsumami
 from tsumami.engine import Feed, Program, Sequence
+from tsumami.knobs import KNOBS
 from tsumami.models import resolve
 from tsumami.native import DEFAULT_ENVIRONMENT
 
@@ -78,11 +79,15 @@ class Ours:
             self.model.run([1000 + number] + [2000] * piece, max_tokens=1)
         return self.model.engine.usage().used_cells
 
-    def steps(self, prompt: list[int], count: int, seed: int) -> dict[str, Any]:
-        """Stream one run with the default settings; seconds from the first Step to the last, in the consumer's eyes."""
+    def steps(self, prompt: list[int], count: int, seed: int, *, named: bool = False) -> dict[str, Any]:
+        """Stream one run with the default settings; seconds from the first Step to the last, in the consumer's eyes.
+
+        named: every knob that does nothing at its default is told so, one by one.
+        """
         times: list[float] = []
         tokens: list[int] = []
-        with self.model.stream(prompt, max_tokens=count, seed=seed) as stream:
+        told = {name: knob.neutral for name, knob in KNOBS.items() if knob.neutral == knob.default} if named else {}
+        with self.model.stream(prompt, tsumami.Settings.from_mapping(told), max_tokens=count, seed=seed) as stream:
             for step in stream:
                 times.append(time.perf_counter())
                 tokens.append(step.id)

@@ -84,7 +84,7 @@ def how() -> list[Any]:
     """What the browser sends besides the message: the model bar, the knobs, the voice row."""
     contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings())}
     contents |= {"temperature": VALUE, "max_tokens": 3}
-    return [HERE, "auto", "", -1, *(contents[name] for name in KNOBS), False, "auto", 1.0]
+    return [HERE, "auto", "", -1, True, *(contents[name] for name in KNOBS), False, "auto", 1.0]
 
 
 def test_the_form_gives_every_value_its_name() -> None:

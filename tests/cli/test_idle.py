@@ -77,3 +77,9 @@ def test_the_knobs_of_the_thinking_say_so_where_the_model_has_none(invoke: Invok
     said = invoke("run", "Hi", "--thinking-budget", "5", "--max-tokens", "1", "--seed", "0", "--threads", "1").err
     assert "thinking_budget: Neither this model's template nor its vocabulary marks any thinking" in said
     assert "thinking_settings" not in said
+
+
+def test_a_chat_says_so_as_well(invoke: Invoke) -> None:
+    said = invoke("chat", "--thinking-budget", "5", "--threads", "1", stdin="/set thinking=on\n/exit\n")
+    assert "thinking_budget: Neither this model's template" in said.err
+    assert "asks for enable_thinking" in said.out + said.err

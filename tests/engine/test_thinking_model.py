@@ -6,33 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engine import tiny_model
-from tests.support.gguf_writer import text
+from tests.support import thinking_model
 
 import tsumami
 from tsumami.engine import loading
 from tsumami.engine.exactness import EXACT_VERDICT
 from tsumami.sampling.thinking import ThinkingMarks
 
-TEMPLATE = """{%- for message in messages %}
-{%- set said = message.content %}
-{%- if message.role == 'assistant' and '</think>' in said %}{%- set said = said.split('</think>')[-1] %}{%- endif %}
-{{- '<' + message.role + '>' + said + '\\n' }}
-{%- endfor %}
-{{- '<assistant>' }}
-{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}
-{%- else %}{{- '<think>\\n' }}{%- endif %}
-{%- if effort %}{{- '(' + effort + ')' }}{%- endif %}"""
-
 
 @pytest.fixture(scope="module")
 def thinker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tsumami.Model]:
-    tokenizer = [*tiny_model.vocabulary(), text("tokenizer.chat_template", TEMPLATE)]
-    path = tmp_path_factory.mktemp("thinker") / "thinker.gguf"
+    path = thinking_model.write(tmp_path_factory.mktemp("thinker") / "thinker.gguf")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "try_first", lambda *_, **__: None)
         patch.setattr(loading, "remembered_check", lambda *_, **__: EXACT_VERDICT)
-        tiny_model.write(path, tiny_model.SENSITIVE, tokenizer=tokenizer)
         with tsumami.load(path, n_ctx=512, threads=1) as model:
             yield model
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.intervals import assert_holds
+from tests.support.maps import assert_whole
 from tests.support.strategies import settings_strategy
 from tests.support.worlds import FIXED, N_VOCAB, PROMPT, noise
 
@@ -228,9 +230,46 @@ def test_intervals_of_the_other_knobs_hold() -> None:
         assert_holds(WORLD, run, intervals(WORLD, run, [name])[name])
 
 
-def test_what_cannot_be_mapped_says_why() -> None:
-    with pytest.raises(SettingsError, match=r"temperature cannot be mapped with guidance_scale = 1\.8: a map follows"):
-        Mapping(WORLD, Prompt(PROMPT, START), "temperature", 0.5, 1.5, GUIDED)
+@pytest.mark.parametrize(
+    ("knob", "low", "high", "others"),
+    [
+        ("temperature", 0.05, 3.0, {}),
+        ("top_k", 1, 40, {"samplers": "llama.cpp"}),
+        ("repeat_penalty", 0.9, 1.5, {}),
+        ("top_a", 0.0, 1.0, {}),
+        ("mirostat_tau", 0.5, 8.0, {"mirostat_mode": 2}),
+        ("temperature", 0.3, 1.5, {"negative_prompt": None, "ignore_eos": True, "stop": ("a",)}),
+    ],
+)
+def test_maps_of_the_other_knobs_are_runs_at_both_sides_of_every_boundary(
+    knob: str, low: float, high: float, others: dict[str, Any]
+) -> None:
+    base = GUIDED.replace(max_tokens=5, guidance_scale=0.6, temperature=2.0, min_p=0.0, top_p=1.0, **others)
+    mapping = Mapping(WORLD, Prompt(PROMPT, START), knob, low, high, base)
+    mapping.map(max_tokens=2, leaves=4)
+    found = mapping.map(max_tokens=5, leaves=30)
+    assert_whole(found)
+    assert len(found.pieces) > 1
+    for piece in found.pieces:
+        for value in (piece.low, piece.last):
+            run = WORLD.run(PROMPT, base.replace(**{knob: value}))
+            assert run.tokens[: len(piece.tokens)] == piece.tokens
+            assert not piece.finished or run.text == piece.text
+    unguided = Mapping(WORLD, Prompt(PROMPT, START), knob, low, high, base.replace(guidance_scale=1))
+    assert [one.tokens for one in unguided.map(max_tokens=5, leaves=30).pieces] != [
+        one.tokens for one in found.pieces
+    ], "the second prompt counts"
+
+
+def test_a_guided_map_ends_where_the_longer_prompt_leaves_no_room() -> None:
+    base = GUIDED.replace(negative_prompt="x" * (WORLD.n_ctx - 4), ignore_eos=True, max_tokens=9)
+    found = Mapping(WORLD, Prompt(PROMPT, START), "temperature", 0.5, 1.5, base).map(max_tokens=9, leaves=8)
+    for piece in found.pieces:
+        run = WORLD.run(PROMPT, base.replace(temperature=piece.low))
+        assert (piece.tokens, piece.stop_reason) == (run.tokens, run.stop_reason)
+
+
+def test_the_scale_itself_cannot_be_mapped_and_says_why() -> None:
     with pytest.raises(SettingsError, match="guidance_scale cannot be mapped: it moves every logit"):
         intervals(WORLD, WORLD.run(PROMPT, GUIDED), ["guidance_scale"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsumami import native
@@ -25,6 +25,7 @@ def chain_of(target: float, decay: float = 0.9, seed: int = 3, **knobs: object) 
     return Chain.from_settings(made, seed=seed, n_vocab=N)
 
 
+@settings(max_examples=200, deadline=None)
 @given(
     st.floats(0, 1, width=32), st.floats(0, 0.99), st.integers(0, 2**32 - 2), st.integers(0, 10_000), st.integers(1, N)
 )

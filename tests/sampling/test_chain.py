@@ -419,3 +419,12 @@ def test_a_grammar_leaves_no_forbidden_candidate_that_typical_could_stumble_on(m
 def test_the_knob_table_and_the_stages_have_the_same_names() -> None:
     stages = {knob.stage for knob in KNOBS.values()}
     assert set(STAGES) <= stages
+
+
+def test_knobs_at_their_neutral_values_bring_no_stage_into_a_chain() -> None:
+    """So what nobody uses costs nothing: the stages are those of January 2024 and llama.cpp's own newer ones."""
+    named = Settings.from_mapping({name: knob.neutral for name, knob in KNOBS.items() if knob.neutral == knob.default})
+    assert named == Settings()
+    assert [stage.name for stage in Chain.from_settings(named, seed=0, n_vocab=9).stages] == [
+        "penalties", "dry", "top_n_sigma", "top_k", "tfs_z", "typ_p", "top_p", "min_p", "xtc", "temperature",
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ from tests.support.masks import LlamaGrammar, allowed, differences
 from tsumami.errors import GrammarError
 from tsumami.model import Model
 from tsumami.native import Vocab
+from tsumami.sampling import Chain
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.constraint import ConstraintStage, constraint_stage
 from tsumami.settings import Settings
@@ -178,8 +179,21 @@ def test_a_name_that_is_no_token_is_refused(stage: Any) -> None:
 # --- what is hostile
 
 
+#: After every letter it may be in any of its rules, and in each of them anew.
+RECURSIVE: Final = (
+    "root ::= "
+    + " | ".join(f"r{i}" for i in range(2_000))
+    + "\n"
+    + "".join(f'r{i} ::= [a-z]* "{i}" root?\n' for i in range(2_000))
+)
 HOSTILE: Final = {
     "20,000 parentheses": ("grammar", "root ::= " + "(" * 20_000 + '"a"' + ")" * 20_000),
+    "200,000 parentheses": ("grammar", "root ::= " + "(" * 200_000 + '"a"' + ")" * 200_000),
+    "a chain of 200,000 rules": (
+        "grammar",
+        "root ::= r0\n" + "".join(f"r{i} ::= r{i + 1}\n" for i in range(200_000)) + 'r200000 ::= "a"',
+    ),
+    "ten million characters": ("grammar", "root ::= " + '"a" ' * 2_500_000),
     "60,000 parentheses": ("grammar", "root ::= " + "(" * 60_000 + '"a"' + ")" * 60_000),
     "groups in groups": ("grammar", "root ::= " + '("a" | ' * 20_000 + '"b"' + ")" * 20_000),
     "groups that count": ("grammar", "root ::= " + '("a" "b"? ' * 4_000 + '"b"' + "){2}" * 4_000),
@@ -216,6 +230,13 @@ HOSTILE: Final = {
         ),
     ),
     "20,000 values": ("json_schema", json.dumps({"enum": [f"value {i}" for i in range(10_000)]})),
+    "a large multiple": ("json_schema", '{"type":"integer","multipleOf":9999991}'),
+    "multiples of each other": ("json_schema", '{"allOf":[{"multipleOf":9973},{"type":"integer","multipleOf":9967}]}'),
+    "many multiples": (
+        "json_schema",
+        json.dumps({"properties": {f"a{i}": {"type": "integer", "multipleOf": 99_991} for i in range(30)}}),
+    ),
+    "2,000 rules at once": ("grammar", RECURSIVE),
     "deep items": ("json_schema", '{"items":' * 5_000 + "{}" + "}" * 5_000),
     "a million a's": ("regex", "(a{1000}){1000}"),
     "stars of stars": ("regex", "(((((a*)*)*)*)*)*b"),
@@ -259,6 +280,22 @@ def test_many_readings_cost_no_more_than_one(grammar: str, text: str, model: Mod
     # llama.cpp's own takes 2^n of them: after 14 tokens seconds, against some ten microseconds
     assert float(np.median(many)) < 50 * float(np.median(plain)) + 0.005
     assert max(many[-8:]) < 100 * float(np.median(plain)) + 0.02, "nor does it grow with the text"
+
+
+def test_what_takes_long_to_follow_is_refused_before_it_has_taken_long(model: Model, stage: Any) -> None:
+    made = stage("grammar", RECURSIVE)
+    began = time.thread_time()
+    with pytest.raises(GrammarError, match="too much to follow"):
+        allowed(made, model.vocab.n_tokens)
+    assert time.thread_time() - began < 0.3, "of the processor's time it took 0.7 s"
+
+
+@pytest.mark.parametrize("step", [2, 7, 1000, 86_400, 99_991, 0.01, 12.5, 3_000_000])
+def test_multiples_that_fit_into_memory_are_kept_to(step: float, model: Model, stage: Any) -> None:
+    made = stage("json_schema", json.dumps({"type": "number", "multipleOf": step}))
+    assert read(made, model.vocab, json.dumps(3 * step))
+    made = stage("json_schema", json.dumps({"type": "number", "multipleOf": step}))
+    assert not read(made, model.vocab, json.dumps(2.5 * step))
 
 
 # --- schemas
@@ -332,6 +369,18 @@ SCHEMAS: Final[dict[str, Any]] = {
     "names": {"propertyNames": {"pattern": "^a"}},
     "nothing": {"enum": []},
     "min over max": {"type": "string", "minLength": 5, "maxLength": 3},
+    "number of properties": {"type": "object", "minProperties": 1},
+    "min items over max items": {"type": "array", "minItems": 3, "maxItems": 1},
+    "items that are any": {"type": "array", "items": True},
+    "two names that are alike": {
+        "$defs": {"A_b": {"const": 1}, "A-b": {"const": 5}},
+        "type": "object", "properties": {"a": {"$ref": "#/$defs/A-b"}, "b": {"$ref": "#/$defs/A_b"}},
+        "required": ["a", "b"],
+    },
+    "a name of a definition and of a property": {
+        "$defs": {"a": {"const": 2}},
+        "type": "object", "properties": {"a": {"enum": [1]}, "b": {"$ref": "#/$defs/a"}}, "required": ["a", "b"],
+    },
     "an unknown format": {"type": "string", "format": "klingon"},
 }  # fmt: skip
 
@@ -352,6 +401,160 @@ def test_a_schema_is_kept_to_or_refused_by_name(name: str, model: Model, stage: 
         text = json.dumps(value, ensure_ascii=False)
         if read(stage("json_schema", json.dumps(schema)), model.vocab, text):
             assert judge.is_valid(value), f"{text} was accepted"
+
+
+PATTERNS: Final = [
+    "^a|b$", "^(a|b)$", "^.+$", "^[^a]+$", '^[^"]+$', r"^a\\b$", '^"a"$',
+    r"^\t$", r"^a\nb$", r"^[^\n]*$", r"^\w+$", r"^\S+$",
+    r"^(a|b)\/c$", r"^\d{3}-\d{4}$",
+    "^[0-9]{3}-[0-9]{4}$", "^[a-z]+-[0-9]{2}$", r"^a\.b$", r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$",
+    r"^[^\\]$", r"^[^x\"y]{2}$", r"^[^-\"]+$", r"^[^]\"]+$", r"^\[^\\]$",
+    r"^[\x00-!]$", r"^\p{Cc}$", r"^\P{L}$", r"^\\0$",
+    r"^[\d]+$", r"^[\w-]+$", r"^\$\d+$", "^(?:ab)+$", r"^\bword\b$", "ab", "^a", "b$",
+]  # fmt: skip
+SAID: Final = [
+    "", "a", "b", "ab", "abab", "ba", "bab", "xb", "a\nb", "\t", "a\\b", '"a"', 'a"b', "a/c", "b/c", "053-2184",
+    "053-21845",
+    "invalid-32", "a.b", "axb", "127.0.0.1", "12", "w-1", "$5", "word", "東京", "a b", "\n",
+]  # fmt: skip
+
+
+def test_patterns_of_names_are_kept_to_as_well(model: Model, stage: Any) -> None:
+    schema = json.dumps({"patternProperties": {'^[^"]+$': {"const": 1}}, "additionalProperties": False})
+    assert read(stage("json_schema", schema), model.vocab, '{"ab":1}')
+    assert not read(stage("json_schema", schema), model.vocab, r'{"a\"":1}')
+
+
+def test_a_pattern_may_name_a_script(model: Model, stage: Any) -> None:
+    schema = json.dumps({"type": "string", "pattern": r"^\p{Han}+$"})
+    assert read(stage("json_schema", schema), model.vocab, '"東京"')
+    assert not read(stage("json_schema", schema), model.vocab, '"tokyo"')
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_is_kept_to_as_python_reads_it_or_refused_with_its_place(
+    pattern: str, model: Model, stage: Any
+) -> None:
+    schema = {"type": "string", "pattern": pattern}
+    refused = ""
+    try:
+        Settings(json_schema=json.dumps(schema))
+    except GrammarError as error:
+        refused = str(error)
+    if refused:
+        assert "the pattern at #/pattern" in refused
+        return
+    end = pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern  # Python's own $ lets a line end follow
+    for text in SAID:
+        fits = read(stage("json_schema", json.dumps(schema)), model.vocab, json.dumps(text, ensure_ascii=False))
+        assert fits == bool(re.search(end, text, re.ASCII)), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["C:\\temp", "a\nb", "tab\there", "\\", "\\d+", "a\rb", "\u001f", "\0", 'say "hi"', 'x\\"y',
+     '{"a": 1}', "", "a/b", "é", "東京",
+     "\u2028", "[a]", "😀", "𠮷野", "*", "not", "A_b", "x~1y"],
+)  # fmt: skip
+def test_any_text_can_be_a_constant_a_choice_and_a_name(text: str, model: Model, stage: Any) -> None:
+    named = {
+        "type": "object", "properties": {text: {"const": 1}}, "required": [text], "additionalProperties": False,
+    }  # fmt: skip
+    for schema, value in (({"const": text}, text), ({"enum": [text, 5]}, text), (named, {text: 1})):
+        for ascii_only in (False, True):
+            made = stage("json_schema", json.dumps(schema))
+            written = json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
+            if read(made, model.vocab, written):
+                break
+        else:
+            pytest.fail(f"{schema} accepts no way to write {value!r}")
+        assert not read(stage("json_schema", json.dumps(schema)), model.vocab, json.dumps("another"))
+
+
+def test_a_finished_grammar_with_all_its_ends_banned_is_a_dead_end(model: Model) -> None:
+    ends = [token for token in range(model.vocab.n_tokens) if model.vocab.is_eog(token)]
+    bans = {str(token): "-inf" for token in ends}
+    for knobs in ({}, {"temperature": 0}, {"mirostat_mode": 2}, {"adaptive_target": 0.5}, {"top_k": 0}):
+        made = Settings.from_mapping({"grammar": 'root ::= "a"', "logit_bias": bans, "seed": 0, **knobs})
+        run = model.run("x", made)
+        assert (run.text, run.stop_reason) == ("a", "dead_end")
+        assert run.completeness is not None
+        assert run.completeness.complete
+
+
+#: What people have reported, each with what the reply may be like.
+ASKED: Final[dict[str, Any]] = {
+    "one to five": {"type": "integer", "minimum": 1, "maximum": 5},
+    "digits": {"type": "string", "pattern": r"^\d{3}-\d{4}$"},
+    "string of at most 3": {"allOf": [{"type": "string"}, {"maxLength": 3}]},
+    "a text or null": {"type": ["string", "null"], "maxLength": 5},
+    "a path": {"const": "C:\\temp"},
+    "quotes": {"const": 'say "hi"'},
+    "a tab": {"const": "\t"},
+    "nothing": {"const": ""},
+    "two faces": {"enum": ["😀", "😢"]},
+    "two names": {"enum": ["𠮷野", "吉野"]},
+    "a long text": {"type": "string", "maxLength": 65_536},
+    "a date": {"type": "string", "format": "date"},
+    "a tree of pydantic": {
+        "$defs": {
+            "Tree": {
+                "properties": {
+                    "name": {"maxLength": 4, "title": "Name", "type": "string"},
+                    "children": {"items": {"$ref": "#/$defs/Tree"}, "title": "Children", "type": "array"},
+                },
+                "required": ["name", "children"],
+                "title": "Tree",
+                "type": "object",
+            }
+        },
+        "$ref": "#/$defs/Tree",
+    },
+    "nothing at all": {"not": {}},
+    "all different": {"type": "array", "uniqueItems": True},
+    "keys in order": {
+        "type": "object",
+        "properties": {name: {"enum": [1]} for name in ("z", "a", "m")},
+        "required": ["z", "a", "m"],
+        "additionalProperties": False,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def closing(model: Model) -> np.ndarray:
+    """What a model that comes to an end likes: marks that close, and the end itself."""
+    vocab, liked = model.vocab, np.zeros(model.vocab.n_tokens, np.float32)
+    pieces = [(token, vocab.piece(token)) for token in range(vocab.n_tokens)]
+    liked[
+        [token for token, piece in pieces if piece.strip() in (b'"', b"]", b"}", b'"}', b'"]') or vocab.is_eog(token)]
+    ] = 9
+    return liked
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_of_twenty_replies_each_fits_or_the_keyword_is_named(name: str, model: Model, closing: np.ndarray) -> None:
+    """The rows are noise: the mask is all that holds a reply to its schema."""
+    schema, written = ASKED[name], json.dumps(ASKED[name])
+    if name in ("nothing at all", "all different"):
+        with pytest.raises(GrammarError, match=r"'(not' at #/not|uniqueItems' at #/uniqueItems)"):
+            Settings(json_schema=written)
+        return
+    judge = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    for seed in range(20):
+        made = Settings(json_schema=written, min_p=0.0, top_p=1.0)
+        chain = Chain.from_settings(made, seed=seed, n_vocab=model.vocab.n_tokens, vocab=model.vocab)
+        dice, reply = np.random.default_rng(seed), b""
+        for _ in range(300):
+            row = dice.normal(0, 2, model.vocab.n_tokens).astype(np.float32) + closing
+            token = chain.choose(row).pick.token
+            if model.vocab.is_eog(token):
+                break
+            reply += model.vocab.piece(token)
+            chain.accept(token)
+        value = json.loads(reply)
+        judge.validate(value)
+        assert name != "keys in order" or list(value) == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize("name", ["minimum and maximum", "digits", "a path", "emoji", "type list and enum"])
@@ -377,6 +580,10 @@ def test_what_a_schema_says_about_its_own_handling_is_not_heeded() -> None:
         ({"$ref": "https://example.invalid/x"}, "example.invalid"),
         ({"$ref": "#/nowhere"}, "nowhere"),
         ({"type": "objekt"}, "objekt"),
+        (
+            {"properties": {"a": {"type": "integer", "multipleOf": 9_999_991}}},
+            "'multipleOf' at #/properties/a/multiple",
+        ),
     ],
 )
 def test_a_refusal_says_where(schema: dict[str, Any], said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from tests.support.bare import Row
 from tests.support.strategies import settings_strategy
 
 from tsumami.sampling import Candidates, Chain, DeadEndError
+from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.head import Head
 from tsumami.settings import Settings
 
@@ -29,6 +31,30 @@ def a_chain(drawn: Settings) -> Chain:
     chain = Chain.from_settings(drawn, seed=3, n_vocab=N_VOCAB)
     chain.accept_prompt(PROMPT)
     return chain
+
+
+class FixedConstraint(ConstraintStage):
+    """A constraint that allows the same tokens in every place."""
+
+    def __init__(self, mask: npt.NDArray[np.bool_]) -> None:
+        self.idle, self.mask = None, mask
+
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        return self.mask
+
+    def accept(self, token: int) -> None:
+        """Go on the same."""
+
+    def clone(self) -> FixedConstraint:
+        return self
+
+
+def constrained(chain: Chain, mask: npt.NDArray[np.bool_]) -> Chain:
+    """The chain with a constraint where a grammar stands: behind the bias, before all else."""
+    at = sum(stage.name == "logit_bias" for stage in chain.stages)
+    stages = [*chain.stages[:at], FixedConstraint(mask), *chain.stages[at:]]
+    return Chain(stages, chain._chooser, chain.origin)
 
 
 def entries(candidates: Candidates) -> tuple[bytes, bool]:
@@ -61,6 +87,57 @@ def test_the_head_leaves_what_the_whole_way_leaves(
         assert entries(quick.candidates) == entries(whole.candidates)
         seen.accept(whole.pick.token)
         unseen.accept(quick.pick.token)
+
+
+def a_mask(kind: str, row: Row, dice: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Tokens that a grammar may allow: of all sorts, or only such as the model finds unlikely."""
+    share = {"none": 0.0, "few": 0.002, "some": 0.1, "most": 0.9}.get(kind, 0.6)
+    mask = dice.random(N_VOCAB) < share
+    mask[dice.integers(N_VOCAB)] |= kind == "few"
+    return mask & (row < np.sort(row)[N_VOCAB * 4 // 5]) if kind == "unlikely" else mask
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(
+    drawn=settings_strategy(seed=0, stop=()),
+    biases=st.dictionaries(
+        st.integers(0, N_VOCAB - 1), st.floats(-20, 20, width=32) | st.just(float("-inf")), max_size=9
+    ),
+    kind=st.sampled_from(["none", "few", "some", "most", "unlikely"]),
+    levels=st.sampled_from([0, 0, 2, 50, 3000]),
+    banned=st.floats(0, 1),
+    seed=st.integers(0, 99),
+)
+def test_under_a_grammar_the_head_of_the_allowed_leaves_what_the_whole_way_leaves(
+    drawn: Settings, biases: dict[int, float], kind: str, levels: int, banned: float, seed: int
+) -> None:
+    row, dice = a_row(seed, levels), np.random.default_rng(seed)
+    row[dice.random(N_VOCAB) < banned**8] = -np.inf
+    drawn = drawn.replace(logit_bias=tuple(biases.items()))
+    made = [constrained(a_chain(drawn), a_mask(kind, row, np.random.default_rng(seed))) for _ in range(2)]
+    try:
+        whole = made[0].choose(row, lambda *_: None)
+    except DeadEndError:
+        with pytest.raises(DeadEndError):
+            made[1].choose(row)
+        return
+    quick = made[1].choose(row)
+    assert quick.pick == whole.pick
+    assert entries(quick.candidates) == entries(whole.candidates)
+    if quick.near is not None:  # which is of the row, whatever the grammar allows: the Step is measured with it
+        assert np.array_equal(np.sort(row[quick.near.ids])[-10:], np.sort(row)[-10:])
+
+
+@pytest.mark.parametrize("kind", ["few", "some", "most", "unlikely"])
+@pytest.mark.parametrize("knobs", [{}, {"logit_bias": {7: 3.0}}, {"top_k": 1}])
+def test_a_grammar_takes_it(knobs: dict[str, Any], kind: str) -> None:
+    row = a_row(8)
+    chain = constrained(a_chain(Settings.from_mapping(knobs)), a_mask(kind, row, np.random.default_rng(5)))
+    head = Head.of(chain.stages)
+    assert head is not None
+    left = head.take(row)
+    assert left is not None
+    assert entries(chain.process(row)) == entries(chain.process(row, lambda *_: None))
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def chat(
     settings = knobs.settings(None if before is None else before.last.settings)
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
-        note_idle([settings])
+        note_idle([settings], model=loaded, template=template)
         session = Session(loaded, settings, template, memory, system, parse_special, history)
         if before is not None:
             session.take_up(before)

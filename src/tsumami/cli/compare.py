@@ -8,6 +8,7 @@ are.
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +30,8 @@ from tsumami.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tsumami.explore.lanes import Comparison
+    from tsumami.explore.design import Design
+    from tsumami.explore.lanes import Comparison, LanePlan
     from tsumami.model import Model
 
 
@@ -71,6 +73,9 @@ def compare(
     ] = None,
 ) -> None:
     """Read, load, generate together, explain."""
+    from tsumami.explore.design import Design
+    from tsumami.explore.lanes import Comparing
+
     check_writable(html)
     if saved:
         _check_alone(prompt, vary, seeds)
@@ -80,19 +85,34 @@ def compare(
     texts = prompt.read()
     numbers = None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
     with model.load() as loaded:
-        prompts = [prompt.made(loaded, one, settings) for one in texts]
-        with bar() as show, loaded.comparing(prompts, base=settings, vary=varied or None, seeds=numbers) as lanes:
+        plans = _plans(loaded, prompt, texts, Design(settings, varied or None, seeds=numbers))
+        with bar() as show, Comparing(loaded, plans) as lanes:
             count = itertools.count(1)
             interrupted = follow(lanes, lambda _: show(_line(next(count))))
             found = lanes.comparison
         _show(found, loaded, html, as_json=as_json)
+        note_idle([run.settings for run in found.runs], varied, loaded, template=prompt.template)
     for run in found.runs:
         history.run(run, kind="compare")
-    note_idle([run.settings for run in found.runs], varied)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     if len(found.runs) < len(found.lanes):
         raise typer.Exit(2)
+
+
+def _plans(loaded: Model, prompt: PromptOptions, texts: list[str], design: Design) -> list[LanePlan]:
+    """The lanes: each has the prompt that its own settings make of a text."""
+    from tsumami.explore.lanes import LanePlan, plan
+    from tsumami.runs import Prompt
+
+    made: dict[tuple[str, str], Prompt] = {}
+    lanes: list[LanePlan] = []
+    for lane in plan([Prompt(text, ()) for text in texts], design):
+        key = lane.prompt.text, json.dumps(lane.settings.template_values)
+        if key not in made:
+            made[key] = prompt.made(loaded, lane.prompt.text, lane.settings)
+        lanes.append(LanePlan(made[key], lane.settings))
+    return lanes
 
 
 def _check_alone(prompt: PromptOptions, vary: list[str] | None, seeds: str | None) -> None:

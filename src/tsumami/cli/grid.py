@@ -84,6 +84,7 @@ def grid(
     """Read, load, generate together, report."""
     from tsumami.explore.design import Design
     from tsumami.explore.grids import Gridding, plan_grid
+    from tsumami.runs import Prompt
 
     if workers is not None and ray is None:
         raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are")
@@ -95,18 +96,20 @@ def grid(
         cells: Gridding | Sweep
         if ray is None:
             loaded = stack.enter_context(model.load())
-            prompts = [prompt.made(loaded, text, settings) for text in texts]
+            plan = plan_grid([Prompt("", ())] * len(texts), design)
+            plan = plan.with_prompts(lambda told: [prompt.made(loaded, text, told) for text in texts])
             watch = _watch(stack.enter_context(bar()))
-            cells = Gridding(loaded, plan_grid(prompts, design), watch=watch)
+            cells = Gridding(loaded, plan, watch=watch)
+            note_idle(plan.settings, varied, loaded, template=prompt.template)
         else:
             asked = [prompt.messages(text) for text in texts]
             watch = _watch(stack.enter_context(bar()))
             cells = _sweep(asked, design, model, prompt, (ray, workers), watch)
+            note_idle(design.points(0), varied)
         stack.push(cells)
         interrupted = follow(cells)
         found = cells.grid
     report(found, files, id_note(history.result(found.to_json(), "grid", found.receipt)))
-    note_idle(found.plan.settings, varied)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -109,7 +109,7 @@ def run(
         kept = history.run(done, turn=prompt.turn(asked))
         if not quiet:
             note(facts(done) + id_note(kept))
-            note_idle([settings], thinks=loaded.thinking is not None)
+            note_idle([settings], model=loaded, template=made.template)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

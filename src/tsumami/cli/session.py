@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli import knobs
+from tsumami.cli.idle import idle_knobs
 from tsumami.cli.kept import KeepOptions
 from tsumami.cli.output import save_file
 from tsumami.cli.words import UsageProblem, say
@@ -21,7 +22,7 @@ from tsumami.knobs import get as get_knob
 from tsumami.presets import PRESETS
 from tsumami.presets import get as get_preset
 from tsumami.prompts import Message, Talk
-from tsumami.settings import Settings
+from tsumami.settings import IdleReason, Settings
 
 if TYPE_CHECKING:
     from tsumami.cli.earlier import Earlier
@@ -136,14 +137,18 @@ class Session:
             made = knob.default if value.strip() == "default" else knobs.parse(knob, value.strip())
             self.settings = self.settings.replace(**{knob.name: made})
         line = f"{knob.name} = {knobs.show(knob.name, getattr(self.settings, knob.name))}"
-        idle = self.settings.idle_knobs().get(knob.name)
+        idle = self._idle().get(knob.name)
         if idle is not None:
             return f"{line}  ({say(idle.ja, idle.en)})"
         return line if equals else f"{line}  ({say(knob.line_ja, knob.line_en)} {knob.allowed})"
 
+    def _idle(self) -> dict[str, IdleReason]:
+        """The knobs that do nothing now, with this model."""
+        return idle_knobs([self.settings], self.model, self.template)[0]
+
     def show_knobs(self, _rest: str) -> str:
         """Every knob with its value, group by group."""
-        idle = self.settings.idle_knobs()
+        idle = self._idle()
         lines = []
         for key, group in GROUPS.items():
             lines.append(say(group.title_ja, group.title_en))

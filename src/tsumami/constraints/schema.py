@@ -7,11 +7,14 @@ names it and the JSON pointer of where it stands; none is ignored. A schema cann
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
+from tsumami.constraints.patterns import kept_to
 from tsumami.errors import GrammarError
 
 __all__ = ["check", "to_lark"]
@@ -20,6 +23,8 @@ __all__ = ["check", "to_lark"]
 #: space goes on with it for ever.
 _OPTIONS: Final = {"whitespace_pattern": r"[ \n\t]{0,20}", "lenient": False, "coerce_one_of": False}
 _MOST_DEPTH: Final = 64
+#: Of the numbers after `multipleOf`, zeros at the end not counted: an automaton has a state for each remainder.
+_MOST_REMAINDERS: Final = 100_000
 _ONE: Final = (
     "items", "additionalItems", "additionalProperties", "unevaluatedItems", "unevaluatedProperties", "contains",
     "propertyNames", "not", "if", "then", "else",
@@ -32,12 +37,14 @@ def to_lark(text: str) -> str:
     """The schema as a grammar.
 
     Raises:
-        GrammarError: it is too long or nested too deep.
+        GrammarError: it is too long, nested too deep, or would take too much memory.
     """
     refuse_long("JSON schema", text)
     schema = json.loads(text)
     if _depth(schema) > _MOST_DEPTH:
         raise GrammarError(f"json_schema: it is nested deeper than {_MOST_DEPTH} levels")
+    _refuse_large_multiples(schema)
+    _rewrite_patterns(schema)
     return f"{HEADER}start: %json {json.dumps({**schema, 'x-guidance': _OPTIONS}, ensure_ascii=False)}\n"
 
 
@@ -64,10 +71,11 @@ def _reason(said: str, schema: Mapping[str, Any]) -> str:
     if form is not None:
         places = [place for place, node in _nodes(schema) if node.get("format") == form[1].strip()]
         return f"format {form[1].strip()!r} at {_pointer(places)} is not known"
-    if "regex parse error" in said:
-        wrong = re.search(r"^error: (.+)$", said, re.MULTILINE)
+    wrong = re.search(r"^error: (.+)$", said, re.MULTILINE) if "regex parse error" in said else None
+    wrong = wrong or re.search(r"JSON schema: (.+) in regex /", said)
+    if wrong is not None:
         places = [f"{place}/pattern" for place, node in _nodes(schema) if "pattern" in node]
-        return f"the pattern at {_pointer(places)} cannot be used: {wrong[1] if wrong else 'it does not parse'}"
+        return f"the pattern at {_pointer(places)} cannot be used: {wrong[1]}"
     return " ".join(re.sub(r"^at \d+\(\d+\): ", "", said.strip()).split("\n", 1)[0].split())[:300]
 
 
@@ -97,6 +105,38 @@ def _nodes(schema: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Ma
             for number, inner in enumerate(value):
                 if isinstance(inner, Mapping):
                     yield from _nodes(inner, f"{place}/{key}/{number}")
+
+
+def _refuse_large_multiples(schema: Mapping[str, Any]) -> None:
+    """Where there is an allOf or a reference, several may have to divide one number."""
+    found = {f"{place}/multipleOf": node["multipleOf"] for place, node in _nodes(schema) if "multipleOf" in node}
+    steps = [_digits(step) for step in found.values() if isinstance(step, int | float) and math.isfinite(step)]
+    together = any("allOf" in node or "$ref" in node for _, node in _nodes(schema))
+    if max(sum(steps), math.lcm(*steps) if together else 0) > _MOST_REMAINDERS:
+        raise GrammarError(
+            f"json_schema: 'multipleOf' at {_pointer([*found])} would take too much memory; smaller numbers can be kept"
+            " to, and those with zeros at the end"
+        )
+
+
+def _rewrite_patterns(schema: Any) -> None:
+    """In place: patterns, and those of names."""
+    node: Any
+    for place, node in _nodes(schema):
+        at = f"{place}/pattern"
+        try:
+            if isinstance(node.get("pattern"), str):
+                node["pattern"] = kept_to(node["pattern"])
+            at = f"{place}/patternProperties"
+            if isinstance(node.get("patternProperties"), dict):
+                node["patternProperties"] = {kept_to(key): one for key, one in node["patternProperties"].items()}
+        except GrammarError as error:
+            raise GrammarError(f"json_schema: the pattern at {_pointer([at])} cannot be used: {error}") from error
+
+
+def _digits(step: float) -> int:
+    """What an automaton has to count to: 125 for 12500 as for 0.0125."""
+    return int("".join(map(str, Decimal(repr(step)).normalize().as_tuple().digits)))
 
 
 def _depth(value: object) -> int:

@@ -365,6 +365,11 @@ class Model:
         return marks_of(self.tokenizer, self.chat_template) if self.tokenizer.has_texts else None
 
     @property
+    def asks_thinking(self) -> bool:
+        """Whether its chat template asks for `enable_thinking`, which the knob `thinking` tells it."""
+        return "enable_thinking" in (self.chat_template or "")
+
+    @property
     def templates(self) -> tuple[str, ...]:
         """The names of chat templates that the file holds beside the model's own."""
         return self._loaded.file.header.templates

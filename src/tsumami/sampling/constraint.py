@@ -31,6 +31,9 @@ __all__ = ["ConstraintStage", "constraint_of", "constraint_stage"]
 #: Earley items of one mask. About 20,000 take a millisecond; a class of characters that allows a whole vocabulary, with
 #: something behind it, takes some hundred thousand.
 _MOST_ITEMS: Final = 150_000
+#: Characters of llguidance's own form from which on a grammar has so many rules that each item takes longer; then fewer
+#: make up the tenth of a second that a mask may take at most.
+_LARGE: Final = 40_000
 
 
 class ConstraintStage:
@@ -47,8 +50,12 @@ class ConstraintStage:
         self._allowed = allowed
 
     def apply(self, candidates: Candidates) -> None:
+        self.change(candidates)
+
+    def change(self, candidates: Candidates) -> None:
+        """Of these candidates, whichever of the vocabulary they are, take out those that may not come."""
         data = candidates.data
-        stays = self._mask().take(data["id"])
+        stays = self.allowed.take(data["id"])
         stays &= data["logit"] > -np.inf
         if stays.all():
             return
@@ -70,7 +77,8 @@ class ConstraintStage:
         """Whether the reply matches as it stands."""
         return bool(self._matcher.is_accepting())
 
-    def _mask(self) -> npt.NDArray[np.bool_]:
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_]:
         """Which tokens may come, shape (n_vocab,)."""
         if self._allowed is None:
             bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
@@ -103,7 +111,8 @@ def _matcher(vocab: native.Vocab, knob: str, text: str) -> LLMatcher:
 
     lark = constraints.to_lark(knob, text, lambda name: _token(vocab, name))
     tokenizer = _TOKENIZERS.get(vocab, None, lambda: native.constraint_tokenizer(vocab))
-    limits = LLParserLimits(verbose_errors=False, step_max_items=_MOST_ITEMS)
+    most = _MOST_ITEMS if knob != "grammar" else max(5_000, int(_MOST_ITEMS * min(1, _LARGE / len(lark)) ** 2))
+    limits = LLParserLimits(verbose_errors=False, step_max_items=most)
     matcher = deep(lambda: LLMatcher(tokenizer, lark, log_level=0, limits=limits))
     if matcher.is_error():
         raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}")

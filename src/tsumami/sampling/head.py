@@ -8,6 +8,9 @@ through the stages; the k largest of them, in descending order, are what `llama_
 the next one are all different, there is only one such order. Among equals the order is that of llama.cpp's own partial
 sort, so a row that has equals there goes the whole way, and so does one with a logit so large that llama.cpp missorts
 it, and a chain that is watched.
+
+A constraint takes out all but what it allows, each token by itself, too: then all of this is said of the largest among
+the allowed. Where fewer are allowed than top-k would keep, they are all there is.
 """
 
 from __future__ import annotations
@@ -17,41 +20,43 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import MISSORTED, Candidates
+from tsumami.sampling.constraint import ConstraintStage
 from tsumami.sampling.local import LocalStage
 from tsumami.sampling.measure import Summit, summit
 from tsumami.sampling.stages import Stage, TopKStage
 
 _LARGEST: Final = 512  # k + w; with more, equal logits are nearly always among them
+_FEW: Final = 1024  # allowed tokens that are sorted sooner than searched
 
 
 class Head:
     """The stages of a chain up to its top-k, and the `rest` behind it."""
 
-    __slots__ = ("_k", "_local", "rest")
+    __slots__ = ("_constraint", "_first", "_k", "_local", "rest")
 
-    def __init__(self, local: Sequence[LocalStage], k: int, rest: Sequence[Stage]) -> None:
-        self._local = tuple(local)
+    def __init__(self, first: Sequence[LocalStage | ConstraintStage], k: int, rest: Sequence[Stage]) -> None:
+        self._first = tuple(first)
+        self._local = [stage for stage in first if isinstance(stage, LocalStage)]
+        self._constraint = next((stage for stage in first if isinstance(stage, ConstraintStage)), None)
         self._k = k
         self.rest = tuple(rest)
 
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> Head | None:
         """The head of a chain, if it has one."""
-        local: list[LocalStage] = []
+        first: list[LocalStage | ConstraintStage] = []
         for index, stage in enumerate(stages):
             if stage.idle is not None:
                 continue
             if isinstance(stage, TopKStage):
-                return cls(local, stage.k, stages[index + 1 :])
-            if (
-                not isinstance(stage, LocalStage)
-                or next(itertools.islice(stage.tokens(), _LARGEST, None), None) is not None
-            ):
-                return None  # none, or one that changes too many from the beginning
-            local.append(stage)
+                return cls(first, stage.k, stages[index + 1 :])
+            if not isinstance(stage, LocalStage | ConstraintStage) or _changes_many(stage):
+                return None
+            first.append(stage)
         return None
 
     def take(self, row: Float32Array) -> Candidates | None:
@@ -69,17 +74,39 @@ class Head:
 
     def cut(self, row: Float32Array, found: Summit) -> Candidates | None:
         """`take`, once `look` has found it."""
-        changed, ids = self._changed(), found.ids
+        changed = self._changed()
+        if self._constraint is not None:
+            found = _allowed(self._constraint.allowed, row, found, self._k + 1 + len(changed))
+        ids = found.ids
         if changed:
             tokens = np.fromiter(changed, np.intp, len(changed))
             ids = np.concatenate([ids, tokens[row[tokens] < found.floor]])
         candidates = Candidates.of(ids, row[ids])
-        for stage in self._local:
+        for stage in self._first:
             stage.change(candidates)
         logits = candidates.logits
         order = np.lexsort((-logits,))[: self._k + 1]
         highest = logits[order]
-        if np.count_nonzero(highest[1:] == highest[:-1]) or highest[0] >= MISSORTED:
+        if not len(highest) or highest[0] == -np.inf or highest[0] >= MISSORTED:
             return None
-        candidates.keep(order[:-1], is_sorted=True)
+        if np.count_nonzero(highest[1:] == highest[:-1]):
+            return None
+        candidates.keep(order[: self._k], is_sorted=True)
         return candidates
+
+
+def _changes_many(stage: LocalStage | ConstraintStage) -> bool:
+    """Whether it changes so many tokens from the beginning that a head is not worth looking for."""
+    return isinstance(stage, LocalStage) and next(itertools.islice(stage.tokens(), _LARGEST, None), None) is not None
+
+
+def _allowed(allowed: npt.NDArray[np.bool_], row: Float32Array, found: Summit, count: int) -> Summit:
+    """The `count` largest of the allowed logits and not many more: those of a summit of all, if it has enough."""
+    ids = found.ids[allowed[found.ids]]
+    if len(ids) >= count:
+        return Summit(ids, found.floor)
+    if np.count_nonzero(allowed) > _FEW:
+        made = summit(np.where(allowed, row, np.float32(-np.inf)), count)
+        if made.floor > -np.inf:
+            return made
+    return Summit(np.flatnonzero(allowed), np.float32(-np.inf))

@@ -15,7 +15,7 @@ from typing import Protocol
 from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Mode, knobs_of
 from tsumami.knobs.stages import HEED_MIN_KEEP, LOOKING_BACK, ROWS, row_of
 
-__all__ = ["NO_THINKING", "IdleReason", "KnobValues", "Mode", "idle_knobs"]
+__all__ = ["NOT_ASKED", "NO_THINKING", "IdleReason", "KnobValues", "Mode", "idle_knobs"]
 
 
 class KnobValues(Protocol):
@@ -364,6 +364,11 @@ NO_THINKING = IdleReason(
     (),
     "このモデルのテンプレートと語彙には考える部分の印がないので、何もしません。",
     "Neither this model's template nor its vocabulary marks any thinking, so it does nothing.",
+)
+NOT_ASKED = IdleReason(
+    (),
+    "プロンプトを作るチャットテンプレートが enable_thinking を読まないので、切り替えても何も変わりません。",
+    "No chat template that asks for enable_thinking makes the prompt, so this switches nothing.",
 )
 _ALPHA_NEEDS_K = IdleReason(
     ("top_k",),

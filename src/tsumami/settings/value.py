@@ -19,7 +19,7 @@ from tsumami.errors import SettingsError
 from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Bias, default, knob_names, knobs_of
 from tsumami.knobs.orders import resolve
 from tsumami.knobs.values import TextBias
-from tsumami.settings.idle import NO_THINKING, IdleReason, Mode, idle_knobs
+from tsumami.settings.idle import NO_THINKING, NOT_ASKED, IdleReason, Mode, idle_knobs
 
 __all__ = ["WHILE_THINKING", "Mode", "Settings"]
 
@@ -209,17 +209,18 @@ class Settings:
             return "mirostat"
         return "adaptive" if self.adaptive_target >= 0 else "sample"
 
-    def idle_knobs(self, *, thinks: bool = True) -> dict[str, IdleReason]:
+    def idle_knobs(self, *, thinks: bool = True, asks: bool = True) -> dict[str, IdleReason]:
         """The knobs that do nothing under the others, each with the reason; see `tsumami.settings.idle`. While a model
-        thinks, others may act; with one that marks no thinking (`thinks` False), those of the thinking are idle, too.
+        thinks, others may act; with one that marks no thinking (`thinks` False), those of the thinking are idle, too,
+        and with a chat template that does not ask whether to think (`asks` False) `thinking` is.
         """
         found = idle_knobs(self)
-        if not thinks:
-            return found | dict.fromkeys(("thinking_budget", "thinking_settings"), NO_THINKING)
-        if self.thinking_settings is None:
-            return found
-        inside = idle_knobs(self.while_thinking)
-        return {name: reason for name, reason in found.items() if name in inside}
+        if thinks and self.thinking_settings is not None:
+            inside = idle_knobs(self.while_thinking)
+            found = {name: reason for name, reason in found.items() if name in inside}
+        if not asks:
+            found["thinking"] = NOT_ASKED
+        return found if thinks else found | dict.fromkeys(("thinking_budget", "thinking_settings"), NO_THINKING)
 
 
 def _json_bias(bias: float) -> float | str:

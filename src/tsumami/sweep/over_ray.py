@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tsumami.engine import EngineOptions
 from tsumami.errors import EngineError
@@ -21,6 +21,7 @@ from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, GridProgress, 
 from tsumami.models import DEFAULT_MODEL, is_remote
 from tsumami.runs import Prompt, Receipt
 from tsumami.runs.making import Making
+from tsumami.settings import Settings
 from tsumami.sweep.cluster import Cluster, cluster
 from tsumami.sweep.worker import Asked, GridPart, PartWorker
 
@@ -78,8 +79,12 @@ class Sweep(Making[Cell, Grid]):
             self._cluster = undo.enter_context(cluster(address, workers))
             self._hire = _hirer(self._cluster, model, options or EngineOptions())
             self._idle = [self._hire() for _ in range(self._cluster.workers)]
-            asked = self._answer(self._idle[0].prompts.remote(list(prompts), template, parse_special, design.base))
-            self._plan = plan.with_prompts(asked)  # they are tokens only where the model is
+
+            def asked(settings: Settings) -> tuple[Prompt, ...]:  # they are tokens only where the model is
+                made = self._idle[0].prompts.remote(list(prompts), template, parse_special, settings)
+                return cast("tuple[Prompt, ...]", self._answer(made))
+
+            self._plan = plan.with_prompts(asked)
             self._receipt: Receipt = self._answer(self._idle[0].receipt.remote(self._plan))
             self._ending = undo.pop_all()
         self._shared = self._cluster.ray.put(self._plan)

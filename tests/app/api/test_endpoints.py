@@ -325,7 +325,7 @@ def test_the_page_sends_elyzas_prompt_character_for_character(
     past: int, memory: int, expected: str, dropped: int, model: tsumami.Model
 ) -> None:
     conversation = Conversation(tuple(Exchange(*said) for said in PAST[:past])).ask(NEW)
-    sending = talk_form.read([ModelChoice(), "llama2", "", memory]).sending
+    sending = talk_form.read([ModelChoice(), "llama2", "", memory, True]).sending
     ahead = outlook(model, conversation, template=sending.template, system=sending.system, memory=sending.memory)
     assert ahead.prompt.text == expected
     assert ahead.dropped == dropped

@@ -419,6 +419,9 @@ def test_a_knob_that_does_nothing_is_greyed_and_says_why(desk: Desk) -> None:
     assert "mirostat" in desk.info("top_k")
     desk.turn(mirostat_mode=0)
     assert (desk.idle("top_p"), desk.idle("mirostat_tau")) == (False, True)
+    desk.unfold("Thinking")
+    for name in ("thinking", "thinking_budget", "thinking_settings"):
+        assert desk.idle(name), "this model does not think"
 
 
 def test_a_value_that_cannot_work_is_named_and_keeps_the_message(desk: Desk) -> None:

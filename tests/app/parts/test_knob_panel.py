@@ -89,6 +89,24 @@ def test_what_cannot_work_is_said_beside_its_knob_and_is_nobodys_preset(texts: T
     assert knob_panel.grey(texts, list({**contents, "top_p": 0.5}.values()))[-1] == ""
 
 
+@pytest.mark.parametrize("texts", [EN, JA])
+def test_with_a_model_that_does_not_think_the_knobs_of_thinking_are_greyed_and_say_why(texts: Texts) -> None:
+    contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings())}
+
+    def greyed(*, thinks: bool, asks: bool) -> dict[str, str]:
+        updates = knob_panel.grey(texts, list(contents.values()), thinks=thinks, asks=asks)
+        found = zip(KNOBS, updates, strict=False)
+        return {n: one["info"] for n, one in found if "think" in n and "idle" in one["elem_classes"]}
+
+    assert greyed(thinks=True, asks=True) == {}
+    none = greyed(thinks=False, asks=False)
+    assert set(none) == {"thinking", "thinking_budget", "thinking_settings"}
+    assert ("印がない" if texts is JA else "marks any thinking") in none["thinking_budget"]
+    assert "enable_thinking" in none["thinking"]
+    assert set(greyed(thinks=True, asks=False)) == {"thinking"}, "it always thinks"
+    assert set(greyed(thinks=False, asks=True)) == {"thinking_budget", "thinking_settings"}
+
+
 @patient
 @given(st.lists(st.sampled_from(STAGES), unique=True).map(tuple) | st.sampled_from([("classic"), ("llama.cpp")]))
 def test_the_chain_reads_back(order: str | tuple[str, ...]) -> None:

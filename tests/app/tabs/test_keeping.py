@@ -31,7 +31,7 @@ HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 REQUEST = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "localhost"})
 READER: Any = SimpleNamespace(session_hash="a", username=None, request=REQUEST)
 NO_KNOBS = [None] * len(KNOBS)
-AS_CHAT = ("chat", "auto", "")
+AS_CHAT = ("chat", "auto", "", True)
 
 
 @pytest.fixture(scope="module")

@@ -40,8 +40,8 @@ from tsumami.settings import Settings
 HERE: Final = ModelChoice("smollm2", EngineOptions(threads=1))
 EN: Final = Texts("en")
 NO_KNOBS: Final = [None] * len(KNOBS)
-AS_CHAT: Final = ("chat", "auto", "")
-PLAIN: Final = ("raw", "auto", "")
+AS_CHAT: Final = ("chat", "auto", "", True)
+PLAIN: Final = ("raw", "auto", "", True)
 #: More tokens than a test waits for; and it may not end by itself.
 ENDLESS: Final = Settings(max_tokens=2000, seed=1, logit_bias={0: float("-inf"), 2: float("-inf")})
 
@@ -91,7 +91,7 @@ def laid_out(build: Callable[[], object]) -> Any:
 def chat(shelf: Any, settings: Settings = ENDLESS) -> Case:
     tab = ChatTab(EN, Common(shelf), 2048)
     panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
-    how = [HERE, "auto", "", -1, *(panel[name] for name in KNOBS), False, "auto", 1.0]
+    how = [HERE, "auto", "", -1, True, *(panel[name] for name in KNOBS), False, "auto", 1.0]
 
     def ask(request: Any) -> Iterator[Any]:
         return tab.on_send(request, "Count.", Conversation().to_json(), *how)
@@ -212,7 +212,7 @@ def audited(shelf: Any) -> Case:
     tab, _ = microscope(shelf, shelf._model)
 
     def ask(request: Any) -> Any:
-        return tab.on_audit(request, HERE)
+        return tab.on_audit(request, HERE, "all")
 
     return Case(ask, tab.on_stop, tab.on_gone)
 

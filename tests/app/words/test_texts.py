@@ -8,7 +8,7 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +27,7 @@ from tsumami.models import KNOWN
 from tsumami.runs import Prompt
 from tsumami.runs.prompt import check_prompt
 from tsumami.runs.prompting import refuse_endless
+from tsumami.runs.run import RunPart
 from tsumami.wording import filled
 
 EN, JA = Texts("en"), Texts("ja")
@@ -62,6 +63,7 @@ MADE_OF: dict[str, set[str]] = {
     "error.{}": {name for name, kind in vars(errors).items() if isinstance(kind, type)},
     "reference.range.{}": {knob.kind for knob in KNOBS.values()},
     "microscope.mode.{}": set(charts.MODES),
+    "microscope.part.{}": set(get_args(RunPart)),
     "model.{}ing": {"download", "load"},
     "model.language_{}": {language for known in KNOWN.values() for language in known.languages},
     "voice.{}": {"download", "join", "load"},

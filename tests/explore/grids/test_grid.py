@@ -8,12 +8,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tsumami
 from tsumami.errors import RunFileError, SettingsError
+from tsumami.explore.design import Design
 from tsumami.explore.grids.grid import MEASURES, Cell, Grid
-from tsumami.explore.grids.plan import GridPlan, Point
+from tsumami.explore.grids.gridding import Gridding
+from tsumami.explore.grids.plan import GridPlan, Point, plan_grid
 from tsumami.explore.grids.seeds import Count, Held, between_values, held, larger, spread
 from tsumami.runs import Prompt
 from tsumami.settings import Settings
@@ -46,6 +49,36 @@ def test_saved_and_reopened_it_is_equal(found: Grid, tmp_path: Any) -> None:
     assert Grid.load(tmp_path / "grid.json") == found
     listed = replace(found, plan=replace(found.plan, axes={}))
     assert Grid.from_json(listed.to_json()) == listed
+
+
+def told_apart() -> GridPlan:
+    """Two texts and three settings, of which the template makes two kinds of prompts."""
+    design = Design(Settings(seed=1), {"thinking": ["on", "off"], "top_k": [1, 5]})
+    made = plan_grid([Prompt("", ())] * 2, design)
+    return made.with_prompts(
+        lambda settings: [Prompt(f"{text} {settings.thinking}", (ord(text), len(settings.thinking))) for text in "ab"]
+    )
+
+
+def test_every_cell_has_the_prompt_that_its_own_settings_make() -> None:
+    plan = told_apart()
+    assert (len(plan.prompts), len(plan.otherwise), plan.told) == (2, 1, (0, 0, 1, 1))
+    for number in range(len(plan)):
+        point = plan.point(number)
+        assert plan.prompt_at(point).text == f"{'ab'[point.prompt]} {plan.settings_at(point).thinking}"
+    model = ScriptedModel(lambda tokens: np.eye(256, dtype=np.float32)[sum(tokens[:2]) % 256])
+    with Gridding(model, plan) as cells:
+        made = cells.grid
+    for cell in made.cells:
+        run = model.run(plan.prompt_at(cell.point), plan.settings_at(cell.point))
+        assert cell.tokens == run.tokens
+        assert made.run(model, cell).receipt.prompt == run.receipt.prompt
+    again = Grid.from_json(made.to_json())
+    assert again == made
+    assert again.plan.told == plan.told
+    for wrong in ({"told": [0, 0, 1]}, {"told": [0, 0, 1, 2]}, {"otherwise": [[]]}, {"told": []}):
+        with pytest.raises(RunFileError, match="grid"):
+            Grid.from_json(json.dumps({**json.loads(made.to_json()), **wrong}))
 
 
 def test_a_cell_is_found_by_its_knobs(found: Grid) -> None:

@@ -85,7 +85,9 @@ def value(settings: Settings) -> str:
     return json.dumps({**settings.changed(), "seed": max(settings.seed, 0)}, ensure_ascii=False)
 
 
-def greyed(board: str, settings: Settings) -> str:
-    """A style that greys what does nothing under these settings on the board of that id."""
-    names = ", ".join(f'#{board} [data-knob="{name}"]' for name in settings.idle_knobs())
+def greyed(board: str, settings: Settings, *, thinks: bool = True) -> str:
+    """A style that greys what does nothing under these settings on the board of that id; thinks: as in
+    `Settings.idle_knobs`.
+    """
+    names = ", ".join(f'#{board} [data-knob="{name}"]' for name in settings.idle_knobs(thinks=thinks))
     return f"<style>{names} {{ opacity: .45 }}</style>" if names else ""

@@ -233,9 +233,10 @@ def fill(settings: Settings, n_ctx: int) -> list[Any]:
     return updates
 
 
-def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
+def grey(texts: Texts, values: Sequence[Any], *, thinks: bool = True, asks: bool = True) -> list[Any]:
     """Updates that grey what does nothing and say why, for every knob in the table's order, the problem's line, and the
-    preset box. What cannot work is said there and beside its knob.
+    preset box. What cannot work is said there and beside its knob. thinks, asks: of the model, as in
+    `Settings.idle_knobs`.
     """
     try:
         settings = read_panel(values)
@@ -245,7 +246,7 @@ def grey(texts: Texts, values: Sequence[Any]) -> list[Any]:
             gr.update(info=said, elem_classes=["knob", "wrong"]) if name == error.knob else gr.skip() for name in KNOBS
         ]
         return [*beside, gr.update(value=escape(said), visible=True), _OWN]
-    idle = settings.idle_knobs()
+    idle = settings.idle_knobs(thinks=thinks, asks=asks)
     updates: list[Any] = []
     for name, knob in KNOBS.items():
         if name == "samplers":

@@ -35,12 +35,15 @@ RAW: Final = "raw"
 
 
 class PromptContents(NamedTuple):
-    """What the form holds: the text, a format's name, and the chat's format and system prompt."""
+    """What the form holds: the text, a format's name, and of the chat its format, its system prompt, and whether a text
+    that is gone on with may name special tokens.
+    """
 
     text: str | None
     template: str
     chat_template: str
     system: str | None
+    special: bool
 
     @property
     def plain(self) -> bool:
@@ -70,7 +73,7 @@ class PromptForm:
 
     def inputs(self, desk: Desk) -> list[Component]:
         """What makes a `PromptContents`, in its order."""
-        return [self.box, self.template, desk.talk.template, desk.talk.system]
+        return [self.box, self.template, desk.talk.template, desk.talk.system, desk.talk.special]
 
     @property
     def _outputs(self) -> list[Component]:
@@ -136,9 +139,10 @@ def asked(model: Model, contents: PromptContents, settings: Settings) -> Prompt:
     """The prompt as the model gets it; `settings` say what its template is told."""
     text = contents.text or ""
     if contents.template == RAW or not text:
-        return model.as_prompt(text)
+        return model.as_prompt(text, parse_special=contents.special)
     as_chat = contents.template == AS_CHAT
     name = contents.chat_template if as_chat else contents.template
     system = str(contents.system or "").strip() if as_chat else ""
     said = [*([Message("system", system)] if system else []), Message("user", text)]
-    return model.prompt(said, settings, template=talk_form.template_named(name))
+    special = talk_form.parse_special(read=contents.special)
+    return model.prompt(said, settings, template=talk_form.template_named(name), parse_special=special)

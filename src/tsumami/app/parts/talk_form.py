@@ -27,11 +27,12 @@ class TalkForm:
     template: gr.Radio
     system: gr.Textbox
     memory: gr.Slider
+    special: gr.Checkbox
 
     @property
     def positions(self) -> dict[str, Component]:
         """What outlives the page."""
-        return {"template": self.template, "system": self.system, "memory": self.memory}
+        return {"template": self.template, "system": self.system, "memory": self.memory, "special": self.special}
 
 
 class TalkContents(NamedTuple):
@@ -41,6 +42,7 @@ class TalkContents(NamedTuple):
     template: str
     system: str | None
     memory: float
+    special: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ def made(texts: Texts) -> TalkForm:
         label=texts("model.system"), placeholder=texts("model.system_info"), lines=1, max_lines=4, elem_id="system",
         render=False,
     )  # fmt: skip
-    return TalkForm(template, system, memory)
+    special = gr.Checkbox(
+        True, label=texts("model.special"), info=texts("model.special_info"), elem_id="parse-special", render=False
+    )
+    return TalkForm(template, system, memory, special)
 
 
 def formats(texts: Texts) -> list[Any]:
@@ -77,12 +82,12 @@ def lay_out(texts: Texts, form: TalkForm) -> None:
     with gr.Accordion(texts("model.talk"), open=False, elem_id="talk-form"):
         with gr.Row(elem_classes="tight"):
             put(form.template, form.memory)
-        put(form.system)
+        put(form.system, form.special)
 
 
 def inputs(choice: gr.State, form: TalkForm) -> list[Any]:
     """What makes a `TalkContents`, in its order."""
-    return [choice, form.template, form.system, form.memory]
+    return [choice, form.template, form.system, form.memory, form.special]
 
 
 def template_named(name: str) -> str | None:
@@ -90,9 +95,16 @@ def template_named(name: str) -> str | None:
     return None if name == _OWN_TEMPLATE else name
 
 
+def parse_special(*, read: bool) -> bool | None:
+    """As `Model.prompt` takes it: read in a plain completion, or nowhere."""
+    return None if read else False
+
+
 def read(contents: TalkContents) -> Picked:
     """What the form says."""
-    choice, template, system, memory = contents
+    choice, template, system, memory, special = contents
     name = template_named(str(template))
     remembered = None if name == "llama2" and memory == _ALL else int(memory)
-    return Picked(choice or ModelChoice(), Sending(name, str(system or "").strip(), remembered))
+    return Picked(
+        choice or ModelChoice(), Sending(name, str(system or "").strip(), remembered, parse_special(read=special))
+    )

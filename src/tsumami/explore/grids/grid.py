@@ -141,7 +141,7 @@ class Grid(Saved):
                 again.
         """
         settings = self.plan.settings_at(cell.point)
-        prompt = healed(backend, self.plan.prompts[cell.point.prompt], settings)
+        prompt = healed(backend, self.plan.prompt_at(cell.point), settings)
         receipt = replace(
             self.receipt,
             prompt=prompt.text,
@@ -202,12 +202,14 @@ class Grid(Saved):
         return out.getvalue()
 
     def _values(self) -> dict[str, Any]:
-        """`prompts`, `settings` (each as the knobs that differ from the receipt's), `seeds`, `axes`, `cells` (each
-        `prompt`, `settings`, `seed`, `text`, `tokens`, `stop_reason`, `stop_string`, `measures`), `nodes`, `seconds`.
+        """`prompts` (with `otherwise` and `told`, where a chat template is told different things), `settings` (each as
+        the knobs that differ from the receipt's), `seeds`, `axes`, `cells` (each `prompt`, `settings`, `seed`, `text`,
+        `tokens`, `stop_reason`, `stop_string`, `measures`), `nodes`, `seconds`.
         """
         base, plan = self.receipt.settings.to_dict(), self.plan
         return {
             "prompts": [_prompt_values(prompt) for prompt in plan.prompts],
+            **_otherwise_values(plan),
             "settings": [_difference(one.to_dict(), base) for one in plan.settings],
             "seeds": list(plan.seeds),
             "axes": {name: list(values) for name, values in plan.axes.items()},
@@ -236,6 +238,14 @@ def _prompt_values(prompt: Prompt) -> dict[str, Any]:
     }
 
 
+def _otherwise_values(plan: GridPlan) -> dict[str, Any]:
+    """What only a plan with prompts of several kinds has."""
+    if not plan.told:
+        return {}
+    others = [[_prompt_values(prompt) for prompt in prompts] for prompts in plan.otherwise]
+    return {"otherwise": others, "told": list(plan.told)}
+
+
 def _cell_values(cell: Cell) -> dict[str, Any]:
     names = ("text", "tokens", "stop_reason", "stop_string")
     point = {name: getattr(cell.point, name) for name in ("prompt", "settings", "seed")}
@@ -248,7 +258,18 @@ def _plan_of(form: dict[str, Any], base: Settings) -> GridPlan:
     axes = {name: tuple(get(name).validate(value) for value in values) for name, values in form["axes"].items()}
     if not prompts or not settings:
         raise ValueError("it needs a prompt and settings")
-    return GridPlan(prompts, settings, _whole(form["seeds"]), axes)
+    otherwise = tuple(tuple(map(_prompt_of, one)) for one in form.get("otherwise", []))
+    told = _whole(form.get("told", []))
+    if any(len(one) != len(prompts) for one in otherwise) or not _fits(told, len(settings), len(otherwise)):
+        raise ValueError("what its chat template was told does not fit its prompts and settings")
+    return GridPlan(prompts, settings, _whole(form["seeds"]), axes, otherwise, told)
+
+
+def _fits(told: tuple[int, ...], settings: int, otherwise: int) -> bool:
+    """Whether each of the settings has prompts."""
+    if not told:
+        return not otherwise
+    return len(told) == settings and all(0 <= number <= otherwise for number in told)
 
 
 def _prompt_of(form: dict[str, Any]) -> Prompt:

@@ -13,6 +13,7 @@ cells that take banned texts back or have guidance.
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -102,11 +103,11 @@ class Gridding(EngineMaking[Cell, Grid]):
             SettingsError: a grammar that does not parse, say.
         """
         super().__init__()
-        for prompt in plan.prompts:
+        for prompt in itertools.chain(plan.prompts, *plan.otherwise):
             check_prompt(prompt, backend.n_ctx, backend.engine.n_vocab)
         self._backend, self._plan, self._watch = backend, plan, watch
         self._walks = [self._walk(number) for number in (range(len(plan)) if numbers is None else numbers)]
-        self._measured: dict[tuple[int, tuple[int, ...]], dict[str, float | None]] = {}
+        self._measured: dict[tuple[tuple[int, int], tuple[int, ...]], dict[str, float | None]] = {}
         self._done = self._nodes = self._saved = 0
         self._texts: set[str] = set()
         self._seconds = 0.0
@@ -115,7 +116,7 @@ class Gridding(EngineMaking[Cell, Grid]):
 
     def _walk(self, number: int) -> _Walk:
         point = self._plan.point(number)
-        settings, prompt = self._plan.settings_at(point), self._plan.prompts[point.prompt]
+        settings, prompt = self._plan.settings_at(point), self._plan.prompt_at(point)
         chain = None if _is_alone(settings, prompt) else make_chain(self._backend, prompt, settings, point.seed)
         return _Walk(number, point, chain, Ending(self._backend, prompt, settings))
 
@@ -136,10 +137,10 @@ class Gridding(EngineMaking[Cell, Grid]):
             self._seconds = time.perf_counter() - begin
 
     def _together(self) -> Generator[list[Feed], list[Rows], None]:
-        roots: dict[int, _Bundle] = {}
+        roots: dict[tuple[int, int], _Bundle] = {}
         for walk in self._walks:
             if walk.chain is not None:
-                roots.setdefault(walk.point.prompt, _Bundle([])).walks.append(walk)
+                roots.setdefault(self._plan.prompt_key(walk.point), _Bundle([])).walks.append(walk)
         waiting, followed = list(roots.values())[::-1], list[_Bundle]()
         try:
             while waiting or followed:
@@ -166,7 +167,7 @@ class Gridding(EngineMaking[Cell, Grid]):
         if group.branch is not None:
             return Feed(group.branch, first.tokens[-1:])
         group.branch = Branch(lasting=False)
-        return Feed(group.branch, (*self._plan.prompts[first.point.prompt].tokens, *first.tokens))
+        return Feed(group.branch, (*self._plan.prompt_at(first.point).tokens, *first.tokens))
 
     def _grow(self, group: _Bundle, rows: Rows) -> Generator[list[Feed], list[Rows], list[_Bundle]]:
         """The groups that go on: each cell chooses by itself; the first group goes on with the branch."""
@@ -221,12 +222,12 @@ class Gridding(EngineMaking[Cell, Grid]):
         alone: dict[Any, list[_Walk]] = {}
         for walk in self._walks:
             settings = self._plan.settings_at(walk.point)
-            if _is_alone(settings, self._plan.prompts[walk.point.prompt]):
+            if _is_alone(settings, self._plan.prompt_at(walk.point)):
                 seed = None if settings.mode == "contrastive" else walk.point.seed
                 alone.setdefault((walk.point.prompt, walk.point.settings, seed), []).append(walk)
         for walks in alone.values():
             point = walks[0].point
-            prompt, settings = self._plan.prompts[point.prompt], self._plan.settings_at(point)
+            prompt, settings = self._plan.prompt_at(point), self._plan.settings_at(point)
             made = Generation(self._backend, prompt, settings, ledgers=False, emit=self._count)
             run = yield from made.program()
             for walk in walks:
@@ -280,7 +281,7 @@ class Gridding(EngineMaking[Cell, Grid]):
 
     def _cell(self, walk: _Walk) -> Cell:
         tokens = tuple(walk.tokens)
-        key = walk.point.prompt, tokens
+        key = self._plan.prompt_key(walk.point), tokens
         if key not in self._measured:
             found = measured(tokens, walk.p_raw, walk.entropy)
             self._measured[key] = {name: getattr(found, name) for name in MEASURES}

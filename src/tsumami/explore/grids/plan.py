@@ -6,8 +6,9 @@ cells. They are numbered prompt by prompt, in a prompt settings by settings, in 
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -36,13 +37,17 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class GridPlan:
     """Every prompt with every settings and every seed. `axes`: the values of each knob that was varied, in the order in
-    which they vary (the last one fastest); empty where settings were listed.
+    which they vary (the last one fastest); empty where settings were listed. `otherwise`: the same prompts as a chat
+    template makes them that is told something else; `told`: for each of the settings, which are its prompts: 0 for
+    `prompts`, then those of `otherwise` (empty: all have the same).
     """
 
     prompts: tuple[Prompt, ...]
     settings: tuple[Settings, ...]
     seeds: tuple[int, ...]
     axes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    otherwise: tuple[tuple[Prompt, ...], ...] = ()
+    told: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * len(self.seeds)
@@ -69,10 +74,24 @@ class GridPlan:
         before = point.prompt * len(self.settings) + point.settings
         return before * len(self.seeds) + self.seeds.index(point.seed)
 
-    def with_prompts(self, prompts: Sequence[Prompt]) -> GridPlan:
-        """The same plan of as many other prompts."""
-        assert len(prompts) == len(self.prompts)
-        return replace(self, prompts=tuple(prompts))
+    def with_prompts(self, make: Callable[[Settings], Sequence[Prompt]]) -> GridPlan:
+        """The same plan of as many other prompts: those that `make` gives for settings, asked once for all that tell a
+        chat template the same.
+        """
+        numbers: dict[str, int] = {}
+        told = tuple(numbers.setdefault(_telling(one), len(numbers)) for one in self.settings)
+        first, *others = (tuple(make(self.settings[told.index(number)])) for number in numbers.values())
+        assert len(first) == len(self.prompts)
+        return replace(self, prompts=first, otherwise=tuple(others), told=told if others else ())
+
+    def prompt_key(self, point: Point) -> tuple[int, int]:
+        """What tells the prompts of the cells apart."""
+        return (self.told[point.settings] if self.told else 0), point.prompt
+
+    def prompt_at(self, point: Point) -> Prompt:
+        """The prompt of a cell."""
+        told, number = self.prompt_key(point)
+        return (self.prompts, *self.otherwise)[told][number]
 
     def settings_at(self, point: Point) -> Settings:
         """The settings of a cell, its seed among them."""
@@ -98,6 +117,10 @@ def plan_grid(prompts: Sequence[Prompt], design: Design) -> GridPlan:
         )
     made = replace(design, vary=axes or None).points(chosen[0])
     return GridPlan(tuple(prompts), tuple(one.replace(seed=chosen[0]) for one in made), chosen, axes)
+
+
+def _telling(settings: Settings) -> str:
+    return json.dumps(settings.template_values, sort_keys=True)
 
 
 def _values(name: str, values: Sequence[Any]) -> tuple[Any, ...]:

@@ -4,7 +4,8 @@ Guarantee: the tree of texts depends on prompt, settings, knob, range and budget
 and the values that give it (tree.py); it is decoded once, and what its values choose next is found exactly
 (next_tokens.py). Of more children than `leaves`, the widest are followed; the others stay as they are, and are the rest
 of the map. What was found is kept: going on with more tokens, more leaves or another range (`over`) decodes only
-what is new, and gives what it would have given in one go. Of a prompt with a given beginning, all texts have it.
+what is new, and gives what it would have given in one go. Of a prompt with a given beginning, all texts have it. Under
+guidance a text is followed after both prompts, in one batch.
 
 On an engine that is not exact, the values on both sides of every boundary are run by themselves at the end; a piece
 whose values do not give its text again is not `certain`.
@@ -32,6 +33,7 @@ from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
 from tsumami.runs.ending import ReplyText
 from tsumami.runs.generate import Generation
+from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.healing import healed
 from tsumami.runs.making import EngineMaking
 from tsumami.runs.prompt import Prompt, check_prompt
@@ -105,6 +107,9 @@ class Mapping:
         self._settings = settings.replace(seed=effective_seed(settings))
         self._prompt = prompt = healed(backend, prompt, settings)
         self._continuations = Continuations(backend, prompt, self.axis, self._settings)
+        negative = negative_tokens(backend, self._settings, prompt.tokens)
+        self._starts = (prompt.tokens, negative) if negative else (prompt.tokens,)
+        self._room = backend.n_ctx - max(map(len, self._starts))
         self._roots = [self._continuations.child(None, -1, 0, [(span, True)]) for span in self.axis.spans()]
         self._whole = sum(root.width for root in self._roots)
         self._leaves = self._max_tokens = self._nodes = 0
@@ -161,12 +166,11 @@ class Mapping:
                 raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}")
         if seconds is not None and not seconds > 0:
             raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
-        room = self._backend.n_ctx - len(self._prompt.tokens)
         made: MapMaking[News] = MapMaking(self, watch)
         with self._starting:
             self._check_idle()
             self._leaves, self._max_tokens, self._last = leaves, max_tokens, made
-            made.begin(self._backend.engine, self._program(min(max_tokens, room), seconds, made.note))
+            made.begin(self._backend.engine, self._program(min(max_tokens, self._room), seconds, made.note))
         return made
 
     def _check_idle(self) -> None:
@@ -201,7 +205,7 @@ class Mapping:
                 node.stop = self._limit_reason() if node.depth >= limit else None
 
     def _limit_reason(self) -> StopReason:
-        return "length" if self._max_tokens <= self._backend.n_ctx - len(self._prompt.tokens) else "context"
+        return "length" if self._max_tokens <= self._room else "context"
 
     def _next_level(self, level: list[TextNode]) -> list[TextNode]:
         """The texts to follow from here; they alone keep a chain."""
@@ -230,21 +234,22 @@ class Mapping:
                 groups.setdefault(node.path(), []).append(node)
         if not groups:
             return
-        feeds: dict[Sequence, Feed] = {}
+        feeds: list[Feed] = []
         for path, nodes in groups.items():
-            sequence, tokens = self._sequence(nodes[0], path, feeds)
+            made = self._feeds(nodes[0], path, {feed.sequence for feed in feeds})
             for node in nodes:
-                node.sequence = sequence
-            feeds[sequence] = Feed(sequence, tokens)
-        _close(self._open, but=feeds)
+                node.sequences = tuple(feed.sequence for feed in made)
+            feeds += made
+        _close(self._open, but={feed.sequence for feed in feeds})
         self._open = [node for nodes in groups.values() for node in nodes]
-        rows = yield list(feeds.values())
+        rows = yield feeds
         self._nodes += len(feeds)
-        breath = Breath()
-        for nodes, got in zip(groups.values(), rows, strict=True):
+        breath, each = Breath(), len(self._starts)
+        for index, nodes in enumerate(groups.values()):
+            row, *others = (got.last for got in rows[index * each : (index + 1) * each])
             for node in nodes:
                 yield from breath.give_way()
-                self._settle(node, self._continuations.children(node, got.last), limit)
+                self._settle(node, self._continuations.children(node, both([row], others)[0]), limit)
 
     def _take_over(self, node: TextNode, limit: int) -> bool:
         """Take the children from the map of another range, if it knows them for all values of the node."""
@@ -264,16 +269,14 @@ class Mapping:
             child.stop = self._stop(child, limit)
         node.children, node.source = children, None
 
-    def _sequence(
-        self, node: TextNode, path: tuple[int, ...], taken: Container[Sequence]
-    ) -> tuple[Sequence, tuple[int, ...]]:
-        """A branch for a node, and what is to be fed to it: the first child goes on with its parent's, the others find
-        its tokens in the cache.
+    def _feeds(self, node: TextNode, path: tuple[int, ...], taken: Container[Sequence]) -> list[Feed]:
+        """What a node's branches are fed: the first child goes on with its parent's, the others find its tokens in the
+        cache.
         """
-        found = node.parent.sequence if node.parent is not None else None
-        if found is None or found in taken:
-            return Sequence(), (*self._prompt.tokens, *path)
-        return found, path[-1:]
+        found = node.parent.sequences if node.parent is not None else ()
+        if not found or found[0] in taken:
+            return [Feed(Sequence(), (*start, *path)) for start in self._starts]
+        return [Feed(one, path[-1:]) for one in found]
 
     def _stop(self, node: TextNode, limit: int) -> StopReason | None:
         if node.token == DEAD_END:
@@ -403,12 +406,13 @@ class Mapping:
         return Receipt.of(self._backend, self._prompt, self._settings, self._settings.seed)
 
 
-def _close(nodes: Iterable[TextNode], but: Container[Sequence | None] = ()) -> None:
+def _close(nodes: Iterable[TextNode], but: Container[Sequence] = ()) -> None:
     """Let go of the places of nodes in the cache; those of `but` have a new owner."""
     for node in nodes:
-        if node.sequence is not None and node.sequence not in but:
-            node.sequence.close()
-        node.sequence = None
+        for one in node.sequences:
+            if one not in but:
+                one.close()
+        node.sequences = ()
 
 
 def _nobody_waits(_: Step) -> None:

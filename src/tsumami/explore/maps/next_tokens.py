@@ -123,11 +123,6 @@ def _check_mode(knob: str, settings: Settings) -> None:
             f"{knob} cannot be mapped with banned_texts: whether a token is taken back is decided by what would come"
             " after it; take them away, or compare single values in a grid"
         )
-    if settings.guidance_scale != KNOBS["guidance_scale"].neutral:
-        raise SettingsError(
-            f"{knob} cannot be mapped with guidance_scale = {settings.guidance_scale}: a map follows every text after"
-            " one prompt, not after two; set guidance_scale to 1, or compare single values in a grid"
-        )
     idle = settings.idle_knobs().get(knob)
     own = MAPPED.get(settings.mode, ())
     if idle is not None and (KNOBS[knob].stage in MAPPED or settings.mode in MAPPED):

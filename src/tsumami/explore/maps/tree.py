@@ -40,7 +40,7 @@ class TextNode:
     past: Past | None = field(default=None, repr=False)
     source: TextNode | None = field(default=None, repr=False)
     chain: Chain | None = field(default=None, repr=False)
-    sequence: Sequence | None = field(default=None, repr=False)
+    sequences: tuple[Sequence, ...] = field(default=(), repr=False)
 
     def path(self) -> tuple[int, ...]:
         """The tokens from the beginning of the reply to this node."""

@@ -17,6 +17,10 @@ EN = Texts("en")
 PROMPT = Prompt("Once", (1,), "raw")
 
 
+def prompt_of(_: Settings) -> Prompt:
+    return PROMPT
+
+
 def wishes(*vary: tuple[str, str], seed: float | None = 0, seeds: float | None = 1, tokens: float | None = 8) -> Wishes:
     return Wishes(vary, seed, seeds, tokens)
 
@@ -26,7 +30,7 @@ def test_what_is_offered_for_a_knob_can_be_varied_and_means_what_it_means_in_the
     found = axes([(name, offered(name))])
     assert list(found) == [name]
     assert found == {name: list(dict.fromkeys(varied_values([f"{name}={offered(name)}"])[name]))}
-    assert plan(wishes((name, offered(name))), PROMPT, Settings(), 512).axes == {
+    assert plan(wishes((name, offered(name))), prompt_of, Settings(), 512).axes == {
         name: tuple(KNOBS[name].validate(value) for value in found[name])
     }
 
@@ -37,7 +41,7 @@ def test_every_knob_but_the_seed_can_be_varied() -> None:
 
 def test_the_plan_has_every_pair_of_values_and_every_seed() -> None:
     asked = wishes(("temperature", "0:1:0.5"), ("top_k", "5, 40"), seed=7, seeds=3, tokens=9)
-    made = plan(asked, PROMPT, Settings(temperature=2, min_p=0.2), 512)
+    made = plan(asked, prompt_of, Settings(temperature=2, min_p=0.2), 512)
     assert made.axes == {"temperature": (0.0, 0.5, 1.0), "top_k": (5, 40)}
     assert made.seeds == (7, 8, 9)
     assert len(made) == 3 * 2 * 3
@@ -61,7 +65,7 @@ def test_what_is_too_large_for_a_page_is_refused_with_its_numbers_and_nothing_sm
     assert "2,000 texts" in outlook(EN, fits, 512)
     too_many = wishes(("top_k", "1:100:1"), ("temperature", "0:2:0.1"), seeds=2, tokens=64)
     with pytest.raises(PageProblem) as raised:
-        plan(too_many, PROMPT, Settings(), 512)
+        plan(too_many, prompt_of, Settings(), 512)
     said = EN.error(raised.value)
     assert re.fullmatch(r"100 × 21 × 2 seeds = 4,200 texts \(at most 268,800 tokens\).*2,000.*", said), said
 
@@ -94,7 +98,7 @@ def test_what_cannot_be_is_named_with_its_remedy_in_the_pages_language(
     language: Language, asked: Wishes, named: tuple[str, ...]
 ) -> None:
     with pytest.raises(PageProblem) as raised:
-        plan(asked, PROMPT, Settings(), 512)
+        plan(asked, prompt_of, Settings(), 512)
     said = Texts(language).error(raised.value)
     assert all(part in said for part in named), said
     assert any("\u3040" <= letter <= "\u30ff" for letter in said) == (language == "ja")

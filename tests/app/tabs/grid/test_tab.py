@@ -44,7 +44,7 @@ def reader(name: str) -> Any:
 
 def growing(tab: GridTab, request: Any, wishes: tuple[Any, ...]) -> Iterator[Any]:
     knobs = [True if name == "ignore_eos" else None for name in KNOBS]
-    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", False, *wishes, *knobs)
+    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", True, False, *wishes, *knobs)
 
 
 def finished(drawn: str) -> list[bool]:

@@ -48,7 +48,7 @@ def test_a_number_that_cannot_be_is_named_with_what_can(
     tab = MapTab(texts, shelf, MicroscopeTab(texts, shelf))
     reader: Any = SimpleNamespace(session_hash="a")
     with shelf.lend():
-        form = ("Once", "raw", "auto", "", False, seed, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
+        form = ("Once", "raw", "auto", "", True, False, seed, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
         list(tab.on_map(reader, HERE, tokens, leaves, *form))
     assert len(told) == 1
     assert all(part in told[0] for part in (texts(label), *ends)), told
@@ -59,7 +59,7 @@ def test_who_stops_while_the_model_still_loads_gets_no_map(monkeypatch: pytest.M
     texts, shelf = Texts("en"), Shelf(HERE)
     tab = MapTab(texts, shelf, MicroscopeTab(texts, shelf))
     reader: Any = SimpleNamespace(session_hash="a")
-    form: Any = (4, 4, "Once", "raw", "auto", "", False, 0, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
+    form: Any = (4, 4, "Once", "raw", "auto", "", True, False, 0, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
     lend = shelf.lend
 
     @contextmanager

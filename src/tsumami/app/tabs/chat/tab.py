@@ -138,9 +138,9 @@ class ChatTab:
     def _wire_panel(self, desk: Desk, restored: Any) -> None:
         panel, choice = desk.panel, desk.choice
         gr.on(
-            [part.input if name == "samplers" else part.change for name, part in panel.knobs.items()],
+            [choice.change, *(part.input if name == "samplers" else part.change for name, part in panel.knobs.items())],
             self.on_knobs,
-            panel.inputs,
+            [choice, *panel.inputs],
             [*panel.inputs, panel.problem, panel.preset],
             trigger_mode="always_last",
             preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
@@ -388,7 +388,12 @@ class ChatTab:
         try:
             with self.shelf.lend(picked.choice) as model:
                 ahead = outlook(
-                    model, conversation, template=sending.template, system=sending.system, memory=sending.memory
+                    model,
+                    conversation,
+                    template=sending.template,
+                    system=sending.system,
+                    memory=sending.memory,
+                    parse_special=sending.parse_special,
                 )
                 return view.context_line(self.texts, ahead, model.n_ctx)
         except TsumamiError as error:
@@ -396,9 +401,13 @@ class ChatTab:
 
     # --- handlers: knobs ---
 
-    def on_knobs(self, *values: Any) -> list[Any]:
+    def on_knobs(self, choice: ModelChoice, *values: Any) -> list[Any]:
         """Grey what does nothing, say what cannot work, and which preset this is."""
-        return knob_panel.grey(self.texts, values)
+        if not self.shelf.has(choice):  # nobody waits for a model here
+            return knob_panel.grey(self.texts, values)
+        with self.shelf.lend(choice) as model:
+            thinks, asks = model.thinking is not None, model.asks_thinking
+        return knob_panel.grey(self.texts, values, thinks=thinks, asks=asks)
 
     @told()
     def on_preset(self, choice: Any, name: str | None, *values: Any) -> list[Any]:

@@ -150,6 +150,7 @@ class CompareTab:
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         own: bool,
         seed: float | None,
         most: float | None,
@@ -167,7 +168,7 @@ class CompareTab:
             f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(written_lanes), strict=False)
         ]
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            plans = _plans(model, written_lanes, PromptContents(prompt, template, chat_template, system), base)
+            plans = _plans(model, written_lanes, PromptContents(prompt, template, chat_template, system, special), base)
             if asked.stopped:
                 return
             with Comparing(model, plans) as comparing, _kept(comparing, self.history.keeper(request)):

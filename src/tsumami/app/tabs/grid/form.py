@@ -7,7 +7,7 @@ many texts and tokens a grid may take, and what is too large for a page is refus
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -143,8 +143,8 @@ def outlook(texts: Texts, wishes: Wishes, n_ctx: int) -> str:
     return texts("grid.outlook", sizes=size.sizes(texts), cells=f"{size.cells:,}", tokens=f"{size.tokens:,}")
 
 
-def plan(wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: int) -> GridPlan:
-    """The plan of what was asked for.
+def plan(wishes: Wishes, make: Callable[[Settings], Prompt], base: Settings, n_ctx: int) -> GridPlan:
+    """The plan of what was asked for. make: the prompt, as a chat template is told by settings.
 
     Raises:
         PageProblem: as `outlook`.
@@ -153,4 +153,5 @@ def plan(wishes: Wishes, prompt: Prompt, base: Settings, n_ctx: int) -> GridPlan
     _size(vary, wishes, n_ctx)
     first, seeds = int(wishes.seed or 0), int(wishes.seeds or 1)
     base = base.replace(seed=first, max_tokens=int(wishes.tokens or 0))
-    return plan_grid([prompt], Design(base, vary, seeds=range(first, first + seeds)))
+    made = plan_grid([Prompt("", ())], Design(base, vary, seeds=range(first, first + seeds)))
+    return made.with_prompts(lambda settings: [make(settings)])

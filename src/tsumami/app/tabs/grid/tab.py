@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -166,6 +167,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         own: bool,
         *rest: Any,
     ) -> Iterator[Any]:
@@ -174,8 +176,9 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         wishes = _wishes(WishContents(**wished))
         base = knob_panel.read_contents(knobs) if own else Settings()
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system), base)
-            work = GridWork(grid_form.plan(wishes, begin, base, model.n_ctx), model, choice)
+            contents = PromptContents(prompt, template, chat_template, system, special)
+            plan = grid_form.plan(wishes, partial(prompt_form.asked, model, contents), base, model.n_ctx)
+            work = GridWork(plan, model, choice)
             for sight in self.growing(request, asked, work, work.grow()):
                 yield self._drawn(work, sight)
 

@@ -150,6 +150,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         own: bool,
         seed: float | None,
         knob: str,
@@ -161,7 +162,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         base = knob_panel.read_panel(knobs) if own else Settings()
         settings = base.replace(seed=whole(Word("map.seed"), seed, 0, highest("seed")))
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system), settings)
+            begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system, special), settings)
             mapping = model.mapping(begin, knob, *_range(low, high), settings)
             yield from self._growing(request, asked, MapWork(mapping, model, choice), tokens, leaves)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import gradio as gr
 from gradio.components import Component
@@ -15,6 +15,7 @@ from gradio.components import Component
 from tsumami import charts
 from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
+from tsumami.runs.run import RunPart
 
 
 class View(NamedTuple):
@@ -28,12 +29,14 @@ class View(NamedTuple):
     tree: Any = gr.skip()
     beside: Any = gr.skip()
     audited: Any = gr.skip()
+    part: Any = gr.skip()
 
 
 @dataclass(frozen=True, slots=True)
 class MicroscopeParts:
     """The components that show a run. about: which it is; strip: its tokens; inside: one token's way; asked: the token
-    that is asked about, and `answer`; tree: the branches; beside: two of them; audited: what each knob did.
+    that is asked about, and `answer`; tree: the branches; beside: two of them; audited: what each knob did, in which
+    part of a run that thinks.
     """
 
     mode: gr.Radio
@@ -45,6 +48,7 @@ class MicroscopeParts:
     tree: gr.HTML
     beside: gr.HTML
     audited: gr.HTML
+    part: gr.Radio
 
     @property
     def outputs(self) -> list[Component]:
@@ -55,6 +59,7 @@ class MicroscopeParts:
     def made(cls, texts: Texts) -> MicroscopeParts:
         """The components, not yet on the page: other tabs have runs drawn there, wherever they stand."""
         modes: list[tuple[str, str | int | float]] = [(texts(f"microscope.mode.{m}"), m) for m in charts.MODES]
+        parts: list[tuple[str, str | int | float]] = [(texts(f"microscope.part.{p}"), p) for p in get_args(RunPart)]
         return cls(
             mode=gr.Radio(
                 modes, value="final", show_label=False, container=False, min_width=320, elem_id="microscope-mode",
@@ -71,6 +76,10 @@ class MicroscopeParts:
             tree=_html("tree", js=script(__name__, "clicks.js", name="branch")),
             beside=_html("beside"),
             audited=_html("audited", js=script(__name__, "clicks.js", name="token")),
+            part=gr.Radio(
+                parts, value="all", label=texts("microscope.part"), show_label=False, container=False, min_width=220,
+                visible=False, elem_id="microscope-part", render=False,
+            ),
         )  # fmt: skip
 
 

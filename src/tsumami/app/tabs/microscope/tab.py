@@ -39,6 +39,7 @@ from tsumami.explore.intervals import intervals
 from tsumami.model import Model
 from tsumami.runs import Run, Stream
 from tsumami.runs.making import Pace
+from tsumami.runs.run import RunPart
 
 _LEAST_SECONDS: Final = 0.1  # between two looks at a branch that is being written
 
@@ -87,6 +88,7 @@ class MicroscopeTab:
             put(parts.answer, parts.tree, parts.beside)
             with gr.Row(elem_classes="tight"):
                 check = gr.Button(texts("microscope.audit"), size="sm", min_width=150, elem_id="microscope-audit")
+                put(parts.part)
                 far = gr.Button(texts("microscope.far"), size="sm", min_width=150, elem_id="microscope-far")
                 stop = gr.Button(
                     texts("chat.stop"), variant="stop", size="sm", min_width=90, elem_id="microscope-stop"
@@ -96,7 +98,7 @@ class MicroscopeTab:
         gr.on([last.click, empty.select], self.on_last, [choice, desk.store, mode], outputs, **_WORKING)
         file.upload(self.on_file, [choice, file, mode], outputs, **_QUICK)
         gr.on([parts.strip.select, parts.audited.select], self.on_token, [choice, mode], outputs, **_MOVING)
-        check.click(self.on_audit, [choice], [parts.audited], **_WORKING)
+        gr.on([check.click, parts.part.input], self.on_audit, [choice, parts.part], [parts.audited], **_WORKING)
         far.click(self.on_far, [choice], [parts.audited], **_WORKING)
         stop.click(self.on_stop, None, None, queue=False, **_QUICK)
         mode.change(None, [mode], None, js=_SHOW_MODE, **_QUICK)
@@ -258,11 +260,11 @@ class MicroscopeTab:
             return microscope_view.inside(self.texts, seen, model.tokenizer.piece), f'<p class="why">{said}</p>'
 
     @told()
-    def on_audit(self, request: gr.Request, choice: ModelChoice) -> Any:
-        """What each knob did in the run."""
+    def on_audit(self, request: gr.Request, choice: ModelChoice, part: RunPart) -> Any:
+        """What each knob did in the run, or in a part of it."""
         run = self._sound(request)
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
-            return microscope_view.audit_table(self.texts, audit(run)) if asked.wanted() else gr.skip()
+            return microscope_view.audit_table(self.texts, audit(run, part)) if asked.wanted() else gr.skip()
 
     @told()
     def on_far(self, request: gr.Request, choice: ModelChoice) -> Any:
@@ -368,7 +370,8 @@ class MicroscopeTab:
             inside = microscope_view.inside(texts, seen, model.tokenizer.piece)
         strip = microscope_view.strip(seen, texts.language, mode)
         facts, tree = microscope_view.facts(texts, seen), microscope_view.tree(texts, seen)
-        return View(facts, strip, inside, asked="", answer="", tree=tree)
+        part = gr.update(visible=seen.run.thought is not None, value="all")
+        return View(facts, strip, inside, asked="", answer="", tree=tree, part=part)
 
     def _open_here(self, request: gr.Request) -> Seen | None:
         """What is open in the session; None, with a message, if it is no more on the server (after a restart, say)."""

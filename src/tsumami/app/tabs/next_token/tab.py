@@ -89,6 +89,7 @@ class NextTokenTab:
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         board: str | None,
         step: float,
     ) -> str:
@@ -98,7 +99,7 @@ class NextTokenTab:
             with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
                 if asked.stopped:
                     return ""
-                contents = PromptContents(prompt, template, chat_template, system)
+                contents = PromptContents(prompt, template, chat_template, system, special)
                 looked = self._look(asked.session, model, choice, contents)
                 found = next_token(model, looked, settings, step=int(step or 0))
                 return self._drawn(model, found)
@@ -119,10 +120,11 @@ class NextTokenTab:
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         step: float,
     ) -> tuple[Any, Any]:
         """Go on with a token: it is put behind the prompt, and the next roll takes the next step."""
-        if not PromptContents(prompt, template, chat_template, system).plain:
+        if not PromptContents(prompt, template, chat_template, system, special).plain:
             say(self.texts("next.no_append"))
             return gr.skip(), gr.skip()
         with self.shelf.lend(choice) as model:
@@ -147,11 +149,12 @@ class NextTokenTab:
         template: str,
         chat_template: str,
         system: str | None,
+        special: bool,
         board: str | None,
     ) -> Any:
         """Roll a thousand times, and put the histogram beside the exact probabilities."""
         settings = knob_board.read(board)
-        contents = PromptContents(prompt, template, chat_template, system)
+        contents = PromptContents(prompt, template, chat_template, system, special)
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             if asked.stopped:
                 return gr.skip()
@@ -176,8 +179,9 @@ class NextTokenTab:
         rolled = "" if seen.u is None else f"u({found.seed}, {found.step}) = <b>{seen.u:.4f}</b> → "
         how = escape(charts.how(seen, language))
         final = percent(seen.chosen.final or 0.0)
+        idle = knob_board.greyed(_BOARD, found.settings, thinks=model.thinking is not None)
         return (
-            f'{knob_board.greyed(_BOARD, found.settings)}<div class="next">'
+            f'{idle}<div class="next">'
             f'<p class="next-pick" title="{how}">{rolled}<button data-candidate="{seen.token}" translate="no" '
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
