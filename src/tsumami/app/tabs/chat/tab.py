@@ -16,25 +16,24 @@ from typing import Any, ClassVar, Final
 
 import gradio as gr
 
-from tsumami.app.parts import browser, downloads, knob_panel, settings_notes, talk_form
+from tsumami.app.parts import browser, downloads, talk_form
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
 from tsumami.app.parts.scripts import script
-from tsumami.app.parts.telling import say, tell, tell_not_kept, told
+from tsumami.app.parts.telling import say, tell, tell_not_kept
 from tsumami.app.parts.voice_row import VoiceRow
 from tsumami.app.tabs.chat import log, variants, view
 from tsumami.app.tabs.chat import parts as chat_parts
 from tsumami.app.tabs.chat.conversation_list import ConversationList
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
+from tsumami.app.tabs.chat.panel_handlers import PanelHandlers
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
-from tsumami.app.views.import_report import import_report
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, outlook
-from tsumami.app.work.knob_values import BEGINNING
 from tsumami.app.work.notebook import Notebook, opened
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import reply
@@ -81,7 +80,7 @@ class ChatTab:
         self._wire_around(parts)
         others = {**desk.talk.positions, **parts.voice.positions}
         restored = Positions(desk.panel.knobs, others, self.n_ctx).wire(desk.blocks)
-        self._wire_panel(desk, restored)
+        PanelHandlers(self.texts, self.shelf).wire(desk, restored)
         ModelLoading(self.texts, self.shelf).wire(desk.bar, desk.panel.knobs["max_tokens"], restored)
 
     def _wire_talk(self, parts: ChatParts) -> None:
@@ -134,29 +133,6 @@ class ChatTab:
             **_AT_ONCE,
             trigger_mode="always_last",
         )
-
-    def _wire_panel(self, desk: Desk, restored: Any) -> None:
-        panel, choice = desk.panel, desk.choice
-        gr.on(
-            [choice.change, *(part.input if name == "samplers" else part.change for name, part in panel.knobs.items())],
-            self.on_knobs,
-            [choice, *panel.inputs],
-            [*panel.inputs, panel.problem, panel.preset],
-            trigger_mode="always_last",
-            preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
-            **_AT_ONCE,
-        )
-        panel.preset.input(self.on_preset, [choice, panel.preset, *panel.inputs], panel.inputs, **_AT_ONCE)
-        panel.neutral.click(self.on_neutral, [choice, *panel.inputs], panel.inputs, **_AT_ONCE)
-        panel.defaults.click(self.on_defaults, [choice], panel.inputs, **_AT_ONCE)
-        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **_PRIVATE)
-        made.success(None, js=downloads.pressed("saved-settings"), **_PRIVATE)
-        panel.load.upload(self.on_load_settings, [choice, panel.load], [*panel.inputs, panel.report], **_PRIVATE)
-        panel.recommended.select(
-            self.on_recommended, [choice, *panel.inputs], [*panel.inputs, panel.recommended], **_AT_ONCE
-        )
-        for there in (restored.then, choice.change):
-            there(self.on_model, [choice, *panel.inputs], [panel.recommended], **_AT_ONCE)
 
     # --- handlers: talking ---
 
@@ -398,60 +374,3 @@ class ChatTab:
                 return view.context_line(self.texts, ahead, model.n_ctx)
         except TsumamiError as error:
             return view.context_problem(self.texts.error(error))
-
-    # --- handlers: knobs ---
-
-    def on_knobs(self, choice: ModelChoice, *values: Any) -> list[Any]:
-        """Grey what does nothing, say what cannot work, and which preset this is."""
-        if not self.shelf.has(choice):  # nobody waits for a model here
-            return knob_panel.grey(self.texts, values)
-        with self.shelf.lend(choice) as model:
-            thinks, asks = model.thinking is not None, model.asks_thinking
-        return knob_panel.grey(self.texts, values, thinks=thinks, asks=asks)
-
-    @told()
-    def on_preset(self, choice: Any, name: str | None, *values: Any) -> list[Any]:
-        """Turn the knobs to a preset."""
-        return knob_panel.fill(knob_panel.preset_applied(name, values), self._context(choice))
-
-    @told()
-    def on_neutral(self, choice: Any, *values: Any) -> list[Any]:
-        """Turn every knob to where it does nothing."""
-        return knob_panel.fill(knob_panel.preset_applied("neutral", values), self._context(choice))
-
-    @told()
-    def on_defaults(self, choice: Any) -> list[Any]:
-        """Turn every knob to its default."""
-        return knob_panel.fill(BEGINNING, self._context(choice))
-
-    def _context(self, choice: Any) -> int:
-        """Tokens of context of the session's model."""
-        with self.shelf.lend(choice) as model:
-            return model.n_ctx
-
-    @told(None)
-    def on_save_settings(self, *values: Any) -> Any:
-        """The settings as a file."""
-        return knob_panel.to_file(knob_panel.read_panel(values))
-
-    @told()
-    def on_load_settings(self, choice: Any, path: str) -> list[Any]:
-        """Turn the knobs to the settings of a file, and say what became of another program's."""
-        loaded = knob_panel.from_file(path)
-        foreign = loaded.foreign
-        report = "" if foreign is None else settings_notes.note(self.texts, import_report(self.texts, foreign))
-        return [*knob_panel.fill(loaded.settings, self._context(choice)), report]
-
-    @told()
-    def on_model(self, choice: Any, *values: Any) -> str:
-        """Offer what the model's own file recommends."""
-        with self.shelf.lend(choice) as model:
-            return settings_notes.offer(self.texts, model.recommended, knob_panel.readable(values))
-
-    @told()
-    def on_recommended(self, choice: Any, *values: Any) -> list[Any]:
-        """Turn those knobs that the model's own file names."""
-        with self.shelf.lend(choice) as model:
-            named = {} if model.recommended is None else model.recommended.named
-            settings = (knob_panel.readable(values) or BEGINNING).replace(**named)
-            return [*knob_panel.fill(settings, model.n_ctx), ""]
