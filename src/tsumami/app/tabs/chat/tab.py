@@ -111,7 +111,7 @@ class ChatTab:
         buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **_PRIVATE)
         cleared, kept = browser.kept("cleared", {}), browser.kept("conversation", {})
         self.talks.after(buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE))
-        parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE)
+        self.talks.after(parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE))
         parts.chat.select(self.on_turn, [desk.store], parts.outputs, **_PRIVATE)
         parts.chat.apply(self.on_why, [desk.choice, desk.store], [parts.chat], **_TALKING)
         parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
