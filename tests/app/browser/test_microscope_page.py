@@ -43,10 +43,10 @@ def test_a_click_on_a_token_shows_its_ledger(page_of: Pages, locale: str) -> Non
     desk = looking(page)
     sound = "ビット単位で計算し直しました" if locale == "ja" else "recomputed bit for bit"
     assert sound in text(page, "#microscope-about")
-    assert page.locator("#microscope-strip .tsu-token").count() == 24
+    assert page.locator("#microscope-strip .tsu-token").count() == 12
     token(page, 5).click()
     desk.quiet()
-    assert text(page, "#microscope-inside .token-head").startswith("6 / 24")
+    assert text(page, "#microscope-inside .token-head").startswith("6 / 12")
     table = text(page, "#microscope-inside table")
     for stage in ("penalties", "top_k", "top_p", "min_p", "temperature"):
         assert stage in table
@@ -98,11 +98,11 @@ def test_arrow_keys_step_and_colours_change_without_the_server(page_of: Pages) -
     desk.quiet()
     page.keyboard.press("ArrowRight")
     desk.quiet()
-    assert text(page, "#microscope-inside .token-head").startswith("5 / 24")
+    assert text(page, "#microscope-inside .token-head").startswith("5 / 12")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     desk.quiet()
-    assert text(page, "#microscope-inside .token-head").startswith("3 / 24")
+    assert text(page, "#microscope-inside .token-head").startswith("3 / 12")
     before = token(page, 2).evaluate("e => getComputedStyle(e).backgroundPosition")
     page.locator("#microscope-mode input[value=rank]").check()
     desk.until(lambda: page.locator("#microscope-strip .tsu[data-mode=rank]").count())
