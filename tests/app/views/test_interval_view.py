@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import pytest
@@ -57,7 +56,7 @@ def test_a_knob_that_does_nothing_says_why(model: tsumami.Model, run: Run, found
 
 
 def test_the_chats_bars_are_the_librarys_ends(model: tsumami.Model, run: Run, found: Mapping[str, Interval]) -> None:
-    bars = json.loads(interval_view.bars(Texts("ja"), found, run, model.tokenizer.piece))
+    bars = interval_view.bars(Texts("ja"), found, run, model.tokenizer.piece)
     assert {name: (bar["low"], bar["high"]) for name, bar in bars.items()} == {
         name: (one.low, one.high) for name, one in found.items()
     }
