@@ -12,9 +12,16 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from pymdownx.slugs import slugify
 
 LINK = re.compile(r"\]\((?P<name>[\w-]+)(?P<ja>\.ja)?\.md(?P<anchor>#[^)]*)?\)")
 SHIM = "iframe-worker.js"  # lets a page that is opened as a file search
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Headings have the addresses that GitHub gives them, in Japanese, too."""
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
