@@ -9,6 +9,7 @@ RUN apt-get update \
     && install --directory --owner tsumami /tsumami /data /hub
 
 USER tsumami
+ENV PIP_NO_CACHE_DIR=1
 WORKDIR /tsumami
 COPY --chown=tsumami Makefile pyproject.toml requirements.lock requirements-build.lock README.md LICENSE ./
 COPY --chown=tsumami scripts/set-up scripts/set-up

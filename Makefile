@@ -65,7 +65,7 @@ storm: $(STORM_READY)
 # Two sites of one folder, and a page that leads to the reader's. NO_MKDOCS_2_WARNING: the theme's own advertisement.
 docs: $(DOCS_READY)
 	@rm -rf $(SITE)
-	@for language in ja en; do NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --quiet --strict \
+	@for language in ja en; do NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict \
 		--config-file website/$$language.yml --site-dir "$(CURDIR)/$(SITE)/$$language" || exit 1; done
 	@cp website/index.html $(SITE)/
 	@echo '$(SITE)/index.html'

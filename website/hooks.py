@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from pymdownx.slugs import slugify
 
-LINK = re.compile(r"\]\((?P<name>[\w-]+)(?P<ja>\.ja)?\.md(?P<anchor>#[^)]*)?\)")
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<name>[\w-]+)(?P<ja>\.ja)?\.md(?P<anchor>#[^)]*)?\)")
+LOADED_FROM_ELSEWHERE = re.compile(r"<(?:\w+[^>]*\ssrc|link[^>]*\shref)=[\"']?(?:https?:)?//[^>]*>")
 SHIM = "iframe-worker.js"  # lets a page that is opened as a file search
 
 
@@ -38,18 +40,27 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, files: Files, **_: object) -> str:
-    """Links lead to the version of the site's language; a page's link to its own other version, to the other site."""
+    """Links lead to the version of the site's language; a page's link to its own other version, to the other site.
+
+    A link to a heading leads to the page's beginning where the headings are those of the other language.
+    """
 
     def led(link: re.Match[str]) -> str:
-        name, anchor = link["name"], link["anchor"] or ""
-        ours = f"{name}.ja.md" if f"{name}.ja.md" in files.src_uris else f"{name}.md"
-        if page.file.url == f"{name}.html":
-            return f"](../{'ja' if link['ja'] else 'en'}/{name}.html{anchor})"
-        return f"]({ours}{anchor})"
+        text, name, anchor = link["text"], link["name"], link["anchor"] or ""
+        if page.file.url == f"{name}.html" and page.file.src_uri != f"{name}{link['ja'] or ''}.md":
+            return f'<a href="../{"ja" if link["ja"] else "en"}/{name}.html">{text}</a>'
+        if f"{name}.ja.md" in files.src_uris:
+            return f"[{text}]({name}.ja.md{anchor if link['ja'] else ''})"
+        return f"[{text}]({name}.md{anchor})"
 
     return LINK.sub(led, markdown)
 
 
 def on_post_page(output: str, *, page: Page, **_: object) -> str:
-    """The switch of languages, whose links in common.yml are /ja/ and /en/, leads to the same page."""
+    """The switch of languages, whose links in common.yml are /ja/ and /en/, leads to the same page.
+
+    Raises `PluginError` where a page would load something from another host.
+    """
+    if elsewhere := LOADED_FROM_ELSEWHERE.search(output):
+        raise PluginError(f"{page.file.src_uri} would load from another host: {elsewhere[0]}")
     return re.sub(r'href="/(ja|en)/"', rf'href="../\1/{page.file.url}"', output)
