@@ -28,7 +28,7 @@ PROGRAM = "tsumami"
 _BLOCK = re.compile(
     r"(?:^<!-- check: (?P<check>[\w ]+) -->\n)?^```(?:console|sh)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-_SPEED = re.compile(r"\d[\d.]*(?=(?:tok/s|トークン/秒))")
+_SPEED = re.compile(r"\d[\d.]*(?=tok/s)")
 _OF_THIS_CALL = re.compile(r"·id\w+")  # an id of the history is another one each time
 
 
