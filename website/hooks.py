@@ -17,6 +17,8 @@ from pymdownx.slugs import slugify
 
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<name>[\w-]+)(?P<ja>\.ja)?\.md(?P<anchor>#[^)]*)?\)")
 LOADED_FROM_ELSEWHERE = re.compile(r"<(?:\w+[^>]*\ssrc|link[^>]*\shref)=[\"']?(?:https?:)?//[^>]*>")
+PREFORMATTED = re.compile(r"(<pre.*?</pre>)", re.DOTALL)
+BROKEN_LINE = re.compile(r"(?<=[、-ヿ一-鿿！-～])\n(?=[、-ヿ一-鿿！-～])")
 SHIM = "iframe-worker.js"  # lets a page that is opened as a file search
 
 
@@ -54,6 +56,12 @@ def on_page_markdown(markdown: str, *, page: Page, files: Files, **_: object) ->
         return f"[{text}]({name}.md{anchor})"
 
     return LINK.sub(led, markdown)
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Between Japanese letters the end of a source's line is no space."""
+    parts = PREFORMATTED.split(html)
+    return "".join(part if PREFORMATTED.match(part) else BROKEN_LINE.sub("", part) for part in parts)
 
 
 def on_post_page(output: str, *, page: Page, **_: object) -> str:
