@@ -83,6 +83,12 @@ def test_a_readme_is_short(readme: Path) -> None:
     assert len(readme.read_text("utf-8").splitlines()) <= 120
 
 
+def test_a_picture_that_moves_is_soon_there() -> None:
+    sizes = {path.name: path.stat().st_size for path in (DOCS / "images").glob("*.webp")}
+    assert len(sizes) == len(READMES)
+    assert max(sizes.values()) <= 1_000_000
+
+
 def test_the_sites_own_sources_load_nothing_from_another_host() -> None:
     sources = [path for path in WEBSITE.iterdir() if path.suffix in {".yml", ".py", ".html", ".js"}]
     assert len(sources) >= 5
