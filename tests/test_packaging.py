@@ -43,10 +43,11 @@ def locks() -> list[Path]:
     return sorted(ROOT.glob("requirements*.lock"))
 
 
-def test_there_is_a_lock_for_running_for_building_for_benching_and_for_storm() -> None:
+def test_there_is_a_lock_for_running_for_building_for_benching_for_the_site_and_for_storm() -> None:
     assert [path.name for path in locks()] == [
         "requirements-bench.lock",
         "requirements-build.lock",
+        "requirements-docs.lock",
         "requirements-storm.lock",
         "requirements.lock",
     ]
@@ -67,7 +68,7 @@ def test_no_lock_names_an_address_or_an_index(path: Path) -> None:
 
 def test_every_declared_dependency_is_locked_at_a_version_it_allows(project: dict[str, Any]) -> None:
     main = read_lock(ROOT / "requirements.lock")
-    own = {name: read_lock(ROOT / f"requirements-{name}.lock") for name in ("bench", "storm")}
+    own = {name: read_lock(ROOT / f"requirements-{name}.lock") for name in ("bench", "docs", "storm")}
     groups = {"runtime": project["dependencies"], **project["optional-dependencies"]}
     for group, declared in groups.items():
         lock = own.get(group, main)
@@ -81,9 +82,9 @@ def test_the_locks_agree_on_the_packages_they_share() -> None:
     versions: dict[str, set[str]] = {}
     for name, number in read_lock(ROOT / "requirements.lock"):
         versions.setdefault(name, set()).add(number)
-    for other in ("requirements-build.lock", "requirements-bench.lock", "requirements-storm.lock"):
-        for name, number in read_lock(ROOT / other):
-            assert number in versions.get(name, {number}), f"{other}: {name}=={number}; run `make lock`"
+    for other in locks():
+        for name, number in read_lock(other):
+            assert number in versions.get(name, {number}), f"{other.name}: {name}=={number}; run `make lock`"
 
 
 def test_nothing_pulls_in_torch() -> None:
