@@ -258,11 +258,13 @@ class ChatTab:
                 grown = growing.conversation.settled() if growing.done else growing.conversation
                 shown = self._show(grown, growing=not growing.done, keep=notes if due else None)
                 if asked.dropped:  # while it was saved
-                    return
+                    break
                 yield shown
                 if grown is not growing.conversation:
                     say(self.texts("chat.same_again"))
-            if not begun and not asked.dropped:
+            if asked.dropped:
+                yield Shown()  # when this ends, Gradio shows once more what came last, over what is shown by then
+            elif not begun:
                 yield self._show(before, message=typed or None, keep=notes)
 
     def _show(
