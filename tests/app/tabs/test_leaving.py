@@ -89,7 +89,10 @@ def laid_out(build: Callable[[], object]) -> Any:
 
 
 def chat(shelf: Any, settings: Settings = ENDLESS) -> Case:
-    tab = ChatTab(EN, Common(shelf), 2048)
+    return chat_of(ChatTab(EN, Common(shelf), 2048), settings)
+
+
+def chat_of(tab: ChatTab, settings: Settings = ENDLESS) -> Case:
     panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
     how = [HERE, "auto", "", -1, True, *(panel[name] for name in KNOBS), False, "auto", 1.0]
 
@@ -375,6 +378,21 @@ def test_who_asks_anew_sees_nothing_more_of_what_was_before(case: Any, shelf: An
     asked.stop(reader())
     assert shown(later)
     assert len(drawn) == count
+
+
+def test_a_reply_that_was_cleared_away_ends_with_nothing(shelf: Any) -> None:
+    # what a generator yielded last, Gradio shows once more when it ends: by then the page may show something else
+    tab = ChatTab(EN, Common(shelf), 2048)
+    asked = chat_of(tab).ask(reader())
+    while not next(asked).chat[-1]["reply"]:
+        pass
+    stored, cleared = Conversation().ask("Count.").to_json(), list[Any]()
+    clearing = threading.Thread(target=lambda: cleared.extend(tab.on_clear(reader(), stored)))
+    clearing.start()
+    *_, last = asked
+    clearing.join(20)
+    assert _is_silent(last)
+    assert not _is_silent(cleared)
 
 
 @pytest.mark.parametrize("case", [chat, compare, knob_map, grid, branch])
