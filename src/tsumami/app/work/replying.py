@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tsumami.app.work.conversation import Conversation, ReplyFacts, outlook
+from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts, outlook
 from tsumami.app.work.keeping import Keeper, ReplyRecord
 from tsumami.app.work.tasks import Asked
 from tsumami.app.work.thoughts import Thoughts
@@ -50,6 +50,19 @@ class Growing:
     spoken: str | None = None
 
 
+def ahead(model: Model, conversation: Conversation, sending: Sending, settings: Settings | None = None) -> Outlook:
+    """The prompt of a conversation that is sent like this."""
+    return outlook(
+        model,
+        conversation,
+        template=sending.template,
+        system=sending.system,
+        memory=sending.memory,
+        parse_special=sending.parse_special,
+        settings=settings,
+    )
+
+
 def reply(
     model: Model,
     conversation: Conversation,
@@ -67,15 +80,7 @@ def reply(
     Raises:
         TsumamiError: before the first yield, if it cannot begin (the prompt is too long, say).
     """
-    prompt = outlook(
-        model,
-        conversation,
-        template=sending.template,
-        system=sending.system,
-        memory=sending.memory,
-        parse_special=sending.parse_special,
-        settings=settings,
-    ).prompt
+    prompt = ahead(model, conversation, sending, settings).prompt
     if prompt.begun:
         settings = longer(model, prompt, _with_seed_of(conversation, settings))
     if asked.stopped:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from tsumami.app.parts.events import QUICK
+from tsumami.app.parts.events import AT_ONCE, QUICK
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import tell_not_kept
@@ -32,7 +32,6 @@ _TEMPLATE: Final = (
 )
 _WORDS: Final = ("title", "search", "none", "unnamed", "here", "rename", "forget", "forgotten", "bring_back")
 _LOOK: Final = "() => { document.querySelector('#talks details[open]')?.dispatchEvent(new Event('toggle')); }"
-_AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False}
 
 
 def build(texts: Texts) -> gr.HTML:
@@ -60,7 +59,7 @@ class ConversationList:
 
     def wire(self, talks: gr.HTML, store: gr.HTML, chat: gr.HTML) -> None:
         """Connect the component. store: the window's conversation; chat: where it is drawn."""
-        talks.expand(self.on_list, [store], [talks], **_AT_ONCE)
+        talks.expand(self.on_list, [store], [talks], **AT_ONCE)
         talks.select(self.on_open, None, [chat, store, talks], **QUICK)
         talks.edit(self.on_name, [store], [talks], **QUICK)
         talks.delete(self.on_forget, [store], [chat, store, talks], **QUICK)
@@ -68,7 +67,7 @@ class ConversationList:
 
     def after(self, event: Any) -> None:
         """Look anew when this event has ended, if the list is open."""
-        event.then(None, js=_LOOK, **_AT_ONCE)
+        event.then(None, js=_LOOK, **AT_ONCE)
 
     def leave(self, session: str) -> None:
         """The page was closed."""

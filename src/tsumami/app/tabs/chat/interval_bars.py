@@ -18,6 +18,7 @@ from typing import Any, Final
 import anyio
 import gradio as gr
 
+from tsumami.app.parts.events import AT_ONCE
 from tsumami.app.parts.scripts import script
 from tsumami.app.views import interval_view
 from tsumami.app.words.texts import Texts
@@ -51,18 +52,15 @@ class IntervalBars:
 
     def before(self, triggers: list[Any], bars: gr.HTML) -> None:
         """The bars go when something else is asked for: what they say is of the reply before."""
-        gr.on(triggers, None, None, [bars], js=_CLEAR, api_visibility="private", show_progress="hidden", queue=False)
+        gr.on(triggers, None, None, [bars], js=_CLEAR, **AT_ONCE)
 
     def after(self, talk: Any, bars: gr.HTML) -> None:
         """Look anew when this event, which writes a reply, has ended."""
-        talk.then(None, None, [bars], js=_ASK, api_visibility="private", show_progress="hidden", queue=False)
+        talk.then(None, None, [bars], js=_ASK, **AT_ONCE)
 
     def wire(self, choice: gr.State, store: gr.HTML, bars: gr.HTML) -> None:
         """Answer what the component asks for."""
-        bars.select(
-            self.on_wanted, [choice, store, bars], [bars],
-            api_visibility="private", show_progress="hidden", queue=False,
-        )  # fmt: skip
+        bars.select(self.on_wanted, [choice, store, bars], [bars], **AT_ONCE)
 
     async def on_wanted(
         self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any, bars: str

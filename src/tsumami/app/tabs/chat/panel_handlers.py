@@ -6,20 +6,18 @@ Guarantee: what cannot be read or done is said, and turns no knob; nobody waits 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 
 from tsumami.app.parts import downloads, knob_panel, settings_notes
 from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.events import AT_ONCE, QUICK
 from tsumami.app.parts.telling import told
 from tsumami.app.views.import_report import import_report
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import BEGINNING
 from tsumami.app.work.shelf import ModelChoice, Shelf
-
-_PRIVATE: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
-_AT_ONCE: Final[dict[str, Any]] = {**_PRIVATE, "queue": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +37,19 @@ class PanelHandlers:
             [*panel.inputs, panel.problem, panel.preset],
             trigger_mode="always_last",
             preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
-            **_AT_ONCE,
+            **AT_ONCE,
         )
-        panel.preset.input(self.on_preset, [choice, panel.preset, *panel.inputs], panel.inputs, **_AT_ONCE)
-        panel.neutral.click(self.on_neutral, [choice, *panel.inputs], panel.inputs, **_AT_ONCE)
-        panel.defaults.click(self.on_defaults, [choice], panel.inputs, **_AT_ONCE)
-        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **_PRIVATE)
-        made.success(None, js=downloads.pressed("saved-settings"), **_PRIVATE)
-        panel.load.upload(self.on_load_settings, [choice, panel.load], [*panel.inputs, panel.report], **_PRIVATE)
+        panel.preset.input(self.on_preset, [choice, panel.preset, *panel.inputs], panel.inputs, **AT_ONCE)
+        panel.neutral.click(self.on_neutral, [choice, *panel.inputs], panel.inputs, **AT_ONCE)
+        panel.defaults.click(self.on_defaults, [choice], panel.inputs, **AT_ONCE)
+        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **QUICK)
+        made.success(None, js=downloads.pressed("saved-settings"), **QUICK)
+        panel.load.upload(self.on_load_settings, [choice, panel.load], [*panel.inputs, panel.report], **QUICK)
         panel.recommended.select(
-            self.on_recommended, [choice, *panel.inputs], [*panel.inputs, panel.recommended], **_AT_ONCE
+            self.on_recommended, [choice, *panel.inputs], [*panel.inputs, panel.recommended], **AT_ONCE
         )
         for there in (restored.then, choice.change):
-            there(self.on_model, [choice, *panel.inputs], [panel.recommended], **_AT_ONCE)
+            there(self.on_model, [choice, *panel.inputs], [panel.recommended], **AT_ONCE)
 
     def on_knobs(self, choice: ModelChoice, *values: Any) -> list[Any]:
         """Grey what does nothing, say what cannot work, and which preset this is."""

@@ -18,6 +18,7 @@ import gradio as gr
 
 from tsumami.app.parts import browser, downloads, talk_form
 from tsumami.app.parts.desk import Desk
+from tsumami.app.parts.events import AT_ONCE, QUICK, WORKING
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
 from tsumami.app.parts.scripts import script
@@ -33,10 +34,10 @@ from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
-from tsumami.app.work.conversation import Conversation, outlook
+from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.notebook import Notebook, opened
 from tsumami.app.work.own_folder import hand_out
-from tsumami.app.work.replying import reply
+from tsumami.app.work.replying import ahead, reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.speaking import speaking
 from tsumami.app.work.tasks import Asked, Tasks, session_of
@@ -44,11 +45,6 @@ from tsumami.errors import TsumamiError
 from tsumami.runs import Stream
 
 _SAVE_SECONDS: Final = 1.0  # how often a growing reply is saved
-_PRIVATE: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
-# What answers at once needs no queue. It must not use one, either: Gradio's browser side can lose an event that is sent
-# in the moment in which the stream of the event before it closes, and typing then made a message hang.
-_AT_ONCE: Final[dict[str, Any]] = {**_PRIVATE, "queue": False}
-_TALKING: Final[dict[str, Any]] = {**_PRIVATE, "concurrency_limit": None, "concurrency_id": "talk"}
 
 
 @dataclass(slots=True)
@@ -99,7 +95,7 @@ class ChatTab:
         self.bars.before([*said, buttons.undo.click, buttons.clear.click, parts.chat.select], parts.bars)
         how = Form.inputs(desk, parts.voice)
         for begin, talk, first in talks:
-            replied = begin(talk, [*first, desk.store, *how], parts.outputs, **_TALKING)
+            replied = begin(talk, [*first, desk.store, *how], parts.outputs, **WORKING)
             self.bars.after(replied, parts.bars)
             self.talks.after(replied)
         self.bars.wire(desk.choice, desk.store, parts.bars)
@@ -107,20 +103,20 @@ class ChatTab:
     def _wire_around(self, parts: ChatParts) -> None:
         """What changes the conversation without the model, and what looks ahead at the next prompt."""
         desk, buttons, blocks = parts.desk, parts.buttons, parts.desk.blocks
-        buttons.stop.click(self.on_stop, None, None, **_AT_ONCE)
-        buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **_PRIVATE)
+        buttons.stop.click(self.on_stop, None, None, **AT_ONCE)
+        buttons.undo.click(self.on_undo, [desk.store], parts.outputs, **QUICK)
         cleared, kept = browser.kept("cleared", {}), browser.kept("conversation", {})
-        self.talks.after(buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **_PRIVATE))
-        self.talks.after(parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **_PRIVATE))
-        parts.chat.select(self.on_turn, [desk.store], parts.outputs, **_PRIVATE)
-        parts.chat.apply(self.on_why, [desk.choice, desk.store], [parts.chat], **_TALKING)
-        parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **_AT_ONCE)
-        made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **_PRIVATE)
-        made.success(None, js=downloads.pressed("receipt-file"), **_PRIVATE)
+        self.talks.after(buttons.clear.click(self.on_clear, [desk.store], [*parts.outputs, cleared], **QUICK))
+        self.talks.after(parts.chat.undo(self.on_bring_back, [cleared], parts.outputs, **QUICK))
+        parts.chat.select(self.on_turn, [desk.store], parts.outputs, **QUICK)
+        parts.chat.apply(self.on_why, [desk.choice, desk.store], [parts.chat], **WORKING)
+        parts.chat.expand(self.on_unfold, [desk.store], [parts.chat], **AT_ONCE)
+        made = buttons.receipt.click(self.on_receipt, [desk.store], [buttons.receipt_file], **QUICK)
+        made.success(None, js=downloads.pressed("receipt-file"), **QUICK)
         of_window = script(__name__, "window.js")
-        blocks.load(self.on_load, [kept, cleared], [parts.chat, desk.store, parts.talks], js=of_window, **_AT_ONCE)
-        desk.store.change(None, [desk.store, kept], [kept], js=script(__name__, "link.js"), **_AT_ONCE)
-        desk.brought.change(self.on_brought, [desk.store], [parts.chat], **_AT_ONCE)
+        blocks.load(self.on_load, [kept, cleared], [parts.chat, desk.store, parts.talks], js=of_window, **AT_ONCE)
+        desk.store.change(None, [desk.store, kept], [kept], js=script(__name__, "link.js"), **AT_ONCE)
+        desk.brought.change(self.on_brought, [desk.store], [parts.chat], **AT_ONCE)
         self.talks.wire(parts.talks, desk.store, parts.chat)
         blocks.unload(self.on_unload)
         how = talk_form.inputs(desk.choice, desk.talk)
@@ -130,7 +126,7 @@ class ChatTab:
             self.on_look_ahead,
             [parts.message, desk.store, *how],
             [parts.context],
-            **_AT_ONCE,
+            **AT_ONCE,
             trigger_mode="always_last",
         )
 
@@ -362,17 +358,8 @@ class ChatTab:
         conversation = conversation.ask(message.strip()) if message and message.strip() else conversation
         if not len(conversation):
             return ""
-        sending = picked.sending
         try:
             with self.shelf.lend(picked.choice) as model:
-                ahead = outlook(
-                    model,
-                    conversation,
-                    template=sending.template,
-                    system=sending.system,
-                    memory=sending.memory,
-                    parse_special=sending.parse_special,
-                )
-                return view.context_line(self.texts, ahead, model.n_ctx)
+                return view.context_line(self.texts, ahead(model, conversation, picked.sending), model.n_ctx)
         except TsumamiError as error:
             return view.context_problem(self.texts.error(error))
