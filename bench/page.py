@@ -79,9 +79,9 @@ class _Desk:
         self._page, self._tokens = page, tokens
         page.wait_for_selector("#message textarea")
         self.expected = ""
-        page.fill("#knob-seed input", "1")
-        page.fill("#knob-max_tokens input", str(tokens))
-        page.press("#knob-max_tokens input", "Tab")
+        page.fill("#box-seed", "1")
+        page.fill("#box-max_tokens", str(tokens))
+        page.press("#box-max_tokens", "Tab")
         page.wait_for_timeout(1000)
 
     def talk(self) -> float:

@@ -68,9 +68,9 @@ def test_a_bar_is_there_when_its_group_is_opened_later(page_of: Pages) -> None:
     desk.turn(seed=1, max_tokens=6)
     desk.say(MESSAGE)
     assert bar(page, "dynatemp_range").count() == 0
-    for number in range(page.locator("#knobs button.label-wrap").count()):
-        head = page.locator("#knobs button.label-wrap").nth(number)
-        if "open" not in (head.get_attribute("class") or "").split():
+    for number in range(page.locator("#knobs .knob-group > summary").count()):
+        head = page.locator("#knobs .knob-group > summary").nth(number)
+        if not head.evaluate("head => head.parentElement.open"):
             head.click()
     desk.quiet()
     bar(page, "dynatemp_range").wait_for(state="attached")
