@@ -58,8 +58,10 @@ def test_bars_go_when_something_else_is_asked_and_come_back_for_the_next_reply(p
     second = bar(page, "temperature").get_attribute("title")
     assert second
     assert second != first
+    assert page.locator("#far-legend").is_visible()
     desk.press("undo")
     assert bar(page, "temperature").count() == 0
+    assert not page.locator("#far-legend").is_visible()
 
 
 def test_a_bar_is_there_when_its_group_is_opened_later(page_of: Pages) -> None:

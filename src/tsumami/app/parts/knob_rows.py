@@ -56,7 +56,9 @@ def index(texts: Texts) -> list[dict[str, str]]:
 
 
 def markup(texts: Texts, n_ctx: int) -> str:
-    """All rows, for a model with `n_ctx` tokens of context: the first knobs, the search, the groups."""
+    """All rows, for a model with `n_ctx` tokens of context: the first knobs, what the bars under them say once there
+    are any, the search, the groups.
+    """
     seed, *others = (KNOBS[name] for name in FIRST)
     first = f"{row(texts, seed, n_ctx, beside=_seed_buttons(texts))}{explanation(texts, seed)}"
     label = escape(texts("reference.search"))
@@ -64,12 +66,13 @@ def markup(texts: Texts, n_ctx: int) -> str:
         f'<div id="knob-search"><input type="search" aria-label="{label}" placeholder="{label}">'
         '<span role="status"></span></div>'
     )
+    legend = f'<p id="far-legend"><i></i>{escape(texts("interval.legend"))}</p>'
     folded = "".join(
         f'<details class="knob-group" id="{group.elem_id}"{"" if number else " open"}>'
         f"<summary>{escape(group.title)}</summary>{_rows(texts, group.members, n_ctx)}</details>"
         for number, group in enumerate(groups(texts))
     )
-    return f'<div id="{FIRST_GROUP}">{first}{_rows(texts, others, n_ctx)}</div>{search}{folded}'
+    return f'<div id="{FIRST_GROUP}">{first}{_rows(texts, others, n_ctx)}</div>{legend}{search}{folded}'
 
 
 def _rows(texts: Texts, knobs: Iterable[Knob], n_ctx: int) -> str:

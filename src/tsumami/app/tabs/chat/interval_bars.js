@@ -13,6 +13,7 @@ function ask() {
 }
 function draw() {
   const found = bars();
+  document.querySelector('#far-legend')?.classList.toggle('there', Object.values(found).some(Boolean));
   for (const old of document.querySelectorAll('.far-under'))
     if (!found[old.dataset.knob] || !old.isConnected) old.remove();
   for (const [knob, one] of Object.entries(found)) {
