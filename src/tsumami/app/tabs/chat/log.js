@@ -42,14 +42,16 @@ function added(number) {
   box.append(row('user', words.you, user, put, mine), answer);
   log.insertBefore(box, gone);
   return {box, user, put, thinking, thoughts, reply, tokens, choose, half, mark, several, says, ask_why, why, account, title,
-    body, tools, mine, answer, of: null, editor: null};
+    body, tools, mine, answer, of: null, now: null, editor: null};
 }
-function draw() {
+// `whole`: also what has not changed but for its editor or its tokens; while a reply grows, only that is drawn.
+function draw(whole = false) {
   const exchanges = props.value || [];
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60, grows = exchanges.length > drawn.length;
   while (drawn.length > exchanges.length) drawn.pop().box.remove();
   exchanges.forEach((exchange, number) => {
     const parts = drawn[number] ??= added(number);
+    if (!news(parts, exchange) && !whole) return;
     if (parts.editor && changed(parts, exchange)) close(parts);
     write(parts.user, exchange.user);
     write(parts.thoughts, exchange.thinking);
@@ -60,7 +62,7 @@ function draw() {
     parts.tools.hidden = !exchange.reply || !!parts.editor?.ofReply;
     parts.half.hidden = !exchange.half;
     stand(parts, exchange);
-    if (of(parts, exchange)) {
+    if (another(parts, exchange)) {
       parts.account.hidden = parts.choose.hidden = !exchange.account;
       parts.account.open = false;
       parts.body.replaceChildren();
@@ -77,11 +79,18 @@ function draw() {
   offer();
   if (atEnd || grows) log.scrollTop = log.scrollHeight;
 }
+const differ = (one, other) => !one || one.some((value, at) => value !== other[at]);
+function news(parts, {user, thinking, reply, account, growing, half, own, chosen, variant, message}) {
+  const now = [user, thinking, reply, account, growing, half, own, chosen, variant?.at, variant?.of, variant?.says, message?.at, message?.of];
+  const found = differ(parts.now, now);
+  parts.now = now;
+  return found;
+}
 // Whether this is another reply than the one whose account, tokens and reasons are shown.
-function of(parts, {account, user, reply, variant}) {
-  const known = parts.of, now = [account, user, reply, variant?.at, variant?.of];
+function another(parts, {account, user, reply, variant}) {
+  const now = [account, user, reply, variant?.at, variant?.of], found = differ(parts.of, now);
   parts.of = now;
-  return !known || now.some((one, at) => one !== known[at]);
+  return found;
 }
 const changed = (parts, {user, reply}) => parts.user.textContent !== user || parts.editor.ofReply && parts.reply.textContent !== reply;
 function stand(parts, {variant, message, growing, own, chosen}) {
@@ -119,7 +128,7 @@ function ask(number) {
   const parts = drawn[number], on = parts.choose.getAttribute('aria-pressed') !== 'true';
   parts.choose.setAttribute('aria-pressed', on);
   if (on) trigger('apply', {exchange: number, tokens: true});
-  else { parts.tokens.replaceChildren(); draw(); }
+  else { parts.tokens.replaceChildren(); draw(true); }
 }
 function tokenized() {
   const {exchange, tokens} = props.tokens ?? {}, parts = drawn[exchange];
@@ -127,7 +136,7 @@ function tokenized() {
   if (!parts || !tokens) return;
   if (parts.choose.getAttribute('aria-pressed') !== 'true') return;
   parts.tokens.replaceChildren(strip(tokens, (at, token) => trigger('edit', {exchange, at, token})));
-  draw();
+  draw(true);
 }
 // Reads a text aloud; pressed again it falls silent. voice.js says when it has.
 let reading = null;
@@ -162,7 +171,7 @@ function rewrite(number) {
   const keep = value => { leave(parts); trigger('input', {do: 'rewrite', exchange: number, value}); };
   lay(parts, editor(parts.reply.textContent, words.rewrite, 'keep', false, keep, () => leave(parts)), parts.reply);
   parts.editor.ofReply = true;
-  draw();
+  draw(true);
 }
 function lay(parts, made, after) {
   parts.editor = made;
@@ -178,7 +187,7 @@ function close(parts) {
 }
 function leave(parts) {
   close(parts);
-  draw();
+  draw(true);
 }
 
 log.setAttribute('aria-label', words.name);
@@ -190,7 +199,7 @@ const back = button('bring_back', () => trigger('undo'));
 empty.lastChild.append(back);
 all.append(button('copy_all', pressed => copy(
   (props.value || []).flatMap(({user, reply}) => [`${words.you}: ${user}`, `${words.model}: ${reply}`]).join('\n\n'), pressed)));
-watch(['value', 'cleared', 'gone'], draw);
+watch(['value', 'cleared', 'gone'], () => draw());
 watch('account', unfolded);
 watch('tokens', tokenized);
 watch('why', explained);

@@ -21,7 +21,7 @@ function node(mark) {
 function draw() {
   const parts = [];
   let at = 0;
-  for (const mark of marks) {
+  for (const mark of [...marks, ...live?.after ?? []]) {
     parts.push(text.slice(at, mark.start), node({...mark, text: text.slice(mark.start, mark.end)}));
     at = mark.end;
   }
@@ -48,7 +48,7 @@ function offer() {
 let later = 0;
 function keep() {
   clearTimeout(later);
-  const whole = JSON.stringify({text, marks}), bare = () => JSON.stringify({text, marks: []});
+  const made = state(), whole = JSON.stringify(made), bare = () => JSON.stringify({...made, marks: []});
   for (const store of [sessionStorage, localStorage]) {
     try { store.setItem(KEPT, whole); } catch {
       try { store.setItem(KEPT, bare()); said.textContent = words.kept_short; } catch { /* it is full of others' things */ }
@@ -59,6 +59,13 @@ const keepSoon = () => { clearTimeout(later); later = setTimeout(keep, 400); };
 
 // --- generating
 
+// The document as it stands, also while something is being written into it.
+function state() {
+  if (!live) return {text, marks};
+  const longer = live.end - live.at;
+  const after = live.after.map(mark => ({...mark, start: mark.start + longer, end: mark.end + longer}));
+  return {text: area.value, marks: [...marks, ...live.marks, ...after]};
+}
 const now = () => ({text, marks, place: area.selectionStart});
 function remember(stack, state) {
   stack.push(state);
@@ -73,19 +80,18 @@ function go(at = area.selectionEnd, begun = []) {
 function begin(at, begun) {
   live = {number: Date.now(), at, end: at, count: 0, pending: [], marks: [], span: document.createElement('span')};
   area.readOnly = true;
+  cancelAnimationFrame(due);
   choices.replaceChildren();
   said.textContent = words.writing;
-  const later = marks.findIndex(mark => mark.start >= at), after = later < 0 ? marks.length : later;
-  live.after = marks.slice(after);
-  marks = marks.slice(0, after).filter(mark => mark.end <= at);  // a token that the cursor stands in is none any more
+  live.after = marks.filter(mark => mark.start >= at);
+  marks = marks.filter(mark => mark.end <= at);  // a token that the cursor stands in is none any more
   draw();
-  const parts = split(at);
-  mirror.insertBefore(live.span, parts);
+  mirror.insertBefore(live.span, nodeAt(at));
   offer();
   trigger('submit', {number: live.number, before: text.slice(0, at), begun});
 }
 // The node of the mirror that begins at a place.
-function split(at) {
+function nodeAt(at) {
   mirror.normalize();
   let left = at;
   for (const part of mirror.childNodes) {
@@ -121,10 +127,8 @@ function write(fresh) {
   if (nearEnd) paper.scrollTop = paper.scrollHeight;
 }
 function finish(line) {
-  const {at, end, after} = live;
-  live.after = null;
-  text = area.value;
-  marks = [...marks, ...live.marks, ...after.map(mark => ({...mark, start: mark.start + end - at, end: mark.end + end - at}))];
+  const {end} = live;
+  ({text, marks} = state());
   live = null;
   area.readOnly = false;
   if (document.activeElement === area || document.activeElement === document.body) area.setSelectionRange(end, end);
