@@ -372,6 +372,7 @@ def nothing_is_cut_off(page: Page, width: int, height: int) -> None:
 def test_the_page_stays_free_while_it_listens(page_of: Pages, tmp_path: Path) -> None:
     (tmp_path / "said.wav").write_bytes(OpenJTalkSpeaker().speak(SENTENCE * 4).to_wav())
     listening, typing = open_desk(page_of), open_desk(page_of, "en-US")
+    send_at_once(listening)
     upload(listening, tmp_path / "said.wav")
     listening.page.locator(".voice-note").wait_for()
     began = time.monotonic()

@@ -65,9 +65,9 @@ def test_own_words_are_marked_and_carry_no_account(rewriting: Rewriting) -> None
     assert do(rewriting, shown.store, "rewrite", 0, value="mine") == Shown(), "nothing was changed"
 
 
-def test_an_empty_reply_is_none(rewriting: Rewriting) -> None:
-    with pytest.warns(UserWarning, match="empty"):
-        assert do(rewriting, spoken("a").to_json(), "rewrite", 0, value=" \n") == Shown()
+def test_an_empty_reply_is_none(rewriting: Rewriting, capsys: pytest.CaptureFixture[str]) -> None:
+    assert do(rewriting, spoken("a").to_json(), "rewrite", 0, value=" \n") == Shown()
+    assert "empty" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [-1, 2, 99])
@@ -88,19 +88,23 @@ def test_what_was_taken_out_comes_back_one_after_the_other(rewriting: Rewriting)
     assert said(do(rewriting, back.store, "bring_back")) == ["aA", "bB", "cC"]
 
 
-def test_what_was_taken_out_of_a_conversation_that_went_on_stays_out(rewriting: Rewriting) -> None:
+def test_what_was_taken_out_of_a_conversation_that_went_on_stays_out(
+    rewriting: Rewriting, capsys: pytest.CaptureFixture[str]
+) -> None:
     less = do(rewriting, spoken("a", "b").to_json(), "delete", 1)
     gone_on = Conversation.from_json(less.store).ask("c")
     for visit in (reader(), reader("another window")):
-        with pytest.warns(UserWarning, match="gone on"):
-            assert do(rewriting, gone_on.to_json(), "bring_back", visit=visit) == Shown()
+        assert do(rewriting, gone_on.to_json(), "bring_back", visit=visit) == Shown()
+        assert "gone on" in capsys.readouterr().out
 
 
-def test_a_branch_is_a_conversation_of_its_own_in_the_list(rewriting: Rewriting, keeping: Keeping) -> None:
+def test_a_branch_is_a_conversation_of_its_own_in_the_list(
+    rewriting: Rewriting, keeping: Keeping, capsys: pytest.CaptureFixture[str]
+) -> None:
     notes = Notebook.of(keeping, reader())
     whole = notes.saved(spoken("a", "b", "c"))
-    with pytest.warns(UserWarning, match="new conversation"):
-        shown = do(rewriting, whole.to_json(), "branch", 1, asked=False)
+    shown = do(rewriting, whole.to_json(), "branch", 1, asked=False)
+    assert "new conversation" in capsys.readouterr().out
     made = Conversation.from_json(shown.store)
     assert said(shown) == ["aA", "bB"]
     assert made.place is not None
@@ -109,14 +113,16 @@ def test_a_branch_is_a_conversation_of_its_own_in_the_list(rewriting: Rewriting,
     assert notes.named(str(whole.place and whole.place.key)).exchanges == whole.exchanges, "that stays as it was"
 
 
-def test_a_branch_before_a_message_has_the_message_in_the_box(rewriting: Rewriting) -> None:
-    with pytest.warns(UserWarning, match="new conversation"):
-        shown = do(rewriting, spoken("a", "b").to_json(), "branch", 1, asked=True)
+def test_a_branch_before_a_message_has_the_message_in_the_box(
+    rewriting: Rewriting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = do(rewriting, spoken("a", "b").to_json(), "branch", 1, asked=True)
+    assert "new conversation" in capsys.readouterr().out
     assert (said(shown), shown.message) == (["aA"], "b")
 
 
-def test_where_nothing_is_kept_there_is_no_branch(rewriting: Rewriting) -> None:
-    with pytest.warns(UserWarning, match="not kept"):
-        shown = do(rewriting, spoken("a").to_json(), "branch", 0, reader(address="192.0.2.7"), asked=False)
+def test_where_nothing_is_kept_there_is_no_branch(rewriting: Rewriting, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = do(rewriting, spoken("a").to_json(), "branch", 0, reader(address="192.0.2.7"), asked=False)
+    assert "not kept" in capsys.readouterr().out
     assert shown == Shown()
     assert shown.store == gr.skip()
