@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tsumami.cli.files import read_text
 from tsumami.cli.kept import is_id
 from tsumami.errors import RunFileError, TsumamiError
-from tsumami.history import ChatTurn, History, talk
+from tsumami.history import ChatTurn, History, RememberedReply, talk
 from tsumami.prompts import Exchange, Talk
 from tsumami.runs import Run
 
@@ -49,13 +49,16 @@ def earlier(name: str) -> Earlier:
 def _remembered(key: str) -> Earlier:
     with History() as store:
         found = talk(store, key).exchanges
-    exchanges = tuple(
-        Exchange(one.user, one.reply, one.facts and one.facts.run, one.tokens, one.thought, own=one.own)
-        for one in found
-    )
+    exchanges = tuple(map(_with_run, found))
     kept = [one.facts for one in found if one.facts is not None]
     turn, ids = kept[-1].turn or ChatTurn(""), {id(one.run): one.entry.key for one in kept}
     return Earlier(Talk(exchanges), turn.system, turn.memory, ids)
+
+
+def _with_run(one: Exchange[RememberedReply]) -> Exchange[Run]:
+    """An exchange with its run; there is none where a reader wrote the reply."""
+    run = None if one.facts is None else one.facts.run
+    return Exchange(one.user, one.reply, run, one.tokens, one.thought, own=one.own)
 
 
 def _saved(path: str) -> Earlier:
@@ -65,7 +68,7 @@ def _saved(path: str) -> Earlier:
         runs = [None if run is None else Run.from_json(json.dumps(run)) for run in form["runs"]]
         made: Talk[Run] = Talk()
         for user, reply, run in zip(said[::2], said[1::2], runs, strict=True):
-            made = made.ask(user).answered(reply, run, run and run.reply.tokens)
+            made = made.ask(user).answered(reply, run, None if run is None else run.reply.tokens)
         found = Earlier(made, form["system"], form["memory"])
     except TsumamiError:
         raise

@@ -85,6 +85,7 @@ def test_an_edit_takes_its_colour_and_an_alternative_goes_on_from_there(desk: De
     assert marked(desk) == other.removeprefix(BEGUN)
     press(desk, "undo")
     assert text(desk) == first
+    area.focus()
     area.evaluate("(box, at) => box.setSelectionRange(at, at)", len(BEGUN) + 1)
     desk.page.keyboard.type("x")
     desk.page.wait_for_timeout(100)

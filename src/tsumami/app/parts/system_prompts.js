@@ -59,6 +59,7 @@ function close() {
 name.addEventListener('keydown', event => {
   if (event.key === 'Escape') { event.stopPropagation(); close(); }
   if (event.key !== 'Enter' || event.isComposing || !name.value.trim()) return;
+  event.preventDefault();  // else it presses the button that gets the focus
   const called = name.value.trim();
   keep(own().set(called, written()));
   draw(`own:${called}`);

@@ -106,7 +106,10 @@ function stand(parts, {variant, message, growing, own, chosen}) {
 let offered = '', then = '';
 const sign = () => JSON.stringify((props.value || []).map(({user, reply}) => [user, reply]));
 function offer() {
-  if (props.gone && props.gone !== offered) [offered, then] = [props.gone, sign()];
+  if (props.gone && props.gone !== offered) {
+    offered = props.gone;
+    setTimeout(() => { then = sign(); offer(); });  // of an update with several props this one may come first
+  }
   gone.hidden = !then || then !== sign();
   if (gone.hidden) then = '';
 }

@@ -100,11 +100,12 @@ class Rewriting:
         return self._show(less, request, gone=self.taken_out(conversation, less, request))
 
     def _brought_back(self, conversation: Conversation, request: gr.Request) -> Shown:
-        *earlier, last = self._back(conversation, request) or (None,)
-        if last is None:
+        back = self._back(conversation, request)
+        if not back:
             say(self.texts("log.cannot_bring_back"))
             return Shown()
-        self._deletions.put(session_of(request), tuple(one for one in earlier if one is not None))
+        *earlier, last = back
+        self._deletions.put(session_of(request), tuple(earlier))
         again = Conversation(last.before.exchanges, conversation.place)
         return self._show(again, request, gone=uuid.uuid4().hex if earlier else "")
 

@@ -34,8 +34,8 @@ _WORDS: Final = (
 )
 _TEMPLATE: Final = (
     '<div class="write-tools" role="toolbar"></div>'
-    '<div class="write-paper"><div class="write-mirror" aria-hidden="true"></div>'
-    '<textarea class="write-text" spellcheck="false" autocomplete="off"></textarea></div>'
+    '<div class="write-paper"><div class="write-sheet"><div class="write-mirror" aria-hidden="true"></div>'
+    '<textarea class="write-text" spellcheck="false" autocomplete="off"></textarea></div></div>'
     '<p class="write-said" role="status"></p><div class="write-choices" role="region"></div>'
 )
 
