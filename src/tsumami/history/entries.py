@@ -106,10 +106,12 @@ class ChatTurn:
         """
         before = form.get("before")
         made = cls(**{**form, "before": None if before is None else tuple(SaidBefore(**one) for one in before)})
-        kinds = ((made.user, str), (made.system, str | None), (made.memory, int | None), (made.begun, str))
-        for value, kind in (*kinds, (made.own, int), (made.chosen, int)):
-            if not isinstance(value, kind):
-                raise TypeError(f"{form!r} is no turn of a chat")
+        kinds = [(made.user, str), (made.system, str | None), (made.memory, int | None), (made.begun, str)]
+        kinds += [(made.own, int), (made.chosen, int)]
+        for one in made.before or ():
+            kinds += [(one.kept, str), (one.user, str), (one.reply, str), (one.own, int)]
+        if not all(isinstance(value, kind) for value, kind in kinds):
+            raise TypeError(f"{form!r} is no turn of a chat")
         return made
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tsumami import charts
 from tsumami.runs import Step
+from tsumami.runs.values import Alternative
 from tsumami.wording import percent
 
 _OTHERS: Final = 8  # of the likeliest
@@ -20,7 +21,7 @@ def as_choice(step: Step) -> dict[str, Any]:
     """A token: its `text`, its `id`, its name, `p` as it was chosen and `raw` as the model had it, as numbers and in
     words, and the `others`, each with its id, its name and how likely it was; `cut` if a stage had cut it.
     """
-    others = [one for one in step.alternatives if one.id != step.id][:_OTHERS]
+    others = sorted((one for one in step.alternatives if one.id != step.id), key=_likely, reverse=True)
     return {
         "id": step.id,
         "text": step.text,
@@ -35,9 +36,13 @@ def as_choice(step: Step) -> dict[str, Any]:
                 "p": percent(one.p_final or one.p_raw),
                 "cut": not one.p_final,
             }
-            for one in others
+            for one in others[:_OTHERS]
         ],
     }
+
+
+def _likely(one: Alternative) -> tuple[float, float]:
+    return one.p_final, one.p_raw
 
 
 def packed(step: Step) -> str:

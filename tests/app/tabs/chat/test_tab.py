@@ -10,6 +10,7 @@ import pytest
 
 from tsumami.app.parts import chain_view
 from tsumami.app.tabs.chat import view
+from tsumami.app.tabs.chat.parts import Shown
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
@@ -97,3 +98,9 @@ def test_own_words_have_no_tokens_of_a_model(tab: ChatTab, talk: Conversation) -
     assert shown[0]["own"]
     assert not shown[-1]["own"]
     assert "".join(one["text"] for one in shown if one["own"]) == "Blue, or rather"
+
+
+@pytest.mark.parametrize("data", [{"exchange": 9, "value": "x"}, {"exchange": 0, "at": 99, "token": 5}])
+def test_a_page_that_is_behind_does_no_harm(tab: ChatTab, talk: Conversation, data: dict[str, Any]) -> None:
+    shown = list(tab.on_edit(event(**data), READER, talk.to_json(), *how()))
+    assert all(one == Shown() or one.chat == view.talk(Texts("en"), talk) for one in shown)

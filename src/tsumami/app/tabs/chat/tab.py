@@ -199,6 +199,9 @@ class ChatTab:
         """
         conversation, data = Conversation.from_json(stored), data_of(event)
         number = int(data["exchange"])
+        if not 0 <= number < len(conversation):  # the page was faster than its server
+            yield Shown()
+            return
         if "token" in data:
             at, token = int(data["at"]), int(data["token"])
             parting = partial(_forked, conversation.exchanges[number], at, token)
@@ -316,9 +319,11 @@ class ChatTab:
 
     def on_unfold(self, event: gr.EventData, stored: Any) -> Any:
         """The account of a reply."""
-        exchange = int(data_of(event)["exchange"])
-        facts = Conversation.from_json(stored).exchanges[exchange].facts
-        return gr.skip() if facts is None else log.with_account(exchange, view.account(self.texts, facts))
+        number = int(data_of(event)["exchange"])
+        said = Conversation.from_json(stored).exchanges[number]
+        if said.facts is None:
+            return gr.skip()
+        return log.with_account(number, view.account(self.texts, said.facts, said.own))
 
     def on_turn(self, event: gr.EventData, request: gr.Request, stored: Any) -> Shown:
         """Show another reply to the same message, with what was said after it."""
@@ -410,9 +415,12 @@ def _forked(exchange: Exchange[ReplyFacts], at: int, token: int, model: Model) -
     """A reply with another token at one place.
 
     Raises:
-        PageProblem: it has no receipt.
+        PageProblem: it has no receipt, or no such place or token.
         RunFileError: another model made it.
     """
     if exchange.facts is None:
         raise PageProblem("chat.no_receipt")
-    return fork(open_receipt(model, exchange.facts.receipt).run, at, token)
+    run = open_receipt(model, exchange.facts.receipt).run
+    if not (0 <= at < len(run.steps) and 0 <= token < model.tokenizer.n_tokens):
+        raise PageProblem("choice.other_model")
+    return fork(run, at, token)

@@ -72,9 +72,9 @@ def account_title(texts: Texts, facts: ReplyFacts) -> str:
     )
 
 
-def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
+def account(texts: Texts, facts: ReplyFacts, own: int = 0) -> list[dict[str, str]]:
     """The unfolded part, as log.js draws it, each a `text` of our own words or a `code` as it stands: why it stopped,
-    speeds, exactness, the prompt, the settings, the receipt.
+    speeds, exactness, the prompt, the settings, the receipt. own: how many characters were not generated but given.
     """
     reason = texts.pick(*STOP_REASONS[facts.stop_reason])
     share = 100 * facts.prompt_tokens / facts.n_ctx
@@ -85,6 +85,7 @@ def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
         reused=facts.reused,
     )
     parts = [
+        *([_part("text", texts("account.own", count=own))] if own else []),
         _part("text", texts("account.stopped", reason=reason)),
         *([_part("text", texts("account.complete", how=how))] if (how := facts.complete(texts.language)) else []),
         _part("text", speed),

@@ -7,6 +7,7 @@ ends it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
@@ -91,7 +92,8 @@ class WriteTab:
                     pace.looked()
         finally:
             stream.cancel()
-            self.history.keeper(request).run(stream.run, "run")
+            with contextlib.suppress(TsumamiError):  # what went wrong is raised where it is waited for
+                self.history.keeper(request).run(stream.run, "run")
         if not asked.dropped:
             yield sheet.done(number, tokens, self._said(stream.run))
 
@@ -112,5 +114,5 @@ def _prompt(model: Model, before: str, begun: Any, *, special: bool) -> Prompt:
     """
     tokens = tuple(begun)
     if not all(type(one) is int and 0 <= one < model.tokenizer.n_tokens for one in tokens):
-        raise PageProblem("write.other_model")
+        raise PageProblem("choice.other_model")
     return replace(model.as_prompt(before, parse_special=special), begun=tokens)
