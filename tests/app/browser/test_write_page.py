@@ -70,6 +70,11 @@ def test_an_edit_takes_its_colour_and_an_alternative_goes_on_from_there(desk: De
     press(desk, "go")
     first, tokens = text(desk), desk.page.locator("#write .write-token").all_text_contents()
     area = desk.page.locator("#write .write-text")
+    box = desk.page.locator("#write .write-token").nth(2).bounding_box()
+    assert box is not None
+    desk.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    desk.until(lambda: tokens[2].strip() in (area.get_attribute("title") or ""), seconds=5)
+    assert "%" in (area.get_attribute("title") or "")
     place = len(BEGUN) + len("".join(tokens[:2]))
     area.evaluate("(box, at) => box.setSelectionRange(at, at)", place)
     area.press("ArrowRight")
