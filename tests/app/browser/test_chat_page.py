@@ -185,6 +185,11 @@ def test_an_exchange_is_taken_out_of_the_middle_and_brought_back(desk: Desk) -> 
     desk.page.locator("#chat .log-undelete").click()
     assert (desk.quiet().said(), desk.replies()) == (said, replies)
     assert not desk.page.locator("#chat .log-gone").is_visible()
+    assert desk.page.evaluate("document.activeElement.className") == "log"
+    assert not desk.page.locator("#chat .log-branch").first.is_visible(), "where no list is kept there is no branch"
+    desk.press("undo")
+    desk.page.locator("#chat .log-undelete").click()
+    assert (desk.quiet().said(), desk.replies()) == (said, replies), "what was taken back comes back as well"
 
 
 def test_an_alternative_of_a_token_goes_on_beside_the_reply(desk: Desk) -> None:

@@ -196,7 +196,7 @@ function leave(parts) {
 log.setAttribute('aria-label', words.name);
 log.append(gone);
 gone.setAttribute('role', 'status');
-gone.append(`${words.gone} `, button('undelete', () => trigger('input', {do: 'bring_back'})));
+gone.append(`${words.gone} `, button('undelete', () => { log.focus(); trigger('input', {do: 'bring_back'}); }));
 empty.firstChild.textContent = words.empty;
 const back = button('bring_back', () => trigger('undo'));
 empty.lastChild.append(back);
