@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tsumami.cli.history import _VERBS
-from tsumami.history import History, default_path
+from tsumami.history import ChatTurn, History, SaidBefore, default_path
 
 SHORT = ("--max-tokens", "4", "--threads", "1")
 
@@ -193,6 +193,22 @@ def test_a_conversation_is_gone_on_with_from_its_id_or_its_file(invoke: Any, ref
     assert "nothing was said" in refused("chat", "--go-on", str(file))
     file.write_text("{}")
     assert "no conversation that a chat saved" in refused("chat", "--go-on", str(file))
+
+
+def test_what_a_reader_wrote_in_a_replys_place_is_part_of_the_conversation(invoke: Any, tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    invoke("chat", "--seed", "1", *SHORT, stdin="Hello!\n")
+    with History() as store:
+        (first,) = store.find()
+        turn = ChatTurn("And you?", before=(SaidBefore(user="Good day.", reply="My own words", own=12),))
+        key = store.add(store.get(first.key), kind="chat", parent=first.key, turn=turn).key
+    for where in (key, str(file)):
+        assert invoke("chat", "--go-on", where, "--threads", "1", stdin=f"Why?\n/save {file}\n").code == 0
+        with History() as store:
+            sent = store.get(store.find()[0].key).receipt.prompt
+        assert "Good day." in sent
+        assert "My own words" in sent
+        assert "Hello!" not in sent
 
 
 def test_saved_runs_are_compared_without_generating(invoke: Any, refused: Any) -> None:

@@ -205,7 +205,7 @@ class Session:
             "system": self.system,
             "settings": self.settings.to_dict(),
             "messages": [message.as_dict() for message in self.said],
-            "runs": [json.loads(run.to_json()) for run in self.runs],
+            "runs": [None if one.facts is None else json.loads(one.facts.to_json()) for one in self.talk.exchanges],
         }
         path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
         save_file(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")

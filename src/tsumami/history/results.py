@@ -10,7 +10,6 @@ import base64
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from tsumami.errors import HistoryError, RunFileError
@@ -51,7 +50,7 @@ def growing(steps: Sequence[Step], turn: ChatTurn | None = None) -> Grown:
 
 
 def _turn_form(turn: ChatTurn | None) -> dict[str, Any]:
-    return {} if turn is None else {"turn": asdict(turn)}
+    return {} if turn is None else {"turn": turn.to_dict()}
 
 
 def read_run(connection: sqlite3.Connection, entry: int) -> Run:

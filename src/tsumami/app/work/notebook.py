@@ -63,6 +63,12 @@ class Notebook:
         """Give one a name."""
         self.keeper.safely(lambda store: store.conversations.name(key, name))
 
+    def name_of(self, conversation: Conversation) -> str:
+        """The name of one; empty where none is kept."""
+        place = conversation.place
+        found = None if place is None else self.keeper.safely(lambda store: store.conversations.get(place.key))
+        return "" if found is None else found.name
+
     def forget(self, key: str) -> ForgottenConversation | None:
         """Take one out with all that was said in it; gives what brings it back."""
         return self.keeper.safely(lambda store: store.conversations.forget(key))
