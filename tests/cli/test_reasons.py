@@ -74,7 +74,7 @@ def test_compare_shows_texts_measures_and_sentences_in_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     page = tmp_path / "lanes.html"
-    called = invoke("compare", PROMPT, "--vary", "temperature=0.8,3", *COMMON, "--html", str(page), lang=lang)
+    called = invoke("compare", PROMPT, "--vary", "temperature=0.8,3", *COMMON, "-o", str(page), lang=lang)
     assert called.code == 0
     assert "A  temperature=0.8" in called.out
     assert ("パープレキシティ" if lang == "ja" else "perplexity") in called.out
@@ -93,7 +93,7 @@ def test_compare_shows_texts_measures_and_sentences_in_80_columns(
 
 def test_what_a_prompt_holds_is_text_on_the_page(invoke: Any, tmp_path: Path) -> None:
     page = tmp_path / "lanes.html"
-    called = invoke("compare", "<script>alert(1)</script>", "--seeds", "0,1", *COMMON[:2], "--html", str(page))
+    called = invoke("compare", "<script>alert(1)</script>", "--seeds", "0,1", *COMMON[:2], "-o", str(page))
     assert called.code == 0
     assert "&lt;script&gt;" in page.read_text("utf-8")
     assert "<script" not in page.read_text("utf-8")

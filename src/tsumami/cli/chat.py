@@ -1,8 +1,8 @@
 """`tsumami chat`: talk with the model in the terminal, and turn its knobs between two messages.
 
 Guarantee: Ctrl-C stops a reply and keeps what there is, Ctrl-D leaves, and nothing typed wrongly ends the chat. From a
-pipe every line is a message (or a command), stdout holds the replies and nothing else, and the exit code is 2 if a line
-could not be used.
+pipe every line is a message (or a command), stdout holds the replies and nothing else (or, with --json, the whole
+conversation when it ends), and the exit code is 2 if a line could not be used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tsumami.cli.files import lines
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.idle import note_idle
 from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
@@ -44,6 +45,7 @@ def chat(
     model: ModelOptions,
     knobs: KnobOptions,
     history: KeepOptions,
+    out: Annotated[Outputs, Makes("json")],
     template: Annotated[
         str | None,
         typer.Option(
@@ -109,12 +111,14 @@ def chat(
         loaded.format(template)  # an unknown one is refused before the first message
         note_idle([settings], model=loaded, template=template)
         session = Session(loaded, settings, template, memory, system, parse_special, history)
+        session.silent = out.printed is not None
         if before is not None:
             session.take_up(before)
         typed = sys.stdin.isatty()
         if typed:
             _greet(session)
         problems = sum(not _take(session, line) for line in (_typed() if typed else _piped()))
+        out.put({"json": session.saved})
     if problems and not typed:
         raise typer.Exit(2)
 
@@ -194,9 +198,10 @@ def _answer(session: Session, stream: Stream) -> None:
     from tsumami.cli.session import changed
 
     with stream:
-        run, _ = write_reply(stream)
+        run, _ = write_reply(stream, silent=session.silent)
     kept = session.keep(run)
-    write("\n")
+    if not session.silent:
+        write("\n")
     tell_notices(run.receipt.notices)
     note(f"{facts(run)}{id_note(kept)} · {changed(session.settings)}")
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.models import size_text
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import bars, console, note, write_json
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import bars, console, json_text, note
 from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
@@ -107,6 +108,7 @@ def about() -> str:
 
 def doctor(
     model: ModelOptions,
+    out: Annotated[Outputs, Makes("json")],
     length: Annotated[
         int,
         typer.Option(
@@ -117,17 +119,14 @@ def doctor(
             help=say("自己検査で比べるトークン数", "tokens that the self-check compares"),
         ),
     ] = 160,
-    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load, check, measure, print."""
     if is_remote(model.name):
-        report_elsewhere(model, min(length, MOST_CHECKED), as_json=as_json)
+        report_elsewhere(model, min(length, MOST_CHECKED), out)
         return
     go_on_in_a_child()
     found = examine(model, length)
-    if as_json:
-        write_json(asdict(found))
-    else:
+    if not out.put({"json": lambda: json_text(asdict(found))}):
         _print(found)
 
 

@@ -9,9 +9,10 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from tsumami.cli.forms import Outputs
 from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions
-from tsumami.cli.output import console, note, write_json
+from tsumami.cli.output import console, json_text, note
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MOST_CHECKED: Final = 256  # tokens
 _REPLY: Final = 16
 
 
-def report_elsewhere(options: ModelOptions, length: int, *, as_json: bool) -> None:
+def report_elsewhere(options: ModelOptions, length: int, out: Outputs) -> None:
     """Connect, check, measure, print."""
     from tsumami.model import RemoteModel
 
@@ -32,9 +33,7 @@ def report_elsewhere(options: ModelOptions, length: int, *, as_json: bool) -> No
         verdict = model.check(length)
         note(say("速さを測っています…", "measuring speed …"))
         alone, absolute = _speed(model, 1.0), _speed(model, 1.1)
-        if as_json:
-            write_json(_values(model, verdict, length, alone, absolute))
-        else:
+        if not out.put({"json": lambda: json_text(_values(model, verdict, length, alone, absolute))}):
             _print(model, verdict, alone, absolute)
 
 

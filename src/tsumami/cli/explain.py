@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.idle import note_idle
 from tsumami.cli.kept import run_argument, saved_run
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import console, write_json
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import console, json_text
 from tsumami.cli.reasons import paragraph
 from tsumami.cli.verify import as_the_receipt_says
 from tsumami.cli.words import say
@@ -32,7 +33,7 @@ def explain(
     model: ModelOptions,
     first: Annotated[Path, run_argument("1 つ目の実行", "the first saved run", "A.JSON")],
     second: Annotated[Path, run_argument("2 つ目の実行", "the second saved run", "B.JSON")],
-    as_json: Annotated[bool, json_flag()] = False,
+    out: Annotated[Outputs, Makes("json")],
 ) -> None:
     """Read both, load what their receipts name, explain."""
     from tsumami.explain import parting
@@ -44,7 +45,7 @@ def explain(
             found = _explained(model, a, b)
         except TsumamiError as error:
             problem = error  # what the steps alone say can still be shown
-    _show(found, as_json=as_json)
+    _show(found, out)
     if problem is not None:
         raise problem
     note_idle([a.settings, b.settings])
@@ -62,11 +63,9 @@ def _explained(options: ModelOptions, a: Run, b: Run) -> Divergence:
         return divergence(a.attach(loaded), b.attach(other))
 
 
-def _show(found: Divergence, *, as_json: bool) -> None:
-    if as_json:
-        from tsumami.explain.plain import divergence_values
+def _show(found: Divergence, out: Outputs) -> None:
+    from tsumami.explain.plain import divergence_values
 
-        write_json({"divergence": divergence_values(found)})
-        return
-    screen = console()
-    screen.print(paragraph(say(found.ja, found.en), screen.width))
+    if not out.put({"json": lambda: json_text({"divergence": divergence_values(found)})}):
+        screen = console()
+        screen.print(paragraph(say(found.ja, found.en), screen.width))

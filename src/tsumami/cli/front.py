@@ -36,6 +36,7 @@ from tsumami.cli import (
 )
 from tsumami.cli import map as map_command
 from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from tsumami.cli.old_forms import renewed
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, drop_stdout, warn, write
 from tsumami.cli.words import UsageProblem, say
@@ -146,7 +147,11 @@ class _SpokenHelp:
 
 
 class _SpokenCommand(_SpokenHelp, TyperCommand):
-    """A command that speaks the language."""
+    """A command that speaks the language, and still understands how its options were written before."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        given = {flag for param in self.get_params(context) for flag in param.opts}
+        return super().parse_args(context, renewed(args, given))
 
 
 class _Front(_SpokenHelp, TyperGroup):

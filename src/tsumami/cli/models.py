@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-from tsumami.cli.options import json_flag
-from tsumami.cli.output import console, write_json
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.output import console, json_text
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
@@ -22,16 +22,15 @@ def about() -> str:
 
 
 def models(
-    as_json: Annotated[bool, json_flag()] = False,
+    out: Annotated[Outputs, Makes("json")],
 ) -> None:
     """Print the catalogue; reads this machine only, never the network."""
     from tsumami.models import catalogue
 
     entries = catalogue()
-    if as_json:
-        write_json([asdict(entry) | {"here": entry.here} for entry in entries])
-        return
-    _print(entries)
+    values = [asdict(entry) | {"here": entry.here} for entry in entries]
+    if not out.put({"json": lambda: json_text(values)}):
+        _print(entries)
 
 
 def _print(entries: list[ModelEntry]) -> None:

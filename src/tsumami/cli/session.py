@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tsumami.cli import knobs
 from tsumami.cli.idle import idle_knobs
 from tsumami.cli.kept import KeepOptions
-from tsumami.cli.output import save_file
+from tsumami.cli.output import save_file, written
 from tsumami.cli.words import UsageProblem, say
 from tsumami.knobs import GROUPS, KNOBS
 from tsumami.knobs import get as get_knob
@@ -43,6 +43,7 @@ class Session:
     system: str | None = None
     parse_special: bool | None = None
     history: KeepOptions | None = None
+    silent: bool = False  # nothing is printed of a reply as it comes
     talk: Talk[Run] = field(default_factory=Talk)
     _kept: dict[int, str] = field(default_factory=dict)  # the id of each run
     _asked: Talk[Run] = field(default_factory=Talk)
@@ -197,6 +198,12 @@ class Session:
         """Write the conversation with the run behind every reply."""
         if not rest:
             raise UsageProblem("/save needs the name of a file, such as /save talk.json")
+        path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
+        save_file(path, self.saved(), quiet=True)
+        return written(path)
+
+    def saved(self) -> str:
+        """The conversation with the run behind every reply, as JSON."""
         form = {
             "version": FORMAT_VERSION,
             "model": self.model.name,
@@ -207,9 +214,7 @@ class Session:
             "messages": [message.as_dict() for message in self.said],
             "runs": [json.loads(run.to_json()) for run in self.runs],
         }
-        path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
-        save_file(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
-        return say(f"{path} に保存しました。", f"Saved to {path}.")
+        return json.dumps(form, ensure_ascii=False, indent=1) + "\n"
 
 
 def changed(settings: Settings) -> str:

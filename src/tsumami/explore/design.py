@@ -15,7 +15,7 @@ from tsumami.errors import SettingsError
 from tsumami.knobs import get
 from tsumami.settings import Settings
 
-__all__ = ["Design", "check_list"]
+__all__ = ["Design", "check_list", "listed_seeds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Design:
         base: what holds where nothing else is said.
         vary: values by knob; several knobs give every combination.
         settings: instead of `vary`: whole settings, or the knobs in which they differ from `base`.
-        seeds: which, or (in a grid) how many from the seed of `base` on; None: one.
+        seeds: which, or how many from the seed of `base` on (from 0 if that is random); None: one.
 
     Raises:
         SettingsError: both `vary` and `settings`, or a list with nothing in it.
@@ -51,6 +51,20 @@ class Design:
         """
         base = self.base.replace(seed=seed)
         return [_over(base, one) for one in self.settings or _combinations(self.vary or {})]
+
+
+def listed_seeds(seeds: int, base: Settings, most: int) -> range:
+    """So many seeds, from that of `base` on; from 0 if it is random.
+
+    Raises:
+        SettingsError: none, or more than `most`.
+    """
+    if not 1 <= seeds <= most:
+        raise SettingsError(f"seeds = {seeds}: needs 1 to {most:,} seeds").in_japanese(
+            f"seeds = {seeds}: シードの数は 1〜{most:,} にしてください"
+        )
+    first = max(base.seed, 0)
+    return range(first, first + seeds)
 
 
 def check_list(name: str, values: Any) -> None:

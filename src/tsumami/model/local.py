@@ -128,7 +128,7 @@ class Model:
         *,
         base: Settings | None = None,
         vary: Mapping[str, Sequence[Any]] | None = None,
-        seeds: Sequence[int] | None = None,
+        seeds: int | Sequence[int] | None = None,
         **knobs: Any,
     ) -> Comparison:
         """Two to eight runs side by side, from the same prompt and rolls, and why they part.
@@ -138,7 +138,7 @@ class Model:
             settings: the settings of the lanes, or the knobs in which they differ from `base`.
             base: what holds where nothing else is said (default: the defaults).
             vary: instead of `settings`: values by knob, such as `{"top_k": [40, 100]}`; several give every combination.
-            seeds: seeds to take (default: one for all lanes).
+            seeds: how many, from the seed of `base` on (from 0 if it has none), or which (default: one for all lanes).
             knobs: values that replace those of `base`.
 
         Raises:
@@ -155,7 +155,7 @@ class Model:
         *,
         base: Settings | None = None,
         vary: Mapping[str, Sequence[Any]] | None = None,
-        seeds: Sequence[int] | None = None,
+        seeds: int | Sequence[int] | None = None,
         **knobs: Any,
     ) -> Comparing:
         """As `compare`, but gives the steps as they come: iterate for (lane, step), then read `.comparison`."""

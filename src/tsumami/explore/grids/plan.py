@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tsumami.errors import SettingsError
-from tsumami.explore.design import Design, check_list
+from tsumami.explore.design import Design, check_list, listed_seeds
 from tsumami.knobs import get
 from tsumami.runs import Prompt
 from tsumami.sampling import effective_seed
@@ -134,10 +134,7 @@ def _seeds(seeds: int | Sequence[int] | None, base: Settings) -> tuple[int, ...]
     if seeds is None:
         return (effective_seed(base),)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if not 1 <= seeds <= MOST_CELLS:
-            raise SettingsError(f"seeds = {seeds}: a grid needs 1 to {MOST_CELLS:,} seeds")
-        first = max(base.seed, 0)
-        seeds = range(first, first + seeds)
+        seeds = listed_seeds(seeds, base, MOST_CELLS)
     if isinstance(seeds, str | bool) or not len(seeds):
         raise SettingsError(f"seeds = {seeds!r}: needs how many, or a list with at least one seed")
     found = tuple(dict.fromkeys(int(get("seed").validate(seed)) for seed in seeds))
