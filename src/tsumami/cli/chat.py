@@ -23,7 +23,7 @@ from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import note, tell_notices, warn, write
 from tsumami.cli.run import facts, write_reply
 from tsumami.cli.verify import as_the_receipt_says
-from tsumami.cli.words import UsageProblem, say
+from tsumami.cli.words import UsageProblem, say, told
 from tsumami.errors import TsumamiError
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def _typed() -> Iterator[str]:
             write("\n")
             note(say("終わるには Ctrl-D か /exit。", "Ctrl-D or /exit leaves."))
         except UnicodeDecodeError as error:
-            warn(f"that line is not valid UTF-8 at byte {error.start}; it was not sent")
+            warn(say(f"その行は {error.start} バイト目が正しい UTF-8 ではないので、送りませんでした",
+                     f"that line is not valid UTF-8 at byte {error.start}; it was not sent"))  # fmt: skip
         except EOFError:
             write("\n")
             return
@@ -165,7 +166,7 @@ def _take(session: Session, line: str) -> bool:
         elif line.strip():
             _answer(session, session.ask(line))
     except TsumamiError as error:
-        warn(str(error))
+        warn(told(error))
         return False
     return True
 
@@ -177,7 +178,10 @@ def _command(session: Session, line: str) -> None:
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.4)
         hint = f"nearest: {', '.join(near)}" if near else "/help lists them"
-        raise UsageProblem(f"no command is called {name!r}; {hint}")
+        hint_ja = f"近いもの: {', '.join(near)}" if near else "/help で一覧が出ます"
+        raise UsageProblem(f"no command is called {name!r}; {hint}").in_japanese(
+            f"{name!r} というコマンドはありません。{hint_ja}"
+        )
     act = COMMANDS[name].act
     if act is not None:
         note(act(session, rest.strip()))

@@ -24,7 +24,7 @@ from tsumami.cli.output import bar, console, json_text, warn
 from tsumami.cli.reasons import lane_name, measures, paragraph
 from tsumami.cli.varying import parse_seeds, seeds_option, varied_values, vary_help
 from tsumami.cli.verify import as_the_receipt_says
-from tsumami.cli.words import UsageProblem, say
+from tsumami.cli.words import UsageProblem, say, told
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ def _plans(loaded: Model, prompt: PromptOptions, texts: list[str], design: Desig
 def _check_alone(prompt: PromptOptions, vary: list[str] | None, seeds: str | None) -> None:
     """Refuse what says how to generate beside runs that there are already."""
     if prompt.argument is not None or prompt.texts or prompt.file is not None or vary or seeds is not None:
-        raise UsageProblem("--run compares what was generated before; leave the prompt, --vary and --seeds out")
+        raise UsageProblem(
+            "--run compares what was generated before; leave the prompt, --vary and --seeds out"
+        ).in_japanese("--run は生成済みのものを比べます。プロンプト、--vary、--seeds は付けないでください")
 
 
 def _compare_saved(model: ModelOptions, names: list[str], out: Outputs) -> None:
@@ -152,7 +154,7 @@ def report(screen: Console, found: Comparison) -> None:
     for index, lane in enumerate(found.lanes):
         screen.print(Text(lane_name(index, lane), style="bold"))
         if lane.error is not None:
-            warn(str(lane.error))
+            warn(told(lane.error))
         if lane.run is not None:
             shared = "".join(step.text for step in lane.run.steps[:common])
             screen.print(Text(shared, "dim").append(lane.run.text[len(shared) :], "not dim"), "", sep="\n")

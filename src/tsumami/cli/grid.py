@@ -81,7 +81,9 @@ def grid(
     from tsumami.runs import Prompt
 
     if workers is not None and ray is None:
-        raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are")
+        raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are").in_japanese(
+            f"--workers {workers}: ワーカーがどこにいるかを言う --ray が要ります"
+        )
     settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), parse_seeds(seeds)
     texts = prompt.read()
     design = Design(settings, varied or None, seeds=chosen)

@@ -46,7 +46,9 @@ class _Wish:
     def key(self) -> str:
         """The one id."""
         if len(self.words) != 1:
-            raise UsageProblem("one id is needed; tsumami history lists them")
+            raise UsageProblem("one id is needed; tsumami history lists them").in_japanese(
+                "id が 1 つ要ります。tsumami history で一覧が出ます"
+            )
         return self.words[0]
 
     @property
@@ -137,7 +139,7 @@ def _export(store: History, asked: _Wish) -> None:
 
 def _import(store: History, asked: _Wish) -> None:
     from tsumami.cli.files import read_text
-    from tsumami.errors import HistoryError
+    from tsumami.errors import HistoryError, japanese
 
     new = 0
     for path in asked.words:
@@ -145,14 +147,18 @@ def _import(store: History, asked: _Wish) -> None:
             try:
                 new += store.take(json.loads(line))
             except (ValueError, RecursionError, HistoryError) as error:
-                raise HistoryError(f"{path} line {number}: {error}") from error
+                raise HistoryError(f"{path} line {number}: {error}").in_japanese(
+                    f"{path} の {number} 行目: {japanese(error)}"
+                ) from error
     note(say(f"{new} 件を加えました", f"{counted(new, 'result')} added"))
 
 
 def _tag(store: History, asked: _Wish, *, on: bool = True) -> None:
     key, *tags = asked.words or [""]
     if not tags:
-        raise UsageProblem("an id and tags are needed: tsumami history tag ID poem")
+        raise UsageProblem("an id and tags are needed: tsumami history tag ID poem").in_japanese(
+            "id と札が要ります: tsumami history tag ID poem"
+        )
     store.tag(key, *tags, on=on)
 
 
@@ -172,7 +178,9 @@ def _forget(store: History, asked: _Wish) -> None:
 
 def _prune(store: History, asked: _Wish) -> None:
     if not asked.words and asked.keep is None:
-        raise UsageProblem("what is to go? a query (before:2026-01-01), --keep-mb N, or both")
+        raise UsageProblem("what is to go? a query (before:2026-01-01), --keep-mb N, or both").in_japanese(
+            "何を消しますか。検索の言葉（before:2026-01-01）か --keep-mb N、またはその両方を指定してください"
+        )
     _gone(store.prune(asked.query, keep_bytes=None if asked.keep is None else asked.keep * 2**20))
 
 

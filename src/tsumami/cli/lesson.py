@@ -134,5 +134,8 @@ def _temporary(source: Path) -> Path:
     except OSError as error:
         raise SettingsError(
             f"there is no folder to run the lesson in ({error.strerror}); set TSUMAMI_CACHE to one that can be written"
+        ).in_japanese(
+            f"教材を動かすフォルダーがありません（{error.strerror}）。書き込めるフォルダーを "
+            "TSUMAMI_CACHE に指定してください"
         ) from error
     return target

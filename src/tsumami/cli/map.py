@@ -122,7 +122,9 @@ def _range(text: str) -> tuple[float, float]:
         colon = ""
         ends = 0.0, 0.0
     if not colon:
-        raise SettingsError(f"--range {text}: needs LOW:HIGH, two numbers such as 0.05:2")
+        raise SettingsError(f"--range {text}: needs LOW:HIGH, two numbers such as 0.05:2").in_japanese(
+            f"--range {text}: LOW:HIGH の形で、0.05:2 のように 2 つの数が要ります"
+        )
     return ends
 
 

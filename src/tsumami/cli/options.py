@@ -234,10 +234,14 @@ class PromptOptions:
             PromptError: it was given in two ways, or in none, or cannot be read.
         """
         if self.argument is not None and self.texts:
-            raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once")
+            raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once").in_japanese(
+                "プロンプトが引数と --prompt で 2 回指定されました。1 回にしてください"
+            )
         if len(self.texts) > 1:
             if self.file is not None:
-                raise PromptError("a prompt and --file were both given; give one of them")
+                raise PromptError("a prompt and --file were both given; give one of them").in_japanese(
+                    "プロンプトと --file の両方が指定されました。どちらか 1 つにしてください"
+                )
             found = list(self.texts)
         else:
             found = [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
@@ -249,7 +253,11 @@ class PromptOptions:
         """As `read`, of a command that takes one prompt."""
         found = self.read(quiet=quiet)
         if len(found) > 1:
-            raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
+            raise PromptError(
+                f"--prompt was given {len(found)} times, and this command takes one prompt; give it once"
+            ).in_japanese(
+                f"--prompt が {len(found)} 回指定されましたが、このコマンドのプロンプトは 1 つです。1 回にしてください"
+            )
         return found[0]
 
     def made(self, model: Model, text: str, settings: Settings, *, quiet: bool = False) -> Prompt:

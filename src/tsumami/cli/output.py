@@ -150,7 +150,11 @@ def written(path: Path) -> str:
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> RunFileError:
-    return RunFileError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}; give another file")
+    return RunFileError(
+        f"{path} cannot be written: {getattr(error, 'strerror', None) or error}; give another file"
+    ).in_japanese(
+        f"{path} に書き込めません: {getattr(error, 'strerror', None) or error}。別のファイルを指定してください"
+    )
 
 
 @dataclass(frozen=True, slots=True)

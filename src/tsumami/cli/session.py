@@ -79,7 +79,7 @@ class Session:
             UsageProblem: nothing was answered yet.
         """
         if not len(self.talk):
-            raise UsageProblem("there is no reply yet to try again")
+            raise UsageProblem("there is no reply yet to try again").in_japanese("やり直す返事がまだありません")
         return self._stream(self.talk.reopened())
 
     def go_on(self) -> Stream:
@@ -89,7 +89,7 @@ class Session:
             UsageProblem: nothing was answered yet.
         """
         if not self.runs:
-            raise UsageProblem("there is no reply yet to go on with")
+            raise UsageProblem("there is no reply yet to go on with").in_japanese("続ける返事がまだありません")
         from tsumami.runs.going_on import go_on
 
         self._asked = self.talk
@@ -177,7 +177,7 @@ class Session:
     def undo(self, _rest: str) -> str:
         """Forget the last exchange."""
         if not len(self.talk):
-            raise UsageProblem("there is nothing to take back")
+            raise UsageProblem("there is nothing to take back").in_japanese("取り消すものがありません")
         self.talk = self.talk.without_last()
         return say("最後のやりとりを取り消しました。", "The last exchange is forgotten.")
 
@@ -197,7 +197,9 @@ class Session:
     def save(self, rest: str) -> str:
         """Write the conversation with the run behind every reply."""
         if not rest:
-            raise UsageProblem("/save needs the name of a file, such as /save talk.json")
+            raise UsageProblem("/save needs the name of a file, such as /save talk.json").in_japanese(
+                "/save にはファイルの名前が要ります（/save talk.json など）"
+            )
         path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
         save_file(path, self.saved(), quiet=True)
         return written(path)

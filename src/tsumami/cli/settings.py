@@ -11,7 +11,7 @@ from tsumami.cli.imported import report, report_losses, say_source, settings_tex
 from tsumami.cli.knobs import show
 from tsumami.cli.output import check_writable, json_text, note, save_file, write
 from tsumami.cli.words import say
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.knobs import KNOBS
 
 if TYPE_CHECKING:
@@ -53,12 +53,14 @@ def settings(
 ) -> None:
     """Do one of the three."""
     if action not in _ACTIONS:
-        raise SettingsError(f"{action!r} is none of {', '.join(_ACTIONS)}")
+        raise SettingsError(f"{action!r} is none of {', '.join(_ACTIONS)}").in_japanese(
+            f"{action!r} は {', '.join(_ACTIONS)} のどれでもありません"
+        )
     if action == "dialects":
         _list(out.check("json"))
         return
     if file is None:
-        raise SettingsError(f"settings {action} needs a file")
+        raise SettingsError(f"settings {action} needs a file").in_japanese(f"settings {action} にはファイルが要ります")
     found = _read(file, source, section)
     if action == "explain":
         _explain(found, out.check("json"))
@@ -73,7 +75,7 @@ def _read(file: str, source: str | None, section: str | None) -> Imported:
     try:
         return read_settings(text, source, preset=section)
     except SettingsError as error:
-        raise type(error)(f"{file}: {error}") from error
+        raise type(error)(f"{file}: {error}").in_japanese(f"{file}: {japanese(error)}") from error
 
 
 def _list(out: Outputs) -> None:

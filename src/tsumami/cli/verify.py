@@ -35,7 +35,9 @@ def verify(
     """Load what the receipt names, run it again, compare."""
     saved = saved_run(file)
     if not saved.steps:
-        raise RunFileError(f"{file} holds no tokens, so there is nothing to compare; save a run that generated some")
+        raise RunFileError(
+            f"{file} holds no tokens, so there is nothing to compare; save a run that generated some"
+        ).in_japanese(f"{file} にはトークンがないので、比べるものがありません。何か生成した実行を保存してください")
     with as_the_receipt_says(model, saved.receipt).load() as loaded:
         found = loaded.verify(saved)
     if not out.put({"json": lambda: json_text(_values(found))}):
@@ -61,6 +63,10 @@ def as_the_receipt_says(options: ModelOptions, receipt: Receipt) -> ModelOptions
             raise ModelNotFoundError(
                 f"this run was made with {receipt.model.name} on an engine elsewhere; where that is, no receipt says: "
                 "name it with --model llama-server+http://host:8080"
+            ).in_japanese(
+                f"この実行は、ほかの場所のエンジンの {receipt.model.name} で作られました。"
+                "その場所はレシートに残らないので、--model llama-server+http://host:"
+                "8080 で指定してください"
             )
         return options
     hub = receipt.model.source.removeprefix("hub ")

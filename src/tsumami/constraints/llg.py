@@ -59,4 +59,6 @@ def complaint(lark: str) -> str:
 def refuse_long(what: str, text: str) -> None:
     """A bound for the time that reading takes."""
     if len(text) > MOST_CHARACTERS:
-        raise GrammarError(f"the {what} has {len(text):,} characters; at most {MOST_CHARACTERS:,} can be used")
+        raise GrammarError(
+            f"the {what} has {len(text):,} characters; at most {MOST_CHARACTERS:,} can be used"
+        ).in_japanese(f"{what} が {len(text):,} 文字あります。使えるのは {MOST_CHARACTERS:,} 文字までです")

@@ -35,6 +35,10 @@ def check_room(n_cells: int, size: int) -> None:
         raise OutOfMemoryError(
             f"a context of {n_cells:,} cells needs {size / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free: "
             f"about {fit:,} cells fit; give a smaller n_ctx"
+        ).in_japanese(
+            f"{n_cells:,} セルのコンテキストには {size / 2**30:,.1f} GiB 要りますが、"
+            f"空きは {free / 2**30:,.1f} GiB です。入るのは約 {fit:,} セルなので、"
+            "n_ctx を小さくしてください"
         )
 
 

@@ -39,7 +39,9 @@ class Design:
 
     def __post_init__(self) -> None:
         if self.vary and self.settings:
-            raise SettingsError("vary and settings were both given; give one of them")
+            raise SettingsError("vary and settings were both given; give one of them").in_japanese(
+                "vary と settings の両方が指定されました。どちらか 1 つにしてください"
+            )
         for name, values in {"vary": self.vary, "settings": self.settings, **(self.vary or {})}.items():
             check_list(name, values)
 
@@ -74,7 +76,9 @@ def check_list(name: str, values: Any) -> None:
         SettingsError: it names the list.
     """
     if values is not None and (isinstance(values, str | int) or not len(values)):
-        raise SettingsError(f"{name} = {values!r}: needs a list with at least one value")
+        raise SettingsError(f"{name} = {values!r}: needs a list with at least one value").in_japanese(
+            f"{name} = {values!r}: 少なくとも 1 つの値のリストにしてください"
+        )
 
 
 def _combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -321,7 +321,9 @@ class Model:
     def _native(self) -> NativeModel:
         """The weights, which are gone after `close()`: whoever asks llama.cpp then would read freed memory."""
         if self._loaded.native.pointer is None:
-            raise EngineClosedError("this model was closed; load it again")
+            raise EngineClosedError("this model was closed; load it again").in_japanese(
+                "このモデルは閉じられました。もう一度読み込んでください"
+            )
         return self._loaded.native
 
     @property

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
+from tsumami.models.gguf_faults import LOOKALIKES, truncated, unusable
 
 __all__ = ["GGUFHeader", "TensorInfo", "Unread", "Value", "read_header"]
 
@@ -76,16 +77,6 @@ _FILE_TYPES: Final = {
 _FILE_TYPE_GUESSED: Final = 1024  # a flag beside the type: the converter guessed it
 
 # What people hand over by mistake, told by its first bytes.
-_LOOKALIKES: Final = (
-    (b"FUGG", "a GGUF file written in reverse; use one for little-endian machines"),
-    (b"lmgg", "the old GGML format; use a GGUF file of the same model"),
-    (b"fmgg", "the old GGMF format; use a GGUF file of the same model"),
-    (b"tjgg", "the old GGJT format; use a GGUF file of the same model"),
-    (b"algg", "a LoRA adapter in the old GGLA format; use a model in GGUF format"),
-    (b"PK\x03\x04", "a ZIP archive (perhaps PyTorch weights); convert it with llama.cpp's convert_hf_to_gguf.py"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the weights; download the file itself"),
-    (b"<", "a web page; the download fetched the page around the model, not the model"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +171,26 @@ def read_header(path: str | os.PathLike[str]) -> GGUFHeader:
     try:
         mode = path.stat().st_mode  # before opening: a pipe without a writer would wait for ever
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise ModelNotFoundError(f"{path} is not a regular file; give a GGUF file")
+            raise ModelNotFoundError(f"{path} is not a regular file; give a GGUF file").in_japanese(
+                f"{path} はふつうのファイルではありません。GGUF ファイルを指定してください"
+            )
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise ModelFormatError(f"{path} is empty; download or copy the file again")
+                raise ModelFormatError(f"{path} is empty; download or copy the file again").in_japanese(
+                    f"{path} は空です。取り直すか、コピーし直してください"
+                )
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
                 return _Reader(path, view).header()
     except FileNotFoundError as error:
-        raise ModelNotFoundError(f"no such file: {path}") from error
+        raise ModelNotFoundError(f"no such file: {path}").in_japanese(f"ファイルがありません: {path}") from error
     except IsADirectoryError as error:
-        raise ModelNotFoundError(f"{path} is a folder; give a GGUF file in it") from error
+        raise ModelNotFoundError(f"{path} is a folder; give a GGUF file in it").in_japanese(
+            f"{path} はフォルダーです。その中の GGUF ファイルを指定してください"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}").in_japanese(
+            f"{path} が読めません: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 class _Reader:
@@ -218,24 +217,40 @@ class _Reader:
             raise ModelFormatError(
                 f"{self.path} is truncated: its tensors need {expected_size:,} bytes and the file has {self.end:,} "
                 f"({self.end / expected_size:.0%}); download or copy it again"
+            ).in_japanese(
+                f"{self.path} は途中で切れています。テンソルに {expected_size:,} "
+                f"バイト要りますが、ファイルは {self.end:,} バイト（{self.end / expected_size:.0%}）"
+                "です。取り直すか、コピーし直してください"
             )
         return GGUFHeader(version, MappingProxyType(metadata), tensors, data_offset, expected_size)
 
     def _version(self) -> int:
         magic = bytes(self.view[:64])
         if magic[:4] != b"GGUF":
-            for start, meaning in _LOOKALIKES:
+            for start, meaning, meaning_ja in LOOKALIKES:
                 if magic.startswith(start):
-                    raise self._bad(f"it looks like {meaning}")
+                    raise self._bad(f"it looks like {meaning}", f"{meaning_ja}のようです")
             if magic[8:10] == b'{"':
-                raise self._bad("it looks like safetensors; convert it with llama.cpp's convert_hf_to_gguf.py")
-            raise self._bad(f"it starts with {magic[:4]!r} where b'GGUF' should be; give a model in GGUF format")
+                raise self._bad(
+                    "it looks like safetensors; convert it with llama.cpp's convert_hf_to_gguf.py",
+                    "safetensors のようです。llama.cpp の convert_hf_to_gguf.py で変換してください",
+                )
+            raise self._bad(
+                f"it starts with {magic[:4]!r} where b'GGUF' should be; give a model in GGUF format",
+                f"b'GGUF' のはずの始まりが {magic[:4]!r} です。GGUF 形式のモデルを指定してください",
+            )
         self.position = 4
         version = self._integer(4)
         if version and version & 0xFFFF == 0:
-            raise self._bad("it is big-endian; use a little-endian file (convert it with gguf-convert-endian)")
+            raise self._bad(
+                "it is big-endian; use a little-endian file (convert it with gguf-convert-endian)",
+                "ビッグエンディアンです。リトルエンディアンのものを使ってください（gguf-convert-endian で変換）",
+            )
         if version not in (2, 3):
-            raise self._bad(f"its GGUF version is {version}, and llama.cpp reads 2 and 3; convert the model again")
+            raise self._bad(
+                f"its GGUF version is {version}, and llama.cpp reads 2 and 3; convert the model again",
+                f"GGUF の版が {version} ですが、llama.cpp が読めるのは 2 と 3 です。変換し直してください",
+            )
         return version
 
     def _metadata(self, n_pairs: int) -> dict[str, Value]:
@@ -243,10 +258,16 @@ class _Reader:
         for index in range(n_pairs):
             key = self._text(MAX_KEY_BYTES, f"key {index}")
             if not key or key in metadata:
-                raise self._bad(f"metadata key {index} ({key!r}) is {'twice there' if key else 'empty'}")
+                raise self._bad(
+                    f"metadata key {index} ({key!r}) is {'twice there' if key else 'empty'}",
+                    f"メタデータの {index} 番目の名前（{key!r}）が{'2 回あります' if key else '空です'}",
+                )
             metadata[key] = self._value(key)
         if not isinstance(metadata.get("general.architecture"), str):
-            raise self._bad("it has no general.architecture, so it is no model; give a model file")
+            raise self._bad(
+                "it has no general.architecture, so it is no model; give a model file",
+                "general.architecture がないので、モデルではありません",
+            )
         return metadata
 
     def _value(self, key: str) -> Value:
@@ -256,7 +277,9 @@ class _Reader:
         if kind == _ARRAY:
             return self._array(key)
         if kind not in _SCALARS:
-            raise self._bad(f"metadata {key!r} has the unknown value type {kind}")
+            raise self._bad(
+                f"metadata {key!r} has the unknown value type {kind}", f"メタデータ {key!r} の型 {kind} は知りません"
+            )
         return self._scalars(kind, 1)[0]
 
     def _array(self, key: str) -> Value:
@@ -265,7 +288,10 @@ class _Reader:
         if kind == _STRING:
             return self._strings(key, count)
         if kind not in _SCALARS:
-            raise self._bad(f"metadata {key!r} is an array of the unknown value type {kind}")
+            raise self._bad(
+                f"metadata {key!r} is an array of the unknown value type {kind}",
+                f"メタデータ {key!r} の配列の型 {kind} は知りません",
+            )
         name, layout = _SCALARS[kind]
         self._need(count * layout.size, f"array {key!r}")
         if count <= MAX_KEPT_ELEMENTS and self.kept + 8 * count <= MAX_KEPT_TOTAL:
@@ -291,7 +317,10 @@ class _Reader:
     def _strings(self, key: str, count: int) -> Value:
         self._need(8 * count, f"array {key!r}")
         if count > MAX_STRINGS_IN_ARRAY:
-            raise self._bad(f"metadata {key!r} claims {count:,} strings; at most {MAX_STRINGS_IN_ARRAY:,} are accepted")
+            raise self._bad(
+                f"metadata {key!r} claims {count:,} strings; at most {MAX_STRINGS_IN_ARRAY:,} are accepted",
+                f"メタデータ {key!r} の文字列が {count:,} 個あります。読めるのは {MAX_STRINGS_IN_ARRAY:,} 個までです",
+            )
         offset = self.position
         lengths = struct.Struct("<Q").unpack_from
         view, end, position = self.view, self.end, self.position
@@ -310,7 +339,10 @@ class _Reader:
     def _alignment(self, metadata: Mapping[str, Value]) -> int:
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1) or alignment > 1 << 31:
-            raise self._bad(f"general.alignment is {alignment!r}; it must be a power of two")
+            raise self._bad(
+                f"general.alignment is {alignment!r}; it must be a power of two",
+                f"general.alignment が {alignment!r} ですが、2 の累乗でなければなりません",
+            )
         return alignment
 
     def _tensors(self, n_tensors: int, alignment: int) -> tuple[TensorInfo, ...]:
@@ -319,9 +351,12 @@ class _Reader:
         for index in range(n_tensors):
             tensor = self._tensor(index)
             if tensor.name in tensors:
-                raise self._bad(f"tensor {tensor.name!r} is there twice")
+                raise self._bad(f"tensor {tensor.name!r} is there twice", f"テンソル {tensor.name!r} が 2 回あります")
             if tensor.offset % alignment:
-                raise self._bad(f"tensor {tensor.name!r} starts at {tensor.offset}, not a multiple of {alignment}")
+                raise self._bad(
+                    f"tensor {tensor.name!r} starts at {tensor.offset}, not a multiple of {alignment}",
+                    f"テンソル {tensor.name!r} の位置 {tensor.offset} が {alignment} の倍数ではありません",
+                )
             tensors[tensor.name] = tensor
         return tuple(tensors.values())
 
@@ -329,29 +364,43 @@ class _Reader:
         name = self._text(MAX_TENSOR_NAME_BYTES, f"name of tensor {index}")
         n_dimensions = self._integer(4)
         if n_dimensions > MAX_DIMENSIONS:
-            raise self._bad(f"tensor {name!r} has {n_dimensions} dimensions; at most {MAX_DIMENSIONS} are possible")
+            raise self._bad(
+                f"tensor {name!r} has {n_dimensions} dimensions; at most {MAX_DIMENSIONS} are possible",
+                f"テンソル {name!r} が {n_dimensions} 次元です。{MAX_DIMENSIONS} 次元までのはずです",
+            )
         shape = tuple(self._integer(8) for _ in range(n_dimensions))
         if max(shape, default=0) > (1 << 63) - 1 or math.prod(shape) > (1 << 63) - 1:
-            raise self._bad(f"tensor {name!r} has the impossible shape {shape}")
+            raise self._bad(
+                f"tensor {name!r} has the impossible shape {shape}", f"テンソル {name!r} の形 {shape} はありえません"
+            )
         type_number, offset = self._integer(4), self._integer(8)
         if type_number not in _TENSOR_TYPES:
             return TensorInfo(name, shape, f"type {type_number}", offset, None)
         type_name, block, block_bytes = _TENSOR_TYPES[type_number]
         row = shape[0] if shape else 1
         if row % block:
-            raise self._bad(f"tensor {name!r} has rows of {row} weights; {type_name} needs a multiple of {block}")
+            raise self._bad(
+                f"tensor {name!r} has rows of {row} weights; {type_name} needs a multiple of {block}",
+                f"テンソル {name!r} の行が {row} 個の重みですが、{type_name} では {block} の倍数のはずです",
+            )
         return TensorInfo(name, shape, type_name, offset, math.prod(shape) // block * block_bytes)
 
     def _count(self, what: str, limit: int) -> int:
         count = self._integer(8)
         if count > limit:
-            raise self._bad(f"it claims {count:,} {what}; at most {limit:,} are accepted")
+            raise self._bad(
+                f"it claims {count:,} {what}; at most {limit:,} are accepted",
+                f"{what} が {count:,} 個あることになっています。読めるのは {limit:,} 個までです",
+            )
         return count
 
     def _text(self, limit: int, what: str) -> str:
         length = self._length(what)
         if length > limit:
-            raise self._bad(f"{what} is {length:,} bytes long; at most {limit:,} are accepted")
+            raise self._bad(
+                f"{what} is {length:,} bytes long; at most {limit:,} are accepted",
+                f"{what} が {length:,} バイトあります。読めるのは {limit:,} バイトまでです",
+            )
         return self._take(length)
 
     def _length(self, what: str) -> int:
@@ -376,10 +425,7 @@ class _Reader:
             raise self._truncated(what)
 
     def _truncated(self, what: str) -> ModelFormatError:
-        return ModelFormatError(
-            f"{self.path} is truncated or damaged: its header's {what} at byte {self.position:,} runs past the end of "
-            f"the file at {self.end:,}; download or copy it again"
-        )
+        return truncated(self.path, what, self.position, self.end)
 
-    def _bad(self, reason: str) -> ModelFormatError:
-        return ModelFormatError(f"{self.path} is not a GGUF model that can be used: {reason}")
+    def _bad(self, reason: str, reason_ja: str) -> ModelFormatError:
+        return unusable(self.path, reason, reason_ja)

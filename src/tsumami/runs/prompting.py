@@ -103,7 +103,9 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}") from error
+        raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}").in_japanese(
+            f"文章の {error.start} 文字目が正しい Unicode ではありません: {error.reason}"
+        ) from error
 
 
 def text_of(tokenizer: Tokenizer, tokens: Iterable[int]) -> str:
@@ -114,7 +116,11 @@ def text_of(tokenizer: Tokenizer, tokens: Iterable[int]) -> str:
 def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
     """Token ids as plain integers; bytes would pass for ids without being meant so."""
     if isinstance(given, bytes | bytearray | Mapping) or not isinstance(given, Iterable):
-        raise PromptError(f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}")
+        raise PromptError(
+            f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}"
+        ).in_japanese(
+            f"プロンプトに使えるのは文章か、Model.prompt の結果か、トークン ID です（{type(given).__name__} でした）"
+        )
     tokens = []
     for index, token in enumerate(given):
         if isinstance(token, bool) or not isinstance(token, SupportsIndex):
@@ -127,4 +133,6 @@ def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
 
 
 def _no_token(index: int, given: object, n_vocab: int) -> PromptError:
-    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}")
+    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}").in_japanese(
+        f"プロンプトの {index} 番目のトークンが {given!r} ですが、この語彙は 0〜{n_vocab - 1} です"
+    )

@@ -55,7 +55,11 @@ class ScriptedListener:
         """The next answer."""
         self.load(on_loading)
         if len(self.audios) >= len(self._answers):
-            raise SpeechError(f"The script of {len(self._answers)} answers is over; give ScriptedListener more.")
+            raise SpeechError(
+                f"The script of {len(self._answers)} answers is over; give ScriptedListener more."
+            ).in_japanese(
+                f"用意した {len(self._answers)} 個の答えが終わりました。ScriptedListener にもっと渡してください"
+            )
         answer = self._answers[len(self.audios)]
         self.audios.append(audio)
         self.languages.append(language)

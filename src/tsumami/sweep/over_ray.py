@@ -133,6 +133,9 @@ class Sweep(Making[Cell, Grid]):
                 raise EngineError(
                     f"{_TRIES} workers were lost over the same {len(numbers)} cells ({error}); give the workers more"
                     " memory, or fewer cells at once"
+                ).in_japanese(
+                    f"同じ {len(numbers)} セルで {_TRIES} 個のワーカーが失われました（{error}）"
+                    "。ワーカーのメモリーを増やすか、一度のセルを減らしてください"
                 ) from error
             self._waiting.appendleft(numbers)
             self._idle.append(self._hire())
@@ -146,6 +149,9 @@ class Sweep(Making[Cell, Grid]):
             raise EngineError(
                 f"a worker has other weights under the name {part.receipt.model.name} (sha256"
                 f" {part.receipt.model.fingerprint[:12]}…); give all machines the same file"
+            ).in_japanese(
+                f"あるワーカーの {part.receipt.model.name} は重みが違います（sha256 "
+                f"{part.receipt.model.fingerprint[:12]}…）。すべてのマシンに同じファイルを置いてください"
             )
         if part.receipt.engine != self._receipt.engine and self._receipt.engine.exact:
             self._receipt = replace(self._receipt, engine=_mixed(self._receipt))

@@ -61,7 +61,6 @@ def test_japanese_is_japanese() -> None:
 #: Middles of keys that are put together from something that is no text beside it: where they come from.
 MADE_OF: dict[str, set[str]] = {
     "error.{}": {name for name, kind in vars(errors).items() if isinstance(kind, type)},
-    "reference.range.{}": {knob.kind for knob in KNOBS.values()},
     "microscope.mode.{}": set(charts.MODES),
     "microscope.part.{}": set(get_args(RunPart)),
     "model.{}ing": {"download", "load"},

@@ -30,13 +30,19 @@ def conversation_of(messages: Sequence[Message]) -> Conversation:
     offset = 1 if messages and messages[0].role == "system" else 0
     said = messages[offset:]
     if not said:
-        raise PromptError("there is no user message; add one after the system message")
+        raise PromptError("there is no user message; add one after the system message").in_japanese(
+            "ユーザーの発言がありません。システムの発言のあとに 1 つ加えてください"
+        )
     for at, message in enumerate(said):
         expected = "assistant" if at % 2 else "user"
         if message.role != expected:
             raise PromptError(
                 f"message {at + offset + 1} is from {message.role!r}, and {expected!r} is expected there: one system "
                 "message at most, at the start, then user and assistant in turn"
+            ).in_japanese(
+                f"{at + offset + 1} 番目の発言は {message.role!r} ですが、ここには "
+                f"{expected!r} が来ます。システムの発言は最初に 1 つまで、そのあとは "
+                "user と assistant を交互にしてください"
             )
     replies = [*said[1::2], *[Message("assistant", "")] * (len(said) % 2)]
     return Conversation(

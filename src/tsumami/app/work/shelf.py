@@ -160,6 +160,9 @@ class Shelf:
             raise OutOfMemoryError(
                 f"{loaded} models are in use, and no more than {self._most} are loaded at once; take one that is "
                 "loaded, or try again when another is free"
+            ).in_japanese(
+                f"{loaded} つのモデルが使用中で、同時に読み込めるのは {self._most} "
+                "つまでです。読み込み済みのモデルを選ぶか、空くのを待ってください"
             )
 
     def _tidy(self) -> None:
