@@ -54,9 +54,8 @@ def made(tree: ast.AST, names: set[str]) -> Iterator[ast.Call]:
         if isinstance(maker, ast.Name):
             if maker.id in names or (maker.id in CLASSES and id(node) in raised):
                 yield node
-        elif isinstance(maker, ast.Call) and id(node) in raised and isinstance(maker.func, ast.Name):
-            if maker.func.id == "type":
-                yield node
+        elif isinstance(maker, ast.Call) and id(node) in raised and getattr(maker.func, "id", "") == "type":
+            yield node
 
 
 def without_japanese(tree: ast.AST, names: set[str]) -> list[int]:

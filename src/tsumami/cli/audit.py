@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from tsumami.cli.forms import Makes, Outputs
-from tsumami.cli.idle import note_idle
+from tsumami.cli.idle import note_idle_in
 from tsumami.cli.kept import run_argument, saved_run
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import console, json_text
@@ -57,9 +57,9 @@ def audit(
     saved = saved_run(file)
     with as_the_receipt_says(model, saved.receipt).load() as loaded:
         found = count(saved.attach(loaded), cast("RunPart", part))
-    if not out.put({"json": lambda: json_text(audit_values(found))}):
-        _report(found, saved)
-    note_idle([saved.settings])
+        if not out.put({"json": lambda: json_text(audit_values(found))}):
+            _report(found, saved)
+        note_idle_in([saved], [loaded])
 
 
 def _report(found: Audit, saved: Run) -> None:

@@ -109,7 +109,7 @@ def chat(
     settings = knobs.settings(None if before is None else before.last.settings)
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
-        note_idle([settings], model=loaded, template=template)
+        note_idle([settings], ask=loaded, template=template)
         session = Session(loaded, settings, template, memory, system, parse_special, history)
         session.silent = out.printed is not None
         if before is not None:

@@ -16,7 +16,7 @@ import typer
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.forms import Makes, Outputs
-from tsumami.cli.idle import note_idle
+from tsumami.cli.idle import note_idle, note_idle_in
 from tsumami.cli.kept import KeepOptions, saved_run
 from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions
@@ -80,7 +80,7 @@ def compare(
             interrupted = follow(lanes, lambda _: show(_line(next(count))))
             found = lanes.comparison
         _show(found, loaded, out)
-        note_idle([run.settings for run in found.runs], varied, loaded, template=prompt.template)
+        note_idle([run.settings for run in found.runs], varied, ask=loaded, template=prompt.template)
     for run in found.runs:
         history.run(run, kind="compare")
     if interrupted:
@@ -122,7 +122,7 @@ def _compare_saved(model: ModelOptions, names: list[str], out: Outputs) -> None:
         ours = loaded.model_card.fingerprint
         made = [run.attach(loaded) if run.receipt.model.fingerprint == ours else run for run in runs]
         _show(of_runs(made), loaded, out)
-    note_idle([run.settings for run in runs])
+        note_idle_in(runs, [loaded if run.receipt.model.fingerprint == ours else None for run in runs])
 
 
 def _show(found: Comparison, loaded: Model, out: Outputs) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tsumami.cli.forms import Makes, Outputs
-from tsumami.cli.idle import note_idle
+from tsumami.cli.idle import note_idle_in
 from tsumami.cli.kept import run_argument, saved_run
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import console, json_text
@@ -18,6 +18,7 @@ from tsumami.errors import TsumamiError
 
 if TYPE_CHECKING:
     from tsumami.explain import Divergence
+    from tsumami.model import Model
     from tsumami.runs import Run
 
 
@@ -36,31 +37,32 @@ def explain(
     out: Annotated[Outputs, Makes("json")],
 ) -> None:
     """Read both, load what their receipts name, explain."""
-    from tsumami.explain import parting
+    from tsumami.explain import divergence, parting
 
     a, b = saved_run(first), saved_run(second)
-    found, problem = parting(a, b), None
-    if found.kind == "parted":
-        try:
-            found = _explained(model, a, b)
-        except TsumamiError as error:
-            problem = error  # what the steps alone say can still be shown
-    _show(found, out)
-    if problem is not None:
-        raise problem
-    note_idle([a.settings, b.settings])
-
-
-def _explained(options: ModelOptions, a: Run, b: Run) -> Divergence:
-    from tsumami.explain import divergence
-
+    found = parting(a, b)
+    if found.kind != "parted":
+        _show(found, out)
+        note_idle_in([a, b], [None, None])
+        return
     with ExitStack() as stack:
-        size = max(a.receipt.engine.n_ctx, b.receipt.engine.n_ctx)
-        loaded = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), a.receipt).load())
-        other = loaded
-        if a.receipt.model.fingerprint != b.receipt.model.fingerprint:
-            other = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), b.receipt).load())
-        return divergence(a.attach(loaded), b.attach(other))
+        try:
+            models = _models(stack, model, a, b)
+            found = divergence(a.attach(models[0]), b.attach(models[1]))
+        except TsumamiError:
+            _show(found, out)  # what the steps alone say
+            raise
+        _show(found, out)
+        note_idle_in([a, b], models)
+
+
+def _models(stack: ExitStack, options: ModelOptions, a: Run, b: Run) -> tuple[Model, Model]:
+    """What each was made with; often one for both."""
+    size = max(a.receipt.engine.n_ctx, b.receipt.engine.n_ctx)
+    loaded = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), a.receipt).load())
+    if a.receipt.model.fingerprint == b.receipt.model.fingerprint:
+        return loaded, loaded
+    return loaded, stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), b.receipt).load())
 
 
 def _show(found: Divergence, out: Outputs) -> None:

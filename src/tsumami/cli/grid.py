@@ -95,12 +95,12 @@ def grid(
             plan = plan.with_prompts(lambda told: [prompt.made(loaded, text, told) for text in texts])
             watch = _watch(stack.enter_context(bar()))
             cells = Gridding(loaded, plan, watch=watch)
-            note_idle(plan.settings, varied, loaded, template=prompt.template)
+            note_idle(plan.settings, varied, ask=loaded, template=prompt.template)
         else:
             asked = [prompt.messages(text) for text in texts]
             watch = _watch(stack.enter_context(bar()))
             cells = _sweep(asked, design, model, prompt, (ray, workers), watch)
-            note_idle(design.points(0), varied)
+            note_idle(design.points(0), varied, ask=cells, template=prompt.template)
         stack.push(cells)
         interrupted = follow(cells)
         found = cells.grid

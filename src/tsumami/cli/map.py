@@ -86,7 +86,8 @@ def map(  # noqa: A001  (the command's name)
             if everything:
                 _print(found)
         note(_facts(found) + id_note(history.result(found.to_json(), "map", found.receipt)))
-        note_idle([settings.unchecked(knob, end) for end in (low, high)], [knob])
+        ends = [settings.unchecked(knob, end) for end in (low, high)]
+        note_idle(ends, [knob], ask=loaded, template=prompt.template)
     if stopped:
         raise typer.Exit(INTERRUPTED)
 

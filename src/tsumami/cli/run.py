@@ -98,7 +98,7 @@ def run(
         kept = history.run(done, turn=prompt.turn(asked))
         if not quiet:
             note(facts(done) + id_note(kept))
-            note_idle([settings], model=loaded, template=made.template)
+            note_idle([settings], ask=loaded, template=made.template)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli import knobs
-from tsumami.cli.idle import idle_knobs
 from tsumami.cli.kept import KeepOptions
 from tsumami.cli.output import save_file, written
 from tsumami.cli.words import UsageProblem, say
@@ -145,7 +144,7 @@ class Session:
 
     def _idle(self) -> dict[str, IdleReason]:
         """The knobs that do nothing now, with this model."""
-        return idle_knobs([self.settings], self.model, self.template)[0]
+        return self.model.idle_knobs(self.settings, self.template)
 
     def show_knobs(self, _rest: str) -> str:
         """Every knob with its value, group by group."""

@@ -32,7 +32,7 @@ from tsumami.runs.prompting import PromptLike, as_prompt, refuse_endless, severa
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.sampling.thinking import ThinkingMarks, marks_of
-from tsumami.settings import Settings
+from tsumami.settings import IdleReason, Settings
 
 EVERYTHING: Final = Memory(None)
 
@@ -370,6 +370,17 @@ class Model:
     def asks_thinking(self) -> bool:
         """Whether its chat template asks for `enable_thinking`, which the knob `thinking` tells it."""
         return "enable_thinking" in (self.chat_template or "")
+
+    def idle_knobs(self, settings: Settings, template: str | None = None) -> dict[str, IdleReason]:
+        """The knobs that do nothing under these settings with this model, each with the reason: those of
+        `Settings.idle_knobs`, and those of the thinking where it does not think or is not asked to.
+
+        Args:
+            settings: all knobs.
+            template: the name of the prompt's format; default: the model's own.
+        """
+        asks = template in (None, "model") and self.asks_thinking
+        return settings.idle_knobs(thinks=self.thinking is not None, asks=asks)
 
     @property
     def templates(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, GridProgress, 
 from tsumami.models import DEFAULT_MODEL, is_remote
 from tsumami.runs import Prompt, Receipt
 from tsumami.runs.making import Making
-from tsumami.settings import Settings
+from tsumami.settings import IdleReason, Settings
 from tsumami.sweep.cluster import Cluster, cluster
 from tsumami.sweep.worker import Asked, GridPart, PartWorker
 
@@ -86,12 +86,17 @@ class Sweep(Making[Cell, Grid]):
 
             self._plan = plan.with_prompts(asked)
             self._receipt: Receipt = self._answer(self._idle[0].receipt.remote(self._plan))
+            self._thinks, self._asks = cast("tuple[bool, bool]", self._answer(self._idle[0].thinking.remote()))
             self._ending = undo.pop_all()
         self._shared = self._cluster.ray.put(self._plan)
         self._waiting = deque(_parts(self._plan, _PARTS * self._cluster.workers))
         self._tries: dict[tuple[int, ...], int] = {}
         self._busy: dict[Any, tuple[Any, tuple[int, ...]]] = {}
         self._cells: dict[int, Cell] = {}
+
+    def idle_knobs(self, settings: Settings, template: str | None = None) -> dict[str, IdleReason]:
+        """As `Model.idle_knobs`, with the model that the workers have loaded."""
+        return settings.idle_knobs(thinks=self._thinks, asks=template in (None, "model") and self._asks)
 
     @property
     def lost(self) -> int:

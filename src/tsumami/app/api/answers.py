@@ -18,7 +18,6 @@ from tsumami.models import catalogue
 from tsumami.presets import PRESETS
 from tsumami.prompts import Exchange, Message
 from tsumami.runs import Run
-from tsumami.settings import Settings
 
 
 def conversation_of(messages: Sequence[Message]) -> Conversation:
@@ -96,19 +95,3 @@ def presets() -> list[dict[str, Any]]:
         }
         for preset in PRESETS.values()
     ]
-
-
-def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Check settings without running them. What cannot work is an error that says why.
-
-    Returns:
-        all knobs, those that differ from their defaults, how tokens are chosen, and which knobs do nothing and why
-    """
-    made = Settings.from_mapping(settings)
-    return {
-        "settings": made.to_dict(),
-        "changed": made.changed(),
-        "mode": made.mode,
-        "order": list(made.chain_order),
-        "idle": {name: asdict(reason) for name, reason in made.idle_knobs().items()},
-    }
