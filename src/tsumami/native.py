@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.errors import EngineError, ModelFormatError, OutOfMemoryError
+from tsumami.wording import counted
 
 DEFAULT_ENVIRONMENT: Final = {
     # K-quants otherwise take a tiled product from some batch size on, with another rounding.
@@ -227,7 +228,7 @@ class Vocab:
             if count >= 0:
                 return list(buffer[:count])
             if -count <= room:
-                raise EngineError(f"the tokenizer failed on a text of {len(text)} bytes").in_japanese(
+                raise EngineError(f"the tokenizer failed on a text of {counted(len(text), 'byte')}").in_japanese(
                     f"トークナイザーが {len(text)} バイトの文章で失敗しました"
                 )
             room = -count
@@ -519,7 +520,8 @@ class NativeContext:
             self.pointer = _c.llama_init_from_model(model.pointer, params)
             if not self.pointer:
                 raise OutOfMemoryError(
-                    f"no context of {options.n_cells} cells could be made; a smaller n_ctx needs less memory ({log()})"
+                    f"no context of {counted(options.n_cells, 'cell')} could be made; a smaller n_ctx needs less "
+                    f"memory ({log()})"
                 ).in_japanese(
                     f"{options.n_cells} セルのコンテキストを作れませんでした。n_ctx を小さくするとメモリーが少な"
                     f"くて済みます（{log()}）"

@@ -21,6 +21,7 @@ from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
 from tsumami.models import is_remote
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -190,7 +191,7 @@ def _check(loaded: LoadedModel, length: int) -> Exactness:
 
     if not loaded.options.exact:
         return loaded.exactness
-    note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
+    note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {counted(length, 'token')} …"))
     verdict = check_exactness(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
     if not verdict.exact:
         loaded.engine.set_policy(SOLO)  # as loading does, so that the speed is the one that users get
@@ -327,7 +328,7 @@ def _rows(found: Report) -> dict[str, Any]:
         say("推奨の設定", "recommended settings"): _recommended(found),
         say("コンテキスト", "context"): say(
             f"{found.n_ctx} トークン（キャッシュ {found.n_cells} セル）",
-            f"{found.n_ctx} tokens a run (cache: {found.n_cells} cells)",
+            f"{counted(found.n_ctx, 'token')} a run (cache: {counted(found.n_cells, 'cell')})",
         ),
         say("正確さ", "exactness"): verdict,
     }

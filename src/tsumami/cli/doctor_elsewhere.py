@@ -14,6 +14,7 @@ from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import console, json_text, note
 from tsumami.cli.words import say
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from tsumami.engine import Exactness
@@ -29,7 +30,7 @@ def report_elsewhere(options: ModelOptions, length: int, out: Outputs) -> None:
 
     with options.load() as model:
         assert isinstance(model, RemoteModel)
-        note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
+        note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {counted(length, 'token')} …"))
         verdict = model.check(length)
         note(say("速さを測っています…", "measuring speed …"))
         alone, absolute = _speed(model, 1.0), _speed(model, 1.1)
@@ -89,10 +90,10 @@ def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float)
     rows: dict[str, Any] = {
         say("エンジン", "engine"): f"{engine.binding} {engine.library}",
         say("モデル", "model"): f"{card.name} ({card.quantization or '?'}, {size_text(card.size or None)})",
-        say("コンテキスト", "context"): say(f"{model.n_ctx} トークン", f"{model.n_ctx} tokens a run"),
+        say("コンテキスト", "context"): say(f"{model.n_ctx} トークン", f"{counted(model.n_ctx, 'token')} a run"),
         say("確率", "probabilities"): say(
             f"{record.probabilities}、{record.n_vocab} トークン中の上位 {record.n_probs}",
-            f"{record.probabilities}, the likeliest {record.n_probs} of {record.n_vocab} tokens",
+            f"{record.probabilities}, the likeliest {record.n_probs} of {counted(record.n_vocab, 'token')}",
         ),
         say("ロジットのゼロ", "zero of the logits"): yes if record.absolute else no,
         say("同時の要求", "requests at once"): str(record.slots),

@@ -173,7 +173,7 @@ def _count_line(found: KnobMap, count: int) -> str:
         return said + say(f"。変わる所は {count} か所:", f"; {counted(count, 'change')}:")
     return said + say(
         f"。変わる {count} か所のうち大きい {_SHOWN} か所（すべて見るには --all）:",
-        f"; the {_SHOWN} largest of {count} changes (--all lists everything):",
+        f"; the {_SHOWN} largest of {counted(count, 'change')} (--all lists everything):",
     )
 
 
@@ -211,7 +211,9 @@ def _rows(found: KnobMap) -> Iterator[tuple[float, float, str]]:
             one = flickers[at]
             done = one.end
             count = say(f"{one.values:,} 個の値", counted(one.values, "value"))
-            said = say(f"⇅ {one.texts} つの文章が交互（{count}）", f"⇅ {one.texts} texts alternate ({count})")
+            said = say(
+                f"⇅ {one.texts} つの文章が交互（{count}）", f"⇅ {counted(one.texts, 'text')} alternate ({count})"
+            )
             yield one.low, one.last, said
         elif at > done:
             rest = "" if piece.finished else say(" …（追っていない）", " … (not followed)")

@@ -21,6 +21,7 @@ from tsumami.cli.files import read_prompt
 from tsumami.cli.output import bars, note, tell_notices
 from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from tsumami.engine import EngineOptions
@@ -254,7 +255,7 @@ class PromptOptions:
         found = self.read(quiet=quiet)
         if len(found) > 1:
             raise PromptError(
-                f"--prompt was given {len(found)} times, and this command takes one prompt; give it once"
+                f"--prompt was given {counted(len(found), 'time')}, and this command takes one prompt; give it once"
             ).in_japanese(
                 f"--prompt が {len(found)} 回指定されましたが、このコマンドのプロンプトは 1 つです。1 回にしてください"
             )

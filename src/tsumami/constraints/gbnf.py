@@ -301,7 +301,7 @@ class _GrammarReader:
             )
         if second and int(second) < int(first):
             self._fail(
-                f"{found[0]} repeats at least {first} and at most {second} times; swap the two",
+                f"{found[0]} repeats from {first} to {second} times; swap the two",
                 f"{found[0]} は {first} 回以上 {second} 回以下になります。入れ替えてください",
             )
         self._at = found.end()

@@ -16,6 +16,7 @@ from tsumami.engine import Feed, Program, Sequence
 from tsumami.errors import EmptyPromptError, PromptTooLongError
 from tsumami.model import Model
 from tsumami.native import Float32Array
+from tsumami.wording import counted
 
 #: How many positions are looked at: all pairs of a long text would be a picture of millions of squares.
 _POSITIONS: Final = 24
@@ -42,7 +43,7 @@ def parts(model: Model, text: str) -> tuple[Station, ...]:
     n = len(model.tokenize(text))
     if n > model.n_ctx:
         raise PromptTooLongError(
-            f"the text has {n} tokens; the context holds {model.n_ctx}. Shorten the text"
+            f"the text has {counted(n, 'token')}; the context holds {model.n_ctx}. Shorten the text"
         ).in_japanese(
             f"文章は {n} トークンありますが、コンテキストは {model.n_ctx} トークンです。文章を短くしてください"
         )

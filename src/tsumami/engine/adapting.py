@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from tsumami.errors import SettingsError
 from tsumami.models import AdapterFile, ModelFile, check_adapter, open_adapter
+from tsumami.wording import counted
 
 __all__ = ["Adapter", "AdapterLike", "LoadedAdapter", "adapters_from", "fingerprint_with", "prepared"]
 
@@ -76,7 +77,7 @@ def adapters_from(given: AdapterLike | Iterable[AdapterLike]) -> tuple[Adapter, 
     several: Iterable[Any] = (given,) if isinstance(given, str | os.PathLike | Adapter) else given
     found = tuple(map(_adapter_from, several))
     if len(found) > _MOST:
-        raise SettingsError(f"lora: {len(found)} adapters; at most {_MOST} can be used at once").in_japanese(
+        raise SettingsError(f"lora: {counted(len(found), 'adapter')}; at most {_MOST} can be used at once").in_japanese(
             f"lora: アダプターが {len(found)} 個あります。同時に使えるのは {_MOST} 個までです"
         )
     if len({one.path for one in found}) < len(found):

@@ -33,6 +33,7 @@ from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.engine.threads import ThreadGovernor
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
+from tsumami.wording import counted
 
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
@@ -280,7 +281,7 @@ class Engine:
             )
         if len(target) > self.n_cells:
             raise OutOfCellsError(
-                f"this sequence needs {len(target)} cells, but the whole cache has {self.n_cells}; "
+                f"this sequence needs {counted(len(target), 'cell')}, but the whole cache has {self.n_cells}; "
                 "shorten it or load the model with a larger n_ctx"
             ).in_japanese(
                 f"この列には {len(target)} セルが要りますが、キャッシュは全部で {self.n_cells} "

@@ -25,6 +25,7 @@ from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
+from tsumami.wording import counted
 
 DEFAULT_N_CTX: Final = 4096
 SMALLEST_N_CTX: Final = 512
@@ -182,7 +183,8 @@ def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:
         raise _not_a_generator(file)
     if options.n_ctx is not None and options.n_ctx > native.n_ctx_train:
         raise SettingsError(
-            f"n_ctx = {options.n_ctx}: {file.name} was trained for {native.n_ctx_train} tokens and knows no position "
+            f"n_ctx = {options.n_ctx}: {file.name} was trained for {counted(native.n_ctx_train, 'token')} and "
+            "knows no position "
             "beyond them"
         ).in_japanese(
             f"n_ctx = {options.n_ctx}: {file.name} は {native.n_ctx_train} トークンで学習していて、"
@@ -209,7 +211,7 @@ def _context_options(native: NativeModel, header: GGUFHeader, options: EngineOpt
     cheap = _CACHE_BYTES // max(1, bytes_per_cell)
     if options.n_cells is not None and options.n_cells < n_ctx:
         raise SettingsError(
-            f"n_cells = {options.n_cells}: a single run may have n_ctx = {n_ctx} tokens, so it needs as many"
+            f"n_cells = {options.n_cells}: a single run may have n_ctx = {counted(n_ctx, 'token')}, so it needs as many"
         ).in_japanese(
             f"n_cells = {options.n_cells}: 1 回の実行が n_ctx = {n_ctx} トークンまで使えるので、それだけ要ります"
         )

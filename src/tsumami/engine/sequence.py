@@ -18,6 +18,7 @@ import numpy as np
 
 from tsumami.errors import EngineError
 from tsumami.native import Float32Array
+from tsumami.wording import counted
 
 
 class Sequence:
@@ -113,7 +114,7 @@ class Sequence:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Sequence({len(self)} tokens{', closed' if self.closed else ''})"
+        return f"Sequence({counted(len(self), 'token')}{', closed' if self.closed else ''})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from tsumami.machine import processor
 from tsumami.models import ModelFile
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel, engine_build
 from tsumami.storage import recall, remember
+from tsumami.wording import counted
 
 __all__ = ["answer", "try_first"]
 
@@ -119,7 +120,7 @@ def _try(trial: _Attempt, waits: Callable[[], None] | None) -> None:
         raise _refusal(trial.name, error) from error
     except OvertimeError as error:
         raise ModelError(
-            f"{trial.name}: loading it for a trial took longer than a file of {trial.size:,} bytes should"
+            f"{trial.name}: loading it for a trial took longer than a file of {counted(trial.size, 'byte')} should"
         ).in_japanese(
             f"{trial.name}: 試しに読み込む時間が、{trial.size:,} バイトのファイルにしては長すぎます"
         ) from error

@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from tsumami.errors import SettingsError
+from tsumami.wording import counted
 
 __all__ = ["Document", "read_document", "write_document"]
 
@@ -46,7 +47,7 @@ def read_document(text: str, section: str | None = None) -> Document:
         SettingsError: it is none of these forms, or no such section.
     """
     if len(text) > _MOST:
-        raise SettingsError(f"settings of {len(text):,} characters; at most {_MOST:,} are read").in_japanese(
+        raise SettingsError(f"settings of {counted(len(text), 'character')}; at most {_MOST:,} are read").in_japanese(
             f"設定が {len(text):,} 文字あります。読めるのは {_MOST:,} 文字までです"
         )
     stripped = text.lstrip("\ufeff \t\r\n")

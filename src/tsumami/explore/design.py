@@ -14,6 +14,7 @@ from typing import Any
 from tsumami.errors import SettingsError
 from tsumami.knobs import get
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 __all__ = ["Design", "check_list", "listed_seeds"]
 
@@ -62,7 +63,7 @@ def listed_seeds(seeds: int, base: Settings, most: int) -> range:
         SettingsError: none, or more than `most`.
     """
     if not 1 <= seeds <= most:
-        raise SettingsError(f"seeds = {seeds}: needs 1 to {most:,} seeds").in_japanese(
+        raise SettingsError(f"seeds = {seeds}: needs 1 to {counted(most, 'seed')}").in_japanese(
             f"seeds = {seeds}: シードの数は 1〜{most:,} にしてください"
         )
     first = max(base.seed, 0)

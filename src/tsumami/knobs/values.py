@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 from tsumami.errors import GrammarError, SettingsError
+from tsumami.wording import counted
 
 __all__ = [
     "BIAS_LIMIT",
@@ -131,14 +132,15 @@ def check_texts(
     texts = tuple(value)
     if most is not None and len(texts) > most:
         raise SettingsError(
-            f"{name}: {len(texts):,} texts; at most {most:,} can be used, so leave some out"
+            f"{name}: {counted(len(texts), 'text')}; at most {most:,} can be used, so leave some out"
         ).in_japanese(f"{name}: 文字列が {len(texts):,} 個あります。使えるのは {most:,} 個までなので、減らしてください")
     for text in texts:
         _check_text(name, text, max_bytes)
     characters = sum(map(len, texts))
     if most_characters is not None and characters > most_characters:
         raise SettingsError(
-            f"{name}: {len(texts):,} texts with {characters:,} characters in all; at most {most_characters:,} in all "
+            f"{name}: {counted(len(texts), 'text')} with {counted(characters, 'character')} in all; at most "
+            f"{most_characters:,} in all "
             "can be used, so leave some out"
         ).in_japanese(
             f"{name}: 文字列が {len(texts):,} 個、合わせて {characters:,} 文字あります。"
@@ -159,7 +161,7 @@ def _check_text(name: str, text: object, max_bytes: int | None) -> None:
     size = len(_utf8(name, text))
     if max_bytes is not None and size > max_bytes:
         raise SettingsError(
-            f"{name}: {shown(text)} has {size} bytes of UTF-8; llama.cpp reads at most {max_bytes}"
+            f"{name}: {shown(text)} has {counted(size, 'byte')} of UTF-8; llama.cpp reads at most {max_bytes}"
         ).in_japanese(
             f"{name}: {shown(text)} は UTF-8 で {size} バイトあります。llama.cpp が読むのは {max_bytes} バイトまでです"
         )

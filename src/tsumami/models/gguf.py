@@ -25,6 +25,7 @@ from typing import Final
 
 from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
 from tsumami.models.gguf_faults import LOOKALIKES, truncated, unusable
+from tsumami.wording import counted
 
 __all__ = ["GGUFHeader", "TensorInfo", "Unread", "Value", "read_header"]
 
@@ -215,7 +216,8 @@ class _Reader:
         expected_size = max(ends, default=self.position)
         if expected_size > self.end:
             raise ModelFormatError(
-                f"{self.path} is truncated: its tensors need {expected_size:,} bytes and the file has {self.end:,} "
+                f"{self.path} is truncated: its tensors need {counted(expected_size, 'byte')} and the file has "
+                f"{self.end:,} "
                 f"({self.end / expected_size:.0%}); download or copy it again"
             ).in_japanese(
                 f"{self.path} は途中で切れています。テンソルに {expected_size:,} "
@@ -318,7 +320,7 @@ class _Reader:
         self._need(8 * count, f"array {key!r}")
         if count > MAX_STRINGS_IN_ARRAY:
             raise self._bad(
-                f"metadata {key!r} claims {count:,} strings; at most {MAX_STRINGS_IN_ARRAY:,} are accepted",
+                f"metadata {key!r} claims {counted(count, 'string')}; at most {MAX_STRINGS_IN_ARRAY:,} are accepted",
                 f"メタデータ {key!r} の文字列が {count:,} 個あります。読めるのは {MAX_STRINGS_IN_ARRAY:,} 個までです",
             )
         offset = self.position
@@ -346,7 +348,7 @@ class _Reader:
         return alignment
 
     def _tensors(self, n_tensors: int, alignment: int) -> tuple[TensorInfo, ...]:
-        self._need(24 * n_tensors, f"list of {n_tensors:,} tensors")  # the least that one description takes
+        self._need(24 * n_tensors, f"list of {counted(n_tensors, 'tensor')}")  # the least that one description takes
         tensors: dict[str, TensorInfo] = {}
         for index in range(n_tensors):
             tensor = self._tensor(index)
@@ -365,7 +367,7 @@ class _Reader:
         n_dimensions = self._integer(4)
         if n_dimensions > MAX_DIMENSIONS:
             raise self._bad(
-                f"tensor {name!r} has {n_dimensions} dimensions; at most {MAX_DIMENSIONS} are possible",
+                f"tensor {name!r} has {counted(n_dimensions, 'dimension')}; at most {MAX_DIMENSIONS} are possible",
                 f"テンソル {name!r} が {n_dimensions} 次元です。{MAX_DIMENSIONS} 次元までのはずです",
             )
         shape = tuple(self._integer(8) for _ in range(n_dimensions))
@@ -380,7 +382,7 @@ class _Reader:
         row = shape[0] if shape else 1
         if row % block:
             raise self._bad(
-                f"tensor {name!r} has rows of {row} weights; {type_name} needs a multiple of {block}",
+                f"tensor {name!r} has rows of {counted(row, 'weight')}; {type_name} needs a multiple of {block}",
                 f"テンソル {name!r} の行が {row} 個の重みですが、{type_name} では {block} の倍数のはずです",
             )
         return TensorInfo(name, shape, type_name, offset, math.prod(shape) // block * block_bytes)
@@ -398,7 +400,7 @@ class _Reader:
         length = self._length(what)
         if length > limit:
             raise self._bad(
-                f"{what} is {length:,} bytes long; at most {limit:,} are accepted",
+                f"{what} is {counted(length, 'byte')} long; at most {limit:,} are accepted",
                 f"{what} が {length:,} バイトあります。読めるのは {limit:,} バイトまでです",
             )
         return self._take(length)

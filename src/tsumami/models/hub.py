@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsumami.errors import HubError
 from tsumami.models.digest import ByteProgress
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -107,7 +108,7 @@ def _check_space(name: str, size: int | None, folder: Path) -> None:
     if size is not None and size > free:
         raise _no_space(
             name,
-            f"it needs {size:,} bytes and {folder} has {free:,} free",
+            f"it needs {counted(size, 'byte')} and {folder} has {free:,} free",
             f"{size:,} バイト要りますが、{folder} の空きは {free:,} バイトです",
         )
 

@@ -16,6 +16,7 @@ from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError
 from tsumami.models.digest import ByteProgress, fingerprint
 from tsumami.models.known import Packaged
 from tsumami.storage import cache_directory, replacing
+from tsumami.wording import counted
 
 __all__ = ["joined_path", "packaged_path", "piece_path"]
 
@@ -75,7 +76,7 @@ def _join(pieces: list[Path], target: Path, origin: Packaged, progress: ByteProg
                 )
     except OSError as error:
         raise ModelError(
-            f"{target.name} ({total:,} bytes) cannot be written to {target.parent}: {error.strerror or error}"
+            f"{target.name} ({counted(total, 'byte')}) cannot be written to {target.parent}: {error.strerror or error}"
             f"{_free(target.parent)}; make room there, or set TSUMAMI_CACHE to another folder"
         ).in_japanese(
             f"{target.name}（{total:,} バイト）を {target.parent} に書けません:"
@@ -100,6 +101,6 @@ def _copy(pieces: list[Path], output: BinaryIO, total: int, progress: ByteProgre
 
 def _free(folder: Path) -> str:
     try:
-        return f" ({shutil.disk_usage(folder).free:,} bytes are free)"
+        return f" ({counted(shutil.disk_usage(folder).free, 'byte')} are free)"
     except OSError:
         return ""

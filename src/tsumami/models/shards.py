@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import ModelNotFoundError
+from tsumami.wording import counted
 
 __all__ = ["is_later_shard", "shard_names", "shards"]
 
@@ -47,7 +48,7 @@ def shards(path: Path) -> tuple[Path, ...]:
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise ModelNotFoundError(
-            f"{path} is the first of {len(names)} shards, and {', '.join(missing[:5])}{more} "
+            f"{path} is the first of {counted(len(names), 'shard')}, and {', '.join(missing[:5])}{more} "
             f"{'is' if len(missing) == 1 else 'are'} missing; put all shards into one folder"
         ).in_japanese(
             f"{path} は {len(names)} 個に分かれた最初のファイルですが、{', '.join(missing[:5])}"

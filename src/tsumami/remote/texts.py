@@ -18,6 +18,7 @@ from typing import Any, Final
 from tsumami.errors import ModelNotFoundError, RemoteError
 from tsumami.models import RemoteName
 from tsumami.remote.wire import Answer, HttpWire, Patience
+from tsumami.wording import counted
 
 __all__ = ["TextServer", "ToldText", "ToldToken"]
 
@@ -122,7 +123,7 @@ class TextServer:
         found = [one["id"] for one in self._wire.get(f"{self._base}/models")["data"]]
         if len(found) != 1:
             raise ModelNotFoundError(
-                f"{self._name.title} has {len(found)} models; put one's name behind the address"
+                f"{self._name.title} has {counted(len(found), 'model')}; put one's name behind the address"
             ).in_japanese(
                 f"{self._name.title} には {len(found)} 個のモデルがあります。アドレスのあとに名前を書いてください"
             )

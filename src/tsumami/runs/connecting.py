@@ -23,6 +23,7 @@ from tsumami.models import RemoteName
 from tsumami.remote import Capabilities, LlamaServer, Patience, RemoteTokenizer, ToldRow
 from tsumami.runs.elsewhere import RemoteEngine
 from tsumami.runs.values import ELSEWHERE, EngineCard, ModelCard
+from tsumami.wording import counted
 
 __all__ = ["DEFAULT_N_PROBS", "ConnectedModel", "connect"]
 
@@ -132,7 +133,8 @@ def _check_options(options: EngineOptions) -> None:
 def _n_ctx(server: LlamaServer, options: EngineOptions) -> int:
     if options.n_ctx is not None and options.n_ctx > server.facts.context:
         raise SettingsError(
-            f"n_ctx = {options.n_ctx}: a request there may have {server.facts.context} tokens; start the server "
+            f"n_ctx = {options.n_ctx}: a request there may have {counted(server.facts.context, 'token')}; start "
+            "the server "
             "with more"
         ).in_japanese(
             f"n_ctx = {options.n_ctx}: そこで 1 回に使えるのは {server.facts.context} "
@@ -171,7 +173,7 @@ def _verdict(server: LlamaServer, record: Capabilities, length: int) -> Exactnes
         f"このサーバーで確かめました（{length} トークン）。"
         "サーバーが動いている間のことで、設定を変えて起動し直せば変わりえます。",
         f"checked on this server: at once, in pieces, beside others, all probabilities that it told had the same bits "
-        f"({length} tokens). That holds while it runs; started anew with other options it may differ.",
+        f"({counted(length, 'token')}). That holds while it runs; started anew with other options it may differ.",
     )
 
 

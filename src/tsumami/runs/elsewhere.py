@@ -29,6 +29,7 @@ from tsumami.models import RemoteName
 from tsumami.native import Float32Array
 from tsumami.remote import AsyncHttpWire, Capabilities, Patience, ToldRow
 from tsumami.sampling.unseen import SeenRow
+from tsumami.wording import counted
 
 __all__ = ["RemoteEngine", "RowServer", "SeenRows"]
 
@@ -291,7 +292,7 @@ class RemoteEngine:
             )
         if len(target) > self._n_ctx:
             raise OutOfCellsError(
-                f"this sequence has {len(target)} tokens, and the engine elsewhere takes {self._n_ctx}"
+                f"this sequence has {counted(len(target), 'token')}, and the engine elsewhere takes {self._n_ctx}"
             ).in_japanese(f"この列は {len(target)} トークンですが、ほかの場所のエンジンに入るのは {self._n_ctx} です")
         if feed.hidden:
             raise EngineError("an engine elsewhere tells no hidden states, which contrastive search needs").in_japanese(
@@ -337,7 +338,8 @@ class RemoteEngine:
             or first_outside(row.ids.tolist(), self.n_vocab) is not None
         ):
             raise RemoteError(
-                f"the engine elsewhere told {len(row.ids)} tokens of a row, not the {self.record.n_probs} that "
+                f"the engine elsewhere told {counted(len(row.ids), 'token')} of a row, not the "
+                f"{self.record.n_probs} that "
                 "were asked for",
                 again=True,
             ).in_japanese(

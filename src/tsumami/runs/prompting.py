@@ -16,6 +16,7 @@ from tsumami.prompts import PromptText, Said
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.tokenizing import prompt_tokens, special_tokens
+from tsumami.wording import counted
 
 __all__ = ["PromptLike", "as_prompt", "refuse_endless", "several", "text_of", "tokens_of"]
 
@@ -68,8 +69,10 @@ def refuse_endless(given: PromptLike, n_ctx: int, longest_piece: Callable[[], in
     longest = longest_piece()
     if len(text) > n_ctx * longest:  # a character has a byte or more
         raise PromptTooLongError(
-            f"the prompt has {len(text):,} characters, and so more than {len(text) // longest:,} tokens: no token of "
-            f"this model is longer than {longest} bytes. The context has {n_ctx:,}; shorten the prompt, or load the "
+            f"the prompt has {counted(len(text), 'character')}, and so more than "
+            f"{counted(len(text) // longest, 'token')}: no token of "
+            f"this model is longer than {counted(longest, 'byte')}. The context has {n_ctx:,}; shorten the "
+            "prompt, or load the "
             "model with a larger n_ctx"
         ).in_japanese(
             f"プロンプトは {len(text):,} 文字で、少なくとも {len(text) // longest:,} トークンになります。"

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsumami.errors import SpeechError
+from tsumami.wording import counted
 
 __all__ = ["WavFile", "WavHead", "is_wav", "read_head", "read_wav"]
 
@@ -122,7 +123,7 @@ def read_head(file: BinaryIO) -> WavHead:
     start = file.read(12)
     if len(start) < 12 or not is_wav(start) or start[8:12] != b"WAVE":
         raise SpeechError(
-            f"Not a WAV file: {length} bytes that start with {start[:4]!r}, not b'RIFF'. {_REMEDY}"
+            f"Not a WAV file: {counted(length, 'byte')} that start with {start[:4]!r}, not b'RIFF'. {_REMEDY}"
         ).in_japanese(
             f"WAV ファイルではありません。{length} バイトで、始まりが b'RIFF' ではなく {start[:4]!r} です。{_REMEDY_JA}"
         )
@@ -141,15 +142,15 @@ def read_head(file: BinaryIO) -> WavHead:
                 )
             return WavHead(fmt, at, _size(size, length - at))
         at += size + size % 2  # chunks are padded to even lengths
-    raise SpeechError(f"Broken WAV file: it ends after {length} bytes without any samples. {_REMEDY}").in_japanese(
-        f"WAV ファイルが壊れています。{length} バイトで、サンプルがないまま終わります。{_REMEDY_JA}"
-    )
+    raise SpeechError(
+        f"Broken WAV file: it ends after {counted(length, 'byte')} without any samples. {_REMEDY}"
+    ).in_japanese(f"WAV ファイルが壊れています。{length} バイトで、サンプルがないまま終わります。{_REMEDY_JA}")
 
 
 def _format(chunk: bytes) -> _Format:
     if len(chunk) < 16:
         raise SpeechError(
-            f"Broken WAV file: a format chunk of {len(chunk)} bytes, at least 16 expected. {_REMEDY}"
+            f"Broken WAV file: a format chunk of {counted(len(chunk), 'byte')}, at least 16 expected. {_REMEDY}"
         ).in_japanese(
             f"WAV ファイルが壊れています。形式の部分が {len(chunk)} バイトで、16 バイト以上のはずです。{_REMEDY_JA}"
         )
@@ -159,7 +160,9 @@ def _format(chunk: bytes) -> _Format:
     whole = frame_bytes == channels * ((bits + 7) // 8) if code in _OURS else frame_bytes > 0
     if channels < 1 or rate < 1 or not whole:
         raise SpeechError(
-            f"Broken WAV file: {channels} channels of {bits} bits in {frame_bytes} bytes at {rate} Hz. {_REMEDY}"
+            f"Broken WAV file: {counted(channels, 'channel')} of {counted(bits, 'bit')} in "
+            f"{counted(frame_bytes, 'byte')} "
+            f"at {rate} Hz. {_REMEDY}"
         ).in_japanese(
             f"WAV ファイルが壊れています。{bits} ビットのチャンネル {channels} "
             f"個が {frame_bytes} バイトで、{rate} Hz です。{_REMEDY_JA}"
@@ -170,7 +173,7 @@ def _format(chunk: bytes) -> _Format:
 def _size(size: int, there: int) -> int:
     if size > there and size < _UNKNOWN_LENGTH:
         raise SpeechError(
-            f"Broken WAV file: cut off, {there} of {size} bytes of samples are there. {_REMEDY}"
+            f"Broken WAV file: cut off, {there} of {counted(size, 'byte')} of samples are there. {_REMEDY}"
         ).in_japanese(
             f"WAV ファイルが壊れています。サンプルが {size} バイト中 {there} バイトで切れています。{_REMEDY_JA}"
         )
@@ -191,7 +194,8 @@ def _samples(body: memoryview, fmt: _Format) -> NDArray[Any]:
         flat = np.frombuffer(body, dtype=kinds[fmt.code, fmt.bits])
     else:
         raise SpeechError(
-            f"A WAV file of format {fmt.code} with {fmt.bits} bits; PCM (1) of 8, 16, 24 or 32 bits, float (3) of "
+            f"A WAV file of format {fmt.code} with {counted(fmt.bits, 'bit')}; PCM (1) of 8, 16, 24 or 32 bits, "
+            "float (3) of "
             f"32 or 64 bits, A-law (6) and µ-law (7) of 8 bits can be read. {_REMEDY}"
         ).in_japanese(
             f"形式 {fmt.code}、{fmt.bits} ビットの WAV ファイルです。読めるのは、"

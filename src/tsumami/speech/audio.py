@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tsumami.errors import SpeechError
 from tsumami.speech._optional import require
 from tsumami.speech._wav import read_wav
+from tsumami.wording import counted
 
 __all__ = ["Audio"]
 
@@ -51,9 +52,9 @@ class Audio:
                 "Audio には (n,) か (n, チャンネル) の形の float32 が要ります。Audio.from_array で変換できます"
             )
         if samples.ndim == 2 and not 1 <= samples.shape[1] <= _MOST_CHANNELS:
-            raise SpeechError(f"{samples.shape[1]} channels; 1 to {_MOST_CHANNELS} can be used.").in_japanese(
-                f"{samples.shape[1]} チャンネルあります。使えるのは 1〜{_MOST_CHANNELS} です"
-            )
+            raise SpeechError(
+                f"{counted(samples.shape[1], 'channel')}; 1 to {_MOST_CHANNELS} can be used."
+            ).in_japanese(f"{samples.shape[1]} チャンネルあります。使えるのは 1〜{_MOST_CHANNELS} です")
         # Written so that NaN fails too.
         if samples.size and not (samples.min() >= -1 and samples.max() <= 1):
             raise SpeechError(
@@ -73,7 +74,8 @@ class Audio:
         return hash((self.rate, self.samples.shape, self.samples.tobytes()))
 
     def __repr__(self) -> str:
-        return f"Audio({self.seconds:.2f} s, {self.rate} Hz, {self.channels} channel(s), {self.loudness:.1f} dBFS)"
+        channels = counted(self.channels, "channel")
+        return f"Audio({self.seconds:.2f} s, {self.rate} Hz, {channels}, {self.loudness:.1f} dBFS)"
 
     @classmethod
     def from_array(cls, array: object, rate: int) -> Audio:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from tsumami.engine import usable_cores
 from tsumami.errors import EngineError, MissingDependencyError, SettingsError
+from tsumami.wording import counted
 
 __all__ = ["Cluster", "cluster"]
 
@@ -130,6 +131,6 @@ def _sized(ray: Any, workers: int | None) -> Cluster:
     asked = len(cores) if workers is None else workers
     if not cores or asked > sum(cores):
         raise SettingsError(
-            f"workers = {asked}: this Ray cluster has {sum(cores)} cores; give fewer workers"
+            f"workers = {asked}: this Ray cluster has {counted(sum(cores), 'core')}; give fewer workers"
         ).in_japanese(f"workers = {asked}: この Ray クラスタのコアは {sum(cores)} です。ワーカーを減らしてください")
     return Cluster(ray, asked, max(1, min(min(cores), sum(cores) // asked)))

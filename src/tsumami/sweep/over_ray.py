@@ -24,6 +24,7 @@ from tsumami.runs.making import Making
 from tsumami.settings import IdleReason, Settings
 from tsumami.sweep.cluster import Cluster, cluster
 from tsumami.sweep.worker import Asked, GridPart, PartWorker
+from tsumami.wording import counted
 
 __all__ = ["Sweep"]
 
@@ -136,7 +137,8 @@ class Sweep(Making[Cell, Grid]):
             self._tries[numbers] = self._tries.get(numbers, 0) + 1
             if self._tries[numbers] == _TRIES:
                 raise EngineError(
-                    f"{_TRIES} workers were lost over the same {len(numbers)} cells ({error}); give the workers more"
+                    f"{_TRIES} workers were lost over the same {counted(len(numbers), 'cell')} ({error}); give "
+                    "the workers more"
                     " memory, or fewer cells at once"
                 ).in_japanese(
                     f"同じ {len(numbers)} セルで {_TRIES} 個のワーカーが失われました（{error}）"

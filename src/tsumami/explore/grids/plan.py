@@ -116,7 +116,8 @@ def plan_grid(prompts: Sequence[Prompt], design: Design) -> GridPlan:
     cells = len(prompts) * points * len(chosen)
     if cells > MOST_CELLS:
         raise SettingsError(
-            f"{cells:,} cells ({counted(len(prompts), 'prompt')}, {points:,} settings, {counted(len(chosen), 'seed')}):"
+            f"{counted(cells, 'cell')} ({counted(len(prompts), 'prompt')}, {points:,} settings, "
+            f"{counted(len(chosen), 'seed')}):"
             f" a grid has at most {MOST_CELLS:,}; give fewer values, seeds or prompts"
         ).in_japanese(
             f"{cells:,} セル（プロンプト {len(prompts)}、設定 {points:,}、シード "
