@@ -31,6 +31,7 @@ from tsumami.constraints.rules import (
     refuse_left_recursion,
 )
 from tsumami.errors import GrammarError
+from tsumami.wording import counted
 
 __all__ = ["check", "to_lark"]
 
@@ -301,7 +302,7 @@ class _GrammarReader:
             )
         if second and int(second) < int(first):
             self._fail(
-                f"{found[0]} repeats from {first} to {second} times; swap the two",
+                f"{found[0]} repeats at least {first} and at most {counted(int(second), 'time')}; swap the two",
                 f"{found[0]} は {first} 回以上 {second} 回以下になります。入れ替えてください",
             )
         self._at = found.end()
