@@ -18,7 +18,7 @@ CALLS = {
     ("models", "one", "two"): ("余分な引数です: one two", "nothing more is expected: one two"),
     ("run", "Once", "--fast=x"): ("'--fast' に値は付けられません", "'--fast' takes no value"),
     ("run", "Once", "--seed"): ("'--seed' には値が要ります", "'--seed' needs a value"),
-    ("serve", "--port", "x"): ("'--port' には数が要ります", "'--port' needs a number"),
+    ("serve", "--port", "x"): ("'--port' には整数が要ります", "'--port' needs a whole number"),
     ("map", "Once", "--knob", "top_k", "--range", "1:2", "--seconds", "x"): ("数が要ります", "needs a number"),
     ("serve", "--port", "99999"): ("'--port' は 65535 以下にしてください", "'--port' needs 65535 or less"),
     ("history", "--runs", "-1"): ("'--runs' は 0 以上にしてください", "'--runs' needs 0 or more"),

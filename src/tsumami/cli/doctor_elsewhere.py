@@ -19,6 +19,7 @@ from tsumami.wording import counted
 if TYPE_CHECKING:
     from tsumami.engine import Exactness
     from tsumami.model import RemoteModel
+    from tsumami.remote import Capabilities
 
 MOST_CHECKED: Final = 256  # tokens
 _REPLY: Final = 16
@@ -80,6 +81,14 @@ def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float
     console().print(table)
 
 
+def _told(record: Capabilities) -> str:
+    """How many tokens of a row come with which probability."""
+    ja, en = f"{record.probabilities}、上位 {record.n_probs}", f"{record.probabilities}, the likeliest {record.n_probs}"
+    if record.n_vocab is None:
+        return say(ja, en)
+    return say(f"{ja}（全 {record.n_vocab} トークン）", f"{en} of {counted(record.n_vocab, 'token')}")
+
+
 def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float) -> dict[str, Any]:
     from rich.text import Text
 
@@ -91,10 +100,7 @@ def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float)
         say("エンジン", "engine"): f"{engine.binding} {engine.library}",
         say("モデル", "model"): f"{card.name} ({card.quantization or '?'}, {size_text(card.size or None)})",
         say("コンテキスト", "context"): say(f"{model.n_ctx} トークン", f"{counted(model.n_ctx, 'token')} a run"),
-        say("確率", "probabilities"): say(
-            f"{record.probabilities}、{record.n_vocab} トークン中の上位 {record.n_probs}",
-            f"{record.probabilities}, the likeliest {record.n_probs} of {counted(record.n_vocab, 'token')}",
-        ),
+        say("確率", "probabilities"): _told(record),
         say("ロジットのゼロ", "zero of the logits"): yes if record.absolute else no,
         say("同時の要求", "requests at once"): str(record.slots),
         say("テンプレート", "chat template"): yes if record.template else no,

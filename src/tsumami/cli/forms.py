@@ -7,6 +7,7 @@ instead, and every file that was written is named on stderr, once.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -87,11 +88,12 @@ class Outputs:
             UsageProblem: as `check`.
             RunFileError: a file cannot be written.
         """
+        made = functools.cache(lambda name: make[name]())
         if self.printed is not None:
             _check_printed(self.printed, tuple(make))
-            _print(self.printed, make[self.printed]())
+            _print(self.printed, made(self.printed))
         for path in self.files:
-            save_file(path, make[form_of(path, tuple(make)).name](), quiet=quiet)
+            save_file(path, made(form_of(path, tuple(make)).name), quiet=quiet)
         return self.printed is not None
 
 

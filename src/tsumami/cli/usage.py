@@ -33,10 +33,11 @@ _SAID: Final = tuple(
         (r"Option (.+) does not take a value\.", "{0} に値は付けられません", "{0} takes no value"),
         (r"Option (.+) requires .*", "{0} には値が要ります", "{0} needs a value"),
         (
-            r"Invalid value for (.+?): Input should be a valid (?:integer|number).*",
-            "{0} には数が要ります",
-            "{0} needs a number",
+            r"Invalid value for (.+?): Input should be a valid integer.*",
+            "{0} には整数が要ります",
+            "{0} needs a whole number",
         ),
+        (r"Invalid value for (.+?): Input should be a valid number.*", "{0} には数が要ります", "{0} needs a number"),
         (
             r"Invalid value for (.+?): Input should be greater than or equal to (.*)",
             "{0} は {1} 以上にしてください",

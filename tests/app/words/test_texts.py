@@ -128,7 +128,7 @@ def test_every_error_has_words_and_keeps_its_details(texts: Texts) -> None:
         ({"mirostat_mode": 7}, "mirostat_mode は 7 ですが、使えるのは 0, 1, 2 のどれかです。"),
         ({"seed": ""}, "seed に値がありません。"),
         ({"logit_bias": "3=nan"}, "logit_bias[3] = nan"),
-        ({"logit_bias": "nonsense"}, "logit_bias は 'nonsense' ですが、"),
+        ({"logit_bias": "nonsense"}, "logit_bias = 'nonsense': TOKEN=BIAS の形に"),
     ],
 )
 def test_a_value_that_cannot_work_is_named_in_the_pages_language(contents: dict[str, Any], said: str) -> None:

@@ -295,7 +295,7 @@ def from_file(path: str) -> Loaded:
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error  # the whole of an OSError tells the path
         raise SettingsError(f"{name} is not a settings file: {why}").in_japanese(
-            f"{name} は設定のファイルではありません: {why if isinstance(why, str) else japanese(why)}"
+            f"{name} は設定のファイルではありません: {why if isinstance(error, OSError) else japanese(error)}"
         ) from error
     return Loaded(Settings.from_mapping(knobs))
 
