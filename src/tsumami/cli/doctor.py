@@ -14,14 +14,13 @@ import typer
 
 from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
 from tsumami.cli.forms import Makes, Outputs
-from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import bars, console, json_text, note
 from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
 from tsumami.models import is_remote
-from tsumami.wording import counted
+from tsumami.wording import counted, size_text
 
 if TYPE_CHECKING:
     from rich.text import Text

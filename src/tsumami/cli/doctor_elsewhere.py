@@ -10,11 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli.forms import Outputs
-from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import console, json_text, note
 from tsumami.cli.words import say
-from tsumami.wording import counted
+from tsumami.wording import counted, size_text
 
 if TYPE_CHECKING:
     from tsumami.engine import Exactness

@@ -11,6 +11,7 @@ per pair a key, a value type and a value; per tensor a name, a shape, a type and
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import os
@@ -25,9 +26,17 @@ from typing import Final
 
 from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
 from tsumami.models.gguf_faults import LOOKALIKES, truncated, unusable
+from tsumami.models.gguf_types import TENSOR_TYPES, file_type_name
 from tsumami.wording import counted
 
-__all__ = ["GGUFHeader", "TensorInfo", "Unread", "Value", "read_header"]
+__all__ = [
+    "GGUFHeader",
+    "TensorInfo",
+    "Unread",
+    "Value",
+    "metadata_at_beginning",
+    "read_header",
+]
 
 MAX_PAIRS: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 17
@@ -54,30 +63,6 @@ _SCALARS: Final = {
 }
 _STRING: Final = 8
 _ARRAY: Final = 9
-
-# ggml.h's ggml_type: name, weights a block, bytes a block. A type that is not here has an unknown size, and no more.
-_TENSOR_TYPES: Final = {
-    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
-    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
-    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
-    16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
-    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
-    24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
-    29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
-}  # fmt: skip
-
-# llama.h's llama_ftype, the value of general.file_type.
-_FILE_TYPES: Final = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
-    13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS",
-    21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
-    29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE", 39: "NVFP4",
-    40: "Q1_0", 41: "Q2_0",
-}  # fmt: skip
-_FILE_TYPE_GUESSED: Final = 1024  # a flag beside the type: the converter guessed it
-
-# What people hand over by mistake, told by its first bytes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +127,7 @@ class GGUFHeader:
     def quantization(self) -> str | None:
         """The quantisation's name, as `general.file_type` or else the type of most weights; None without tensors."""
         file_type = self.whole("general.file_type")
-        if file_type is not None and (name := _FILE_TYPES.get(file_type & ~_FILE_TYPE_GUESSED)):
+        if file_type is not None and (name := file_type_name(file_type)):
             return name
         weights: Counter[str] = Counter()
         for tensor in self.tensors:
@@ -194,10 +179,19 @@ def read_header(path: str | os.PathLike[str]) -> GGUFHeader:
         ) from error
 
 
+def metadata_at_beginning(path: Path, data: bytes) -> dict[str, Value]:
+    """The metadata of a file that lies whole in its first bytes; what begins there and ends later is left out.
+
+    Raises:
+        ModelFormatError: not GGUF, or a version that llama.cpp does not read.
+    """
+    return _Reader(path, data).beginning()
+
+
 class _Reader:
     """A position in the mapped file; every read is checked against the file's end first."""
 
-    def __init__(self, path: Path, view: mmap.mmap) -> None:
+    def __init__(self, path: Path, view: mmap.mmap | bytes) -> None:
         self.path = path
         self.view = view
         self.end = len(view)
@@ -225,6 +219,16 @@ class _Reader:
                 "です。取り直すか、コピーし直してください"
             )
         return GGUFHeader(version, MappingProxyType(metadata), tensors, data_offset, expected_size)
+
+    def beginning(self) -> dict[str, Value]:
+        self._version()
+        found: dict[str, Value] = {}
+        with contextlib.suppress(ModelFormatError):
+            self._count("tensors", MAX_TENSORS)
+            for index in range(self._count("metadata pairs", MAX_PAIRS)):
+                key = self._text(MAX_KEY_BYTES, f"key {index}")
+                found[key] = self._value(key)
+        return found
 
     def _version(self) -> int:
         magic = bytes(self.view[:64])
@@ -376,9 +380,9 @@ class _Reader:
                 f"tensor {name!r} has the impossible shape {shape}", f"テンソル {name!r} の形 {shape} はありえません"
             )
         type_number, offset = self._integer(4), self._integer(8)
-        if type_number not in _TENSOR_TYPES:
+        if type_number not in TENSOR_TYPES:
             return TensorInfo(name, shape, f"type {type_number}", offset, None)
-        type_name, block, block_bytes = _TENSOR_TYPES[type_number]
+        type_name, block, block_bytes = TENSOR_TYPES[type_number]
         row = shape[0] if shape else 1
         if row % block:
             raise self._bad(
