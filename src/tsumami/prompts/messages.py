@@ -155,7 +155,7 @@ class Memory:
             return
         if isinstance(number, bool) or not isinstance(cast(object, number), int) or number < 0:
             raise PromptError(
-                f"the memory is {number!r}: use a whole number of exchanges from 0, or None for all of them"
+                f"the memory is {number!r}: use a whole number from 0, or None for all exchanges"
             ).in_japanese(f"覚えるやりとりの数が {number!r} です。0 以上の整数か、すべてなら None にしてください")
 
     def keep(self, messages: Sequence[Message]) -> Remembered:
