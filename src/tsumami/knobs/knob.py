@@ -209,7 +209,7 @@ _ALLOWED_JA: Mapping[str, str] = {
     "bias": "トークン ID とバイアスの対応表",
     "text_bias": "文字列とバイアスの対応表",
     "grammar": "GBNF で書いた文法",
-    "schema": "JSON スキーマ（オブジェクト）",
+    "schema": "JSON スキーマ(オブジェクト)",
     "object": "JSON のオブジェクト",
     "regex": "正規表現",
     "text": "文章",
