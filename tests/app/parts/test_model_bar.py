@@ -15,6 +15,7 @@ from tsumami.app.parts import model_bar
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
+from tsumami.models import catalogue
 from tsumami.models.folders import VARIABLE
 
 OTHER = ModelChoice("smollm2", EngineOptions(n_ctx=512))
@@ -80,3 +81,20 @@ def test_the_list_is_that_of_now_whenever_a_page_is_opened(
     assert "mine.gguf" not in str(model_bar.reopened(Texts("en"), models, None, 512).name["choices"])
     (tmp_path / "mine.gguf").write_bytes(model())
     assert "mine.gguf" in str(model_bar.reopened(Texts("en"), models, None, 512, home=False).name["choices"])
+
+
+@pytest.mark.parametrize(("name", "loads"), [("smollm2", True), ("gpt2", False), ("nothing of the list", False)])
+def test_what_is_picked_is_loaded_if_it_is_here_and_nothing_is_fetched(
+    models: Shelf, monkeypatch: pytest.MonkeyPatch, name: str, loads: bool
+) -> None:
+    loaded: list[str] = []
+
+    def load(_self: object, name: str, *_rest: object) -> Iterator[model_bar.LoadNews]:
+        loaded.append(name)
+        yield model_bar.LoadNews()
+
+    monkeypatch.setattr(model_bar.ModelLoading, "on_load_model", load)
+    monkeypatch.setattr(model_bar, "catalogue", lambda: [one for one in catalogue() if one.name in ("smollm2", "gpt2")])
+    bar = model_bar.ModelLoading(Texts("en"), models)
+    assert list(bar.on_pick(name, None, False, None, gr.Request())) == [model_bar.LoadNews()]
+    assert loaded == [name] * loads

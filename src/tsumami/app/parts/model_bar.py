@@ -95,7 +95,8 @@ def chooser(texts: Texts) -> list[tuple[str, str]]:
 def _label(texts: Texts, entry: ModelEntry) -> str:
     """`name — what it is · 98 MB · llama · Q4_1 · English · Apache-2.0`."""
     size = "" if entry.size is None else size_text(entry.size)
-    facts = (size, entry.architecture, entry.quantization, _languages(texts, entry.languages), entry.license)
+    absent = "" if entry.here else texts("model.absent")
+    facts = (size, entry.architecture, entry.quantization, _languages(texts, entry.languages), entry.license, absent)
     about = texts.pick(entry.description_ja, entry.description_en)
     return f"{entry.name} — {' · '.join(filter(None, (about, *facts)))}"
 
@@ -234,8 +235,9 @@ class ModelLoading:
         """Connect the bar. length: the knob max_tokens; restored: the event after which the page's form stands."""
         store = browser.kept("model", {})
         news = [bar.choice, bar.head, bar.state, length, store, bar.offer, bar.name]
-        for event in (bar.load.click, bar.name.select):  # what is picked from the list is loaded; what is typed waits
-            event(self.on_load_model, [bar.name, bar.n_ctx, bar.fast, length], news, api_visibility="private")
+        form = [bar.name, bar.n_ctx, bar.fast, length]
+        bar.load.click(self.on_load_model, form, news, api_visibility="private")
+        bar.name.select(self.on_pick, form, news, api_visibility="private")
         bar.offer.select(self.on_offer, [length], news, api_visibility="private")
         restored.then(
             self.on_open,
@@ -267,6 +269,21 @@ class ModelLoading:
         reach = gr.update(maximum=most, value=min(wanted or 0, most))
         offered = model_offer.said(texts, loaded.choice.name)
         yield LoadNews(loaded.choice, loaded.head, loaded.line, reach, to_keep(loaded.choice), offered, name)
+
+    def on_pick(
+        self,
+        name: str,
+        n_ctx: float | None,
+        fast: bool,
+        wanted: float | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
+    ) -> Iterator[LoadNews]:
+        """Load what was picked from the list, if it is here; nobody fetches gigabytes by a slip of the finger."""
+        if any(one.name == name and one.here for one in catalogue()):
+            yield from self.on_load_model(name, n_ctx, fast, wanted, request, progress)
+        else:
+            yield LoadNews()
 
     def on_offer(
         self,
