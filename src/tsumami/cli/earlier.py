@@ -73,7 +73,11 @@ def _saved(path: str) -> Earlier:
     except TsumamiError:
         raise
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise RunFileError(f"{path} is no conversation that a chat saved with /save: {error!r}") from error
+        raise RunFileError(f"{path} is no conversation that a chat saved with /save: {error!r}").in_japanese(
+            f"{path} は、chat の /save で保存した会話ではありません: {error!r}"
+        ) from error
     if not runs or runs[-1] is None:
-        raise RunFileError(f"{path}: nothing was said in it that could be gone on with")
+        raise RunFileError(f"{path}: nothing was said in it that could be gone on with").in_japanese(
+            f"{path}: 続きを話せるやりとりがありません"
+        )
     return found

@@ -62,7 +62,9 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
     sql = "SELECT key, stop, rest, body FROM entries WHERE id = ?"
     key, stop, rest, body = connection.execute(sql, (entry,)).fetchone()
     if stop == RESULT:
-        raise HistoryError(f"{key} is no run but a map, a grid or a comparison")
+        raise HistoryError(f"{key} is no run but a map, a grid or a comparison").in_japanese(
+            f"{key} は実行ではなく、地図かグリッドか比較です"
+        )
     left = json.loads(rest)
     found, thought = left["completeness"], left["thought"]
     return Run(
@@ -95,7 +97,9 @@ def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> No
             read_run(connection, made)
         read_turn(connection, made)
     except (KeyError, TypeError, ValueError, RunFileError, sqlite3.IntegrityError) as error:
-        raise HistoryError(f"no exported result: {error!r}") from error
+        raise HistoryError(f"no exported result: {error!r}").in_japanese(
+            f"書き出した結果ではありません: {error!r}"
+        ) from error
 
 
 def _carried_body(form: dict[str, Any]) -> Grown:

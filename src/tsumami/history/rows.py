@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, japanese
 from tsumami.history import objects
 from tsumami.history.entries import RESULT, ChatTurn, Entry, language_of
 from tsumami.history.folding import END, folded
@@ -253,7 +253,9 @@ def unpacked(body: bytes) -> bytes:
     try:
         return zlib.decompress(body)
     except zlib.error as error:
-        raise HistoryError(f"a stored result cannot be read: {error}") from error
+        raise HistoryError(f"a stored result cannot be read: {error}").in_japanese(
+            f"保存した結果が読めません: {japanese(error)}"
+        ) from error
 
 
 def new_key() -> str:

@@ -39,7 +39,9 @@ def talk(store: History, key: str) -> Talk[RememberedReply]:
     for entry in store.line(key):
         found = _found(store, entry)
         if entry.kind != "chat" and found.turn is None:
-            raise HistoryError(f"{entry.key} is no reply of a chat, so there is none to go on with")
+            raise HistoryError(f"{entry.key} is no reply of a chat, so there is none to go on with").in_japanese(
+                f"{entry.key} はチャットの返事ではないので、続きを話せません"
+            )
         if found.turn is not None and found.turn.before is not None:
             made = _as_said(store, found.turn.before)
         made = _answered(made, found)

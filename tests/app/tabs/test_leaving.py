@@ -182,11 +182,11 @@ def variants(shelf: Any) -> Case:
 
 def write(shelf: Any) -> Case:
     tab = WriteTab(EN, shelf)
-    panel = contents_of(ENDLESS) | {"samplers": chain_view.shown(ENDLESS)}
+    panel = knob_panel.contents(ENDLESS)
     event: Any = SimpleNamespace(_data={"number": 1, "before": "Once upon"})
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_go(event, request, HERE, True, *(panel[name] for name in KNOBS))
+        return tab.on_go(event, request, HERE, True, panel)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 

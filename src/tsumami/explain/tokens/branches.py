@@ -38,6 +38,9 @@ def fork(run: Run, index: int, token: int, settings: Settings | None = None) -> 
     if 0 < made.max_tokens <= index:
         raise SettingsError(
             f"max_tokens = {made.max_tokens}: the branch begins at token {index + 1}; raise max_tokens above {index}"
+        ).in_japanese(
+            f"max_tokens = {made.max_tokens}: 枝はトークン {index + 1} から始まります。"
+            f"max_tokens を {index} より大きくしてください"
         )
     return Fork(replace(run.receipt.to_prompt(), begun=(*run.tokens[:index], token)), made)
 

@@ -8,18 +8,16 @@ from typing import Any
 
 import pytest
 
-from tsumami.app.parts import chain_view
+from tsumami.app.parts import knob_panel
 from tsumami.app.tabs.chat import view
 from tsumami.app.tabs.chat.parts import Shown
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.explain.tokens import open_receipt
-from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
 HERE = ModelChoice("smollm2", EngineOptions(threads=1))
@@ -35,8 +33,8 @@ def tab() -> Iterator[ChatTab]:
 
 
 def how(settings: Settings = WARM) -> list[Any]:
-    panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
-    return [HERE, "auto", "", -1, True, *(panel[name] for name in KNOBS), False, "auto", 1.0]
+    panel = knob_panel.contents(settings)
+    return [HERE, "auto", "", -1, True, panel, False, "auto", 1.0]
 
 
 def event(**data: Any) -> Any:

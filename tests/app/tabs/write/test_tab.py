@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 
-from tsumami.app.parts import chain_view
+from tsumami.app.parts import knob_panel
 from tsumami.app.tabs.write.tab import WriteTab
 from tsumami.app.words.texts import LANGUAGES, Texts
 from tsumami.app.work.keeping import Keeping
-from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
-from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
 HERE = ModelChoice("smollm2", EngineOptions(threads=1))
@@ -41,9 +39,9 @@ def keeping(tmp_path: Path) -> Iterator[Keeping]:
 
 
 def go(tab: WriteTab, before: str, settings: Settings = WARM, **more: Any) -> list[dict[str, Any]]:
-    panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
+    panel = knob_panel.contents(settings)
     event: Any = SimpleNamespace(_data={"number": 7, "before": before, **more})
-    return list(tab.on_go(event, READER, HERE, True, *(panel[name] for name in KNOBS)))
+    return list(tab.on_go(event, READER, HERE, True, panel))
 
 
 def tokens(last: dict[str, Any]) -> list[dict[str, Any]]:

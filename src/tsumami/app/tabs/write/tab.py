@@ -48,7 +48,7 @@ class WriteTab:
     def build(self, desk: Desk, place: gr.Tab) -> None:  # noqa: ARG002  (the browser has all that it shows)
         """Lay out the tab and connect it; call inside the `gr.Tab`."""
         paper = sheet.build(self.texts)
-        how = [desk.choice, desk.talk.special, *desk.panel.inputs]
+        how = [desk.choice, desk.talk.special, desk.panel.knobs]
         written = paper.submit(self.on_go, how, [paper], **WORKING)
         written.then(None, js=sheet.ENDED, **AT_ONCE)  # also where there was nothing to show
         paper.stop(self.on_stop, None, None, **AT_ONCE)
@@ -63,12 +63,12 @@ class WriteTab:
         self._tasks.stop(session_of(request))
 
     def on_go(
-        self, event: gr.EventData, request: gr.Request, choice: ModelChoice, special: bool, *knobs: Any
+        self, event: gr.EventData, request: gr.Request, choice: ModelChoice, special: bool, knobs: Any
     ) -> Iterator[Any]:
         """Go on with the text before the cursor."""
         data = data_of(event)
         try:
-            settings = knob_panel.read_panel(knobs)
+            settings = knob_panel.read(knobs)
             with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
                 if asked.stopped:
                     return
