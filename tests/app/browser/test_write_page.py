@@ -131,3 +131,16 @@ def test_stop_ends_it_and_what_there_is_stays(desk: Desk) -> None:
     assert text(desk) == f"{there} and"
     open_tab(desk, "chat")
     ready(desk.page)
+
+
+def test_what_cannot_be_gone_on_with_is_said_and_the_text_can_be_edited_again(page_of: Pages) -> None:
+    desk = Desk(page_of("en-US"))
+    open_tab(desk, "write")
+    desk.page.locator("#write .write-text").fill("word " * 20_000)
+    desk.page.locator("#write .write-go").click()
+    assert "context" in desk.notice()
+    desk.until(lambda: desk.page.locator("#write .write-go").is_enabled(), seconds=10)
+    assert desk.page.locator("#write .write-undo").is_disabled(), "nothing came"
+    desk.page.locator("#write .write-text").fill(BEGUN)
+    assert text(desk) == BEGUN
+    desk.quiet()

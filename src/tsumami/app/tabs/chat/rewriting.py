@@ -26,7 +26,7 @@ from tsumami.app.work.notebook import Notebook
 from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.runs import Stream
 
-_MOST_BACK: Final = 50  # exchanges that can be brought back
+_MOST_BACK: Final = 10  # exchanges that can be brought back
 
 
 class Deletion(NamedTuple):

@@ -110,11 +110,12 @@ function take() {
     const token = JSON.parse(packed);
     live.pending.push(token);
     if (!token.text) continue;
-    const start = live.end + fresh.length, mark = {start, end: start + token.text.length, run: live.number, tokens: live.pending};
+    const came = token.text.replace(/\r\n?/g, '\n');  // as a text box has it
+    const start = live.end + fresh.length, mark = {start, end: start + came.length, run: live.number, tokens: live.pending};
     live.pending = [];
     live.marks.push(mark);
-    live.span.append(node({...mark, text: token.text}));
-    fresh += token.text;
+    live.span.append(node({...mark, text: came}));
+    fresh += came;
   }
   live.count = news.tokens.length;
   if (fresh) write(fresh);
@@ -130,6 +131,7 @@ function finish(line) {
   const {end} = live;
   ({text, marks} = state());
   live = null;
+  if (past.at(-1)?.text === text) past.pop();  // nothing came
   area.readOnly = false;
   if (document.activeElement === area || document.activeElement === document.body) area.setSelectionRange(end, end);
   said.textContent = line;
