@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -113,6 +114,18 @@ def test_an_ending_that_a_command_cannot_make_is_refused_with_those_it_can(
     line = refused(name, *(word.format(a="a", b="b") for word in CALLS[name]), "-o", "x.docx", lang=language)
     assert "x.docx" in line
     assert all(FORMS[form].endings[0] in line for form in flags(name))
+
+
+@pytest.mark.parametrize("end", ["", "/exit\n"])
+def test_a_chat_is_written_when_it_ends_and_can_be_gone_on_with(invoke: Invoke, tmp_path: Path, end: str) -> None:
+    file = tmp_path / "talk.json"
+    called = invoke("chat", *SHORT, "-o", str(file), stdin=f"Hello!\n{end}")
+    assert called.code == 0
+    assert called.out.strip()
+    messages = json.loads(file.read_text("utf-8"))["messages"]
+    assert [one["role"] for one in messages] == ["user", "assistant"]
+    assert messages[1]["content"].strip() in called.out
+    assert invoke("chat", "--go-on", str(file), "--threads", "1", "--no-history", stdin="And?\n").code == 0
 
 
 def test_two_forms_do_not_share_one_stdout(refused: Callable[..., str]) -> None:

@@ -117,8 +117,10 @@ def chat(
         typed = sys.stdin.isatty()
         if typed:
             _greet(session)
-        problems = sum(not _take(session, line) for line in (_typed() if typed else _piped()))
-        out.put({"json": session.saved})
+        try:
+            problems = sum(not _take(session, line) for line in (_typed() if typed else _piped()))
+        finally:  # however it ends, also by /exit
+            out.put({"json": session.saved})
     if problems and not typed:
         raise typer.Exit(2)
 
