@@ -182,10 +182,11 @@ class History:
 
     def has(self, key: str) -> bool:
         """Whether there is an entry of that id, or one whose id begins so."""
-        try:
-            self.entry(key)
-        except HistoryError:
-            return False
+        with self._database.reading() as connection:
+            try:
+                self._id(connection, key)
+            except HistoryError:
+                return False
         return True
 
     def children(self, key: str) -> list[Entry]:

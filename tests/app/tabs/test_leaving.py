@@ -30,6 +30,7 @@ from tsumami.app.tabs.write.tab import WriteTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, ReplyFacts
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.model import Model
@@ -239,7 +240,7 @@ def branch(shelf: Any) -> Case:
 
 
 def bars(shelf: Any) -> Case:
-    made = IntervalBars(EN, shelf)
+    made = IntervalBars(EN, shelf, Keeping(wanted=False))
     _, stored = microscope(shelf, shelf._model)
 
     def ask(request: Any) -> Any:

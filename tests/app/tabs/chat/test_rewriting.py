@@ -16,7 +16,7 @@ from tsumami.app.tabs.chat.rewriting import Rewriting
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
-from tsumami.app.work.notebook import Notebook
+from tsumami.app.work.notebook import Notebook, opened
 from tsumami.app.work.tasks import Tasks
 
 EN = Texts("en")
@@ -51,13 +51,17 @@ def do(rewriting: Rewriting, stored: Any, what: str, exchange: int = 0, visit: A
     return rewriting.on_change(event, visit or reader(), stored)
 
 
-def said(shown: Shown) -> list[str]:
-    return [one.user + one.reply for one in Conversation.from_json(shown.store).exchanges]
+def conversation(rewriting: Rewriting, shown: Shown) -> Conversation:
+    return opened(rewriting.history, reader(), shown.store)
+
+
+def said(rewriting: Rewriting, shown: Shown) -> list[str]:
+    return [one.user + one.reply for one in conversation(rewriting, shown).exchanges]
 
 
 def test_own_words_are_marked_and_carry_no_account(rewriting: Rewriting) -> None:
     shown = do(rewriting, spoken("a", "b").to_json(), "rewrite", 0, value="mine")
-    assert said(shown) == ["amine"]
+    assert said(rewriting, shown) == ["amine"]
     (row,) = shown.chat
     assert (row["own"], row["account"], row["half"], row["variant"]["of"], row["variant"]["why"]) == (
         "all", "", False, 2, False
@@ -80,19 +84,19 @@ def test_what_was_taken_out_comes_back_one_after_the_other(rewriting: Rewriting)
     whole = spoken("a", "b", "c").to_json()
     once = do(rewriting, whole, "delete", 1)
     twice = do(rewriting, once.store, "delete", 0)
-    assert (said(once), said(twice)) == (["aA", "cC"], ["cC"])
+    assert (said(rewriting, once), said(rewriting, twice)) == (["aA", "cC"], ["cC"])
     assert once.chat["gone"] != twice.chat["gone"]
     back = do(rewriting, twice.store, "bring_back")
-    assert said(back) == ["aA", "cC"]
+    assert said(rewriting, back) == ["aA", "cC"]
     assert back.chat["gone"], "there is more to bring back"
-    assert said(do(rewriting, back.store, "bring_back")) == ["aA", "bB", "cC"]
+    assert said(rewriting, do(rewriting, back.store, "bring_back")) == ["aA", "bB", "cC"]
 
 
 def test_what_was_taken_out_of_a_conversation_that_went_on_stays_out(
     rewriting: Rewriting, capsys: pytest.CaptureFixture[str]
 ) -> None:
     less = do(rewriting, spoken("a", "b").to_json(), "delete", 1)
-    gone_on = Conversation.from_json(less.store).ask("c")
+    gone_on = conversation(rewriting, less).ask("c")
     for visit in (reader(), reader("another window")):
         assert do(rewriting, gone_on.to_json(), "bring_back", visit=visit) == Shown()
         assert "gone on" in capsys.readouterr().out
@@ -105,8 +109,8 @@ def test_a_branch_is_a_conversation_of_its_own_in_the_list(
     whole = notes.saved(spoken("a", "b", "c"))
     shown = do(rewriting, whole.to_json(), "branch", 1, asked=False)
     assert "new conversation" in capsys.readouterr().out
-    made = Conversation.from_json(shown.store)
-    assert said(shown) == ["aA", "bB"]
+    made = conversation(rewriting, shown)
+    assert said(rewriting, shown) == ["aA", "bB"]
     assert made.place is not None
     assert made.place != whole.place
     assert {one.name for one in notes.all()} == {"a", "a (branch)"}
@@ -118,7 +122,7 @@ def test_a_branch_before_a_message_has_the_message_in_the_box(
 ) -> None:
     shown = do(rewriting, spoken("a", "b").to_json(), "branch", 1, asked=True)
     assert "new conversation" in capsys.readouterr().out
-    assert (said(shown), shown.message) == (["aA"], "b")
+    assert (said(rewriting, shown), shown.message) == (["aA"], "b")
 
 
 def test_where_nothing_is_kept_there_is_no_branch(rewriting: Rewriting, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def talk(tab: ChatTab) -> Conversation:
 
 def test_a_reply_is_shown_as_its_tokens_with_what_could_have_stood_there(tab: ChatTab, talk: Conversation) -> None:
     (exchange,) = talk.exchanges
-    shown = tab.on_look(event(exchange=0, tokens=True), HERE, talk.to_json())["tokens"]
+    shown = tab.on_look(event(exchange=0, tokens=True), READER, HERE, talk.to_json())["tokens"]
     assert shown["exchange"] == 0
     assert "".join(one["text"] for one in shown["tokens"]) == exchange.reply
     assert all(one["others"] and one["final"].endswith("%") for one in shown["tokens"])
@@ -62,7 +62,7 @@ def test_a_reply_is_shown_as_its_tokens_with_what_could_have_stood_there(tab: Ch
 
 def test_another_token_makes_a_reply_beside_it_which_begins_as_it_did(tab: ChatTab, talk: Conversation) -> None:
     (first,) = talk.exchanges
-    row = tab.on_look(event(exchange=0, tokens=True), HERE, talk.to_json())["tokens"]["tokens"][2]
+    row = tab.on_look(event(exchange=0, tokens=True), READER, HERE, talk.to_json())["tokens"]["tokens"][2]
     other = row["others"][0]["id"]
     hot = how(Settings(max_tokens=2, seed=9, temperature=0))  # its own settings hold, whatever the panel says
     made = ended(tab.on_edit(event(exchange=0, at=2, token=other), READER, talk.to_json(), *hot))
@@ -90,9 +90,9 @@ def test_a_message_in_the_middle_branches_and_nothing_is_lost(tab: ChatTab, talk
 def test_own_words_have_no_tokens_of_a_model(tab: ChatTab, talk: Conversation) -> None:
     own = talk.rewritten(0, "Blue, or rather")
     with pytest.warns(UserWarning, match="receipt"):
-        assert tab.on_look(event(exchange=0, tokens=True), HERE, own.to_json())["tokens"]["tokens"] is None
+        assert tab.on_look(event(exchange=0, tokens=True), READER, HERE, own.to_json())["tokens"]["tokens"] is None
     longer = ended(tab.on_go_on(READER, own.to_json(), *how()))
-    shown = tab.on_look(event(exchange=0, tokens=True), HERE, longer.to_json())["tokens"]["tokens"]
+    shown = tab.on_look(event(exchange=0, tokens=True), READER, HERE, longer.to_json())["tokens"]["tokens"]
     assert shown[0]["own"]
     assert not shown[-1]["own"]
     assert "".join(one["text"] for one in shown if one["own"]) == "Blue, or rather"

@@ -22,7 +22,7 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.notebook import Notebook
+from tsumami.app.work.notebook import Notebook, on_page, opened
 from tsumami.app.work.tasks import Tasks, session_of
 from tsumami.runs import Stream
 
@@ -56,7 +56,7 @@ class Rewriting:
     def on_change(self, event: gr.EventData, request: gr.Request, stored: Any) -> Shown:
         """Do what a button of a message says."""
         self.replies.drop(session_of(request))
-        data, conversation = data_of(event), Conversation.from_json(stored)
+        data, conversation = data_of(event), opened(self.history, request, stored)
         if data["do"] == "bring_back":
             return self._brought_back(conversation, request)
         number = int(data["exchange"])
@@ -93,7 +93,7 @@ class Rewriting:
             notes.name(made.place.key, self.texts("talks.branch_of", name=name))
         say(self.texts("talks.branched"))
         chat = Showing(self.texts).turned_to(made)
-        return Shown(chat, made.to_json(), gr.skip() if message is None else message)
+        return Shown(chat, on_page(made), gr.skip() if message is None else message)
 
     def _deleted(self, conversation: Conversation, number: int, request: gr.Request) -> Shown:
         less = conversation.without(number)

@@ -15,7 +15,7 @@ from tsumami.app.tabs.chat import log, view
 from tsumami.app.tabs.chat.parts import Shown
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.notebook import Notebook
+from tsumami.app.work.notebook import Notebook, on_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Showing:
         exchanges = view.talk(self.texts, conversation, growing=growing)
         return Shown(
             chat=log.without_some(exchanges, gone) if gone else exchanges,
-            store=gr.skip() if keep is None else conversation.to_json(),
+            store=gr.skip() if keep is None else on_page(conversation),
             message=gr.skip() if message is None else message,
             spoken=gr.skip() if spoken is None else spoken,
         )

@@ -1,8 +1,8 @@
 """The chat tab: layout, and handlers that unpack, call one function, and show what it returned.
 
-Guarantee: the conversation travels through every handler as a value; a reload or a restart of the server keeps it, in
-the history or, for whom nothing is kept there, in the browser (work/notebook.py); whatever fails becomes a message in
-the page and leaves the conversation as it was.
+Guarantee: the conversation travels through every handler as a value, or as the ids of what was said; a reload or a
+restart of the server keeps it, in the history or, for whom nothing is kept there, in the browser (work/notebook.py);
+whatever fails becomes a message in the page and leaves the conversation as it was.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tsumami.app.tabs.chat.showing import Showing
 from tsumami.app.words.texts import PageProblem, Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, ReplyFacts
-from tsumami.app.work.notebook import Notebook, opened
+from tsumami.app.work.notebook import Notebook, on_page, opened
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import ahead, reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -82,7 +82,7 @@ class ChatTab:
 
     def __post_init__(self) -> None:
         self.shelf, self.sessions = self.common.shelf, self.common.replies
-        self.bars = IntervalBars(self.texts, self.shelf)
+        self.bars = IntervalBars(self.texts, self.shelf, self.common.history)
         self.voice = VoiceRow(self.texts, self.common.ears, self.common.mouth)
         self.talks = ConversationList(self.texts, self.common.history, self.sessions)
         self.rewriting = Rewriting(self.texts, self.common.history, self.sessions)
@@ -159,7 +159,7 @@ class ChatTab:
 
     def on_send(self, request: gr.Request, message: str | None, stored: Any, *how: Any) -> Iterator[Shown]:
         """Ask what was typed."""
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         message = (message or "").strip()
         if not message:
             say(self.texts("chat.empty"))
@@ -178,26 +178,26 @@ class ChatTab:
 
     def on_again(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Answer the last message again, with the seed of the reply that is shown; that one stays beside it."""
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         seed = facts.seed if facts else None
         yield from self._talk(conversation.beside(), how, request, before=conversation, seed=seed)
 
     def on_new_seed(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Answer the last message again, with a fresh random seed; the reply that is shown stays beside it."""
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         yield from self._talk(conversation.beside(), how, request, before=conversation, seed=-1)
 
     def on_go_on(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Go on with the last reply where it ended."""
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         yield from self._talk(conversation, how, request, before=conversation)
 
     def on_edit(self, event: gr.EventData, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Put an earlier message differently and answer it, or answer it with another token at one place; what was
         there, and what followed it, stays beside it.
         """
-        conversation, data = Conversation.from_json(stored), data_of(event)
+        conversation, data = self._opened(request, stored), data_of(event)
         number = int(data["exchange"])
         if not 0 <= number < len(conversation):  # the page was faster than its server
             yield Shown()
@@ -256,6 +256,10 @@ class ChatTab:
                 tell(self.texts, error)
                 yield self.showing.of(before, message=typed or None, keep=notes)
 
+    def _opened(self, request: gr.Request, stored: Any) -> Conversation:
+        """What the page shows."""
+        return opened(self.common.history, request, stored)
+
     def _notes(self, request: gr.Request) -> Notebook:
         return Notebook.of(self.common.history, request)
 
@@ -311,16 +315,16 @@ class ChatTab:
         history, before = self.common.history, Conversation.from_json(cleared)
         conversation = opened(history, request, kept)
         shown = log.shown(view.talk(self.texts, conversation), cleared=before != Conversation())
-        return shown, conversation.to_json(), {"on": history.keeps(request), "talks": []}
+        return shown, on_page(conversation), {"on": history.keeps(request), "talks": []}
 
-    def on_brought(self, stored: Any) -> Any:
+    def on_brought(self, request: gr.Request, stored: Any) -> Any:
         """Show a conversation of the history."""
-        return log.shown(view.talk(self.texts, Conversation.from_json(stored)), cleared=False)
+        return log.shown(view.talk(self.texts, self._opened(request, stored)), cleared=False)
 
-    def on_unfold(self, event: gr.EventData, stored: Any) -> Any:
+    def on_unfold(self, event: gr.EventData, request: gr.Request, stored: Any) -> Any:
         """The account of a reply."""
         number = int(data_of(event)["exchange"])
-        said = Conversation.from_json(stored).exchanges[number]
+        said = self._opened(request, stored).exchanges[number]
         if said.facts is None:
             return gr.skip()
         return log.with_account(number, view.account(self.texts, said.facts, said.own))
@@ -329,36 +333,36 @@ class ChatTab:
         """Show another reply to the same message, with what was said after it."""
         self.sessions.drop(session_of(request))
         data = data_of(event)
-        turned = Conversation.from_json(stored).turned(int(data["exchange"]), int(data["by"]))
+        turned = self._opened(request, stored).turned(int(data["exchange"]), int(data["by"]))
         return self.showing.of(turned, keep=self._notes(request))
 
     def on_aloud(self, event: gr.EventData, request: gr.Request, stored: Any, *voice: Any) -> Any:
         """Read a message or a reply aloud."""
-        exchanges, data = Conversation.from_json(stored).exchanges, data_of(event)
+        exchanges, data = self._opened(request, stored).exchanges, data_of(event)
         number = int(data["exchange"])
         if not 0 <= number < len(exchanges):
             return gr.skip()
         text = exchanges[number].user if data["asked"] else exchanges[number].answer
         return self.voice.read(session_of(request), text, VoiceContents(*voice))
 
-    def on_look(self, event: gr.EventData, choice: ModelChoice, stored: Any) -> Any:
+    def on_look(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
         """Why the reply that is shown and the one beside it part, or its tokens."""
         data = data_of(event)
         number = int(data["exchange"])
-        return (self._tokens if data.get("tokens") else self._why)(number, choice, stored)
+        exchange = self._opened(request, stored).exchanges[number]
+        return (self._tokens if data.get("tokens") else self._why)(number, choice, exchange)
 
     @told(log.with_tokens(-1, None))
-    def _tokens(self, number: int, choice: ModelChoice, stored: Any) -> Any:
-        exchange = Conversation.from_json(stored).exchanges[number]
+    def _tokens(self, number: int, choice: ModelChoice, exchange: Exchange[ReplyFacts]) -> Any:
         if exchange.facts is None:
             raise PageProblem("chat.no_receipt")
         with self.shelf.lend(choice) as model:
             return log.with_tokens(number, view.tokens(exchange, open_receipt(model, exchange.facts.receipt).run))
 
-    def _why(self, number: int, choice: ModelChoice, stored: Any) -> Any:
+    def _why(self, number: int, choice: ModelChoice, exchange: Exchange[ReplyFacts]) -> Any:
         try:
             with self.shelf.lend(choice) as model:
-                found = variants.why(self.texts, model, Conversation.from_json(stored).exchanges[number])
+                found = variants.why(self.texts, model, exchange)
         except TsumamiError as error:
             found = f'<p class="why">⚠️ {escape(self.texts.error(error))}</p>'
         return log.with_why(number, found)
@@ -366,7 +370,7 @@ class ChatTab:
     def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box; it can be brought back."""
         self.sessions.drop(session_of(request))
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         if not len(conversation):
             return self.showing.of(conversation, message="", keep=self._notes(request))
         message, less = conversation.exchanges[-1].user, conversation.without_last()
@@ -376,31 +380,30 @@ class ChatTab:
     def on_clear(self, request: gr.Request, stored: Any) -> tuple[Any, ...]:
         """Begin a new conversation; there is a way back to this one until another is left like this."""
         self.sessions.drop(session_of(request))
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         if not len(conversation):
             return (*Shown(), gr.skip())
-        # not `stored` itself: while a reply grows, Gradio's marks of an update stand in it, too
         return (*Shown(log.shown([], cleared=True), Conversation().to_json()), conversation.to_link())
 
     def on_bring_back(self, request: gr.Request, cleared: Any) -> Shown:
         """The conversation before this one."""
         self.sessions.drop(session_of(request))
         conversation = opened(self.common.history, request, cleared)
-        return Shown(log.shown(view.talk(self.texts, conversation), cleared=False), conversation.to_json())
+        return Shown(log.shown(view.talk(self.texts, conversation), cleared=False), on_page(conversation))
 
-    def on_receipt(self, stored: Any) -> Any:
+    def on_receipt(self, request: gr.Request, stored: Any) -> Any:
         """The last reply's receipt as a file."""
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         if facts is None:
             say(self.texts("chat.no_receipt"))
             return None
         return hand_out("receipt.json", json.dumps(facts.receipt, ensure_ascii=False, indent=1) + "\n")
 
-    def on_look_ahead(self, message: str | None, stored: Any, *how: Any) -> str:
+    def on_look_ahead(self, request: gr.Request, message: str | None, stored: Any, *how: Any) -> str:
         """How much of the context the next prompt would take, and what the memory leaves out."""
         picked = talk_form.read(talk_form.TalkContents(*how))
-        conversation = Conversation.from_json(stored)
+        conversation = self._opened(request, stored)
         conversation = conversation.ask(message.strip()) if message and message.strip() else conversation
         if not len(conversation):
             return ""
