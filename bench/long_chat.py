@@ -24,6 +24,7 @@ from bench.page import CHROMIUM, served
 from bench.report import Goal, Row, Table
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeper
+from tsumami.app.work.kept import Kept
 from tsumami.app.work.notebook import Notebook
 from tsumami.app.work.replying import Sending, reply
 from tsumami.app.work.tasks import Tasks
@@ -77,7 +78,7 @@ def _fill(path: Path, options: Options) -> None:
             asked_for = conversation.ask(f"Say {number}.")
             *_, last = reply(model, asked_for, base, Sending(None, "", 1), asked=asked, keeper=keeper)
             conversation = last.conversation
-        Notebook(keeper, "w").saved(conversation)
+        Notebook(keeper, "w", Kept()).saved(conversation)
 
 
 def _opened(page: Page, url: str) -> Page:

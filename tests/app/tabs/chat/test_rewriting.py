@@ -16,7 +16,7 @@ from tsumami.app.tabs.chat.rewriting import Rewriting
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
-from tsumami.app.work.notebook import Notebook, opened
+from tsumami.app.work.notebook import Notebook, on_page, opened
 from tsumami.app.work.tasks import Tasks
 
 EN = Texts("en")
@@ -98,7 +98,7 @@ def test_what_was_taken_out_of_a_conversation_that_went_on_stays_out(
     less = do(rewriting, spoken("a", "b").to_json(), "delete", 1)
     gone_on = conversation(rewriting, less).ask("c")
     for visit in (reader(), reader("another window")):
-        assert do(rewriting, gone_on.to_json(), "bring_back", visit=visit) == Shown()
+        assert do(rewriting, on_page(gone_on), "bring_back", visit=visit) == Shown()
         assert "gone on" in capsys.readouterr().out
 
 
