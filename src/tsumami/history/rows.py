@@ -35,6 +35,7 @@ __all__ = [
     "new_key",
     "place",
     "read_turn",
+    "read_turns",
     "receipt_form",
     "replace",
     "unpacked",
@@ -205,6 +206,23 @@ def read_turn(connection: sqlite3.Connection, entry: int) -> ChatTurn | None:
     (rest,) = connection.execute("SELECT rest FROM entries WHERE id = ?", (entry,)).fetchone()
     found = json.loads(rest).get("turn")
     return None if found is None else ChatTurn.from_dict(found)
+
+
+def read_turns(connection: sqlite3.Connection, which: str, entry: int) -> list[tuple[str, ChatTurn]]:
+    """The ids of entries and what each answers, from the first one on; each goes on from the one before."""
+    found = {
+        number: (above, key, asked, turn)
+        for number, above, key, asked, turn in connection.execute(
+            f"SELECT id, parent, key, asked, json_extract(rest, '$.turn') FROM entries WHERE {which}",  # noqa: S608
+            (entry,),
+        )
+    }
+    line: list[tuple[str, ChatTurn]] = []
+    at: int | None = entry
+    while at in found:
+        at, key, asked, turn = found[at]
+        line.append((key, ChatTurn(asked) if turn is None else ChatTurn.from_dict(json.loads(turn))))
+    return line[::-1]
 
 
 def receipt_form(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:

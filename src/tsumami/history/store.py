@@ -214,6 +214,11 @@ class History:
         with self._database.reading() as connection:
             return rows.read_turn(connection, self._id(connection, key))
 
+    def turns(self, key: str) -> list[tuple[str, ChatTurn]]:
+        """The line of an entry as the ids and what each answers: quick, however long it is."""
+        with self._database.reading() as connection:
+            return rows.read_turns(connection, LINE, self._id(connection, key))
+
     def words(self) -> dict[str, list[str]]:
         """What searches can ask for: the `models` of the newest 2000 entries, and all `tags`, those used most first."""
         with self._database.reading() as connection:

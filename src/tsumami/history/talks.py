@@ -64,13 +64,12 @@ def told(store: History, key: str | None) -> tuple[SaidBefore, ...]:
         HistoryError: there is no such entry.
     """
     said: tuple[SaidBefore, ...] = ()
-    for entry in () if key is None else store.line(key):
-        turn = store.turn(entry.key) or ChatTurn(entry.asked)
+    for one, turn in () if key is None else store.turns(key):
         if turn.before is not None:
             said = turn.before
         elif turn.again:
             said = said[:-1]
-        said = (*said, SaidBefore(entry.key))
+        said = (*said, SaidBefore(one))
     return said
 
 

@@ -1,13 +1,16 @@
-// Draws the conversation. `props.value` lists its exchanges as view.py makes them; `props.account` is what was asked for
-// when somebody unfolded the account of a reply, `props.tokens` when they wanted its tokens, `props.why` when they asked why
-// two replies part; `props.gone` is another name each time that something was taken out.
+// Draws the conversation. `props.value` lists its exchanges as view.py makes them, or the last ones (`first` and what
+// follows); `props.account` is what was asked for when somebody unfolded the account of a reply, `props.tokens` when they
+// wanted its tokens, `props.why` when they asked why two replies part; `props.gone` is another name each time that something
+// was taken out.
 // Whatever somebody wrote comes into the page as the text of a text node (`textContent`) and in no other way (but in the
-// pictures of charts, which escape it), so nothing in it is Markdown or HTML, and nothing of it is fetched. A reply grows at its end: what is marked stays marked.
+// pictures of charts, which escape it), so nothing in it is Markdown or HTML, and nothing of it is fetched. A reply grows at
+// its end: what is marked stays marked.
 // A script of a gr.HTML: `element`, `props`, `trigger` and `watch` are Gradio's; log.py puts `words` and the scripts of its
 // parts before it.
 const log = element.querySelector('.log'), empty = element.querySelector('.log-empty');
 const all = element.querySelector('.log-all');
 const drawn = [];  // of each exchange, its parts on the page
+let exchanges = [];
 const gone = made('p', 'log-gone');
 
 function added(number) {
@@ -46,11 +49,11 @@ function added(number) {
 }
 // `whole`: also what has not changed but for its editor or its tokens; while a reply grows, only that is drawn.
 function draw(whole = false) {
-  const exchanges = props.value || [];
+  const first = take();
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60, grows = exchanges.length > drawn.length;
   while (drawn.length > exchanges.length) drawn.pop().box.remove();
-  exchanges.forEach((exchange, number) => {
-    const parts = drawn[number] ??= added(number);
+  exchanges.slice(whole ? 0 : first).forEach((exchange, at) => {
+    const number = (whole ? 0 : first) + at, parts = drawn[number] ??= added(number);
     if (!news(parts, exchange) && !whole) return;
     if (parts.editor && changed(parts, exchange)) close(parts);
     write(parts.user, exchange.user);
@@ -79,6 +82,13 @@ function draw(whole = false) {
   offer();
   if (atEnd || grows) log.scrollTop = log.scrollHeight;
 }
+// What is shown: all that the value lists, or what there was before with another end. Gives where the end begins. What
+// Gradio gives is watched, and slow to read.
+function take() {
+  const value = JSON.parse(JSON.stringify(props.value || [])), {first = 0, exchanges: end = value} = value;
+  exchanges = [...exchanges.slice(0, first), ...end];
+  return first;
+}
 const differ = (one, other) => !one || one.some((value, at) => value !== other[at]);
 function news(parts, {user, thinking, reply, account, growing, half, own, chosen, variant, message}) {
   const now = [user, thinking, reply, account, growing, half, own, chosen, variant?.at, variant?.of, variant?.says, message?.at, message?.of];
@@ -104,7 +114,7 @@ function stand(parts, {variant, message, growing, own, chosen}) {
 }
 // What was taken out can come back, until the conversation goes on.
 let offered = '', then = '';
-const sign = () => JSON.stringify((props.value || []).map(({user, reply}) => [user, reply]));
+const sign = () => JSON.stringify(exchanges.map(({user, reply}) => [user, reply]));
 function offer() {
   if (props.gone && props.gone !== offered) {
     offered = props.gone;
@@ -201,7 +211,7 @@ empty.firstChild.textContent = words.empty;
 const back = button('bring_back', () => trigger('undo'));
 empty.lastChild.append(back);
 all.append(button('copy_all', pressed => copy(
-  (props.value || []).flatMap(({user, reply}) => [`${words.you}: ${user}`, `${words.model}: ${reply}`]).join('\n\n'), pressed)));
+  exchanges.flatMap(({user, reply}) => [`${words.you}: ${user}`, `${words.model}: ${reply}`]).join('\n\n'), pressed)));
 watch(['value', 'cleared', 'gone'], () => draw());
 watch('account', unfolded);
 watch('tokens', tokenized);

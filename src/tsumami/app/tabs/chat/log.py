@@ -33,11 +33,11 @@ _WORDS: Final = (
 
 
 def build(texts: Texts) -> gr.HTML:
-    """The component. Its value is what `view.talk` gives. Its events name an `exchange`: `edit` comes with the `value`
-    that its message is to be, or with the `token` that is to stand `at` a place of its reply; `input` with what it is
-    to `do` without the model (rewriting.py); `select` with `by`, how far on the way is that is to be shown; `expand`
-    wants the account, `apply` its `tokens` or why two replies part; `play` wants its message (`asked`) or its reply
-    read aloud. `undo` fires when a cleared conversation is to come back.
+    """The component. Its value is what `view.talk` gives, or the end of that (`from_there`). Its events name an
+    `exchange`: `edit` comes with the `value` that its message is to be, or with the `token` that is to stand `at` a
+    place of its reply; `input` with what it is to `do` without the model (rewriting.py); `select` with `by`, how far on
+    the way is that is to be shown; `expand` wants the account, `apply` its `tokens` or why two replies part; `play`
+    wants its message (`asked`) or its reply read aloud. `undo` fires when a cleared conversation is to come back.
     """
     # Words stand in the script, not in props: an update may replace all props of an HTML part.
     words = {name: texts(f"log.{name}") for name in _WORDS} | token_choices.words(texts)
@@ -62,6 +62,13 @@ def build(texts: Texts) -> gr.HTML:
         why=None,
         cleared=False,
     )
+
+
+def from_there(exchanges: list[dict[str, Any]], first: int) -> dict[str, Any]:
+    """The value that shows these as exchange number `first` and what follows it, and leaves those before as they stand:
+    what a growing reply costs does not depend on how much was said before.
+    """
+    return {"first": first, "exchanges": exchanges}
 
 
 def shown(exchanges: list[dict[str, Any]], *, cleared: bool) -> Any:

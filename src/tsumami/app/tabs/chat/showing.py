@@ -33,17 +33,19 @@ class Showing:
         keep: Notebook | None = None,
         spoken: str | None = None,
         gone: str = "",
+        first: int = 0,
     ) -> Shown:
         """A conversation, kept by `keep`; what is None stays as it is. gone: a name for what was just taken out, so
-        that its way back is offered.
+        that its way back is offered; first: those before this one are shown already.
         """
         if keep is not None:
             conversation = keep.saved(conversation)
             if keep.parted:
                 say(self.texts("chat.parted"))
-        exchanges = view.talk(self.texts, conversation, growing=growing)
+        exchanges = view.talk(self.texts, conversation, growing=growing, first=first)
+        chat = log.from_there(exchanges, first) if first else exchanges
         return Shown(
-            chat=log.without_some(exchanges, gone) if gone else exchanges,
+            chat=log.without_some(exchanges, gone) if gone else chat,
             store=gr.skip() if keep is None else on_page(conversation),
             message=gr.skip() if message is None else message,
             spoken=gr.skip() if spoken is None else spoken,

@@ -297,7 +297,9 @@ class ChatTab:
                 due = growing.done or time.monotonic() - saved > _SAVE_SECONDS
                 saved = time.monotonic() if due else saved
                 grown = growing.conversation.settled() if growing.done else growing.conversation
-                shown = self.showing.of(grown, growing=not growing.done, keep=notes if due else None)
+                shown = self.showing.of(
+                    grown, growing=not growing.done, keep=notes if due else None, first=len(grown) - 1
+                )
                 if asked.dropped:  # while it was saved
                     break
                 yield shown

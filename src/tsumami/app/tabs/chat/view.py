@@ -18,11 +18,12 @@ from tsumami.prompts import Exchange
 from tsumami.runs import STOP_REASONS, Run
 
 
-def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
-    """The conversation as log.js draws it: of each exchange what was said, as it was said, what was thought before by
-    itself; which of how many replies, and of how many ways to put the message, it is; the folded line of the account of
-    a finished reply; whether it is still `growing`, or ends in `half` because nobody saw its end; whether it is a
-    reader's `own` text, `all` of it or how it has `begun`, and the number of a token that a reader has `chosen`.
+def talk(texts: Texts, conversation: Conversation, *, growing: bool = False, first: int = 0) -> list[dict[str, Any]]:
+    """The conversation, from exchange number `first` on, as log.js draws it: of each exchange what was said, as it was
+    said, what was thought before by itself; which of how many replies, and of how many ways to put the message, it is;
+    the folded line of the account of a finished reply; whether it is still `growing`, or ends in `half` because nobody
+    saw its end; whether it is a reader's `own` text, `all` of it or how it has `begun`, and the number of a token that
+    a reader has `chosen`.
     """
     last = len(conversation) - 1
     return [
@@ -38,7 +39,7 @@ def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> 
             "own": ("all" if exchange.own == len(exchange.reply) else "begun") if exchange.own else "",
             "chosen": exchange.chosen,
         }
-        for at, exchange in enumerate(conversation.exchanges)
+        for at, exchange in enumerate(conversation.exchanges[first:], first)
     ]
 
 
