@@ -179,9 +179,13 @@ class ChatTab:
         edited = conversation.edited(int(data["exchange"]), said)
         yield from self._talk(edited, how, request, before=conversation)
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Stop the reply that is being written."""
-        self.sessions.stop(session_of(request))
+        self.sessions.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop it."""
+        self.stop(session_of(request))
 
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed or the connection lost: give the place in the engine back."""

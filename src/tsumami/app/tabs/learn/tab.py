@@ -308,11 +308,15 @@ class LearnTab:
         show = partial(view.inside, text=prompt or "", words=self._words)
         return self._shown(session_of(request), choice, prompt, show)
 
+    def stop(self, session: str) -> None:
+        """End what is measured, written and looked at; what there is stays."""
+        for tasks in (self._measuring, self._replies, self._looks):
+            tasks.stop(session)
+
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed: nobody waits for anything any more."""
         session = session_of(request)
-        for tasks in (self._measuring, self._replies, self._looks):
-            tasks.stop(session)
+        self.stop(session)
         for kept in (self._loops, self._searches):
             kept.forget(session)
 

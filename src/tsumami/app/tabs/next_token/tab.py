@@ -106,9 +106,13 @@ class NextTokenTab:
         except TsumamiError as error:
             return f'<p class="problem">⚠️ {escape(self.texts.error(error))}</p>'
 
+    def stop(self, session: str) -> None:
+        """Look no further."""
+        self._tasks.stop(session)
+
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self._tasks.stop(session_of(request))
+        self.stop(session_of(request))
         self._looked.forget(session_of(request))
 
     @told()

@@ -73,6 +73,9 @@ class ReferenceTab:
         """Lay out the tab; call inside the `gr.Tab`."""
         _lay_out(self.texts)
 
+    def stop(self, session: str) -> None:
+        """Nothing is ever under way here."""
+
 
 def _lay_out(texts: Texts) -> None:
     with gr.Column(elem_id="reference"):

@@ -1,0 +1,34 @@
+// What Gradio's own markup lacks for keyboards and screen readers, mended in this one place: names in the page's
+// language, and arrow keys that go from tab to tab.
+(() => {
+  const NAMES = JSON.parse('@names');  // what Gradio names not at all, or in another language: a selector and a name each
+
+  // --- names
+  function name() {
+    for (const [where, what] of NAMES) {
+      for (const one of document.querySelectorAll(where)) if (one.ariaLabel !== what) one.ariaLabel = what;
+    }
+  }
+  let waiting = false;
+  function soon() {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => { waiting = false; name(); }, 50);
+  }
+
+  // --- keys
+  const visible = tab => !tab.disabled && tab.getClientRects().length > 0;
+  document.addEventListener('keydown', event => {
+    const here = event.target.closest?.('[role=tab]'), list = here?.closest('[role=tablist]');
+    if (!list || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const tabs = [...list.querySelectorAll('[role=tab]')].filter(visible), at = tabs.indexOf(here);
+    const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1}[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = tabs[(to + tabs.length) % tabs.length];
+    next.click();
+    next.focus();
+  });
+
+  new MutationObserver(soon).observe(document.documentElement, {childList: true, subtree: true});
+})();
