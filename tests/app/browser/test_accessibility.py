@@ -1,43 +1,24 @@
 """WCAG 2.2 AA: axe-core finds nothing in any tab, and what it cannot see (focus, keys, motion, words for pictures) is
 tried by hand.
 
-Guarantee: what is let pass stands in `KNOWN`, each with its reason; one that is not found any more has to go.
+Guarantee: every tab is looked at with something in it, in both languages and both themes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
+from tsumami import course
 from tsumami.app.words.texts import Language, Texts
 
+from . import axe
 from .conftest import Pages
 from .desk import Desk
 from .looking import open_tab, token
-
-TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-#: By rule and the beginning of what it found: what is Gradio's own and cannot be mended from here, and why.
-KNOWN: Final[dict[tuple[str, str], str]] = {}
-
-_RUN: Final = """async given => {
-  const found = await axe.run(document, {runOnly: given.rules, resultTypes: ['violations']});
-  return found.violations.flatMap(({id, help, nodes}) => nodes.map(({target, html, any, all, none}) => ({
-    rule: id, where: target.flat().join(' '), html: html.slice(0, 160),
-    why: [...any, ...all, ...none].map(one => one.message).join('; ').slice(0, 200) || help})));
-}"""
-
-
-def violations(page: Page, rules: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """What axe-core finds in what is shown: the rule, the place, and why."""
-    if not page.evaluate("typeof axe !== 'undefined'"):
-        page.evaluate(AXE_SCRIPT)
-    for one in page.evaluate(_RUN, {"rules": rules}):
-        yield one["rule"], one["where"], f"{one['html']} ({one['why']})"
-
 
 # --- the tabs, with something in them
 
@@ -120,17 +101,16 @@ def test_axe_finds_nothing_in_any_tab_in_light_and_dark(page_of: Pages, language
         open_tab(desk, tab)
         fill(page)
         desk.quiet()
-        for theme, rules in (
-            ("light", {"type": "tag", "values": list(TAGS)}),
-            ("dark", {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}),  # all else is the same
-        ):
-            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-            page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=theme == "dark")
-            found += [(tab, theme, *one) for one in violations(page, rules)]
-        page.emulate_media(color_scheme="light")
-    unknown = [one for one in found if not any(one[2] == rule and one[3].startswith(at) for rule, at in KNOWN)]
-    gone = [known for known in KNOWN if not any(one[2] == known[0] and one[3].startswith(known[1]) for one in found)]
-    assert not unknown, "\n".join(" | ".join(one) for one in unknown)
+        found += [(tab, one) for one in axe.in_both_themes(page)]
+    for part in course.PARTS[1:]:
+        page.locator(f"#learn-{part}-button").click()
+        desk.quiet()
+        found += [(part, one) for one in axe.in_both_themes(page, "#learn")]
+    unknown = [f"{tab}: {one.rule} | {one.where} | {one.why}" for tab, one in found if not one.known]
+    gone = [
+        known for known in axe.KNOWN if not any((one.rule, one.where[: len(known[1])]) == known for _, one in found)
+    ]
+    assert not unknown, "\n".join(unknown)
     assert not gone, f"not found any more, so they have to go: {gone}"
 
 
@@ -205,6 +185,10 @@ def test_what_gradio_names_not_at_all_or_in_english_has_a_name_in_the_page_s_lan
     Desk(page)
     send = page.locator("#message button").last
     assert send.get_attribute("aria-label") == texts("chat.send")
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.locator("#tabs > .tab-wrapper .overflow-menu > button")).to_have_attribute(
+        "aria-label", texts("page.more_tabs")
+    )
 
 
 def test_who_wants_less_motion_gets_none(page_of: Pages) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 import tsumami
 from tsumami.history import ChatTurn, History
 
+from . import axe
 from .conftest import Pages, free_port, ready, start_server
 from .desk import Desk
 from .looking import open_tab, text
@@ -125,6 +126,25 @@ def test_what_was_kept_is_found_marked_and_opened(page_of: Pages, home: Home) ->
     unfold(desk)
     press(desk, "microscope")
     expect(page.locator("#microscope-about")).to_contain_text("recomputed bit for bit")
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_axe_finds_nothing_in_the_history_and_the_list_of_conversations(
+    page_of: Pages, home: Home, language: str
+) -> None:
+    page = page_of(url=f"{home.server.url}{language}/")
+    desk = Desk(page)
+    assert talks(desk)
+    found = axe.in_both_themes(page, "#talks")
+    open_tab(desk, "history")
+    find(desk, "焼")
+    unfold(desk)
+    for card in cards(page).all():
+        card.locator("input[type=checkbox]").check()
+    page.locator("#history-view .history-beside").click()
+    desk.quiet()
+    found += axe.in_both_themes(page)
+    assert not [one for one in found if not one.known]
 
 
 def talks(desk: Desk) -> list[str]:

@@ -1,5 +1,5 @@
 // What Gradio's own markup lacks for keyboards and screen readers, mended in this one place: names in the page's
-// language, and arrow keys that go from tab to tab.
+// language, arrow keys that go from tab to tab, and no motion for who wants none.
 (() => {
   const NAMES = JSON.parse('@names');  // what Gradio names not at all, or in another language: a selector and a name each
 
@@ -15,6 +15,11 @@
     waiting = true;
     setTimeout(() => { waiting = false; name(); }, 50);
   }
+
+  // --- motion: also of what Gradio lays over the page, where our style sheets do not reach
+  document.head.insertAdjacentHTML('beforeend', `<style>@media (prefers-reduced-motion: reduce) { *, *::before, *::after {
+    animation-duration: .01ms !important; animation-iteration-count: 1 !important; transition-duration: .01ms !important;
+    scroll-behavior: auto !important; } }</style>`);
 
   // --- keys
   const visible = tab => !tab.disabled && tab.getClientRects().length > 0;

@@ -1,0 +1,60 @@
+"""axe-core in a page: what it finds wrong, less what is known to be Gradio's own and cannot be mended from here.
+
+Guarantee: what is let pass stands in `KNOWN`, each with its reason; one that is not found any more has to go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+ALL: Final = {"type": "tag", "values": list(TAGS)}
+COLOURS: Final = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+"""In the other theme only these can be otherwise."""
+
+#: By rule and the beginning of the place: what cannot be mended from here, and why.
+KNOWN: Final[dict[tuple[str, str], str]] = {}
+
+_RUN: Final = """async ({rules, within}) => {
+  const found = await axe.run(within || document, {runOnly: rules, resultTypes: ['violations']});
+  return found.violations.flatMap(({id, help, nodes}) => nodes.map(({target, html, any, all, none}) => ({
+    rule: id, where: target.flat().join(' '), html: html.slice(0, 160),
+    why: [...any, ...all, ...none].map(one => one.message).join('; ').slice(0, 240) || help})));
+}"""
+
+
+class Violation(NamedTuple):
+    """What axe-core found: the rule, the place, and why."""
+
+    rule: str
+    where: str
+    why: str
+
+    @property
+    def known(self) -> bool:
+        return any(self.rule == rule and self.where.startswith(place) for rule, place in KNOWN)
+
+
+def violations(page: Page, rules: dict[str, Any], within: str = "") -> list[Violation]:
+    """What axe-core finds in what is shown, of the whole page or below a place."""
+    if not page.evaluate("typeof axe !== 'undefined'"):
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(_RUN, {"rules": rules, "within": within})
+    return [Violation(one["rule"], one["where"], f"{one['html']} ({one['why']})") for one in found]
+
+
+def in_both_themes(page: Page, within: str = "") -> list[Violation]:
+    """What axe-core finds in the light, and in the dark."""
+    found = violations(page, ALL, within)
+    _turn(page, "dark")
+    found += [one._replace(why=f"in the dark: {one.why}") for one in violations(page, COLOURS, within)]
+    _turn(page, "light")
+    return found
+
+
+def _turn(page: Page, theme: Any) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=theme == "dark")
