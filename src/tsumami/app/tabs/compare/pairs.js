@@ -4,6 +4,6 @@ element.addEventListener('click', event => {
   const button = event.target.closest('[data-to]');
   if (!button) return;
   for (const one of element.querySelectorAll('[data-to]')) one.setAttribute('aria-pressed', one === button);
-  element.querySelector('h4').textContent = '@looking';
+  element.querySelector('h2').textContent = '@looking';
   trigger('select', {to: button.dataset.to});
 });

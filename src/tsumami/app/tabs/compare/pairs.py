@@ -71,7 +71,7 @@ class Lanes:
             charts.parting(piece, self._divergence(a, b), (self.names[a], self.names[b]), texts.language)
             for a, b in while_wanted(self.pairs(to), wanted)
         )
-        return f"{self._chooser(texts, to)}<h4>{escape(texts('compare.why'))}</h4>{said}"
+        return f"{self._chooser(texts, to)}<h2>{escape(texts('compare.why'))}</h2>{said}"
 
     def _chooser(self, texts: Texts, to: str) -> str:
         if len(self.runs) < 3:

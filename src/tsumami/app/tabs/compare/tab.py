@@ -207,7 +207,7 @@ class CompareTab:
         table = compare_view.measures(texts, shown.names, found.metrics)
         lines = [charts.measure_line(runs, one.name, texts.language) for one in TOKEN_MEASURES if _any_step(runs)]
         pictures = "".join(map(charts.inline, lines))
-        return f'<h4>{escape(texts("compare.measures"))}</h4>{table}<div class="pictures">{pictures}</div>'
+        return f'<h2>{escape(texts("compare.measures"))}</h2>{table}<div class="pictures">{pictures}</div>'
 
 
 @contextlib.contextmanager

@@ -190,5 +190,5 @@ class NextTokenTab:
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
             f"{charts.roll_strip([charts.Line.of(seen)], seen.roll, piece, language)}"
-            f"<h4>{escape(texts('next.stages'))}</h4>{charts.ledger_table(seen, piece, language)}</div>"
+            f"<h2>{escape(texts('next.stages'))}</h2>{charts.ledger_table(seen, piece, language)}</div>"
         )
