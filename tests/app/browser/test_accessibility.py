@@ -6,6 +6,7 @@ Guarantee: every tab is looked at with something in it, in both languages and bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -189,6 +190,16 @@ def test_what_gradio_names_not_at_all_or_in_english_has_a_name_in_the_page_s_lan
     expect(page.locator("#tabs > .tab-wrapper .overflow-menu > button")).to_have_attribute(
         "aria-label", texts("page.more_tabs")
     )
+
+
+def test_no_name_is_in_another_language(page_of: Pages) -> None:
+    page = page_of("ja")
+    Desk(page).unfold("ステージの順序")
+    page.wait_for_timeout(200)
+    names = page.locator("[aria-label]").evaluate_all("all => all.map(one => one.ariaLabel)")
+    # what is called the same in all languages: knobs and their like
+    plain = {name for name in names if not re.search(r"[ぁ-んァ-ヶ一-龥]", name)}
+    assert {name for name in plain if " " in name} == set()
 
 
 def test_who_wants_less_motion_gets_none(page_of: Pages) -> None:

@@ -3,11 +3,14 @@
 (() => {
   const NAMES = JSON.parse('@names');  // what Gradio names not at all, or in another language: a selector and a name each
 
+  const FOR = '[aria-label^="range slider for "], [aria-label^="number input for "]';
+
   // --- names
   function name() {
     for (const [where, what] of NAMES) {
       for (const one of document.querySelectorAll(where)) if (one.ariaLabel !== what) one.ariaLabel = what;
     }
+    for (const one of document.querySelectorAll(FOR)) one.ariaLabel = one.ariaLabel.replace(/^.*? for /, '');
   }
   let waiting = false;
   function soon() {

@@ -12,7 +12,12 @@ from typing import Final
 from tsumami.app.parts import scripts
 from tsumami.app.words.texts import Texts
 
-_NAMES: Final = {"#message .submit-button": "chat.send", ".overflow-menu > button": "page.more_tabs"}
+_NAMES: Final = {
+    "#message .submit-button": "chat.send",
+    ".overflow-menu > button": "page.more_tabs",
+    "[data-testid=reset-button]": "page.reset",
+    "footer nav": "page.footer",
+}
 """What has no name in the page's language: by its selector, the key of its name."""
 
 
