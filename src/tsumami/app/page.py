@@ -97,6 +97,7 @@ def _header(texts: Texts) -> str:
 #: Where Gradio's own colours are too faint to be read: 4.5 to 1 for text, 3 to 1 for what else has a meaning.
 _READABLE: Final = {
     "color_accent": "*primary_700",
+    "color_accent_soft_dark": "*neutral_800",
     "body_text_color_subdued": "*neutral_600",
     "block_label_text_color": "*neutral_600",
     "block_title_text_color": "*neutral_600",
@@ -129,7 +130,7 @@ def theme() -> gr.themes.Base:
         font=("system-ui", "Hiragino Sans", "Yu Gothic UI", "Noto Sans CJK JP", "Noto Sans JP", "sans-serif"),
         font_mono=("ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"),
     ).set(**_READABLE)
-    made.color_accent_dark = "*primary_400"  # Gradio has no name for it, and takes any that ends like this
+    made.__dict__["color_accent_dark"] = "*primary_400"  # Gradio has no name for it, and takes any that ends like this
     return made
 
 

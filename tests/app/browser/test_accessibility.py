@@ -31,9 +31,7 @@ def chat(page: Page) -> None:
     desk.turn(temperature=1.5)
     desk.press("again")
     desk.unfolded()
-    for accordion in page.locator("#knobs button.label-wrap:not(.open)").all():
-        accordion.click()
-    page.locator("#model-bar button").first.click()
+    page.locator("button.label-wrap:not(.open)").evaluate_all("all => all.forEach(one => one.click())")
 
 
 def microscope(page: Page) -> None:
@@ -76,6 +74,10 @@ def next_token(page: Page) -> None:
     Desk(page).press("next-roll")
 
 
+def reference(page: Page) -> None:
+    page.locator("#reference-search textarea, #reference-search input").fill("mirostat")  # a few of many alike
+
+
 def nothing(page: Page) -> None:
     Desk(page)
 
@@ -89,8 +91,8 @@ TABS: Final[dict[str, Callable[[Page], None]]] = {
     "grid": grid,
     "history": nothing,
     "next": next_token,
-    "reference": nothing,
     "learn": nothing,
+    "reference": reference,  # last, since its many elements stay in the page
 }
 
 
@@ -103,14 +105,12 @@ def test_axe_finds_nothing_in_any_tab_in_light_and_dark(page_of: Pages, language
         fill(page)
         desk.quiet()
         found += [(tab, one) for one in axe.in_both_themes(page)]
-    for part in course.PARTS[1:]:
-        page.locator(f"#learn-{part}-button").click()
-        desk.quiet()
-        found += [(part, one) for one in axe.in_both_themes(page, "#learn")]
+        for part in course.PARTS[1:] if (tab, language) == ("learn", "ja") else ():  # the same in both
+            page.locator(f"#learn-{part}-button").click()
+            desk.quiet()
+            found += [(part, one) for one in axe.in_both_themes(page, "#learn")]
     unknown = [f"{tab}: {one.rule} | {one.where} | {one.why}" for tab, one in found if not one.known]
-    gone = [
-        known for known in axe.KNOWN if not any((one.rule, one.where[: len(known[1])]) == known for _, one in found)
-    ]
+    gone = set(axe.KNOWN) - {one.known for _, one in found}
     assert not unknown, "\n".join(unknown)
     assert not gone, f"not found any more, so they have to go: {gone}"
 

@@ -10,6 +10,7 @@
     for (const [where, what] of NAMES) {
       for (const one of document.querySelectorAll(where)) if (one.ariaLabel !== what) one.ariaLabel = what;
     }
+    for (const one of document.querySelectorAll('footer img')) one.alt = '';  // its words stand beside it
     for (const one of document.querySelectorAll(FOR)) one.ariaLabel = one.ariaLabel.replace(/^.*? for /, '');
   }
   let waiting = false;

@@ -22,7 +22,6 @@ function draw() {
     if (name === '|') return chip;
     chip.type = 'button';
     chip.draggable = true;
-    chip.setAttribute('role', 'listitem');
     if (at > bar) chip.classList.add('out');
     else if (idle().includes(name)) chip.classList.add('idle');
     return chip;

@@ -19,7 +19,7 @@ from tsumami.settings import Settings
 
 # Words and stages stand in the template and the script, not in props: an update that reaches the component before its
 # accordion is first opened replaces all of its props by those of the update.
-_TEMPLATE: Final = '<div class="chain" role="list" aria-label="@label"></div><p class="chain-hint">@hint</p>'
+_TEMPLATE: Final = '<div class="chain" role="group" aria-label="@label"></div><p class="chain-hint">@hint</p>'
 
 
 def build(texts: Texts, *, render: bool = True) -> gr.HTML:

@@ -81,6 +81,6 @@ def measures(texts: Texts, names: Sequence[str], found: Sequence[Metrics]) -> st
         for measure in TEXT_MEASURES
     )
     return (
-        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-measures"><thead><tr><th></th>{heads}</tr></thead>'
+        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-measures"><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></div>"
     )

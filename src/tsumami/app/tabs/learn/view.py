@@ -64,7 +64,7 @@ def table(frame: pd.DataFrame, part: str, words: Words) -> str:
     rows = "".join(_row(row, numbers) for row in frame.head(_ROWS).to_dict("records"))
     more = f"<p><small>{escape(words('more', n=len(frame) - _ROWS))}</small></p>" if len(frame) > _ROWS else ""
     body = f'<thead><tr>{head}</tr></thead><tbody translate="no">{rows}</tbody>'
-    return f'<div class="wide"><table>{body}</table></div>{more}'
+    return f'<div class="wide" tabindex="0"><table>{body}</table></div>{more}'
 
 
 def _row(row: dict[Any, Any], numbers: set[str]) -> str:
