@@ -1,7 +1,7 @@
 """The way of a temperature, from the slider to the draw: few hands, and in each it has its name.
 
-The browser sends about forty values in a row. tabs/chat/tab hands them to tabs/chat/form, which gives every one its
-name (parts/form). parts/knob_panel and work/knob_values read what a component shows as what it means, and settings
+The browser sends the knobs by name among other values in a row. tabs/chat/tab hands them to tabs/chat/form, which gives
+every one its name (parts/form). parts/knob_panel and work/knob_values read what is shown as what it means, and settings
 builds the `Settings`, which knobs checks: once. From there on it travels inside them (work/replying, model,
 runs/generate, sampling), until sampling/stages hands `settings.temperature` to native.
 """
@@ -19,17 +19,15 @@ from typing import Any, Final
 import pytest
 
 import tsumami
-from tsumami.app.parts import chain_view
+from tsumami.app.parts import knob_panel
 from tsumami.app.parts.form import unpacked
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation
-from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine.loading import EngineOptions
-from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
 ROOT: Final = Path(tsumami.__file__).parent
@@ -54,9 +52,10 @@ class Watched:
         for name, value in held.items():
             if (isinstance(value, float) and value == VALUE) or (isinstance(value, tuple) and VALUE in value):
                 self.names.setdefault(str(file.relative_to(ROOT)), set()).add(name)
-            elif isinstance(value, dict) and VALUE in value.values():
-                self.names.setdefault(str(file.relative_to(ROOT)), set()).add(f"{name}[temperature]")
-                assert value.get("temperature") == VALUE, f"{file.name}: {name}"
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, dict) and VALUE in one.values():
+                    self.names.setdefault(str(file.relative_to(ROOT)), set()).add(f"{name}[temperature]")
+                    assert one.get("temperature") == VALUE, f"{file.name}: {name}"
         if frame.f_code.co_name == "__post_init__" and isinstance(held.get("self"), Settings):
             self.built += 1
 
@@ -82,15 +81,14 @@ def tab() -> Iterator[ChatTab]:
 
 def how() -> list[Any]:
     """What the browser sends besides the message: the model bar, the knobs, the voice row."""
-    contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings())}
-    contents |= {"temperature": VALUE, "max_tokens": 3}
-    return [HERE, "auto", "", -1, True, *(contents[name] for name in KNOBS), False, "auto", 1.0]
+    contents = {**knob_panel.contents(Settings()), "temperature": VALUE, "max_tokens": 3}
+    return [HERE, "auto", "", -1, True, contents, False, "auto", 1.0]
 
 
 def test_the_form_gives_every_value_its_name() -> None:
     form = Form.of(how())
     assert (form.talk.choice, form.talk.memory, form.voice.speed) == (HERE, -1, 1.0)
-    assert form.knobs["temperature"] == VALUE
+    assert form.settings().temperature == VALUE
     assert form.settings(seed=5) == Settings(temperature=VALUE, max_tokens=3, seed=5)
     with pytest.raises(AssertionError, match="names"):
         unpacked([1, 2, 3], ("a", "b"))

@@ -7,7 +7,6 @@ its name says that it does not wait; what is read is what the page shows, not wh
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable
 from typing import Any, Final, Self
@@ -228,16 +227,19 @@ class Desk:
     def unfold(self, *titles: str) -> Self:
         """Open the accordions with these titles."""
         for title in titles:
-            head = self.page.locator("button.label-wrap", has_text=title)
-            if "open" not in (head.get_attribute("class") or "").split():
+            head = self.page.locator("button.label-wrap, #knobs summary", has_text=title)
+            if not head.evaluate("head => head.closest('details')?.open ?? head.classList.contains('open')"):
                 head.click()
         return self.quiet()
 
     def preset(self, label: str) -> Self:
         """Pick a preset."""
-        self.page.locator("#preset input").click()
-        self.page.locator("#preset li", has_text=re.compile(rf"\s{label}$")).click()
+        self.page.locator("#preset").select_option(label=label)
         return self.quiet()
+
+    def preset_shown(self) -> str:
+        """The preset that the knobs are."""
+        return str(self.page.locator("#preset option:checked").inner_text())
 
     def endless(self) -> Self:
         """Let no reply end by itself: forbid the tokens that end one, and lift the limit."""

@@ -14,7 +14,7 @@ from playwright.sync_api import Route
 from tests.support.gguf_writer import FLOAT32, INT32, pair, text, u32, u64
 
 import tsumami
-from tsumami.app.parts.knob_panel import FIRST
+from tsumami.app.parts.knob_rows import FIRST
 from tsumami.knobs import KNOBS
 from tsumami.models import resolve
 
@@ -515,7 +515,25 @@ def test_five_knobs_are_in_sight_the_seed_is_fixed_and_dice_and_lock_change_it(p
     lock.check()
     assert desk.quiet().knob("seed") >= 0
     desk.press("defaults")
-    assert (desk.knob("seed"), desk.page.locator("#preset input").input_value()) == (0, "既定値")
+    assert (desk.knob("seed"), desk.preset_shown()) == (0, "既定値")
+
+
+def test_settings_are_named_kept_by_the_browser_and_forgotten(page_of: Pages) -> None:
+    desk = Desk(page_of("ja")).turn(max_tokens=4, temperature=0.3, top_k=7)
+    desk.press("preset-keep")
+    desk.page.keyboard.type("詩 <b>")
+    desk.page.keyboard.press("Enter")
+    assert desk.quiet().preset_shown() == "詩 <b>"
+    desk.press("defaults").turn(max_tokens=9)
+    assert (desk.knob("temperature"), desk.preset_shown()) == (0.8, "既定値")
+    desk.reload()
+    desk.preset("詩 <b>")
+    assert (desk.knob("temperature"), desk.knob("top_k")) == (0.3, 7)
+    assert desk.knob("max_tokens") == 9, "as with every preset, what belongs to the task stays"
+    desk.say("Hello.")
+    assert desk.sent()["top_k"] == 7
+    desk.press("preset-forget")
+    assert (desk.preset_shown(), desk.knob("top_k")) == ("自分の設定", 7)
 
 
 def test_a_knob_is_found_by_any_of_its_names(page_of: Pages) -> None:
@@ -530,7 +548,7 @@ def test_a_knob_is_found_by_any_of_its_names(page_of: Pages) -> None:
 
 def test_boxes_take_all_that_is_valid_and_what_is_corrected_or_refused_is_said_beside_them(page_of: Pages) -> None:
     desk = Desk(page_of("ja")).turn(max_tokens=4, top_k=500)
-    assert (desk.knob("top_k"), desk.page.locator("#preset input").input_value()) == (500, "自分の設定")
+    assert (desk.knob("top_k"), desk.preset_shown()) == (500, "自分の設定")
     assert desk.page.locator("#knob-top_k input[type=range]").get_attribute("max") == "100", "its slider stays handy"
     desk.say("Hello.")
     assert desk.sent()["top_k"] == 500

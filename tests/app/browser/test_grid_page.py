@@ -92,7 +92,7 @@ def test_a_grid_is_read_compared_opened_and_taken_away(page_of: Pages) -> None:
     open_tab(desk, "grid")
     page.locator("#grid-view [data-do=apply]").click()
     desk.quiet()
-    page.locator("#knob-top_p input").first.wait_for()
+    page.locator("#box-top_p").first.wait_for()
     assert (desk.knob("temperature"), desk.knob("top_p"), desk.knob("seed")) == (0.7, 0.95, 0)
 
 

@@ -58,8 +58,10 @@ def test_bars_go_when_something_else_is_asked_and_come_back_for_the_next_reply(p
     second = bar(page, "temperature").get_attribute("title")
     assert second
     assert second != first
+    assert page.locator("#far-legend").is_visible()
     desk.press("undo")
     assert bar(page, "temperature").count() == 0
+    assert not page.locator("#far-legend").is_visible()
 
 
 def test_a_bar_is_there_when_its_group_is_opened_later(page_of: Pages) -> None:
@@ -68,9 +70,9 @@ def test_a_bar_is_there_when_its_group_is_opened_later(page_of: Pages) -> None:
     desk.turn(seed=1, max_tokens=6)
     desk.say(MESSAGE)
     assert bar(page, "dynatemp_range").count() == 0
-    for number in range(page.locator("#knobs button.label-wrap").count()):
-        head = page.locator("#knobs button.label-wrap").nth(number)
-        if "open" not in (head.get_attribute("class") or "").split():
+    for number in range(page.locator("#knobs .knob-group > summary").count()):
+        head = page.locator("#knobs .knob-group > summary").nth(number)
+        if not head.evaluate("head => head.parentElement.open"):
             head.click()
     desk.quiet()
     bar(page, "dynatemp_range").wait_for(state="attached")

@@ -99,7 +99,7 @@ def test_a_text_opens_in_the_microscope_at_its_token_and_its_settings_become_the
     open_tab(desk, "map")
     page.locator("#map-view [data-do=apply]").click()
     desk.quiet()
-    page.locator("#knob-seed input").wait_for()
+    page.locator("#box-seed").wait_for()
     assert settings == f"temperature={desk.knob('temperature'):g}, seed={desk.knob('seed'):g}"
 
 

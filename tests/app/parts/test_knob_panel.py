@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-import gradio as gr
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.strategies import settings_strategy
 
-from tsumami.app.parts import chain_view, knob_panel, settings_notes
+from tsumami.app.parts import chain_view, knob_panel, knob_rows, settings_notes
 from tsumami.app.views.import_report import import_report
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
@@ -27,19 +27,53 @@ patient = settings(deadline=None)  # for examples on a machine that is busy with
 
 @pytest.mark.parametrize("n_ctx", [64, 512, 4096])
 def test_no_slider_begins_beyond_its_end_however_small_the_context_is(n_ctx: int) -> None:
-    parts = [knob_panel._component(EN, knob, n_ctx) for knob in KNOBS.values() if knob.name != "samplers"]
-    sliders = [one for one in parts if isinstance(one, gr.Slider)]
-    assert sliders
-    assert all(one.minimum <= one.value <= one.maximum for one in sliders)
+    pattern = r'type="range" min="([^"]+)" max="([^"]+)" step="[^"]+" value="([^"]+)"'
+    sliders = re.findall(pattern, knob_rows.markup(EN, n_ctx))
+    assert len(sliders) > 20
+    assert all(float(low) <= float(value) <= float(high) for low, high, value in sliders)
+
+
+@pytest.mark.parametrize("texts", [EN, JA])
+def test_every_knob_stands_in_the_panel_once_and_every_input_has_a_name(texts: Texts) -> None:
+    made = knob_rows.markup(texts, 2048)
+    assert sorted(re.findall(r'data-knob="(\w+)"', made)) == sorted(set(KNOBS) - {"samplers"})
+    assert made.count('class="chain"') == 1
+    ids = re.findall(r' id="([^"]+)"', made)
+    assert len(ids) == len(set(ids))
+    outside = re.sub(r"<label[ >].*?</label>", "", made)  # what stands in a label has its name
+    named = set(re.findall(r'<label for="([^"]+)"', made))
+    for tag in re.findall(r"<(?:input|textarea|select)[^>]*>", outside):
+        own = re.search(r' id="([^"]+)"', tag)
+        assert "aria-label=" in tag or (own is not None and own[1] in named), tag
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.booleans().flatmap(lambda handy: settings_strategy(handy=handy, grammar=True, contrastive=not handy)))
 def test_what_the_panel_shows_reads_back_to_the_same_settings(made: Settings) -> None:
-    contents = json.loads(
-        json.dumps(contents_of(made) | {"samplers": chain_view.shown(made)})
-    )  # as through the browser
-    assert knob_panel.read_panel([contents[name] for name in KNOBS]) == made
+    assert knob_panel.read(json.loads(json.dumps(knob_panel.contents(made)))) == made  # as through the browser
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@patient
+@given(st.dictionaries(st.sampled_from([*KNOBS, "other"]), JSON) | JSON)
+def test_whatever_a_browser_sends_is_settings_or_a_settings_error(sent: object) -> None:
+    notes = knob_panel.said(EN, sent)
+    assert (knob_panel.readable(sent) is None) == bool(notes["problem"])
+
+
+def test_a_page_that_is_older_than_its_server_sends_what_it_knows() -> None:
+    assert knob_panel.read({"temperature": 0.3, "a knob of before": 1}) == Settings(seed=0, temperature=0.3)
+
+
+def test_a_slider_of_tokens_reaches_as_far_as_the_models_context() -> None:
+    assert knob_panel.said(EN, {}, n_ctx=1024)["reach"] == {"max_tokens": 768}
+    assert knob_panel.said(EN, {})["reach"] == {}
 
 
 @patient
@@ -69,34 +103,27 @@ def test_a_bias_that_means_nothing_is_named(line: str) -> None:
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_fills_greys_and_reads_back(texts: Texts, name: str) -> None:
     made = PRESETS[name].apply(Settings())
-    values = [contents_of(made)[knob] if knob != "samplers" else chain_view.shown(made) for knob in KNOBS]
-    assert knob_panel.preset_applied(name, values) == made
-    updates = knob_panel.grey(texts, values)
-    assert len(updates) == len(KNOBS) + 2
-    assert updates[-1] == name, "the preset box names it"
-    idle = {knob for knob, update in zip(KNOBS, updates, strict=False) if "idle" in update.get("elem_classes", ())}
-    assert idle == set(made.idle_knobs()) - {"samplers"}
+    applied = {**knob_panel.BEGINNING_CONTENTS, **knob_panel.changed(made)}
+    assert knob_panel.read(applied) == made
+    notes = knob_panel.said(texts, applied)
+    assert (notes["wrong"], notes["problem"]) == ({}, "")
+    assert set(notes["idle"]) == set(made.idle_knobs())
 
 
 @pytest.mark.parametrize(("texts", "said"), [(EN, "top_p = 5.0: "), (JA, "top_p は 5.0 ですが")])
-def test_what_cannot_work_is_said_beside_its_knob_and_is_nobodys_preset(texts: Texts, said: str) -> None:
-    contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings()), "top_p": 5.0}
-    *beside, problem, preset = knob_panel.grey(texts, list(contents.values()))
-    (told,) = (update for update in beside if update.get("info"))
-    assert said in told["info"]
-    assert said in problem["value"]
-    assert preset == ""
-    assert knob_panel.grey(texts, list({**contents, "top_p": 0.5}.values()))[-1] == ""
+def test_what_cannot_work_is_said_beside_its_knob(texts: Texts, said: str) -> None:
+    notes = knob_panel.said(texts, {**knob_panel.BEGINNING_CONTENTS, "top_p": 5.0})
+    assert list(notes["wrong"]) == ["top_p"]
+    assert said in notes["wrong"]["top_p"]
+    assert said in notes["problem"]
+    assert "idle" not in notes, "of the others nothing can be known"
 
 
 @pytest.mark.parametrize("texts", [EN, JA])
 def test_with_a_model_that_does_not_think_the_knobs_of_thinking_are_greyed_and_say_why(texts: Texts) -> None:
-    contents = {**contents_of(Settings()), "samplers": chain_view.shown(Settings())}
-
     def greyed(*, thinks: bool, asks: bool) -> dict[str, str]:
-        updates = knob_panel.grey(texts, list(contents.values()), thinks=thinks, asks=asks)
-        found = zip(KNOBS, updates, strict=False)
-        return {n: one["info"] for n, one in found if "think" in n and "idle" in one["elem_classes"]}
+        notes = knob_panel.said(texts, knob_panel.BEGINNING_CONTENTS, thinks=thinks, asks=asks)
+        return {name: why for name, why in notes["idle"].items() if "think" in name}
 
     assert greyed(thinks=True, asks=True) == {}
     none = greyed(thinks=False, asks=False)

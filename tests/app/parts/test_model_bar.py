@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import gradio as gr
 import pytest
 
 from tsumami.app.parts import model_bar
@@ -33,26 +32,23 @@ def test_what_is_kept_is_the_choice(choice: ModelChoice) -> None:
 @pytest.mark.parametrize("garbage", [None, {}, [], 3, "smollm2", {"name": ""}, {"name": 1, "n_ctx": 1, "fast": True}])
 def test_garbage_is_no_choice_and_opens_the_default(models: Shelf, garbage: Any) -> None:
     assert model_bar.kept_choice(Shelf(), garbage) is None
-    opened = model_bar.reopened(Texts("en"), models, garbage, 512)
+    opened = model_bar.reopened(Texts("en"), models, garbage)
     assert (opened.choice, opened.name, opened.n_ctx, opened.fast) == (models.default, "smollm2", 2048, False)
-    assert opened.reach == gr.skip()
     assert re.fullmatch(r"Model: smollm2 · 13\d M · English · Apache-2.0", opened.head["label"])
 
 
 def test_a_model_that_is_loaded_is_taken_up_again(models: Shelf) -> None:
     with models.lend(OTHER):
         pass
-    opened = model_bar.reopened(Texts("en"), models, model_bar.to_keep(OTHER), 100)
-    assert (opened.choice, opened.n_ctx, opened.reach["maximum"]) == (OTHER, 512, 256)
+    opened = model_bar.reopened(Texts("en"), models, model_bar.to_keep(OTHER))
+    assert (opened.choice, opened.n_ctx) == (OTHER, 512)
     assert "n_ctx 512" in opened.line
-    beyond = model_bar.reopened(Texts("en"), models, model_bar.to_keep(OTHER), 5000)
-    assert beyond.reach["maximum"] == 5000, "a slider reaches the value that was restored"
 
 
 @pytest.mark.parametrize(("language", "said"), [("ja", "いまは読み込まれていません"), ("en", "is not loaded now")])
 def test_a_model_that_is_gone_is_named_and_stands_in_the_form(models: Shelf, language: Any, said: str) -> None:
     gone = ModelChoice("smollm2", EngineOptions(n_ctx=768))
-    opened = model_bar.reopened(Texts(language), models, model_bar.to_keep(gone), 512)
+    opened = model_bar.reopened(Texts(language), models, model_bar.to_keep(gone))
     assert said in opened.line
     assert (opened.choice, opened.name, opened.n_ctx) == (models.default, "smollm2", 768)
     assert not models.has(gone), "nobody waits for a model when opening a page"

@@ -24,13 +24,11 @@ from tsumami.engine import EngineOptions
 from tsumami.explore.grids import Grid
 from tsumami.explore.maps import KnobMap
 from tsumami.history import ChatTurn, History, talk
-from tsumami.knobs import KNOBS
 
 EN = Texts("en")
 HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 REQUEST = SimpleNamespace(client=SimpleNamespace(host="127.0.0.1"), headers={"host": "localhost"})
 READER: Any = SimpleNamespace(session_hash="a", username=None, request=REQUEST)
-NO_KNOBS = [None] * len(KNOBS)
 AS_CHAT = ("chat", "auto", "", True)
 
 
@@ -61,9 +59,9 @@ def test_lanes_maps_and_grids_are_kept(shelf: Shelf, keeping: Keeping, left: boo
     knob_map = MapTab(EN, shelf, microscope, history=keeping)
     grid = GridTab(EN, shelf, microscope, 2048, history=keeping)
     made = (
-        compare.on_compare(READER, HERE, "Once", *AS_CHAT, False, 1, most, "top_k=1\ntop_k=40", *NO_KNOBS),
-        knob_map.on_map(READER, HERE, most, 2, "Once", *AS_CHAT, False, 0, "temperature", 0.5, 0.6, *NO_KNOBS),
-        grid.on_grid(READER, HERE, "Once", *AS_CHAT, False, "top_k", "1,40", "", "", 0, 1, most, *NO_KNOBS),
+        compare.on_compare(READER, HERE, "Once", *AS_CHAT, False, 1, most, "top_k=1\ntop_k=40", None),
+        knob_map.on_map(READER, HERE, most, 2, "Once", *AS_CHAT, False, 0, "temperature", 0.5, 0.6, None),
+        grid.on_grid(READER, HERE, "Once", *AS_CHAT, False, "top_k", "1,40", "", "", 0, 1, most, None),
     )
     for growing in made:
         with closing(growing):  # type: ignore[type-var]  # a generator
@@ -119,7 +117,7 @@ def test_a_branch_of_the_microscope_is_a_child_of_its_run(shelf: Shelf, keeping:
     event: Any = SimpleNamespace(to=root)
     microscope.on_inside(event, READER, HERE, None)
     for number in (5, 6):
-        list(microscope.on_branch(READER, HERE, f"#{number}", False, "final", *NO_KNOBS))
+        list(microscope.on_branch(READER, HERE, f"#{number}", False, "final", None))
     first, second = store.tree(root)[1:]
     assert (first.parent, second.parent) == (root, first.key)
     assert store.get(first.key).tokens[0] == 5

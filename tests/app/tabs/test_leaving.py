@@ -16,7 +16,7 @@ import gradio as gr
 import pytest
 from tests.support.slow_shelf import SlowShelf, note_what_is_submitted
 
-from tsumami.app.parts import chain_view
+from tsumami.app.parts import knob_panel
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
@@ -29,17 +29,14 @@ from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, ReplyFacts
-from tsumami.app.work.knob_values import contents_of
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
-from tsumami.knobs import KNOBS
 from tsumami.model import Model
 from tsumami.prompts import Exchange
 from tsumami.settings import Settings
 
 HERE: Final = ModelChoice("smollm2", EngineOptions(threads=1))
 EN: Final = Texts("en")
-NO_KNOBS: Final = [None] * len(KNOBS)
 AS_CHAT: Final = ("chat", "auto", "", True)
 PLAIN: Final = ("raw", "auto", "", True)
 #: More tokens than a test waits for; and it may not end by itself.
@@ -93,8 +90,7 @@ def chat(shelf: Any, settings: Settings = ENDLESS) -> Case:
 
 
 def chat_of(tab: ChatTab, settings: Settings = ENDLESS) -> Case:
-    panel = contents_of(settings) | {"samplers": chain_view.shown(settings)}
-    how = [HERE, "auto", "", -1, True, *(panel[name] for name in KNOBS), False, "auto", 1.0]
+    how = [HERE, "auto", "", -1, True, knob_panel.contents(settings), False, "auto", 1.0]
 
     def ask(request: Any) -> Iterator[Any]:
         return tab.on_send(request, "Count.", Conversation().to_json(), *how)
@@ -106,7 +102,7 @@ def compare(shelf: Any) -> Case:
     tab = CompareTab(EN, shelf)
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_compare(request, HERE, "Once", *AS_CHAT, False, 1, 2000, "top_k=40\ntop_k=100", *NO_KNOBS)
+        return tab.on_compare(request, HERE, "Once", *AS_CHAT, False, 1, 2000, "top_k=40\ntop_k=100", None)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -115,7 +111,7 @@ def knob_map(shelf: Any) -> Case:
     tab = MapTab(EN, shelf, MicroscopeTab(EN, shelf))
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_map(request, HERE, 2000, 4, "Once", *AS_CHAT, False, 0, "temperature", 0.0, 2.0, *NO_KNOBS)
+        return tab.on_map(request, HERE, 2000, 4, "Once", *AS_CHAT, False, 0, "temperature", 0.0, 2.0, None)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -124,7 +120,7 @@ def grid(shelf: Any) -> Case:
     tab = GridTab(EN, shelf, MicroscopeTab(EN, shelf), 2048)
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_grid(request, HERE, "Once", *AS_CHAT, False, "top_k", "1,40", "", "", 0, 1, 2000, *NO_KNOBS)
+        return tab.on_grid(request, HERE, "Once", *AS_CHAT, False, "top_k", "1,40", "", "", 0, 1, 2000, None)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -222,10 +218,10 @@ def audited(shelf: Any) -> Case:
 
 def branch(shelf: Any) -> Case:
     tab, _ = microscope(shelf, shelf._model)
-    panel = contents_of(ENDLESS) | {"samplers": chain_view.shown(ENDLESS)}
+    panel = knob_panel.contents(ENDLESS)
 
     def ask(request: Any) -> Iterator[Any]:
-        return tab.on_branch(request, HERE, "#500", True, "final", *(panel[name] for name in KNOBS))
+        return tab.on_branch(request, HERE, "#500", True, "final", panel)
 
     return Case(ask, tab.on_stop, tab.on_gone)
 
@@ -455,7 +451,7 @@ def test_the_first_readers_map_goes_deeper_however_many_came_since(shelf: Any) -
     tab = MapTab(EN, shelf, MicroscopeTab(EN, shelf))
 
     def ask(name: str) -> Iterator[Any]:
-        return tab.on_map(reader(name), HERE, 2, 2, "Once", *PLAIN, False, 0, "temperature", 0.0, 2.0, *NO_KNOBS)
+        return tab.on_map(reader(name), HERE, 2, 2, "Once", *PLAIN, False, 0, "temperature", 0.0, 2.0, None)
 
     for name in CROWD:
         list(ask(name))
@@ -503,7 +499,7 @@ def test_a_box_of_the_compare_tab_that_holds_no_number_is_told(
     told: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, **_: told.append(text))
     tab = CompareTab(Texts(language), shelf)
-    drawn = tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, most, "top_k=40\ntop_k=100", *NO_KNOBS)
+    drawn = tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, most, "top_k=40\ntop_k=100", None)
     assert shown(drawn) == []
     assert len(told) == 1
     texts = Texts(language)
@@ -517,7 +513,7 @@ def test_a_negative_seed_of_the_compare_tab_is_a_random_one_and_the_same_in_all_
     seeds = []
     for seed in (-1, -1, -7):
         submitted.clear()
-        list(tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, 2, "top_k=40\ntop_k=100", *NO_KNOBS))
+        list(tab.on_compare(reader(), HERE, "Once", *PLAIN, False, seed, 2, "top_k=40\ntop_k=100", None))
         made = {ticket.result().receipt.seed for ticket in submitted if hasattr(ticket.result(), "receipt")}
         assert len(made) == 1
         seeds.append(made.pop())

@@ -23,7 +23,6 @@ from tsumami.app.work.kept import Kept
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
-from tsumami.knobs import KNOBS
 from tsumami.model import Model
 from tsumami.runs import Receipt, Run
 from tsumami.settings import Settings
@@ -113,7 +112,7 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
         """Connect the end of an experiment, and the ways from `view` to elsewhere."""
         file = gr.DownloadButton(visible="hidden", elem_id=f"{self.name}-file")
         stop.click(self.on_stop, None, None, queue=False, **QUICK)
-        view.apply(self.on_apply, [desk.choice], [desk.tabs, *desk.panel.inputs], **QUICK)
+        view.apply(self.on_apply, None, [desk.tabs, desk.panel.knobs], **QUICK)
         opened = view.expand(self.on_inside, [desk.choice], [desk.tabs], **QUICK)
         self.microscope.show(opened, desk.choice)
         made = view.download(self.on_file, None, [file], **QUICK)
@@ -191,14 +190,12 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
         return gr.Tabs(selected="microscope")
 
     @told()
-    def on_apply(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> list[Any]:
+    def on_apply(self, event: gr.EventData, request: gr.Request) -> tuple[Any, Any]:
         """Turn the chat's knobs to the settings that give a text, and go there."""
         found = self.found_by(request)
         if found is None:
-            return [gr.skip() for _ in range(1 + len(KNOBS))]
-        settings = self.settings_of(found, event)
-        with self.shelf.lend(choice) as model:
-            return [gr.Tabs(selected="chat"), *knob_panel.fill(settings, model.n_ctx)]
+            return gr.skip(), gr.skip()
+        return gr.Tabs(selected="chat"), knob_panel.contents(self.settings_of(found, event))
 
     @told(None)
     def on_file(self, event: gr.EventData, request: gr.Request) -> Any:

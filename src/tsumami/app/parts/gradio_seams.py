@@ -5,9 +5,8 @@ The other places: api/declaring for the endpoints, and in serving gradio_import,
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 
@@ -22,22 +21,3 @@ def data_of(event: gr.EventData) -> Mapping[str, Any]:
     """All that a script sent along with its event. Public is only asking for one name that must be there."""
     data: Mapping[str, Any] = event._data
     return data
-
-
-def _as_typed(_: gr.Slider, payload: float) -> float:
-    return payload
-
-
-# Gradio's own way to make a class of components would write an interface file into this folder.
-_HandySlider: Final[Any] = ABCMeta.__new__(
-    type(gr.Slider),
-    "HandySlider",
-    (gr.Slider,),
-    {"preprocess": _as_typed, "is_template": True, "__module__": __name__},
-)
-
-
-def handy_slider(low: float, high: float, **how: Any) -> gr.Slider:
-    """A slider whose box may hold what the slider does not reach; what is valid is for Settings to say."""
-    made: gr.Slider = _HandySlider(low, high, **how)
-    return made

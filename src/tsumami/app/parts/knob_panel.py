@@ -1,270 +1,192 @@
-"""The knob panel: the five knobs that are turned most in sight, all others below in accordions by group.
+"""The knob panel: the five knobs that are turned most in sight, all others below in groups, presets above them.
 
 Guarantee: labels, ranges, defaults and explanations come from the knob table, and the panel's contents always read back
 as Settings (knob_values.py) or as a message that says why not, beside the knob that it is about. A slider is a handy
 range; its box takes everything valid. A knob that does nothing under the others is greyed and says why; it stays
 movable, because moving another knob may wake it. The preset box names a preset only while the knobs are it.
+
+It is one component, whose value is the contents of all knobs by name: Gradio's script looks through the whole page for
+each component that an event reads or writes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 import gradio as gr
-from gradio.components import Component
 
-from tsumami.app.parts import chain_view, knob_search, settings_notes
-from tsumami.app.parts.events import QUICK
-from tsumami.app.parts.gradio_seams import handy_slider, put
+from tsumami.app.parts import chain_view, knob_rows, settings_notes
+from tsumami.app.parts.gradio_seams import put
+from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import BEGINNING, contents_of, settings_of
 from tsumami.app.work.own_folder import hand_out
 from tsumami.errors import SettingsError
 from tsumami.exchange import Imported, foreign_settings
-from tsumami.knobs import GROUPS, KNOBS, Knob
-from tsumami.presets import PRESETS
+from tsumami.knobs import longest_reply
+from tsumami.presets import KEPT, PRESETS
 from tsumami.settings import Settings, saved_knobs
 from tsumami.storage import decoded
 
-FIRST: Final = ("seed", "temperature", "top_k", "top_p", "min_p")
-"""The knobs that stand first."""
-
-BEGINNING_CONTENTS: Final = contents_of(BEGINNING)
-_OWN: Final = ""
-_DICE: Final = "() => Math.floor(Math.random() * 10000)"
-_LOCKED: Final = "(lock, seed) => lock ? (seed < 0 ? Math.floor(Math.random() * 10000) : seed) : -1"
-_IS_FIXED: Final = "seed => seed >= 0"
-_LATEX: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
+_BUTTONS: Final = {"defaults": "defaults", "neutral": "neutral", "save-settings": "save", "load-settings": "load"}
 
 
 @dataclass(frozen=True, slots=True)
 class KnobPanel:
-    """The components: one per knob in the table's order, what fixes the seed and what rolls another one, presets,
-    files, and where a problem, what became of a file, and what the model's own file recommends are shown. `saved` is
-    the file behind `save`.
+    """The components: all knobs, what is said of them, and where is shown what became of a file and what the model's
+    own file recommends. The knobs fire `download` when they are to be saved; `saved` and `load` are the files behind
+    their buttons.
     """
 
-    knobs: dict[str, Any]
-    lock: gr.Checkbox
-    dice: gr.Button
-    preset: gr.Dropdown
-    neutral: gr.Button
-    defaults: gr.Button
-    save: gr.Button
+    knobs: gr.HTML
+    notes: gr.HTML
     saved: gr.DownloadButton
     load: gr.UploadButton
     report: gr.HTML
     recommended: gr.HTML
-    problem: gr.HTML
-
-    @property
-    def inputs(self) -> list[Component]:
-        """The knobs' components, in the table's order."""
-        return list(self.knobs.values())
 
 
 def made(texts: Texts, n_ctx: int) -> KnobPanel:
     """The components, for a model with `n_ctx` tokens of context; `lay_out` puts them on the page."""
-
-    def button(name: str, elem_id: str) -> gr.Button:
-        return gr.Button(texts(f"knobs.{name}"), size="sm", min_width=70, elem_id=elem_id, render=False)
-
-    presets = ((texts.pick(preset.label_ja, preset.label_en), name) for name, preset in PRESETS.items())
     return KnobPanel(
-        knobs={name: _component(texts, knob, n_ctx) for name, knob in KNOBS.items()},
-        lock=gr.Checkbox(True, label=texts("knobs.lock"), container=False, elem_id="seed-lock", render=False),
-        dice=button("dice", "seed-dice"),
-        preset=gr.Dropdown(
-            [(texts("knobs.own"), _OWN), *presets],
-            value="defaults", label=texts("knobs.preset"), show_label=False, container=False, elem_id="preset",
-            min_width=130, render=False,
+        knobs=gr.HTML(
+            value=dict(BEGINNING_CONTENTS), html_template='<div class="knob-panel"></div>',
+            js_on_load=_script(texts, n_ctx), elem_id="knob-panel", apply_default_css=False, render=False,
         ),
-        neutral=button("neutral", "neutral"),
-        defaults=button("defaults", "defaults"),
-        save=button("save", "save-settings"),
+        notes=gr.HTML(
+            value=said(texts, BEGINNING_CONTENTS), html_template='<p role="alert" hidden></p>',
+            js_on_load=script(__name__, "knob_notes.js"), elem_id="settings-problem", apply_default_css=False,
+            render=False,
+        ),
         saved=gr.DownloadButton(visible="hidden", elem_id="saved-settings", render=False),
-        load=gr.UploadButton(texts("knobs.load"), size="sm", min_width=70, elem_id="load-settings", render=False),
+        load=gr.UploadButton(visible="hidden", elem_id="settings-file", render=False),
         report=settings_notes.report(),
         recommended=settings_notes.recommended(),
-        problem=gr.HTML(visible=False, elem_id="settings-problem", render=False),
     )  # fmt: skip
 
 
-def lay_out(texts: Texts, panel: KnobPanel) -> None:
+def lay_out(panel: KnobPanel) -> None:
     """Put the panel on the page; call where it is to stand."""
-    with gr.Row(elem_classes="tight"):
-        put(panel.preset, panel.defaults, panel.neutral, panel.save, panel.saved, panel.load)
-    put(panel.recommended, panel.report, panel.problem)
-    with gr.Column(elem_id="first-knobs"):
-        with gr.Row(elem_id="seed-row", elem_classes="tight"):
-            put(panel.knobs["seed"], panel.lock, panel.dice)
-        _explain(texts, KNOBS["seed"])
-        _place(texts, panel, [KNOBS[name] for name in FIRST[1:]])
-    groups = _groups(texts)
-    members = {"first-knobs": [KNOBS[name] for name in FIRST], **{group.elem_id: group.members for group in groups}}
-    knob_search.build(texts, members, {name: BEGINNING_CONTENTS[name] for name in KNOBS if _is_number(KNOBS[name])})
-    for group in groups:
-        with gr.Accordion(group.title, open=group is groups[0], elem_id=group.elem_id):
-            _place(texts, panel, group.members)
-    _wire_seed(panel)
+    put(panel.recommended, panel.report, panel.notes, panel.knobs, panel.saved, panel.load)
 
 
-class _Accordion(NamedTuple):
-    """An accordion and what is in it."""
-
-    elem_id: str
-    title: str
-    members: list[Knob]
-
-
-def _groups(texts: Texts) -> list[_Accordion]:
-    """The accordions, the classic knobs first, then the order of the stages."""
-    rest = [knob for knob in KNOBS.values() if knob.name not in FIRST]
-    classic = _Accordion("classic", texts("knobs.classic"), [knob for knob in rest if knob.classic])
-    chain = _Accordion("chain-group", texts("chain.title"), [KNOBS["samplers"]])
-    others = [knob for knob in rest if not knob.classic and knob.name != "samplers"]
-    named = [
-        _Accordion(f"group-{name}", texts.pick(group.title_ja, group.title_en), [k for k in others if k.group == name])
-        for name, group in GROUPS.items()
-    ]
-    return [classic, chain, *(group for group in named if group.members)]
-
-
-def _wire_seed(panel: KnobPanel) -> None:
-    """The lock and the dice; nobody waits for the server. Without the lock every reply has another seed."""
-    seed, quiet = panel.knobs["seed"], {**QUICK, "queue": False}
-    panel.dice.click(None, None, [seed], js=_DICE, **quiet)
-    panel.lock.input(None, [panel.lock, seed], [seed], js=_LOCKED, **quiet)
-    seed.change(None, [seed], [panel.lock], js=_IS_FIXED, **quiet)
-
-
-def _place(texts: Texts, panel: KnobPanel, knobs: Iterable[Knob]) -> None:
-    """Put knobs on the page, below each its explanation to unfold."""
-    for knob in knobs:
-        put(panel.knobs[knob.name])
-        if knob.name != "samplers":
-            _explain(texts, knob)
-
-
-def _explain(texts: Texts, knob: Knob) -> None:
-    gr.Markdown(explanation(texts, knob), latex_delimiters=_LATEX, elem_classes="more", elem_id=f"more-{knob.name}")
-
-
-def _is_number(knob: Knob) -> bool:
-    """Whether its box takes a number."""
-    return knob.kind in ("int", "float")
-
-
-def _component(texts: Texts, knob: Knob, n_ctx: int) -> Component:
-    """The input of one knob, not yet on the page."""
-    if knob.name == "samplers":
-        return chain_view.build(texts, render=False)
-    common: dict[str, Any] = {
-        "label": f"{texts.pick(knob.label_ja, knob.label_en)} ({knob.name})",
-        "info": texts.pick(knob.line_ja, knob.line_en),
-        "elem_id": f"knob-{knob.name}",
-        "elem_classes": "knob",
-        "render": False,
-    }
-    value = BEGINNING_CONTENTS[knob.name]
-    slider = knob.slider_for(n_ctx)
-    if knob.name == "seed":
-        return gr.Number(value=value, precision=0, step=1, **common)
-    if slider is not None:
-        return handy_slider(slider.low, max(slider.high or 1, value), value=value, step=slider.step, **common)
-    if knob.kind == "bool":
-        return gr.Checkbox(value=value, **common)
-    if knob.kind in ("choice", "word"):
-        return gr.Radio(list(knob.choices), value=value, **common)
-    return gr.Textbox(value=value, lines=2, max_lines=8, **common)
-
-
-def explanation(texts: Texts, knob: Knob) -> str:
-    """A knob's paragraph, formula, range and paper, folded."""
-    parts = [texts.pick(knob.paragraph_ja, knob.paragraph_en)]
-    if knob.formula:
-        parts.append(f"$${knob.formula}$$")
-    parts.append(
-        texts("knobs.range", allowed=texts.allowed(knob), default=json.dumps(knob.default, ensure_ascii=False))
+def _presets(texts: Texts) -> str:
+    """The box of presets, and what keeps the knobs and takes them from files."""
+    options = "".join(
+        f'<option value="{name}">{escape(texts.pick(one.label_ja, one.label_en))}</option>'
+        for name, one in PRESETS.items()
     )
-    if knob.paper:
-        parts.append(texts("knobs.paper", paper=knob.paper))
-    body = "\n\n".join(parts)
-    return f"<details><summary>{texts('knobs.more')}</summary>\n\n{body}\n\n</details>"
+    own, label, name = (escape(texts(f"knobs.{key}")) for key in ("own", "preset", "preset_name"))
+    signs = "".join(
+        f'<button type="button" class="small" id="{elem_id}" title="{said}" aria-label="{said}"{how}>{sign}</button>'
+        for elem_id, sign, said, how in (
+            ("preset-keep", "＋", escape(texts("knobs.keep_preset")), ' aria-expanded="false"'),
+            ("preset-forget", "×", escape(texts("knobs.forget_preset")), " hidden"),
+        )
+    )
+    buttons = "".join(
+        f'<button type="button" class="small" id="{elem_id}">{escape(texts(f"knobs.{key}"))}</button>'
+        for elem_id, key in _BUTTONS.items()
+    )
+    mine = f'<optgroup id="preset-own" label="{escape(texts("knobs.own_presets"))}" hidden></optgroup>'
+    return (
+        f'<div id="preset-row"><select id="preset" aria-label="{label}"><option value="">{own}</option>{options}{mine}'
+        f"</select>{signs}{buttons}"
+        f'<form id="preset-name" hidden><input maxlength="60" aria-label="{name}" placeholder="{name}">'
+        f'<button class="small">{escape(texts("knobs.keep"))}</button></form></div>'
+    )
 
 
-def read_panel(values: Sequence[Any]) -> Settings:
-    """The settings that the panel's contents, in the table's order, add up to.
+def _script(texts: Texts, n_ctx: int) -> str:
+    """What fills the component and works in it. What it shows is no template of Gradio's: that would be filled in anew
+    whenever a knob is turned.
+    """
+    given = {
+        "markup": f"{_presets(texts)}{knob_rows.markup(texts, n_ctx)}",
+        "start": BEGINNING_CONTENTS,
+        "presets": {name: changed(preset.apply(BEGINNING)) for name, preset in PRESETS.items()},
+        "untouched": KEPT,
+        "words": {"found": texts("reference.found"), "emptied": texts("knobs.emptied")},
+        "index": knob_rows.index(texts),
+    }
+    made = {
+        "makeChain": chain_view.maker(),
+        "makeSearch": script(__name__, "knob_search.js"),
+        **{name: json.dumps(value, ensure_ascii=False) for name, value in given.items()},
+    }
+    return "\n".join((*(f"const {name} =\n{one};" for name, one in made.items()), script(__name__, "knob_panel.js")))
+
+
+def contents(settings: Settings) -> dict[str, Any]:
+    """What the panel holds when it shows these settings."""
+    return {**contents_of(settings), "samplers": chain_view.shown(settings)}
+
+
+BEGINNING_CONTENTS: Final[Mapping[str, Any]] = contents(BEGINNING)
+
+
+def changed(settings: Settings) -> dict[str, Any]:
+    """The contents that differ from the beginning's."""
+    return {name: value for name, value in contents(settings).items() if value != BEGINNING_CONTENTS[name]}
+
+
+def read(contents: object, **instead: Any) -> Settings:
+    """The settings that the panel's contents add up to, with those of `instead` in their places. What is missing is as
+    in the beginning: a page may be older than its server.
 
     Raises:
         SettingsError: a content, or a pair of contents, cannot work.
     """
-    return read_contents(dict(zip(KNOBS, values, strict=True)))
+    if not isinstance(contents, Mapping):
+        raise SettingsError("the knobs of the page cannot be read")
+    known = {name: contents.get(name, start) for name, start in BEGINNING_CONTENTS.items()} | instead
+    order = known["samplers"]
+    return settings_of({**known, "samplers": chain_view.read(order) if isinstance(order, str) else order})
 
 
-def read_contents(contents: Mapping[str, Any]) -> Settings:
-    """The settings that the contents of the knobs' components, by name, add up to.
-
-    Raises:
-        SettingsError: a content, or a pair of contents, cannot work.
-    """
-    return settings_of({**contents, "samplers": chain_view.read(contents["samplers"])})
-
-
-def fill(settings: Settings, n_ctx: int) -> list[Any]:
-    """Updates that make the panel show these settings, in the table's order, for a model with `n_ctx` tokens of
-    context.
-    """
-    contents = contents_of(settings)
-    updates: list[Any] = []
-    for name, knob in KNOBS.items():
-        value, slider = contents[name], knob.slider_for(n_ctx)
-        if name == "samplers":
-            updates.append(chain_view.update(settings))
-        elif slider is None or name == "seed":  # the seed is a plain box
-            updates.append(gr.update(value=value))
-        else:
-            updates.append(gr.update(value=value, maximum=slider.high or 1))
-    return updates
-
-
-def grey(texts: Texts, values: Sequence[Any], *, thinks: bool = True, asks: bool = True) -> list[Any]:
-    """Updates that grey what does nothing and say why, for every knob in the table's order, the problem's line, and the
-    preset box. What cannot work is said there and beside its knob. thinks, asks: of the model, as in
-    `Settings.idle_knobs`.
-    """
+def readable(contents: object) -> Settings | None:
+    """The settings that the panel's contents add up to; None: they cannot work."""
     try:
-        settings = read_panel(values)
+        return read(contents)
+    except SettingsError:
+        return None
+
+
+class Notes(TypedDict, total=False):
+    """What is said of the knobs. wrong: of those that cannot work; problem: the same where no knob is in sight; idle:
+    why those that do nothing do nothing; stages: those of the order that do nothing; reach: how far a slider goes.
+    """
+
+    wrong: dict[str, str]
+    problem: str
+    idle: dict[str, str]
+    stages: list[str]
+    reach: dict[str, int]
+
+
+def said(texts: Texts, contents: object, *, thinks: bool = True, asks: bool = True, n_ctx: int | None = None) -> Notes:
+    """What is to be said of the panel's contents. thinks, asks: of the model, as in `Settings.idle_knobs`; n_ctx: its
+    tokens of context, if it is known.
+    """
+    reach = {} if n_ctx is None else {"max_tokens": longest_reply(n_ctx)}
+    try:
+        settings = read(contents)
     except SettingsError as error:
-        said = f"⚠️ {texts.error(error)}"
-        beside = [
-            gr.update(info=said, elem_classes=["knob", "wrong"]) if name == error.knob else gr.skip() for name in KNOBS
-        ]
-        return [*beside, gr.update(value=escape(said), visible=True), _OWN]
+        problem = f"⚠️ {texts.error(error)}"
+        return Notes(wrong={error.knob: problem} if error.knob else {}, problem=problem, reach=reach)
     idle = settings.idle_knobs(thinks=thinks, asks=asks)
-    updates: list[Any] = []
-    for name, knob in KNOBS.items():
-        if name == "samplers":
-            updates.append(gr.update(idle=",".join(chain_view.idle_stages(settings))))
-            continue
-        line = texts.pick(knob.line_ja, knob.line_en)
-        reason = idle.get(name)
-        if reason is None:
-            updates.append(gr.update(info=line, elem_classes=["knob"]))
-        else:
-            why = texts.pick(reason.ja, reason.en)
-            updates.append(gr.update(info=f"‖ {why}", elem_classes=["knob", "idle"]))
-    return [*updates, gr.update(value="", visible=False), preset_of(settings)]
-
-
-def preset_of(settings: Settings) -> str:
-    """The preset that these settings are, or that they are somebody's own."""
-    return next((name for name, preset in PRESETS.items() if preset.apply(settings) == settings), _OWN)
+    return Notes(
+        wrong={},
+        problem="",
+        idle={name: texts.pick(why.ja, why.en) for name, why in idle.items()},
+        stages=list(chain_view.idle_stages(settings)),
+        reach=reach,
+    )
 
 
 def to_file(settings: Settings) -> str:
@@ -296,17 +218,3 @@ def from_file(path: str) -> Loaded:
         why = error.strerror if isinstance(error, OSError) else error  # the whole of an OSError tells the path
         raise SettingsError(f"{name} is not a settings file: {why}") from error
     return Loaded(Settings.from_mapping(knobs))
-
-
-def readable(values: Sequence[Any]) -> Settings | None:
-    """The settings that the panel's contents add up to; None: they cannot work."""
-    try:
-        return read_panel(values)
-    except SettingsError:
-        return None
-
-
-def preset_applied(name: str | None, values: Sequence[Any]) -> Settings:
-    """A preset put over the panel's contents, or over the defaults if those cannot be read."""
-    base = readable(values) or BEGINNING
-    return PRESETS[name].apply(base) if name else base

@@ -15,7 +15,6 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.errors import TsumamiError
-from tsumami.knobs import longest_reply
 from tsumami.model import Model
 from tsumami.models import KNOWN, catalogue, is_name
 from tsumami.web.callers import at_home, naming
@@ -38,12 +37,11 @@ class ModelBar:
 
 
 class Reopened(NamedTuple):
-    """Contents of choice, head, state, the knob max_tokens, the offer, and the form: name, n_ctx, fast."""
+    """Contents of choice, head, state, the offer, and the form: name, n_ctx, fast."""
 
     choice: ModelChoice
     head: Any
     line: str
-    reach: Any
     offer: str
     name: str
     n_ctx: int
@@ -140,7 +138,7 @@ def kept_choice(shelf: Shelf, kept: Any) -> ModelChoice | None:
     return None
 
 
-def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, home: bool = True) -> Reopened:
+def reopened(texts: Texts, shelf: Shelf, kept: Any, *, home: bool = True) -> Reopened:
     """What the bar shows when the page is opened: the model that the browser has kept, if it is still loaded. If not,
     it stands in the form and one press loads it: nobody waits for a model when opening a page. Who is not at home
     learns nothing of paths, not even which one is loaded.
@@ -150,13 +148,12 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, wanted: float | None, *, hom
         before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
     with shelf.lend(choice) as model:
-        head, line, most = headed(texts, choice, model), describe(texts, model), longest_reply(model.n_ctx)
+        head, line = headed(texts, choice, model), describe(texts, model)
     if before is not None and before != choice:
         line = f"{_lines(texts('model.gone', name=before.name))}{line}"
     form = to_keep(before or shelf.default)
-    reach = gr.skip() if choice == shelf.default else gr.update(maximum=max(most, wanted or 0))
     offered = model_offer.said(texts, choice.name)
-    return Reopened(choice, head, line, reach, offered, form["name"], form["n_ctx"] or 0, form["fast"])
+    return Reopened(choice, head, line, offered, form["name"], form["n_ctx"] or 0, form["fast"])
 
 
 def describe(texts: Texts, model: Model) -> str:
@@ -193,12 +190,11 @@ def _lines(text: str) -> str:
 
 
 class LoadNews(NamedTuple):
-    """What loading a model changes; what is not given stays as it is. reach: the knob max_tokens."""
+    """What loading a model changes; what is not given stays as it is."""
 
     choice: Any = gr.skip()
     head: Any = gr.skip()
     line: Any = gr.skip()
-    reach: Any = gr.skip()
     store: Any = gr.skip()
     offer: Any = gr.skip()
     name: Any = gr.skip()
@@ -206,28 +202,26 @@ class LoadNews(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelLoading:
-    """Loading a model changes the session's choice, the line about it, and how far max_tokens reaches. The browser
-    keeps the choice.
-    """
+    """Loading a model changes the session's choice and the line about it. The browser keeps the choice."""
 
     texts: Texts
     shelf: Shelf
 
-    def wire(self, bar: ModelBar, length: gr.Slider, restored: Any) -> None:
-        """Connect the bar. length: the knob max_tokens; restored: the event after which the page's form stands."""
+    def wire(self, bar: ModelBar, restored: Any) -> None:
+        """Connect the bar. restored: the event after which the page's form stands."""
         store = browser.kept("model", {})
-        news = [bar.choice, bar.head, bar.state, length, store, bar.offer, bar.name]
+        news = [bar.choice, bar.head, bar.state, store, bar.offer, bar.name]
         bar.load.click(
             self.on_load_model,
-            [bar.name, bar.n_ctx, bar.fast, length],
+            [bar.name, bar.n_ctx, bar.fast],
             news,
             api_visibility="private",
         )
-        bar.offer.select(self.on_offer, [length], news, api_visibility="private")
+        bar.offer.select(self.on_offer, None, news, api_visibility="private")
         restored.then(
             self.on_open,
-            [store, length],
-            [bar.choice, bar.head, bar.state, length, bar.offer, bar.name, bar.n_ctx, bar.fast],
+            [store],
+            [bar.choice, bar.head, bar.state, bar.offer, bar.name, bar.n_ctx, bar.fast],
             api_visibility="private", show_progress="hidden", queue=False,
         )  # fmt: skip
 
@@ -236,7 +230,6 @@ class ModelLoading:
         name: str,
         n_ctx: float | None,
         fast: bool,
-        wanted: float | None,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
     ) -> Iterator[LoadNews]:
@@ -250,20 +243,17 @@ class ModelLoading:
             offered = model_offer.said(texts, self.shelf.default.name)
             yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))), offer=offered)
             return
-        most = max(loaded.n_ctx - 256, 1)
-        reach = gr.update(maximum=most, value=min(wanted or 0, most))
         offered = model_offer.said(texts, loaded.choice.name)
-        yield LoadNews(loaded.choice, loaded.head, loaded.line, reach, to_keep(loaded.choice), offered, name)
+        yield LoadNews(loaded.choice, loaded.head, loaded.line, to_keep(loaded.choice), offered, name)
 
     def on_offer(
         self,
-        wanted: float | None,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
     ) -> Iterator[LoadNews]:
         """Load the model that is offered."""
-        yield from self.on_load_model(model_offer.OFFERED, None, False, wanted, request, progress)
+        yield from self.on_load_model(model_offer.OFFERED, None, False, request, progress)
 
-    def on_open(self, kept: Any, wanted: float | None, request: gr.Request) -> Reopened:
+    def on_open(self, kept: Any, request: gr.Request) -> Reopened:
         """Take up the model that the browser has kept."""
-        return reopened(self.texts, self.shelf, kept, wanted, home=at_home(request.request))
+        return reopened(self.texts, self.shelf, kept, home=at_home(request.request))

@@ -14,7 +14,7 @@ document.addEventListener('drop', event => {
   mark(false);
   if (!ours(event)) return;
   event.preventDefault();
-  const input = document.querySelector('#load-settings')?.parentElement.querySelector('input[type=file]');
+  const input = document.querySelector('#settings-file')?.parentElement.querySelector('input[type=file]');
   if (!input || !event.dataTransfer.files.length) return;
   const one = new DataTransfer();
   one.items.add(event.dataTransfer.files[0]);

@@ -82,8 +82,7 @@ def table(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.P
 
 def _legend(texts: Texts) -> str:
     """What the bars mean."""
-    said = " ".join((texts("interval.legend"), texts("interval.legend_value")))
-    return f'<p class="facts"><i class="far-sign"></i>{escape(said)}</p>'
+    return f'<p class="facts"><i class="far-sign"></i>{escape(texts("interval.table_legend"))}</p>'
 
 
 def _row(texts: Texts, found: Interval, run: Run, piece: charts.Piece, *, idle: bool) -> str:

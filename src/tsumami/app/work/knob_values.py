@@ -36,13 +36,20 @@ def read(knob: Knob, raw: Any) -> Any:
     """
     match knob.kind:
         case "texts" | "tokens" | "bias" | "text_bias":
-            return list(typed.typed(knob, [line for line in (raw or "").split("\n") if line]))
+            return list(typed.typed(knob, [line for line in _text(knob, raw).split("\n") if line]))
         case "grammar" | "schema" | "object" | "regex" | "text":
-            return typed.typed(knob, raw or "")
+            return typed.typed(knob, _text(knob, raw))
         case _ if raw is None or raw == "":
             raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)
         case _:
             return raw
+
+
+def _text(knob: Knob, raw: Any) -> str:
+    """What was typed."""
+    if raw is not None and not isinstance(raw, str):
+        raise SettingsError(f"{knob.name}: text was expected, and {type(raw).__name__} came", knob=knob.name)
+    return raw or ""
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:

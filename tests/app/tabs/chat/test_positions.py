@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.strategies import settings_strategy
 
-from tsumami.app.parts import chain_view, knob_panel
+from tsumami.app.parts import knob_panel
 from tsumami.app.tabs.chat.positions import Positions, settings_from
-from tsumami.app.work.knob_values import contents_of
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
@@ -31,25 +30,23 @@ def positions() -> Positions:
         "memory": gr.Slider(-1, 20, value=-1),
         "speak": gr.Checkbox(),
     }
-    return Positions({name: gr.State() for name in KNOBS}, others, 2048)
+    return Positions(gr.HTML(), others)
 
 
 def kept_of(settings: Settings) -> dict[str, Any]:
-    """What the components of a panel that shows these settings hold."""
-    return {**contents_of(settings), "samplers": chain_view.shown(settings)}
+    """What a panel that shows these settings holds."""
+    return knob_panel.contents(settings)
 
 
 @given(settings_strategy())
 def test_what_was_kept_is_restored(settings: Settings) -> None:
-    assert (
-        settings_from(kept_of(settings)).to_dict() == knob_panel.read_panel(list(kept_of(settings).values())).to_dict()
-    )
+    assert settings_from(kept_of(settings)).to_dict() == knob_panel.read(kept_of(settings)).to_dict()
 
 
 @given(st.dictionaries(st.sampled_from([*KNOBS, "template", "system", "memory", "speak", "other"]), JSON) | JSON)
 def test_no_garbage_keeps_the_page_from_opening(positions: Positions, garbage: Any) -> None:
     updates = positions.on_open(garbage)
-    assert len(updates) == len(KNOBS) + 4
+    assert len(updates) == 1 + 4
 
 
 def test_what_cannot_work_is_left_out_and_the_rest_restored(positions: Positions) -> None:

@@ -18,7 +18,6 @@ from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
-from tsumami.knobs import KNOBS
 
 HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 ENDLESS = ("max_tokens", "2,4000", "", "", 0, 2, 8)
@@ -43,8 +42,7 @@ def reader(name: str) -> Any:
 
 
 def growing(tab: GridTab, request: Any, wishes: tuple[Any, ...]) -> Iterator[Any]:
-    knobs = [True if name == "ignore_eos" else None for name in KNOBS]
-    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", True, False, *wishes, *knobs)
+    return tab.on_grid(request, HERE, "Once upon a time", "raw", "auto", "", True, False, *wishes, {"ignore_eos": True})
 
 
 def finished(drawn: str) -> list[bool]:

@@ -15,7 +15,6 @@ from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.words.texts import LANGUAGES, Language, Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
-from tsumami.knobs import KNOBS
 
 HERE = ModelChoice("smollm2", EngineOptions(threads=1))
 
@@ -48,7 +47,7 @@ def test_a_number_that_cannot_be_is_named_with_what_can(
     tab = MapTab(texts, shelf, MicroscopeTab(texts, shelf))
     reader: Any = SimpleNamespace(session_hash="a")
     with shelf.lend():
-        form = ("Once", "raw", "auto", "", True, False, seed, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
+        form = ("Once", "raw", "auto", "", True, False, seed, "temperature", 0.0, 2.0, None)
         list(tab.on_map(reader, HERE, tokens, leaves, *form))
     assert len(told) == 1
     assert all(part in told[0] for part in (texts(label), *ends)), told
@@ -59,7 +58,7 @@ def test_who_stops_while_the_model_still_loads_gets_no_map(monkeypatch: pytest.M
     texts, shelf = Texts("en"), Shelf(HERE)
     tab = MapTab(texts, shelf, MicroscopeTab(texts, shelf))
     reader: Any = SimpleNamespace(session_hash="a")
-    form: Any = (4, 4, "Once", "raw", "auto", "", True, False, 0, "temperature", 0.0, 2.0, *[None] * len(KNOBS))
+    form: Any = (4, 4, "Once", "raw", "auto", "", True, False, 0, "temperature", 0.0, 2.0, None)
     lend = shelf.lend
 
     @contextmanager

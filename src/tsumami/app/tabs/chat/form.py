@@ -5,7 +5,7 @@ Guarantee: a knob has its name from here on; the settings are built once, with t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gradio.components import Component
@@ -13,7 +13,6 @@ from gradio.components import Component
 from tsumami.app.parts import knob_panel, talk_form, voice_row
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.form import unpacked
-from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
 
@@ -21,19 +20,20 @@ class Form(NamedTuple):
     """Contents by name."""
 
     talk: talk_form.TalkContents
-    knobs: Mapping[str, Any]
+    knobs: object
     voice: voice_row.VoiceContents
 
     @staticmethod
     def inputs(desk: Desk, voice: voice_row.VoiceParts) -> list[Component]:
         """The components whose values `of` takes."""
-        return [*talk_form.inputs(desk.choice, desk.talk), *desk.panel.inputs, *voice.inputs]
+        return [*talk_form.inputs(desk.choice, desk.talk), desk.panel.knobs, *voice.inputs]
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> Form:
         """The form that an event brings."""
-        talk, knobs, voice = unpacked(values, talk_form.TalkContents._fields, KNOBS, voice_row.VoiceContents._fields)
-        return cls(talk_form.TalkContents(**talk), knobs, voice_row.VoiceContents(**voice))
+        groups = talk_form.TalkContents._fields, ["knobs"], voice_row.VoiceContents._fields
+        talk, panel, voice = unpacked(values, *groups)
+        return cls(talk_form.TalkContents(**talk), panel["knobs"], voice_row.VoiceContents(**voice))
 
     def settings(self, seed: int | None = None) -> Settings:
         """The settings; `seed`: this one instead of the knob's.
@@ -41,4 +41,4 @@ class Form(NamedTuple):
         Raises:
             SettingsError: a content, or a pair of contents, cannot work.
         """
-        return knob_panel.read_contents(self.knobs if seed is None else {**self.knobs, "seed": seed})
+        return knob_panel.read(self.knobs) if seed is None else knob_panel.read(self.knobs, seed=seed)

@@ -1,10 +1,9 @@
-// Draws the bars of `props.value` (JSON: knob to what interval_view.py says of it, or null where it has no bar) under
-// Gradio's sliders, finds them again whenever the page builds them anew, and asks for those of sliders that have come in
-// sight. Without a value there is no reply to ask about. A script of a gr.HTML: `props`, `watch` and `trigger` are
+// Draws the bars of `props.value` (JSON: knob to what interval_view.py says of it, or null where it has no bar) under the
+// sliders, and asks for those of sliders that have come in sight. Without a value there is no reply to ask about. A script of a gr.HTML: `props`, `watch` and `trigger` are
 // Gradio's.
 const bars = () => { try { return JSON.parse(props.value || '{}'); } catch { return {}; } };
 const inSight = () => [...document.querySelectorAll('#knobs [id^=knob-]:has(input[type=range])')]
-  .filter(knob => knob.querySelector('input[type=range]').offsetWidth).map(knob => knob.id.replace('knob-', ''));
+  .filter(knob => knob.querySelector('input[type=range]').checkVisibility()).map(knob => knob.id.replace('knob-', ''));
 let asked = new Set();
 function ask() {
   const found = bars(), knobs = inSight().filter(knob => !(knob in found));
@@ -14,13 +13,14 @@ function ask() {
 }
 function draw() {
   const found = bars();
+  document.querySelector('#far-legend')?.classList.toggle('there', Object.values(found).some(Boolean));
   for (const old of document.querySelectorAll('.far-under'))
     if (!found[old.dataset.knob] || !old.isConnected) old.remove();
   for (const [knob, one] of Object.entries(found)) {
     if (!one) continue;
     const {low, high, say} = one;
     const slider = document.querySelector(`#knob-${knob} input[type=range]`);
-    if (!slider || !slider.offsetWidth) continue;
+    if (!slider?.checkVisibility()) continue;
     const place = slider.parentElement;
     let bar = place.parentElement.querySelector('.far-under');
     if (!bar) {
@@ -43,10 +43,7 @@ function draw() {
 }
 let waiting = null;
 const soon = () => { waiting ??= setTimeout(() => { waiting = null; draw(); ask(); }, 60); };
-const ours = node => node.classList?.contains('far-under');
-const changed = change => ![...change.addedNodes, ...change.removedNodes].every(ours);
-new MutationObserver(changes => { if (props.value && changes.some(changed)) soon(); })
-  .observe(document.querySelector('#knobs'), {childList: true, subtree: true});
+document.querySelector('#knobs').addEventListener('toggle', soon, true);
 new ResizeObserver(soon).observe(document.querySelector('#knobs'));
 watch(['value'], () => { asked = new Set(); draw(); ask(); });
 draw();

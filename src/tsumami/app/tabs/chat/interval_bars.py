@@ -3,7 +3,7 @@
 Guarantee: nobody waits for them, and none is computed that nobody can see. Once a reply is there, the component asks
 for those of the sliders in sight, and for others when their group is opened; one session's are computed at a time, and
 given up as soon as the session says something new. A reply that was stopped, or of which they cannot be known, has
-none. The bars are drawn beside Gradio's sliders, which the component finds again whenever the page builds them anew.
+none.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The chat's knob panel at work: what the knobs do is greyed and said, and presets, files and models turn them.
+"""The chat's knob panel at work: what the knobs do is greyed and said, and files and models turn them.
 
 Guarantee: what cannot be read or done is said, and turns no knob; nobody waits for a model that is not loaded.
 """
@@ -30,78 +30,49 @@ class PanelHandlers:
     def wire(self, desk: Desk, restored: Any) -> None:
         """Connect the panel's events; `restored` is the one after which the panel has its values again."""
         panel, choice = desk.panel, desk.choice
+        of_knobs = [choice, panel.knobs]
         gr.on(
-            [choice.change, *(part.input if name == "samplers" else part.change for name, part in panel.knobs.items())],
-            self.on_knobs,
-            [choice, *panel.inputs],
-            [*panel.inputs, panel.problem, panel.preset],
-            trigger_mode="always_last",
-            preprocess=False,  # while many knobs are being turned at once, a slider may not reach its value yet
-            **AT_ONCE,
-        )
-        panel.preset.input(self.on_preset, [choice, panel.preset, *panel.inputs], panel.inputs, **AT_ONCE)
-        panel.neutral.click(self.on_neutral, [choice, *panel.inputs], panel.inputs, **AT_ONCE)
-        panel.defaults.click(self.on_defaults, [choice], panel.inputs, **AT_ONCE)
-        made = panel.save.click(self.on_save_settings, panel.inputs, [panel.saved], **QUICK)
+            [choice.change, panel.knobs.change], self.on_knobs, of_knobs, [panel.notes],
+            trigger_mode="always_last", **AT_ONCE,
+        )  # fmt: skip
+        restored.then(self.on_knobs, of_knobs, [panel.notes], **AT_ONCE)
+        made = panel.knobs.download(self.on_save_settings, [panel.knobs], [panel.saved], **QUICK)
         made.success(None, js=downloads.pressed("saved-settings"), **QUICK)
-        panel.load.upload(self.on_load_settings, [choice, panel.load], [*panel.inputs, panel.report], **QUICK)
-        panel.recommended.select(
-            self.on_recommended, [choice, *panel.inputs], [*panel.inputs, panel.recommended], **AT_ONCE
-        )
+        panel.load.upload(self.on_load_settings, [panel.load], [panel.knobs, panel.report], **QUICK)
+        panel.recommended.select(self.on_recommended, of_knobs, [panel.knobs, panel.recommended], **AT_ONCE)
         for there in (restored.then, choice.change):
-            there(self.on_model, [choice, *panel.inputs], [panel.recommended], **AT_ONCE)
+            there(self.on_model, of_knobs, [panel.recommended], **AT_ONCE)
 
-    def on_knobs(self, choice: ModelChoice, *values: Any) -> list[Any]:
-        """Grey what does nothing, say what cannot work, and which preset this is."""
+    def on_knobs(self, choice: ModelChoice, contents: Any) -> knob_panel.Notes:
+        """Say what does nothing and what cannot work, and how far sliders reach."""
         if not self.shelf.has(choice):  # nobody waits for a model here
-            return knob_panel.grey(self.texts, values)
+            return knob_panel.said(self.texts, contents)
         with self.shelf.lend(choice) as model:
-            thinks, asks = model.thinking is not None, model.asks_thinking
-        return knob_panel.grey(self.texts, values, thinks=thinks, asks=asks)
-
-    @told()
-    def on_preset(self, choice: Any, name: str | None, *values: Any) -> list[Any]:
-        """Turn the knobs to a preset."""
-        return knob_panel.fill(knob_panel.preset_applied(name, values), self._context(choice))
-
-    @told()
-    def on_neutral(self, choice: Any, *values: Any) -> list[Any]:
-        """Turn every knob to where it does nothing."""
-        return knob_panel.fill(knob_panel.preset_applied("neutral", values), self._context(choice))
-
-    @told()
-    def on_defaults(self, choice: Any) -> list[Any]:
-        """Turn every knob to its default."""
-        return knob_panel.fill(BEGINNING, self._context(choice))
-
-    def _context(self, choice: Any) -> int:
-        """Tokens of context of the session's model."""
-        with self.shelf.lend(choice) as model:
-            return model.n_ctx
+            thinks, asks, n_ctx = model.thinking is not None, model.asks_thinking, model.n_ctx
+        return knob_panel.said(self.texts, contents, thinks=thinks, asks=asks, n_ctx=n_ctx)
 
     @told(None)
-    def on_save_settings(self, *values: Any) -> Any:
+    def on_save_settings(self, contents: Any) -> Any:
         """The settings as a file."""
-        return knob_panel.to_file(knob_panel.read_panel(values))
+        return knob_panel.to_file(knob_panel.read(contents))
 
     @told()
-    def on_load_settings(self, choice: Any, path: str) -> list[Any]:
+    def on_load_settings(self, path: str) -> tuple[Any, str]:
         """Turn the knobs to the settings of a file, and say what became of another program's."""
         loaded = knob_panel.from_file(path)
         foreign = loaded.foreign
         report = "" if foreign is None else settings_notes.note(self.texts, import_report(self.texts, foreign))
-        return [*knob_panel.fill(loaded.settings, self._context(choice)), report]
+        return knob_panel.contents(loaded.settings), report
 
     @told()
-    def on_model(self, choice: Any, *values: Any) -> str:
+    def on_model(self, choice: Any, contents: Any) -> str:
         """Offer what the model's own file recommends."""
         with self.shelf.lend(choice) as model:
-            return settings_notes.offer(self.texts, model.recommended, knob_panel.readable(values))
+            return settings_notes.offer(self.texts, model.recommended, knob_panel.readable(contents))
 
     @told()
-    def on_recommended(self, choice: Any, *values: Any) -> list[Any]:
+    def on_recommended(self, choice: Any, contents: Any) -> tuple[Any, str]:
         """Turn those knobs that the model's own file names."""
         with self.shelf.lend(choice) as model:
             named = {} if model.recommended is None else model.recommended.named
-            settings = (knob_panel.readable(values) or BEGINNING).replace(**named)
-            return [*knob_panel.fill(settings, model.n_ctx), ""]
+        return knob_panel.contents((knob_panel.readable(contents) or BEGINNING).replace(**named)), ""

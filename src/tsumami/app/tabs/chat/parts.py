@@ -79,7 +79,7 @@ def lay_out(texts: Texts, desk: Desk, voice: voice_row.VoiceRow) -> ChatParts:
             buttons = _buttons(texts)
             row = voice.build()
         with gr.Column(scale=2, min_width=320, elem_id="knobs"):
-            knob_panel.lay_out(texts, desk.panel)
+            knob_panel.lay_out(desk.panel)
             bars = interval_bars.build()
     return ChatParts(desk, chat, context, message, buttons, row, bars, talks)
 

@@ -14,10 +14,9 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from tsumami.app.parts import browser, chain_view, knob_panel
+from tsumami.app.parts import browser, knob_panel
+from tsumami.app.parts.events import AT_ONCE
 from tsumami.app.parts.scripts import script
-from tsumami.app.work.knob_values import BEGINNING, contents_of
-from tsumami.errors import SettingsError
 from tsumami.knobs import KNOBS
 from tsumami.settings import Settings
 
@@ -26,53 +25,44 @@ _RESTORED: Final = "() => { window.tsumamiRestored = true; document.getElementBy
 
 @dataclass(slots=True)
 class Positions:
-    """`knobs` of the panel in the table's order, and whatever else is named in `others`: choices, switches, sliders,
-    texts. n_ctx: tokens of context of the model that a page opens with.
-    """
+    """`knobs`: the panel of all knobs; and whatever else is named in `others`: choices, switches, sliders, texts."""
 
-    knobs: Mapping[str, Component]
+    knobs: gr.HTML
     others: Mapping[str, Component]
-    n_ctx: int
 
     def wire(self, blocks: gr.Blocks) -> Any:
         """Keep what is moved, and restore it when the page is opened; call inside `blocks`. Gives the event after which
         all is restored.
         """
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
         store = browser.kept("positions", {})
-        parts: dict[str, Any] = {**self.knobs, **self.others}
-        keep = script(__name__, "keep.js", names=",".join(parts))
-        moved = [part.change for part in parts.values()]
-        gr.on([*moved, parts["samplers"].input], None, [store, *parts.values()], [store], js=keep, **quiet)
-        opened = blocks.load(self.on_open, [store], list(parts.values()), **quiet)
-        return opened.then(None, js=_RESTORED, **quiet)
+        parts: list[Any] = [self.knobs, *self.others.values()]
+        keep = script(__name__, "keep.js", names=",".join(self.others))
+        gr.on([part.change for part in parts], None, [store, *parts], [store], js=keep, **AT_ONCE)
+        opened = blocks.load(self.on_open, [store], parts, **AT_ONCE)
+        return opened.then(None, js=_RESTORED, **AT_ONCE)
 
     def on_open(self, kept: Any) -> list[Any]:
         """Updates that put the knobs and the others to where they were."""
         if not isinstance(kept, dict) or not kept:
-            return [gr.skip() for _ in (*self.knobs, *self.others)]
-        knobs = knob_panel.fill(settings_from(kept), self.n_ctx)
+            return [gr.skip(), *(gr.skip() for _ in self.others)]
         others = [
             gr.update(value=kept[name]) if name in kept and _fits(part, kept[name]) else gr.skip()
             for name, part in self.others.items()
         ]
-        return [*knobs, *others]
+        return [knob_panel.contents(settings_from(kept)), *others]
 
 
 def settings_from(kept: Mapping[str, Any]) -> Settings:
-    """The settings that the kept contents of the knobs' components add up to, without those that cannot work."""
-    contents = {**contents_of(BEGINNING), "samplers": chain_view.shown(BEGINNING)}
-    settings = BEGINNING
+    """The settings that the kept contents of the panel add up to, without those that cannot work."""
     known = {name: kept[name] for name in KNOBS if name in kept}
-    for trial in (known, *({name: value} for name, value in known.items())):  # all at once, else one after the other
-        try:
-            settings = knob_panel.read_panel([{**contents, **trial}[name] for name in KNOBS])
-        except (SettingsError, AttributeError, TypeError, ValueError):  # the last three: not even of the right type
-            continue
-        contents |= trial
-        if trial is known:
-            break
-    return settings
+    settings = knob_panel.readable(known)
+    if settings is not None:
+        return settings
+    working: dict[str, Any] = {}
+    for name, value in known.items():
+        if knob_panel.readable({**working, name: value}) is not None:
+            working[name] = value
+    return knob_panel.read(working)
 
 
 def _fits(part: Component, value: object) -> bool:

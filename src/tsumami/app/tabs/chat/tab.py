@@ -75,9 +75,9 @@ class ChatTab:
         self._wire_talk(parts)
         self._wire_around(parts)
         others = {**desk.talk.positions, **parts.voice.positions}
-        restored = Positions(desk.panel.knobs, others, self.n_ctx).wire(desk.blocks)
+        restored = Positions(desk.panel.knobs, others).wire(desk.blocks)
         PanelHandlers(self.texts, self.shelf).wire(desk, restored)
-        ModelLoading(self.texts, self.shelf).wire(desk.bar, desk.panel.knobs["max_tokens"], restored)
+        ModelLoading(self.texts, self.shelf).wire(desk.bar, restored)
 
     def _wire_talk(self, parts: ChatParts) -> None:
         """What asks for a reply, and what becomes of the bars meanwhile."""

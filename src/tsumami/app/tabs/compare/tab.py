@@ -81,7 +81,7 @@ class CompareTab:
                 )  # fmt: skip
                 measured = gr.HTML(elem_id="compare-measures", apply_default_css=False)
         prompt.wire(desk, place)
-        asked = [desk.choice, *prompt.inputs(desk), *how, *desk.panel.inputs]
+        asked = [desk.choice, *prompt.inputs(desk), *how, desk.panel.knobs]
         # pressed again, it makes what is asked for now, and ends the other
         for begin in (go.click, prompt.taking(empty.select, desk).then):
             begin(self.on_compare, asked, [view, why, measured], trigger_mode="multiple", **WORKING)
@@ -162,10 +162,10 @@ class CompareTab:
         seed: float | None,
         most: float | None,
         written: str | None,
-        *knobs: Any,
+        knobs: Any,
     ) -> Iterator[Compared]:
         """Generate the lanes together, and say why they part."""
-        base = (knob_panel.read_panel(knobs) if own else Settings()).replace(
+        base = (knob_panel.read(knobs) if own else Settings()).replace(
             seed=whole(Word("map.seed"), seed, lowest("seed"), highest("seed")),
             max_tokens=whole("max_tokens", most, 0, highest("max_tokens")),
         )

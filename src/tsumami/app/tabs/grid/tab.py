@@ -31,7 +31,6 @@ from tsumami.app.work.shelf import ModelChoice
 from tsumami.app.work.tasks import session_of
 from tsumami.errors import TsumamiError
 from tsumami.explore.grids import Grid
-from tsumami.knobs import KNOBS
 from tsumami.model import Model
 from tsumami.settings import Settings
 
@@ -100,7 +99,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         changes = [part.change for part in form.wishes]
         gr.on(changes, self.on_outlook, form.wishes, [outlook], queue=False, trigger_mode="always_last", **QUICK)
         form.prompt.wire(desk, place)
-        asked = [desk.choice, *form.prompt.inputs(desk), form.own, *form.wishes, *desk.panel.inputs]
+        asked = [desk.choice, *form.prompt.inputs(desk), form.own, *form.wishes, desk.panel.knobs]
         # pressed again, it makes what is asked for now, and ends the other
         for begin in (go.click, form.prompt.taking(empty.select, desk).then):
             begin(self.on_grid, asked, [view], trigger_mode="multiple", **WORKING)
@@ -172,9 +171,9 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         *rest: Any,
     ) -> Iterator[Any]:
         """Make a grid."""
-        wished, knobs = unpacked(rest, WishContents._fields, KNOBS)
+        wished, panel = unpacked(rest, WishContents._fields, ["knobs"])
         wishes = _wishes(WishContents(**wished))
-        base = knob_panel.read_contents(knobs) if own else Settings()
+        base = knob_panel.read(panel["knobs"]) if own else Settings()
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             contents = PromptContents(prompt, template, chat_template, system, special)
             plan = grid_form.plan(wishes, partial(prompt_form.asked, model, contents), base, model.n_ctx)

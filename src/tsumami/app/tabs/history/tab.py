@@ -70,7 +70,7 @@ class HistoryTab:
         compared.success(None, None, None, js=_THERE, **QUICK)
         opened = view.expand(self.on_inside, [desk.choice], [desk.tabs], **WORKING)
         self.microscope.show(opened, desk.choice)
-        view.apply(self.on_apply, [desk.choice], [desk.tabs, *desk.panel.inputs], **QUICK)
+        view.apply(self.on_apply, [desk.choice], [desk.tabs, desk.panel.knobs], **QUICK)
         view.retry(self.on_go_on, [desk.choice], [desk.tabs, desk.store, desk.brought], **QUICK)
         made = view.download(self.on_file, None, [file], **QUICK)
         made.success(None, js=downloads.pressed("history-file"), **QUICK)
@@ -144,7 +144,7 @@ class HistoryTab:
         _, entry = self._entry(event, request)
         with self.shelf.lend(choice) as model:
             self._say_other_model(entry, model)
-            return [gr.Tabs(selected="chat"), *knob_panel.fill(entry.settings, model.n_ctx)]
+            return [gr.Tabs(selected="chat"), knob_panel.contents(entry.settings)]
 
     @told()
     def on_go_on(self, event: gr.EventData, request: gr.Request, choice: ModelChoice) -> tuple[Any, Any, Any]:

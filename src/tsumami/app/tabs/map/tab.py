@@ -85,7 +85,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         form.knob.change(self.on_knob, [form.knob], [form.low, form.high], queue=False, **QUICK)
         form.prompt.wire(desk, place)
         asked = [*form.prompt.inputs(desk), form.own, form.seed, form.knob, form.low, form.high]
-        asked = [desk.choice, *budget, *asked, *desk.panel.inputs]
+        asked = [desk.choice, *budget, *asked, desk.panel.knobs]
         for begin in (go.click, form.prompt.taking(empty.select, desk).then):
             # pressed again, it makes what is asked for now, and ends the other
             begin(self.on_map, asked, [view], trigger_mode="multiple", **WORKING)
@@ -156,10 +156,10 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         knob: str,
         low: float | None,
         high: float | None,
-        *knobs: Any,
+        knobs: Any,
     ) -> Iterator[Any]:
         """Make a map."""
-        base = knob_panel.read_panel(knobs) if own else Settings()
+        base = knob_panel.read(knobs) if own else Settings()
         settings = base.replace(seed=whole(Word("map.seed"), seed, 0, highest("seed")))
         with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system, special), settings)

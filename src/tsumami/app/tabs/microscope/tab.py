@@ -125,7 +125,7 @@ class MicroscopeTab:
         gr.on(
             [why.click, parts.asked.submit], self.on_why, [choice, parts.asked], [parts.inside, parts.answer], **_QUICK
         )
-        grow.click(self.on_branch, [choice, parts.asked, own, mode, *desk.panel.inputs], outputs, **_WORKING)
+        grow.click(self.on_branch, [choice, parts.asked, own, mode, desk.panel.knobs], outputs, **_WORKING)
         parts.tree.select(self.on_tree, [choice, mode], outputs, **_WORKING)
 
     def show(self, opened: Any, choice: gr.State) -> None:
@@ -299,13 +299,13 @@ class MicroscopeTab:
 
     @told()
     def on_branch(
-        self, request: gr.Request, choice: ModelChoice, asked: str | None, own: bool, mode: charts.Mode, *knobs: Any
+        self, request: gr.Request, choice: ModelChoice, asked: str | None, own: bool, mode: charts.Mode, knobs: Any
     ) -> Iterator[View]:
         """Go on from here with another token, and with the run's settings or the chat's."""
         seen = self._seen.get(session_of(request))
         if seen is None or not seen.can_look:
             raise PageProblem("microscope.cannot")
-        settings = knob_panel.read_panel(knobs) if own else None
+        settings = knob_panel.read(knobs) if own else None
         with self._tasks.ask(session_of(request)) as wish, self.shelf.lend(choice) as model:
             token = _token(model, asked)
             wish.alone()

@@ -77,7 +77,7 @@ class NextTokenTab:
             self.on_turn, [*how, step], [view], trigger_mode="always_last", **quick,
         )  # fmt: skip
         view.select(self.on_append, [desk.choice, *given, step], [prompt.box, step], **quick)
-        take.click(self.on_take, desk.panel.inputs, [board], **quick)
+        take.click(self.on_take, [desk.panel.knobs], [board], **quick)
         roll.click(self.on_roll, how, [histogram], **quick)
         desk.blocks.unload(self.on_gone)
 
@@ -140,9 +140,9 @@ class NextTokenTab:
             return gr.skip(), gr.skip()
 
     @told()
-    def on_take(self, *values: Any) -> Any:
+    def on_take(self, knobs: Any) -> Any:
         """Turn the board to the chat's knobs."""
-        return knob_board.value(knob_panel.read_panel(values))
+        return knob_board.value(knob_panel.read(knobs))
 
     @told()
     def on_roll(
