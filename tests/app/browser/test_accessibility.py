@@ -32,6 +32,7 @@ def chat(page: Page) -> None:
     desk.press("again")
     desk.unfolded()
     page.locator("button.label-wrap:not(.open)").evaluate_all("all => all.forEach(one => one.click())")
+    page.locator("#knobs details").evaluate_all("all => all.forEach(one => { one.open = true; })")
 
 
 def microscope(page: Page) -> None:
