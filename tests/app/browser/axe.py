@@ -65,4 +65,5 @@ def in_both_themes(page: Page, within: str = "") -> list[Violation]:
 def _turn(page: Page, theme: Any) -> None:
     page.emulate_media(color_scheme=theme)
     page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=theme == "dark")
+    page.wait_for_function("document.getAnimations().every(one => one.playState !== 'running')")
     page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")

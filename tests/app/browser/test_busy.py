@@ -29,13 +29,16 @@ class Held:
         self._page = page
         self._routes: list[Route] = []
         for address in _ASKS:
-            page.route(address, self._routes.append)
+            page.route(address, self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self._routes.append(route)
 
     def let_go(self) -> None:
-        for address in _ASKS:
-            self._page.unroute(address)
         for route in self._routes:
             route.continue_()
+        for address in _ASKS:
+            self._page.unroute(address)
 
 
 def line(page: Page) -> Locator:
@@ -88,6 +91,7 @@ ACTS: Final = {
     "grid": Act("grid", press("#grid-go"), "grid-view"),
     "next token": Act("next", type_prompt, "next-view"),
     "a thousand rolls": Act("next", press("#next-roll"), "next-histogram"),
+    "a step of the course": Act("learn", press("#learn-loop-go"), "learn-loop-view"),
     "another model": Act("chat", press("#model-load"), "model-state"),
 }
 

@@ -16,7 +16,11 @@ _NAMES: Final = {
     "#message .submit-button": "chat.send",
     ".overflow-menu > button": "page.more_tabs",
     "[data-testid=reset-button]": "page.reset",
-    "footer nav": "page.footer",
+    "footer": "page.footer",
+    "[aria-label='Record audio']": "voice.source_microphone",
+    "[aria-label='Upload file']": "voice.source_file",
+    "[aria-label='Select input device']": "voice.device",
+    "[aria-label=pause]": "voice.pause",
 }
 """What has no name in the page's language: by its selector, the key of its name."""
 
