@@ -153,7 +153,7 @@ def test_an_audit_that_is_not_wanted_any_more_is_given_up_at_the_next_token() ->
     answers = iter((True, True, False))
     with pytest.raises(CancelledError, match="not wanted"):
         explain.audit(run, wanted=lambda: next(answers))
-    assert list(answers) == [], "it was asked at each token, and not once more"
+    assert list(answers) == [], "it was asked at first and at each token, and not once more"
 
 
 def test_a_run_of_another_model_or_edited_is_refused() -> None:

@@ -108,24 +108,29 @@ def audit(run: Run, part: RunPart = "all", *, wanted: Callable[[], bool] | None 
     Args:
         run: with the model that made it.
         part: of a run that thinks.
-        wanted: asked at each token; once it says no, the work is given up.
+        wanted: asked at first and at each token; once it says no, the work is given up.
 
     Raises:
         SettingsError: the run has no such part.
         RunFileError: no model is attached, it is another one, or a token does not come out again.
         CancelledError: it is not wanted any more.
     """
+    _check(wanted)
     chosen = run.part(part)
     chosen = range(max(chosen.start, len(run.receipt.begun)), chosen.stop)
     tallies = {name: _Tally() for name in audited(run.settings)}
     for index, found in _effects(run, chosen):
-        if wanted is not None and not wanted():
-            raise CancelledError("the audit is not wanted any more")
+        _check(wanted)
         for name, effect in found.items():
             tallies[name].note(index, run.tokens[index], effect)
     count = len(chosen)
     named = tuple(_named(run, name, tally, count) for name, tally in tallies.items())
     return Audit(run, count, named, run.completeness or _completeness(run))
+
+
+def _check(wanted: Callable[[], bool] | None) -> None:
+    if wanted is not None and not wanted():
+        raise CancelledError("the audit is not wanted any more")
 
 
 def _completeness(run: Run) -> Completeness | None:
