@@ -13,15 +13,17 @@ all starts.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -31,7 +33,7 @@ from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _MESSAGE = "Write a long story about a lighthouse keeper, with many details."
-_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _LOAD = "import sys, tsumami; tsumami.load(sys.argv[1]).close()"
 
 
@@ -39,11 +41,11 @@ def measure(options: Options) -> list[Table]:
     """Tokens per second in the page against the library's stream, and the time until the page can be used."""
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium.launch(
-            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=_CHROMIUM
+            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=CHROMIUM
         )
         server, opening = _ready(options, chromium)
         ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
-        url = stack.enter_context(_server(options))
+        url = stack.enter_context(served(options))
         page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
         page.goto(f"{url}/en/")
         desk = _Desk(page, options.tokens)
@@ -105,11 +107,11 @@ class _Desk:
 
 
 @contextmanager
-def _server(options: Options) -> Iterator[str]:
+def served(options: Options, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     """`tsumami app` on a free port; gives its address when it says that it is ready."""
     command = [str(Path(sys.executable).with_name("tsumami")), "app", "--port", "0", "--lang", "en"]
     command += ["--model", options.model, "--threads", str(options.n_threads)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | dict(environment)) as process:
         assert process.stderr is not None
         try:
             while not (found := re.search(r"ready at (\S+)", process.stderr.readline())):
@@ -127,7 +129,7 @@ def _ready(options: Options, chromium: Browser) -> tuple[Ratio, Ratio]:
         subprocess.run([sys.executable, "-c", _LOAD, options.model], check=True)
         loaded = time.perf_counter() - begin
         begin = time.perf_counter()
-        with _server(options) as url:
+        with served(options) as url:
             servers.append(time.perf_counter() - begin - loaded)
             page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
             begin = time.perf_counter()

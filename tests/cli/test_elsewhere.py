@@ -81,10 +81,10 @@ def test_compare_map_and_grid(server: ScriptedServer, invoke: Any) -> None:
     common = ("abc", "-m", server.name, "--seed", "3", "--max-tokens", "3", *FEW)
     compared = json.loads(invoke("compare", *common, "--vary", "temperature=0.3,2.5", "--json").out)
     assert len(compared["lanes"]) == 2
-    mapped = invoke("map", *common, "--knob", "temperature", "--range", "0.1:2", "--json", "-")
+    mapped = invoke("map", *common, "--knob", "temperature", "--range", "0.1:2", "--json")
     assert mapped.code == 0, mapped
     assert json.loads(mapped.out)["pieces"]
-    grid = json.loads(invoke("grid", *common, "--vary", "top_k=1,40", "--seeds", "2", "--json", "-").out)
+    grid = json.loads(invoke("grid", *common, "--vary", "top_k=1,40", "--seeds", "2", "--json").out)
     assert len(grid["cells"]) == 4
 
 

@@ -37,6 +37,7 @@ from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.tabs.reference.tab import ReferenceTab
+from tsumami.app.tabs.write.tab import WriteTab
 from tsumami.app.words.texts import Language, Texts
 from tsumami.app.work.common import Common
 
@@ -75,6 +76,7 @@ def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:
     microscope = MicroscopeTab(texts, shelf, common.api_runs.get, history=history)
     return (
         ChatTab(texts, common, n_ctx),
+        WriteTab(texts, shelf, history=history),
         microscope,
         CompareTab(texts, shelf, history=history),
         MapTab(texts, shelf, microscope, history=history),

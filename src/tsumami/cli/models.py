@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tsumami.cli.options import json_flag
-from tsumami.cli.output import console, write_json
+import typer
+
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.output import console, json_text
 from tsumami.cli.words import say
+from tsumami.wording import size_text
 
 if TYPE_CHECKING:
     from tsumami.models import ModelEntry
@@ -16,22 +20,36 @@ if TYPE_CHECKING:
 def about() -> str:
     """The help of the command."""
     return say(
-        "使えるモデルの一覧: 大きさ、ライセンス、ここにあるかどうか。",
-        "List the models: size, licence, and whether they are here.",
+        "使えるモデルの一覧: 種類、量子化、言語、大きさ、ライセンス、ここにあるかどうか。名前のあるもの、"
+        "ハブのキャッシュにあるもの、--models-dir のフォルダーにあるもの。",
+        "List the models, those that have a name, those in the hub's cache and those below --models-dir: architecture,"
+        " quantisation, languages, size, licence, and whether they are here.",
     )
 
 
 def models(
-    as_json: Annotated[bool, json_flag()] = False,
+    out: Annotated[Outputs, Makes("json")],
+    models_dir: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--models-dir",
+            metavar="<DIR>",
+            show_default=False,
+            help=say(
+                "このフォルダーの下の GGUF ファイルも並べる。何度でも指定できる（既定: TSUMAMI_MODELS）",
+                "list the GGUF files below this folder, too; may be given several times (default: TSUMAMI_MODELS)",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Print the catalogue; reads this machine only, never the network."""
-    from tsumami.models import catalogue
+    from tsumami.models import catalogue, offer
 
+    offer(models_dir or ())
     entries = catalogue()
-    if as_json:
-        write_json([asdict(entry) | {"here": entry.here} for entry in entries])
-        return
-    _print(entries)
+    values = [asdict(entry) | {"here": entry.here} for entry in entries]
+    if not out.put({"json": lambda: json_text(values)}):
+        _print(entries)
 
 
 def _print(entries: list[ModelEntry]) -> None:
@@ -47,7 +65,7 @@ def _print(entries: list[ModelEntry]) -> None:
     for entry in entries:
         table.add_row(
             entry.name,
-            say(entry.description_ja, entry.description_en),
+            "\n".join(filter(None, (say(entry.description_ja, entry.description_en), _facts(entry)))),
             size_text(entry.size),
             entry.license or "?",
             f"{_place(entry)}\n{_origin(entry)}",
@@ -66,11 +84,9 @@ def _print(entries: list[ModelEntry]) -> None:
     )
 
 
-def size_text(size: int | None) -> str:
-    """Bytes for people."""
-    if size is None:
-        return "?"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+def _facts(entry: ModelEntry) -> str:
+    """`llama · Q4_K_M · ja, en`: what its file says of itself."""
+    return " · ".join(filter(None, (entry.architecture, entry.quantization, ", ".join(entry.languages))))
 
 
 def _place(entry: ModelEntry) -> str:

@@ -55,7 +55,9 @@ def run_there(
 
     where = remote_name(name)
     if template not in ("raw", "model"):
-        raise SettingsError(f"--template {template}: {where.title} has its own; needs raw or model")
+        raise SettingsError(f"--template {template}: {where.title} has its own; needs raw or model").in_japanese(
+            f"--template {template}: {where.title} は自分のテンプレートを使います。raw か model にしてください"
+        )
     values, lost = _sent(where.kind, settings)
     server = TextServer(where)
     try:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
 from tsumami.constraints.patterns import kept_to
-from tsumami.errors import GrammarError
+from tsumami.errors import GrammarError, japanese
 
 __all__ = ["check", "to_lark"]
 
@@ -42,7 +42,9 @@ def to_lark(text: str) -> str:
     refuse_long("JSON schema", text)
     schema = json.loads(text)
     if _depth(schema) > _MOST_DEPTH:
-        raise GrammarError(f"json_schema: it is nested deeper than {_MOST_DEPTH} levels")
+        raise GrammarError(f"json_schema: it is nested deeper than {_MOST_DEPTH} levels").in_japanese(
+            f"json_schema: 入れ子が {_MOST_DEPTH} 段より深すぎます"
+        )
     _refuse_large_multiples(schema)
     _rewrite_patterns(schema)
     return f"{HEADER}start: %json {json.dumps({**schema, 'x-guidance': _OPTIONS}, ensure_ascii=False)}\n"
@@ -56,7 +58,9 @@ def check(text: str) -> None:
     """
     said = complaint(to_lark(text))
     if said:
-        raise GrammarError(f"json_schema: {_reason(said, json.loads(text))}")
+        raise GrammarError(f"json_schema: {_reason(said, json.loads(text))}").in_japanese(
+            f"json_schema が使えません: {_reason(said, json.loads(text))}"
+        )
 
 
 def _reason(said: str, schema: Mapping[str, Any]) -> str:
@@ -116,6 +120,9 @@ def _refuse_large_multiples(schema: Mapping[str, Any]) -> None:
         raise GrammarError(
             f"json_schema: 'multipleOf' at {_pointer([*found])} would take too much memory; smaller numbers can be kept"
             " to, and those with zeros at the end"
+        ).in_japanese(
+            f"json_schema: {_pointer([*found])} の 'multipleOf' はメモリーを使いすぎます。"
+            "小さい数か、終わりに 0 の続く数なら守れます"
         )
 
 
@@ -131,7 +138,9 @@ def _rewrite_patterns(schema: Any) -> None:
             if isinstance(node.get("patternProperties"), dict):
                 node["patternProperties"] = {kept_to(key): one for key, one in node["patternProperties"].items()}
         except GrammarError as error:
-            raise GrammarError(f"json_schema: the pattern at {_pointer([at])} cannot be used: {error}") from error
+            raise GrammarError(f"json_schema: the pattern at {_pointer([at])} cannot be used: {error}").in_japanese(
+                f"json_schema: {_pointer([at])} のパターンが使えません: {japanese(error)}"
+            ) from error
 
 
 def _digits(step: float) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, japanese
 from tsumami.history import objects
 from tsumami.history.entries import RESULT, ChatTurn, Entry, language_of
 from tsumami.history.folding import END, folded
@@ -204,15 +204,7 @@ def read_turn(connection: sqlite3.Connection, entry: int) -> ChatTurn | None:
     """What a reply of a chat answers; None where that was not kept."""
     (rest,) = connection.execute("SELECT rest FROM entries WHERE id = ?", (entry,)).fetchone()
     found = json.loads(rest).get("turn")
-    return None if found is None else _turn_of(found)
-
-
-def _turn_of(form: dict[str, Any]) -> ChatTurn:
-    made = ChatTurn(**form)
-    for value, kind in ((made.user, str), (made.system, str | None), (made.memory, int | None), (made.begun, str)):
-        if not isinstance(value, kind):
-            raise TypeError(f"{form!r} is no turn of a chat")
-    return made
+    return None if found is None else ChatTurn.from_dict(found)
 
 
 def receipt_form(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
@@ -261,7 +253,9 @@ def unpacked(body: bytes) -> bytes:
     try:
         return zlib.decompress(body)
     except zlib.error as error:
-        raise HistoryError(f"a stored result cannot be read: {error}") from error
+        raise HistoryError(f"a stored result cannot be read: {error}").in_japanese(
+            f"保存した結果が読めません: {japanese(error)}"
+        ) from error
 
 
 def new_key() -> str:

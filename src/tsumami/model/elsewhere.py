@@ -111,7 +111,9 @@ class RemoteModel(Model):
     @property
     def shape(self) -> ModelShape:
         """Nobody tells how large its parts are."""
-        raise EngineError("an engine elsewhere does not tell how its model is built; take a model on this machine")
+        raise EngineError(
+            "an engine elsewhere does not tell how its model is built; take a model on this machine"
+        ).in_japanese("ほかの場所のエンジンは、モデルの作りを知らせません。このマシンのモデルを使ってください")
 
     @functools.cached_property
     def model_card(self) -> ModelCard:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from tsumami.errors import ModelNotFoundError, RemoteError
 from tsumami.models import RemoteName
 from tsumami.remote.wire import Answer, HttpWire, Patience
+from tsumami.wording import counted
 
 __all__ = ["TextServer", "ToldText", "ToldToken"]
 
@@ -61,7 +62,9 @@ class TextServer:
 
     def __init__(self, name: RemoteName, patience: Patience | None = None) -> None:
         if len(name.addresses) > 1:
-            raise ModelNotFoundError(f"{name.title} takes one address")
+            raise ModelNotFoundError(f"{name.title} takes one address").in_japanese(
+                f"{name.title} のアドレスは 1 つです"
+            )
         self._name = name
         self._wire = HttpWire(name, name.addresses[0], patience or Patience())
         self._model = name.model
@@ -81,7 +84,9 @@ class TextServer:
                 else self._openai(messages, values, raw=raw)
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteError(f"{self._name.title} did not answer as documented: {type(error).__name__}") from None
+            raise RemoteError(f"{self._name.title} did not answer as documented: {type(error).__name__}").in_japanese(
+                f"{self._name.title} の答えが説明書どおりではありません: {type(error).__name__}"
+            ) from None
 
     def _ollama(self, messages: Sequence[Mapping[str, str]], values: Mapping[str, Any], *, raw: bool) -> ToldText:
         apart = {name: values[name] for name in ("format", "think") if name in values}
@@ -117,7 +122,11 @@ class TextServer:
     def _only_model(self) -> str:
         found = [one["id"] for one in self._wire.get(f"{self._base}/models")["data"]]
         if len(found) != 1:
-            raise ModelNotFoundError(f"{self._name.title} has {len(found)} models; put one's name behind the address")
+            raise ModelNotFoundError(
+                f"{self._name.title} has {counted(len(found), 'model')}; put one's name behind the address"
+            ).in_japanese(
+                f"{self._name.title} には {len(found)} 個のモデルがあります。アドレスのあとに名前を書いてください"
+            )
         return str(found[0])
 
     @property

@@ -23,6 +23,7 @@ from tsumami.models import RemoteName
 from tsumami.remote import Capabilities, LlamaServer, Patience, RemoteTokenizer, ToldRow
 from tsumami.runs.elsewhere import RemoteEngine
 from tsumami.runs.values import ELSEWHERE, EngineCard, ModelCard
+from tsumami.wording import counted
 
 __all__ = ["DEFAULT_N_PROBS", "ConnectedModel", "connect"]
 
@@ -85,6 +86,9 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
         raise ModelNotFoundError(
             f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` can use it; all else "
             "needs a llama-server"
+        ).in_japanese(
+            f"{name.title} は自分でトークンを選び、確率の行を知らせないので、"
+            "使えるのは tsumami run だけです。ほかには llama-server が要ります"
         )
     _check_options(options)
     patience = patience or Patience()
@@ -95,7 +99,9 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
             undo.callback(servers[-1].close)
         first = servers[0]
         if any((one.facts.model, one.facts.n_params, one.facts.template) != _same(first) for one in servers):
-            raise ModelError("the addresses do not have the same model; name those that have")
+            raise ModelError("the addresses do not have the same model; name those that have").in_japanese(
+                "アドレスのモデルが同じではありません。同じモデルのものを指定してください"
+            )
         words = first.vocabulary()
         tokenizer = RemoteTokenizer(words, first.tokenize)
         n_vocab, n_ctx = len(words.pieces), _n_ctx(first, options)
@@ -119,14 +125,20 @@ def _check_options(options: EngineOptions) -> None:
     for field, flag in (("n_gpu_layers", "--n-gpu-layers"), ("threads", "--threads"), ("lora", "--lora"),
                         ("exact", "--fast"), ("n_cells", "n_cells")):  # fmt: skip
         if getattr(options, field) != getattr(usual, field):
-            raise SettingsError(f"{flag} is the affair of the server on which the model runs; start it so")
+            raise SettingsError(f"{flag} is the affair of the server on which the model runs; start it so").in_japanese(
+                f"{flag} は、モデルが動いているサーバーの側のことです。そちらで指定して起動してください"
+            )
 
 
 def _n_ctx(server: LlamaServer, options: EngineOptions) -> int:
     if options.n_ctx is not None and options.n_ctx > server.facts.context:
         raise SettingsError(
-            f"n_ctx = {options.n_ctx}: a request there may have {server.facts.context} tokens; start the server "
+            f"n_ctx = {options.n_ctx}: a request there may have {counted(server.facts.context, 'token')}; start "
+            "the server "
             "with more"
+        ).in_japanese(
+            f"n_ctx = {options.n_ctx}: そこで 1 回に使えるのは {server.facts.context} "
+            "トークンです。サーバーをもっと大きくして起動してください"
         )
     return options.n_ctx or server.facts.context
 
@@ -161,7 +173,7 @@ def _verdict(server: LlamaServer, record: Capabilities, length: int) -> Exactnes
         f"このサーバーで確かめました（{length} トークン）。"
         "サーバーが動いている間のことで、設定を変えて起動し直せば変わりえます。",
         f"checked on this server: at once, in pieces, beside others, all probabilities that it told had the same bits "
-        f"({length} tokens). That holds while it runs; started anew with other options it may differ.",
+        f"({counted(length, 'token')}). That holds while it runs; started anew with other options it may differ.",
     )
 
 

@@ -242,9 +242,11 @@ def check_possible(backend: Backend, settings: Settings) -> None:
         SettingsError: a knob that it lacks is turned.
     """
     for one in (settings, settings.while_thinking):
-        for name, (_, why) in backend.lacks.items():
+        for name, (why_ja, why) in backend.lacks.items():
             if getattr(one, name) != KNOBS[name].neutral and name not in one.idle_knobs():
-                raise SettingsError(f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name))
+                raise SettingsError(
+                    f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name)
+                ).in_japanese(f"{name} = {getattr(one, name)!r}: {why_ja}")
 
 
 class Generation:

@@ -10,6 +10,7 @@ from .desk import Desk
 
 TABS: Final = {
     "chat": ("チャット", "Chat"),
+    "write": ("書く", "Write"),
     "microscope": ("顕微鏡", "Microscope"),
     "compare": ("比べる", "Compare"),
     "map": ("つまみの地図", "Knob map"),

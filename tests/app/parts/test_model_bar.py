@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
+from tests.support.gguf_writer import model, text
 
 from tsumami.app.parts import model_bar
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
+from tsumami.models import catalogue
+from tsumami.models.folders import VARIABLE
 
 OTHER = ModelChoice("smollm2", EngineOptions(n_ctx=512))
 
@@ -33,7 +38,7 @@ def test_what_is_kept_is_the_choice(choice: ModelChoice) -> None:
 def test_garbage_is_no_choice_and_opens_the_default(models: Shelf, garbage: Any) -> None:
     assert model_bar.kept_choice(Shelf(), garbage) is None
     opened = model_bar.reopened(Texts("en"), models, garbage)
-    assert (opened.choice, opened.name, opened.n_ctx, opened.fast) == (models.default, "smollm2", 2048, False)
+    assert (opened.choice, opened.name["value"], opened.n_ctx, opened.fast) == (models.default, "smollm2", 2048, False)
     assert re.fullmatch(r"Model: smollm2 · 13\d M · English · Apache-2.0", opened.head["label"])
 
 
@@ -50,5 +55,43 @@ def test_a_model_that_is_gone_is_named_and_stands_in_the_form(models: Shelf, lan
     gone = ModelChoice("smollm2", EngineOptions(n_ctx=768))
     opened = model_bar.reopened(Texts(language), models, model_bar.to_keep(gone))
     assert said in opened.line
-    assert (opened.choice, opened.name, opened.n_ctx) == (models.default, "smollm2", 768)
+    assert (opened.choice, opened.name["value"], opened.n_ctx) == (models.default, "smollm2", 768)
     assert not models.has(gone), "nobody waits for a model when opening a page"
+
+
+@pytest.mark.parametrize(("language", "said"), [("ja", "英語"), ("en", "English")])
+def test_what_can_be_chosen_says_what_it_is_and_no_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, language: Any, said: str
+) -> None:
+    (tmp_path / "mine.gguf").write_bytes(model(text("general.license", "mit")))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    found = {name: label for label, name in model_bar.chooser(Texts(language))}
+    assert found["smollm2"].endswith(f"98 MB · llama · Q4_1 · {said} · Apache-2.0")
+    assert found["mine.gguf"].endswith("0 MB · llama · mit")
+    assert str(tmp_path) not in str(found)
+
+
+def test_the_list_is_that_of_now_whenever_a_page_is_opened(
+    models: Shelf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert "mine.gguf" not in str(model_bar.reopened(Texts("en"), models, None).name["choices"])
+    (tmp_path / "mine.gguf").write_bytes(model())
+    assert "mine.gguf" in str(model_bar.reopened(Texts("en"), models, None, home=False).name["choices"])
+
+
+@pytest.mark.parametrize(("name", "loads"), [("smollm2", True), ("gpt2", False), ("nothing of the list", False)])
+def test_what_is_picked_is_loaded_if_it_is_here_and_nothing_is_fetched(
+    models: Shelf, monkeypatch: pytest.MonkeyPatch, name: str, loads: bool
+) -> None:
+    loaded: list[str] = []
+
+    def load(_self: object, name: str, *_rest: object) -> Iterator[model_bar.LoadNews]:
+        loaded.append(name)
+        yield model_bar.LoadNews()
+
+    monkeypatch.setattr(model_bar.ModelLoading, "on_load_model", load)
+    monkeypatch.setattr(model_bar, "catalogue", lambda: [one for one in catalogue() if one.name in ("smollm2", "gpt2")])
+    bar = model_bar.ModelLoading(Texts("en"), models)
+    assert list(bar.on_pick(name, None, False, gr.Request())) == [model_bar.LoadNews()]
+    assert loaded == [name] * loads

@@ -40,7 +40,9 @@ def read(knob: Knob, raw: Any) -> Any:
         case "grammar" | "schema" | "object" | "regex" | "text":
             return typed.typed(knob, _text(knob, raw))
         case _ if raw is None or raw == "":
-            raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)
+            raise SettingsError(
+                f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name
+            ).in_japanese(f"{knob.name} に値がありません。使えるのは {knob.allowed_ja}、既定値は {knob.default} です")
         case _:
             return raw
 
