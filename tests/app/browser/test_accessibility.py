@@ -87,6 +87,7 @@ def nothing(page: Page) -> None:
 #: In this order, since the later ones take up what the chat has; of each what puts something into it.
 TABS: Final[dict[str, Callable[[Page], None]]] = {
     "chat": chat,
+    "write": nothing,
     "microscope": microscope,
     "compare": compare,
     "map": knob_map,
@@ -161,9 +162,9 @@ def test_arrow_keys_go_from_tab_to_tab_and_home_and_end_to_the_first_and_the_las
 
     page.locator("#tabs > .tab-wrapper [role=tab]").first.focus()
     for key, tab in (
+        ("ArrowRight", "write"),
         ("ArrowRight", "microscope"),
-        ("ArrowRight", "compare"),
-        ("ArrowLeft", "microscope"),
+        ("ArrowLeft", "write"),
         ("Home", "chat"),
     ):
         page.keyboard.press(key)
