@@ -18,6 +18,7 @@ TABS: Final = {
     "history": ("履歴", "History"),
     "next": ("次のトークン", "Next token"),
     "reference": ("つまみ事典", "Knob reference"),
+    "learn": ("学ぶ", "Learn"),
 }
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 import tsumami
 from tsumami.history import ChatTurn, History
 
+from . import axe
 from .conftest import Pages, free_port, ready, start_server
 from .desk import Desk
 from .looking import open_tab, text
@@ -279,3 +280,23 @@ def test_the_address_of_an_id_opens_it_and_comparisons_are_kept(page_of: Pages, 
     assert not there.page.locator("#talks details").is_visible()
     open_tab(there, "history")
     assert "Nothing that is made from here is kept" in text(there.page, "#history-view .history-problem")
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_axe_finds_nothing_in_the_history_and_the_list_of_conversations(
+    page_of: Pages, home: Home, language: str
+) -> None:
+    page = page_of(url=f"{home.server.url}{language}/")
+    desk = Desk(page)
+    desk.turn(max_tokens=3).say("Name a river.")
+    assert talks(desk)
+    found = axe.in_both_themes(page, "#talks")
+    open_tab(desk, "history")
+    find(desk, "焼")
+    unfold(desk)
+    for card in cards(page).all():
+        card.locator("input[type=checkbox]").check()
+    page.locator("#history-view .history-beside").click()
+    desk.quiet()
+    found += axe.in_both_themes(page)
+    assert "\n".join(" | ".join(one[:3]) for one in found if not one.known) == ""

@@ -214,9 +214,13 @@ class ChatTab:
             return
         yield from self._talk(conversation.beside(number, said), how, request, before=conversation)
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Stop the reply that is being written."""
-        self.sessions.stop(session_of(request))
+        self.sessions.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop it."""
+        self.stop(session_of(request))
 
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed or the connection lost: give the place in the engine back."""

@@ -205,9 +205,13 @@ class MicroscopeTab:
                 self._seen.put(asked.session, Seen.of(opened, key))
             return asked.wanted()
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Look no further; a branch keeps what it has."""
-        self._tasks.stop(session_of(request))
+        self._tasks.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop."""
+        self.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
@@ -262,8 +266,10 @@ class MicroscopeTab:
     def on_audit(self, request: gr.Request, choice: ModelChoice, part: RunPart) -> Any:
         """What each knob did in the run, or in a part of it."""
         run = self._sound(request)
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
-            return microscope_view.audit_table(self.texts, audit(run, part)) if asked.wanted() else gr.skip()
+        not_wanted = contextlib.suppress(CancelledError)
+        with not_wanted, self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
+            return microscope_view.audit_table(self.texts, audit(run, part, wanted=asked.wanted))
+        return gr.skip()
 
     @told()
     def on_far(self, request: gr.Request, choice: ModelChoice) -> Any:

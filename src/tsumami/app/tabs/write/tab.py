@@ -54,9 +54,13 @@ class WriteTab:
         paper.stop(self.on_stop, None, None, **AT_ONCE)
         desk.blocks.unload(self.on_gone)
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Write no further; what there is stays."""
-        self._tasks.stop(session_of(request))
+        self._tasks.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop."""
+        self.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
