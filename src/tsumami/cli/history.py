@@ -157,7 +157,7 @@ def _tag(store: History, asked: _Wish, *, on: bool = True) -> None:
     key, *tags = asked.words or [""]
     if not tags:
         raise UsageProblem("an id and tags are needed: tsumami history tag ID poem").in_japanese(
-            "id と札が要ります: tsumami history tag ID poem"
+            "id とタグが要ります: tsumami history tag ID poem"
         )
     store.tag(key, *tags, on=on)
 

@@ -440,6 +440,6 @@ def _checked(tags: Iterable[str]) -> tuple[str, ...]:
     for tag in (found := tuple(tags)):
         if not tag or any(letter.isspace() or letter in '"()' for letter in tag):
             raise HistoryError(f"{tag!r} is no tag: one word, without quotes and brackets").in_japanese(
-                f"{tag!r} は札にできません。引用符や括弧のない 1 語にしてください"
+                f"{tag!r} はタグにできません。引用符や括弧のない 1 語にしてください"
             )
     return found
