@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.support.constrained import CHARACTERS, EXPRESSIONS, SAID, examples, has_tokens, made, said
 from tests.support.masks import read, wander
@@ -110,12 +110,22 @@ HOLDERS: Final[dict[str, list[tuple[str, str]]]] = {
 CORES: Final = {"grammar": '"a"', "regex": "a", "json_schema": "{}"}
 
 
-@pytest.mark.parametrize("knob", HOLDERS)
-@examples(25)
-@given(data=st.data(), depth=st.sampled_from([3, 40, 300, 1500, 9000, 30_000, 90_000]), whole=st.booleans())
-def test_no_depth_takes_the_process_down(knob: str, depth: int, whole: bool, data: st.DataObject, model: Model) -> None:
+NESTED: Final = st.sampled_from(sorted(HOLDERS)).flatmap(
+    lambda knob: st.tuples(st.just(knob), st.lists(st.sampled_from(HOLDERS[knob]), min_size=1, max_size=3))
+)
+
+
+@given(nested=NESTED, depth=st.sampled_from([3, 40, 300, 1500, 4000, 9000, 30_000, 90_000]), whole=st.booleans())
+@example(nested=("grammar", [("(", ")*")]), depth=4_000, whole=True)
+@example(nested=("grammar", [("(", ")*")]), depth=60_000, whole=True)
+@example(nested=("grammar", [("(", ")")]), depth=90_000, whole=True)
+@example(nested=("json_schema", [('{"items":', "}")]), depth=1500, whole=True)
+@examples(75)
+def test_no_depth_takes_the_process_down(
+    nested: tuple[str, list[tuple[str, str]]], depth: int, whole: bool, model: Model
+) -> None:
     """Nested in each other in turn; `whole`: or broken off in the middle."""
-    holders = data.draw(st.lists(st.sampled_from(HOLDERS[knob]), min_size=1, max_size=3))
+    knob, holders = nested
     turns = [holders[at % len(holders)] for at in range(depth)]
     text = "".join(before for before, _ in turns) + CORES[knob]
     text += "".join(behind for _, behind in reversed(turns)) if whole else ""
