@@ -51,5 +51,7 @@ def _bare(text: str) -> str:
 
 def _reason(said: str) -> str:
     """The library's own reason, without the grammar around it."""
+    if "lookarounds not supported" in said:
+        return "a word boundary (\\b, \\B) or an anchor inside of it is look-around, which no automaton can follow"
     found = re.search(r"^error: (.+)$", said, re.MULTILINE)
-    return found[1] if found else " ".join(said.split("\n", 1)[0].split())[:200]
+    return found[1] if found else " ".join(re.sub(r"^at \d+\(\d+\): ", "", said).split("\n", 1)[0].split())[:200]
