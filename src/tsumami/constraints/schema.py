@@ -182,13 +182,17 @@ def _refuse_mistyped(schema: Mapping[str, Any]) -> None:
     """JSON Schema lets any word stand in a schema and mean nothing; nobody means nothing by `maxlength`."""
     if schema and not _SAYING & schema.keys() and schema.keys() - _ANNOTATING:
         words = ", ".join(map(repr, list(schema)[:5]))
-        raise GrammarError(f"json_schema: none of its words says what a value may be: {words}; is the schema inside?")
+        raise GrammarError(
+            f"json_schema: none of its words says what a value may be: {words}; is the schema inside?"
+        ).in_japanese(f"json_schema: 値を決めるキーワードがありません: {words}。スキーマはその中にありませんか")
     for place, node in _nodes(schema):
         for word in node.keys() - _SAYING - _ANNOTATING:
             alike = [one for one in _SAYING if one.casefold() == word.casefold()]
             if alike or (alike := difflib.get_close_matches(word, _SAYING, 1, _ALIKE)):
                 at = _pointer([f"{place}/{word}"])
-                raise GrammarError(f"json_schema: {word!r} at {at} is no keyword; {alike[0]!r} is")
+                raise GrammarError(f"json_schema: {word!r} at {at} is no keyword; {alike[0]!r} is").in_japanese(
+                    f"json_schema: {at} の {word!r} はキーワードではありません。{alike[0]!r} ならあります"
+                )
 
 
 def _refuse_inexact_numbers(schema: Mapping[str, Any]) -> None:
@@ -204,6 +208,9 @@ def _refuse_inexact_numbers(schema: Mapping[str, Any]) -> None:
             raise GrammarError(
                 f"json_schema: {wrong[0]!r} at {at} has a number beyond {_MOST_EXACT:,}, which would be rounded;"
                 " a text of its digits can be kept to"
+            ).in_japanese(
+                f"json_schema: {at} の {wrong[0]!r} に {_MOST_EXACT:,} を超える数があり、丸められてしまいます。"
+                "数字を並べた文字列なら守れます"
             )
 
 

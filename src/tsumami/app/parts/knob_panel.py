@@ -143,7 +143,7 @@ def read(contents: object, **instead: Any) -> Settings:
         SettingsError: a content, or a pair of contents, cannot work.
     """
     if not isinstance(contents, Mapping):
-        raise SettingsError("the knobs of the page cannot be read")
+        raise SettingsError("the knobs of the page cannot be read").in_japanese("ページのつまみを読めません")
     known = {name: contents.get(name, start) for name, start in BEGINNING_CONTENTS.items()} | instead
     order = known["samplers"]
     return settings_of({**known, "samplers": chain_view.read(order) if isinstance(order, str) else order})

@@ -29,7 +29,9 @@ def while_wanted(parts: Iterable[_Part], wanted: Callable[[], bool] | None) -> I
     """
     for part in parts:
         if wanted is not None and not wanted():
-            raise CancelledError("the comparison is not wanted any more")
+            raise CancelledError("the comparison is not wanted any more").in_japanese(
+                "この比較はもう必要とされていません"
+            )
         yield part
 
 

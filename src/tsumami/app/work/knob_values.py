@@ -50,7 +50,9 @@ def read(knob: Knob, raw: Any) -> Any:
 def _text(knob: Knob, raw: Any) -> str:
     """What was typed."""
     if raw is not None and not isinstance(raw, str):
-        raise SettingsError(f"{knob.name}: text was expected, and {type(raw).__name__} came", knob=knob.name)
+        raise SettingsError(
+            f"{knob.name}: text was expected, and {type(raw).__name__} came", knob=knob.name
+        ).in_japanese(f"{knob.name} には文字列が必要ですが、{type(raw).__name__} が届きました")
     return raw or ""
 
 

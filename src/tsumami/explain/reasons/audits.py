@@ -130,7 +130,7 @@ def audit(run: Run, part: RunPart = "all", *, wanted: Callable[[], bool] | None 
 
 def _check(wanted: Callable[[], bool] | None) -> None:
     if wanted is not None and not wanted():
-        raise CancelledError("the audit is not wanted any more")
+        raise CancelledError("the audit is not wanted any more").in_japanese("この検査はもう必要とされていません")
 
 
 def _completeness(run: Run) -> Completeness | None:
