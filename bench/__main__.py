@@ -39,7 +39,7 @@ MEASURES: Final = {
     "long_chat": Cost(50, 15),
     "next_token": Cost(20, 8),
     "explain": Cost(40, 10),
-    "overhead": Cost(20, 10),
+    "overhead": Cost(20, 8),
     "grid": Cost(50, 12),
     "map": Cost(50, 12),
     "intervals": Cost(30, 8),
