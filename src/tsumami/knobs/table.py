@@ -550,7 +550,7 @@ _ROWS = (
         **_UNIT,
         reason="it weighs two terms against each other",
         slider=Slider(0, 1, 0.01),
-        formula=r"\arg\max_{v \in V_k} \; (1 - \alpha)\, p(v \mid x) - \alpha \max_j \cos(h_v, h_j)",
+        formula=r"\operatorname{argmax}_{v \in V_k} \; (1 - \alpha)\, p(v \mid x) - \alpha \max_j \cos(h_v, h_j)",
         paper="Su et al. 2022: A Contrastive Framework for Neural Text Generation https://arxiv.org/abs/2202.06417",
         aliases={"HF": "penalty_alpha"},
     ),

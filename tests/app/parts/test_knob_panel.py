@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import contents_of, read, settings_of, shown
 from tsumami.errors import SettingsError
 from tsumami.exchange import recommended
-from tsumami.knobs import KNOBS, STAGES
+from tsumami.knobs import KNOBS, STAGES, Knob
 from tsumami.presets import PRESETS
 from tsumami.settings import Settings
 
@@ -188,3 +189,10 @@ def test_what_is_no_settings_file_is_refused_by_its_name_and_not_by_its_path(tmp
     file.write_bytes(content)
     with pytest.raises(SettingsError, match=r"^s\.json is not a settings file: "):
         knob_panel.from_file(str(file))
+
+
+@pytest.mark.parametrize("knob", [one for one in KNOBS.values() if one.formula], ids=lambda knob: knob.name)
+def test_a_formula_is_drawn_and_nothing_of_its_source_is_left(knob: Knob) -> None:
+    shown = re.sub(r"<[^>]*>", "", knob_rows.explanation(EN, knob).partition("<math")[2].partition("</math>")[0])
+    assert shown
+    assert "\\" not in html.unescape(shown)

@@ -153,7 +153,9 @@ def _mathml(formula: str) -> str:
     """A formula in LaTeX as MathML, which browsers draw and screen readers read."""
     from latex2mathml.converter import convert
 
-    return str(convert(formula, display="block"))
+    return str(
+        convert(formula.replace(r"\_", "_"), display="block")
+    )  # it stands in names, which the converter takes as they are
 
 
 def _linked(text: str) -> str:
