@@ -91,5 +91,10 @@ def greyed(board: str, settings: Settings, *, thinks: bool = True) -> str:
     """A style that greys what does nothing under these settings on the board of that id; thinks: as in
     `Settings.idle_knobs`.
     """
-    names = ", ".join(f'#{board} [data-knob="{name}"]' for name in settings.idle_knobs(thinks=thinks))
-    return f"<style>{names} {{ opacity: .45 }}</style>" if names else ""
+    rows = ", ".join(f'#{board} [data-knob="{name}"]' for name in settings.idle_knobs(thinks=thinks))
+    greys = {
+        "label": "color: var(--body-text-color-subdued)",
+        "label::before": 'content: "‖ "',
+        "[type=range]": "opacity: .45",
+    }
+    return f"<style>{''.join(f':is({rows}) {what} {{ {how} }}' for what, how in greys.items())}</style>" if rows else ""
