@@ -304,7 +304,7 @@ def test_whatever_is_no_knob_is_named_the_first_time(names: list[str], known: li
 
 def test_a_file_of_strange_names_is_refused_in_few_words_and_soon() -> None:
     began = time.thread_time()
-    with pytest.raises(UnknownKnobError, match="'temperatur0' .nearest: temperature.*and 49,980 more") as refused:
+    with pytest.raises(UnknownKnobError, match=r"'temperatur0' .nearest: temperature.*and 49,980 more") as refused:
         named({f"temperatur{number}": 1 for number in range(50_000)})
     assert time.thread_time() - began < 1.0, "of the processor's time it took 15 s"
     assert len(str(refused.value)) < 1500
