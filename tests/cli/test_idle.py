@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given
+from hypothesis import settings as examples
 from tests.support import thinking_model
+from tests.support.strategies import settings_strategy
 
+from tsumami.settings import Settings
 from tsumami.sweep.cluster import cluster
 
 from .conftest import Invoke
@@ -30,6 +35,22 @@ def test_who_wants_quiet_has_quiet(invoke: Invoke) -> None:
 
 def test_nothing_is_said_of_what_acts(invoke: Invoke) -> None:
     assert "temperature: " not in invoke("run", "Once", "--temperature", "1.5", "--max-tokens", "2", "--seed", "1").err
+
+
+@examples(max_examples=6, suppress_health_check=list(HealthCheck))
+@given(settings=settings_strategy(max_tokens=1, seed=1, logit_bias={}, thinking="auto", chat_template_kwargs=None))
+def test_whatever_was_turned_and_does_nothing_is_named(
+    settings: Settings, invoke: Invoke, tmp_path: Path, little_file: Path
+) -> None:
+    idle = settings.idle_knobs(thinks=False, asks=False).keys() & settings.changed().keys()
+    assume(idle)
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(settings.to_dict()), "utf-8")
+    said = invoke("run", "Once", "--settings", str(path), "-m", str(little_file), "--threads", "1")
+    assert said.code == 0, said.err
+    assert [name for name in settings.changed() if f"{name}: " in said.err] == [
+        name for name in settings.changed() if name in idle
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from tests.engine import tiny_model
 from tests.support.gguf_writer import UINT32, string, u32
 
 from tsumami import engine
 from tsumami.apart import BrokeDownError, CannotBeginError
 from tsumami.engine import trying
-from tsumami.errors import EngineError, ModelFormatError, OutOfMemoryError
+from tsumami.errors import EngineError, ModelError, ModelFormatError, OutOfMemoryError
 from tsumami.models import resolve
 
 
@@ -36,6 +40,16 @@ def test_a_file_over_which_llama_cpp_breaks_down_is_refused_in_words(tmp_path: P
     with pytest.raises(ModelFormatError, match=r"breaks down over this file \(SIGABRT: GGML_ASSERT") as caught:
         engine.load(path)
     assert str(tmp_path) not in str(caught.value).replace(str(path), "")
+
+
+@examples(max_examples=8, suppress_health_check=list(HealthCheck))
+@given(
+    key=st.sampled_from(["block_count", "embedding_length", "feed_forward_length", "attention.head_count"]),
+    value=st.sampled_from([0, 1, 3, 7, 255, 2**16, 2**31 - 1, 2**32 - 1]),
+)  # fmt: skip
+def test_whatever_number_was_changed_this_process_goes_on(key: str, value: int, tmp_path: Path) -> None:
+    with contextlib.suppress(ModelError, EngineError):
+        engine.load(crafted(tmp_path / f"{key} {value}.gguf", key, value)).close()
 
 
 def nobody(*_: object, **__: object) -> Any:

@@ -6,11 +6,12 @@ import math
 import re
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.support.strategies import knob_values
 
@@ -286,6 +287,36 @@ def test_all_names_that_are_no_knobs_are_in_one_message() -> None:
     assert all(repr(name) in said for name in ("rep_pen", "topp", "do_sample"))
     assert "'topp' (nearest: top_p)" in said
     assert "'temp'" not in said
+
+
+@given(
+    names=st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12), min_size=1, max_size=5, unique=True),
+    known=st.lists(st.sampled_from(["temp", "top_k", "n_predict", "repeat_penalty"]), unique=True),
+)
+def test_whatever_is_no_knob_is_named_the_first_time(names: list[str], known: list[str]) -> None:
+    unknown = [name for name in names if not is_known(name)]
+    assume(unknown)
+    with pytest.raises(UnknownKnobError) as refused:
+        named(dict.fromkeys([*unknown, *known], 1))
+    for name in unknown:
+        assert repr(name) in str(refused.value)
+
+
+def test_a_file_of_strange_names_is_refused_in_few_words_and_soon() -> None:
+    began = time.thread_time()
+    with pytest.raises(UnknownKnobError, match=r"'temperatur0' .nearest: temperature.*and 49,980 more") as refused:
+        named({f"temperatur{number}": 1 for number in range(50_000)})
+    assert time.thread_time() - began < 1.0, "of the processor's time it took 15 s"
+    assert len(str(refused.value)) < 1500
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is a knob's, here or in another program."""
+    try:
+        named({name: 1})
+    except UnknownKnobError:
+        return False
+    return True
 
 
 def test_one_knob_under_two_names_is_refused() -> None:

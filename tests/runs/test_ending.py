@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import tsumami
 from tsumami.runs.ending import Ending, Taken
 from tsumami.runs.prompt import Prompt
 from tsumami.settings import Settings
@@ -65,3 +68,23 @@ def test_what_was_held_back_comes_out_at_the_end() -> None:
     assert [ending.take(token).text for token in b"ast"] == ["a", "", ""]
     assert ending.rest() == "st"
     assert ending.rest() == ""
+
+
+@given(
+    number=st.integers(0, 99),
+    before=st.text("ab 光", max_size=4),
+    more=st.lists(st.text("xyz<|", min_size=1), max_size=2),
+)
+def test_any_special_token_that_a_stop_string_names_ends_the_reply(
+    number: int, before: str, more: list[str], model: tsumami.Model
+) -> None:
+    vocab = model.vocab
+    marks = [token for token in range(vocab.n_tokens) if vocab.is_control(token) and not vocab.is_eog(token)]
+    token = marks[number % len(marks)]
+    said = vocab.tokenize(before.encode(), add_special=False, parse_special=False)
+    named = vocab.piece(token).decode()
+    ending = Ending(model, PROMPT, Settings(stop=(*more, named)))
+    taken = [ending.take(one) for one in (*said, token)]
+    assert [one.reason for one in taken] == [None] * len(said) + ["stop"]
+    assert taken[-1].stop_string == named
+    assert "".join(one.text for one in taken) == before

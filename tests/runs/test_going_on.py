@@ -6,13 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from tests.support.dicey import dicey
+from tests.support.strategies import settings_strategy
 
 import tsumami
 from tsumami.errors import PromptTooLongError
 from tsumami.prompts import Message
 from tsumami.runs import Prompt, Run
 from tsumami.runs.going_on import go_on
+from tsumami.settings import Settings
 from tsumami.testing import ByteTokenizer, ScriptedModel, saying
 
 PROMPT = Prompt("x", (120,))
@@ -43,6 +48,25 @@ def test_it_equals_never_having_stopped(knobs: dict[str, Any]) -> None:
             assert more.steps == whole.steps
             assert "\ufffd" not in some.message.content
             assert more.timings.generated == len(whole.steps) - len(some.message.tokens or ())
+
+
+@given(
+    settings=settings_strategy(max_tokens=16, dry_sequence_breakers=(), logit_bias={}),
+    seed=st.integers(0, 2**31),
+    cuts=st.lists(st.integers(1, 15), min_size=1, max_size=3, unique=True).map(sorted),
+)
+@examples(max_examples=40)
+def test_whatever_the_settings_it_may_stop_as_often_as_it_likes(settings: Settings, seed: int, cuts: list[int]) -> None:
+    model, made = dicey(), settings.replace(seed=seed)
+    whole = model.run(PROMPT, made)
+    found = model.run(PROMPT, made.replace(max_tokens=cuts[0]))
+    for until in [*cuts[1:], 16]:
+        if found.stop_reason != "length":
+            break
+        found = continued(found, model, max_tokens=until - len(found.message.tokens or ()))
+    assert found.tokens == whole.tokens
+    assert (found.text, found.stop_reason) == (whole.text, whole.stop_reason)
+    assert [step.u for step in found.steps] == [step.u for step in whole.steps]
 
 
 def test_a_random_seed_goes_on_with_its_rolls() -> None:

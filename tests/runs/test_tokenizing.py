@@ -110,6 +110,30 @@ def test_nobody_can_write_a_mark(form: str, where: str) -> None:
     assert counts[0] == counts[1]
 
 
+def marks_of(vocab: Vocab) -> list[str]:
+    """The names of a vocabulary's special tokens."""
+    tokens = [token for token in range(vocab.n_tokens) if (mark := vocab.mark(token)) and mark.special]
+    return [vocab.piece(token).decode() for token in tokens]
+
+
+@pytest.mark.parametrize("form", ["chatml", "gemma", "llama2", "raw"])
+@pytest.mark.parametrize("name", VOCABULARIES)
+@examples(max_examples=20)
+@given(data=st.data())
+def test_whoever_names_whatever_special_token_has_written_no_special_token(
+    name: str, form: str, data: st.DataObject
+) -> None:
+    """Any of the vocabulary's, whole or in parts, wherever somebody may write."""
+    vocab = vocabulary(name)
+    parts = st.sampled_from(marks_of(vocab)) | _WORDS | st.sampled_from(["[INST]", "<s", ">", "<|im_", "end|>"])
+    texts = st.lists(parts, min_size=1, max_size=5).map("".join)
+    roles = ("user", "assistant", "user") if form in ("raw", "gemma") else ("system", "user", "assistant", "user")
+    said = [Message(role, data.draw(texts)) for role in roles]  # type: ignore[arg-type]
+    made = RawFormat(parse_special=False) if form == "raw" else FORMATS[form]
+    harmless = [Message(one.role, one.content.translate({60: 40, 62: 41})) for one in said]
+    assert special(vocab, made.render(said)) == special(vocab, made.render(harmless))
+
+
 def test_what_a_template_makes_unrecognisable_is_refused_by_its_name() -> None:
     begin, end = MARKS["smollm2"]
     escaped = ModelFormat(TURN % (begin, "{{ m.content | tojson(ensure_ascii=True) }}", end, begin))
@@ -151,6 +175,29 @@ def test_bos_comes_once_and_first_whoever_writes_it(template: str) -> None:
     forged = ModelFormat(template, "<s>").render([Message("user", "<s>Hello")])
     assert as_prompt(vocab, forged).tokens.count(1) == 1
     assert vocab.tokenize(b"<s>", add_special=False, parse_special=False)[0] in as_prompt(vocab, forged).tokens
+
+
+@given(
+    blank=st.sampled_from(["", " ", "\n", "\n\n \t"]),
+    times=st.integers(0, 4),
+    by_template=st.booleans(),
+    said=st.text("Helo <s/>日", max_size=6),
+)
+@examples(max_examples=40)
+def test_bos_comes_once_and_first_however_often_it_is_written(
+    blank: str, times: int, by_template: bool, said: str
+) -> None:
+    vocab = vocabulary("small")
+    wanted = vocab.tokenize(b"Hello", add_special=True, parse_special=True)
+    if by_template:
+        made = ModelFormat(f"{blank}{'{{ bos_token }}' * times}{{{{ messages[0].content }}}}", "<s>")
+        found = as_prompt(vocab, made.render([Message("user", "Hello")])).tokens
+        forged = as_prompt(vocab, made.render([Message("user", f"H{said}")])).tokens
+        assert [at for at, one in enumerate(forged) if one == 1] == [0]
+    else:
+        found = as_prompt(vocab, blank * bool(times) + "<s>" * times + "Hello").tokens
+    assert list(found) == wanted or (blank and not times)
+    assert [at for at, one in enumerate(found) if one == 1] == [0]
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)

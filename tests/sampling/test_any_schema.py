@@ -234,6 +234,19 @@ def test_a_reference_is_what_it_points_at_whatever_its_name(
         assert read(made(vocab, "json_schema", schema), vocab, text) is (text == right)
 
 
+@given(
+    pointer=st.lists(
+        st.sampled_from(["$defs", "a", "0", "1", "-1", "٣", "9" * 5000, "~", "~2", "%", "%zz", "", "#", "..", " ",
+                         "\x00"])
+    ),
+    items=st.sampled_from([{}, [{"const": 1}], {"0": {"const": 1}}]),
+)  # fmt: skip
+def test_wherever_a_reference_points_it_is_followed_or_refused(pointer: list[str], items: Any) -> None:
+    reference = "#/" + "/".join(pointer)
+    said = refusal("json_schema", {"$defs": {"a": items}, "anyOf": [{"$ref": reference}, {"const": 1}]})
+    assert len(said) < 400
+
+
 MEANT: Final = sorted(
     {"type", "enum", "const", "maxLength", "minLength", "minimum", "maximum", "items", "required", "pattern", "format",
      "properties", "maxItems", "additionalProperties", "multipleOf", "prefixItems", "anyOf"}

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tsumami import native
 from tsumami.models import resolve
@@ -80,6 +82,29 @@ def test_a_window_beyond_the_context_is_the_whole_context(knobs: dict[str, Any])
             made.accept(token)
         found.append(made.process(np.arange(20, dtype=np.float32)).logits.tobytes())
     assert found[0] == found[1]
+
+
+@given(
+    n_ctx=st.integers(1, 40),
+    beyond=st.integers(0, 2**24 - 40),
+    history=st.lists(st.integers(0, 9), max_size=40),
+    knobs=st.sampled_from([{"repeat_penalty": 1.3}, {"presence_penalty": 1.0}, {"frequency_penalty": 0.5},
+                           {"dry_multiplier": 0.8, "dry_sequence_breakers": ()}]),
+)  # fmt: skip
+def test_no_window_is_larger_than_the_context(
+    n_ctx: int, beyond: int, history: list[int], knobs: dict[str, Any]
+) -> None:
+    """Whatever was said in a context, a window of its size and any larger one see the same, and take the same room."""
+    found, rooms = [], []
+    for window in (n_ctx, n_ctx + beyond):
+        windows = {"repeat_last_n": window, "dry_penalty_last_n": window}
+        made = Chain.from_settings(Settings(**windows, **knobs), seed=0, n_vocab=20, n_ctx=n_ctx)
+        for token in history[:n_ctx]:
+            made.accept(token)
+        found.append(made.process(np.arange(20, dtype=np.float32)).logits.tobytes())
+        rooms += [one._window.maxlen for one in made.stages if isinstance(one, PenaltiesStage)]
+    assert found[0] == found[1]
+    assert all(room <= n_ctx for room in rooms)
 
 
 def test_a_window_takes_no_memory_beyond_the_context() -> None:

@@ -54,6 +54,7 @@ _ANNOTATING: Final = frozenset(
         "contentEncoding", "contentMediaType", "contentSchema", "discriminator", "xml", "externalDocs",
     )
 )  # fmt: skip
+_KNOWN: Final = _SAYING | _ANNOTATING
 _ALIKE: Final = 0.85  # from so much on, a word is a keyword mistyped: `items` and `item` are alike by 0.89
 
 
@@ -158,7 +159,7 @@ def _referred(schema: Mapping[str, Any], reference: object) -> Iterator[tuple[st
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(found, list):
-            found = found[int(key)] if key.isdecimal() and int(key) < len(found) else None
+            found = found[int(key)] if re.fullmatch("[0-9]{1,9}", key) and int(key) < len(found) else None
         else:
             found = found.get(key) if isinstance(found, Mapping) else None
     if isinstance(found, Mapping):
@@ -186,7 +187,7 @@ def _refuse_mistyped(schema: Mapping[str, Any]) -> None:
             f"json_schema: none of its words says what a value may be: {words}; is the schema inside?"
         ).in_japanese(f"json_schema: 値を決めるキーワードがありません: {words}。スキーマはその中にありませんか")
     for place, node in _nodes(schema):
-        for word in node.keys() - _SAYING - _ANNOTATING:
+        for word in (one for one in node if one not in _KNOWN):
             alike = [one for one in _SAYING if one.casefold() == word.casefold()]
             if alike or (alike := difflib.get_close_matches(word, _SAYING, 1, _ALIKE)):
                 at = _pointer([f"{place}/{word}"])

@@ -22,6 +22,9 @@ import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from tests.app.api.test_endpoints import ENDPOINTS, serving
 
 from tsumami.app.serving import uploads
@@ -125,6 +128,30 @@ def test_no_endpoint_takes_a_file_in_any_argument(target: Target, name: str) -> 
             given = [part.get("parameter_default") for part in parameters]
             given[at] = hidden
             assert refused(target.call(name.removeprefix("/"), given), target.copies), (name, at)
+    assert not target.leaked()
+
+
+#: Ways to write a path, and to wrap what is sent for a file.
+SPELT: Final = st.sampled_from(["{}", "/{}", "file://{}", "/proc/self/root{}", "/usr/..{}", "{}/.", " {}", "{}\0"])
+WRAPPED: Final = st.lists(st.sampled_from(["list", "stop", "content", "messages", "json_schema", "path", "0", ""]))
+MORE: Final = st.dictionaries(
+    st.sampled_from(["url", "orig_name", "size", "mime_type", "is_stream"]), st.sampled_from([None, "x", 1, True])
+)
+
+
+@examples(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(name=st.sampled_from(sorted(ENDPOINTS)), at=st.integers(0, 9), spelt=SPELT, wrapped=WRAPPED, more=MORE)
+def test_however_deep_and_however_spelt_no_file_of_the_server_is_taken(
+    name: str, at: int, spelt: str, wrapped: list[str], more: dict[str, Any], target: Target
+) -> None:
+    parameters = httpx.get(f"{target.url}en/gradio_api/info").json()["named_endpoints"][name]["parameters"]
+    given: list[Any] = [part.get("parameter_default") for part in parameters]
+    hidden: Any = file(spelt.format(target.secret), **more)
+    for key in wrapped:
+        hidden = [hidden] if key == "list" else {key: hidden, "role": "user"}
+    if given:
+        given[at % len(given)] = hidden
+        assert refused(target.call(name.removeprefix("/"), given), target.copies)
     assert not target.leaked()
 
 
