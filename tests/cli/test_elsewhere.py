@@ -116,3 +116,31 @@ def test_a_name_that_cannot_be_is_refused(refused: Any, name: str, says: str) ->
 
 def test_what_belongs_to_the_server_is_refused(server: ScriptedServer, refused: Any) -> None:
     assert "--threads is the affair of the server" in refused("run", "abc", "-m", server.name, "--threads", "2")
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_with_fast_the_server_chooses_and_nothing_more_is_asked(server: ScriptedServer, invoke: Any, lang: str) -> None:
+    server.asked.clear()
+    called = invoke("run", "abc", "-m", server.name, "--fast", "--max-tokens", "5", lang=lang)
+    assert called.code == 0, called
+    assert called.out.endswith("\n")
+    assert ("chosen by the server" if lang == "en" else "選んだのはサーバー") in called.err
+    assert sum(body.get("stream", False) for _, body in server.asked) == 1
+    rows = [body for path, body in server.asked if path == "/completion" and body.get("n_probs", 0) > 64]
+    assert len(rows) == 1  # the one that names the vocabulary
+
+
+def test_with_fast_what_is_asked_for_is_computed_afterwards(
+    server: ScriptedServer, invoke: Any, refused: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "run.json"
+    call = ("run", "abc", "-m", server.name, "--fast", "--max-tokens", "3", "--seed", "3", "--n-probs", "100")
+    called = invoke(*call, "--ledger", "-o", str(kept))
+    assert called.code == 0, called
+    run = json.loads(kept.read_text())
+    assert [step["id"] for step in run["steps"]] == run["receipt"]["begun"]
+    assert "temperature" in called.err
+    assert "the first 2 of 3" in called.err
+    assert invoke("verify", str(kept), "-m", server.name, "--n-probs", "100").code == 0
+    assert json.loads(invoke(*call, "--json").out)["steps"] == run["steps"]
+    assert "needs the vocabulary of a model that is here" in refused(*call, "--grammar", 'root ::= "a"', "--json")

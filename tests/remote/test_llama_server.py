@@ -54,12 +54,12 @@ def test_a_row_is_the_likeliest_tokens_and_says_what_it_leaves_out(server: Llama
     assert unseen <= most
 
 
-@pytest.mark.parametrize("last", [104, 256, 7])
+@pytest.mark.parametrize("last", [104, 256, 7, 97, 0xE3])
 def test_the_zero_of_the_logits_is_found(server: LlamaServer, last: int) -> None:
     tokens = [*TOKENS, last]
     assert server.tells_zero(tokens)
     row = server.read_row(server.wire.post(server.path, server.row_body(tokens, 20)))
-    level = server.read_level(server.wire.post(server.path, server.level_body(tokens)), tokens, row)
+    level = server.read_level(server.wire.post(server.path, server.level_body(tokens, row)), tokens, row)
     assert row.logprobs + level == pytest.approx(np.asarray(script(tuple(tokens)))[row.ids], abs=1e-3)
 
 

@@ -100,8 +100,8 @@ class ModelOptions:
         layers = say("GPU に載せる層の数（既定 0）", "layers to put on a GPU (default 0)")
         threads = say("使うスレッドの上限（既定: すべてのコア）", "most threads to use (default: all cores)")
         exact = say(
-            "速さを優先する / 何度でもビット単位で同じ結果にする（既定）",
-            "be faster, or give the same bits every time (the default)",
+            "速さを優先する（ほかの場所で動くエンジンには選ぶのも任せる） / 何度でもビット単位で同じ結果にする（既定）",
+            "be faster (an engine elsewhere chooses by itself), or give the same bits every time (the default)",
         )
         probs = say(
             "ほかの場所で動くエンジンに、1 行につき尋ねるトークンの数（既定 1000）",

@@ -93,6 +93,13 @@ def run(
         made = prompt.made(loaded, asked, settings, quiet=quiet)
         if show_prompt:
             print_prompt(loaded, made)
+        if loaded.chooses_there:
+            from tsumami.cli.run_fast import AskedBeside, run_fast
+
+            interrupted = run_fast(loaded, made, settings, AskedBeside(ledger, as_json, out, quiet))
+            if interrupted:
+                raise typer.Exit(INTERRUPTED)
+            return
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
         with loaded.stream(made, settings, ledger=ledger and not loaded.exactness.exact) as stream:
             done, interrupted = write_reply(stream, silent=as_json)

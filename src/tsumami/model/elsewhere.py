@@ -10,16 +10,21 @@ import functools
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from tsumami.engine import EngineOptions, Exactness
 from tsumami.errors import EngineError
 from tsumami.explore.intervals import Interval
 from tsumami.model.local import Model
-from tsumami.remote import Capabilities, RemoteTokenizer, lacks
+from tsumami.model.there import ThereReply, ThereStream
+from tsumami.remote import Capabilities, RemoteTokenizer, ThereReading, lacks
 from tsumami.runs import EngineCard, ModelCard, Run, Verification
 from tsumami.runs.cards import ModelShape
 from tsumami.runs.connecting import ConnectedModel
 from tsumami.runs.elsewhere import RemoteEngine
+from tsumami.runs.prompt import check_prompt
+from tsumami.runs.prompting import PromptLike
+from tsumami.settings import Settings
 
 
 class RemoteModel(Model):
@@ -28,6 +33,41 @@ class RemoteModel(Model):
     def __init__(self, connected: ConnectedModel) -> None:
         self._connected = connected
         self._closing = weakref.finalize(self, connected.close)
+
+    def there(self, prompt: PromptLike, settings: Settings | None = None, **knobs: Any) -> ThereStream:
+        """Let the server choose by itself, in one call, which is faster: iterate for the text, then read `.reply`.
+
+        Args:
+            prompt: as in `run`.
+            settings: where to start from (default: the defaults); what the server does not have is in `reply.lost`.
+            knobs: values that replace those of `settings`.
+
+        Raises:
+            SettingsError: a knob that does not exist or cannot have this value.
+            PromptError: an empty or too long prompt.
+        """
+        made, begin = (settings or Settings()).replace(**knobs), self.as_prompt(prompt)
+        check_prompt(begin, self.n_ctx, self.engine.n_vocab)
+        reading = ThereReading(self.tokenizer, self._connected.server.check_model)
+        return ThereStream(self.engine, reading, begin, made)
+
+    def run_of(self, reply: ThereReply, *, ledger: bool = False) -> Run:
+        """The run whose tokens the server has chosen (those that it told), with all that our chain says of them; each
+        row is asked for.
+
+        Raises:
+            RemoteError: the server told of no token which it is.
+            SettingsError: a knob that this engine lacks when rows are asked for.
+        """
+        prompt, settings = reply.as_prompt()
+        run = self.run(prompt, settings, ledger=ledger)
+        broken = reply.stop_reason in ("lost", "cancelled") and run.stop_reason == "length"
+        return replace(run, stop_reason=reply.stop_reason, trouble=reply.trouble) if broken else run
+
+    @property
+    def chooses_there(self) -> bool:
+        """Whether it was loaded to let the server choose (`exact=False`): so do the command line and the page."""
+        return not self.options.exact
 
     def verify(self, run: Run) -> Verification:
         """Run it again, asking for every row anew, and say whether it is the same or what differs."""

@@ -345,6 +345,11 @@ class Model:
         return {}
 
     @property
+    def chooses_there(self) -> bool:
+        """Whether an engine elsewhere is to choose by itself, in one call; never of a model on this machine."""
+        return False
+
+    @property
     def n_ctx(self) -> int:
         """Tokens that one run may have, prompt and reply together."""
         return self._loaded.n_ctx

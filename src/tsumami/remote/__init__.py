@@ -5,6 +5,7 @@
     llama_server  a full engine: rows of the likeliest tokens
     vocabulary    its tokens
     rows          a row as it was told, and how much was not
+    there         a full engine that chooses by itself for once, in one call
     texts         lesser engines, which generate by themselves: Ollama, OpenAI's API, vLLM
 
 Guarantee: each name is fetched when it is first asked for, and nothing here is loaded or asked before a model is named
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tsumami.remote.texts import TextServer as TextServer
     from tsumami.remote.texts import ToldText as ToldText
     from tsumami.remote.texts import ToldToken as ToldToken
+    from tsumami.remote.there import ThereReading as ThereReading
+    from tsumami.remote.there import there_body as there_body
     from tsumami.remote.vocabulary import RemoteTokenizer as RemoteTokenizer
     from tsumami.remote.vocabulary import Vocabulary as Vocabulary
     from tsumami.remote.wire import AsyncHttpWire as AsyncHttpWire
@@ -41,6 +44,8 @@ _HOMES = {
     "TextServer": "tsumami.remote.texts",
     "ToldText": "tsumami.remote.texts",
     "ToldToken": "tsumami.remote.texts",
+    "ThereReading": "tsumami.remote.there",
+    "there_body": "tsumami.remote.there",
     "RemoteTokenizer": "tsumami.remote.vocabulary",
     "Vocabulary": "tsumami.remote.vocabulary",
     "AsyncHttpWire": "tsumami.remote.wire",
@@ -57,11 +62,13 @@ __all__ = [
     "RemoteTokenizer",
     "ServerFacts",
     "TextServer",
+    "ThereReading",
     "ToldRow",
     "ToldText",
     "ToldToken",
     "Vocabulary",
     "lacks",
+    "there_body",
 ]
 
 if not TYPE_CHECKING:  # else every name would pass for one of this face

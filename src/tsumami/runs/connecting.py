@@ -117,7 +117,7 @@ def _check_options(options: EngineOptions) -> None:
     """Refuse what is the server's own affair."""
     usual = EngineOptions()
     for field, flag in (("n_gpu_layers", "--n-gpu-layers"), ("threads", "--threads"), ("lora", "--lora"),
-                        ("exact", "--fast"), ("n_cells", "n_cells")):  # fmt: skip
+                        ("n_cells", "n_cells")):  # fmt: skip
         if getattr(options, field) != getattr(usual, field):
             raise SettingsError(f"{flag} is the affair of the server on which the model runs; start it so")
 

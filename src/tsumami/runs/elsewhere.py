@@ -17,7 +17,7 @@ import operator
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -56,8 +56,8 @@ class RowServer(Protocol):
     def read_row(self, answer: dict[str, Any]) -> ToldRow:
         """The row of an answer."""
 
-    def level_body(self, tokens: Sequence[int]) -> dict[str, Any]:
-        """What to ask for the place of the logits' zero."""
+    def level_body(self, tokens: Sequence[int], row: ToldRow) -> dict[str, Any]:
+        """What to ask for the place of the logits' zero, once `row` was told."""
 
     def read_level(self, answer: dict[str, Any], tokens: Sequence[int], row: ToldRow) -> float:
         """The logit of a token less its logarithm in `row`."""
@@ -170,12 +170,25 @@ class RemoteEngine:
         Raises:
             EngineClosedError: the engine was closed.
         """
+        return self._hand_in(lambda ticket, stop, rank: self._drive(program, ticket, stop, rank))
+
+    def listen(
+        self, tokens: Sequence[int], body: dict[str, Any], take: Callable[[dict[str, Any]], Any]
+    ) -> Ticket[None]:
+        """Have one request answered in pieces, of which `take` gets each, in the engine's thread. `tokens`: its prompt.
+
+        Raises:
+            EngineClosedError: the engine was closed.
+        """
+        return self._hand_in(lambda ticket, stop, rank: self._hear(tuple(tokens), body, take, ticket, stop, rank))
+
+    def _hand_in(self, start: Callable[[Ticket[T], asyncio.Event, int], Coroutine[Any, Any, None]]) -> Ticket[T]:
         stop = asyncio.Event()
         ticket: Ticket[T] = Ticket(lambda: self._tell(stop))
         with self._lock:
             if self._closing:
                 raise EngineClosedError("this model was closed; load it again")
-            self._loop.call_soon_threadsafe(self._begin, program, ticket, stop, next(self._ranks))
+            self._loop.call_soon_threadsafe(self._begin, start, ticket, stop, next(self._ranks))
         return ticket
 
     def _tell(self, stop: asyncio.Event) -> None:
@@ -214,8 +227,8 @@ class RemoteEngine:
         for wire in self._wires:
             await wire.close()
 
-    def _begin(self, program: Program[Any], ticket: Ticket[Any], stop: asyncio.Event, rank: int) -> None:
-        task = self._loop.create_task(self._drive(program, ticket, stop, rank))
+    def _begin(self, start: Callable[..., Any], ticket: Ticket[Any], stop: asyncio.Event, rank: int) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(start(ticket, stop, rank))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -229,29 +242,36 @@ class RemoteEngine:
                     program.close()
                     ticket.future.set_exception(answer)
                     return
-                answer = await self._answer(feeds, stop, rank)
+                answer = await _unless(stop, self._all(feeds, rank))
         except StopIteration as end:
             ticket.future.set_result(end.value)
         except BaseException as error:  # noqa: BLE001  (whatever a program raises belongs to whoever waits for it)
             ticket.future.set_exception(error)
 
-    async def _answer(self, feeds: Sequence[Feed], stop: asyncio.Event, rank: int) -> list[Rows] | Exception:
-        """The rows of a program's feeds, or what ended the waiting for them."""
-        work = asyncio.ensure_future(self._all(feeds, rank))
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                return CancelledError("cancelled")
-            return work.result()
-        except asyncio.CancelledError:
-            return EngineClosedError("this model was closed")
-        except Exception as error:  # noqa: BLE001  (thrown into the program that asked)
-            return error
-        finally:
-            stopping.cancel()
-            work.cancel()
-            await asyncio.gather(work, stopping, return_exceptions=True)
+    async def _hear(
+        self,
+        tokens: tuple[int, ...],
+        body: dict[str, Any],
+        take: Callable[[dict[str, Any]], Any],
+        ticket: Ticket[None],
+        stop: asyncio.Event,
+        rank: int,
+    ) -> None:
+        """One request that is answered in pieces."""
+        at = (self._first + rank) % len(self._wires)
+
+        async def heard() -> None:
+            slot = await self._seats[at].take(rank, tokens)
+            try:
+                await self._wires[at].listen(self._server.path, body | {"id_slot": slot}, take)
+            finally:
+                self._seats[at].give_back(slot)
+
+        found = await _unless(stop, heard())
+        if isinstance(found, Exception):
+            ticket.future.set_exception(found)
+        else:
+            ticket.future.set_result(None)
 
     async def _all(self, feeds: Sequence[Feed], rank: int) -> list[Rows]:
         if not feeds:
@@ -318,7 +338,7 @@ class RemoteEngine:
             def read(answer: dict[str, Any]) -> float:
                 return server.read_level(answer, tokens, row)
 
-            level = await wire.post(server.path, server.level_body(tokens) | {"id_slot": slot}, read)
+            level = await wire.post(server.path, server.level_body(tokens, row) | {"id_slot": slot}, read)
             return ToldRow(row.ids, row.logprobs, level, row.cached)
         finally:
             seats.give_back(slot)
@@ -342,6 +362,25 @@ class RemoteEngine:
         made = np.full(self.n_vocab, -np.inf, np.float32)
         made[row.ids] = row.logprobs + np.float32(row.level or 0.0)
         return made
+
+
+async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, T]) -> T | Exception:
+    """What is wanted, or what ended the waiting for it."""
+    work = asyncio.ensure_future(wanted)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            return CancelledError("cancelled")
+        return work.result()
+    except asyncio.CancelledError:
+        return EngineClosedError("this model was closed")
+    except Exception as error:  # noqa: BLE001  (thrown into the program that asked)
+        return error
+    finally:
+        stopping.cancel()
+        work.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
 
 
 def _turn(loop: asyncio.AbstractEventLoop) -> None:

@@ -7,16 +7,19 @@ No Gradio here, so that the page, its API and the tests share one path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts, outlook
 from tsumami.app.work.keeping import Keeper, ReplyRecord
 from tsumami.app.work.tasks import Asked
 from tsumami.app.work.thoughts import Thoughts
+from tsumami.errors import RemoteError
 from tsumami.history import ChatTurn
 from tsumami.model import Model
-from tsumami.runs import Stream
+from tsumami.runs import Prompt, Stream
+from tsumami.runs.generate import check_possible
 from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
 from tsumami.settings import Settings
@@ -79,6 +82,7 @@ def reply(
 
     Raises:
         TsumamiError: before the first yield, if it cannot begin (the prompt is too long, say).
+        RemoteError: after the last one, if a server that chose by itself broke off.
     """
     prompt = ahead(model, conversation, sending, settings).prompt
     if prompt.begun:
@@ -86,6 +90,12 @@ def reply(
     if asked.stopped:
         return
     turn, keeper = _turn(conversation, sending, prompt.begun), keeper or Keeper()
+    trouble = None
+    if model.chooses_there:
+        there = yield from _chosen_there(model, conversation, prompt, settings, asked)
+        if there is None:
+            return
+        conversation, (prompt, settings), trouble = there
     with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, conversation.kept) as record:
         asked.begin(stream)
         thoughts = Thoughts(model.thinking, [model.tokenizer.piece(token) for token in prompt.tokens[-_TAIL:]])
@@ -93,6 +103,35 @@ def reply(
             if asked.dropped:
                 return
             yield growing
+    if trouble is not None:
+        raise RemoteError(trouble)
+
+
+def _chosen_there(
+    model: Any, conversation: Conversation, prompt: Prompt, settings: Settings, asked: Asked[Any]
+) -> Generator[Growing, None, tuple[Conversation, tuple[Prompt, Settings], str | None] | None]:
+    """Let a server elsewhere choose the reply by itself, and show it as it comes; returns what the run is made of that
+    has these tokens. None: nothing is to be computed of them, because it was stopped or no token is known.
+    """
+    check_possible(model, settings)
+    begun = text = conversation.exchanges[-1].reply.rstrip("\ufffd")
+    told, pace, silent = len(text), Pace(_LEAST_SECONDS), None if model.thinking is None else ""
+    with model.there(prompt, settings) as stream:
+        asked.begin(stream)
+        for new in stream:
+            text += new
+            if asked.dropped:
+                return None
+            if pace.due():
+                yield Growing(conversation.answered(text), text[told:], done=False, spoken=silent)
+                told = len(text)
+                pace.looked()
+        reply = stream.reply
+    tokens = prompt.begun + reply.tokens
+    grown = conversation.answered(begun + reply.text, None, tokens if len(reply.tokens) == reply.count else None)
+    computed = bool(reply.tokens) and not asked.stopped
+    yield Growing(grown, text[told:], done=not computed, spoken=silent)
+    return (grown, reply.as_prompt(), reply.trouble) if computed else None
 
 
 def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:

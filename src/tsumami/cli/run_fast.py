@@ -1,0 +1,105 @@
+"""`tsumami run --fast` on a full engine elsewhere: it chooses by itself, and what is asked for beside its text is
+computed afterwards.
+
+Guarantee: stdout holds what it holds without `--fast`. Rows are asked for only where `--ledger`, `--json` or `--out`
+need them, so nothing is kept in the history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tsumami.cli.following import follow
+from tsumami.cli.output import note, save_file, warn, write, write_json_text
+from tsumami.cli.words import language, say
+from tsumami.errors import RemoteError, SettingsError
+from tsumami.wording import counted
+
+if TYPE_CHECKING:
+    from tsumami.model import Model, RemoteModel, ThereReply
+    from tsumami.runs import Prompt
+    from tsumami.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBeside:
+    """What is asked for beside the text: ledgers, the run as JSON instead of it, the run in a file; no words about it."""
+
+    ledger: bool
+    as_json: bool
+    out: Path | None
+    quiet: bool
+
+
+def run_fast(model: Model, prompt: Prompt, settings: Settings, wanted: AskedBeside) -> bool:
+    """Let it generate, write the text, and compute what is asked for; whether Ctrl-C ended it.
+
+    Raises:
+        RemoteError: it did not answer, or did not tell which tokens it chose, and the run was asked for.
+        SettingsError: a knob that such an engine lacks when rows are asked for, and the run was asked for.
+    """
+    from tsumami.model import RemoteModel
+    from tsumami.runs.generate import check_possible
+
+    assert isinstance(model, RemoteModel)
+    if wanted.as_json or wanted.out is not None:
+        check_possible(model, settings)
+    with model.there(prompt, settings) as stream:
+        interrupted = follow(stream, None if wanted.as_json else write)
+        reply = stream.reply
+    if not wanted.as_json:
+        write("\n")
+    if not wanted.quiet:
+        for line in (one.told(language()) for one in reply.lost):
+            note(line)
+        note(_facts(reply))
+    if not interrupted and (wanted.ledger or wanted.as_json or wanted.out is not None):
+        _hand_out(model, reply, wanted)
+    return interrupted
+
+
+def _hand_out(model: RemoteModel, reply: ThereReply, wanted: AskedBeside) -> None:
+    """What is computed afterwards."""
+    try:
+        run = model.run_of(reply, ledger=wanted.ledger and not model.exactness.exact)
+    except (RemoteError, SettingsError) as error:
+        if wanted.as_json or wanted.out is not None:
+            raise
+        warn(str(error))
+        return
+    if len(reply.tokens) < reply.count and not wanted.quiet:
+        note(
+            say(
+                f"サーバーが知らせたのは {reply.count} トークンのうち、はじめの {len(reply.tokens)} トークンです。",
+                f"The server told which tokens the first {len(reply.tokens)} of {reply.count} are.",
+            )
+        )
+    if wanted.as_json:
+        write_json_text(run.to_json(indent=1) + "\n")
+    if wanted.out is not None:
+        save_file(wanted.out, run.to_json(indent=1) + "\n")
+    if wanted.ledger:
+        from tsumami.cli.ledger import print_ledgers
+
+        print_ledgers(model, run)
+
+
+def _facts(reply: ThereReply) -> str:
+    """One line: why it stopped, how many tokens how fast, the seed, and who chose."""
+    from tsumami.runs import STOP_REASONS
+
+    count = reply.count
+    parts = [
+        say(*STOP_REASONS[reply.stop_reason]) + (f" {reply.stop_string!r}" if reply.stop_string is not None else ""),
+        *([reply.trouble] if reply.trouble is not None else []),
+        say(f"{count} トークン", counted(count, "token")),
+        *([f"{reply.tokens_per_second:.1f} tok/s"] if count > 1 else []),
+        say("シード", "seed") + f" {reply.settings.seed}",
+        say(
+            "選んだのはサーバー（同じシードでも、こちらのチェーンが選ぶものとは違う）",
+            "chosen by the server, whose seeds are not those of our chain",
+        ),
+    ]
+    return " · ".join(parts)
