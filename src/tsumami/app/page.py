@@ -45,7 +45,7 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
-        bar = model_bar.build(texts, common.shelf.default)
+        bar = model_bar.build(texts, common.shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             desk = Desk.made(texts, n_ctx, blocks, tabs, bar)
             standing = _tabs(texts, common, n_ctx)

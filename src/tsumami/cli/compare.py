@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.compare_there import compare_there
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.idle import note_idle
@@ -22,9 +23,11 @@ from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
 from tsumami.cli.output import bar, check_writable, console, note, save_file, warn, write_json
 from tsumami.cli.reasons import lane_name, measures, paragraph
+from tsumami.cli.run_there import generates_by_itself
 from tsumami.cli.varying import parse_seed, varied_values, vary_help
 from tsumami.cli.verify import as_the_receipt_says
 from tsumami.cli.words import UsageProblem, say
+from tsumami.errors import SettingsError
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
@@ -77,13 +80,19 @@ def compare(
     from tsumami.explore.lanes import Comparing
 
     check_writable(html)
+    if not saved and generates_by_itself(model.name):
+        if html is not None:
+            raise SettingsError(f"--html {html}: such an engine tells too little for a report; take --json")
+        design = Design(knobs.settings(), varied_values(vary or []) or None, seeds=_seeds(seeds))
+        compare_there(model.name, prompt, design, as_json=as_json)
+        return
     if saved:
         _check_alone(prompt, vary, seeds)
         _compare_saved(model, saved, html, as_json=as_json)
         return
     settings, varied = knobs.settings(), varied_values(vary or [])
     texts = prompt.read()
-    numbers = None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
+    numbers = _seeds(seeds)
     with model.load() as loaded:
         plans = _plans(loaded, prompt, texts, Design(settings, varied or None, seeds=numbers))
         with bar() as show, Comparing(loaded, plans) as lanes:
@@ -98,6 +107,10 @@ def compare(
         raise typer.Exit(INTERRUPTED)
     if len(found.runs) < len(found.lanes):
         raise typer.Exit(2)
+
+
+def _seeds(seeds: str | None) -> list[int] | None:
+    return None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
 
 
 def _plans(loaded: Model, prompt: PromptOptions, texts: list[str], design: Design) -> list[LanePlan]:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
+from tsumami.cli.doctor_there import report_there
 from tsumami.cli.models import size_text
 from tsumami.cli.options import ModelOptions, json_flag
 from tsumami.cli.output import bars, console, note, write_json
+from tsumami.cli.run_there import generates_by_itself
 from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
@@ -121,6 +123,9 @@ def doctor(
 ) -> None:
     """Load, check, measure, print."""
     if is_remote(model.name):
+        if generates_by_itself(model.name):
+            report_there(model.name, as_json=as_json)
+            return
         report_elsewhere(model, min(length, MOST_CHECKED), as_json=as_json)
         return
     go_on_in_a_child()

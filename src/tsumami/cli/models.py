@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from tsumami.cli.options import json_flag
-from tsumami.cli.output import console, write_json
+from tsumami.cli.output import console, note, write, write_json
 from tsumami.cli.words import say
 
 if TYPE_CHECKING:
@@ -16,22 +18,65 @@ if TYPE_CHECKING:
 def about() -> str:
     """The help of the command."""
     return say(
-        "使えるモデルの一覧: 大きさ、ライセンス、ここにあるかどうか。",
-        "List the models: size, licence, and whether they are here.",
+        "使えるモデルの一覧: 大きさ、ライセンス、ここにあるかどうか。または、ほかの場所で動くエンジンのモデル。",
+        "List the models: size, licence, and whether they are here; or those of an engine elsewhere.",
     )
 
 
 def models(
+    elsewhere: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="<NAME>",
+            help=say(
+                "ほかの場所で動くエンジンにあるモデルを尋ねる（ollama+http://host:11434 など）",
+                "ask an engine elsewhere which models it has (ollama+http://host:11434, say)",
+            ),
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
-    """Print the catalogue; reads this machine only, never the network."""
+    """Print the catalogue; reads this machine only, never the network, unless an engine elsewhere is named."""
     from tsumami.models import catalogue
+
+    if elsewhere is not None:
+        _print_elsewhere(elsewhere, as_json=as_json)
+        return
 
     entries = catalogue()
     if as_json:
         write_json([asdict(entry) | {"here": entry.here} for entry in entries])
         return
     _print(entries)
+
+
+def _print_elsewhere(name: str, *, as_json: bool) -> None:
+    """The models of one engine, as it names them, each with the end of the name that leads to it."""
+    from tsumami.models import remote_name
+    from tsumami.remote import models_of
+
+    where = remote_name(name, whole=False)
+    found = models_of(where)
+    if as_json:
+        write_json({"engine": where.title, "models": found})
+        return
+    for one in found:
+        write(f"{one}\n")
+    note(
+        say(
+            "使うには、アドレスのうしろに / と名前を書きます。"
+            "何ができるかは、その名前を -m に渡した tsumami doctor が調べます。",
+            "To use one, put / and its name behind the address; `tsumami doctor -m` with it finds out what it can do.",
+        )
+        if where.kind != "llama-server"
+        else say(
+            "何ができるかは、同じ -m で tsumami doctor が調べます。",
+            "`tsumami doctor` with the same -m finds out what it can do.",
+        )
+    )
 
 
 def _print(entries: list[ModelEntry]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AskedBeside:
-    """What is asked for beside the text: ledgers, the run as JSON instead of it, the run in a file; no words about it."""
+    """What is asked for beside the text: ledgers, the run as JSON instead, the run in a file; no words about it."""
 
     ledger: bool
     as_json: bool

@@ -66,8 +66,8 @@ def is_remote(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def remote_name(text: str) -> RemoteName:
-    """Take a name apart.
+def remote_name(text: str, *, whole: bool = True) -> RemoteName:
+    """Take a name apart. `whole`: it has to say the model, where there are several.
 
     Raises:
         ModelNotFoundError: it is none; the message says the forms, and nothing of what was given but the kind.
@@ -80,7 +80,7 @@ def remote_name(text: str) -> RemoteName:
     paths = {path for _, path in parts}
     if len(paths) > 1:
         raise _refused(kind, "several addresses are of the same model, so they end alike")
-    prefix, model = _path(kind, paths.pop())
+    prefix, model = _path(kind, paths.pop(), whole=whole)
     return RemoteName(kind, tuple(dict.fromkeys(address for address, _ in parts)), model, prefix)
 
 
@@ -100,13 +100,13 @@ def _split(kind: str, address: str) -> tuple[str, str]:
     return f"{parts.scheme.lower()}://{shown}{'' if port is None else f':{port}'}", parts.path.strip("/")
 
 
-def _path(kind: str, path: str) -> tuple[str, str | None]:
+def _path(kind: str, path: str, *, whole: bool) -> tuple[str, str | None]:
     """The path before the server's own, and the model: of `v1/owner/model` the prefix is `/v1`."""
     if kind == "llama-server":
         return (f"/{path}" if path else ""), None
     prefix = "/v1" if path == "v1" or path.startswith("v1/") else ""
     model = path.removeprefix("v1").strip("/") if prefix else path
-    if KINDS[kind].names_model and not model:
+    if whole and KINDS[kind].names_model and not model:
         raise _refused(kind, "the model's name there stands behind the address")
     return prefix, model or None
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tsumami.remote.texts import TextServer as TextServer
     from tsumami.remote.texts import ToldText as ToldText
     from tsumami.remote.texts import ToldToken as ToldToken
+    from tsumami.remote.texts import models_of as models_of
     from tsumami.remote.there import ThereReading as ThereReading
     from tsumami.remote.there import there_body as there_body
     from tsumami.remote.vocabulary import RemoteTokenizer as RemoteTokenizer
@@ -44,6 +45,7 @@ _HOMES = {
     "TextServer": "tsumami.remote.texts",
     "ToldText": "tsumami.remote.texts",
     "ToldToken": "tsumami.remote.texts",
+    "models_of": "tsumami.remote.texts",
     "ThereReading": "tsumami.remote.there",
     "there_body": "tsumami.remote.there",
     "RemoteTokenizer": "tsumami.remote.vocabulary",
@@ -68,6 +70,7 @@ __all__ = [
     "ToldToken",
     "Vocabulary",
     "lacks",
+    "models_of",
     "there_body",
 ]
 

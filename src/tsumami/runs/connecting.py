@@ -83,8 +83,8 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
     """
     if name.kind != "llama-server":
         raise ModelNotFoundError(
-            f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` can use it; all else "
-            "needs a llama-server"
+            f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` and `tsumami compare` can "
+            "use it; all else needs a llama-server"
         )
     _check_options(options)
     patience = patience or Patience()

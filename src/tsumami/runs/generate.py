@@ -243,8 +243,13 @@ def check_possible(backend: Backend, settings: Settings) -> None:
     """
     for one in (settings, settings.while_thinking):
         for name, (_, why) in backend.lacks.items():
-            if getattr(one, name) != KNOBS[name].neutral and name not in one.idle_knobs():
+            if refuses(one, name):
                 raise SettingsError(f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name))
+
+
+def refuses(settings: Settings, name: str) -> bool:
+    """Whether an engine that lacks this knob cannot run under the settings: it is turned, and would do something."""
+    return bool(getattr(settings, name) != KNOBS[name].neutral) and name not in settings.idle_knobs()
 
 
 class Generation:
