@@ -41,7 +41,7 @@ def run_fast(model: Model, prompt: Prompt, settings: Settings, wanted: AskedBesi
         SettingsError: a knob that such an engine lacks when rows are asked for, and the run was asked for.
     """
     from tsumami.model import RemoteModel
-    from tsumami.runs.generate import check_possible
+    from tsumami.runs.possible import check_possible
 
     assert isinstance(model, RemoteModel)
     if wanted.as_json or wanted.out is not None:

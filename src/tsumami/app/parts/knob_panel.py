@@ -31,7 +31,7 @@ from tsumami.errors import SettingsError
 from tsumami.exchange import Imported, foreign_settings
 from tsumami.knobs import longest_reply
 from tsumami.presets import KEPT, PRESETS
-from tsumami.runs.generate import refuses
+from tsumami.runs.possible import refuses
 from tsumami.settings import Settings, saved_knobs
 from tsumami.storage import decoded
 

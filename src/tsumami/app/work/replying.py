@@ -19,9 +19,9 @@ from tsumami.errors import RemoteError
 from tsumami.history import ChatTurn
 from tsumami.model import Model
 from tsumami.runs import Prompt, Stream
-from tsumami.runs.generate import check_possible
 from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
+from tsumami.runs.possible import check_possible
 from tsumami.settings import Settings
 
 _TAIL = 64  # tokens of a prompt
