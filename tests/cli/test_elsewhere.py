@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.support.id_servers import id_server
 from tests.support.scripted_server import Handler, ScriptedServer, half
 from tests.support.worlds import noise
+
+from tsumami.models import resolve
+from tsumami.native import NativeModel
 
 FEW = ("--n-probs", "100", "--no-history")
 
@@ -144,3 +150,32 @@ def test_with_fast_what_is_asked_for_is_computed_afterwards(
     assert invoke("verify", str(kept), "-m", server.name, "--n-probs", "100").code == 0
     assert json.loads(invoke(*call, "--json").out)["steps"] == run["steps"]
     assert "needs the vocabulary of a model that is here" in refused(*call, "--grammar", 'root ::= "a"', "--json")
+
+
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+def test_with_a_vocabulary_that_is_here_the_commands_work_on_servers_that_tell_rows_by_ids(
+    invoke: Any, kind: str, tmp_path: Path
+) -> None:
+    native = NativeModel(resolve("smollm2").path, vocab_only=True)
+    vocab, kept = native.vocab, str(tmp_path / "run.json")
+
+    def script(tokens: tuple[int, ...]) -> Any:
+        return np.random.default_rng(sum(tokens)).standard_normal(vocab.n_tokens) * 4
+
+    def tokenize(text: str) -> list[int]:
+        return vocab.tokenize(text.encode(), add_special=False, parse_special=False)
+
+    with contextlib.closing(native), id_server(script, tokenize) as server:
+        there = ("-m", f"{kind}+http://127.0.0.1:{server.port}", "--vocabulary", "smollm2")
+        few = ("abc", "--seed", "3", "--max-tokens", "3", "--repeat-penalty", "1", "--no-history")
+        ran = invoke("run", *few, *there, "--ledger", "-o", kept)
+        assert ran.code == 0, ran
+        assert "unseen" in ran.err
+        assert invoke("verify", kept, *there).code == 0
+        compared = json.loads(invoke("compare", *few, *there, "--vary", "temperature=0.3,2.5", "--json").out)
+        assert len(compared["lanes"]) == 2
+        assert len(json.loads(invoke("grid", *few, *there, "--vary", "top_k=1,40", "--json", "-").out)["cells"]) == 2
+        found = json.loads(invoke("doctor", *there, "--json", "--check-length", "40").out)
+    assert (found["engine"], found["capabilities"]["n_probs"]) == ({"vllm": "vLLM", "sglang": "SGLang"}[kind], 1000)
+    assert found["generation_per_second_with_repeat_penalty"] is None
+    assert "repeat_penalty" in found["lacks"]

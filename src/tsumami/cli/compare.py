@@ -80,7 +80,7 @@ def compare(
     from tsumami.explore.lanes import Comparing
 
     check_writable(html)
-    if not saved and generates_by_itself(model.name):
+    if not saved and generates_by_itself(model):
         if html is not None:
             raise SettingsError(f"--html {html}: such an engine tells too little for a report; take --json")
         design = Design(knobs.settings(), varied_values(vary or []) or None, seeds=_seeds(seeds))

@@ -123,7 +123,7 @@ def doctor(
 ) -> None:
     """Load, check, measure, print."""
     if is_remote(model.name):
-        if generates_by_itself(model.name):
+        if generates_by_itself(model):
             report_there(model.name, as_json=as_json)
             return
         report_elsewhere(model, min(length, MOST_CHECKED), as_json=as_json)

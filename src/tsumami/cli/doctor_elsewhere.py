@@ -31,7 +31,7 @@ def report_elsewhere(options: ModelOptions, length: int, *, as_json: bool) -> No
         note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
         verdict = model.check(length)
         note(say("速さを測っています…", "measuring speed …"))
-        alone, absolute = _speed(model, 1.0), _speed(model, 1.1)
+        alone, absolute = _speed(model, 1.0), _speed(model, 1.1) if model.record.absolute else None
         if as_json:
             write_json(_values(model, verdict, length, alone, absolute))
         else:
@@ -46,7 +46,9 @@ def _speed(model: RemoteModel, penalty: float) -> float:
     return run.timings.generation_per_second
 
 
-def _values(model: RemoteModel, verdict: Exactness, length: int, alone: float, absolute: float) -> dict[str, Any]:
+def _values(
+    model: RemoteModel, verdict: Exactness, length: int, alone: float, absolute: float | None
+) -> dict[str, Any]:
     card, engine = model.model_card, model.engine_card
     return {
         "engine": engine.binding,
@@ -69,7 +71,7 @@ def _values(model: RemoteModel, verdict: Exactness, length: int, alone: float, a
     }
 
 
-def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float) -> None:
+def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -80,7 +82,7 @@ def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float
     console().print(table)
 
 
-def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float) -> dict[str, Any]:
+def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float | None) -> dict[str, Any]:
     from rich.text import Text
 
     card, engine, record = model.model_card, model.engine_card, model.record
@@ -105,8 +107,12 @@ def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float)
     }
     if verdict.remedy_en:
         rows[say("対処", "remedy")] = say(verdict.remedy_ja, verdict.remedy_en)
-    rows[say("速さ", "speed")] = say(
-        f"生成 {alone:.1f} tok/s、repeat_penalty を使うと {absolute:.1f} tok/s（要求が 1 トークンに 2 つ要る）",
-        f"generation {alone:.1f} tok/s; with repeat_penalty {absolute:.1f} (two requests a token)",
+    rows[say("速さ", "speed")] = say(f"生成 {alone:.1f} tok/s", f"generation {alone:.1f} tok/s") + (
+        ""
+        if absolute is None
+        else say(
+            f"、repeat_penalty を使うと {absolute:.1f} tok/s（要求が 1 トークンに 2 つ要る）",
+            f"; with repeat_penalty {absolute:.1f} (two requests a token)",
+        )
     )
     return rows

@@ -81,7 +81,7 @@ def run(
     settings = knobs.settings()
     asked = prompt.read_one(quiet=quiet)
     check_writable(out)
-    if generates_by_itself(model.name):
+    if generates_by_itself(model):
         if out is not None:
             raise SettingsError(
                 f"--out {out}: such an engine tells no token ids, so there is no run to save; take --json"

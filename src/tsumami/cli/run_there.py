@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from tsumami.cli.options import ModelOptions
     from tsumami.remote import ToldText
     from tsumami.settings import Settings
 
 #: Which dialect the settings of a kind of server are written in.
-_DIALECTS: Final = {"ollama": "ollama", "openai": "openai", "vllm": "vllm"}
+_DIALECTS: Final = {"ollama": "ollama", "openai": "openai", "vllm": "vllm", "sglang": "openai"}
 _SHOWN: Final = 5
 
 
-def generates_by_itself(name: str) -> bool:
+def generates_by_itself(model: ModelOptions) -> bool:
     """Whether a model's name leads to an engine on which our chain cannot choose."""
     from tsumami.models import is_remote, remote_name
 
-    return is_remote(name) and remote_name(name).kind in _DIALECTS
+    return is_remote(model.name) and remote_name(model.name).kind in _DIALECTS and model.vocabulary is None
 
 
 def run_there(

@@ -13,12 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 from tsumami.engine import EngineOptions, Exactness
-from tsumami.errors import EngineError
+from tsumami.errors import EngineError, SettingsError
 from tsumami.explore.intervals import Interval
 from tsumami.model.local import Model
 from tsumami.model.there import ThereReply, ThereStream
+from tsumami.native import Vocab
 from tsumami.remote import Capabilities, RemoteTokenizer, ThereReading, lacks
 from tsumami.runs import EngineCard, ModelCard, Run, Verification
+from tsumami.runs.backend import TextTokenizer
 from tsumami.runs.cards import ModelShape
 from tsumami.runs.connecting import ConnectedModel
 from tsumami.runs.elsewhere import RemoteEngine
@@ -48,6 +50,8 @@ class RemoteModel(Model):
         """
         made, begin = (settings or Settings()).replace(**knobs), self.as_prompt(prompt)
         check_prompt(begin, self.n_ctx, self.engine.n_vocab)
+        if not isinstance(self.tokenizer, RemoteTokenizer):
+            raise SettingsError("only a llama-server can choose by itself for a chain that is here")
         reading = ThereReading(self.tokenizer, self._connected.server.check_model)
         return ThereStream(self.engine, reading, begin, made)
 
@@ -91,7 +95,7 @@ class RemoteModel(Model):
     @property
     def lacks(self) -> Mapping[str, tuple[str, str]]:
         """The knobs that cannot be used with it, each with the reason in ja and en."""
-        return lacks(self.record)
+        return lacks(self.record, vocabulary=self.vocab is not None)
 
     @property
     def engine(self) -> RemoteEngine:
@@ -99,14 +103,14 @@ class RemoteModel(Model):
         return self._connected.engine
 
     @property
-    def tokenizer(self) -> RemoteTokenizer:
-        """Its tokenizer; texts become tokens over there."""
+    def tokenizer(self) -> TextTokenizer:
+        """Its tokenizer; texts become tokens over there, unless its vocabulary is here."""
         return self._connected.tokenizer
 
     @property
-    def vocab(self) -> None:
-        """There is no vocabulary of llama.cpp here."""
-        return
+    def vocab(self) -> Vocab | None:
+        """Its vocabulary, if a file here has it; llama-server's is not llama.cpp's own."""
+        return self._connected.vocab
 
     @property
     def n_ctx(self) -> int:
@@ -121,7 +125,7 @@ class RemoteModel(Model):
     @property
     def chat_template(self) -> str | None:
         """Its chat template, as the server tells it."""
-        return self._connected.server.facts.template
+        return self._connected.template
 
     @property
     def templates(self) -> tuple[str, ...]:

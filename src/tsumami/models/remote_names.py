@@ -32,6 +32,7 @@ class RemoteKind:
 KINDS: Final[Mapping[str, RemoteKind]] = {
     "llama-server": RemoteKind("llama-server", ("LLAMA_API_KEY",), False, "llama-server+http://localhost:8080"),
     "vllm": RemoteKind("vLLM", ("VLLM_API_KEY",), False, "vllm+http://localhost:8000"),
+    "sglang": RemoteKind("SGLang", ("SGLANG_API_KEY",), False, "sglang+http://localhost:30000"),
     "ollama": RemoteKind("Ollama", ("OLLAMA_API_KEY",), True, "ollama+http://localhost:11434/model"),
     "openai": RemoteKind("an OpenAI-compatible server", ("OPENAI_API_KEY",), True, "openai+https://host/v1/model"),
 }

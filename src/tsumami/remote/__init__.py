@@ -6,6 +6,7 @@
     vocabulary    its tokens
     rows          a row as it was told, and how much was not
     there         a full engine that chooses by itself for once, in one call
+    by_ids        vLLM and SGLang as full engines, with a vocabulary that is here
     texts         lesser engines, which generate by themselves: Ollama, OpenAI's API, vLLM
 
 Guarantee: each name is fetched when it is first asked for, and nothing here is loaded or asked before a model is named
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING
 from tsumami.faces import face
 
 if TYPE_CHECKING:
+    from tsumami.remote.by_ids import IdServer as IdServer
+    from tsumami.remote.by_ids import SglangServer as SglangServer
+    from tsumami.remote.by_ids import VllmServer as VllmServer
     from tsumami.remote.llama_server import LlamaServer as LlamaServer
     from tsumami.remote.llama_server import ServerFacts as ServerFacts
     from tsumami.remote.record import Capabilities as Capabilities
@@ -37,6 +41,9 @@ if TYPE_CHECKING:
     from tsumami.remote.wire import Patience as Patience
 
 _HOMES = {
+    "IdServer": "tsumami.remote.by_ids",
+    "SglangServer": "tsumami.remote.by_ids",
+    "VllmServer": "tsumami.remote.by_ids",
     "LlamaServer": "tsumami.remote.llama_server",
     "ServerFacts": "tsumami.remote.llama_server",
     "Capabilities": "tsumami.remote.record",
@@ -59,15 +66,18 @@ __all__ = [
     "AsyncHttpWire",
     "Capabilities",
     "HttpWire",
+    "IdServer",
     "LlamaServer",
     "Patience",
     "RemoteTokenizer",
     "ServerFacts",
+    "SglangServer",
     "TextServer",
     "ThereReading",
     "ToldRow",
     "ToldText",
     "ToldToken",
+    "VllmServer",
     "Vocabulary",
     "lacks",
     "models_of",

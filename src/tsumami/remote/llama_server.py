@@ -68,7 +68,10 @@ class ServerFacts:
 class LlamaServer:
     """One server, asked for facts and texts; rows are asked by whoever runs programs, with the bodies made here."""
 
-    path: Final = _PATH
+    path_there: Final = _PATH
+    features: Final = ()
+    title: Final = _TITLE
+    asks_anew: Final = True
     facts_path: Final = "/props"
 
     def __init__(self, name: RemoteName, address: str, patience: Patience) -> None:
@@ -136,11 +139,15 @@ class LlamaServer:
 
     # --- bodies and answers of rows ---
 
-    def row_body(self, tokens: Sequence[int], count: int) -> dict[str, Any]:
-        """What to ask for the row after `tokens`: the `count` likeliest of the model's own distribution."""
-        return {
+    def row_body(
+        self, tokens: Sequence[int], count: int, *, slot: int | None = None, cached: bool = True
+    ) -> dict[str, Any]:
+        """What to ask for the row after `tokens`: the `count` likeliest of the model's own distribution. `slot`: which
+        is to compute it; `cached`: it may use what it has computed before.
+        """
+        return _in_slot(slot) | {
             "prompt": list(tokens), "n_predict": 1, "n_probs": count, "post_sampling_probs": False, "samplers": [],
-            "temperature": 0.0, "logit_bias": [[self._fillers[0], _SURE]], "cache_prompt": True, "stream": False,
+            "temperature": 0.0, "logit_bias": [[self._fillers[0], _SURE]], "cache_prompt": cached, "stream": False,
         }  # fmt: skip
 
     def read_row(self, answer: Answer) -> ToldRow:
@@ -160,13 +167,13 @@ class LlamaServer:
             raise _half()
         return ToldRow(ids, logprobs, cached=int(answer.get("timings", {}).get("cache_n", 0)))
 
-    def level_body(self, tokens: Sequence[int], row: ToldRow) -> dict[str, Any]:
+    def level_body(self, tokens: Sequence[int], row: ToldRow, *, slot: int | None = None) -> dict[str, Any]:
         """What to ask for the place of the logits' zero after `tokens`, whose `row` was told."""
         last = tokens[-1]
         filler = next(one for one in self._fillers if one != last)
         at = np.flatnonzero(row.ids == filler)
         above = _ABOVE - float(row.logprobs[at[0] if len(at) else -1])
-        return {
+        return _in_slot(slot) | {
             "prompt": list(tokens), "n_predict": 1, "n_probs": _LEVEL_PROBS, "post_sampling_probs": True,
             "temperature": 1.0, "samplers": ["penalties"], "repeat_penalty": _DIVISOR, "repeat_last_n": 1,
             "frequency_penalty": 0.0, "presence_penalty": 0.0, "cache_prompt": True, "stream": False,
@@ -235,6 +242,10 @@ class LlamaServer:
     def close(self) -> None:
         """Let go of the connections."""
         self.wire.close()
+
+
+def _in_slot(slot: int | None) -> dict[str, Any]:
+    return {} if slot is None else {"id_slot": slot}
 
 
 def facts_of(props: Answer, models: Answer) -> ServerFacts:

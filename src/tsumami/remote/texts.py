@@ -23,7 +23,7 @@ from tsumami.remote.wire import Answer, HttpWire, Patience
 __all__ = ["TextServer", "ToldText", "ToldToken", "models_of"]
 
 T = TypeVar("T")
-_MOST: Final = {"ollama": 20, "openai": 20, "vllm": 20}
+_MOST: Final = {"ollama": 20, "openai": 20, "vllm": 20, "sglang": 20}
 _MOST_OF_COMPLETIONS: Final = 5
 
 
@@ -119,7 +119,7 @@ class TextServer:
 
     def version(self) -> str | None:
         """The version that it tells; None: it tells none."""
-        path = {"ollama": "/api/version", "vllm": "/version"}.get(self._name.kind)
+        path = {"ollama": "/api/version", "vllm": "/version", "sglang": "/get_server_info"}.get(self._name.kind)
         if path is None or self._name.prefix:
             return None
         told = self._asked(lambda: self._wire.get(path)["version"])

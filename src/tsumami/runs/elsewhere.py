@@ -40,7 +40,7 @@ class RowServer(Protocol):
     """What is asked for rows, and how: the bodies of requests, and what their answers say."""
 
     @property
-    def path(self) -> str:
+    def path_there(self) -> str:
         """Where rows are asked."""
 
     @property
@@ -50,13 +50,15 @@ class RowServer(Protocol):
     def check(self, answer: dict[str, Any]) -> None:
         """Whether what `facts_path` says is what it said before; a RemoteError if not."""
 
-    def row_body(self, tokens: Sequence[int], count: int) -> dict[str, Any]:
+    def row_body(
+        self, tokens: Sequence[int], count: int, *, slot: int | None = None, cached: bool = True
+    ) -> dict[str, Any]:
         """What to ask for the row after `tokens`."""
 
     def read_row(self, answer: dict[str, Any]) -> ToldRow:
         """The row of an answer."""
 
-    def level_body(self, tokens: Sequence[int], row: ToldRow) -> dict[str, Any]:
+    def level_body(self, tokens: Sequence[int], row: ToldRow, *, slot: int | None = None) -> dict[str, Any]:
         """What to ask for the place of the logits' zero, once `row` was told."""
 
     def read_level(self, answer: dict[str, Any], tokens: Sequence[int], row: ToldRow) -> float:
@@ -263,7 +265,7 @@ class RemoteEngine:
         async def heard() -> None:
             slot = await self._seats[at].take(rank, tokens)
             try:
-                await self._wires[at].listen(self._server.path, body | {"id_slot": slot}, take)
+                await self._wires[at].listen(self._server.path_there, body | {"id_slot": slot}, take)
             finally:
                 self._seats[at].give_back(slot)
 
@@ -330,22 +332,22 @@ class RemoteEngine:
         server, wire, seats = self._server, self._wires[at], self._seats[at]
         slot = await seats.take(rank, tokens)
         try:
-            body = server.row_body(tokens, self.record.n_probs) | {"id_slot": slot}
-            row: ToldRow = known or await wire.post(server.path, body, self._whole)
+            body = server.row_body(tokens, self.record.n_probs, slot=slot)
+            row: ToldRow = known or await wire.post(server.path_there, body, self._whole)
             if not absolute:
                 return row
 
             def read(answer: dict[str, Any]) -> float:
                 return server.read_level(answer, tokens, row)
 
-            level = await wire.post(server.path, server.level_body(tokens, row) | {"id_slot": slot}, read)
+            level = await wire.post(server.path_there, server.level_body(tokens, row, slot=slot), read)
             return ToldRow(row.ids, row.logprobs, level, row.cached)
         finally:
             seats.give_back(slot)
 
     def _whole(self, answer: dict[str, Any]) -> ToldRow:
         """The row of an answer, with as many tokens as were asked for."""
-        row = self._server.read_row(answer)
+        row = self._server.read_row(answer).likeliest(self.record.n_probs)
         if (
             len(row.ids) < min(self.record.n_probs, self.n_vocab)
             or first_outside(row.ids.tolist(), self.n_vocab) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
 
@@ -124,8 +124,10 @@ def load_model(
 def _choice(shelf: Shelf, name: str, n_ctx: int | None, *, fast: bool) -> ModelChoice:
     """A choice of the form; the server's own model keeps the adapters that the server was begun with."""
     own, named = shelf.default, shelf.named(name)
-    begun = EngineOptions(lora=own.options.lora, n_probs=own.options.n_probs) if named == own.name else EngineOptions()
-    return ModelChoice(named, replace(begun, n_ctx=n_ctx, exact=not fast))
+    if named != own.name:
+        return ModelChoice(named, EngineOptions(n_ctx=n_ctx, exact=not fast))
+    lora, n_probs, vocabulary = own.options.lora, own.options.n_probs, own.options.vocabulary
+    return ModelChoice(named, EngineOptions(n_ctx, exact=not fast, n_probs=n_probs, lora=lora, vocabulary=vocabulary))
 
 
 def to_keep(shelf: Shelf, choice: ModelChoice) -> dict[str, Any]:
