@@ -95,6 +95,7 @@ def test_compare_as_json_says_what_was_sent_and_a_lane_that_fails_is_named(
     [
         ("ollama", "/gemma3:1b", "0.12.11", ["gemma3:1b", "qwen3:4b"], "raw"),
         ("vllm", "", "0.11.0", ["owner/served"], "processed"),
+        ("sglang", "", "0.5.4", ["owner/served"], "processed"),
         ("openai", "/v1/gpt-x", None, ["owner/served"], "processed"),
     ],
 )

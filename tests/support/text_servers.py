@@ -1,6 +1,6 @@
 """Servers that speak what Ollama and OpenAI's API document, over a fixed reply, and refuse what is not documented.
 
-Ollama 0.12.11 (docs/api.md), OpenAI's API reference of 2025, vLLM 0.11.
+Ollama 0.12.11 (docs/api.md), OpenAI's API reference of 2025, vLLM 0.11, SGLang 0.5.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def answer(path: str, body: dict[str, Any]) -> dict[str, Any] | None:
             return {"version": "0.12.11"}
         case "/version":
             return {"version": "0.11.0"}
+        case "/get_server_info":
+            return {"version": "0.5.4", "enable_deterministic_inference": False}
         case "/api/tags":
             return {"models": [{"name": name, "model": name, "size": 815319791} for name in ("gemma3:1b", "qwen3:4b")]}
         case "/v1/models":

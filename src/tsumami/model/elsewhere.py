@@ -14,9 +14,10 @@ from typing import Any
 
 from tsumami.engine import EngineOptions, Exactness
 from tsumami.errors import EngineError, SettingsError
+from tsumami.exchange.notes import Note
 from tsumami.explore.intervals import Interval
 from tsumami.model.local import Model
-from tsumami.model.there import ThereReply, ThereStream
+from tsumami.model.there import ThereReply, ThereStream, sent
 from tsumami.native import Vocab
 from tsumami.remote import Capabilities, RemoteTokenizer, ThereReading, lacks
 from tsumami.runs import EngineCard, ModelCard, Run, Verification
@@ -67,6 +68,10 @@ class RemoteModel(Model):
         run = self.run(prompt, settings, ledger=ledger)
         broken = reply.stop_reason in ("lost", "cancelled") and run.stop_reason == "length"
         return replace(run, stop_reason=reply.stop_reason, trouble=reply.trouble) if broken else run
+
+    def lost_there(self, settings: Settings) -> tuple[Note, ...]:
+        """What becomes of those turned knobs that the server does not have when it chooses by itself."""
+        return sent(settings)[1]
 
     @property
     def chooses_there(self) -> bool:

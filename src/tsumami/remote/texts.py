@@ -1,11 +1,12 @@
-"""Lesser engines: Ollama and servers with OpenAI's API (vLLM's too) generate by themselves; what they tell is read.
+"""Lesser engines: Ollama and servers with OpenAI's API (vLLM's and SGLang's, too) generate by themselves; what they
+tell is read.
 
 Guarantee: nothing is made up of what they do not tell: no token ids, no whole rows, so no ledger, no receipt and no
 proof of anything. Of each token there are its text and, if told, its probability and those of the likeliest others; of
 its entropy a lower bound.
 
 Field by field as documented: Ollama 0.12.11 (docs/api.md: /api/generate, /api/chat, /api/tags, /api/version), OpenAI's
-/v1/completions and /v1/chat/completions (API reference of 2025), vLLM 0.11 (OpenAI-compatible server).
+/v1/completions and /v1/chat/completions (API reference of 2025), vLLM 0.11 and SGLang 0.5 (their servers of that API).
 """
 
 from __future__ import annotations

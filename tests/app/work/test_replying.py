@@ -200,3 +200,21 @@ def test_a_knob_that_such_a_model_lacks_is_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(SettingsError, match="vocabulary of a model that is here"):
         talk_with(elsewhere[1], Conversation().ask("x"), Settings(grammar='root ::= "a"'))
+
+
+def test_where_the_server_lacks_a_knob_that_is_turned_our_chain_chooses(
+    elsewhere: tuple[ScriptedServer, RemoteModel],
+) -> None:
+    server, model = elsewhere
+    server.asked.clear()
+    made = Settings(max_tokens=9, banned_texts=("x",))
+    assert talk_with(model, Conversation().ask("本当ですか"), made).exchanges[-1].reply == "はい、"
+    assert not any(body.get("stream") for _, body in server.asked)
+
+
+def test_a_reply_of_which_only_the_text_is_known_is_gone_on_with_by_the_server_too(
+    elsewhere: tuple[ScriptedServer, RemoteModel],
+) -> None:
+    begun = Conversation((Exchange("本当ですか", "はい"),))
+    gone_on = talk_with(elsewhere[1], begun, Settings(max_tokens=3)).exchanges[-1]
+    assert (gone_on.reply, gone_on.tokens) == ("はい、", tuple("はい、".encode()))

@@ -90,13 +90,13 @@ def reply(
     if asked.stopped:
         return
     turn, keeper = _turn(conversation, sending, prompt.begun), keeper or Keeper()
-    trouble = None
-    if model.chooses_there:
+    trouble, kept = None, conversation.kept
+    if model.chooses_there and _can_choose(model, conversation, prompt, settings):
         there = yield from _chosen_there(model, conversation, prompt, settings, asked)
         if there is None:
             return
         conversation, (prompt, settings), trouble = there
-    with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, conversation.kept) as record:
+    with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, kept) as record:
         asked.begin(stream)
         thoughts = Thoughts(model.thinking, [model.tokenizer.piece(token) for token in prompt.tokens[-_TAIL:]])
         for growing in _grow(stream, conversation, prompt.begun, thoughts, record):
@@ -105,6 +105,14 @@ def reply(
             yield growing
     if trouble is not None:
         raise RemoteError(trouble)
+
+
+def _can_choose(model: Any, conversation: Conversation, prompt: Prompt, settings: Settings) -> bool:
+    """Whether a server elsewhere can choose this reply: it has all knobs that are turned, and what there is of the
+    reply are tokens. If not, our chain chooses from its rows.
+    """
+    as_text = conversation.exchanges[-1].reply and not prompt.begun
+    return not (as_text or prompt.healing or model.lost_there(settings))
 
 
 def _chosen_there(
