@@ -170,6 +170,7 @@ def test_a_reply_that_a_server_chooses_grows_in_one_call_and_then_has_its_facts(
     assert bytes(last.tokens).decode() == last.reply
     assert last.facts is not None
     assert last.facts.stop_reason == "eog"
+    assert last.facts.generation_per_second > 0
 
 
 def test_such_a_reply_goes_on_where_it_stopped(elsewhere: tuple[ScriptedServer, RemoteModel]) -> None:

@@ -8,7 +8,7 @@ No Gradio here, so that the page, its API and the tests share one path.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts, outlook
@@ -17,7 +17,7 @@ from tsumami.app.work.tasks import Asked
 from tsumami.app.work.thoughts import Thoughts
 from tsumami.errors import RemoteError
 from tsumami.history import ChatTurn
-from tsumami.model import Model
+from tsumami.model import Model, ThereReply
 from tsumami.runs import Prompt, Stream
 from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
@@ -66,6 +66,14 @@ def ahead(model: Model, conversation: Conversation, sending: Sending, settings: 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _ChosenThere:
+    """A reply that a server elsewhere has chosen, and the conversation with it."""
+
+    conversation: Conversation
+    reply: ThereReply
+
+
 def reply(
     model: Model,
     conversation: Conversation,
@@ -90,21 +98,21 @@ def reply(
     if asked.stopped:
         return
     turn, keeper = _turn(conversation, sending, prompt.begun), keeper or Keeper()
-    trouble, kept = None, conversation.kept
+    there, kept = None, conversation.kept
     if model.chooses_there and _can_choose(model, conversation, prompt, settings):
         there = yield from _chosen_there(model, conversation, prompt, settings, asked)
         if there is None:
             return
-        conversation, (prompt, settings), trouble = there
+        conversation, (prompt, settings) = there.conversation, there.reply.as_prompt()
     with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, kept) as record:
         asked.begin(stream)
         thoughts = Thoughts(model.thinking, [model.tokenizer.piece(token) for token in prompt.tokens[-_TAIL:]])
         for growing in _grow(stream, conversation, prompt.begun, thoughts, record):
             if asked.dropped:
                 return
-            yield growing
-    if trouble is not None:
-        raise RemoteError(trouble)
+            yield growing if there is None else _as_fast(growing, there.reply)
+    if there is not None and there.reply.trouble is not None:
+        raise RemoteError(there.reply.trouble)
 
 
 def _can_choose(model: Any, conversation: Conversation, prompt: Prompt, settings: Settings) -> bool:
@@ -117,9 +125,9 @@ def _can_choose(model: Any, conversation: Conversation, prompt: Prompt, settings
 
 def _chosen_there(
     model: Any, conversation: Conversation, prompt: Prompt, settings: Settings, asked: Asked[Any]
-) -> Generator[Growing, None, tuple[Conversation, tuple[Prompt, Settings], str | None] | None]:
-    """Let a server elsewhere choose the reply by itself, and show it as it comes; returns what the run is made of that
-    has these tokens. None: nothing is to be computed of them, because it was stopped or no token is known.
+) -> Generator[Growing, None, _ChosenThere | None]:
+    """Let a server elsewhere choose the reply by itself, and show it as it comes; returns what a run is to be made of.
+    None: nothing is to be computed, because it was stopped or no token is known.
     """
     check_possible(model, settings)
     begun = text = conversation.exchanges[-1].reply.rstrip("\ufffd")
@@ -139,7 +147,16 @@ def _chosen_there(
     grown = conversation.answered(begun + reply.text, None, tokens if len(reply.tokens) == reply.count else None)
     computed = bool(reply.tokens) and not asked.stopped
     yield Growing(grown, text[told:], done=not computed, spoken=silent)
-    return (grown, reply.as_prompt(), reply.trouble) if computed else None
+    return _ChosenThere(grown, reply) if computed else None
+
+
+def _as_fast(growing: Growing, reply: ThereReply) -> Growing:
+    """The same, with the speed that the reply had: its run was computed afterwards."""
+    last = growing.conversation.exchanges[-1]
+    if last.facts is None:
+        return growing
+    facts = replace(last.facts, generation_per_second=reply.tokens_per_second)
+    return replace(growing, conversation=growing.conversation.answered(last.reply, facts, last.tokens, last.thought))
 
 
 def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:
