@@ -81,7 +81,7 @@ class ThereStream(EngineMaking[str, ThereReply]):
         """
         super().__init__()
         if prompt.healing:
-            raise SettingsError("token_healing needs our chain: it takes back the end of the prompt")
+            raise SettingsError("heal_tokens needs our chain: it takes back the end of the prompt")
         self._prompt, self._settings = prompt, settings.replace(seed=effective_seed(settings))
         values, self._lost = sent(self._settings, begun=len(prompt.begun))
         self._reading = reading

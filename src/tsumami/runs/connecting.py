@@ -35,7 +35,7 @@ from tsumami.runs.backend import TextTokenizer
 from tsumami.runs.elsewhere import RemoteEngine
 from tsumami.runs.values import ELSEWHERE, EngineCard, ModelCard
 
-__all__ = ["DEFAULT_N_PROBS", "ConnectedModel", "connect", "is_full"]
+__all__ = ["DEFAULT_N_PROBS", "ConnectedModel", "connect"]
 
 DEFAULT_N_PROBS: Final = 1000
 _LEAST_PROBS: Final = 20  # what vLLM tells if it was not started with more
@@ -111,7 +111,7 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
             another's.
         SettingsError: an option that only a model on this machine has.
     """
-    if not is_full(name, options):
+    if not _is_full(name, options):
         remedy = "; or, with --vocabulary and a file of the same model, as such" if name.kind in _BY_IDS else ""
         raise ModelNotFoundError(
             f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` and `tsumami compare` can "
@@ -139,7 +139,7 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
     )  # fmt: skip
 
 
-def is_full(name: RemoteName, options: EngineOptions) -> bool:
+def _is_full(name: RemoteName, options: EngineOptions) -> bool:
     """Whether our chain can choose from its rows."""
     return name.kind == "llama-server" or (name.kind in _BY_IDS and options.vocabulary is not None)
 
