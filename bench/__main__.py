@@ -1,4 +1,6 @@
-"""The command: choose measures, run them one after another, print each table as soon as it is there."""
+"""The command: choose measures, say how long they take, run them one after another, and print each table as soon as it
+is there, and which goals were reached at the end.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +9,48 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
+from bench.measuring import Turns
 from bench.options import Options
-from bench.report import Table, as_json, machine, show
+from bench.report import Table, as_json, machine, show, summary
 
-MEASURES: Final = (
-    "startup",
-    "steps",
-    "batch",
-    "guidance",
-    "grammar",
-    "turn",
-    "alone",
-    "busy",
-    "speech",
-    "page",
-    "next_token",
-    "explain",
-    "overhead",
-    "grid",
-    "map",
-    "intervals",
-    "history",
-    "remote",
-    "serve",
-)
+
+class Cost(NamedTuple):
+    """About how many seconds a measure takes on two cores; `quick` with `--quick`."""
+
+    seconds: int
+    quick: int
+
+
+MEASURES: Final = {
+    "startup": Cost(10, 2),
+    "steps": Cost(50, 15),
+    "sizes": Cost(60, 20),
+    "prompt": Cost(50, 15),
+    "batch": Cost(70, 15),
+    "guidance": Cost(30, 8),
+    "grammar": Cost(30, 8),
+    "turn": Cost(40, 10),
+    "alone": Cost(40, 10),
+    "busy": Cost(40, 12),
+    "speech": Cost(40, 10),
+    "page": Cost(50, 12),
+    "long_chat": Cost(50, 15),
+    "next_token": Cost(20, 8),
+    "explain": Cost(40, 10),
+    "overhead": Cost(20, 8),
+    "grid": Cost(50, 12),
+    "map": Cost(50, 12),
+    "intervals": Cost(30, 8),
+    "history": Cost(50, 10),
+    "remote": Cost(40, 10),
+    "serve": Cost(40, 10),
+}
+"""By name, in the order in which they run."""
+
+_FULL: Final = Turns(3, 7, 25)
+_QUICK: Final = Turns(1, 1)
 
 
 def main() -> None:
@@ -42,30 +60,53 @@ def main() -> None:
     wrong = [name for name in arguments.measures if name not in MEASURES]
     if wrong:
         parser.error(f"no measure is named {wrong[0]!r}; there are {', '.join(MEASURES)}")
-    options = Options(arguments.model, arguments.rounds, arguments.tokens, arguments.threads, arguments.entries)
+    options = _options(arguments)
+    names = arguments.measures or list(MEASURES)
     tables: list[Table] = []
     if not arguments.json:
         print(machine(options))
-    for name in arguments.measures or MEASURES:
+    _tell(f"{len(names)} of {len(MEASURES)} measures", sum(_cost(name, arguments) for name in names))
+    for name in names:
+        _tell(name, _cost(name, arguments))
         measure: Callable[[Options], list[Table]] = importlib.import_module(f"bench.{name}").measure
-        print(f"{name} …", file=sys.stderr)
         made = measure(options)
         tables += made
         if not arguments.json:
             show(made)
     if arguments.json:
         print(json.dumps(as_json(tables, options), ensure_ascii=False, indent=1))
+    else:
+        summary(tables)
+
+
+def _cost(name: str, arguments: argparse.Namespace) -> int:
+    return MEASURES[name].quick if arguments.quick else MEASURES[name].seconds
+
+
+def _tell(what: str, seconds: int) -> None:
+    """Say beforehand how long something takes."""
+    print(f"{what}: about {seconds // 60}:{seconds % 60:02} minutes …", file=sys.stderr, flush=True)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    turns = _QUICK if arguments.quick else _FULL
+    if arguments.rounds is not None:
+        turns = Turns(arguments.rounds, arguments.rounds)
+    tokens = arguments.tokens or (48 if arguments.quick else 128)
+    entries = arguments.entries or (5_000 if arguments.quick else 100_000)
+    return Options(arguments.model, turns, tokens, arguments.threads, entries)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, side by side, and print ratios.")
     parser.add_argument("measures", nargs="*", metavar="name", help=f"of {', '.join(MEASURES)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="every ratio once, with short texts: for a first look")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--model", default="smollm2", help="a model as tsumami.load takes it (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="turns that each contender gets (default: %(default)s)")
-    parser.add_argument("--tokens", type=int, default=128, help="tokens to generate per turn (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, help="turns that each contender gets (default: 3 to 7, as time allows)")
+    parser.add_argument("--tokens", type=int, help="tokens to generate per turn (default: 128, quick 48)")
     parser.add_argument("--threads", type=int, default=None, help="threads for everybody (default: all usable cores)")
-    parser.add_argument("--entries", type=int, default=100_000, help="runs in the history (default: %(default)s)")
+    parser.add_argument("--entries", type=int, help="runs in the history (default: 100000, quick 5000)")
     parser.epilog = "Figures mean something only on a machine that does nothing else."
     return parser
 

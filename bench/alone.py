@@ -27,7 +27,7 @@ def measure(options: Options) -> list[Table]:
         with Worker("ours", model=str(path), threads=options.n_threads) as ours:
             rounds = _Rounds(ours)
             contenders = {"turn": rounds.turn, "cold": rounds.cold, "lanes": rounds.lanes, "emptied": rounds.emptied}
-            found = in_turns(contenders, options.rounds)
+            found = in_turns(contenders, options.turns)
     note = "Bit-identical to the cold start in every round."
     rows = [
         Row("second turn: cold start / ours", "5 or more", ratio(found["cold"], found["turn"])),

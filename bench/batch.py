@@ -22,26 +22,22 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bench.measuring import in_turns, ratio
-from bench.options import PROMPT, ROOT, Options
-from bench.report import Row, Table
+from bench.options import PROMPT, SERVER_PYTHON, Options
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 CROWD: Final = 32
 _MOST_PROMPT: Final = 256
-#: A virtual environment of its own, so that a second llama.cpp shadows nothing; `make bench` makes it.
-SERVER_PYTHON: Final = Path(os.environ.get("TSUMAMI_BENCH_PYTHON", ROOT / ".cache" / "bench" / "bin" / "python"))
 
 
 def measure(options: Options) -> list[Table]:
@@ -101,9 +97,9 @@ def measure(options: Options) -> list[Table]:
                     "server": lambda: drive.one(first),
                     "default": lambda: len(own) / default.ask("crowd", prompt=prompt, tokens=[own]),
                 },
-                max(2, options.rounds // 2),
+                options.turns.half(),
             )
-        found = in_turns(contenders, options.rounds)
+        found = in_turns(contenders, options.turns)
         if alone:
             server_facts["prompt_computed"] = drive.prompt_computed
     return [_table(found, alone, server_facts)]
@@ -200,7 +196,7 @@ def _table(found: dict[str, list[float]], alone: dict[str, list[float]], server:
         *(
             Row(
                 f"ours / bare batched loop, {crowd}",
-                ">= 0.9",
+                Goal(">=", 0.9),
                 ratio(found[f"ours, {crowd}"], found[f"bare, {crowd}"]),
                 {"ours tok/s in sum": speed[f"ours, {crowd}"], "bare": speed[f"bare, {crowd}"]},
             )
@@ -220,7 +216,7 @@ def _table(found: dict[str, list[float]], alone: dict[str, list[float]], server:
         *(
             Row(
                 f"ours / llama-server with {CROWD} slots, {crowd}",
-                "> 1",
+                Goal(">", 1),
                 ratio(found[f"ours, {crowd}"], found[f"server, {crowd}"]),
                 {
                     "llama-server": speed[f"server, {crowd}"],

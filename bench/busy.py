@@ -22,9 +22,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from bench.measuring import ratio
+from bench.measuring import Turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker, busy_loop
 
 _SECONDS = 3.0
@@ -40,7 +40,7 @@ def measure(options: Options) -> list[Table]:
         other = stack.enter_context(Worker("bare", path=facts["path"], options=alone, parameters="default"))
         prompt = shipped.ask("tokenize", text=PROMPT)
         neighbour = Neighbour(other, prompt)
-        kept = compare({"as shipped": shipped}, neighbour, options.rounds)
+        kept = compare({"as shipped": shipped}, neighbour, options.turns)
         strategies = {
             f"GOMP_SPINCOUNT={spin}, {'threads chosen' if governor else 'all threads always'}": stack.enter_context(
                 Worker(
@@ -54,11 +54,11 @@ def measure(options: Options) -> list[Table]:
             for spin in _SPIN_COUNTS
             for governor in (True, False)
         }
-        others = compare(strategies, neighbour, max(3, options.rounds // 2))
+        others = compare(strategies, neighbour, options.turns.half())
     environment = " ".join(f"{name}={value}" for name, value in facts["environment"].items())
     title = "speed beside another process / speed alone"
     return [
-        Table("busy", title, _rows(kept, ">= 0.4"), f"{environment}, at most {options.n_threads} threads."),
+        Table("busy", title, _rows(kept, Goal(">=", 0.4)), f"{environment}, at most {options.n_threads} threads."),
         Table("busy, ways of waiting", title, _rows(others, None)),
     ]
 
@@ -92,12 +92,14 @@ class Kept:
     shares: list[float] = field(default_factory=list)
 
 
-def compare(strategies: Mapping[str, Worker], neighbour: Neighbour, rounds: int) -> dict[str, Kept]:
+def compare(strategies: Mapping[str, Worker], neighbour: Neighbour, turns: Turns) -> dict[str, Kept]:
     """Every strategy alone, beside a loop, alone, beside llama.cpp, and again."""
     kept = {name: Kept() for name in strategies}
     for worker in strategies.values():
         _speed(worker, neighbour.prompt)
-    for _ in range(rounds):
+    begin, done = time.monotonic(), 0
+    while not turns.enough(done, time.monotonic() - begin):
+        done += 1
         for name, worker in strategies.items():
             turn = functools.partial(_speed, worker, neighbour.prompt)
             worker.ask("reset_threads")
@@ -116,7 +118,7 @@ def _speed(worker: Worker, prompt: list[int]) -> float:
     return float(worker.ask("speed", prompt=prompt, seconds=_SECONDS))
 
 
-def _rows(kept: Mapping[str, Kept], goal: str | None) -> list[Row]:
+def _rows(kept: Mapping[str, Kept], goal: Goal | None) -> list[Row]:
     rows = []
     for name, one in kept.items():
         alone = statistics.median(one.before_loop + one.before_llama)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bench.measuring import in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 #: People, and so many that no reply ends before it has all its tokens.
@@ -52,12 +52,12 @@ def measure(options: Options) -> list[Table]:
         for name, tokens in zip(runs, made, strict=True):
             assert len(tokens) == options.tokens, f"{name}: it ended after {len(tokens)} tokens"
         turns = {name: partial(ours.ask, "generation", prompt=prompt, settings=one) for name, one in runs.items()}
-        found = in_turns(turns, options.rounds)
+        found = in_turns(turns, options.turns)
     per_token = {name: statistics.median(values) / options.tokens * 1000 for name, values in found.items()}
     rows = [
         Row(
             f"{name} / plain",
-            "<= 1.05",
+            Goal("<=", 1.05),
             ratio(found[name], found["plain"]),
             {"ms a token": per_token[name], "plain": per_token["plain"]},
         )

@@ -17,10 +17,10 @@ import statistics
 from contextlib import ExitStack
 from typing import Any, Final
 
-from bench.batch import CROWD, SERVER_PYTHON, Driver
+from bench.batch import CROWD, Driver
 from bench.measuring import in_turns, ratio
-from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.options import PROMPT, SERVER_PYTHON, Options
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _VARY: Final = {
@@ -61,7 +61,7 @@ def measure(options: Options) -> list[Table]:
             drive = Driver(server.facts["address"], prompt)
             drive.fill_slots()
             contenders["server"] = lambda: len(cells) * tokens / drive.crowd(cells)
-        found = in_turns(contenders, options.rounds)
+        found = in_turns(contenders, options.turns)
     return [_table(found, made, len(cells) * tokens)]
 
 
@@ -71,7 +71,7 @@ def _table(found: dict[str, list[float]], made: dict[str, Any], tokens: int) -> 
     rows = [Row("runs one by one / ours", None, ratio(found["alone"], found["ours"]), seconds | decoded)]
     if "server" in found:
         rows.insert(
-            0, Row(f"llama-server, {CROWD} slots / ours", ">= 2", ratio(found["server"], found["ours"]), seconds)
+            0, Row(f"llama-server, {CROWD} slots / ours", Goal(">=", 2), ratio(found["server"], found["ours"]), seconds)
         )
     note = "" if "server" in found else f"llama-server was not measured: {SERVER_PYTHON} is not there."
     return Table("grid", "10 x 10 settings, 64 tokens, seconds as a ratio", rows, note)

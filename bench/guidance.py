@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 from bench.measuring import in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _NEGATIVE = "A list of dull facts about nothing, in no order, one after another."
@@ -37,11 +37,11 @@ def measure(options: Options) -> list[Table]:
                 "two sequences": lambda: ours.ask("decode", prompts=[prompt, negative], replies=[tokens[:-1]] * 2),
                 "two runs": lambda: ours.ask("crowd", prompt=prompt, settings=[plain, plain | {"seed": 1}])["seconds"],
             },
-            options.rounds,
+            options.turns,
         )
     seconds = {f"{name} s": statistics.median(values) for name, values in found.items()}
     rows = [
-        Row("guided / two sequences", "<= 1.15", ratio(found["guided"], found["two sequences"]), seconds),
+        Row("guided / two sequences", Goal("<=", 1.15), ratio(found["guided"], found["two sequences"]), seconds),
         Row("guided / two runs", None, ratio(found["guided"], found["two runs"]), seconds),
     ]
     return [Table("guidance", f"{options.tokens} tokens, seconds as a ratio", rows)]

@@ -17,7 +17,6 @@ import json
 import os
 import random
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from typing import Any, Final, NamedTuple
 import tsumami
 from bench.measuring import Ratio, in_turns, ratio
 from bench.options import PROMPT, ROOT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from tsumami.app.tabs.history.tab import HistoryTab
 from tsumami.app.tabs.history.view import found
 from tsumami.app.words.texts import Texts
@@ -90,13 +89,14 @@ def measure(options: Options) -> list[Table]:
         listed = _milliseconds(lambda: _listed(folder), options)
     slowest = max(searches, key=lambda query: searches[query].waited.median)
     each = {f"{query or 'everything'!r}": f"{one.waited.median:.1f}" for query, one in searches.items()}
+    stored = {"store": f"{size / 2**20:.0f} MB"}
     what = f"search of {options.entries:,} runs, ms: slowest ({slowest!r})"
     rows = [
-        Row("a reply that is kept / one that is not", "< 1.02", kept),
-        Row(what, "< 100", searches[slowest].waited, searches[slowest].figures | each),
-        Row("the tab's first page, ms", "< 200", first.waited, first.figures | {"store": f"{size / 2**20:.0f} MB"}),
+        Row("a reply that is kept / one that is not", Goal("<", 1.02), kept),
+        Row(what, Goal("<", 100), searches[slowest].waited, searches[slowest].figures | each),
+        Row("the tab's first page, ms", Goal("<", 200), first.waited, first.figures | stored),
         Row("one run by its id, ms", None, opened.waited, opened.figures),
-        Row("tsumami history, ms", "< 500", listed.waited, listed.figures),
+        Row("tsumami history, ms", Goal("<", 500), listed.waited, listed.figures),
     ]
     return [Table("history", "what was kept", rows)]
 
@@ -114,7 +114,7 @@ def _keeping(model: tsumami.Model, store: History, options: Options) -> Ratio:
         return time.process_time() - begin
 
     reply(Keeper(store))
-    made = in_turns({"kept": lambda: reply(Keeper(store)), "alone": lambda: reply(Keeper())}, options.rounds)
+    made = in_turns({"kept": lambda: reply(Keeper(store)), "alone": lambda: reply(Keeper())}, options.turns)
     return ratio(made["kept"], made["alone"])
 
 
@@ -178,12 +178,12 @@ class _Spent(NamedTuple):
 def _milliseconds(act: Callable[[], object], options: Options) -> _Spent:
     act()  # once for the caches
     waited, worked = list[float](), list[float]()
-    for _ in range(options.rounds):
+    for _ in range(options.turns.least):
         begin, before = time.perf_counter(), _processor_time()
         act()
         waited.append(1000 * (time.perf_counter() - begin))
         worked.append(1000 * (_processor_time() - before))
-    return _Spent(*(Ratio(statistics.median(spent), min(spent), max(spent)) for spent in (waited, worked)))
+    return _Spent(*(Ratio.of(spent) for spent in (waited, worked)))
 
 
 def _processor_time() -> float:

@@ -13,7 +13,7 @@ import tsumami
 from bench.explain import long_run
 from bench.measuring import in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 
 _GOAL = 2.0  # seconds
 
@@ -27,12 +27,12 @@ def measure(options: Options) -> list[Table]:
             "intervals": lambda: _timed(lambda: model.intervals(run)),
             "run": lambda: _timed(lambda: model.run(PROMPT, run.settings)),
         }
-        found = in_turns(turns, options.rounds)
+        found = in_turns(turns, options.turns)
         certain = sum(one.certain for one in model.intervals(run).values())
     rows = [
         Row(
             f"intervals of {options.tokens} tokens / {_GOAL:g} s",
-            "< 1",
+            Goal("<", 1),
             ratio(found["intervals"], found["goal"]),
             {"seconds": min(found["intervals"]), "certain": certain},
         ),

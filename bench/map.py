@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bench.measuring import in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _TOKENS: Final = 64
@@ -51,19 +51,19 @@ def measure(options: Options) -> list[Table]:
                 "temperature": lambda: ours.ask("knob_map", prompt=prompt, base=base, **_TEMPERATURE)["seconds"],
                 "alone": lambda: ours.ask("one_by_one", prompt=prompt, settings=some)["seconds"] * share,
             },
-            options.rounds,
+            options.turns,
         )
     rows = [
         Row(
             "llama-cpp-python for each top_k from 1 to 100 / the map",
-            ">= 6",
+            Goal(">=", 6),
             ratio(found["calls"], found["top_k"]),
             _figures(cooler)
             | {"map s": statistics.median(found["top_k"]), "calls s": statistics.median(found["calls"])},
         ),
         Row(
             f"one run for each text / the map of temperature with {_LEAVES} leaves",
-            ">= 1.7",
+            Goal(">=", 1.7),
             ratio(found["alone"], found["temperature"]),
             _figures(hotter)
             | {"map s": statistics.median(found["temperature"]), "runs s": statistics.median(found["alone"])},

@@ -7,13 +7,13 @@ they are measured, too.
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import Any, Final
 
 import tsumami
+from bench.measuring import Ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from tsumami import charts
 from tsumami.explain.tokens.lookahead import Look, look, next_token
 from tsumami.settings import Settings
@@ -41,9 +41,9 @@ def measure(options: Options) -> list[Table]:
         with tsumami.load(name, threads=options.n_threads) as model:
             at = look(model, model.as_prompt(PROMPT))
             for what, knobs in _TURNS.items():
-                times = [_redraw(model, at, {**knobs, "seed": turn}) for turn in range(3 * options.rounds)]
-                figures = {"median ms": statistics.median(times), "slowest ms": max(times)}
-                rows.append(Row(f"{what}, {model.tokenizer.n_tokens:,} entries", f"<= {limit} ms", None, figures))
+                times = [_redraw(model, at, {**knobs, "seed": turn}) for turn in range(3 * options.turns.least)]
+                name = f"{what}, {model.tokenizer.n_tokens:,} entries, ms"
+                rows.append(Row(name, Goal("<=", limit), Ratio.of(times)))
     return [Table("next_token", "a redraw of the next token", rows)]
 
 

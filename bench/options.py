@@ -1,4 +1,4 @@
-"""What all measures share: the model, the number of turns, and the prompt that everybody gets."""
+"""What all measures share: the model, how often everybody has a turn, and the prompt that everybody gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.measuring import Turns
+
 ROOT: Final = Path(__file__).resolve().parents[1]
+#: A virtual environment of its own, so that a second llama.cpp shadows nothing; `make bench` makes it.
+SERVER_PYTHON: Final = Path(os.environ.get("TSUMAMI_BENCH_PYTHON", ROOT / ".cache" / "bench" / "bin" / "python"))
 #: An open prompt: models go on for long.
 PROMPT: Final = (
     "Once upon a time, in a small town between the mountains and the sea, there lived an old clockmaker who had never "
@@ -18,12 +22,12 @@ PROMPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. `rounds`: turns each contender gets; `tokens`: how many it generates in a turn; `entries`: runs
+    """How to measure. `turns`: how often everybody has one; `tokens`: how many it generates in a turn; `entries`: runs
     in the history that is searched.
     """
 
     model: str
-    rounds: int
+    turns: Turns
     tokens: int
     threads: int | None
     entries: int = 100_000

@@ -36,7 +36,7 @@ def _account(options: Options, model: str) -> Table:
     with Worker("ours", model=model, threads=options.n_threads) as ours:
         prompt, facts = ours.ask("tokenize", text=PROMPT), ours.facts
         one = [{"max_tokens": options.tokens, "seed": 1, "logit_bias": {str(token): "-inf" for token in facts["eog"]}}]
-        alone = ours.ask("between", prompt=prompt, settings=one, rounds=options.rounds)
+        alone = ours.ask("between", prompt=prompt, settings=one, rounds=options.turns.least)
         crowd = ours.ask(
             "between", prompt=prompt, settings=mixed_settings(_CROWD_TOKENS, facts["eog"]), rounds=_CROWD_ROUNDS
         )

@@ -8,30 +8,32 @@ asserted.
 Ready, in two parts. The server: from the start of `tsumami app` to its word that it is ready, less what a process takes
 that only loads the same model; this is what the page adds to loading. The browser: a Chromium that is running and has
 never seen the page, from going to the address to the message that was typed and sent standing in the chat. Medians of
-three starts.
+all starts.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.measuring import in_turns, ratio
+from bench.measuring import Ratio, in_turns, ratio
 from bench.options import Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _MESSAGE = "Write a long story about a lighthouse keeper, with many details."
-_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _LOAD = "import sys, tsumami; tsumami.load(sys.argv[1]).close()"
 
 
@@ -39,11 +41,11 @@ def measure(options: Options) -> list[Table]:
     """Tokens per second in the page against the library's stream, and the time until the page can be used."""
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium.launch(
-            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=_CHROMIUM
+            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=CHROMIUM
         )
         server, opening = _ready(options, chromium)
         ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
-        url = stack.enter_context(_server(options))
+        url = stack.enter_context(served(options))
         page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
         page.goto(f"{url}/en/")
         desk = _Desk(page, options.tokens)
@@ -58,16 +60,16 @@ def measure(options: Options) -> list[Table]:
 
         library()
         desk.talk()
-        found = in_turns({"library": library, "page": desk.talk}, options.rounds)
+        found = in_turns({"library": library, "page": desk.talk}, options.turns)
         chromium.close()
     speeds = {name: statistics.median(values) for name, values in found.items()}
     rows = [
-        Row("page / library stream", ">= 0.9", ratio(found["page"], found["library"]), {
+        Row("page / library stream", Goal(">=", 0.9), ratio(found["page"], found["library"]), {
             "page tok/s": speeds["page"],
             "library tok/s": speeds["library"],
         }),
-        Row("server ready after the model is loaded", "<= 3 s", None, {"seconds": f"{server:.1f} s"}),
-        Row("then: page opened, message typed and sent", "", None, {"seconds": f"{opening:.1f} s"}),
+        Row("server ready after the model is loaded, seconds", Goal("<=", 3), server),
+        Row("then: page opened, message typed and sent, seconds", Goal("<=", 2), opening),
     ]  # fmt: skip
     return [Table("page", "the chat page", rows)]
 
@@ -105,11 +107,11 @@ class _Desk:
 
 
 @contextmanager
-def _server(options: Options) -> Iterator[str]:
+def served(options: Options, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     """`tsumami app` on a free port; gives its address when it says that it is ready."""
     command = [str(Path(sys.executable).with_name("tsumami")), "app", "--port", "0", "--lang", "en"]
     command += ["--model", options.model, "--threads", str(options.n_threads)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | dict(environment)) as process:
         assert process.stderr is not None
         try:
             while not (found := re.search(r"ready at (\S+)", process.stderr.readline())):
@@ -119,15 +121,15 @@ def _server(options: Options) -> Iterator[str]:
             process.terminate()
 
 
-def _ready(options: Options, chromium: Browser) -> tuple[float, float]:
+def _ready(options: Options, chromium: Browser) -> tuple[Ratio, Ratio]:
     """Seconds until the server is ready after the model is loaded, and then until a page has sent a message."""
     servers, openings = [], []
-    for _ in range(3):
+    for _ in range(options.turns.least):
         begin = time.perf_counter()
         subprocess.run([sys.executable, "-c", _LOAD, options.model], check=True)
         loaded = time.perf_counter() - begin
         begin = time.perf_counter()
-        with _server(options) as url:
+        with served(options) as url:
             servers.append(time.perf_counter() - begin - loaded)
             page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
             begin = time.perf_counter()
@@ -137,4 +139,4 @@ def _ready(options: Options, chromium: Browser) -> tuple[float, float]:
             page.wait_for_selector("#chat .user-row")
             openings.append(time.perf_counter() - begin)
             page.close()
-    return statistics.median(servers), statistics.median(openings)
+    return Ratio.of(servers), Ratio.of(openings)

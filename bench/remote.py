@@ -18,9 +18,8 @@ from http.client import HTTPConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bench.batch import SERVER_PYTHON
 from bench.measuring import in_turns, ratio
-from bench.options import PROMPT, Options
+from bench.options import PROMPT, SERVER_PYTHON, Options
 from bench.report import Row, Table
 from bench.workers import Worker
 from tsumami.models import resolve
@@ -53,7 +52,7 @@ def measure(options: Options) -> list[Table]:
             f"here, {LANES}": functools.partial(here, lanes=LANES, penalty=1.0),
         }
         in_turns(contenders, 1)  # prompts into the slots
-        found = in_turns(contenders, options.rounds)
+        found = in_turns(contenders, options.turns)
     return [_table(found)]
 
 

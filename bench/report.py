@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import operator
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -18,11 +19,29 @@ from bench.options import Options
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What a measured median shall be."""
+
+    sign: Literal[">=", "<=", ">", "<"]
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.value:g}"
+
+    def reached(self, measured: float) -> bool:
+        """Whether a figure is as it shall be."""
+        return _COMPARED[self.sign](measured, self.value)
+
+
+_COMPARED: Final = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One comparison. `goal` as words (None: for orientation only), `figures` absolute, by what they are."""
+    """One comparison. `goal` None: for orientation only; `figures` absolute, by what they are."""
 
     what: str
-    goal: str | None
+    goal: Goal | None
     measured: Ratio | None
     figures: Mapping[str, float | str] = field(default_factory=dict)
 
@@ -47,8 +66,22 @@ def show(tables: Sequence[Table]) -> None:
             drawn.add_column(head, justify="left", overflow="fold")
         for row in table.rows:
             figures = ", ".join(f"{name} {_figure(value)}" for name, value in row.figures.items())
-            drawn.add_row(row.what, row.goal or "–", _ratio(row.measured), figures)
+            drawn.add_row(row.what, str(row.goal or "–"), _ratio(row.measured), figures)
         console.print(drawn)
+
+
+def summary(tables: Sequence[Table]) -> None:
+    """Print in one table which goals were reached."""
+    drawn = RichTable(title="goals", title_justify="left")
+    for head in ("", "", "goal", "measured", ""):
+        drawn.add_column(head, justify="left", overflow="fold")
+    for table in tables:
+        for row in table.rows:
+            if row.goal is not None:
+                reached = row.measured is not None and row.goal.reached(row.measured.median)
+                word = "reached" if reached else "SHORT"
+                drawn.add_row(table.name, row.what, str(row.goal), _ratio(row.measured), word)
+    Console(width=None if Console().is_terminal else 150).print(drawn)
 
 
 def _ratio(measured: Ratio | None) -> str:
@@ -74,7 +107,7 @@ def as_json(tables: Sequence[Table], options: Options) -> dict[str, Any]:
 def machine(options: Options) -> str:
     """One line about where this was measured."""
     return (
-        f"{options.model}, {options.n_threads} threads, {options.rounds} rounds, "
+        f"{options.model}, {options.n_threads} threads, {options.turns.least} to {options.turns.most} rounds, "
         f"llama-cpp-python {version('llama-cpp-python')}, tsumami {version('tsumami')}, "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {_processor()}"
     )

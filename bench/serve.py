@@ -24,9 +24,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bench.batch import CROWD, mixed_settings
-from bench.measuring import in_turns, ratio
+from bench.measuring import Turns, in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker, usual_environment
 from tsumami.exchange import DIALECTS, read_settings, write_settings
 from tsumami.settings import Settings
@@ -61,8 +61,8 @@ def measure(options: Options) -> list[Table]:
             "free": caller.seconds_until_free,
         }
         in_turns(contenders, 1)  # prompts into the cache
-        found = in_turns(contenders, options.rounds)
-    return [_table(found), _imports(options.rounds)]
+        found = in_turns(contenders, options.turns)
+    return [_table(found), _imports(options.turns)]
 
 
 def _table(found: dict[str, list[float]]) -> Table:
@@ -73,20 +73,20 @@ def _table(found: dict[str, list[float]]) -> Table:
         rows.append(Row(what, "0.95 or more", ratio(api, library), figures))
     free = found["free"]
     rows.append(
-        Row("1 s / until the place of a client who left is free", "1 or more", ratio([1.0] * len(free), free),
+        Row("1 s / until the place of a client who left is free", Goal(">=", 1), ratio([1.0] * len(free), free),
             {"ms": 1000 * statistics.median(free)})
     )  # fmt: skip
     return Table("serve", "streams of `tsumami serve` / the library's", rows)
 
 
-def _imports(rounds: int) -> Table:
+def _imports(turns: Turns) -> Table:
     """How much faster than the limit the slowest import is."""
     texts = {name: write_settings(_TURNED, name).text for name in DIALECTS}
-    taken = {name: [_seconds(text, name) for _ in range(max(rounds, 3))] for name, text in texts.items()}
+    taken = {name: [_seconds(text, name) for _ in range(max(turns.least, 3))] for name, text in texts.items()}
     slowest = max(taken, key=lambda name: statistics.median(taken[name]))
     times = taken[slowest]
     what = f"50 ms / an import of {slowest}, the slowest of {len(texts)}"
-    row = Row(what, "1 or more", ratio([_LIMIT] * len(times), times), {"ms": 1000 * statistics.median(times)})
+    row = Row(what, Goal(">=", 1), ratio([_LIMIT] * len(times), times), {"ms": 1000 * statistics.median(times)})
     return Table("serve", "settings of other programs", [row])
 
 

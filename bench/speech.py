@@ -11,7 +11,7 @@ import statistics
 
 from bench.measuring import in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _SECONDS = 5.0
@@ -37,7 +37,7 @@ def measure(options: Options) -> list[Table]:
                 recognitions.extend(ours.ask("stop_listening"))
 
         speed()
-        found = in_turns({"alone": speed, "beside": beside}, options.rounds)
+        found = in_turns({"alone": speed, "beside": beside}, options.turns)
     figures: dict[str, float | str] = {
         "alone tok/s": statistics.median(found["alone"]),
         "beside it": statistics.median(found["beside"]),
@@ -45,5 +45,5 @@ def measure(options: Options) -> list[Table]:
         "beside generation": f"{statistics.median(recognitions):.2f} s",
         "heard": str(alone["text"]),
     }
-    row = Row("beside Whisper base / alone", ">= 0.4", ratio(found["beside"], found["alone"]), figures)
+    row = Row("beside Whisper base / alone", Goal(">=", 0.4), ratio(found["beside"], found["alone"]), figures)
     return [Table("speech", "generation while speech is being recognised", [row])]

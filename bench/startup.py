@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.measuring import Ratio, in_turns, ratio
 from bench.options import ROOT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 
 _COMMAND = Path(sys.executable).with_name("tsumami")
 
@@ -29,18 +29,17 @@ def measure(options: Options) -> list[Table]:
     for command in commands.values():
         _seconds(command)  # once for the caches of the file system
     turns = {name: lambda command=command: _seconds(command) for name, command in commands.items()}
-    found = in_turns(turns, max(10, options.rounds))
-    helped = Ratio(statistics.median(found["help"]), min(found["help"]), max(found["help"]))
+    found = in_turns(turns, options.turns)
+    helped = Ratio.of(found["help"])
     nothing = f"{1000 * statistics.median(found['nothing']):.0f} ms"
     imported = f"{1000 * statistics.median(found['import']):.0f} ms"
+    figures = {"python -c pass": nothing, "import tsumami": imported}
     return [
         Table(
             "startup",
             "wall time of whole processes",
             [
-                Row(
-                    "tsumami --help, seconds", "< 0.4", helped, {"python -c pass": nothing, "import tsumami": imported}
-                ),
+                Row("tsumami --help, seconds", Goal("<", 0.4), helped, figures),
                 Row("tsumami --help / python -c pass", None, ratio(found["help"], found["nothing"])),
                 Row("import tsumami / python -c pass", None, ratio(found["import"], found["nothing"])),
             ],

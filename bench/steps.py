@@ -24,9 +24,9 @@ import statistics
 from contextlib import ExitStack
 from typing import Any
 
-from bench.measuring import in_turns, ratio
+from bench.measuring import Turns, in_turns, ratio
 from bench.options import PROMPT, Options
-from bench.report import Row, Table
+from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _SAME_KNOBS = {"temperature": 0.8, "top_p": 0.95, "min_p": 0.05, "top_k": 40, "repeat_penalty": 1.1}
@@ -67,10 +67,10 @@ def measure(options: Options) -> list[Table]:
             "plain": lambda: bare_turn(plain),
             "classic": classic_turn,
         }
-        in_turns(contenders, 1)  # everybody warm
-        found = in_turns(contenders, options.rounds)
+        in_turns(contenders, Turns(1, 1))  # everybody warm
+        found = in_turns(contenders, options.turns)
         used = ours.ask("fill", count=facts["options"]["n_cells"] * 3 // 4)
-        filled = in_turns({"ours": ours_turn, "bare": contenders["bare"]}, max(1, options.rounds // 2))
+        filled = in_turns({"ours": ours_turn, "bare": contenders["bare"]}, options.turns.half())
     return [_table(found, filled, used, facts)]
 
 
@@ -92,25 +92,25 @@ def _table(found: dict[str, list[float]], filled: dict[str, list[float]], used: 
         [
             Row(
                 "ours / bare loop, same environment",
-                ">= 0.95",
+                Goal(">=", 0.95),
                 ratio(found["ours"], found["bare"]),
                 {"ours tok/s": ours, "bare": bare},
             ),
             Row(
                 "ours / bare loop, the library's own environment",
-                ">= 0.95",
+                Goal(">=", 0.95),
                 ratio(found["ours"], found["plain"]),
                 {"bare": plain},
             ),
             Row(
                 "ours / llama-cpp-python with logprobs=10",
-                ">= 4",
+                Goal(">=", 4),
                 ratio(found["ours"], found["classic"]),
                 {"llama-cpp-python": classic},
             ),
             Row(
                 "ours / ours with every neutral knob named",
-                "<= 1.01",
+                Goal("<=", 1.01),
                 ratio(found["ours"], found["named"]),
                 {"named": statistics.median(found["named"])},
             ),

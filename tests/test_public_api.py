@@ -53,6 +53,7 @@ MEMBERS = {
         "go_on",
         "grid",
         "gridding",
+        "idle_knobs",
         "intervals",
         "knob_map",
         "lacks",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import llama_cpp as c
@@ -21,15 +22,22 @@ def _silent(_level: int, _text: bytes, _data: object) -> None:
     """The log would go to stderr, which costs time."""
 
 
-def make(path: str, options: dict[str, Any], parameters: Literal["exact", "default"] = "exact") -> Bare:
-    """Load a model file; `options` are those of tsumami's context."""
-    return Bare(path, options, parameters)
+def make(
+    path: str,
+    options: dict[str, Any],
+    parameters: Literal["exact", "default"] = "exact",
+    changes: Sequence[Literal["exact", "no_repack", "flash_attention", "bf16_values", "pieces"]] = (),
+) -> Bare:
+    """Load a model file; `options` are those of tsumami's context, `changes` what is as in exact beside the default
+    parameters.
+    """
+    return Bare(path, options, ["exact"] if parameters == "exact" else changes)
 
 
 class Bare:
     """A model, a context, and one batch that every call reuses."""
 
-    def __init__(self, path: str, options: dict[str, Any], parameters: str) -> None:
+    def __init__(self, path: str, options: dict[str, Any], changes: Sequence[str]) -> None:
         c.llama_log_set(_silent, ctypes.c_void_p(0))
         c.llama_backend_init()
         model = c.llama_model_default_params()
@@ -37,11 +45,16 @@ class Bare:
         context = c.llama_context_default_params()
         context.n_ctx, context.n_seq_max = options["n_cells"], options["n_sequences"]
         context.n_threads = context.n_threads_batch = options["threads"]
-        if parameters == "exact":
+        exact = "exact" in changes
+        if exact or "no_repack" in changes:
             model.use_extra_bufts = False
+        if exact or "pieces" in changes:
             context.n_batch, context.n_ubatch = options["n_batch"], options["n_ubatch"]
+        if exact or "flash_attention" in changes:
             context.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        if exact or "bf16_values" in changes:
             context.type_k, context.type_v = c.GGML_TYPE_F16, _GGML_TYPE_BF16
+        if exact:
             context.kv_unified = context.swa_full = True
         self._model = c.llama_model_load_from_file(path.encode(), model)
         self._context = c.llama_init_from_model(self._model, context)

@@ -59,11 +59,14 @@ __all__ = [
     "TemplateError",
     "TsumamiError",
     "UnknownKnobError",
+    "japanese",
 ]
 
 
 class TsumamiError(Exception):
-    """Base of every error that tsumami raises on purpose. `ja` is the message in Japanese, where there is one."""
+    """Base of every error that tsumami raises on purpose. `ja` is the message in Japanese: whoever raises one says it
+    (`in_japanese`), which a test of all our code sees to; it is empty only in errors that users make.
+    """
 
     ja: str = ""
 
@@ -71,6 +74,11 @@ class TsumamiError(Exception):
         """The same error, with its message in Japanese."""
         self.ja = message
         return self
+
+
+def japanese(error: BaseException) -> str:
+    """What an error says, in Japanese if it is one of ours."""
+    return (error.ja if isinstance(error, TsumamiError) else "") or str(error)
 
 
 class SettingsError(TsumamiError, ValueError):
@@ -126,6 +134,7 @@ class EmptyPromptError(PromptError):
         self, message: str = "the prompt is empty: the model needs at least one token to go on from; give a text"
     ) -> None:
         super().__init__(message)
+        self.ja = "プロンプトが空です。モデルが続けるには、少なくとも 1 トークンが要ります。文章を入れてください"
 
 
 class PromptTooLongError(PromptError):
@@ -179,8 +188,10 @@ class HistoryError(TsumamiError):
 class QueryError(HistoryError, ValueError):
     """A search that does not fit. `at` is the place in `line`, counted in characters from 0."""
 
-    def __init__(self, why: str, line: str, at: int) -> None:
-        super().__init__(f"{why} (here: {line[:at]}▸{line[at:]})")
+    def __init__(self, why: str, line: str, at: int, *, why_ja: str = "") -> None:
+        place = f"{line[:at]}▸{line[at:]}"
+        super().__init__(f"{why} (here: {place})")
+        self.ja = f"{why_ja or why}（ここ: {place}）"
         self.why, self.line, self.at = why, line, at
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.errors import EngineError, ModelFormatError, OutOfMemoryError
+from tsumami.wording import counted
 
 DEFAULT_ENVIRONMENT: Final = {
     # K-quants otherwise take a tiled product from some batch size on, with another rounding.
@@ -217,7 +218,9 @@ class Vocab:
             ModelFormatError: the model has no tokenizer.
         """
         if not self.has_texts:
-            raise ModelFormatError("this model has no tokenizer, so it can be given token ids only")
+            raise ModelFormatError("this model has no tokenizer, so it can be given token ids only").in_japanese(
+                "このモデルにはトークナイザーがないので、渡せるのはトークン ID だけです"
+            )
         room = len(text) + 16
         while True:
             buffer = (ctypes.c_int32 * room)()
@@ -225,7 +228,9 @@ class Vocab:
             if count >= 0:
                 return list(buffer[:count])
             if -count <= room:
-                raise EngineError(f"the tokenizer failed on a text of {len(text)} bytes")
+                raise EngineError(f"the tokenizer failed on a text of {counted(len(text), 'byte')}").in_japanese(
+                    f"トークナイザーが {len(text)} バイトの文章で失敗しました"
+                )
             room = -count
 
     def piece(self, token: int) -> bytes:
@@ -242,7 +247,9 @@ class Vocab:
 
     def _read_piece(self, token: int) -> bytes:
         if not 0 <= token < self.n_tokens:
-            raise EngineError(f"token id {token} is outside the vocabulary (0..{self.n_tokens - 1})")
+            raise EngineError(f"token id {token} is outside the vocabulary (0..{self.n_tokens - 1})").in_japanese(
+                f"トークン ID {token} は語彙（0〜{self.n_tokens - 1}）にありません"
+            )
         room = 64
         while self.has_texts:
             buffer = ctypes.create_string_buffer(room)
@@ -370,7 +377,7 @@ class NativeModel:
             if not pointer:
                 raise ModelFormatError(
                     f"{path.name}: llama.cpp cannot load this adapter: {log() or 'it gave no reason'}"
-                )
+                ).in_japanese(f"{path.name}: llama.cpp がこのアダプターを読み込めません: {log() or '理由は不明'}")
         self.adapters.append((pointer, scale))
 
     def close(self) -> None:
@@ -446,10 +453,17 @@ def _load_error(path: Path, log: str) -> Exception:
         return ModelFormatError(
             f"{path.name}: the architecture {name!r} is not known to this llama.cpp "
             f"({engine_build().library}); a newer llama-cpp-python may know it"
+        ).in_japanese(
+            f"{path.name}: この llama.cpp（{engine_build().library}）は {name!r} "
+            "というアーキテクチャーを知りません。新しい llama-cpp-python なら知っているかもしれません"
         )
     if "alloc" in log or "memory" in log:
-        return OutOfMemoryError(f"{path.name}: not enough memory for the weights; take a smaller quantisation ({log})")
-    return ModelFormatError(f"{path.name}: llama.cpp cannot load this file: {log or 'it gave no reason'}")
+        return OutOfMemoryError(
+            f"{path.name}: not enough memory for the weights; take a smaller quantisation ({log})"
+        ).in_japanese(f"{path.name}: 重みを置くメモリーが足りません。小さく量子化したものを使ってください（{log}）")
+    return ModelFormatError(f"{path.name}: llama.cpp cannot load this file: {log or 'it gave no reason'}").in_japanese(
+        f"{path.name}: llama.cpp がこのファイルを読み込めません: {log or '理由は不明'}"
+    )
 
 
 # --- context ---
@@ -506,7 +520,11 @@ class NativeContext:
             self.pointer = _c.llama_init_from_model(model.pointer, params)
             if not self.pointer:
                 raise OutOfMemoryError(
-                    f"no context of {options.n_cells} cells could be made; a smaller n_ctx needs less memory ({log()})"
+                    f"no context of {counted(options.n_cells, 'cell')} could be made; a smaller n_ctx needs less "
+                    f"memory ({log()})"
+                ).in_japanese(
+                    f"{options.n_cells} セルのコンテキストを作れませんでした。n_ctx を小さくするとメモリーが少な"
+                    f"くて済みます（{log()}）"
                 )
             #: The lines in which llama.cpp warned when the context was made.
             self.said: Final = _lines()
@@ -520,7 +538,9 @@ class NativeContext:
             pointers[index] = ctypes.cast(pointer, _c.llama_adapter_lora_p_ctypes)
         scales = (ctypes.c_float * len(adapters))(*(scale for _, scale in adapters))
         if adapters and _c.llama_set_adapters_lora(self.pointer, pointers, len(adapters), scales) != 0:
-            raise EngineError(f"llama.cpp cannot use these adapters: {_logged()}")
+            raise EngineError(f"llama.cpp cannot use these adapters: {_logged()}").in_japanese(
+                f"llama.cpp がこのアダプターを使えません: {_logged()}"
+            )
 
     def _make_batch(self, n_batch: int) -> None:
         """Arrays that every call reuses, and the struct whose pointers lead to them."""
@@ -563,20 +583,26 @@ class NativeContext:
         code = _c.llama_decode(self.pointer, self._batch)
         if code != 0:
             reason = {1: "no free cells", -1: "an invalid batch", -2: "out of memory", -3: "the computation failed"}
-            raise EngineError(f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {_logged()}")
+            raise EngineError(
+                f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {_logged()}"
+            ).in_japanese(f"llama_decode が {code}（{reason.get(code, '不明')}）で失敗しました: {_logged()}")
 
     def logits(self, row: int) -> Float32Array:
         """A copy of the logits of batch row `row`, which must have asked for output: shape (n_vocab,)."""
         pointer = _c.llama_get_logits_ith(self.pointer, row)
         if not pointer:
-            raise EngineError(f"row {row} of the last batch has no logits")
+            raise EngineError(f"row {row} of the last batch has no logits").in_japanese(
+                f"直前のまとまりの行 {row} にロジットがありません"
+            )
         return _floats(pointer, self._n_vocab)
 
     def hidden(self, row: int) -> Float32Array:
         """A copy of the hidden state after the final norm of batch row `row`: shape (n_embd,)."""
         pointer = _c.llama_get_embeddings_ith(self.pointer, row)
         if not pointer:
-            raise EngineError(f"row {row} of the last batch has no hidden state; this model does not hand it out")
+            raise EngineError(
+                f"row {row} of the last batch has no hidden state; this model does not hand it out"
+            ).in_japanese(f"直前のまとまりの行 {row} に隠れ状態がありません。このモデルは渡してくれません")
         return _floats(pointer, self._n_embd)
 
     def want_hidden(self, wanted: bool) -> None:
@@ -594,7 +620,9 @@ class NativeContext:
     def remove(self, slot: int, start: int = 0) -> None:
         """Forget the positions of `slot` from `start` on."""
         if not _c.llama_memory_seq_rm(self._memory, slot, start, -1):
-            raise EngineError(f"this model cannot roll back to position {start}; its memory is not made of cells")
+            raise EngineError(
+                f"this model cannot roll back to position {start}; its memory is not made of cells"
+            ).in_japanese(f"このモデルは位置 {start} まで戻れません。記憶がセルでできていないからです")
 
 
 # --- samplers ---
@@ -740,4 +768,6 @@ def quantize(source: Path, target: Path, ftype: str, threads: int = 1) -> None:
     with _captured_log() as log:
         code = _c.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params))
     if code != 0:
-        raise ModelFormatError(f"{source.name} could not be quantised to {ftype}: {log()}")
+        raise ModelFormatError(f"{source.name} could not be quantised to {ftype}: {log()}").in_japanese(
+            f"{source.name} を {ftype} に量子化できませんでした: {log()}"
+        )

@@ -46,7 +46,9 @@ class Preset:
 def get(name: str) -> Preset:
     """The preset of this name; SettingsError names those there are."""
     if name not in PRESETS:
-        raise SettingsError(f"no preset is called {name!r}; the presets are: {', '.join(PRESETS)}")
+        raise SettingsError(f"no preset is called {name!r}; the presets are: {', '.join(PRESETS)}").in_japanese(
+            f"{name!r} というプリセットはありません。あるのは {', '.join(PRESETS)} です"
+        )
     return PRESETS[name]
 
 

@@ -138,7 +138,9 @@ class ScriptedEngine:
         ticket: Ticket[T] = Ticket()
         with self._lock:
             if self._closed:
-                raise EngineClosedError("this model was closed; make another")
+                raise EngineClosedError("this model was closed; make another").in_japanese(
+                    "このモデルは閉じられました。新しく作ってください"
+                )
             self._running.append(ticket)
         threading.Thread(target=self._drive, args=(ticket, program), name="tsumami-script", daemon=True).start()
         return ticket
@@ -172,9 +174,9 @@ class ScriptedEngine:
 
     def _turn(self, ticket: Ticket[T], program: Program[T], feeds: list[Feed]) -> list[Feed]:
         if self._closed:
-            return program.throw(EngineClosedError("this model was closed"))
+            return program.throw(EngineClosedError("this model was closed").in_japanese("このモデルは閉じられました"))
         if ticket.cancelled:
-            return program.throw(CancelledError("cancelled"))
+            return program.throw(CancelledError("cancelled").in_japanese("取り消されました"))
         return program.send([self._rows(feed) for feed in feeds])
 
     def _rows(self, feed: Feed) -> Rows:

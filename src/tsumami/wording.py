@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from typing import Final, Literal
 
-__all__ = ["LANGUAGES", "Language", "counted", "filled", "percent"]
+__all__ = ["LANGUAGES", "Language", "counted", "filled", "percent", "size_text"]
 
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
@@ -30,6 +30,13 @@ def percent(share: float | None) -> str:
     if share >= _NEARLY_ALL:
         return "100%" if share >= 0.99995 else "99.9%"
     return f"{100 * share:.3g}%"
+
+
+def size_text(size: int | None) -> str:
+    """Bytes for people: `98 MB`, `7.2 GB`; `?` where nobody knows how many."""
+    if size is None:
+        return "?"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

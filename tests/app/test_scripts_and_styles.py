@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -49,3 +50,8 @@ def test_a_sheet_beside_its_owner_is_part_of_the_page_and_the_page_s_own_comes_f
     assert len(sheets) > 10
     assert [path.name for path in sheets if path.read_text("utf-8") not in style] == []
     assert style.startswith((APP / "page.css").read_text("utf-8"))
+
+
+def test_our_scripts_and_styles_weigh_little_on_the_wire() -> None:
+    ours = "".join(path.read_text("utf-8") for path in [*SCRIPTS, *sorted(APP.rglob("*.css"))])
+    assert len(gzip.compress(ours.encode(), 5)) <= 150_000

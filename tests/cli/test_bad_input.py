@@ -90,11 +90,11 @@ def test_a_hub_name_that_cannot_be_reached(refused: Refused, monkeypatch: pytest
         (["--template", "lama2"], ["'lama2'", "llama2"]),
         (["--settings", "nowhere.json"], ["nowhere.json"]),
         (["--n-ctx", "10"], ["n_ctx = 10", "512"]),
-        (["--n-ctx", "many"], ["--n-ctx", "integer"]),
+        (["--n-ctx", "many"], ["--n-ctx", "whole number"]),
         (["--n-ctx", "100000000000"], ["n_ctx = 100000000000"]),
-        (["--n-ctx", "1000000000"], ["n_ctx = 1000000000", "trained for 8192 tokens"]),
+        (["--n-ctx", "1000000000"], ["n_ctx = 1000000000", "trained for 8,192 tokens"]),
         (["--threads", "0"], ["threads = 0", "1 to 512"]),
-        (["--out", "nowhere/run.json"], ["nowhere/run.json", "cannot be written"]),
+        (["-o", "nowhere/run.json"], ["nowhere/run.json", "cannot be written"]),
         (["--save-settings", "nowhere/s.json"], ["nowhere/s.json", "cannot be written"]),
         (["--file", "nowhere.txt"], ["given; give one"]),
     ],
@@ -169,7 +169,7 @@ def test_an_unknown_command(refused: Refused) -> None:
 
 
 def test_errors_are_marked_in_the_language(refused: Refused) -> None:
-    assert refused("run", PROMPT, "--top-p", "2", lang="ja").startswith("エラー: top_p = 2")
+    assert refused("run", PROMPT, "--top-p", "2", lang="ja").startswith("エラー: top_p は 2.0 ですが、使えるのは")
 
 
 def test_a_hostile_name_cannot_move_the_cursor(refused: Refused) -> None:
@@ -190,9 +190,9 @@ def test_debug_shows_where_an_error_came_from(monkeypatch: pytest.MonkeyPatch) -
 def test_nothing_is_lost_that_was_there(refused: Refused, tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     file.write_text(json.dumps({"precious": True}), "utf-8")
-    refused("run", "", "--out", str(file))
-    refused("run", "word " * 600, "--n-ctx", "512", "--out", str(file))
+    refused("run", "", "-o", str(file))
+    refused("run", "word " * 600, "--n-ctx", "512", "-o", str(file))
     assert json.loads(file.read_text("utf-8")) == {"precious": True}
     new = tmp_path / "new.json"
-    refused("run", "word " * 600, "--n-ctx", "512", "--out", str(new))
+    refused("run", "word " * 600, "--n-ctx", "512", "-o", str(new))
     assert not new.exists()

@@ -87,10 +87,10 @@ def test_compare_map_and_grid(server: ScriptedServer, invoke: Any) -> None:
     common = ("abc", "-m", server.name, "--seed", "3", "--max-tokens", "3", *FEW)
     compared = json.loads(invoke("compare", *common, "--vary", "temperature=0.3,2.5", "--json").out)
     assert len(compared["lanes"]) == 2
-    mapped = invoke("map", *common, "--knob", "temperature", "--range", "0.1:2", "--json", "-")
+    mapped = invoke("map", *common, "--knob", "temperature", "--range", "0.1:2", "--json")
     assert mapped.code == 0, mapped
     assert json.loads(mapped.out)["pieces"]
-    grid = json.loads(invoke("grid", *common, "--vary", "top_k=1,40", "--seeds", "2", "--json", "-").out)
+    grid = json.loads(invoke("grid", *common, "--vary", "top_k=1,40", "--seeds", "2", "--json").out)
     assert len(grid["cells"]) == 4
 
 
@@ -174,8 +174,20 @@ def test_with_a_vocabulary_that_is_here_the_commands_work_on_servers_that_tell_r
         assert invoke("verify", kept, *there).code == 0
         compared = json.loads(invoke("compare", *few, *there, "--vary", "temperature=0.3,2.5", "--json").out)
         assert len(compared["lanes"]) == 2
-        assert len(json.loads(invoke("grid", *few, *there, "--vary", "top_k=1,40", "--json", "-").out)["cells"]) == 2
+        assert len(json.loads(invoke("grid", *few, *there, "--vary", "top_k=1,40", "--json").out)["cells"]) == 2
         found = json.loads(invoke("doctor", *there, "--json", "--check-length", "40").out)
     assert (found["engine"], found["capabilities"]["n_probs"]) == ({"vllm": "vLLM", "sglang": "SGLang"}[kind], 1000)
     assert found["generation_per_second_with_repeat_penalty"] is None
     assert "repeat_penalty" in found["lacks"]
+
+
+def test_with_fast_the_text_alone_can_be_kept_and_no_rows_are_asked_for(
+    server: ScriptedServer, invoke: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "reply.txt"
+    server.asked.clear()
+    called = invoke("run", "abc", "-m", server.name, "--fast", "--max-tokens", "5", "-o", str(kept))
+    assert called.code == 0, called
+    assert kept.read_text("utf-8") == called.out
+    rows = [body for path, body in server.asked if path == "/completion" and body.get("n_probs", 0) > 64]
+    assert len(rows) == 1  # the one that names the vocabulary

@@ -43,7 +43,7 @@ def test_in_japanese(invoke: Invoke) -> None:
 
 
 def test_json_and_csv_are_the_grid_and_nothing_else(invoke: Invoke, model: tsumami.Model, tmp_path: Path) -> None:
-    made = Grid.from_json(invoke("grid", PROMPT, *VARY, "--seeds", "1,4", "--json", "-").out)
+    made = Grid.from_json(invoke("grid", PROMPT, *VARY, "--seeds", "1,4", "--json").out)
     assert made.plan.seeds == (1, 4)
     assert (
         made.cells
@@ -51,16 +51,16 @@ def test_json_and_csv_are_the_grid_and_nothing_else(invoke: Invoke, model: tsuma
             PROMPT, vary={"temperature": [0.5, 1.0, 1.5], "top_p": [0.8, 0.95]}, seeds=[1, 4], max_tokens=6
         ).cells
     )
-    rows = list(csv.DictReader(io.StringIO(invoke("grid", PROMPT, *VARY, "--seeds", "1,4", "--csv", "-").out)))
+    rows = list(csv.DictReader(io.StringIO(invoke("grid", PROMPT, *VARY, "--seeds", "1,4", "--csv").out)))
     assert [row["text"] for row in rows] == [cell.text for cell in made.cells]
     file = tmp_path / "grid.json"
-    assert invoke("grid", PROMPT, *VARY, "--seeds", "1,4", "--json", str(file)).out == ""
+    assert "perplexity" in invoke("grid", PROMPT, *VARY, "--seeds", "1,4", "-o", str(file)).out
     assert Grid.load(file).cells == made.cells
 
 
 def test_several_prompts_are_an_axis(invoke: Invoke) -> None:
     called = invoke("grid", "--prompt", "The sky", "--prompt", "The sea", "--vary", "top_k=1,2", "--max-tokens", "2",
-                    "--json", "-")  # fmt: skip
+                    "--json")  # fmt: skip
     values = json.loads(called.out)
     assert [prompt["text"] for prompt in values["prompts"]] == ["The sky", "The sea"]
     assert len(values["cells"]) == 4
@@ -68,7 +68,7 @@ def test_several_prompts_are_an_axis(invoke: Invoke) -> None:
 
 def test_the_pictures_are_drawn(invoke: Invoke, tmp_path: Path) -> None:
     files = {form: tmp_path / f"grid.{form}" for form in ("png", "svg", "html")}
-    options = [part for form, path in files.items() for part in (f"--{form}", str(path))]
+    options = [part for form, path in files.items() for part in ("-o", str(path))]
     assert invoke("grid", PROMPT, *VARY, "--seeds", "2", *options).code == 0
     assert files["png"].read_bytes().startswith(b"\x89PNG")
     assert "temperature" in files["svg"].read_text("utf-8")
@@ -88,7 +88,7 @@ def test_the_pictures_are_drawn(invoke: Invoke, tmp_path: Path) -> None:
         (("--seeds", "many"), "--seeds many"),
         (("--seeds", "1,-2"), "seed = -2"),
         (("--vary", "top_k=1:1000:1", "--seeds", "20"), "20,000 cells"),
-        (("--json", "nowhere/at/all.json"), "nowhere/at/all.json"),
+        (("-o", "nowhere/at/all.json"), "nowhere/at/all.json"),
         (("--prompt", "another"), "twice"),
         (("--workers", "2"), "--ray"),
         (("--ray", "nowhere"), "no Ray cluster answers at nowhere"),
@@ -105,7 +105,7 @@ def test_commands_of_one_prompt_refuse_two(refused: Callable[..., str], command:
 
 
 def test_over_ray_it_is_the_same_table(invoke: Invoke) -> None:
-    arguments = ("grid", PROMPT, *VARY, "--seeds", "2", "--csv", "-")
+    arguments = ("grid", PROMPT, *VARY, "--seeds", "2", "--csv")
     with cluster("local", 2):
         assert invoke(*arguments, "--ray", "auto", "--workers", "2").out == invoke(*arguments).out
 
@@ -113,7 +113,7 @@ def test_over_ray_it_is_the_same_table(invoke: Invoke) -> None:
 def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
     file = tmp_path / "grid.json"
     asked = ["grid", PROMPT, "--vary", "max_tokens=2,4000", "--vary", "top_k=1:40:1", "--temperature", "3"]
-    asked += ["--json", str(file), "--lang", "en"]
+    asked += ["-o", str(file), "--lang", "en"]
     terminal, their_end = pty.openpty()
     with subprocess.Popen([Path(sys.executable).with_name("tsumami"), *asked], stderr=their_end) as process:
         os.close(their_end)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tsumami.cli.history import _VERBS
-from tsumami.history import History, default_path
+from tsumami.history import ChatTurn, History, SaidBefore, default_path
 
 SHORT = ("--max-tokens", "4", "--threads", "1")
 
@@ -66,10 +66,8 @@ def test_a_chat_is_a_line_of_entries(invoke: Any) -> None:
 
 def test_lanes_maps_and_grids_are_kept(invoke: Any) -> None:
     invoke("compare", "The sky", "--vary", "temperature=0,1", "--seeds", "1", *SHORT)
-    mapped = invoke(
-        "map", "The sky", "--knob", "temperature", "--range", "0.5:0.6", "--seed", "1", *SHORT, "--json", "-"
-    )
-    gridded = invoke("grid", "The sky", "--vary", "top_k=1,2", "--seeds", "1", *SHORT, "--json", "-")
+    mapped = invoke("map", "The sky", "--knob", "temperature", "--range", "0.5:0.6", "--seed", "1", *SHORT, "--json")
+    gridded = invoke("grid", "The sky", "--vary", "top_k=1,2", "--seeds", "1", *SHORT, "--json")
     with History() as store:
         assert store.stats()["kinds"] == {"compare": 2, "grid": 1, "map": 1}
         assert json.loads(store.result(id_of(mapped))) == json.loads(mapped.out)
@@ -118,7 +116,7 @@ def test_what_is_exported_is_imported_as_it_was(invoke: Any, tmp_path: Path, mon
     with History() as store:
         before, tree = store.digests(), [(entry.key, entry.parent) for entry in store.find()]
     file = tmp_path / "all.jsonl"
-    assert "3 results written" in invoke("history", "export", "-o", str(file)).err
+    assert invoke("history", "export", "-o", str(file)).err == f"Written: {file}\n3 results\n"
     monkeypatch.setenv("TSUMAMI_DATA", str(tmp_path / "elsewhere"))
     assert "3 results added" in invoke("history", "import", str(file)).err
     assert "0 results added" in invoke("history", "import", str(file)).err
@@ -149,7 +147,7 @@ def test_what_is_no_export_is_refused_and_changes_nothing(refused: Any, tmp_path
         (("show", "zzzzzzzz"), "has no"),
         (("tag", "zzzz"), "an id and tags"),
         (("prune",), "what is to go"),
-        (("backup",), "--out"),
+        (("backup",), "-o"),
     ],
 )
 def test_what_does_not_fit_is_said(refused: Any, words: tuple[str, ...], why: str) -> None:
@@ -193,6 +191,22 @@ def test_a_conversation_is_gone_on_with_from_its_id_or_its_file(invoke: Any, ref
     assert "nothing was said" in refused("chat", "--go-on", str(file))
     file.write_text("{}")
     assert "no conversation that a chat saved" in refused("chat", "--go-on", str(file))
+
+
+def test_what_a_reader_wrote_in_a_replys_place_is_part_of_the_conversation(invoke: Any, tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    invoke("chat", "--seed", "1", *SHORT, stdin="Hello!\n")
+    with History() as store:
+        (first,) = store.find()
+        turn = ChatTurn("And you?", before=(SaidBefore(user="Good day.", reply="My own words", own=12),))
+        key = store.add(store.get(first.key), kind="chat", parent=first.key, turn=turn).key
+    for where in (key, str(file)):
+        assert invoke("chat", "--go-on", where, "--threads", "1", stdin=f"Why?\n/save {file}\n").code == 0
+        with History() as store:
+            sent = store.get(store.find()[0].key).receipt.prompt
+        assert "Good day." in sent
+        assert "My own words" in sent
+        assert "Hello!" not in sent
 
 
 def test_saved_runs_are_compared_without_generating(invoke: Any, refused: Any) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.support import thinking_model
+
+from tsumami.sweep.cluster import cluster
 
 from .conftest import Invoke
 
@@ -83,3 +86,38 @@ def test_a_chat_says_so_as_well(invoke: Invoke) -> None:
     said = invoke("chat", "--thinking-budget", "5", "--threads", "1", stdin="/set thinking=on\n/exit\n")
     assert "thinking_budget: Neither this model's template" in said.err
     assert "asks for enable_thinking" in said.out + said.err
+
+
+THINKING = ["--thinking-budget", "5", "--max-tokens", "2", "--threads", "1"]
+NO_THINKING = "thinking_budget: Neither this model's template nor its vocabulary marks any thinking"
+
+
+def test_every_other_command_asks_its_model_as_well(invoke: Invoke, tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{seed}.json") for seed in range(2)]
+    for seed, path in enumerate(paths):
+        invoke("run", "Hi", *THINKING, "--seed", str(seed), "--temperature", "2", "-q", "-o", path)
+    asked = {
+        "map": ["map", "Hi", "--knob", "top_k", "--range", "1:2", *THINKING],
+        "audit": ["audit", paths[0]],
+        "explain": ["explain", *paths],
+        "compare": ["compare", "--run", paths[0], "--run", paths[1]],
+    }
+    for name, command in asked.items():
+        said = invoke(*command)
+        assert said.code == 0, (name, said)
+        assert NO_THINKING in said.err, name
+
+
+def test_over_ray_the_workers_are_asked(invoke: Invoke) -> None:
+    with cluster("local", 1):
+        said = invoke("grid", "Hi", "--vary", "top_k=1,2", *THINKING, "--ray", "auto", "--workers", "1")
+    assert said.code == 0, said
+    assert NO_THINKING in said.err
+
+
+def test_a_model_that_thinks_is_not_told_so(invoke: Invoke, tmp_path: Path) -> None:
+    path = thinking_model.write(tmp_path / "thinker.gguf")
+    said = invoke("run", "Hi", "-m", str(path), "-t", "model", "--n-ctx", "512", *THINKING, "--thinking", "on")
+    assert said.code == 0, said
+    assert "thinking_budget" not in said.err
+    assert "thinking:" not in said.err

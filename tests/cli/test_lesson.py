@@ -26,19 +26,19 @@ Refused = Callable[..., str]
 
 
 def test_editing_and_exporting_exclude_each_other(refused: Refused) -> None:
-    assert "exclude each other" in refused("lesson", "--edit", "--html", "lesson.html")
+    assert "exclude each other" in refused("lesson", "--edit", "-o", "lesson.html")
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
 def test_an_unknown_model_is_refused_before_anything_opens(refused: Refused, lang: str, tmp_path: Path) -> None:
     page = tmp_path / "lesson.html"
-    assert "'gema'" in refused("lesson", "--model", "gema", "--html", str(page), lang=lang)
+    assert "'gema'" in refused("lesson", "--model", "gema", "-o", str(page), lang=lang)
     assert not page.exists()
 
 
 def test_a_page_needs_a_folder_that_exists(refused: Refused, tmp_path: Path) -> None:
-    assert "nowhere" in refused("lesson", "--html", str(tmp_path / "nowhere" / "lesson.html"))
-    assert "Is a directory" in refused("lesson", "--html", str(tmp_path))
+    assert "nowhere" in refused("lesson", "-o", str(tmp_path / "nowhere" / "lesson.html"))
+    assert "Is a directory" in refused("lesson", "-o", str(tmp_path))
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "x"])
@@ -61,7 +61,7 @@ def test_the_page_is_written_in_the_language_and_in_one_step(
 ) -> None:
     monkeypatch.setattr(still, "still_parts", lambda model, words: [model.name, words("title")])
     page = tmp_path / "教材 lesson.html"
-    called = invoke("lesson", "--html", str(page), lang="ja")
+    called = invoke("lesson", "-o", str(page), lang="ja")
     assert (called.code, called.out) == (0, "")
     assert '<html lang="ja">' in page.read_text("utf-8")
     assert "smollm2" in page.read_text("utf-8")

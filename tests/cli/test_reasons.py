@@ -74,7 +74,7 @@ def test_compare_shows_texts_measures_and_sentences_in_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     page = tmp_path / "lanes.html"
-    called = invoke("compare", PROMPT, "--vary", "temperature=0.8,3", *COMMON, "--html", str(page), lang=lang)
+    called = invoke("compare", PROMPT, "--vary", "temperature=0.8,3", *COMMON, "-o", str(page), lang=lang)
     assert called.code == 0
     assert "A  temperature=0.8" in called.out
     assert ("パープレキシティ" if lang == "ja" else "perplexity") in called.out
@@ -91,9 +91,15 @@ def test_compare_shows_texts_measures_and_sentences_in_80_columns(
     assert not re.search(r"<script|src=|@import|url\(|href=", written)
 
 
+def test_a_number_of_seeds_is_so_many_from_the_base_seed_on(invoke: Any) -> None:
+    called = invoke("compare", PROMPT, "--seeds", "3", "--max-tokens", "2", "--seed", "5", "--json")
+    lanes = json.loads(called.out)["lanes"]
+    assert [lane["differs"]["seed"] for lane in lanes] == [5, 6, 7]
+
+
 def test_what_a_prompt_holds_is_text_on_the_page(invoke: Any, tmp_path: Path) -> None:
     page = tmp_path / "lanes.html"
-    called = invoke("compare", "<script>alert(1)</script>", "--seeds", "0,1", *COMMON[:2], "--html", str(page))
+    called = invoke("compare", "<script>alert(1)</script>", "--seeds", "0,1", *COMMON[:2], "-o", str(page))
     assert called.code == 0
     assert "&lt;script&gt;" in page.read_text("utf-8")
     assert "<script" not in page.read_text("utf-8")
@@ -115,7 +121,7 @@ def test_a_prompt_that_is_too_long_does_not_take_the_other_with_it(invoke: Any) 
         (["--vary", "top_p=0.5,7"], "top_p = 7"),
         (["--seeds", ",".join(map(str, range(20)))], "20 lanes: a comparison has 2 to 8"),
         (["--seeds", "1,x"], "seed = 'x'"),
-        ([], "1 lanes: a comparison has 2 to 8"),
+        ([], "1 lane: a comparison has 2 to 8"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(refused: Any, arguments: list[str], message: str) -> None:

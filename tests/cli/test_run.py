@@ -63,7 +63,7 @@ def test_json_is_the_run_and_nothing_else_and_the_file_holds_the_same(
     invoke: Any, expected: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "run.json"
-    called = invoke("run", PROMPT, "--json", "--out", str(file), *SHORT)
+    called = invoke("run", PROMPT, "--json", "-o", str(file), *SHORT)
     run = Run.from_json(called.out)
     assert run == Run.load(file)
     assert run.steps == expected.steps
@@ -73,7 +73,7 @@ def test_json_is_the_run_and_nothing_else_and_the_file_holds_the_same(
 def test_knobs_reach_the_run_and_a_random_seed_is_shown(invoke: Any, tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     said = ("--temperature", "0.3", "--top-k", "5", "--no-penalize-prompt", "--stop", r"\n", "--logit-bias", "7=-inf")
-    called = invoke("run", PROMPT, "--max-tokens", "3", "--out", str(file), *said)
+    called = invoke("run", PROMPT, "--max-tokens", "3", "-o", str(file), *said)
     run = Run.load(file)
     assert run.settings == tsumami.Settings(
         temperature=0.3, top_k=5, penalize_prompt=False, stop=("\n",), logit_bias={7: "-inf"}, max_tokens=3
@@ -112,7 +112,7 @@ def test_a_switch_says_whether_special_tokens_in_the_prompt_are_read(
     invoke: Any, tmp_path: Path, switches: list[str], read: bool
 ) -> None:
     saved = tmp_path / "run.json"
-    called = invoke("run", "a<|endoftext|>b", *switches, "--max-tokens", "1", "--seed", "1", "--out", str(saved))
+    called = invoke("run", "a<|endoftext|>b", *switches, "--max-tokens", "1", "--seed", "1", "-o", str(saved))
     assert called.code == 0
     run = Run.load(saved)
     assert (0 in run.receipt.prompt_tokens) is read
@@ -186,7 +186,7 @@ def test_an_inexact_run_says_why(invoke: Any) -> None:
 
 def test_ctrl_c_stops_and_prints_what_there_is(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
-    arguments = ["run", PROMPT, "--seed", "0", "--max-tokens", "0", "--threads", "1", "--out", str(file)]
+    arguments = ["run", PROMPT, "--seed", "0", "--max-tokens", "0", "--threads", "1", "-o", str(file)]
     with subprocess.Popen([*TSUMAMI, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout is not None
         begun = process.stdout.read(20)  # it is generating

@@ -45,7 +45,8 @@ def test_as_json_it_is_what_was_sent_and_told_and_no_run(invoke: Any, name: str)
     [
         (("run", "x", "-o", "x.json"), "no token ids"),
         (("run", "x", "-t", "llama2"), "needs raw or model"),
-        (("compare", "x", "--vary", "top_k=1,2", "--html", "x.html"), "tells too little for a report"),
+        (("compare", "x", "--vary", "top_k=1,2", "--html"), "tells too little for a report"),
+        (("compare", "x", "--vary", "top_k=1,2", "-o", "x.html"), "tells too little for a report"),
         (("compare", "x"), "a comparison has 2 to 8"),
         (("map", "x", "--knob", "temperature", "--range", "0:1"), "only `tsumami run` and `tsumami compare` can"),
         (("grid", "x", "--vary", "top_k=1,2"), "only `tsumami run` and `tsumami compare` can"),
@@ -63,11 +64,11 @@ def test_compare_shows_the_texts_and_where_they_part_and_gives_no_reason(invoke:
     lines = called.out.splitlines()
     assert lines[0] == "A  temperature=0.5"
     assert {"Hello", "Help"} <= set(lines)
-    parted = "B parts from A after 3 characters." if lang == "en" else "B は A と 3 文字目のあとで分かれた。"
+    parted = "A and B part after 3 characters." if lang == "en" else "B は A と 3 文字目のあとで分かれた。"
     assert parted in called.out
     told = " ".join(called.out.split()) if lang == "en" else "".join(called.out.split())
     assert ("A has 'lo' (60.7%), B has 'p' (22.3%, 'lo' 60.7%)" if lang == "en" else "Bは'p'(22.3%,'lo'60.7%)") in told
-    assert "C parts" not in called.out
+    assert "C part" not in called.out
     assert ("why cannot be computed" if lang == "en" else "なぜかは計算できない") in called.err
     assert "127.0.0.1" not in called.out + called.err
 
@@ -75,7 +76,7 @@ def test_compare_shows_the_texts_and_where_they_part_and_gives_no_reason(invoke:
 def test_compare_as_json_says_what_was_sent_and_a_lane_that_fails_is_named(
     invoke: Any, name: str, behind: TextServerProcess
 ) -> None:
-    call = ("compare", "Say hello", "-m", name, "--vary", "temperature=0.5,1.9", "--seeds", "3", "--json")
+    call = ("compare", "Say hello", "-m", name, "--vary", "temperature=0.5,1.9", "--seeds", "3,", "--json")
     found = json.loads(invoke(*call).out)
     assert [lane["sent"]["temperature"] for lane in found["lanes"]] == [0.5, 1.9]
     assert {lane["sent"]["seed"] for lane in found["lanes"]} == {3}

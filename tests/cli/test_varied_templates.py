@@ -45,7 +45,7 @@ def test_compare_makes_a_prompt_for_each_lane(invoke: Invoke, path: Path) -> Non
 
 
 def test_grid_makes_a_prompt_for_each_value(invoke: Invoke, path: Path) -> None:
-    called = invoke("grid", *COMMON, "-m", str(path), "--json", "-")
+    called = invoke("grid", *COMMON, "-m", str(path), "--json")
     assert called.code == 0, called.err
     grid = Grid.from_json(called.out)
     assert [(grid.plan.prompt_at(one.point).text, list(one.tokens)) for one in grid.cells] == alone(path)

@@ -476,7 +476,7 @@ BAD_FEEDS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a token with a fraction": (lambda: [Feed(Sequence(), [1.5])], TypeError, "integer"),
     "no list": (lambda: Feed(Sequence(), [1]), TypeError, "iterable"),
     "nothing": (lambda: None, TypeError, "iterable"),
-    "too many tokens": (lambda: [Feed(Sequence(), [1] * 9999)], OutOfCellsError, "needs 9999 cells"),
+    "too many tokens": (lambda: [Feed(Sequence(), [1] * 9999)], OutOfCellsError, "needs 9,999 cells"),
 }
 
 

@@ -79,7 +79,7 @@ def test_the_keywords_are_the_fields() -> None:
 def test_more_context_than_the_model_was_trained_for_is_refused(tiny_files: TinyFiles) -> None:
     """gpt2, say, has a table of positions: one beyond it would take the process down."""
     before = engine_threads()
-    with pytest.raises(SettingsError, match=r"n_ctx = 4097: .*trained for 4096 tokens"):
+    with pytest.raises(SettingsError, match=r"n_ctx = 4097: .*trained for 4,096 tokens"):
         load(tiny_files("Q8_0"), EngineOptions(n_ctx=4097))
     assert engine_threads() == before
     load(tiny_files("Q8_0"), EngineOptions(n_ctx=4096)).close()
@@ -105,7 +105,7 @@ def test_the_cache_has_whole_rows_of_256_cells_and_room_for_one_context(tiny_fil
 
 
 def test_a_cache_that_could_not_hold_one_run_is_refused_with_both_numbers(tiny_files: TinyFiles) -> None:
-    with pytest.raises(SettingsError, match=r"n_cells = 512.*n_ctx = 1000"):
+    with pytest.raises(SettingsError, match=r"n_cells = 512.*n_ctx = 1,000"):
         load(tiny_files("Q8_0"), EngineOptions(n_ctx=1000, n_cells=512))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tsumami.errors import SettingsError, UnknownKnobError
-from tsumami.explore.design import Design
+from tsumami.explore.design import Design, listed_seeds
 from tsumami.settings import Settings
 
 BASE = Settings(temperature=0.5, max_tokens=7)
@@ -51,3 +51,11 @@ def test_a_value_that_a_knob_cannot_have_is_refused_before_anything_is_made() ->
         Design(BASE, {"temprature": [1.0]}).points(0)
     with pytest.raises(SettingsError, match="top_k"):
         Design(BASE, settings=[{"top_k": -1}]).points(0)
+
+
+def test_a_number_of_seeds_is_so_many_from_the_base_s_on() -> None:
+    assert list(listed_seeds(3, BASE.replace(seed=7), 8)) == [7, 8, 9]
+    assert list(listed_seeds(2, BASE, 8)) == [0, 1], "a random one"
+    for number in (0, -1, 9, 10**30):
+        with pytest.raises(SettingsError, match="needs 1 to 8 seeds"):
+            listed_seeds(number, BASE, 8)

@@ -115,7 +115,11 @@ def test_a_store_of_each_earlier_form_opens_as_it_was(tmp_path: Path, form: Path
         assert {*store.digests(), *store.of("ann").digests()} == before
         first = store.find("is:starred tag:poem")[0]
         assert (first.title, first.kind, store.get(first.key).receipt.seed) == ("first", "run", 1)
-        assert verify(WORLD, store.get(first.key)).same
+        made = verify(WORLD, store.get(first.key))
+        assert made.same_tokens  # and the numbers, as far as another processor rounds alike
+        for kept_step, step in zip(made.original.steps, made.again.steps, strict=True):
+            assert kept_step.p_raw == pytest.approx(step.p_raw, rel=1e-6)
+            assert kept_step.entropy == pytest.approx(step.entropy, rel=1e-6)
         last, before_it = store.find("kind:chat")
         assert (last.parent, before_it.asked) == (before_it.key, "夕焼け")
         assert store.count("夕焼け") == 1

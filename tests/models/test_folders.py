@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.support.gguf_writer import model
+from tests.support.gguf_writer import model, text
 
 from tsumami.errors import ModelNotFoundError
 from tsumami.models import catalogue, is_name, offer, resolve
@@ -62,6 +62,16 @@ def test_they_are_listed(shelf: Path) -> None:
     assert set(listed) == set(in_folders())
     assert listed["a.gguf"].here
     assert str(shelf) not in str(listed)
+
+
+def test_what_a_file_says_stands_in_the_list_and_an_adapter_does_not(shelf: Path) -> None:
+    (shelf / "a.gguf").write_bytes(model(text("general.license", "mit")))
+    (shelf / "style.gguf").write_bytes(model(text("general.type", "adapter")))
+    (shelf / "broken.gguf").write_bytes(b"nothing")
+    listed = {entry.name: entry for entry in catalogue() if entry.place == "folder"}
+    assert (listed["a.gguf"].architecture, listed["a.gguf"].license) == ("llama", "mit")
+    assert "style.gguf" not in listed
+    assert (listed["broken.gguf"].architecture, listed["broken.gguf"].license) == (None, None)
 
 
 def test_folders_are_offered_beside_those_that_were(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tests.support.masks import LlamaGrammar, allowed, differences
+from tests.support.masks import LlamaGrammar, allowed, differences, read
 
 from tsumami.errors import GrammarError
 from tsumami.model import Model
@@ -73,15 +73,6 @@ def stage(model: Model) -> Callable[..., ConstraintStage]:
         return constraint_stage(model.vocab, knob, text)
 
     return make
-
-
-def read(stage: ConstraintStage, vocab: Vocab, text: str) -> bool:
-    """Whether the stage lets all tokens of a text come, and then an end."""
-    for token in vocab.tokenize(text.encode(), add_special=False, parse_special=False):
-        if not allowed(stage, vocab.n_tokens)[token]:
-            return False
-        stage.accept(token)
-    return stage.complete
 
 
 # --- grammars, mask by mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import random
 from collections.abc import Iterator
 
 import llama_cpp as c
@@ -23,6 +24,15 @@ def allowed(stage: ConstraintStage, n_vocab: int) -> Mask:
     mask = np.zeros(n_vocab, np.bool_)
     mask[candidates.data["id"][candidates.data["logit"] > -np.inf]] = True
     return mask
+
+
+def read(stage: ConstraintStage, vocab: Vocab, text: str) -> bool:
+    """Whether the stage lets all tokens of a text come, and then an end."""
+    for token in vocab.tokenize(text.encode(), add_special=False, parse_special=False):
+        if not allowed(stage, vocab.n_tokens)[token]:
+            return False
+        stage.accept(token)
+    return stage.complete
 
 
 class LlamaGrammar:
@@ -62,3 +72,19 @@ def differences(stage: ConstraintStage, theirs: LlamaGrammar, vocab: Vocab, text
         if token is not None:
             stage.accept(token)
             theirs.accept(token)
+
+
+def wander(stage: ConstraintStage, vocab: Vocab, dice: random.Random, most: int = 200) -> bytes | None:
+    """A reply that the stage calls complete, token by token at random; None if there was none within `most`."""
+    said = b""
+    for _ in range(most):
+        if stage.complete and dice.random() < 0.5:
+            return said
+        tokens = np.flatnonzero(allowed(stage, vocab.n_tokens))
+        drawn = [int(tokens[dice.randrange(len(tokens))]) for _ in range(9 * bool(len(tokens)))]
+        token = next((one for one in drawn if not vocab.is_eog(one)), None)
+        if token is None:
+            return said if stage.complete else None
+        said += vocab.piece(token)
+        stage.accept(token)
+    return None

@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import Final
 
 import gradio as gr
 
 from tsumami import charts
 from tsumami.app.api import endpoints as api
-from tsumami.app.parts import address, model_bar
+from tsumami.app.parts import access, address, busy, model_bar
 from tsumami.app.parts.desk import Desk, Tab
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
@@ -36,6 +37,7 @@ from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
 from tsumami.app.tabs.reference.tab import ReferenceTab
+from tsumami.app.tabs.write.tab import WriteTab
 from tsumami.app.words.texts import Language, Texts
 from tsumami.app.work.common import Common
 
@@ -45,10 +47,11 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
+        standing = _tabs(texts, common, n_ctx)
+        busy.build(texts, [tab.stop for tab in standing])
         bar = model_bar.build(texts, common.shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             desk = Desk.made(texts, n_ctx, blocks, tabs, bar)
-            standing = _tabs(texts, common, n_ctx)
             for tab in standing:
                 with gr.Tab(texts(f"tab.{tab.name}"), id=tab.name) as place:
                     tab.build(desk, place)
@@ -73,6 +76,7 @@ def _tabs(texts: Texts, common: Common, n_ctx: int) -> tuple[Tab, ...]:
     microscope = MicroscopeTab(texts, shelf, common.api_runs.get, history=history)
     return (
         ChatTab(texts, common, n_ctx),
+        WriteTab(texts, shelf, history=history),
         microscope,
         CompareTab(texts, shelf, history=history),
         MapTab(texts, shelf, microscope, history=history),
@@ -92,9 +96,34 @@ def _header(texts: Texts) -> str:
     )
 
 
+#: Where Gradio's own colours are too faint to be read: 4.5 to 1 for text, 3 to 1 for what else has a meaning.
+_READABLE: Final = {
+    "color_accent": "*primary_700",
+    "color_accent_soft_dark": "*neutral_800",
+    "body_text_color_subdued": "*neutral_600",
+    "block_label_text_color": "*neutral_600",
+    "block_title_text_color": "*neutral_600",
+    "input_placeholder_color": "*neutral_600",
+    "input_placeholder_color_dark": "*neutral_300",
+    "link_text_color": "*secondary_700",
+    "link_text_color_active": "*secondary_700",
+    "link_text_color_hover": "*secondary_800",
+    "link_text_color_visited": "*secondary_700",
+    "link_text_color_dark": "*secondary_300",
+    "link_text_color_active_dark": "*secondary_300",
+    "link_text_color_hover_dark": "*secondary_200",
+    "link_text_color_visited_dark": "*secondary_300",
+    "button_primary_background_fill": "*primary_700",
+    "button_primary_background_fill_dark": "*primary_700",
+    "button_primary_background_fill_hover": "*primary_800",
+    "button_primary_background_fill_hover_dark": "*primary_800",
+    "checkbox_background_color_selected_dark": "*primary_600",
+}
+
+
 def theme() -> gr.themes.Base:
     """Calm colours, and the fonts that the reader's system has for Japanese: nothing is fetched from elsewhere."""
-    return gr.themes.Base(
+    made = gr.themes.Base(
         primary_hue="teal",
         secondary_hue="teal",
         neutral_hue="slate",
@@ -102,7 +131,9 @@ def theme() -> gr.themes.Base:
         text_size="md",
         font=("system-ui", "Hiragino Sans", "Yu Gothic UI", "Noto Sans CJK JP", "Noto Sans JP", "sans-serif"),
         font_mono=("ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"),
-    )
+    ).set(**_READABLE)
+    made.__dict__["color_accent_dark"] = "*primary_400"  # Gradio has no name for it, and takes any that ends like this
+    return made
 
 
 def style() -> str:
@@ -121,5 +152,9 @@ def _sheets(folder: Traversable) -> Iterator[Traversable]:
 
 
 def script(language: Language) -> str:
-    """What runs before all else: the page's language, and its keys: input methods must not send, and Esc stops."""
-    return (resources.files("tsumami.app") / "page.js").read_text("utf-8").replace("@language", language)
+    """What runs before all else: the page's language, its keys (input methods must not send, and Esc stops), and what
+    shows that work is going on, and what Gradio's markup lacks.
+    """
+    own = (resources.files("tsumami.app") / "page.js").read_text("utf-8").replace("@language", language)
+    texts = Texts(language)
+    return "\n".join((own, busy.script(texts), access.script(texts)))

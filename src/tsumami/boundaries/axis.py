@@ -23,16 +23,46 @@ from tsumami.knobs.stages import row_of
 __all__ = ["Axis", "Span", "check_mappable"]
 
 _NOT_A_MAP: Final = {
-    "seed": "each seed rolls anew, so its neighbours have nothing in common; make it an axis of a grid",
-    "max_tokens": "it only says where the text is cut off; read any map from the top",
-    "min_tokens": "it only says where the text may end; make it an axis of a grid",
-    "mirostat_mode": "it names a way to choose and has no values between; make it an axis of a grid",
-    "penalty_alpha": "contrastive search asks the model about every candidate; make it an axis of a grid",
-    "thinking_budget": "it only says where thinking has to end; make it an axis of a grid",
-    "guidance_scale": "it moves every logit, each its own way, by a second prompt's; make it an axis of a grid",
-    "heal_tokens": "it is either on or off; make it an axis of a grid",
-    "ignore_eos": "it is either on or off; make it an axis of a grid",
-    "penalize_prompt": "it is either on or off; make it an axis of a grid",
+    "seed": (
+        "each seed rolls anew, so its neighbours have nothing in common; make it an axis of a grid",
+        "シードごとに乱数が変わるので、隣どうしに共通点がありません。グリッドの軸にしてください",
+    ),
+    "max_tokens": (
+        "it only says where the text is cut off; read any map from the top",
+        "どこで切るかを言うだけです。どの地図でも、上から読めばわかります",
+    ),
+    "min_tokens": (
+        "it only says where the text may end; make it an axis of a grid",
+        "どこから終わってよいかを言うだけです。グリッドの軸にしてください",
+    ),
+    "mirostat_mode": (
+        "it names a way to choose and has no values between; make it an axis of a grid",
+        "選び方の名前で、間の値がありません。グリッドの軸にしてください",
+    ),
+    "penalty_alpha": (
+        "contrastive search asks the model about every candidate; make it an axis of a grid",
+        "コントラスティブサーチは候補ごとにモデルに尋ねます。グリッドの軸にしてください",
+    ),
+    "thinking_budget": (
+        "it only says where thinking has to end; make it an axis of a grid",
+        "どこで考えを終えるかを言うだけです。グリッドの軸にしてください",
+    ),
+    "guidance_scale": (
+        "it moves every logit, each its own way, by a second prompt's; make it an axis of a grid",
+        "2 つ目のプロンプトの分だけ、ロジットをそれぞれ別に動かします。グリッドの軸にしてください",
+    ),
+    "heal_tokens": (
+        "it is either on or off; make it an axis of a grid",
+        "オンかオフのどちらかです。グリッドの軸にしてください",
+    ),
+    "ignore_eos": (
+        "it is either on or off; make it an axis of a grid",
+        "オンかオフのどちらかです。グリッドの軸にしてください",
+    ),
+    "penalize_prompt": (
+        "it is either on or off; make it an axis of a grid",
+        "オンかオフのどちらかです。グリッドの軸にしてください",
+    ),
 }
 
 
@@ -61,8 +91,14 @@ def check_mappable(name: str) -> Knob:
     knob = get(name)
     if knob.kind in ("int", "float") and name not in _NOT_A_MAP:
         return knob
-    why = _NOT_A_MAP.get(name, f"its values ({knob.allowed}) have no order; make it an axis of a grid")
-    raise SettingsError(f"{name} cannot be mapped: {why}")
+    why, why_ja = _NOT_A_MAP.get(
+        name,
+        (
+            f"its values ({knob.allowed}) have no order; make it an axis of a grid",
+            f"値（{knob.allowed_ja}）に順序がありません。グリッドの軸にしてください",
+        ),
+    )
+    raise SettingsError(f"{name} cannot be mapped: {why}").in_japanese(f"{name} の地図は作れません: {why_ja}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +118,20 @@ class Axis:
         """
         knob = check_mappable(name)
         if knob.off_below is not None and low < knob.off_below:
-            raise SettingsError(f"{name} from {low!r} to {high!r}: it is off below {knob.off_below:g}; begin there")
+            raise SettingsError(
+                f"{name} from {low!r} to {high!r}: it is off below {knob.off_below:g}; begin there"
+            ).in_japanese(
+                f"{name} の範囲 {low!r}〜{high!r}: {knob.off_below:g} より下ではオフです。そこから始めてください"
+            )
         ends = [knob.validate(end) for end in (low, high)]
         if ends[0] >= ends[1]:
             what = "is reversed" if ends[0] > ends[1] else "is empty"
-            raise SettingsError(f"{name} from {low!r} to {high!r} {what}: give the smaller value first, low < high")
+            raise SettingsError(
+                f"{name} from {low!r} to {high!r} {what}: give the smaller value first, low < high"
+            ).in_japanese(
+                f"{name} の範囲 {low!r}〜{high!r} は{'逆です' if ends[0] > ends[1] else '空です'}。"
+                "小さい値を先にしてください（low < high）"
+            )
         axis = cls(knob, *ends)
         return cls(knob, axis.value(axis.ordinal(ends[0])), axis.value(axis.ordinal(ends[1])))
 

@@ -26,7 +26,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "first": ("1 位", "1st"),
     "last": ("1000 位以下", "1000th or lower"),
     "bytes": ("バイト", "bytes"),
-    "parts": ("{count} つのトークンでできた文字", "one character, made of {count} tokens"),
+    "parts": ("{count} つのトークンでできた文字", "one character, made of {count} {count:token|tokens}"),
     "end": ("終わりの印", "end mark"),
     "chosen": ("選ばれた", "chosen"),
     "left": ("残り", "left"),
@@ -41,10 +41,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "roll": ("乱数 u", "roll u"),
     "roll_line": ("0 から 1 の線。乱数 u の落ちた所が選ばれたトークン", "the line from 0 to 1: the token that the roll u fell on is chosen"),  # noqa: E501
     "exact": ("正確な確率", "exact probability"),
-    "rolled": ("{count} 回引いた割合", "share of {count} rolls"),
+    "rolled": ("{count} 回引いた割合", "share of {count} {count:roll|rolls}"),
     "microscope": ("ステージを通る候補", "candidates through the stages"),
     "next": ("次のトークンの確率", "probabilities of the next token"),
-    "histogram": ("{count} 回の乱数と正確な確率", "{count} rolls beside the exact probabilities"),
+    "histogram": ("{count} 回の乱数と正確な確率", "{count} {count:roll|rolls} beside the exact probabilities"),
     "divergence": ("同じ乱数、二つの線", "one roll, two lines"),
     "measures": ("トークンごとの値", "token by token"),
     "common": ("はじめの {count} トークンは同じ", "the first {count:token is|{count} tokens are} the same"),
@@ -65,7 +65,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "icicle.low": ("から", "from"),
     "icicle.last": ("まで", "to"),
     "icicle.text": ("文章", "text"),
-    "icicle.flicker": ("⇅ {texts} つの文章が行ったり来たり(値 {values} 個分)", "⇅ {texts} texts alternate (values: {values})"),  # noqa: E501
+    "icicle.flicker": ("⇅ {texts} つの文章が行ったり来たり(値 {values} 個分)", "⇅ {texts} {texts:text|texts} alternate (values: {values})"),  # noqa: E501
     "icicle.more": ("ほかに {count} 行。すべてはファイルに", "{count} more; all rows are in the file"),
     "icicle.hatched": ("斜線: 追っていない", "hatched: not followed"),
     "icicle.grey": ("灰色: 追っていない", "grey: not followed"),

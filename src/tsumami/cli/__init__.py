@@ -7,6 +7,7 @@ JSON) and everything about it goes to stderr; whatever a user can get wrong is o
     words      which language is spoken
     options    option groups that several commands share     knobs   one option a knob
     files      texts from outside                            output  stdout and stderr
+    forms      the forms of results, a row for each          usage   what is wrong with a call
 """
 
 from __future__ import annotations

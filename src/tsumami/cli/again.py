@@ -15,7 +15,7 @@ import typer
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import note, warn, write
 from tsumami.cli.verify import as_the_receipt_says
-from tsumami.cli.words import language, say
+from tsumami.cli.words import language, say, told
 from tsumami.errors import TsumamiError
 from tsumami.wording import counted
 
@@ -76,7 +76,7 @@ def _again(store: History, entries: list[Entry], model: ModelOptions) -> int:
         with as_the_receipt_says(model, longest.receipt).load() as loaded:
             different = [entry for entry, run in runs if not loaded.verify(run).same]
     except TsumamiError as error:
-        warn(say(f"{entries[0].model} は実行できません: {error}", f"{entries[0].model} cannot be run: {error}"))
+        warn(say(f"{entries[0].model} は実行できません: {told(error)}", f"{entries[0].model} cannot be run: {error}"))
         return len(entries)
     for entry in different:
         warn(say(f"{entry.key[:8]} は同じではありません", f"{entry.key[:8]} is not the same"))

@@ -112,9 +112,13 @@ def app(
 ) -> None:
     """Load the model and serve the page until Ctrl-C."""
     if auth is not None and not all(auth.partition(":")):
-        raise SettingsError("--auth needs the form user:password, neither part empty")
+        raise SettingsError("--auth needs the form user:password, neither part empty").in_japanese(
+            "--auth は user:password の形で、どちらも空にできません"
+        )
     if root_path and not root_path.startswith("/"):
-        raise SettingsError(f"--root-path {root_path!r}: needs to begin with a slash")
+        raise SettingsError(f"--root-path {root_path!r}: needs to begin with a slash").in_japanese(
+            f"--root-path {root_path!r}: スラッシュで始めてください"
+        )
     if models_dir:
         offer(models_dir)
     note(say("画面を準備しています…", "preparing the page …"))

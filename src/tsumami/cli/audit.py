@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from tsumami.cli.idle import note_idle
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.idle import note_idle_in
 from tsumami.cli.kept import run_argument, saved_run
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import console, write_json
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import console, json_text
 from tsumami.cli.reasons import paragraph
 from tsumami.cli.run import complete_text
 from tsumami.cli.verify import as_the_receipt_says
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tsumami.explain import Audit
+    from tsumami.runs import Run
     from tsumami.runs.run import RunPart
 
 
@@ -34,6 +36,7 @@ def about() -> str:
 def audit(
     model: ModelOptions,
     file: Annotated[Path, run_argument("保存した実行", "the saved run")],
+    out: Annotated[Outputs, Makes("json")],
     part: Annotated[
         str,
         typer.Option(
@@ -46,26 +49,26 @@ def audit(
             ),
         ),
     ] = "all",
-    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load what the receipt names, run each knob's neutral twin beside the chain, count."""
     from tsumami.explain import audit as count
+    from tsumami.explain.plain import audit_values
 
     saved = saved_run(file)
     with as_the_receipt_says(model, saved.receipt).load() as loaded:
         found = count(saved.attach(loaded), cast("RunPart", part))
-    if as_json:
-        from tsumami.explain.plain import audit_values
+        if not out.put({"json": lambda: json_text(audit_values(found))}):
+            _report(found, saved)
+        note_idle_in([saved], [loaded])
 
-        write_json(audit_values(found))
-        return
+
+def _report(found: Audit, saved: Run) -> None:
     screen = console()
     screen.print(_table(found), "", sep="\n")
     for one in found.knobs:
         screen.print(paragraph("· " + say(one.ja, one.en), screen.width))
     if found.completeness is not None:
         screen.print(paragraph("· " + complete_text(found.completeness, saved.settings), screen.width))
-    note_idle([saved.settings])
 
 
 def _table(found: Audit) -> Table:

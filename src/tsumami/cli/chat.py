@@ -1,8 +1,8 @@
 """`tsumami chat`: talk with the model in the terminal, and turn its knobs between two messages.
 
 Guarantee: Ctrl-C stops a reply and keeps what there is, Ctrl-D leaves, and nothing typed wrongly ends the chat. From a
-pipe every line is a message (or a command), stdout holds the replies and nothing else, and the exit code is 2 if a line
-could not be used.
+pipe every line is a message (or a command), stdout holds the replies and nothing else (or, with --json, the whole
+conversation when it ends), and the exit code is 2 if a line could not be used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tsumami.cli.files import lines
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.idle import note_idle
 from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
@@ -22,7 +23,7 @@ from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import note, tell_notices, warn, write
 from tsumami.cli.run import facts, write_reply
 from tsumami.cli.verify import as_the_receipt_says
-from tsumami.cli.words import UsageProblem, say
+from tsumami.cli.words import UsageProblem, say, told
 from tsumami.errors import TsumamiError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def chat(
     model: ModelOptions,
     knobs: KnobOptions,
     history: KeepOptions,
+    out: Annotated[Outputs, Makes("json")],
     template: Annotated[
         str | None,
         typer.Option(
@@ -107,14 +109,18 @@ def chat(
     settings = knobs.settings(None if before is None else before.last.settings)
     with model.load() as loaded:
         loaded.format(template)  # an unknown one is refused before the first message
-        note_idle([settings], model=loaded, template=template)
+        note_idle([settings], ask=loaded, template=template)
         session = Session(loaded, settings, template, memory, system, parse_special, history)
+        session.silent = out.printed is not None
         if before is not None:
             session.take_up(before)
         typed = sys.stdin.isatty()
         if typed:
             _greet(session)
-        problems = sum(not _take(session, line) for line in (_typed() if typed else _piped()))
+        try:
+            problems = sum(not _take(session, line) for line in (_typed() if typed else _piped()))
+        finally:  # however it ends, also by /exit
+            out.put({"json": session.saved})
     if problems and not typed:
         raise typer.Exit(2)
 
@@ -138,7 +144,8 @@ def _typed() -> Iterator[str]:
             write("\n")
             note(say("終わるには Ctrl-D か /exit。", "Ctrl-D or /exit leaves."))
         except UnicodeDecodeError as error:
-            warn(f"that line is not valid UTF-8 at byte {error.start}; it was not sent")
+            warn(say(f"その行は {error.start} バイト目が正しい UTF-8 ではないので、送りませんでした",
+                     f"that line is not valid UTF-8 at byte {error.start}; it was not sent"))  # fmt: skip
         except EOFError:
             write("\n")
             return
@@ -161,7 +168,7 @@ def _take(session: Session, line: str) -> bool:
         elif line.strip():
             _answer(session, session.ask(line))
     except TsumamiError as error:
-        warn(str(error))
+        warn(told(error))
         return False
     return True
 
@@ -173,7 +180,10 @@ def _command(session: Session, line: str) -> None:
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.4)
         hint = f"nearest: {', '.join(near)}" if near else "/help lists them"
-        raise UsageProblem(f"no command is called {name!r}; {hint}")
+        hint_ja = f"近いもの: {', '.join(near)}" if near else "/help で一覧が出ます"
+        raise UsageProblem(f"no command is called {name!r}; {hint}").in_japanese(
+            f"{name!r} というコマンドはありません。{hint_ja}"
+        )
     act = COMMANDS[name].act
     if act is not None:
         note(act(session, rest.strip()))
@@ -194,9 +204,10 @@ def _answer(session: Session, stream: Stream) -> None:
     from tsumami.cli.session import changed
 
     with stream:
-        run, _ = write_reply(stream)
+        run, _ = write_reply(stream, silent=session.silent)
     kept = session.keep(run)
-    write("\n")
+    if not session.silent:
+        write("\n")
     tell_notices(run.receipt.notices)
     note(f"{facts(run)}{id_note(kept)} · {changed(session.settings)}")
 

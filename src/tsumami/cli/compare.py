@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,17 +16,17 @@ import typer
 from tsumami.cli.compare_there import compare_there
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
-from tsumami.cli.idle import note_idle
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.idle import note_idle, note_idle_in
 from tsumami.cli.kept import KeepOptions, saved_run
 from tsumami.cli.knobs import KnobOptions
-from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
-from tsumami.cli.output import bar, check_writable, console, note, save_file, warn, write_json
+from tsumami.cli.options import ModelOptions, PromptOptions
+from tsumami.cli.output import bar, console, json_text, warn
 from tsumami.cli.reasons import lane_name, measures, paragraph
 from tsumami.cli.run_there import generates_by_itself
-from tsumami.cli.varying import parse_seed, varied_values, vary_help
+from tsumami.cli.varying import parse_seeds, seeds_option, varied_values, vary_help
 from tsumami.cli.verify import as_the_receipt_says
-from tsumami.cli.words import UsageProblem, say
-from tsumami.errors import SettingsError
+from tsumami.cli.words import UsageProblem, say, told
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
@@ -51,11 +50,9 @@ def compare(
     model: ModelOptions,
     knobs: KnobOptions,
     history: KeepOptions,
+    out: Annotated[Outputs, Makes("json", "html")],
     vary: Annotated[list[str] | None, typer.Option("--vary", metavar="<KNOB=A,B>", help=vary_help())] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option("--seeds", metavar="<A,B>", help=say("比べるシード（0,1,2）", "seeds to compare, such as 0,1,2")),
-    ] = None,
+    seeds: Annotated[str | None, seeds_option()] = None,
     saved: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,50 +64,35 @@ def compare(
             ),
         ),
     ] = None,
-    as_json: Annotated[bool, json_flag()] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", metavar="<FILE>", help=say("1 枚の HTML に書き出す", "write the report as one HTML page")
-        ),
-    ] = None,
 ) -> None:
     """Read, load, generate together, explain."""
     from tsumami.explore.design import Design
     from tsumami.explore.lanes import Comparing
 
-    check_writable(html)
     if not saved and generates_by_itself(model):
-        if html is not None:
-            raise SettingsError(f"--html {html}: such an engine tells too little for a report; take --json")
-        design = Design(knobs.settings(), varied_values(vary or []) or None, seeds=_seeds(seeds))
-        compare_there(model.name, prompt, design, as_json=as_json)
+        design = Design(knobs.settings(), varied_values(vary or []) or None, seeds=parse_seeds(seeds))
+        compare_there(model.name, prompt, design, out)
         return
     if saved:
         _check_alone(prompt, vary, seeds)
-        _compare_saved(model, saved, html, as_json=as_json)
+        _compare_saved(model, saved, out)
         return
-    settings, varied = knobs.settings(), varied_values(vary or [])
+    settings, varied, chosen = knobs.settings(), varied_values(vary or []), parse_seeds(seeds)
     texts = prompt.read()
-    numbers = _seeds(seeds)
     with model.load() as loaded:
-        plans = _plans(loaded, prompt, texts, Design(settings, varied or None, seeds=numbers))
+        plans = _plans(loaded, prompt, texts, Design(settings, varied or None, seeds=chosen))
         with bar() as show, Comparing(loaded, plans) as lanes:
             count = itertools.count(1)
             interrupted = follow(lanes, lambda _: show(_line(next(count))))
             found = lanes.comparison
-        _show(found, loaded, html, as_json=as_json)
-        note_idle([run.settings for run in found.runs], varied, loaded, template=prompt.template)
+        _show(found, loaded, out)
+        note_idle([run.settings for run in found.runs], varied, ask=loaded, template=prompt.template)
     for run in found.runs:
         history.run(run, kind="compare")
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     if len(found.runs) < len(found.lanes):
         raise typer.Exit(2)
-
-
-def _seeds(seeds: str | None) -> list[int] | None:
-    return None if seeds is None else [parse_seed(one) for one in seeds.split(",")]
 
 
 def _plans(loaded: Model, prompt: PromptOptions, texts: list[str], design: Design) -> list[LanePlan]:
@@ -131,10 +113,12 @@ def _plans(loaded: Model, prompt: PromptOptions, texts: list[str], design: Desig
 def _check_alone(prompt: PromptOptions, vary: list[str] | None, seeds: str | None) -> None:
     """Refuse what says how to generate beside runs that there are already."""
     if prompt.argument is not None or prompt.texts or prompt.file is not None or vary or seeds is not None:
-        raise UsageProblem("--run compares what was generated before; leave the prompt, --vary and --seeds out")
+        raise UsageProblem(
+            "--run compares what was generated before; leave the prompt, --vary and --seeds out"
+        ).in_japanese("--run は生成済みのものを比べます。プロンプト、--vary、--seeds は付けないでください")
 
 
-def _compare_saved(model: ModelOptions, names: list[str], html: Path | None, *, as_json: bool) -> None:
+def _compare_saved(model: ModelOptions, names: list[str], out: Outputs) -> None:
     """Compare saved runs, with the model of the first one."""
     from tsumami.explore.lanes import of_runs
 
@@ -143,23 +127,25 @@ def _compare_saved(model: ModelOptions, names: list[str], html: Path | None, *, 
     with as_the_receipt_says(model.otherwise(n_ctx=size), runs[0].receipt).load() as loaded:
         ours = loaded.model_card.fingerprint
         made = [run.attach(loaded) if run.receipt.model.fingerprint == ours else run for run in runs]
-        _show(of_runs(made), loaded, html, as_json=as_json)
-    note_idle([run.settings for run in runs])
+        _show(of_runs(made), loaded, out)
+        note_idle_in(runs, [loaded if run.receipt.model.fingerprint == ours else None for run in runs])
 
 
-def _show(found: Comparison, loaded: Model, html: Path | None, *, as_json: bool) -> None:
-    """Report it, and write the page."""
-    if as_json:
+def _show(found: Comparison, loaded: Model, out: Outputs) -> None:
+    """Report it, in the forms that were asked for."""
+
+    def as_json() -> str:
         from tsumami.explore.lanes import comparison_values
 
-        write_json(comparison_values(found))
-    else:
-        report(console(), found)
-    if html is not None:
+        return json_text(comparison_values(found))
+
+    def as_html() -> str:
         from tsumami.cli.compare_page import page
 
-        save_file(html, page(found, loaded.tokenizer.piece))
-        note(say(f"{html} に書き出しました。", f"Written to {html}."))
+        return page(found, loaded.tokenizer.piece)
+
+    if not out.put({"json": as_json, "html": as_html}):
+        report(console(), found)
 
 
 def _line(count: int) -> str:
@@ -174,7 +160,7 @@ def report(screen: Console, found: Comparison) -> None:
     for index, lane in enumerate(found.lanes):
         screen.print(Text(lane_name(index, lane), style="bold"))
         if lane.error is not None:
-            warn(str(lane.error))
+            warn(told(lane.error))
         if lane.run is not None:
             shared = "".join(step.text for step in lane.run.steps[:common])
             screen.print(Text(shared, "dim").append(lane.run.text[len(shared) :], "not dim"), "", sep="\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tsumami import charts
 from tsumami.cli.reasons import lane_name, measure_rows
-from tsumami.cli.words import language, say
+from tsumami.cli.words import language, say, told
 from tsumami.explain.measures import TOKEN_MEASURES
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _prompt(found: Comparison) -> str:
 
 def _lanes(found: Comparison) -> str:
     columns = [
-        charts.LaneColumn(lane_name(index, lane), lane.run, problem=str(lane.error or ""))
+        charts.LaneColumn(lane_name(index, lane), lane.run, problem="" if lane.error is None else told(lane.error))
         for index, lane in enumerate(found.lanes)
     ]
     return charts.side_by_side(columns, found.alignment, language())

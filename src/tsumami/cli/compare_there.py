@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tsumami.cli.forms import Outputs, form_of
 from tsumami.cli.options import PromptOptions
-from tsumami.cli.output import console, note, piece, warn, write_json
+from tsumami.cli.output import console, json_text, note, piece, warn
 from tsumami.cli.reasons import lane_name, paragraph
 from tsumami.cli.run_there import check_format, sent_there, share
-from tsumami.cli.words import say
-from tsumami.errors import TsumamiError
+from tsumami.cli.words import say, told
+from tsumami.errors import SettingsError, TsumamiError
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
     from tsumami.explore.design import Design
@@ -35,7 +37,11 @@ class LaneThere:
     sent: Mapping[str, Any]
     lost: tuple[str, ...]
     told: ToldText | None
-    error: str | None
+    error: TsumamiError | None
+
+    def values(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        return asdict(self) | {"error": None if self.error is None else str(self.error)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,11 @@ class PartingThere:
     other: ToldToken | None
 
 
-def compare_there(name: str, prompt: PromptOptions, design: Design, *, as_json: bool) -> None:
+def compare_there(name: str, prompt: PromptOptions, design: Design, out: Outputs) -> None:
     """Let it generate lane after lane, and print the texts.
 
     Raises:
-        SettingsError: not 2 to 8 lanes, or a prompt format that only a model here can have.
+        SettingsError: not 2 to 8 lanes, or a prompt format that only a model here can have, or a page of it.
         typer.Exit: a lane has failed.
     """
     from tsumami.explore.lanes import differences, plan
@@ -61,6 +67,7 @@ def compare_there(name: str, prompt: PromptOptions, design: Design, *, as_json: 
     from tsumami.remote import TextServer
     from tsumami.runs import Prompt
 
+    _check_forms(out)
     where = remote_name(name)
     check_format(where.title, prompt.template)
     plans = plan([Prompt(text, ()) for text in prompt.read()], design)
@@ -71,13 +78,25 @@ def compare_there(name: str, prompt: PromptOptions, design: Design, *, as_json: 
         ]  # one after another: how many it works on at once, nobody tells
     finally:
         server.close()
-    if as_json:
+
+    def as_json() -> str:
         partings = [asdict(one) for one in _partings(lanes)]
-        write_json({"engine": where.title, "lanes": [asdict(lane) for lane in lanes], "partings": partings})
-    else:
+        return json_text({"engine": where.title, "lanes": [lane.values() for lane in lanes], "partings": partings})
+
+    if not out.put({"json": as_json}):
         _report(where.title, lanes)
     if any(lane.told is None for lane in lanes):
         raise typer.Exit(2)
+
+
+def _check_forms(out: Outputs) -> None:
+    """Refuse a page: what was told is too little for one."""
+    pages = ["--html"] if out.printed == "html" else []
+    pages += [f"-o {path}" for path in out.files if form_of(path, ("json", "html")).name == "html"]
+    if pages:
+        raise SettingsError(f"{pages[0]}: such an engine tells too little for a report; take --json").in_japanese(
+            f"{pages[0]}: こういうエンジンの知らせることは、レポートには足りません。--json を使ってください"
+        )
 
 
 def _lane(
@@ -87,7 +106,7 @@ def _lane(
     try:
         told = server.generate(prompt.messages(made.prompt.text), values, raw=prompt.template == "raw")
     except TsumamiError as error:
-        return LaneThere(differs, values, tuple(lost), None, str(error))
+        return LaneThere(differs, values, tuple(lost), None, error)
     return LaneThere(differs, values, tuple(lost), told, None)
 
 
@@ -118,9 +137,9 @@ def _report(title: str, lanes: list[LaneThere]) -> None:
     common = _common([lane.told.text for lane in lanes if lane.told is not None])
     for index, lane in enumerate(lanes):
         screen.print(Text(lane_name(index, lane), style="bold"))
-        if lane.told is None:
-            warn(str(lane.error))
-        else:
+        if lane.error is not None:
+            warn(told(lane.error))
+        if lane.told is not None:
             screen.print(Text(lane.told.text[:common], "dim").append(lane.told.text[common:], "not dim"), "", sep="\n")
     for parting in _partings(lanes):
         screen.print(paragraph(_sentence(parting, _first(lanes)), screen.width), "", sep="\n")
@@ -144,7 +163,7 @@ def _sentence(parting: PartingThere, first: int) -> str:
     a, b = letter(first), letter(parting.lane)
     said = say(
         f"{b} は {a} と {parting.characters} 文字目のあとで分かれた。",
-        f"{b} parts from {a} after {parting.characters} characters.",
+        f"{a} and {b} part after {counted(parting.characters, 'character')}.",
     )
     if parting.first is None or parting.other is None or parting.token is None:
         return said

@@ -14,14 +14,15 @@ import typer
 
 from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
 from tsumami.cli.doctor_there import report_there
-from tsumami.cli.models import size_text
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import bars, console, note, write_json
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import bars, console, json_text, note
 from tsumami.cli.run_there import generates_by_itself
 from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
 from tsumami.models import is_remote
+from tsumami.wording import counted, size_text
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -109,6 +110,7 @@ def about() -> str:
 
 def doctor(
     model: ModelOptions,
+    out: Annotated[Outputs, Makes("json")],
     length: Annotated[
         int,
         typer.Option(
@@ -119,20 +121,17 @@ def doctor(
             help=say("自己検査で比べるトークン数", "tokens that the self-check compares"),
         ),
     ] = 160,
-    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Load, check, measure, print."""
     if is_remote(model.name):
         if generates_by_itself(model):
-            report_there(model.name, as_json=as_json)
+            report_there(model.name, out)
             return
-        report_elsewhere(model, min(length, MOST_CHECKED), as_json=as_json)
+        report_elsewhere(model, min(length, MOST_CHECKED), out)
         return
     go_on_in_a_child()
     found = examine(model, length)
-    if as_json:
-        write_json(asdict(found))
-    else:
+    if not out.put({"json": lambda: json_text(asdict(found))}):
         _print(found)
 
 
@@ -196,7 +195,7 @@ def _check(loaded: LoadedModel, length: int) -> Exactness:
 
     if not loaded.options.exact:
         return loaded.exactness
-    note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
+    note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {counted(length, 'token')} …"))
     verdict = check_exactness(loaded.engine, loaded.file.header, gpu_layers=loaded.options.n_gpu_layers, length=length)
     if not verdict.exact:
         loaded.engine.set_policy(SOLO)  # as loading does, so that the speed is the one that users get
@@ -333,7 +332,7 @@ def _rows(found: Report) -> dict[str, Any]:
         say("推奨の設定", "recommended settings"): _recommended(found),
         say("コンテキスト", "context"): say(
             f"{found.n_ctx} トークン（キャッシュ {found.n_cells} セル）",
-            f"{found.n_ctx} tokens a run (cache: {found.n_cells} cells)",
+            f"{counted(found.n_ctx, 'token')} a run (cache: {counted(found.n_cells, 'cell')})",
         ),
         say("正確さ", "exactness"): verdict,
     }

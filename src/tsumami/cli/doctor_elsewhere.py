@@ -9,32 +9,32 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from tsumami.cli.models import size_text
+from tsumami.cli.forms import Outputs
 from tsumami.cli.options import ModelOptions
-from tsumami.cli.output import console, note, write_json
+from tsumami.cli.output import console, json_text, note
 from tsumami.cli.words import say
+from tsumami.wording import counted, size_text
 
 if TYPE_CHECKING:
     from tsumami.engine import Exactness
     from tsumami.model import RemoteModel
+    from tsumami.remote import Capabilities
 
 MOST_CHECKED: Final = 256  # tokens
 _REPLY: Final = 16
 
 
-def report_elsewhere(options: ModelOptions, length: int, *, as_json: bool) -> None:
+def report_elsewhere(options: ModelOptions, length: int, out: Outputs) -> None:
     """Connect, check, measure, print."""
     from tsumami.model import RemoteModel
 
     with options.load() as model:
         assert isinstance(model, RemoteModel)
-        note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {length} tokens …"))
+        note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {counted(length, 'token')} …"))
         verdict = model.check(length)
         note(say("速さを測っています…", "measuring speed …"))
         alone, absolute = _speed(model, 1.0), _speed(model, 1.1) if model.record.absolute else None
-        if as_json:
-            write_json(_values(model, verdict, length, alone, absolute))
-        else:
+        if not out.put({"json": lambda: json_text(_values(model, verdict, length, alone, absolute))}):
             _print(model, verdict, alone, absolute)
 
 
@@ -82,6 +82,14 @@ def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float
     console().print(table)
 
 
+def _told(record: Capabilities) -> str:
+    """How many tokens of a row come with which probability."""
+    ja, en = f"{record.probabilities}、上位 {record.n_probs}", f"{record.probabilities}, the likeliest {record.n_probs}"
+    if record.n_vocab is None:
+        return say(ja, en)
+    return say(f"{ja}（全 {record.n_vocab} トークン）", f"{en} of {counted(record.n_vocab, 'token')}")
+
+
 def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float | None) -> dict[str, Any]:
     from rich.text import Text
 
@@ -92,11 +100,8 @@ def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float 
     rows: dict[str, Any] = {
         say("エンジン", "engine"): f"{engine.binding} {engine.library}",
         say("モデル", "model"): f"{card.name} ({card.quantization or '?'}, {size_text(card.size or None)})",
-        say("コンテキスト", "context"): say(f"{model.n_ctx} トークン", f"{model.n_ctx} tokens a run"),
-        say("確率", "probabilities"): say(
-            f"{record.probabilities}、{record.n_vocab} トークン中の上位 {record.n_probs}",
-            f"{record.probabilities}, the likeliest {record.n_probs} of {record.n_vocab} tokens",
-        ),
+        say("コンテキスト", "context"): say(f"{model.n_ctx} トークン", f"{counted(model.n_ctx, 'token')} a run"),
+        say("確率", "probabilities"): _told(record),
         say("ロジットのゼロ", "zero of the logits"): yes if record.absolute else no,
         say("同時の要求", "requests at once"): str(record.slots),
         say("テンプレート", "chat template"): yes if record.template else no,

@@ -9,7 +9,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tsumami.cli.output import console, note, write_json
+from tsumami.cli.forms import Outputs
+from tsumami.cli.output import console, json_text, note
 from tsumami.cli.run_there import knobs_there, sent_there
 from tsumami.cli.words import say
 from tsumami.errors import RemoteError
@@ -44,7 +45,7 @@ class TextReport:
     not_there: tuple[str, ...]
 
 
-def report_there(name: str, *, as_json: bool) -> None:
+def report_there(name: str, out: Outputs) -> None:
     """Ask, and print."""
     from tsumami.models import remote_name
     from tsumami.remote import TextServer
@@ -56,9 +57,7 @@ def report_there(name: str, *, as_json: bool) -> None:
         found = examined(where, server)
     finally:
         server.close()
-    if as_json:
-        write_json(asdict(found) | {"token_ids": False, "rows": False, "ledger": False})
-    else:
+    if not out.put({"json": lambda: json_text(asdict(found) | {"token_ids": False, "rows": False, "ledger": False})}):
         _print(found)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tsumami.cli.files import read_text
 from tsumami.cli.kept import is_id
 from tsumami.errors import RunFileError, TsumamiError
-from tsumami.history import ChatTurn, History, talk
+from tsumami.history import ChatTurn, History, RememberedReply, talk
 from tsumami.prompts import Exchange, Talk
 from tsumami.runs import Run
 
@@ -49,25 +49,35 @@ def earlier(name: str) -> Earlier:
 def _remembered(key: str) -> Earlier:
     with History() as store:
         found = talk(store, key).exchanges
-    said = [(one, one.facts) for one in found if one.facts is not None]
-    exchanges = tuple(Exchange(one.user, one.reply, kept.run, one.tokens, one.thought) for one, kept in said)
-    turn, ids = said[-1][1].turn or ChatTurn(""), {id(kept.run): kept.entry.key for _, kept in said}
+    exchanges = tuple(map(_with_run, found))
+    kept = [one.facts for one in found if one.facts is not None]
+    turn, ids = kept[-1].turn or ChatTurn(""), {id(one.run): one.entry.key for one in kept}
     return Earlier(Talk(exchanges), turn.system, turn.memory, ids)
+
+
+def _with_run(one: Exchange[RememberedReply]) -> Exchange[Run]:
+    """An exchange with its run; there is none where a reader wrote the reply."""
+    run = None if one.facts is None else one.facts.run
+    return Exchange(one.user, one.reply, run, one.tokens, one.thought, own=one.own)
 
 
 def _saved(path: str) -> Earlier:
     try:
         form = json.loads(read_text(path, RunFileError))
         said = [str(message["content"]) for message in form["messages"]]
-        runs = [Run.from_json(json.dumps(run)) for run in form["runs"]]
+        runs = [None if run is None else Run.from_json(json.dumps(run)) for run in form["runs"]]
         made: Talk[Run] = Talk()
         for user, reply, run in zip(said[::2], said[1::2], runs, strict=True):
-            made = made.ask(user).answered(reply, run, run.reply.tokens)
+            made = made.ask(user).answered(reply, run, None if run is None else run.reply.tokens)
         found = Earlier(made, form["system"], form["memory"])
     except TsumamiError:
         raise
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise RunFileError(f"{path} is no conversation that a chat saved with /save: {error!r}") from error
-    if not runs:
-        raise RunFileError(f"{path}: nothing was said in it that could be gone on with")
+        raise RunFileError(f"{path} is no conversation that a chat saved with /save: {error!r}").in_japanese(
+            f"{path} は、chat の /save で保存した会話ではありません: {error!r}"
+        ) from error
+    if not runs or runs[-1] is None:
+        raise RunFileError(f"{path}: nothing was said in it that could be gone on with").in_japanese(
+            f"{path}: 続きを話せるやりとりがありません"
+        )
     return found

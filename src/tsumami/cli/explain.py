@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tsumami.cli.idle import note_idle
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.idle import note_idle_in
 from tsumami.cli.kept import run_argument, saved_run
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import console, write_json
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import console, json_text
 from tsumami.cli.reasons import paragraph
 from tsumami.cli.verify import as_the_receipt_says
 from tsumami.cli.words import say
@@ -17,6 +18,7 @@ from tsumami.errors import TsumamiError
 
 if TYPE_CHECKING:
     from tsumami.explain import Divergence
+    from tsumami.model import Model
     from tsumami.runs import Run
 
 
@@ -32,41 +34,40 @@ def explain(
     model: ModelOptions,
     first: Annotated[Path, run_argument("1 つ目の実行", "the first saved run", "A.JSON")],
     second: Annotated[Path, run_argument("2 つ目の実行", "the second saved run", "B.JSON")],
-    as_json: Annotated[bool, json_flag()] = False,
+    out: Annotated[Outputs, Makes("json")],
 ) -> None:
     """Read both, load what their receipts name, explain."""
-    from tsumami.explain import parting
+    from tsumami.explain import divergence, parting
 
     a, b = saved_run(first), saved_run(second)
-    found, problem = parting(a, b), None
-    if found.kind == "parted":
-        try:
-            found = _explained(model, a, b)
-        except TsumamiError as error:
-            problem = error  # what the steps alone say can still be shown
-    _show(found, as_json=as_json)
-    if problem is not None:
-        raise problem
-    note_idle([a.settings, b.settings])
-
-
-def _explained(options: ModelOptions, a: Run, b: Run) -> Divergence:
-    from tsumami.explain import divergence
-
-    with ExitStack() as stack:
-        size = max(a.receipt.engine.n_ctx, b.receipt.engine.n_ctx)
-        loaded = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), a.receipt).load())
-        other = loaded
-        if a.receipt.model.fingerprint != b.receipt.model.fingerprint:
-            other = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), b.receipt).load())
-        return divergence(a.attach(loaded), b.attach(other))
-
-
-def _show(found: Divergence, *, as_json: bool) -> None:
-    if as_json:
-        from tsumami.explain.plain import divergence_values
-
-        write_json({"divergence": divergence_values(found)})
+    found = parting(a, b)
+    if found.kind != "parted":
+        _show(found, out)
+        note_idle_in([a, b], [None, None])
         return
-    screen = console()
-    screen.print(paragraph(say(found.ja, found.en), screen.width))
+    with ExitStack() as stack:
+        try:
+            models = _models(stack, model, a, b)
+            found = divergence(a.attach(models[0]), b.attach(models[1]))
+        except TsumamiError:
+            _show(found, out)  # what the steps alone say
+            raise
+        _show(found, out)
+        note_idle_in([a, b], models)
+
+
+def _models(stack: ExitStack, options: ModelOptions, a: Run, b: Run) -> tuple[Model, Model]:
+    """What each was made with; often one for both."""
+    size = max(a.receipt.engine.n_ctx, b.receipt.engine.n_ctx)
+    loaded = stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), a.receipt).load())
+    if a.receipt.model.fingerprint == b.receipt.model.fingerprint:
+        return loaded, loaded
+    return loaded, stack.enter_context(as_the_receipt_says(options.otherwise(n_ctx=size), b.receipt).load())
+
+
+def _show(found: Divergence, out: Outputs) -> None:
+    from tsumami.explain.plain import divergence_values
+
+    if not out.put({"json": lambda: json_text({"divergence": divergence_values(found)})}):
+        screen = console()
+        screen.print(paragraph(say(found.ja, found.en), screen.width))

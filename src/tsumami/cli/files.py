@@ -31,6 +31,9 @@ def _invalid(where: str, error: UnicodeDecodeError, kind: type[TsumamiError]) ->
     return kind(
         f"{where} is not valid {encoding} at byte {error.start} (0x{error.object[error.start]:02x}): {error.reason};"
         " save it as UTF-8"
+    ).in_japanese(
+        f"{where} は {encoding} として正しくありません（バイト {error.start}、"
+        f"0x{error.object[error.start]:02x}: {error.reason}）。UTF-8 で保存してください"
     )
 
 
@@ -39,7 +42,9 @@ def read_text(path: str, kind: type[TsumamiError] = PromptError) -> str:
     try:
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise kind(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise kind(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}").in_japanese(
+            f"{path} が読めません: {getattr(error, 'strerror', None) or error}"
+        ) from error
     return decode(data, path, kind)
 
 
@@ -77,13 +82,20 @@ def read_prompt(text: str | None, file: str | None) -> str:
         PromptError: both or none were given, or what was given cannot be read.
     """
     if text is not None and file is not None:
-        raise PromptError("a prompt and --file were both given; give one of them")
+        raise PromptError("a prompt and --file were both given; give one of them").in_japanese(
+            "プロンプトと --file の両方が指定されました。どちらか 1 つにしてください"
+        )
     if file is not None and file != "-":
         return without_last_newline(read_text(file))
     if text is not None and text != "-":
         return text
     if text is None and file is None and sys.stdin.isatty():
-        raise PromptError('no prompt: give a text (tsumami run "Once upon a time"), --file FILE, or pipe one in')
+        raise PromptError(
+            'no prompt: give a text (tsumami run "Once upon a time"), --file FILE, or pipe one in'
+        ).in_japanese(
+            'プロンプトがありません。文章（tsumami run "Once upon a time"）'
+            "か --file FILE を指定するか、パイプで渡してください"
+        )
     return without_last_newline(decode(sys.stdin.buffer.read(), "stdin"))
 
 
@@ -96,4 +108,6 @@ def json_in(text: str, path: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is not JSON: {error}") from error
+        raise SettingsError(f"{path} is not JSON: {error}").in_japanese(
+            f"{path} は JSON ではありません: {error}"
+        ) from error

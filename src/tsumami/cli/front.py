@@ -36,9 +36,11 @@ from tsumami.cli import (
 )
 from tsumami.cli import map as map_command
 from tsumami.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from tsumami.cli.old_forms import renewed
 from tsumami.cli.options import expand
 from tsumami.cli.output import careful_streams, drop_stdout, warn, write
-from tsumami.cli.words import UsageProblem, say
+from tsumami.cli.usage import usage_text
+from tsumami.cli.words import UsageProblem, say, told
 from tsumami.errors import TsumamiError
 from tsumami.wording import Language
 
@@ -73,7 +75,7 @@ def start(arguments: Sequence[str]) -> None:
     try:
         language, rest = words.take_language(arguments, os.environ)
     except UsageProblem as problem:
-        warn(str(problem))
+        warn(told(problem))
         sys.exit(BAD_INPUT)
     build(language)(args=rest, prog_name="tsumami")
 
@@ -146,7 +148,11 @@ class _SpokenHelp:
 
 
 class _SpokenCommand(_SpokenHelp, TyperCommand):
-    """A command that speaks the language."""
+    """A command that speaks the language, and still understands how its options were written before."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        given = {flag for param in self.get_params(context) for flag in param.opts}
+        return super().parse_args(context, renewed(args, given))
 
 
 class _Front(_SpokenHelp, TyperGroup):
@@ -175,12 +181,13 @@ class _Front(_SpokenHelp, TyperGroup):
             if error.errno not in _NO_ROOM:
                 raise
             drop_stdout()
-            warn(f"{error.filename or 'stdout'} cannot be written: {error.strerror}")
+            where = error.filename or "stdout"
+            warn(say(f"{where} に書き込めません: {error.strerror}", f"{where} cannot be written: {error.strerror}"))
             code = BAD_INPUT
         except (TsumamiError, typer.TyperException) as error:
             if os.environ.get("TSUMAMI_DEBUG", "0") not in ("", "0"):
                 raise
-            warn(error.format_message() if isinstance(error, typer.TyperException) else str(error))
+            warn(usage_text(error) if isinstance(error, typer.TyperException) else told(error))
             code = BAD_INPUT
         except typer.Abort:
             code = INTERRUPTED

@@ -1,6 +1,6 @@
 """`tsumami grid`: the texts of many settings, seeds and prompts, and what they have in common.
 
-Guarantee: stdout holds the tables (or what was asked for with --json or --csv and no file) and nothing else. Ctrl-C
+Guarantee: stdout holds the tables (or what was asked for with --json or another form) and nothing else. Ctrl-C
 keeps what there is: the cells that are finished, and the others as far as they are.
 """
 
@@ -15,12 +15,13 @@ import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.forms import Makers, Makes, Outputs
 from tsumami.cli.idle import note_idle
 from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions, show
-from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
+from tsumami.cli.options import ModelOptions, PromptOptions
 from tsumami.cli.output import Show, bar, console, note
-from tsumami.cli.varying import parse_seed, varied_values, vary_help
+from tsumami.cli.varying import parse_seeds, seeds_option, varied_values, vary_help
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 from tsumami.wording import counted
@@ -48,19 +49,12 @@ def about() -> str:
 
 def grid(
     prompt: PromptOptions,
-    files: FileOptions,
+    out: Annotated[Outputs, Makes("json", "csv", "html", "svg", "png")],
     model: ModelOptions,
     knobs: KnobOptions,
     history: KeepOptions,
     vary: Annotated[list[str] | None, typer.Option("--vary", metavar="<KNOB=A,B>", help=vary_help())] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            "--seeds",
-            metavar="<N|A,B>",
-            help=say("シードの数、またはシード（0,1,2）", "how many seeds, or which, such as 0,1,2"),
-        ),
-    ] = None,
+    seeds: Annotated[str | None, seeds_option()] = None,
     ray: Annotated[
         str | None,
         typer.Option(
@@ -87,10 +81,11 @@ def grid(
     from tsumami.runs import Prompt
 
     if workers is not None and ray is None:
-        raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are")
-    settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), _seeds(seeds)
+        raise SettingsError(f"--workers {workers}: needs --ray, which says where the workers are").in_japanese(
+            f"--workers {workers}: ワーカーがどこにいるかを言う --ray が要ります"
+        )
+    settings, varied, chosen = knobs.short(knobs.settings()), varied_values(vary or []), parse_seeds(seeds)
     texts = prompt.read()
-    files.check()
     design = Design(settings, varied or None, seeds=chosen)
     with contextlib.ExitStack() as stack:
         cells: Gridding | Sweep
@@ -100,16 +95,16 @@ def grid(
             plan = plan.with_prompts(lambda told: [prompt.made(loaded, text, told) for text in texts])
             watch = _watch(stack.enter_context(bar()))
             cells = Gridding(loaded, plan, watch=watch)
-            note_idle(plan.settings, varied, loaded, template=prompt.template)
+            note_idle(plan.settings, varied, ask=loaded, template=prompt.template)
         else:
             asked = [prompt.messages(text) for text in texts]
             watch = _watch(stack.enter_context(bar()))
             cells = _sweep(asked, design, model, prompt, (ray, workers), watch)
-            note_idle(design.points(0), varied)
+            note_idle(design.points(0), varied, ask=cells, template=prompt.template)
         stack.push(cells)
         interrupted = follow(cells)
         found = cells.grid
-    report(found, files, id_note(history.result(found.to_json(), "grid", found.receipt)))
+    report(found, out, id_note(history.result(found.to_json(), "grid", found.receipt)))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -130,22 +125,6 @@ def _sweep(
         asked, design, model=model.name, options=model.engine, template=prompt.template,
         parse_special=prompt.parse_special, address=address, workers=workers, watch=watch,
     )  # fmt: skip
-
-
-def _seeds(text: str | None) -> int | list[int] | None:
-    """`5` is how many, `0,1,2` (or `7,`) is which.
-
-    Raises:
-        SettingsError: neither.
-    """
-    if text is None:
-        return None
-    if "," in text:
-        return [parse_seed(one) for one in text.split(",") if one.strip()]
-    try:
-        return int(text)
-    except ValueError:
-        raise SettingsError(f"--seeds {text}: needs how many, such as 5, or which, such as 0,1,2") from None
 
 
 # --- while it is made ---
@@ -171,10 +150,9 @@ def _line(at: GridProgress) -> str:
 # --- what it says ---
 
 
-def report(found: Grid, files: FileOptions, kept: str = "") -> None:
-    """The files that were asked for, the tables, and the facts."""
-    files.draw(functools.partial(_drawn, found))
-    if not files.put(functools.partial(_json, found), found.to_csv):
+def report(found: Grid, out: Outputs, kept: str = "") -> None:
+    """The tables or what was asked for instead, and the facts."""
+    if not out.put(_forms(found)):
         screen = console()
         if not screen.is_terminal:
             screen.width = max(screen.width, _WIDE)
@@ -185,14 +163,18 @@ def report(found: Grid, files: FileOptions, kept: str = "") -> None:
     note(_facts(found) + kept)
 
 
-def _json(found: Grid) -> str:
-    return found.to_json(indent=1) + "\n"
+def _forms(found: Grid) -> Makers:
+    def drawn(form: charts.Form) -> bytes:
+        from tsumami import charts
 
+        return charts.drawn(charts.heat_pictures(found, language()), form)
 
-def _drawn(found: Grid, form: charts.Form) -> bytes:
-    from tsumami import charts
-
-    return charts.drawn(charts.heat_pictures(found, language()), form)
+    pictures: tuple[charts.Form, ...] = ("html", "svg", "png")
+    return {
+        "json": lambda: found.to_json(indent=1) + "\n",
+        "csv": found.to_csv,
+        **{form: functools.partial(drawn, form) for form in pictures},
+    }
 
 
 def _settings_table(found: Grid) -> Table:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.kept import SHORT
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import console, note, save_file, write, write_json
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import console, json_text, note, write, written
 from tsumami.cli.words import UsageProblem, say
 from tsumami.wording import counted
 
@@ -38,8 +38,7 @@ class _Wish:
 
     words: list[str]
     limit: int
-    out: Path | None
-    as_json: bool
+    out: Outputs
     keep: int | None
     runs: int
     model: ModelOptions
@@ -47,7 +46,9 @@ class _Wish:
     def key(self) -> str:
         """The one id."""
         if len(self.words) != 1:
-            raise UsageProblem("one id is needed; tsumami history lists them")
+            raise UsageProblem("one id is needed; tsumami history lists them").in_japanese(
+                "id が 1 つ要ります。tsumami history で一覧が出ます"
+            )
         return self.words[0]
 
     @property
@@ -57,6 +58,7 @@ class _Wish:
 
 def history(
     model: ModelOptions,
+    out: Annotated[Outputs, Makes("json", "jsonl", "sqlite", by_verb=True)],
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -83,10 +85,6 @@ def history(
             help=say("verify: 何件をもう一度実行して比べるか", "verify: run so many again, and compare"),
         ),
     ] = 0,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="<FILE>", help=say("書き出すファイル", "file to write to"))
-    ] = None,
-    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Open the store and do what the first word says."""
     from tsumami.history import History
@@ -94,16 +92,16 @@ def history(
     first, *rest = words or ["find"]
     act = _VERBS.get(first)
     with History(due=False) as store:
-        (act or _find)(store, _Wish(rest if act else [first, *rest], limit, out, as_json, keep, runs, model))
+        (act or _find)(store, _Wish(rest if act else [first, *rest], limit, out, keep, runs, model))
 
 
 # --- verbs ---
 
 
 def _find(store: History, asked: _Wish) -> None:
+    asked.out.check("json")
     found = store.find(asked.query, limit=asked.limit)
-    if asked.as_json:
-        write_json([entry.to_dict() for entry in found])
+    if asked.out.put({"json": lambda: json_text([entry.to_dict() for entry in found])}):
         return
     _table(found)
     count = store.count(asked.query)
@@ -114,9 +112,9 @@ def _find(store: History, asked: _Wish) -> None:
 
 
 def _show(store: History, asked: _Wish) -> None:
+    asked.out.check("json")
     entry = store.entry(asked.key())
-    if asked.as_json:
-        write_json(entry.to_dict() | {"run": json.loads(_form(store, entry))})
+    if asked.out.put({"json": lambda: json_text(entry.to_dict() | {"run": json.loads(_form(store, entry))})}):
         return
     _table([entry])
     for one in store.children(entry.key):
@@ -129,22 +127,19 @@ def _show(store: History, asked: _Wish) -> None:
 
 
 def _export(store: History, asked: _Wish) -> None:
+    asked.out.check("jsonl")
     found = store.find(asked.query, limit=None)
     lines = [json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in store.export(found)]
-    if asked.out is None:
+    if not asked.out.files:
         write("".join(lines))
-    else:
-        save_file(asked.out, "".join(lines))
-        note(
-            say(
-                f"{len(lines)} 件を {asked.out} に書きました", f"{counted(len(lines), 'result')} written to {asked.out}"
-            )
-        )
+        return
+    asked.out.put({"jsonl": lambda: "".join(lines)})
+    note(say(f"{len(lines)} 件", counted(len(lines), "result")))
 
 
 def _import(store: History, asked: _Wish) -> None:
     from tsumami.cli.files import read_text
-    from tsumami.errors import HistoryError
+    from tsumami.errors import HistoryError, japanese
 
     new = 0
     for path in asked.words:
@@ -152,14 +147,18 @@ def _import(store: History, asked: _Wish) -> None:
             try:
                 new += store.take(json.loads(line))
             except (ValueError, RecursionError, HistoryError) as error:
-                raise HistoryError(f"{path} line {number}: {error}") from error
+                raise HistoryError(f"{path} line {number}: {error}").in_japanese(
+                    f"{path} の {number} 行目: {japanese(error)}"
+                ) from error
     note(say(f"{new} 件を加えました", f"{counted(new, 'result')} added"))
 
 
 def _tag(store: History, asked: _Wish, *, on: bool = True) -> None:
     key, *tags = asked.words or [""]
     if not tags:
-        raise UsageProblem("an id and tags are needed: tsumami history tag ID poem")
+        raise UsageProblem("an id and tags are needed: tsumami history tag ID poem").in_japanese(
+            "id とタグが要ります: tsumami history tag ID poem"
+        )
     store.tag(key, *tags, on=on)
 
 
@@ -179,7 +178,9 @@ def _forget(store: History, asked: _Wish) -> None:
 
 def _prune(store: History, asked: _Wish) -> None:
     if not asked.words and asked.keep is None:
-        raise UsageProblem("what is to go? a query (before:2026-01-01), --keep-mb N, or both")
+        raise UsageProblem("what is to go? a query (before:2026-01-01), --keep-mb N, or both").in_japanese(
+            "何を消しますか。検索の言葉（before:2026-01-01）か --keep-mb N、またはその両方を指定してください"
+        )
     _gone(store.prune(asked.query, keep_bytes=None if asked.keep is None else asked.keep * 2**20))
 
 
@@ -205,16 +206,17 @@ def _open(store: History, asked: _Wish) -> None:
 
 
 def _backup(store: History, asked: _Wish) -> None:
-    if asked.out is None:
-        raise UsageProblem("--out FILE says where the copy goes")
-    store.backup(asked.out)
-    note(say(f"{asked.out} に複製しました", f"copied to {asked.out}"))
+    if not asked.out.check("sqlite").files:
+        raise UsageProblem("-o FILE says where the copy goes").in_japanese("-o FILE で、写しを書く先を指定してください")
+    for path in asked.out.files:
+        store.backup(path)
+        note(written(path))
 
 
 def _stats(store: History, asked: _Wish) -> None:
+    asked.out.check("json")
     found = store.stats()
-    if asked.as_json:
-        write_json(found)
+    if asked.out.put({"json": lambda: json_text(found)}):
         return
     kinds = ", ".join(f"{kind} {count}" for kind, count in found["kinds"].items())
     for name, value in (

@@ -45,7 +45,9 @@ def _recommended(path: str) -> str:
 
     found = recommended_text(read_header(path).metadata)
     if found is None:
-        raise SettingsError(f"{path}: this model recommends no settings")
+        raise SettingsError(f"{path}: this model recommends no settings").in_japanese(
+            f"{path}: このモデルに推奨の設定はありません"
+        )
     return found
 
 

@@ -18,7 +18,7 @@ import typer
 
 from tsumami.cli.options import option
 from tsumami.cli.output import note
-from tsumami.cli.words import say
+from tsumami.cli.words import say, told
 from tsumami.errors import HistoryError
 from tsumami.history import history_is_off
 
@@ -71,7 +71,7 @@ class KeepOptions:
             return add(self._store).key
         except HistoryError as error:
             self.wanted = False
-            note(say(f"履歴に残していません: {error}", f"not kept in the history: {error}"))
+            note(say(f"履歴に残していません: {told(error)}", f"not kept in the history: {error}"))
             return None
 
 

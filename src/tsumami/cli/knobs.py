@@ -18,7 +18,7 @@ from tsumami.cli.imported import report_losses, say_source, settings_text
 from tsumami.cli.options import option
 from tsumami.cli.output import save_file
 from tsumami.cli.words import say
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.knobs import GROUPS, KNOBS, Knob, default, named
 from tsumami.knobs.typed import shown, typed
 from tsumami.presets import PRESETS
@@ -197,5 +197,5 @@ def read_settings(path: str) -> dict[str, Any]:
         found = saved_knobs(form)
         Settings.from_mapping(found)
     except SettingsError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}").in_japanese(f"{path}: {japanese(error)}") from error
     return named(found)

@@ -14,8 +14,9 @@ from typing import Annotated
 
 import typer
 
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.options import ModelOptions
-from tsumami.cli.output import bar, bars, check_writable, note, save_file
+from tsumami.cli.output import bar, bars, note, save_file
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 from tsumami.storage import cache_directory, replace_file
@@ -26,12 +27,15 @@ _NOTEBOOK = "next_token.py"
 def about() -> str:
     """The help of the command."""
     return say(
-        "「次のトークンの予測」の教材を marimo ノートブックで開く（Ctrl-C で終わる）。",
-        "Open the lesson “Predicting the next token” as a marimo notebook (Ctrl-C ends it).",
+        "「次のトークンの予測」の教材を marimo ノートブックで開く（Ctrl-C で終わる）。--html や -o を付けると、"
+        "開く代わりに、本物の結果の入った 1 枚のページ（ネットワークなしで読める）を作る。",
+        "Open the lesson “Predicting the next token” as a marimo notebook (Ctrl-C ends it). With --html or -o it makes"
+        " one page with real results instead, which is read without a network.",
     )
 
 
 def lesson(
+    out: Annotated[Outputs, Makes("html")],
     model: Annotated[
         str, typer.Option("--model", metavar="<MODEL>", help=say("使うモデル", "model to use"))
     ] = "smollm2",
@@ -61,25 +65,15 @@ def lesson(
             ),
         ),
     ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html",
-            metavar="<FILE>",
-            show_default=False,
-            help=say(
-                "開く代わりに、実行結果を 1 枚の HTML に書き出す（ネットワークなしで読める）",
-                "write an HTML page with real results instead; it is read without a network",
-            ),
-        ),
-    ] = None,
 ) -> None:
     """Start marimo on the notebook, or write the page."""
-    if edit and html is not None:
-        raise SettingsError("--edit and --html exclude each other; give one of them")
-    check_writable(html)
-    if html is not None:
-        _write(html, model)
+    if out.printed or out.files:
+        if edit:
+            raise SettingsError("--edit and a page (--html, -o) exclude each other; give one of them").in_japanese(
+                "--edit とページ（--html、-o）は、どちらか 1 つにしてください"
+            )
+        page = _page(model)
+        out.put({"html": lambda: page})
         return
     from tsumami.models import resolve
 
@@ -97,7 +91,7 @@ def lesson(
     os.execv(sys.executable, command)  # noqa: S606  (our own notebook, with arguments that are no shell's)
 
 
-def _write(page: Path, model: str) -> None:
+def _page(model: str) -> str:
     """The lesson as one page, computed now."""
     from tsumami.app.tabs.learn.still import still_page, still_parts
     from tsumami.course import PARTS, Words
@@ -111,8 +105,7 @@ def _write(page: Path, model: str) -> None:
         for done, part in enumerate(still_parts(loaded, words), 1):
             parts.append(part)
             shown(words("title"), done, len(PARTS) + 1)
-    save_file(page, still_page(parts, words))
-    note(say(f"{page} に書き出しました。", f"Written to {page}."))
+    return still_page(parts, words)
 
 
 def _copied(source: Path) -> Path:
@@ -141,5 +134,8 @@ def _temporary(source: Path) -> Path:
     except OSError as error:
         raise SettingsError(
             f"there is no folder to run the lesson in ({error.strerror}); set TSUMAMI_CACHE to one that can be written"
+        ).in_japanese(
+            f"教材を動かすフォルダーがありません（{error.strerror}）。書き込めるフォルダーを "
+            "TSUMAMI_CACHE に指定してください"
         ) from error
     return target

@@ -1,31 +1,37 @@
 """`tsumami map`: every text that one knob gives over a range.
 
-Guarantee: stdout holds the table of pieces (or what was asked for with --json or --csv and no file) and nothing else.
-Ctrl-C keeps what there is, the map as far as it is, and exits with 130.
+Guarantee: stdout holds a summary, with --all also every piece (or what was asked for with --json or another form), and
+nothing else. Ctrl-C keeps what there is, the map as far as it is, and exits with 130.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.forms import Makers, Makes, Outputs
 from tsumami.cli.idle import note_idle
 from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
-from tsumami.cli.options import FileOptions, ModelOptions, PromptOptions
+from tsumami.cli.options import ModelOptions, PromptOptions
 from tsumami.cli.output import bar, console, note
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tsumami import charts
-    from tsumami.explore.maps import KnobMap, MapMaking, MapProgress
+    from tsumami.explore.maps import KnobMap, MapMaking, MapPiece, MapProgress
+
+_SHOWN: Final = 5  # changes in the summary
+_WIDE: Final = 120  # columns where there is no terminal
 
 
 def about() -> str:
@@ -38,7 +44,7 @@ def about() -> str:
 
 def map(  # noqa: A001  (the command's name)
     prompt: PromptOptions,
-    files: FileOptions,
+    out: Annotated[Outputs, Makes("json", "csv", "html", "svg", "png")],
     model: ModelOptions,
     knobs: KnobOptions,
     history: KeepOptions,
@@ -55,12 +61,15 @@ def map(  # noqa: A001  (the command's name)
         float | None,
         typer.Option("--seconds", metavar="<S>", help=say("かけてよい時間", "stop after about so many seconds")),
     ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help=say("まとめのあとに、すべての区間を並べる", "list every piece after the summary")),
+    ] = False,
 ) -> None:
     """Read, load, map, report."""
     settings = knobs.settings()
     low, high = _range(span)
     asked = prompt.read_one()
-    files.check()
     tokens = knobs.short(settings).max_tokens
     with model.load() as loaded:
         mapping = loaded.mapping(prompt.made(loaded, asked, settings), knob, low, high, settings)
@@ -72,17 +81,24 @@ def map(  # noqa: A001  (the command's name)
             made: MapMaking[None] = mapping.start(max_tokens=tokens, leaves=leaves, seconds=seconds, watch=watch)
             stopped = follow(made)
         found = made.result
-        files.draw(functools.partial(_drawn, found))
-        if not files.put(functools.partial(_json, found), found.to_csv):
-            _print(found)
+        if not out.put(_forms(found)):
+            _summary(found)
+            if everything:
+                _print(found)
         note(_facts(found) + id_note(history.result(found.to_json(), "map", found.receipt)))
-        note_idle([settings.unchecked(knob, end) for end in (low, high)], [knob])
+        ends = [settings.unchecked(knob, end) for end in (low, high)]
+        note_idle(ends, [knob], ask=loaded, template=prompt.template)
     if stopped:
         raise typer.Exit(INTERRUPTED)
 
 
-def _json(found: KnobMap) -> str:
-    return found.to_json(indent=1) + "\n"
+def _forms(found: KnobMap) -> Makers:
+    pictures: tuple[charts.Form, ...] = ("html", "svg", "png")
+    return {
+        "json": lambda: found.to_json(indent=1) + "\n",
+        "csv": found.to_csv,
+        **{form: functools.partial(_drawn, found, form) for form in pictures},
+    }
 
 
 def _drawn(found: KnobMap, form: charts.Form) -> bytes:
@@ -107,7 +123,9 @@ def _range(text: str) -> tuple[float, float]:
         colon = ""
         ends = 0.0, 0.0
     if not colon:
-        raise SettingsError(f"--range {text}: needs LOW:HIGH, two numbers such as 0.05:2")
+        raise SettingsError(f"--range {text}: needs LOW:HIGH, two numbers such as 0.05:2").in_japanese(
+            f"--range {text}: LOW:HIGH の形で、0.05:2 のように 2 つの数が要ります"
+        )
     return ends
 
 
@@ -119,6 +137,59 @@ def _line(at: MapProgress) -> str:
     )
 
 
+def _summary(found: KnobMap) -> None:
+    """How many texts there are, and where they change most: the text before and after, from where they differ."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from tsumami.explore.maps import changes
+
+    screen, every = _screen(), changes(found)
+    screen.print(_count_line(found, len(every)))
+    if not every:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"{found.knob}", justify="right", no_wrap=True)
+    table.add_column(say("どのトークンから", "from token"), justify="right", no_wrap=True)
+    for title in (say("それまでの文章", "the text before"), say("そこからの文章", "the text from there on")):
+        table.add_column(title, ratio=1)
+    for one in sorted(every[:_SHOWN], key=lambda one: one.at):
+        texts = (_from_there(each, one.common) for each in (one.before, one.after))
+        cut = (Text(text, overflow="ellipsis", no_wrap=True) for text in texts)
+        table.add_row(f"{one.at:.9g}", str(one.common + 1), *cut)
+    screen.print(table)
+
+
+def _count_line(found: KnobMap, count: int) -> str:
+    """`7 texts over top_k 1 to 100; the 5 largest of 6 changes:`."""
+    where = f"{found.knob} {found.low:g}"
+    said = say(
+        f"{where}〜{found.high:g} で {len(found.texts)} 種類の文章",
+        f"{counted(len(found.texts), 'text')} over {where} to {found.high:g}",
+    )
+    if not count:
+        return said
+    if count <= _SHOWN:
+        return said + say(f"。変わる所は {count} か所:", f"; {counted(count, 'change')}:")
+    return said + say(
+        f"。変わる {count} か所のうち大きい {_SHOWN} か所（すべて見るには --all）:",
+        f"; the {_SHOWN} largest of {counted(count, 'change')} (--all lists everything):",
+    )
+
+
+def _from_there(piece: MapPiece, common: int) -> str:
+    """A piece's text from a token on, in one line."""
+    text = b"".join(piece.pieces[common:]).decode("utf-8", "replace")
+    return ("…" if common else "") + " ".join(text.split())
+
+
+def _screen() -> Console:
+    screen = console()
+    if not screen.is_terminal:
+        screen.width = max(screen.width, _WIDE)
+    return screen
+
+
 def _print(found: KnobMap) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -128,7 +199,7 @@ def _print(found: KnobMap) -> None:
         table.add_column(title)
     for low, last, shown in _rows(found):
         table.add_row(f"{low:.9g}", f"{last:.9g}", Text(shown, overflow="ellipsis", no_wrap=True))
-    console().print(table)
+    _screen().print("", table, sep="\n")
 
 
 def _rows(found: KnobMap) -> Iterator[tuple[float, float, str]]:
@@ -139,8 +210,10 @@ def _rows(found: KnobMap) -> Iterator[tuple[float, float, str]]:
         if at in flickers:
             one = flickers[at]
             done = one.end
-            count = say(f"{one.values:,} 個の値", f"{one.values:,} value{'s' * (one.values != 1)}")
-            said = say(f"⇅ {one.texts} つの文章が交互（{count}）", f"⇅ {one.texts} texts alternate ({count})")
+            count = say(f"{one.values:,} 個の値", counted(one.values, "value"))
+            said = say(
+                f"⇅ {one.texts} つの文章が交互（{count}）", f"⇅ {counted(one.texts, 'text')} alternate ({count})"
+            )
             yield one.low, one.last, said
         elif at > done:
             rest = "" if piece.finished else say(" …（追っていない）", " … (not followed)")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tsumami.cli.options import json_flag
-from tsumami.cli.output import console, note, write, write_json
+from tsumami.cli.forms import Makes, Outputs
+from tsumami.cli.output import console, json_text, note, write
 from tsumami.cli.words import say
+from tsumami.wording import size_text
 
 if TYPE_CHECKING:
     from tsumami.models import ModelEntry
@@ -18,50 +20,62 @@ if TYPE_CHECKING:
 def about() -> str:
     """The help of the command."""
     return say(
-        "使えるモデルの一覧: 大きさ、ライセンス、ここにあるかどうか。または、ほかの場所で動くエンジンのモデル。",
-        "List the models: size, licence, and whether they are here; or those of an engine elsewhere.",
+        "使えるモデルの一覧: 種類、量子化、言語、大きさ、ライセンス、ここにあるかどうか。名前のあるもの、"
+        "ハブのキャッシュにあるもの、--models-dir のフォルダーにあるもの。または、ほかの場所で動くエンジンのモデル。",
+        "List the models, those that have a name, those in the hub's cache and those below --models-dir: architecture,"
+        " quantisation, languages, size, licence, and whether they are here; or those of an engine elsewhere.",
     )
 
 
 def models(
+    out: Annotated[Outputs, Makes("json")],
+    models_dir: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--models-dir",
+            metavar="<DIR>",
+            show_default=False,
+            help=say(
+                "このフォルダーの下の GGUF ファイルも並べる。何度でも指定できる（既定: TSUMAMI_MODELS）",
+                "list the GGUF files below this folder, too; may be given several times (default: TSUMAMI_MODELS)",
+            ),
+        ),
+    ] = None,
     elsewhere: Annotated[
         str | None,
         typer.Option(
             "--model",
             "-m",
             metavar="<NAME>",
+            show_default=False,
             help=say(
                 "ほかの場所で動くエンジンにあるモデルを尋ねる（ollama+http://host:11434 など）",
                 "ask an engine elsewhere which models it has (ollama+http://host:11434, say)",
             ),
-            show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Print the catalogue; reads this machine only, never the network, unless an engine elsewhere is named."""
-    from tsumami.models import catalogue
+    from tsumami.models import catalogue, offer
 
     if elsewhere is not None:
-        _print_elsewhere(elsewhere, as_json=as_json)
+        _print_elsewhere(elsewhere, out)
         return
-
+    offer(models_dir or ())
     entries = catalogue()
-    if as_json:
-        write_json([asdict(entry) | {"here": entry.here} for entry in entries])
-        return
-    _print(entries)
+    values = [asdict(entry) | {"here": entry.here} for entry in entries]
+    if not out.put({"json": lambda: json_text(values)}):
+        _print(entries)
 
 
-def _print_elsewhere(name: str, *, as_json: bool) -> None:
+def _print_elsewhere(name: str, out: Outputs) -> None:
     """The models of one engine, as it names them, each with the end of the name that leads to it."""
     from tsumami.models import remote_name
     from tsumami.remote import models_of
 
     where = remote_name(name, whole=False)
     found = models_of(where)
-    if as_json:
-        write_json({"engine": where.title, "models": found})
+    if out.put({"json": lambda: json_text({"engine": where.title, "models": found})}):
         return
     for one in found:
         write(f"{one}\n")
@@ -92,7 +106,7 @@ def _print(entries: list[ModelEntry]) -> None:
     for entry in entries:
         table.add_row(
             entry.name,
-            say(entry.description_ja, entry.description_en),
+            "\n".join(filter(None, (say(entry.description_ja, entry.description_en), _facts(entry)))),
             size_text(entry.size),
             entry.license or "?",
             f"{_place(entry)}\n{_origin(entry)}",
@@ -111,11 +125,9 @@ def _print(entries: list[ModelEntry]) -> None:
     )
 
 
-def size_text(size: int | None) -> str:
-    """Bytes for people."""
-    if size is None:
-        return "?"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+def _facts(entry: ModelEntry) -> str:
+    """`llama · Q4_K_M · ja, en`: what its file says of itself."""
+    return " · ".join(filter(None, (entry.architecture, entry.quantization, ", ".join(entry.languages))))
 
 
 def _place(entry: ModelEntry) -> str:

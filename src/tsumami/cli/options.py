@@ -13,18 +13,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tsumami.cli.files import read_prompt
-from tsumami.cli.output import bars, check_writable, note, save_file, tell_notices, write, write_json_text
+from tsumami.cli.output import bars, note, tell_notices
 from tsumami.cli.words import say
 from tsumami.errors import EmptyPromptError, PromptError
+from tsumami.wording import counted
 
 if TYPE_CHECKING:
-    from tsumami import charts
     from tsumami.engine import EngineOptions
     from tsumami.history import ChatTurn
     from tsumami.model import Model
@@ -38,18 +37,16 @@ def option(name: str, kind: Any, *flags: str, default: Any = None, **details: An
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def json_flag(ja: str = "JSON で出す", en: str = "print JSON") -> Any:
-    """The option `--json` of a command that prints one thing."""
-    return typer.Option("--json", help=say(ja, en))
-
-
 def expand(command: Callable[..., None]) -> Callable[..., None]:
     """The command with every parameter whose type is an option group replaced by the group's options.
 
-    An option group is a class with `parameters()`, its options, and `from_options(values)`, which makes it.
+    An option group has `parameters()`, its options, and `from_options(values)`, which makes it: the parameter's class,
+    or what stands beside it (`Annotated[Outputs, Makes("json")]`).
     """
     signature = inspect.signature(command, eval_str=True)
-    groups = {name: p.annotation for name, p in signature.parameters.items() if hasattr(p.annotation, "from_options")}
+    groups = {
+        name: group for name, one in signature.parameters.items() if (group := _group(one.annotation)) is not None
+    }
     options = {name: group.parameters() for name, group in groups.items()}
 
     @functools.wraps(command)
@@ -68,6 +65,12 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
     expanded.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return expanded
+
+
+def _group(annotation: Any) -> Any:
+    """The option group that an annotation is or holds, if it does."""
+    candidates = (annotation, *getattr(annotation, "__metadata__", ()))
+    return next((one for one in candidates if hasattr(one, "from_options")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +242,14 @@ class PromptOptions:
             PromptError: it was given in two ways, or in none, or cannot be read.
         """
         if self.argument is not None and self.texts:
-            raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once")
+            raise PromptError("the prompt was given twice, as an argument and with --prompt; give it once").in_japanese(
+                "プロンプトが引数と --prompt で 2 回指定されました。1 回にしてください"
+            )
         if len(self.texts) > 1:
             if self.file is not None:
-                raise PromptError("a prompt and --file were both given; give one of them")
+                raise PromptError("a prompt and --file were both given; give one of them").in_japanese(
+                    "プロンプトと --file の両方が指定されました。どちらか 1 つにしてください"
+                )
             found = list(self.texts)
         else:
             found = [read_prompt(self.texts[0] if self.texts else self.argument, self.file)]
@@ -254,7 +261,11 @@ class PromptOptions:
         """As `read`, of a command that takes one prompt."""
         found = self.read(quiet=quiet)
         if len(found) > 1:
-            raise PromptError(f"--prompt was given {len(found)} times, and this command takes one prompt; give it once")
+            raise PromptError(
+                f"--prompt was given {counted(len(found), 'time')}, and this command takes one prompt; give it once"
+            ).in_japanese(
+                f"--prompt が {len(found)} 回指定されましたが、このコマンドのプロンプトは 1 つです。1 回にしてください"
+            )
         return found[0]
 
     def made(self, model: Model, text: str, settings: Settings, *, quiet: bool = False) -> Prompt:
@@ -296,57 +307,3 @@ def _note_file(text: str) -> None:
                 f"{text!r} is a file here; its name is the prompt, not its content. For that: --file {text!r}",
             )
         )
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """The files that a result is written to: JSON and CSV (`-` is stdout), and its picture."""
-
-    json: Path | None = None
-    csv: Path | None = None
-    png: Path | None = None
-    svg: Path | None = None
-    html: Path | None = None
-
-    @classmethod
-    def parameters(cls) -> list[inspect.Parameter]:
-        """The options."""
-        texts = {
-            "json": say("JSON を書く（- は標準出力）", "write JSON (-: stdout)"),
-            "csv": say("CSV を書く（- は標準出力）", "write CSV (-: stdout)"),
-            "png": say("図を PNG で書く", "draw it as PNG"),
-            "svg": say("図を SVG で書く", "draw it as SVG"),
-            "html": say("動かせる図を HTML で書く", "draw it as one HTML page"),
-        }
-        return [option(name, Path | None, f"--{name}", metavar="<FILE>", help=text) for name, text in texts.items()]
-
-    @classmethod
-    def from_options(cls, values: dict[str, Any]) -> FileOptions:
-        """The group from the values that Typer parsed."""
-        return cls(**values)
-
-    def check(self) -> None:
-        """Find out before the work whether all of them can be written.
-
-        Raises:
-            RunFileError: one cannot.
-        """
-        for path in (self.json, self.csv, self.png, self.svg, self.html):
-            if path is not None and str(path) != "-":
-                check_writable(path)
-
-    def put(self, as_json: Callable[[], str], as_csv: Callable[[], str]) -> bool:
-        """Write the texts that were asked for; whether there were any, so that nothing else goes to stdout."""
-        for path, made, put in ((self.json, as_json, write_json_text), (self.csv, as_csv, write)):
-            if path is not None and str(path) == "-":
-                put(made())
-            elif path is not None:
-                save_file(path, made())
-        return self.json is not None or self.csv is not None
-
-    def draw(self, make: Callable[[charts.Form], bytes]) -> None:
-        """Save what `make` draws in each format that was asked for."""
-        asked: dict[charts.Form, Path | None] = {"png": self.png, "svg": self.svg, "html": self.html}
-        for form, path in asked.items():
-            if path is not None:
-                save_file(path, make(form))

@@ -40,9 +40,21 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def write_bytes(data: bytes) -> None:
+    """Put bytes on stdout, such as a picture's."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON, as we print it and write it to files."""
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
 def write_json(value: Any) -> None:
     """Put a value on stdout as JSON."""
-    write_json_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    write_json_text(json_text(value))
 
 
 def write_json_text(text: str) -> None:
@@ -118,8 +130,8 @@ def check_writable(path: Path | None) -> None:
         raise _unwritable(path, error) from error
 
 
-def save_file(path: Path, content: str | bytes) -> None:
-    """Write a file of ours in one step: where it cannot be written, what was there before stays.
+def save_file(path: Path, content: str | bytes, *, quiet: bool = False) -> None:
+    """Write a file of ours in one step, and say so: where it cannot be written, what was there before stays.
 
     Raises:
         RunFileError: it cannot be written.
@@ -128,10 +140,21 @@ def save_file(path: Path, content: str | bytes) -> None:
         replace_file(path, content)
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
+    if not quiet:
+        note(written(path))
+
+
+def written(path: Path) -> str:
+    """What is said of a file that was written, by every command in the same words."""
+    return say(f"書き込みました: {path}", f"Written: {path}")
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> RunFileError:
-    return RunFileError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}; give another file")
+    return RunFileError(
+        f"{path} cannot be written: {getattr(error, 'strerror', None) or error}; give another file"
+    ).in_japanese(
+        f"{path} に書き込めません: {getattr(error, 'strerror', None) or error}。別のファイルを指定してください"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,18 @@ nothing else). Ctrl-C keeps what there is: the text, the facts, the JSON.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.idle import note_idle
 from tsumami.cli.kept import KeepOptions, id_note
 from tsumami.cli.knobs import KnobOptions
-from tsumami.cli.options import ModelOptions, PromptOptions, json_flag
-from tsumami.cli.output import check_writable, console, note, piece, save_file, write, write_json_text
+from tsumami.cli.options import ModelOptions, PromptOptions
+from tsumami.cli.output import console, note, piece, write
 from tsumami.cli.run_there import generates_by_itself, run_there
 from tsumami.cli.words import say
 from tsumami.errors import SettingsError
@@ -25,6 +25,7 @@ from tsumami.knobs import CONSTRAINTS
 from tsumami.wording import counted, percent
 
 if TYPE_CHECKING:
+    from tsumami.cli.forms import Makers
     from tsumami.model import Model
     from tsumami.runs import Completeness, Prompt, Run, Step, Stream
     from tsumami.settings import Settings
@@ -43,6 +44,7 @@ def run(
     model: ModelOptions,
     knobs: KnobOptions,
     history: KeepOptions,
+    out: Annotated[Outputs, Makes("json", "txt")],
     show_prompt: Annotated[
         bool,
         typer.Option(
@@ -61,18 +63,6 @@ def run(
             ),
         ),
     ] = False,
-    as_json: Annotated[
-        bool, json_flag("本文の代わりに実行結果の JSON を出す", "print the run as JSON instead")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="<FILE>",
-            help=say("実行結果を JSON で保存する", "save the run as JSON (for tsumami verify)"),
-        ),
-    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help=say("標準エラーに何も出さない", "say nothing about the run"))
     ] = False,
@@ -80,11 +70,14 @@ def run(
     """Read, load, generate, report."""
     settings = knobs.settings()
     asked = prompt.read_one(quiet=quiet)
-    check_writable(out)
+    as_json = out.printed == "json"
     if generates_by_itself(model):
-        if out is not None:
+        if out.files:
             raise SettingsError(
-                f"--out {out}: such an engine tells no token ids, so there is no run to save; take --json"
+                f"-o {out.files[0]}: such an engine tells no token ids, so there is no run to save; take --json"
+            ).in_japanese(
+                f"-o {out.files[0]}: こういうエンジンはトークンの id を知らせないので、保存できる実行がありません。"
+                "--json を使ってください"
             )
         messages = prompt.messages(asked)
         run_there(model.name, messages, settings, template=prompt.template, tokens=ledger, as_json=as_json, quiet=quiet)
@@ -96,19 +89,15 @@ def run(
         if loaded.chooses_there:
             from tsumami.cli.run_fast import AskedBeside, run_fast
 
-            interrupted = run_fast(loaded, made, settings, AskedBeside(ledger, as_json, out, quiet))
+            interrupted = run_fast(loaded, made, settings, AskedBeside(ledger, out, quiet))
             if interrupted:
                 raise typer.Exit(INTERRUPTED)
             return
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
         with loaded.stream(made, settings, ledger=ledger and not loaded.exactness.exact) as stream:
             done, interrupted = write_reply(stream, silent=as_json)
-        if as_json:
-            write_json_text(done.to_json(indent=1) + "\n")
-        else:
+        if not out.put(_forms(done), quiet=quiet):
             write("\n")
-        if out is not None:
-            save_file(out, done.to_json(indent=1) + "\n")
         if ledger and not interrupted:
             from tsumami.cli.ledger import print_ledgers
 
@@ -116,9 +105,13 @@ def run(
         kept = history.run(done, turn=prompt.turn(asked))
         if not quiet:
             note(facts(done) + id_note(kept))
-            note_idle([settings], model=loaded, template=made.template)
+            note_idle([settings], ask=loaded, template=made.template)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _forms(done: Run) -> Makers:
+    return {"json": lambda: done.to_json(indent=1) + "\n", "txt": lambda: done.text + "\n"}
 
 
 def write_reply(stream: Stream, *, silent: bool = False) -> tuple[Run, bool]:

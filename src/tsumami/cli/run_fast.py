@@ -1,36 +1,46 @@
 """`tsumami run --fast` on a full engine elsewhere: it chooses by itself, and what is asked for beside its text is
 computed afterwards.
 
-Guarantee: stdout holds what it holds without `--fast`. Rows are asked for only where `--ledger`, `--json` or `--out`
-need them, so nothing is kept in the history.
+Guarantee: stdout holds what it holds without `--fast`. Rows are asked for only where `--ledger`, `--json` or a file
+of the run need them, so nothing is kept in the history.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsumami.cli.following import follow
-from tsumami.cli.output import note, save_file, warn, write, write_json_text
-from tsumami.cli.words import language, say
+from tsumami.cli.forms import Outputs, form_of
+from tsumami.cli.output import note, warn, write
+from tsumami.cli.words import language, say, told
 from tsumami.errors import RemoteError, SettingsError
 from tsumami.wording import counted
 
 if TYPE_CHECKING:
+    from tsumami.cli.forms import Makers
     from tsumami.model import Model, RemoteModel, ThereReply
-    from tsumami.runs import Prompt
+    from tsumami.runs import Prompt, Run
     from tsumami.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class AskedBeside:
-    """What is asked for beside the text: ledgers, the run as JSON instead, the run in a file; no words about it."""
+    """What is asked for beside the text: ledgers, the forms to print and to write; no words about it."""
 
     ledger: bool
-    as_json: bool
-    out: Path | None
+    out: Outputs
     quiet: bool
+
+    @property
+    def as_json(self) -> bool:
+        """Whether the run stands on stdout instead of the text."""
+        return self.out.printed == "json"
+
+    @property
+    def run(self) -> bool:
+        """Whether the run is asked for, and not only its text."""
+        return self.as_json or any(form_of(path, ("json", "txt")).name == "json" for path in self.out.files)
 
 
 def run_fast(model: Model, prompt: Prompt, settings: Settings, wanted: AskedBeside) -> bool:
@@ -44,7 +54,7 @@ def run_fast(model: Model, prompt: Prompt, settings: Settings, wanted: AskedBesi
     from tsumami.runs.possible import check_possible
 
     assert isinstance(model, RemoteModel)
-    if wanted.as_json or wanted.out is not None:
+    if wanted.run:
         check_possible(model, settings)
     with model.there(prompt, settings) as stream:
         interrupted = follow(stream, None if wanted.as_json else write)
@@ -55,20 +65,28 @@ def run_fast(model: Model, prompt: Prompt, settings: Settings, wanted: AskedBesi
         for line in (one.told(language()) for one in reply.lost):
             note(line)
         note(_facts(reply))
-    if not interrupted and (wanted.ledger or wanted.as_json or wanted.out is not None):
-        _hand_out(model, reply, wanted)
+    text: Makers = {"txt": lambda: reply.text + "\n"}
+    run = _computed(model, reply, wanted) if not interrupted and (wanted.ledger or wanted.run) else None
+    if run is not None:
+        wanted.out.put({"json": lambda: run.to_json(indent=1) + "\n", **text}, quiet=wanted.quiet)
+    elif not wanted.run:
+        wanted.out.put(text, quiet=wanted.quiet)
+    if wanted.ledger and run is not None:
+        from tsumami.cli.ledger import print_ledgers
+
+        print_ledgers(model, run)
     return interrupted
 
 
-def _hand_out(model: RemoteModel, reply: ThereReply, wanted: AskedBeside) -> None:
-    """What is computed afterwards."""
+def _computed(model: RemoteModel, reply: ThereReply, wanted: AskedBeside) -> Run | None:
+    """The run, computed afterwards; None if only its ledgers were asked for and cannot be had."""
     try:
         run = model.run_of(reply, ledger=wanted.ledger and not model.exactness.exact)
     except (RemoteError, SettingsError) as error:
-        if wanted.as_json or wanted.out is not None:
+        if wanted.run:
             raise
-        warn(str(error))
-        return
+        warn(told(error))
+        return None
     if len(reply.tokens) < reply.count and not wanted.quiet:
         note(
             say(
@@ -76,14 +94,7 @@ def _hand_out(model: RemoteModel, reply: ThereReply, wanted: AskedBeside) -> Non
                 f"The server told which tokens the first {len(reply.tokens)} of {reply.count} are.",
             )
         )
-    if wanted.as_json:
-        write_json_text(run.to_json(indent=1) + "\n")
-    if wanted.out is not None:
-        save_file(wanted.out, run.to_json(indent=1) + "\n")
-    if wanted.ledger:
-        from tsumami.cli.ledger import print_ledgers
-
-        print_ledgers(model, run)
+    return run
 
 
 def _facts(reply: ThereReply) -> str:
@@ -93,7 +104,7 @@ def _facts(reply: ThereReply) -> str:
     count = reply.count
     parts = [
         say(*STOP_REASONS[reply.stop_reason]) + (f" {reply.stop_string!r}" if reply.stop_string is not None else ""),
-        *([reply.trouble] if reply.trouble is not None else []),
+        *([told(reply.error)] if reply.error is not None else []),
         say(f"{count} トークン", counted(count, "token")),
         *([f"{reply.tokens_per_second:.1f} tok/s"] if count > 1 else []),
         say("シード", "seed") + f" {reply.settings.seed}",

@@ -77,7 +77,9 @@ def run_there(
 def check_format(title: str, template: str) -> None:
     """Refuse a prompt format that only a model here can have."""
     if template not in ("raw", "model"):
-        raise SettingsError(f"--template {template}: {title} has its own; needs raw or model")
+        raise SettingsError(f"--template {template}: {title} has its own; needs raw or model").in_japanese(
+            f"--template {template}: {title} は自分のテンプレートを使います。raw か model にしてください"
+        )
 
 
 def sent_there(kind: str, settings: Settings) -> tuple[dict[str, Any], list[str]]:

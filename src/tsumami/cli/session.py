@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tsumami.cli import knobs
-from tsumami.cli.idle import idle_knobs
 from tsumami.cli.kept import KeepOptions
-from tsumami.cli.output import save_file
+from tsumami.cli.output import save_file, written
 from tsumami.cli.words import UsageProblem, say
 from tsumami.knobs import GROUPS, KNOBS
 from tsumami.knobs import get as get_knob
@@ -43,6 +42,7 @@ class Session:
     system: str | None = None
     parse_special: bool | None = None
     history: KeepOptions | None = None
+    silent: bool = False  # nothing is printed of a reply as it comes
     talk: Talk[Run] = field(default_factory=Talk)
     _kept: dict[int, str] = field(default_factory=dict)  # the id of each run
     _asked: Talk[Run] = field(default_factory=Talk)
@@ -78,7 +78,7 @@ class Session:
             UsageProblem: nothing was answered yet.
         """
         if not len(self.talk):
-            raise UsageProblem("there is no reply yet to try again")
+            raise UsageProblem("there is no reply yet to try again").in_japanese("やり直す返事がまだありません")
         return self._stream(self.talk.reopened())
 
     def go_on(self) -> Stream:
@@ -88,7 +88,7 @@ class Session:
             UsageProblem: nothing was answered yet.
         """
         if not self.runs:
-            raise UsageProblem("there is no reply yet to go on with")
+            raise UsageProblem("there is no reply yet to go on with").in_japanese("続ける返事がまだありません")
         from tsumami.runs.going_on import go_on
 
         self._asked = self.talk
@@ -144,7 +144,7 @@ class Session:
 
     def _idle(self) -> dict[str, IdleReason]:
         """The knobs that do nothing now, with this model."""
-        return idle_knobs([self.settings], self.model, self.template)[0]
+        return self.model.idle_knobs(self.settings, self.template)
 
     def show_knobs(self, _rest: str) -> str:
         """Every knob with its value, group by group."""
@@ -176,7 +176,7 @@ class Session:
     def undo(self, _rest: str) -> str:
         """Forget the last exchange."""
         if not len(self.talk):
-            raise UsageProblem("there is nothing to take back")
+            raise UsageProblem("there is nothing to take back").in_japanese("取り消すものがありません")
         self.talk = self.talk.without_last()
         return say("最後のやりとりを取り消しました。", "The last exchange is forgotten.")
 
@@ -196,7 +196,15 @@ class Session:
     def save(self, rest: str) -> str:
         """Write the conversation with the run behind every reply."""
         if not rest:
-            raise UsageProblem("/save needs the name of a file, such as /save talk.json")
+            raise UsageProblem("/save needs the name of a file, such as /save talk.json").in_japanese(
+                "/save にはファイルの名前が要ります（/save talk.json など）"
+            )
+        path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
+        save_file(path, self.saved(), quiet=True)
+        return written(path)
+
+    def saved(self) -> str:
+        """The conversation with the run behind every reply, as JSON."""
         form = {
             "version": FORMAT_VERSION,
             "model": self.model.name,
@@ -205,11 +213,9 @@ class Session:
             "system": self.system,
             "settings": self.settings.to_dict(),
             "messages": [message.as_dict() for message in self.said],
-            "runs": [json.loads(run.to_json()) for run in self.runs],
+            "runs": [None if one.facts is None else json.loads(one.facts.to_json()) for one in self.talk.exchanges],
         }
-        path = Path(os.path.expanduser(rest))  # noqa: PTH111  (Path.expanduser raises for a user it does not know)
-        save_file(path, json.dumps(form, ensure_ascii=False, indent=1) + "\n")
-        return say(f"{path} に保存しました。", f"Saved to {path}.")
+        return json.dumps(form, ensure_ascii=False, indent=1) + "\n"
 
 
 def changed(settings: Settings) -> str:

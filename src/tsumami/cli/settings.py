@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.imported import report, report_losses, say_source, settings_text
 from tsumami.cli.knobs import show
-from tsumami.cli.options import json_flag
-from tsumami.cli.output import note, save_file, write, write_json
+from tsumami.cli.output import check_writable, json_text, note, save_file, write
 from tsumami.cli.words import say
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.knobs import KNOBS
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ def about() -> str:
 
 
 def settings(
+    out: Annotated[Outputs, Makes("json", by_verb=True, others=(".yaml", ".ini", "Modelfile"))],
     action: Annotated[
         str, typer.Argument(metavar="|".join(_ACTIONS), show_default=False, help=say("何をするか", "what to do"))
     ],
@@ -46,29 +46,26 @@ def settings(
         str | None,
         typer.Option("--to", metavar="<DIALECT>", help=say("書き出す方言", "the dialect to write")),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="<FILE>", help=say("書き出すファイル", "file to write to")),
-    ] = None,
     section: Annotated[
         str | None,
         typer.Option("--section", metavar="<NAME>", help=say("INI の中のプリセット", "the preset of an INI file")),
     ] = None,
-    as_json: Annotated[bool, json_flag()] = False,
 ) -> None:
     """Do one of the three."""
     if action not in _ACTIONS:
-        raise SettingsError(f"{action!r} is none of {', '.join(_ACTIONS)}")
+        raise SettingsError(f"{action!r} is none of {', '.join(_ACTIONS)}").in_japanese(
+            f"{action!r} は {', '.join(_ACTIONS)} のどれでもありません"
+        )
     if action == "dialects":
-        _list(as_json=as_json)
+        _list(out.check("json"))
         return
     if file is None:
-        raise SettingsError(f"settings {action} needs a file")
+        raise SettingsError(f"settings {action} needs a file").in_japanese(f"settings {action} にはファイルが要ります")
     found = _read(file, source, section)
     if action == "explain":
-        _explain(found, as_json=as_json)
+        _explain(found, out.check("json"))
     else:
-        _convert(found, target, out, as_json=as_json)
+        _convert(found, target, out)
 
 
 def _read(file: str, source: str | None, section: str | None) -> Imported:
@@ -78,43 +75,44 @@ def _read(file: str, source: str | None, section: str | None) -> Imported:
     try:
         return read_settings(text, source, preset=section)
     except SettingsError as error:
-        raise type(error)(f"{file}: {error}") from error
+        raise type(error)(f"{file}: {error}").in_japanese(f"{file}: {japanese(error)}") from error
 
 
-def _list(*, as_json: bool) -> None:
+def _list(out: Outputs) -> None:
     from tsumami.exchange import DIALECTS
 
-    if as_json:
-        write_json([{"name": one.name, "title": one.title, "form": one.form} for one in DIALECTS.values()])
+    values = [{"name": one.name, "title": one.title, "form": one.form} for one in DIALECTS.values()]
+    if out.put({"json": lambda: json_text(values)}):
         return
     for one in DIALECTS.values():
         write(f"{one.name:24} {one.title} ({one.form})\n")
 
 
-def _convert(found: Imported, target: str | None, out: Path | None, *, as_json: bool) -> None:
+def _convert(found: Imported, target: str | None, out: Outputs) -> None:
+    """Into a file the settings themselves, in the dialect that its name means; --json says what became of them, too."""
     from tsumami.exchange import dialect_for, write_settings
 
-    dialect = target or (dialect_for(out.name) if out is not None else "tsumami")
+    for path in out.files:
+        check_writable(path)
+    dialect = target or (dialect_for(out.files[0].name) if out.files else "tsumami")
     made = write_settings(found.settings, dialect)
     say_source(found)
     report(found.notes)
     if dialect != "tsumami":
         note(say(f"{dialect} へ:", f"to {dialect}:"))
         report(made.notes)
-    if as_json:
-        write_json({**found.to_dict(), "to": dialect, "text": made.text, "lost": [one.to_dict() for one in made.notes]})
-    elif out is None:
+    told = {**found.to_dict(), "to": dialect, "text": made.text, "lost": [one.to_dict() for one in made.notes]}
+    if not Outputs(out.printed).put({"json": lambda: json_text(told)}) and not out.files:
         write(made.text if made.text.endswith("\n") else made.text + "\n")
-    if out is not None:
-        save_file(out, made.text)
+    for path in out.files:
+        save_file(path, made.text)
 
 
-def _explain(found: Imported, *, as_json: bool) -> None:
+def _explain(found: Imported, out: Outputs) -> None:
     """What the settings do, knob by knob, and which do nothing."""
     idle = found.settings.idle_knobs()
-    if as_json:
-        reasons = {name: {"ja": why.ja, "en": why.en} for name, why in idle.items()}
-        write_json({**found.to_dict(), "idle": reasons})
+    reasons = {name: {"ja": why.ja, "en": why.en} for name, why in idle.items()}
+    if out.put({"json": lambda: json_text({**found.to_dict(), "idle": reasons})}):
         return
     say_source(found)
     for name in _turned(found.settings):

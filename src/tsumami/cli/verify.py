@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.kept import run_argument, saved_run
-from tsumami.cli.options import ModelOptions, json_flag
-from tsumami.cli.output import note, piece, write, write_json
+from tsumami.cli.options import ModelOptions
+from tsumami.cli.output import json_text, note, piece, write
 from tsumami.cli.words import say
 from tsumami.errors import ModelNotFoundError, RunFileError
 from tsumami.wording import counted, percent
@@ -29,28 +30,30 @@ def about() -> str:
 def verify(
     model: ModelOptions,
     file: Annotated[Path, run_argument("保存した実行", "the saved run")],
-    as_json: Annotated[bool, json_flag()] = False,
+    out: Annotated[Outputs, Makes("json")],
 ) -> None:
     """Load what the receipt names, run it again, compare."""
     saved = saved_run(file)
     if not saved.steps:
-        raise RunFileError(f"{file} holds no tokens, so there is nothing to compare; save a run that generated some")
+        raise RunFileError(
+            f"{file} holds no tokens, so there is nothing to compare; save a run that generated some"
+        ).in_japanese(f"{file} にはトークンがないので、比べるものがありません。何か生成した実行を保存してください")
     with as_the_receipt_says(model, saved.receipt).load() as loaded:
         found = loaded.verify(saved)
-    if as_json:
-        write_json(
-            {
-                "same": found.same,
-                "same_tokens": found.same_tokens,
-                "same_numbers": found.same_numbers,
-                "first_difference": found.first_difference,
-                "circumstances": [say(*pair) for pair in found.circumstances],
-            }
-        )
-    else:
+    if not out.put({"json": lambda: json_text(_values(found))}):
         _report(found)
     if not found.same:
         raise typer.Exit(1)
+
+
+def _values(found: Verification) -> dict[str, Any]:
+    return {
+        "same": found.same,
+        "same_tokens": found.same_tokens,
+        "same_numbers": found.same_numbers,
+        "first_difference": found.first_difference,
+        "circumstances": [say(*pair) for pair in found.circumstances],
+    }
 
 
 def as_the_receipt_says(options: ModelOptions, receipt: Receipt) -> ModelOptions:
@@ -60,6 +63,10 @@ def as_the_receipt_says(options: ModelOptions, receipt: Receipt) -> ModelOptions
             raise ModelNotFoundError(
                 f"this run was made with {receipt.model.name} on an engine elsewhere; where that is, no receipt says: "
                 "name it with --model llama-server+http://host:8080"
+            ).in_japanese(
+                f"この実行は、ほかの場所のエンジンの {receipt.model.name} で作られました。"
+                "その場所はレシートに残らないので、--model llama-server+http://host:"
+                "8080 で指定してください"
             )
         return options
     hub = receipt.model.source.removeprefix("hub ")

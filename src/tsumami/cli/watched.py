@@ -41,7 +41,7 @@ def go_on_in_a_child() -> None:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code >= 0 or -code in (signal.SIGINT, signal.SIGTERM):
         raise typer.Exit(code if code >= 0 else 128 - code)
-    raise EngineError(ended_by(-code))
+    raise EngineError(ended_by(-code)).in_japanese(ended_by(-code))
 
 
 def ended_by(number: int) -> str:

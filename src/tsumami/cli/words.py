@@ -1,7 +1,7 @@
 """The language of messages: decided once, before anything is built, and asked for with `say`.
 
 Guarantee: `--lang` decides, then LC_ALL, LC_MESSAGES, LANG in the order of POSIX; Japanese if it says ja, else English.
-Errors keep the words of the library, which are English, so that they can be looked up.
+Errors come in both languages (`TsumamiError.ja`), and `told` is what is said of one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from tsumami.errors import TsumamiError
+from tsumami.errors import TsumamiError, japanese
 from tsumami.wording import LANGUAGES, Language
 
 _VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
@@ -43,6 +43,11 @@ def say(ja: str, en: str) -> str:
     return ja if _CHOSEN.language == "ja" else en
 
 
+def told(error: BaseException) -> str:
+    """What an error says, in the language that is spoken."""
+    return say(japanese(error), str(error))
+
+
 def detect(environment: Mapping[str, str]) -> Language:
     """The language of a locale: the first of LC_ALL, LC_MESSAGES and LANG that is set decides."""
     locale = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
@@ -69,5 +74,7 @@ def take_language(arguments: Sequence[str], environment: Mapping[str, str]) -> t
             continue
         chosen = value if equals else (waiting.pop(0) if waiting else "")
         if chosen not in LANGUAGES:
-            raise UsageProblem(f"--lang {chosen!r}: needs ja or en")
+            raise UsageProblem(f"--lang {chosen!r}: needs ja or en").in_japanese(
+                f"--lang {chosen!r}: ja か en にしてください"
+            )
     return cast(Language, chosen), rest

@@ -31,6 +31,7 @@ from tsumami.constraints.rules import (
     refuse_left_recursion,
 )
 from tsumami.errors import GrammarError
+from tsumami.wording import counted
 
 __all__ = ["check", "to_lark"]
 
@@ -69,9 +70,16 @@ def to_lark(text: str, token: Callable[[str], int] | None = None) -> str:
     rules = reader.read()
     for name, at in reader.used.items():
         if name not in rules:
-            _refuse(text, at, f"the rule {_short(name)!r} is used and not defined")
+            _refuse(
+                text,
+                at,
+                f"the rule {_short(name)!r} is used and not defined",
+                f"規則 {_short(name)!r} が使われていますが、定義されていません",
+            )
     if "root" not in rules:
-        raise GrammarError("the grammar does not parse: it has no 'root' symbol, the rule with which a text begins")
+        raise GrammarError(
+            "the grammar does not parse: it has no 'root' symbol, the rule with which a text begins"
+        ).in_japanese("文法が読めません。文章の始まりになる規則 'root' がありません")
     refuse_left_recursion(rules)
     if is_regular(rules):
         numbers = {name: f"T{number}" for number, name in enumerate(rules)}
@@ -92,7 +100,16 @@ def check(text: str) -> None:
     """
     said = complaint(to_lark(text))
     if said:
-        raise GrammarError(f"the grammar cannot be used: {_short(' '.join(said.split()))}")
+        raise GrammarError(f"the grammar cannot be used: {_short(' '.join(said.split()))}").in_japanese(
+            f"文法が使えません: {_short(' '.join(said.split()))}"
+        )
+
+
+_ENDS_INSIDE: Final = (
+    "the text ends inside a literal or a character class",
+    "文字列か文字クラスの途中で終わっています",
+)
+_UNKNOWN_ESCAPE: Final = ("unknown escape", "知らないエスケープです")
 
 
 class _GrammarReader:
@@ -116,12 +133,12 @@ class _GrammarReader:
         name = self._name()
         self._skip(_SPACE)
         if not self._text.startswith("::=", self._at):
-            self._fail("expecting ::=")
+            self._fail("expecting ::=", "::= のはずです")
         self._at += 3
         self._skip(_SPACE_AND_LINES)
         self._keep(name, self._alternatives(name))
         if self._at < len(self._text) and self._text[self._at] not in "\r\n":
-            self._fail("expecting newline or end")
+            self._fail("expecting newline or end", "改行か終わりのはずです")
 
     def _alternatives(self, rule: str) -> list[list[GrammarItem]]:
         """The alternatives of a rule. Groups inside are kept on a list of open ones, so depth costs no recursion."""
@@ -145,7 +162,7 @@ class _GrammarReader:
                 open_groups[-1].alternatives.append([])
             elif not self._item(here, sequence, rule):
                 if nested:
-                    self._fail("expecting ')'")
+                    self._fail("expecting ')'", "')' のはずです")
                 return open_groups[0].alternatives
 
     def _close(self, group: _Group, into: list[GrammarItem], rule: str) -> None:
@@ -165,7 +182,9 @@ class _GrammarReader:
     def _keep(self, name: str, alternatives: list[list[GrammarItem]]) -> None:
         self._rules[name] = alternatives
         if len(self._rules) > _MOST_RULES:
-            raise GrammarError(f"the grammar has more than {_MOST_RULES:,} rules and groups, so it cannot be used")
+            raise GrammarError(
+                f"the grammar has more than {_MOST_RULES:,} rules and groups, so it cannot be used"
+            ).in_japanese(f"文法の規則とまとまりが {_MOST_RULES:,} を超えるので使えません")
 
     def _item(self, here: str, sequence: list[GrammarItem], rule: str) -> bool:
         """Read one item into the sequence; False where none begins."""
@@ -197,7 +216,7 @@ class _GrammarReader:
         items = []
         while (here := self._text[self._at : self._at + 1]) != '"':
             if not here:
-                self._fail("the text ends inside a literal or a character class", len(self._text.rstrip()))
+                self._fail(*_ENDS_INSIDE, len(self._text.rstrip()))
             items.append(GrammarItem(_terminal([(point := self._character(), point)])))
         self._at += 1
         if len(items) > 1 and self._repeats():
@@ -214,7 +233,7 @@ class _GrammarReader:
         spans = []
         while (here := self._text[self._at : self._at + 1]) != "]":
             if not here:
-                self._fail("the text ends inside a literal or a character class", len(self._text.rstrip()))
+                self._fail(*_ENDS_INSIDE, len(self._text.rstrip()))
             low = high = self._character()
             ranged = self._text.startswith("-", self._at) and self._text[self._at + 1 : self._at + 2] not in ("]", "")
             if ranged:
@@ -235,24 +254,27 @@ class _GrammarReader:
         if kind in _HEX and kind:
             digits = self._text[at + 2 : at + 2 + _HEX[kind]]
             if not re.fullmatch(rf"[0-9a-fA-F]{{{_HEX[kind]}}}", digits):
-                self._fail(f"expecting {_HEX[kind]} hex chars")
+                self._fail(f"expecting {_HEX[kind]} hex chars", f"16 進数が {_HEX[kind]} 桁のはずです")
             point = int(digits, 16)
             if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
-                self._fail(f"\\{kind}{digits} is no character: a surrogate, or beyond \\U0010FFFF")
+                self._fail(
+                    f"\\{kind}{digits} is no character: a surrogate, or beyond \\U0010FFFF",
+                    f"\\{kind}{digits} という文字はありません（サロゲートか、\\U0010FFFF より先）",
+                )
             self._at += 2 + _HEX[kind]
             return point
         if kind not in _ESCAPES or not kind:
-            self._fail("unknown escape" if kind else "the text ends inside a literal or a character class")
+            self._fail(*(_UNKNOWN_ESCAPE if kind else _ENDS_INSIDE))
         self._at += 2
         return ord(_ESCAPES[kind])
 
     def _token_item(self) -> GrammarItem:
         found = _TOKEN.match(self._text, self._at)
         if found is None:
-            self._fail("expecting a token, <[id]> or <text>")
+            self._fail("expecting a token, <[id]> or <text>", "トークン（<[id]> か <text>）のはずです")
         inverted, number, name = found.groups()
         if number is not None and len(number) > 9:
-            self._fail(f"there is no token {_short(number)}")
+            self._fail(f"there is no token {_short(number)}", f"トークン {_short(number)} はありません")
         self._at = found.end()
         token = int(number) if number is not None else self._token(f"<{name}>") if self._token is not None else 0
         return GrammarItem(f"<[^{token}]>" if inverted else f"<[{token}]>")
@@ -260,7 +282,7 @@ class _GrammarReader:
     def _repetition(self, here: str, sequence: list[GrammarItem]) -> None:
         if not sequence or (sequence[-1].low, sequence[-1].high) != (1, 1):
             if not sequence:
-                self._fail("expecting preceding item to */+/?/{")
+                self._fail("expecting preceding item to */+/?/{", "*、+、?、{ の前に何かあるはずです")
             sequence[-1] = self._named([[sequence[-1]]], "again")
         low, high = self._bounds(here)
         sequence[-1] = GrammarItem('""') if high == 0 else GrammarItem(sequence[-1].symbol, low, high)
@@ -271,12 +293,18 @@ class _GrammarReader:
             return {"*": (0, None), "+": (1, None), "?": (0, 1)}[here]
         found = _REPEAT.match(self._text, self._at)
         if found is None:
-            self._fail("expecting {n}, {n,} or {m,n}")
+            self._fail("expecting {n}, {n,} or {m,n}", "{n}、{n,}、{m,n} のどれかのはずです")
         first, comma, second = found.groups()
         if max(len(first), len(second or "")) > 7 or max(int(first), int(second or 0)) > _MOST_REPEATS:
-            self._fail(f"the number of repetitions in {_short(found[0])} is beyond {_MOST_REPEATS:,}")
+            self._fail(
+                f"the number of repetitions in {_short(found[0])} is beyond {_MOST_REPEATS:,}",
+                f"{_short(found[0])} の繰り返しの数が {_MOST_REPEATS:,} を超えます",
+            )
         if second and int(second) < int(first):
-            self._fail(f"{found[0]} repeats at least {first} and at most {second} times; swap the two")
+            self._fail(
+                f"{found[0]} repeats at least {first} and at most {counted(int(second), 'time')}; swap the two",
+                f"{found[0]} は {first} 回以上 {second} 回以下になります。入れ替えてください",
+            )
         self._at = found.end()
         return int(first), int(second) if second else None if comma else int(first)
 
@@ -294,7 +322,7 @@ class _GrammarReader:
     def _name(self) -> str:
         found = _NAME.match(self._text, self._at)
         if found is None:
-            self._fail("expecting name")
+            self._fail("expecting name", "名前のはずです")
         self._at = found.end()
         return found[0]
 
@@ -303,8 +331,8 @@ class _GrammarReader:
         assert found is not None
         self._at = found.end()
 
-    def _fail(self, reason: str, at: int | None = None) -> NoReturn:
-        _refuse(self._text, self._at if at is None else at, reason)
+    def _fail(self, reason: str, reason_ja: str, at: int | None = None) -> NoReturn:
+        _refuse(self._text, self._at if at is None else at, reason, reason_ja)
 
 
 def _is_plain(sequence: list[GrammarItem]) -> bool:
@@ -345,7 +373,7 @@ def _one(item: GrammarItem, numbers: dict[str, str]) -> str:
 # --- messages ---
 
 
-def _refuse(text: str, position: int, reason: str) -> NoReturn:
+def _refuse(text: str, position: int, reason: str, reason_ja: str) -> NoReturn:
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", start)
     line = text[start : len(text) if end < 0 else end]
@@ -353,6 +381,9 @@ def _refuse(text: str, position: int, reason: str) -> NoReturn:
     raise GrammarError(
         f"the grammar does not parse at line {text.count(chr(10), 0, position) + 1}, column {position - start + 1}"
         f" ({shown!r}): {reason}"
+    ).in_japanese(
+        f"文法の {text.count(chr(10), 0, position) + 1} 行目、{position - start + 1} "
+        f"文字目（{shown!r}）が読めません: {reason_ja}"
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tsumami.errors import GrammarError
+from tsumami.wording import counted
 
 __all__ = ["HEADER", "MOST_CHARACTERS", "complaint", "deep"]
 
@@ -59,4 +60,6 @@ def complaint(lark: str) -> str:
 def refuse_long(what: str, text: str) -> None:
     """A bound for the time that reading takes."""
     if len(text) > MOST_CHARACTERS:
-        raise GrammarError(f"the {what} has {len(text):,} characters; at most {MOST_CHARACTERS:,} can be used")
+        raise GrammarError(
+            f"the {what} has {counted(len(text), 'character')}; at most {MOST_CHARACTERS:,} can be used"
+        ).in_japanese(f"{what} が {len(text):,} 文字あります。使えるのは {MOST_CHARACTERS:,} 文字までです")

@@ -34,7 +34,7 @@ def kept_to(pattern: str) -> str:
     for part in _PARTS.finditer(pattern):
         named = _NAMES_ALL.match(pattern, part.start())
         if named is not None:
-            raise GrammarError(f"{named[0]} in it cannot be kept to")
+            raise GrammarError(f"{named[0]} in it cannot be kept to").in_japanese(f"その中の {named[0]} は守れません")
         made.append(_without_null(part[0]))
     return "".join(made)
 

@@ -25,7 +25,9 @@ def to_lark(text: str) -> str:
 
     refuse_long("regular expression", text)
     if (len(text) - len(text.rstrip("\\"))) % 2:
-        raise GrammarError("regex: it ends in a backslash, which escapes nothing; write \\\\ for a backslash")
+        raise GrammarError(
+            "regex: it ends in a backslash, which escapes nothing; write \\\\ for a backslash"
+        ).in_japanese("regex: 終わりの \\ が何も打ち消していません。\\ そのものは \\\\ と書いてください")
     return f"{HEADER}start: /{regex_to_lark(_bare(text), '')}/\n"
 
 
@@ -37,7 +39,7 @@ def check(text: str) -> None:
     """
     said = complaint(to_lark(text))
     if said:
-        raise GrammarError(f"regex: {_reason(said)}")
+        raise GrammarError(f"regex: {_reason(said)}").in_japanese(f"regex: {_reason(said)}")
 
 
 def _bare(text: str) -> str:
@@ -49,5 +51,7 @@ def _bare(text: str) -> str:
 
 def _reason(said: str) -> str:
     """The library's own reason, without the grammar around it."""
+    if "lookarounds not supported" in said:
+        return "a word boundary (\\b, \\B) or an anchor inside of it is look-around, which no automaton can follow"
     found = re.search(r"^error: (.+)$", said, re.MULTILINE)
-    return found[1] if found else " ".join(said.split("\n", 1)[0].split())[:200]
+    return found[1] if found else " ".join(re.sub(r"^at \d+\(\d+\): ", "", said).split("\n", 1)[0].split())[:200]

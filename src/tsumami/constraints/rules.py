@@ -99,7 +99,7 @@ def refuse_left_recursion(rules: GrammarRules) -> None:
     if waits:
         raise GrammarError(
             "the grammar does not parse: a rule begins with itself (left recursion); let it begin with something else"
-        )
+        ).in_japanese("文法が読めません。自分自身で始まる規則（左再帰）があります。別のもので始めてください")
 
 
 def _beginnings(sequence: list[GrammarItem], empty: set[str]) -> Iterator[str]:

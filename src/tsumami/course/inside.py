@@ -16,6 +16,7 @@ from tsumami.engine import Feed, Program, Sequence
 from tsumami.errors import EmptyPromptError, PromptTooLongError
 from tsumami.model import Model
 from tsumami.native import Float32Array
+from tsumami.wording import counted
 
 #: How many positions are looked at: all pairs of a long text would be a picture of millions of squares.
 _POSITIONS: Final = 24
@@ -41,7 +42,11 @@ def parts(model: Model, text: str) -> tuple[Station, ...]:
     shape = model.shape
     n = len(model.tokenize(text))
     if n > model.n_ctx:
-        raise PromptTooLongError(f"the text has {n} tokens; the context holds {model.n_ctx}. Shorten the text")
+        raise PromptTooLongError(
+            f"the text has {counted(n, 'token')}; the context holds {model.n_ctx}. Shorten the text"
+        ).in_japanese(
+            f"文章は {n} トークンありますが、コンテキストは {model.n_ctx} トークンです。文章を短くしてください"
+        )
     return (
         Station("ids", (n,)),
         Station("embeddings", (n, shape.n_embd)),
@@ -85,7 +90,9 @@ def try_causality(model: Model, text: str, more: str) -> CausalTrial:
     """
     ids = model.tokenize(text)[:_POSITIONS]
     if not ids:
-        raise EmptyPromptError("the text is empty: there is no position to look at")
+        raise EmptyPromptError("the text is empty: there is no position to look at").in_japanese(
+            "文章が空なので、見る位置がありません"
+        )
     alone = model.engine.run(_all_rows(ids))
     longer = model.engine.run(_all_rows([*ids, *model.tokenize(more, add_special=False)]))[: len(ids)]
     return CausalTrial(len(ids), alone.size, float(np.abs(alone - longer).max()))

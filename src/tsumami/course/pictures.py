@@ -19,6 +19,7 @@ from tsumami.runs.signs import visible
 
 #: Six colours that the common kinds of colour blindness can tell apart from their neighbours (after Okabe and Ito).
 _COLOURS: Final = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00")
+_FAINT: Final = "align-self:center;color:color-mix(in srgb, currentColor 75%, transparent)"
 _BOX: Final = "flex:1 1 7.6rem;border:1px solid #94a3b8;border-radius:8px;padding:.5rem .7rem;overflow-wrap:anywhere"
 _SHOWN_IDS: Final = 8
 _SHOWN_TOP: Final = 3
@@ -60,7 +61,7 @@ def loop_boxes(turn: Turn, words: Words) -> str:
         for box, content in contents.items()
     ]
     arrow = '<span aria-hidden="true" style="align-self:center;color:#94a3b8">→</span>'
-    again = f'<span style="align-self:center;color:#64748b">↺ {html.escape(words("loop.again"))}</span>'
+    again = f'<span style="{_FAINT}">↺ {html.escape(words("loop.again"))}</span>'
     return f'<div style="display:flex;flex-wrap:wrap;gap:.4rem">{arrow.join(boxes)}{again}</div>'
 
 

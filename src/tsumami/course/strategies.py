@@ -42,7 +42,9 @@ def strategy_settings(name: str, *, seed: int = 0, max_tokens: int = N_TOKENS) -
         SettingsError: no strategy has this name.
     """
     if name not in STRATEGIES:
-        raise SettingsError(f"no strategy is called {name!r}; the strategies are: {', '.join(STRATEGIES)}")
+        raise SettingsError(f"no strategy is called {name!r}; the strategies are: {', '.join(STRATEGIES)}").in_japanese(
+            f"{name!r} という選び方はありません。あるのは {', '.join(STRATEGIES)} です"
+        )
     return presets.get("neutral").apply().replace(**STRATEGIES[name], seed=seed, max_tokens=max_tokens)
 
 
@@ -66,7 +68,12 @@ def contrast_table(model: Model, run: Run, step: int) -> pd.DataFrame:
         IndexError: no such token.
     """
     if run.settings.mode != "contrastive":
-        raise SettingsError("only contrastive search has these terms; set penalty_alpha above 0 and top_k above 1")
+        raise SettingsError(
+            "only contrastive search has these terms; set penalty_alpha above 0 and top_k above 1"
+        ).in_japanese(
+            "この数値があるのはコントラスティブサーチだけです。penalty_alpha "
+            "を 0 より大きく、top_k を 2 以上にしてください"
+        )
     if not 0 <= step < len(run.steps):
         raise IndexError(f"token {step} of a run of {len(run.steps)}")
     replayer = model.replayer

@@ -85,9 +85,13 @@ def time_prompts(model: Model, lengths: Sequence[int] = PROMPT_LENGTHS, repeats:
 
 def _check(counts: Sequence[int], repeats: int) -> None:
     if not counts or min(counts) < 1:
-        raise SettingsError(f"the numbers of tokens need to be 1 or more each, and at least one; got {list(counts)}")
+        raise SettingsError(
+            f"the numbers of tokens need to be 1 or more each, and at least one; got {list(counts)}"
+        ).in_japanese(f"トークン数はそれぞれ 1 以上で、少なくとも 1 つ要ります（{list(counts)} でした）")
     if repeats < 1:
-        raise SettingsError(f"repeats needs to be 1 or more, not {repeats}")
+        raise SettingsError(f"repeats needs to be 1 or more, not {repeats}").in_japanese(
+            f"repeats は 1 以上にしてください（{repeats} でした）"
+        )
 
 
 def _measure(model: Model, n_prompt: int, n_new: int, repeat: int) -> Timing:
@@ -120,6 +124,9 @@ def read_counts(text: str) -> tuple[int, ...]:
     if wrong is not None or not parts:
         raise SettingsError(
             f"{wrong or text!r} is no number of tokens; give whole numbers from 1 to {_MOST_TOKENS}, such as 10, 20, 40"
+        ).in_japanese(
+            f"{wrong or text!r} はトークン数ではありません。1〜{_MOST_TOKENS} "
+            "の整数を 10, 20, 40 のように書いてください"
         )
     return tuple(int(part) for part in parts)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from tsumami.errors import SettingsError
 from tsumami.models import AdapterFile, ModelFile, check_adapter, open_adapter
+from tsumami.wording import counted
 
 __all__ = ["Adapter", "AdapterLike", "LoadedAdapter", "adapters_from", "fingerprint_with", "prepared"]
 
@@ -32,14 +33,18 @@ class Adapter:
 
     def __post_init__(self) -> None:
         if isinstance(self.scale, bool) or not math.isfinite(self.scale):
-            raise SettingsError(f"lora: the scale {self.scale!r} of {self.path} is no number")
+            raise SettingsError(f"lora: the scale {self.scale!r} of {self.path} is no number").in_japanese(
+                f"lora: {self.path} の強さ {self.scale!r} は数ではありません"
+            )
         if abs(self.scale) > _STRONGEST:
             raise SettingsError(
                 f"lora: the scale {self.scale:g} of {self.path}: needs -{_STRONGEST:g} to {_STRONGEST:g}"
-            )
+            ).in_japanese(f"lora: {self.path} の強さ {self.scale:g}: 使えるのは -{_STRONGEST:g}〜{_STRONGEST:g} です")
         object.__setattr__(self, "scale", float(self.scale) + 0.0)
         if not self.path.strip():
-            raise SettingsError("lora: the path of an adapter is empty; give FILE or FILE:SCALE")
+            raise SettingsError("lora: the path of an adapter is empty; give FILE or FILE:SCALE").in_japanese(
+                "lora: アダプターのパスが空です。FILE か FILE:SCALE を指定してください"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -72,9 +77,13 @@ def adapters_from(given: AdapterLike | Iterable[AdapterLike]) -> tuple[Adapter, 
     several: Iterable[Any] = (given,) if isinstance(given, str | os.PathLike | Adapter) else given
     found = tuple(map(_adapter_from, several))
     if len(found) > _MOST:
-        raise SettingsError(f"lora: {len(found)} adapters; at most {_MOST} can be used at once")
+        raise SettingsError(f"lora: {counted(len(found), 'adapter')}; at most {_MOST} can be used at once").in_japanese(
+            f"lora: アダプターが {len(found)} 個あります。同時に使えるのは {_MOST} 個までです"
+        )
     if len({one.path for one in found}) < len(found):
-        raise SettingsError("lora: one adapter is named twice; give it one scale")
+        raise SettingsError("lora: one adapter is named twice; give it one scale").in_japanese(
+            "lora: 同じアダプターが 2 回指定されました。強さを 1 つにしてください"
+        )
     return found
 
 
@@ -88,7 +97,9 @@ def _adapter_from(one: object) -> Adapter:
             return Adapter(os.fspath(path), scale)
         case os.PathLike():
             return Adapter(os.fspath(one))
-    raise SettingsError(f"lora: {one!r} is no adapter; give FILE, FILE:SCALE, or a pair of a path and a scale")
+    raise SettingsError(
+        f"lora: {one!r} is no adapter; give FILE, FILE:SCALE, or a pair of a path and a scale"
+    ).in_japanese(f"lora: {one!r} はアダプターではありません。FILE、FILE:SCALE、またはパスと強さの組を指定してください")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.engine.threads import ThreadGovernor
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
+from tsumami.wording import counted
 
 _log = logging.getLogger(__name__)
 #: How long a turn with pieces of prompts may take: short, so that streams and stop buttons stay lively.
@@ -152,7 +153,9 @@ class Engine:
         ticket: Ticket[T] = Ticket(self._wake)
         with self._condition:
             if self._closing:
-                raise EngineClosedError("this model was closed; load it again")
+                raise EngineClosedError("this model was closed; load it again").in_japanese(
+                    "このモデルは閉じられました。もう一度読み込んでください"
+                )
             self._incoming.append(_Running(ticket, program, next(self._ranks)))
             self._condition.notify()
         return ticket
@@ -209,7 +212,9 @@ class Engine:
             with self._condition:
                 self._closing = True
             for running in [*self._running, *self._incoming]:
-                self._throw(running, EngineClosedError("this model was closed"))
+                self._throw(
+                    running, EngineClosedError("this model was closed").in_japanese("このモデルは閉じられました")
+                )
             self._context.close()
             if self._at_end is not None:
                 self._at_end()
@@ -229,7 +234,7 @@ class Engine:
             self._advance(running, None)
         for running in list(self._running):
             if running.ticket.cancelled:
-                self._throw(running, CancelledError("cancelled"))
+                self._throw(running, CancelledError("cancelled").in_japanese("取り消されました"))
         return True
 
     def _advance(self, running: _Running, answer: list[Rows] | Exception | None) -> None:
@@ -271,11 +276,16 @@ class Engine:
         """Refuse tokens that there are not, and more than fit in."""
         bad = first_outside(target, self.n_vocab)
         if bad is not None:
-            raise EngineError(f"token id {target[bad]} is outside the vocabulary (0..{self.n_vocab - 1})")
+            raise EngineError(f"token id {target[bad]} is outside the vocabulary (0..{self.n_vocab - 1})").in_japanese(
+                f"トークン id {target[bad]} は語彙（0〜{self.n_vocab - 1}）にありません"
+            )
         if len(target) > self.n_cells:
             raise OutOfCellsError(
-                f"this sequence needs {len(target)} cells, but the whole cache has {self.n_cells}; "
+                f"this sequence needs {counted(len(target), 'cell')}, but the whole cache has {self.n_cells}; "
                 "shorten it or load the model with a larger n_ctx"
+            ).in_japanese(
+                f"この列には {len(target)} セルが要りますが、キャッシュは全部で {self.n_cells} "
+                "セルです。短くするか、n_ctx を大きくして読み込んでください"
             )
 
     def _throw(self, running: _Running, error: Exception) -> None:

@@ -25,6 +25,7 @@ from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
+from tsumami.wording import counted
 
 DEFAULT_N_CTX: Final = 4096
 SMALLEST_N_CTX: Final = 512
@@ -74,9 +75,13 @@ class EngineOptions:
             if value is None and name != "n_gpu_layers":
                 continue
             if not isinstance(value, int) or isinstance(value, bool):
-                raise SettingsError(f"{name} = {value!r}: needs a whole number")
+                raise SettingsError(f"{name} = {value!r}: needs a whole number").in_japanese(
+                    f"{name} = {value!r}: 整数にしてください"
+                )
             if not low <= value <= high:
-                raise SettingsError(f"{name} = {value}: needs {low} to {high}")
+                raise SettingsError(f"{name} = {value}: needs {low} to {high}").in_japanese(
+                    f"{name} = {value}: 使えるのは {low}〜{high} です"
+                )
 
     @property
     def adapters(self) -> tuple[Adapter, ...]:
@@ -139,7 +144,9 @@ def load(
     """
     options = options or EngineOptions()
     if options.n_probs is not None:
-        raise SettingsError("n_probs is of an engine elsewhere; a model on this machine tells all of its logits")
+        raise SettingsError(
+            "n_probs is of an engine elsewhere; a model on this machine tells all of its logits"
+        ).in_japanese("n_probs はほかの場所のエンジンのものです。このマシンのモデルは、すべてのロジットを出します")
     file = resolve(name, progress=download_progress)
     if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
         raise _not_a_generator(file)
@@ -179,8 +186,12 @@ def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:
         raise _not_a_generator(file)
     if options.n_ctx is not None and options.n_ctx > native.n_ctx_train:
         raise SettingsError(
-            f"n_ctx = {options.n_ctx}: {file.name} was trained for {native.n_ctx_train} tokens and knows no position "
+            f"n_ctx = {options.n_ctx}: {file.name} was trained for {counted(native.n_ctx_train, 'token')} and "
+            "knows no position "
             "beyond them"
+        ).in_japanese(
+            f"n_ctx = {options.n_ctx}: {file.name} は {native.n_ctx_train} トークンで学習していて、"
+            "その先の位置を知りません"
         )
     return options.n_ctx or min(native.n_ctx_train, DEFAULT_N_CTX)
 
@@ -188,7 +199,7 @@ def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:
 def _not_a_generator(file: ModelFile) -> ModelFormatError:
     return ModelFormatError(
         f"{file.name}: this model does not generate text token by token (an encoder, embedding or diffusion model)"
-    )
+    ).in_japanese(f"{file.name}: このモデルはトークンを 1 つずつ生成しません（エンコーダー、埋め込み、拡散のモデル）")
 
 
 def _bytes_per_cell(native: NativeModel, header: GGUFHeader) -> int:
@@ -203,7 +214,9 @@ def _context_options(native: NativeModel, header: GGUFHeader, options: EngineOpt
     cheap = _CACHE_BYTES // max(1, bytes_per_cell)
     if options.n_cells is not None and options.n_cells < n_ctx:
         raise SettingsError(
-            f"n_cells = {options.n_cells}: a single run may have n_ctx = {n_ctx} tokens, so it needs as many"
+            f"n_cells = {options.n_cells}: a single run may have n_ctx = {counted(n_ctx, 'token')}, so it needs as many"
+        ).in_japanese(
+            f"n_cells = {options.n_cells}: 1 回の実行が n_ctx = {n_ctx} トークンまで使えるので、それだけ要ります"
         )
     n_cells = options.n_cells or max(n_ctx, min(2 * n_ctx, cheap))
     n_cells = -(-n_cells // 256) * 256  # llama.cpp pads to this anyway

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import OutOfMemoryError
+from tsumami.wording import counted
 
 _MEMINFO: Final = Path("/proc/meminfo")
 #: Of a container (cgroup version 2, then 1): its limit, what it uses, and what of that is files that may be dropped.
@@ -33,8 +34,13 @@ def check_room(n_cells: int, size: int) -> None:
     if free is not None and size > free:
         fit = n_cells * free // size
         raise OutOfMemoryError(
-            f"a context of {n_cells:,} cells needs {size / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free: "
-            f"about {fit:,} cells fit; give a smaller n_ctx"
+            f"a context of {counted(n_cells, 'cell')} needs {size / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB "
+            "are free: "
+            f"about {counted(fit, 'cell')} fit; give a smaller n_ctx"
+        ).in_japanese(
+            f"{n_cells:,} セルのコンテキストには {size / 2**30:,.1f} GiB 要りますが、"
+            f"空きは {free / 2**30:,.1f} GiB です。入るのは約 {fit:,} セルなので、"
+            "n_ctx を小さくしてください"
         )
 
 

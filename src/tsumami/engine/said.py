@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tsumami.wording import filled
+
 __all__ = ["Notice", "notices"]
 
 _LONG: Final = 300  # characters of a line
@@ -54,7 +56,7 @@ class Notice:
             return (f"llama.cpp の警告: {self.line}", f"llama.cpp warns: {self.line}")[language]
         more = (f"（同様の警告が全部で {self.count} 件）", f" ({self.count} such warnings)")[language]
         counted = "" if self.count == 1 else more
-        return (kind.ja, kind.en)[language].format(**match.groupdict()) + counted
+        return filled((kind.ja, kind.en)[language], **match.groupdict()) + counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "dummy_tokens": _kind(
         r"adding (?P<number>\d+) dummy tokens",
         "ファイルに語彙がないので、llama.cpp が文字のないトークンを {number} 個作ります",
-        "the file holds no vocabulary: llama.cpp makes {number} tokens without text",
+        "the file holds no vocabulary: llama.cpp makes {number} {number:token|tokens} without text",
     ),
     "no_newline": _kind(
         "missing newline token|newline token not found",
@@ -153,7 +155,8 @@ _KINDS: Final[Mapping[str, _Kind]] = {
         r"n_ctx_seq \((?P<now>\d+)\) > n_ctx_train \((?P<trained>\d+)\)",
         "キャッシュは {now} トークンで、モデルの学習時の {trained} より広く取ってあります"
         "（1 つの文章はそれを超えません）",
-        "the cache has {now} tokens, more than the {trained} of the training; no single text goes beyond those",
+        "the cache has {now} {now:token|tokens}, more than the {trained} of the training; no single text goes "
+        "beyond those",
         ours=True,
     ),
     "whole_window": _kind(

@@ -18,6 +18,7 @@ import numpy as np
 
 from tsumami.errors import EngineError
 from tsumami.native import Float32Array
+from tsumami.wording import counted
 
 
 class Sequence:
@@ -49,7 +50,9 @@ class Sequence:
         """Go back to the first `length` tokens."""
         self._check_open()
         if self._under_way:
-            raise EngineError("this sequence is being fed; roll it back when the rows are there")
+            raise EngineError("this sequence is being fed; roll it back when the rows are there").in_japanese(
+                "この列は計算中です。行がそろってから戻してください"
+            )
         del self._tokens[self._check_length(length) :]
 
     def close(self) -> None:
@@ -74,7 +77,9 @@ class Sequence:
         """
         self._check_open()
         if tokens and self._under_way:
-            raise EngineError("this sequence is being fed already; yield its next feed when the rows are there")
+            raise EngineError(
+                "this sequence is being fed already; yield its next feed when the rows are there"
+            ).in_japanese("この列はもう計算中です。行がそろってから次を渡してください")
         self._under_way |= len(tokens) > 0
         return [*self._tokens, *tokens]
 
@@ -89,13 +94,17 @@ class Sequence:
 
     def _check_open(self) -> None:
         if self.closed:
-            raise EngineError("this sequence was closed; fork it before closing to go on from it")
+            raise EngineError("this sequence was closed; fork it before closing to go on from it").in_japanese(
+                "この列は閉じられました。続けるなら、閉じる前に分岐してください"
+            )
 
     def _check_length(self, length: int | None) -> int:
         if length is None:
             return len(self._tokens)
         if not 0 <= length <= len(self._tokens):
-            raise EngineError(f"length {length} is outside this sequence (0..{len(self._tokens)})")
+            raise EngineError(f"length {length} is outside this sequence (0..{len(self._tokens)})").in_japanese(
+                f"長さ {length} はこの列（0〜{len(self._tokens)}）の外です"
+            )
         return length
 
     def __enter__(self) -> Sequence:
@@ -105,7 +114,7 @@ class Sequence:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Sequence({len(self)} tokens{', closed' if self.closed else ''})"
+        return f"Sequence({counted(len(self), 'token')}{', closed' if self.closed else ''})"
 
 
 @dataclass(frozen=True, slots=True)

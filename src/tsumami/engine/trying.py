@@ -28,6 +28,7 @@ from tsumami.machine import processor
 from tsumami.models import ModelFile
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel, engine_build
 from tsumami.storage import recall, remember
+from tsumami.wording import counted
 
 __all__ = ["answer", "try_first"]
 
@@ -80,6 +81,10 @@ def _try_fast(file: ModelFile, fingerprint: str, waits: Callable[[], None] | Non
         raise EngineError(
             f"llama.cpp, as it was compiled here, breaks down over rearranged weights ({error.__cause__}). Load the"
             " model exactly (without --fast), or compile llama-cpp-python anew: make clean, then make setup"
+        ).in_japanese(
+            "このマシンでコンパイルされた llama.cpp は、並べ替えた重みで止まります"
+            f"（{error.__cause__}）。exact で（--fast なしで）読み込むか、llama-cpp-python "
+            "をコンパイルし直してください（make clean のあとに make setup）"
         ) from error
 
 
@@ -115,17 +120,25 @@ def _try(trial: _Attempt, waits: Callable[[], None] | None) -> None:
         raise _refusal(trial.name, error) from error
     except OvertimeError as error:
         raise ModelError(
-            f"{trial.name}: loading it for a trial took longer than a file of {trial.size:,} bytes should"
+            f"{trial.name}: loading it for a trial took longer than a file of {counted(trial.size, 'byte')} should"
+        ).in_japanese(
+            f"{trial.name}: 試しに読み込む時間が、{trial.size:,} バイトのファイルにしては長すぎます"
         ) from error
     remember(_MEMORY, trial.key, True)
 
 
 def _refusal(name: str, error: BrokeDownError) -> ModelError:
     if error.signal == "SIGKILL":
-        return OutOfMemoryError(f"{name}: the system ended the process that loaded it, for want of memory")
+        return OutOfMemoryError(f"{name}: the system ended the process that loaded it, for want of memory").in_japanese(
+            f"{name}: メモリーが足りないため、読み込んでいたプロセスをシステムが止めました"
+        )
     return ModelFormatError(
         f"{name}: llama.cpp breaks down over this file ({error.signal or 'it ended'}{_words(error.said)}), so it "
         "is damaged or was made to do harm; download it again from somebody you trust"
+    ).in_japanese(
+        f"{name}: このファイルを読むと llama.cpp が止まります（{error.signal or '終了'}"
+        f"{_words(error.said)}）。壊れているか、害を与えるために作られたファイルです。"
+        "信頼できる所から取り直してください"
     )
 
 

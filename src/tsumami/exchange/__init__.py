@@ -52,7 +52,9 @@ def dialect_named(name: str) -> Dialect:
         SettingsError: there is none; the message lists them.
     """
     if name not in DIALECTS:
-        raise SettingsError(f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}")
+        raise SettingsError(f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}").in_japanese(
+            f"{name!r} という方言はありません。あるのは {', '.join(DIALECTS)} です"
+        )
     return DIALECTS[name]
 
 
@@ -82,7 +84,9 @@ def read_settings(text: str, dialect: str | None = None, *, preset: str | None =
         chosen = dialect_named(dialect)
     values = values_in(chosen, document)
     if values is None:
-        raise SettingsError(f"these are no settings of {chosen.title} ({chosen.form} is expected)")
+        raise SettingsError(f"these are no settings of {chosen.title} ({chosen.form} is expected)").in_japanese(
+            f"これは {chosen.title} の設定ではありません（{chosen.form} のはずです）"
+        )
     return replace(import_values(chosen, values), possible=tuple(name for name in possible if name != chosen.name))
 
 

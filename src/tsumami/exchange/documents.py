@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from tsumami.errors import SettingsError
+from tsumami.wording import counted
 
 __all__ = ["Document", "read_document", "write_document"]
 
@@ -46,7 +47,9 @@ def read_document(text: str, section: str | None = None) -> Document:
         SettingsError: it is none of these forms, or no such section.
     """
     if len(text) > _MOST:
-        raise SettingsError(f"settings of {len(text):,} characters; at most {_MOST:,} are read")
+        raise SettingsError(f"settings of {counted(len(text), 'character')}; at most {_MOST:,} are read").in_japanese(
+            f"設定が {len(text):,} 文字あります。読めるのは {_MOST:,} 文字までです"
+        )
     stripped = text.lstrip("\ufeff \t\r\n")
     if stripped.startswith(("{", "[{")):
         return Document("json", _json(stripped))
@@ -101,16 +104,24 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"these settings begin as JSON and are none: {error}") from error
+        raise SettingsError(f"these settings begin as JSON and are none: {error}").in_japanese(
+            f"JSON として始まっていますが、JSON ではありません: {error}"
+        ) from error
 
 
 def _yaml(text: str) -> Any:
     try:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise SettingsError(f"these settings are not YAML: {error}") from error
+        raise SettingsError(f"these settings are not YAML: {error}").in_japanese(
+            f"YAML ではありません: {error}"
+        ) from error
     if not isinstance(found, dict):
-        raise SettingsError("these are no settings: JSON, YAML, an INI preset, flags or a Modelfile is expected")
+        raise SettingsError(
+            "these are no settings: JSON, YAML, an INI preset, flags or a Modelfile is expected"
+        ).in_japanese(
+            "設定ではありません。JSON、YAML、INI のプリセット、オプションの列、Modelfile のどれかにしてください"
+        )
     return found
 
 
@@ -122,12 +133,18 @@ def _ini(text: str, wanted: str | None) -> dict[str, Any]:
     try:
         parser.read_string(f"[{_GLOBAL}]\n{text}" if not _first_is_section(text) else text)
     except configparser.Error as error:
-        raise SettingsError(f"this preset cannot be read: {error.message.splitlines()[0]}") from error
+        raise SettingsError(f"this preset cannot be read: {error.message.splitlines()[0]}").in_japanese(
+            f"このプリセットは読めません: {error.message.splitlines()[0]}"
+        ) from error
     names = [name for name in parser.sections() if name != _GLOBAL]
     if wanted is None and len(names) > 1:
-        raise SettingsError(f"this file has several presets: name one of {', '.join(names)}")
+        raise SettingsError(f"this file has several presets: name one of {', '.join(names)}").in_japanese(
+            f"このファイルには複数のプリセットがあります。{', '.join(names)} から 1 つ選んでください"
+        )
     if wanted is not None and wanted not in names:
-        raise SettingsError(f"this file has no preset {wanted!r}; it has {', '.join(names) or 'none'}")
+        raise SettingsError(f"this file has no preset {wanted!r}; it has {', '.join(names) or 'none'}").in_japanese(
+            f"このファイルに {wanted!r} というプリセットはありません。あるのは {', '.join(names) or 'なし'} です"
+        )
     chosen = [name for name in (_GLOBAL, wanted or (names[0] if names else _GLOBAL)) if parser.has_section(name)]
     return {_plain_name(key): value for name in chosen for key, value in parser.items(name)}
 
@@ -146,7 +163,9 @@ def _flags(text: str) -> dict[str, Any]:
     try:
         words = shlex.split(text.replace("\\\n", " "))
     except ValueError as error:
-        raise SettingsError(f"this command line cannot be split: {error}") from error
+        raise SettingsError(f"this command line cannot be split: {error}").in_japanese(
+            f"このコマンドラインは分けられません: {error}"
+        ) from error
     found: dict[str, Any] = {}
     place = 0
     while place < len(words):
@@ -186,7 +205,9 @@ def _instructions(text: str) -> list[tuple[str, str]]:
         while value.count('"""') == 1:
             following = next(lines, None)
             if following is None:
-                raise SettingsError('this Modelfile has a text that begins with """ and does not end')
+                raise SettingsError('this Modelfile has a text that begins with """ and does not end').in_japanese(
+                    'この Modelfile には、""" で始まって終わらない文章があります'
+                )
             value += f"\n{following}"
         made.append((match[1].upper(), value.strip()))
     return made

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.exchange.dialect import UNSET, Dialect, Field, Foreign, Order
 from tsumami.exchange.notes import Note, Phrase
 from tsumami.knobs import KNOBS
@@ -165,7 +165,9 @@ class _Import:
             try:
                 yield from self._dialect.together({**filled, **given}, self.knobs)
             except (TypeError, ValueError, KeyError) as error:
-                raise SettingsError(f"these settings of {self._dialect.title} do not fit together: {error}") from error
+                raise SettingsError(
+                    f"these settings of {self._dialect.title} do not fit together: {error}"
+                ).in_japanese(f"この {self._dialect.title} の設定は組み合わせられません: {japanese(error)}") from error
 
     def _own_name(self, name: str) -> str:
         one = self._dialect.field_of(name)

@@ -41,7 +41,9 @@ def which(document: Document, at_least: float = 1e-9) -> Guess:
     scores = {name: _score(dialect, document) for name, dialect in DIALECTS.items()}
     best = max(scores.values())
     if best[0] < at_least:
-        raise SettingsError(f"none of the names in these settings is known; dialects: {', '.join(DIALECTS)}")
+        raise SettingsError(
+            f"none of the names in these settings is known; dialects: {', '.join(DIALECTS)}"
+        ).in_japanese(f"この設定の名前は 1 つも知りません。方言: {', '.join(DIALECTS)}")
     possible = tuple(name for name, score in scores.items() if score == best)
     return Guess(DIALECTS[possible[0]], possible)
 

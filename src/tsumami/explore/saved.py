@@ -11,7 +11,7 @@ import os
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
-from tsumami.errors import RunFileError
+from tsumami.errors import RunFileError, japanese
 from tsumami.runs.files import receipt_from
 from tsumami.runs.json_files import read_file, read_form, write_file
 from tsumami.runs.values import Receipt
@@ -56,7 +56,9 @@ class Saved:
             receipt = receipt_from(form.pop("receipt"))
             return cls._read(form, receipt)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RunFileError(f"this {what} does not fit: {error}") from error
+            raise RunFileError(f"this {what} does not fit: {error}").in_japanese(
+                f"この {what} は読めません: {japanese(error)}"
+            ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as JSON, in one step.

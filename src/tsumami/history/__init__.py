@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tsumami.history.database import default_path as default_path
     from tsumami.history.entries import ChatTurn as ChatTurn
     from tsumami.history.entries import Entry as Entry
+    from tsumami.history.entries import SaidBefore as SaidBefore
     from tsumami.history.off import history_is_off as history_is_off
     from tsumami.history.opening import LazyHistory as LazyHistory
     from tsumami.history.query import FIELDS as FIELDS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tsumami.history.talks import RememberedReply as RememberedReply
     from tsumami.history.talks import remembered as remembered
     from tsumami.history.talks import talk as talk
+    from tsumami.history.talks import told as told
 
 _HOMES = {
     "ChatTurn": "tsumami.history.entries",
@@ -42,10 +44,12 @@ _HOMES = {
     "KeptConversation": "tsumami.history.conversations",
     "LazyHistory": "tsumami.history.opening",
     "RememberedReply": "tsumami.history.talks",
+    "SaidBefore": "tsumami.history.entries",
     "default_path": "tsumami.history.database",
     "history_is_off": "tsumami.history.off",
     "remembered": "tsumami.history.talks",
     "talk": "tsumami.history.talks",
+    "told": "tsumami.history.talks",
 }
 
 __all__ = [
@@ -59,10 +63,12 @@ __all__ = [
     "KeptConversation",
     "LazyHistory",
     "RememberedReply",
+    "SaidBefore",
     "default_path",
     "history_is_off",
     "remembered",
     "talk",
+    "told",
 ]
 
 __getattr__, __dir__ = face(__name__, _HOMES)

@@ -136,7 +136,9 @@ class Conversations:
             sql = "SELECT * FROM conversations WHERE owner = ? AND key = ?"
             row = connection.execute(sql, (self._owner, key)).fetchone()
             if row is None:
-                raise HistoryError(f"the history has no conversation {key!r}")
+                raise HistoryError(f"the history has no conversation {key!r}").in_japanese(
+                    f"履歴に会話 {key!r} はありません"
+                )
             gone = connection.execute(_GONE, {"owner": self._owner, "key": key}).fetchall()
             forms = tuple(rows.carried(connection, entry) for (entry,) in gone)
             connection.executemany("DELETE FROM entries WHERE id = ?", gone)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, japanese
 from tsumami.history.schema import APPLICATION, MIGRATIONS
 from tsumami.storage import data_directory
 
@@ -67,7 +67,7 @@ class Database:
             if not self.path.exists():
                 raise HistoryError(
                     f"{self.path} has gone; what is made from now on is not kept until tsumami starts anew"
-                )
+                ).in_japanese(f"{self.path} がなくなりました。tsumami を起動し直すまで、これから作るものは残りません")
             with _transaction(self._writer):
                 yield self._writer
 
@@ -109,7 +109,9 @@ class Database:
         """Write a copy of the store as it is now."""
         with self._lock, _said(target):
             if target.exists():
-                raise HistoryError(f"{target} exists; name a file that does not")
+                raise HistoryError(f"{target} exists; name a file that does not").in_japanese(
+                    f"{target} はもうあります。ないファイルの名前を指定してください"
+                )
             _patiently(self._writer, "VACUUM INTO ?", os.fspath(target))
 
     def check(self) -> None:
@@ -166,18 +168,25 @@ class Database:
         (application,) = self._writer.execute("PRAGMA application_id").fetchone()
         (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if tables and application != APPLICATION:
-            raise HistoryError(f"{self.path} is a database of another program; it is left as it is")
+            raise HistoryError(f"{self.path} is a database of another program; it is left as it is").in_japanese(
+                f"{self.path} はほかのプログラムのデータベースなので、そのままにします"
+            )
         if version > len(MIGRATIONS):
             raise HistoryError(
                 f"{self.path} was written by a newer tsumami (version {version}; this one reads {len(MIGRATIONS)});"
                 " it is left as it is"
+            ).in_japanese(
+                f"{self.path} は新しい tsumami（版 {version}、これが読めるのは {len(MIGRATIONS)}）"
+                "が書いたものなので、そのままにします"
             )
         return int(version)
 
     def _check(self) -> None:
         found = [line for (line,) in self._writer.execute("PRAGMA quick_check(3)")]
         if found != ["ok"]:
-            raise HistoryError(f"{self.path} is damaged: {'; '.join(found)[:300]}; it is left as it is")
+            raise HistoryError(f"{self.path} is damaged: {'; '.join(found)[:300]}; it is left as it is").in_japanese(
+                f"{self.path} は壊れています: {'; '.join(found)[:300]}。そのままにします"
+            )
 
     def _copy(self, version: int) -> None:
         target = self.path.with_name(f"{self.path.stem}-before-{version + 1}{self.path.suffix}")
@@ -237,9 +246,11 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise HistoryError(f"{path}: {error}") from error
+        raise HistoryError(f"{path}: {error}").in_japanese(f"{path}: {japanese(error)}") from error
     except OSError as error:
-        raise HistoryError(f"{error.filename or path}: {error.strerror or error}") from error
+        raise HistoryError(f"{error.filename or path}: {error.strerror or error}").in_japanese(
+            f"{error.filename or path}: {error.strerror or error}"
+        ) from error
 
 
 def _statements(script: str) -> Iterator[str]:

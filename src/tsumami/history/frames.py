@@ -28,7 +28,9 @@ def as_frame(entries: Sequence[Entry]) -> pd.DataFrame:
     try:
         import pandas as pd
     except ImportError as error:
-        raise MissingDependencyError("a table of the history needs pandas: pip install 'pandas>=2.2'") from error
+        raise MissingDependencyError("a table of the history needs pandas: pip install 'pandas>=2.2'").in_japanese(
+            "履歴の表には pandas が要ります: pip install 'pandas>=2.2'"
+        ) from error
     return pd.DataFrame([_row(entry) for entry in entries], index=pd.Index([one.key for one in entries], name="key"))
 
 

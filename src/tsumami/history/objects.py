@@ -12,7 +12,7 @@ import zlib
 from typing import Final
 
 from tsumami.bisection import bisect
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, japanese
 
 __all__ = ["collect", "digest_of", "fetch", "put"]
 
@@ -56,7 +56,7 @@ def fetch(connection: sqlite3.Connection, wanted: int) -> bytes:
     while at is not None:
         row = connection.execute("SELECT base, shared, data FROM objects WHERE id = ?", (at,)).fetchone()
         if row is None:
-            raise HistoryError(f"object {at} is missing")
+            raise HistoryError(f"object {at} is missing").in_japanese(f"オブジェクト {at} がありません")
         at, shared, packed = row
         rests.append((shared, packed))
     data = b""
@@ -64,7 +64,9 @@ def fetch(connection: sqlite3.Connection, wanted: int) -> bytes:
         try:
             data = data[:shared] + zlib.decompress(packed)
         except zlib.error as error:
-            raise HistoryError(f"object {wanted} cannot be read: {error}") from error
+            raise HistoryError(f"object {wanted} cannot be read: {error}").in_japanese(
+                f"オブジェクト {wanted} が読めません: {japanese(error)}"
+            ) from error
     return data
 
 

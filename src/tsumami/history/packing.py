@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, japanese
 from tsumami.runs.values import Step, TakenBack, plain
 
 __all__ = ["pack_steps", "unpack_steps"]
@@ -64,7 +64,9 @@ def unpack_steps(blob: bytes) -> tuple[Step, ...]:
     try:
         return tuple(_steps(zlib.decompress(blob)))
     except (zlib.error, struct.error, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise HistoryError(f"stored steps cannot be read: {error}") from error
+        raise HistoryError(f"stored steps cannot be read: {error}").in_japanese(
+            f"保存したステップが読めません: {japanese(error)}"
+        ) from error
 
 
 def _steps(data: bytes) -> Iterator[Step]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tsumami.errors import QueryError, UnknownKnobError
+from tsumami.errors import QueryError, UnknownKnobError, japanese
 from tsumami.knobs import KNOBS, get
 
 __all__ = ["FIELDS", "All", "Either", "FieldIs", "KnobIs", "Node", "Not", "Text", "read"]
@@ -120,20 +120,20 @@ class _LineReader:
     def whole(self) -> Node:
         found = self._any(depth=0)
         if self._next < len(self._tokens):
-            raise self._wrong("this bracket was not opened")
+            raise self._wrong("this bracket was not opened", "この括弧は開いていません")
         return found
 
     def _any(self, depth: int) -> Node:
         if depth > 50:
-            raise self._wrong("too many brackets within each other")
+            raise self._wrong("too many brackets within each other", "括弧の入れ子が多すぎます")
         parts = [self._all(depth)]
         while (token := self._peek()) and token["bare"] == "OR":
             if parts[-1] == All(()):
-                raise self._wrong("nothing stands before OR")
+                raise self._wrong("nothing stands before OR", "OR の前に何もありません")
             self._next += 1
             parts.append(self._all(depth))
             if parts[-1] == All(()):
-                raise self._wrong("nothing stands after OR")
+                raise self._wrong("nothing stands after OR", "OR の後に何もありません")
         return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
     def _all(self, depth: int) -> Node:
@@ -145,7 +145,7 @@ class _LineReader:
     def _one(self, depth: int) -> Node:
         token = self._peek()
         if token is None:
-            raise self._wrong("something is missing here")
+            raise self._wrong("something is missing here", "ここに何か足りません")
         self._next += 1
         if token["minus"]:
             return Not(self._one(depth))
@@ -153,13 +153,13 @@ class _LineReader:
             inner = self._any(depth + 1)
             closing = self._peek()
             if closing is None or not closing["close"]:
-                raise self._wrong("a bracket is not closed", token.start("open"))
+                raise self._wrong("a bracket is not closed", "括弧が閉じていません", token.start("open"))
             self._next += 1
             return inner
         if token["wrong"]:
-            raise self._wrong("a quotation mark is not closed", token.start("wrong"))
+            raise self._wrong("a quotation mark is not closed", "引用符が閉じていません", token.start("wrong"))
         if token["close"]:
-            raise self._wrong("this bracket was not opened", token.start("close"))
+            raise self._wrong("this bracket was not opened", "この括弧は開いていません", token.start("close"))
         return self._term(token)
 
     def _term(self, token: re.Match[str]) -> Node:
@@ -174,14 +174,14 @@ class _LineReader:
     def _field(self, token: re.Match[str]) -> FieldIs:
         name, value, at = token["field"].lower(), _plain(token["value"].strip('"')), token.start("value")
         if not value:
-            raise self._wrong(f"{name}: {FIELDS[name][1]} is missing", at)
+            raise self._wrong(f"{name}: {FIELDS[name][1]} is missing", f"{name}: {FIELDS[name][0]} が足りません", at)
         if name == "is" and value not in _IS:
-            raise self._wrong(f"is: can be {' or '.join(_IS)}", at)
+            raise self._wrong(f"is: can be {' or '.join(_IS)}", f"is: に書けるのは {'、'.join(_IS)} です", at)
         if name in ("since", "before"):
             try:
                 return FieldIs(name, datetime.datetime.fromisoformat(value).astimezone().timestamp())
             except (ValueError, OverflowError, OSError):
-                raise self._wrong("a day is written 2026-11-30", at) from None
+                raise self._wrong("a day is written 2026-11-30", "日付は 2026-11-30 のように書きます", at) from None
         return FieldIs(name, value)
 
     def _knob(self, token: re.Match[str]) -> KnobIs:
@@ -190,24 +190,28 @@ class _LineReader:
             try:
                 name = get(name).name
             except UnknownKnobError as error:
-                raise self._wrong(f"{error}; in quotes it is a text", token.start("knob")) from None
+                raise self._wrong(
+                    f"{error}; in quotes it is a text",
+                    f"{japanese(error)}引用符で囲めば文章になります",
+                    token.start("knob"),
+                ) from None
         if not value:
-            raise self._wrong("a value is missing", at)
+            raise self._wrong("a value is missing", "値が足りません", at)
         number = _number(value)
         if number is not None:
             return KnobIs(name, token["sign"], number)
         if token["sign"] not in ("=", "!=") or name in _NUMBERS or KNOBS[name].kind in ("int", "float"):
-            raise self._wrong(f"{value} is no number", at)
+            raise self._wrong(f"{value} is no number", f"{value} は数ではありません", at)
         return KnobIs(name, token["sign"], value)
 
     def _peek(self) -> re.Match[str] | None:
         return self._tokens[self._next] if self._next < len(self._tokens) else None
 
-    def _wrong(self, why: str, at: int | None = None) -> QueryError:
+    def _wrong(self, why: str, why_ja: str, at: int | None = None) -> QueryError:
         if at is None:
             token = self._peek()
             at = len(self._line) if token is None else token.end() - len(token[0].lstrip())
-        return QueryError(why, self._line, at)
+        return QueryError(why, self._line, at, why_ja=why_ja)
 
 
 def _split(line: str) -> Iterator[re.Match[str]]:

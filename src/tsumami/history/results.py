@@ -10,7 +10,6 @@ import base64
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from tsumami.errors import HistoryError, RunFileError
@@ -51,7 +50,7 @@ def growing(steps: Sequence[Step], turn: ChatTurn | None = None) -> Grown:
 
 
 def _turn_form(turn: ChatTurn | None) -> dict[str, Any]:
-    return {} if turn is None else {"turn": asdict(turn)}
+    return {} if turn is None else {"turn": turn.to_dict()}
 
 
 def read_run(connection: sqlite3.Connection, entry: int) -> Run:
@@ -63,7 +62,9 @@ def read_run(connection: sqlite3.Connection, entry: int) -> Run:
     sql = "SELECT key, stop, rest, body FROM entries WHERE id = ?"
     key, stop, rest, body = connection.execute(sql, (entry,)).fetchone()
     if stop == RESULT:
-        raise HistoryError(f"{key} is no run but a map, a grid or a comparison")
+        raise HistoryError(f"{key} is no run but a map, a grid or a comparison").in_japanese(
+            f"{key} は実行ではなく、地図かグリッドか比較です"
+        )
     left = json.loads(rest)
     found, thought = left["completeness"], left["thought"]
     return Run(
@@ -96,7 +97,9 @@ def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> No
             read_run(connection, made)
         read_turn(connection, made)
     except (KeyError, TypeError, ValueError, RunFileError, sqlite3.IntegrityError) as error:
-        raise HistoryError(f"no exported result: {error!r}") from error
+        raise HistoryError(f"no exported result: {error!r}").in_japanese(
+            f"書き出した結果ではありません: {error!r}"
+        ) from error
 
 
 def _carried_body(form: dict[str, Any]) -> Grown:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tsumami.errors import HistoryError
+from tsumami.errors import HistoryError, japanese
 from tsumami.history import objects
 from tsumami.history.entries import RESULT, ChatTurn, Entry, language_of
 from tsumami.history.folding import END, folded
@@ -35,6 +35,7 @@ __all__ = [
     "new_key",
     "place",
     "read_turn",
+    "read_turns",
     "receipt_form",
     "replace",
     "unpacked",
@@ -204,15 +205,24 @@ def read_turn(connection: sqlite3.Connection, entry: int) -> ChatTurn | None:
     """What a reply of a chat answers; None where that was not kept."""
     (rest,) = connection.execute("SELECT rest FROM entries WHERE id = ?", (entry,)).fetchone()
     found = json.loads(rest).get("turn")
-    return None if found is None else _turn_of(found)
+    return None if found is None else ChatTurn.from_dict(found)
 
 
-def _turn_of(form: dict[str, Any]) -> ChatTurn:
-    made = ChatTurn(**form)
-    for value, kind in ((made.user, str), (made.system, str | None), (made.memory, int | None), (made.begun, str)):
-        if not isinstance(value, kind):
-            raise TypeError(f"{form!r} is no turn of a chat")
-    return made
+def read_turns(connection: sqlite3.Connection, which: str, entry: int) -> list[tuple[str, ChatTurn]]:
+    """The ids of entries and what each answers, from the first one on; each goes on from the one before."""
+    found = {
+        number: (above, key, asked, turn)
+        for number, above, key, asked, turn in connection.execute(
+            f"SELECT id, parent, key, asked, json_extract(rest, '$.turn') FROM entries WHERE {which}",  # noqa: S608
+            (entry,),
+        )
+    }
+    line: list[tuple[str, ChatTurn]] = []
+    at: int | None = entry
+    while at in found:
+        at, key, asked, turn = found[at]
+        line.append((key, ChatTurn(asked) if turn is None else ChatTurn.from_dict(json.loads(turn))))
+    return line[::-1]
 
 
 def receipt_form(connection: sqlite3.Connection, entry: int) -> dict[str, Any]:
@@ -261,7 +271,9 @@ def unpacked(body: bytes) -> bytes:
     try:
         return zlib.decompress(body)
     except zlib.error as error:
-        raise HistoryError(f"a stored result cannot be read: {error}") from error
+        raise HistoryError(f"a stored result cannot be read: {error}").in_japanese(
+            f"保存した結果が読めません: {japanese(error)}"
+        ) from error
 
 
 def new_key() -> str:

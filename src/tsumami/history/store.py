@@ -182,10 +182,11 @@ class History:
 
     def has(self, key: str) -> bool:
         """Whether there is an entry of that id, or one whose id begins so."""
-        try:
-            self.entry(key)
-        except HistoryError:
-            return False
+        with self._database.reading() as connection:
+            try:
+                self._id(connection, key)
+            except HistoryError:
+                return False
         return True
 
     def children(self, key: str) -> list[Entry]:
@@ -212,6 +213,11 @@ class History:
         """What a reply of a chat answers; None for anything else, and where an older tsumami has not kept it."""
         with self._database.reading() as connection:
             return rows.read_turn(connection, self._id(connection, key))
+
+    def turns(self, key: str) -> list[tuple[str, ChatTurn]]:
+        """The line of an entry as the ids and what each answers: quick, however long it is."""
+        with self._database.reading() as connection:
+            return rows.read_turns(connection, LINE, self._id(connection, key))
 
     def words(self) -> dict[str, list[str]]:
         """What searches can ask for: the `models` of the newest 2000 entries, and all `tags`, those used most first."""
@@ -240,7 +246,9 @@ class History:
             sql = "SELECT stop, body FROM entries WHERE id = ?"
             stop, body = connection.execute(sql, (self._id(connection, key),)).fetchone()
             if stop != RESULT:
-                raise HistoryError(f"{key} is a run, and no map, grid or comparison")
+                raise HistoryError(f"{key} is a run, and no map, grid or comparison").in_japanese(
+                    f"{key} は実行で、地図でもグリッドでも比較でもありません"
+                )
             return rows.unpacked(body).decode("utf-8", "surrogatepass")
 
     # --- carrying ---
@@ -260,7 +268,9 @@ class History:
         from tsumami.history import results
 
         if not isinstance(form, dict):
-            raise HistoryError(f"no exported result: {form!r:.80}")
+            raise HistoryError(f"no exported result: {form!r:.80}").in_japanese(
+                f"書き出した結果ではありません: {form!r:.80}"
+            )
         with self._database.writing() as connection:
             sql = "SELECT 1 FROM entries WHERE key = ?"
             known = connection.execute(sql, (str(form.get("key")),)).fetchone()
@@ -342,11 +352,13 @@ class History:
         with self._database.reading() as connection:
             for wanted, digest in connection.execute("SELECT id, digest FROM objects").fetchall():
                 if hashlib.sha256(objects.fetch(connection, wanted)).digest() != digest:
-                    raise HistoryError(f"object {wanted} is not what was stored")
+                    raise HistoryError(f"object {wanted} is not what was stored").in_japanese(
+                        f"オブジェクト {wanted} は保存したものと違います"
+                    )
             entries = connection.execute("SELECT id, key, digest FROM entries").fetchall()
             for wanted, key, digest in entries:
                 if rows.derived(connection, wanted) != digest:
-                    raise HistoryError(f"{key} is not what was stored")
+                    raise HistoryError(f"{key} is not what was stored").in_japanese(f"{key} は保存したものと違います")
         return len(entries)
 
     def backup(self, target: Path) -> None:
@@ -393,8 +405,10 @@ class History:
         if len(found) == 1 and key:
             return int(found[0][0])
         if not found or not key:
-            raise HistoryError(f"the history has no {key!r}")
-        raise HistoryError(f"more than one id begins with {key!r}; give more of it")
+            raise HistoryError(f"the history has no {key!r}").in_japanese(f"履歴に {key!r} はありません")
+        raise HistoryError(f"more than one id begins with {key!r}; give more of it").in_japanese(
+            f"{key!r} で始まる id がいくつもあります。もう少し長く書いてください"
+        )
 
 
 class GrowingEntry:
@@ -425,5 +439,7 @@ def _checked(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags that a search can ask for."""
     for tag in (found := tuple(tags)):
         if not tag or any(letter.isspace() or letter in '"()' for letter in tag):
-            raise HistoryError(f"{tag!r} is no tag: one word, without quotes and brackets")
+            raise HistoryError(f"{tag!r} is no tag: one word, without quotes and brackets").in_japanese(
+                f"{tag!r} はタグにできません。引用符や括弧のない 1 語にしてください"
+            )
     return found

@@ -88,6 +88,13 @@ class Knob:
             return f"one of {', '.join(map(str, self.choices))}"
         return _ALLOWED.get(self.kind) or self._range()
 
+    @property
+    def allowed_ja(self) -> str:
+        """The same in Japanese."""
+        if self.choices:
+            return f"{', '.join(map(str, self.choices))} のどれか"
+        return _ALLOWED_JA.get(self.kind) or self._range_ja()
+
     def slider_for(self, n_ctx: int) -> Slider | None:
         """The slider's range on a model with `n_ctx` cells of context."""
         if self.slider is None or self.slider.high is not None:
@@ -96,6 +103,14 @@ class Knob:
 
     def validate(self, value: object) -> Any:
         """The value in the form in which Settings keeps it (plain, hashable); SettingsError says why it cannot work."""
+        try:
+            return self._checked(value)
+        except SettingsError as error:
+            if error.knob == self.name:  # a value of the wrong kind: only the knob knows what else it allows
+                error.in_japanese(self._refused_ja(error.value))
+            raise
+
+    def _checked(self, value: object) -> Any:
         match self.kind:
             case "int":
                 return int(self._within(values.check_int(self.name, value, self.allowed)))
@@ -135,8 +150,11 @@ class Knob:
         if value not in self.choices:
             raise SettingsError(
                 f"{self.name} = {values.shown(value)}: needs {self.allowed}", knob=self.name, value=value
-            )
+            ).in_japanese(self._refused_ja(value))
         return value
+
+    def _refused_ja(self, value: object) -> str:
+        return f"{self.name} は {values.shown(value)} ですが、使えるのは {self.allowed_ja}です。"
 
     def _within(self, value: float) -> float:
         below = self.low is not None and (value <= self.low if self.low_open else value < self.low)
@@ -145,7 +163,7 @@ class Knob:
             why = f"; {self.reason}" if self.reason else ""
             raise SettingsError(
                 f"{self.name} = {values.shown(value)}: needs {self.allowed}{why}", knob=self.name, value=value
-            )
+            ).in_japanese(self._refused_ja(value))
         return value
 
     def _range(self) -> str:
@@ -157,6 +175,16 @@ class Knob:
         if low and high:
             return f"{low} to {high}"
         return f"{low} or more" if low else "any finite number"
+
+    def _range_ja(self) -> str:
+        low, high = (_number(bound) for bound in (self.low, self.high))
+        if self.off_below is not None:
+            return f"{_number(self.off_below)} 以上 {high} 以下、または {_number(self.neutral)}"
+        if self.smallest is not None:
+            return f"{self.smallest:g} 以上" if self.low_open else f"{low}、または {self.smallest:g} 以上"
+        if low and high:
+            return f"{low} 以上 {high} 以下"
+        return f"{low} 以上" if low else "有限の数"
 
 
 _ALLOWED: Mapping[str, str] = {
@@ -171,6 +199,21 @@ _ALLOWED: Mapping[str, str] = {
     "regex": "a regular expression",
     "text": "a text",
     "order": "'classic', 'llama.cpp', or a list of stage names",
+}
+
+
+_ALLOWED_JA: Mapping[str, str] = {
+    "bool": "true または false",
+    "texts": "空でない文字列のリスト",
+    "tokens": "文字列かトークン ID のリスト",
+    "bias": "トークン ID とバイアスの対応表",
+    "text_bias": "文字列とバイアスの対応表",
+    "grammar": "GBNF で書いた文法",
+    "schema": "JSON スキーマ(オブジェクト)",
+    "object": "JSON のオブジェクト",
+    "regex": "正規表現",
+    "text": "文章",
+    "order": "classic、llama.cpp、またはステージ名のリスト",
 }
 
 

@@ -47,17 +47,31 @@ def check_order(name: str, value: object) -> str | tuple[str, ...]:
     elif isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping, set, frozenset)):
         stages = tuple(value)
     else:
-        raise SettingsError(f"{name} = {shown(value)}: {_allowed()}")
+        raise SettingsError(f"{name} = {shown(value)}: {_allowed()}").in_japanese(
+            f"{name} = {shown(value)}: {_allowed_ja()}"
+        )
     for i, stage in enumerate(stages):
         if stage not in STAGES:
-            raise SettingsError(f"{name}: no stage is called {shown(stage)}{_nearest(stage)}; {_allowed()}")
+            raise SettingsError(
+                f"{name}: no stage is called {shown(stage)}{_nearest(stage)}; {_allowed()}"
+            ).in_japanese(f"{name}: {shown(stage)} というステージはありません{_nearest_ja(stage)}。{_allowed_ja()}")
         if stage in stages[:i]:
-            raise SettingsError(f"{name}: {shown(stage)} is named twice; name each stage at most once")
+            raise SettingsError(f"{name}: {shown(stage)} is named twice; name each stage at most once").in_japanese(
+                f"{name}: {shown(stage)} が 2 回あります。ステージはそれぞれ 1 回までにしてください"
+            )
     return next((known for known, order in ORDERS.items() if order == stages), stages)
 
 
 def _allowed() -> str:
     return f"allowed: {', '.join(map(repr, ORDERS))}, or a list of stages out of {', '.join(STAGES)}"
+
+
+def _allowed_ja() -> str:
+    return f"使えるのは {'、'.join(map(repr, ORDERS))}、または {', '.join(STAGES)} から選んだステージのリストです"
+
+
+def _nearest_ja(stage: object) -> str:
+    return _nearest(stage).replace(" (nearest: ", "（近いもの: ").replace(")", "）")
 
 
 def _nearest(stage: object) -> str:

@@ -964,7 +964,9 @@ def knob_names(names: Sequence[str]) -> dict[str, str]:
     for name in names:
         knob = get(name).name
         if knob in found:
-            raise SettingsError(f"{found[knob]} and {name} are both {knob}; give one of them")
+            raise SettingsError(f"{found[knob]} and {name} are both {knob}; give one of them").in_japanese(
+                f"{found[knob]} と {name} はどちらも {knob} です。どちらか 1 つにしてください"
+            )
         found[knob] = name
     return found
 
@@ -987,7 +989,9 @@ def _unknown(names: Sequence[str]) -> UnknownKnobError:
     told = [
         values.shown(name) + (f" (nearest: {hit[0]})" if hit else "") for name, hit in zip(names, near, strict=True)
     ]
-    return UnknownKnobError(f"no knobs are called {', '.join(told)}; leave them out, or take the nearest")
+    return UnknownKnobError(f"no knobs are called {', '.join(told)}; leave them out, or take the nearest").in_japanese(
+        f"{', '.join(told)} というつまみはありません。外すか、近いものにしてください"
+    )
 
 
 #: The knobs that say what the reply has to be; one at most.

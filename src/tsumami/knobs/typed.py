@@ -89,7 +89,9 @@ def _bias(knob: Knob, entry: str) -> tuple[int | str, float | int | str]:
     token, equals, bias = entry.replace(":", "=", 1).partition("=")
     if not equals:
         needs = "needs TOKEN=BIAS, such as 12=-5, or 12=-inf to ban the token"
-        raise SettingsError(f"{knob.name} = {entry!r}: {needs}", knob=knob.name, value=entry)
+        raise SettingsError(f"{knob.name} = {entry!r}: {needs}", knob=knob.name, value=entry).in_japanese(
+            f"{knob.name} = {entry!r}: TOKEN=BIAS の形にしてください（12=-5 や、禁じるなら 12=-inf）"
+        )
     try:
         return int(token), _number(bias.strip())
     except ValueError:
@@ -101,7 +103,9 @@ def _text_bias(knob: Knob, entry: str) -> tuple[str, float | int | str]:
     text, equals, bias = entry.rpartition("=")
     if not equals:
         needs = "needs TEXT=BIAS, such as word=-5, or word=-inf to ban its tokens"
-        raise SettingsError(f"{knob.name} = {entry!r}: {needs}", knob=knob.name, value=entry)
+        raise SettingsError(f"{knob.name} = {entry!r}: {needs}", knob=knob.name, value=entry).in_japanese(
+            f"{knob.name} = {entry!r}: TEXT=BIAS の形にしてください（word=-5 や、トークンを禁じるなら word=-inf）"
+        )
     return unescape(text), _number(plain(bias).strip())
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 from tsumami.errors import GrammarError, SettingsError
+from tsumami.wording import counted
 
 __all__ = [
     "BIAS_LIMIT",
@@ -67,8 +68,11 @@ def shown(value: object) -> str:
         return f"a number of {type(value).__name__} with thousands of digits"
 
 
-def _unfit(name: str, value: object, needs: str) -> SettingsError:
-    return SettingsError(f"{name} = {shown(value)}: {needs}", knob=name, value=value)
+def _unfit(name: str, value: object, needs: str, needs_ja: str) -> SettingsError:
+    """What a kind of value cannot be; the knob whose it is says in Japanese what it allows besides."""
+    return SettingsError(f"{name} = {shown(value)}: {needs}", knob=name, value=value).in_japanese(
+        f"{name} = {shown(value)}: {needs_ja}"
+    )
 
 
 def check_int(name: str, value: object, allowed: str) -> int:
@@ -79,22 +83,25 @@ def check_int(name: str, value: object, allowed: str) -> int:
         number = float(value)
         if number.is_integer():
             return int(number)
-        raise _unfit(name, value, f"needs a whole number, {allowed}")
-    raise _unfit(name, value, f"needs a whole number, {allowed}, not {_kind(value)}")
+        raise _unfit(name, value, f"needs a whole number, {allowed}", "整数にしてください")
+    raise _unfit(name, value, f"needs a whole number, {allowed}, not {_kind(value)}", "整数にしてください")
 
 
 def check_float(name: str, value: object, allowed: str) -> float:
     """A finite number that float32 can hold; `allowed` goes into the message."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise _unfit(name, value, f"needs a number, {allowed}, not {_kind(value)}")
+        raise _unfit(name, value, f"needs a number, {allowed}, not {_kind(value)}", "数にしてください")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if math.isnan(number):
-        raise SettingsError(f"{name} = nan: not a number; needs {allowed}")
+        raise SettingsError(f"{name} = nan: not a number; needs {allowed}").in_japanese(
+            f"{name} = nan: 数ではありません"
+        )
     if abs(number) > FLOAT32_MAX:
-        raise _unfit(name, value, f"needs a finite number, {allowed}; float32 ends at {FLOAT32_MAX:.4g}")
+        needs = f"needs a finite number, {allowed}; float32 ends at {FLOAT32_MAX:.4g}"
+        raise _unfit(name, value, needs, "有限の数にしてください")
     return number + 0.0  # -0.0 becomes 0.0, so that equal settings are written alike
 
 
@@ -102,7 +109,7 @@ def check_bool(name: str, value: object) -> bool:
     """True or False and nothing else: 0 and 1 are numbers, and "false" is a text."""
     if isinstance(value, bool):
         return value
-    raise _unfit(name, value, f"needs true or false, not {_kind(value)}")
+    raise _unfit(name, value, f"needs true or false, not {_kind(value)}", "true か false にしてください")
 
 
 def check_texts(
@@ -119,31 +126,49 @@ def check_texts(
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
-        raise SettingsError(f"{name} = {shown(value)}: needs a list of texts, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs a list of texts, not {_kind(value)}").in_japanese(
+            f"{name} = {shown(value)}: 文字列のリストにしてください"
+        )
     texts = tuple(value)
     if most is not None and len(texts) > most:
-        raise SettingsError(f"{name}: {len(texts):,} texts; at most {most:,} can be used, so leave some out")
+        raise SettingsError(
+            f"{name}: {counted(len(texts), 'text')}; at most {most:,} can be used, so leave some out"
+        ).in_japanese(f"{name}: 文字列が {len(texts):,} 個あります。使えるのは {most:,} 個までなので、減らしてください")
     for text in texts:
         _check_text(name, text, max_bytes)
     characters = sum(map(len, texts))
     if most_characters is not None and characters > most_characters:
         raise SettingsError(
-            f"{name}: {len(texts):,} texts with {characters:,} characters in all; at most {most_characters:,} in all "
+            f"{name}: {counted(len(texts), 'text')} with {counted(characters, 'character')} in all; at most "
+            f"{most_characters:,} in all "
             "can be used, so leave some out"
+        ).in_japanese(
+            f"{name}: 文字列が {len(texts):,} 個、合わせて {characters:,} 文字あります。"
+            f"使えるのは合わせて {most_characters:,} 文字までなので、減らしてください"
         )
     return texts
 
 
 def _check_text(name: str, text: object, max_bytes: int | None) -> None:
     if not isinstance(text, str):
-        raise SettingsError(f"{name}: {shown(text)} is {_kind(text)}; needs texts")
+        raise SettingsError(f"{name}: {shown(text)} is {_kind(text)}; needs texts").in_japanese(
+            f"{name}: {shown(text)} は文字列ではありません"
+        )
     if not text:
-        raise SettingsError(f"{name}: an empty text would match everywhere; leave it out")
+        raise SettingsError(f"{name}: an empty text would match everywhere; leave it out").in_japanese(
+            f"{name}: 空の文字列はどこにでも合ってしまうので、外してください"
+        )
     size = len(_utf8(name, text))
     if max_bytes is not None and size > max_bytes:
-        raise SettingsError(f"{name}: {shown(text)} has {size} bytes of UTF-8; llama.cpp reads at most {max_bytes}")
+        raise SettingsError(
+            f"{name}: {shown(text)} has {counted(size, 'byte')} of UTF-8; llama.cpp reads at most {max_bytes}"
+        ).in_japanese(
+            f"{name}: {shown(text)} は UTF-8 で {size} バイトあります。llama.cpp が読むのは {max_bytes} バイトまでです"
+        )
     if max_bytes is not None and "\0" in text:
-        raise SettingsError(f"{name}: {shown(text)} holds a null character, where llama.cpp would stop reading")
+        raise SettingsError(
+            f"{name}: {shown(text)} holds a null character, where llama.cpp would stop reading"
+        ).in_japanese(f"{name}: {shown(text)} にはヌル文字があり、llama.cpp はそこで読むのをやめます")
 
 
 def check_tokens(name: str, value: object) -> tuple[str, ...]:
@@ -151,7 +176,9 @@ def check_tokens(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, (str, Integral)):
         value = (value,)
     if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping, set, frozenset)):
-        raise SettingsError(f"{name} = {shown(value)}: needs a list of texts or token ids, not {_kind(value)}")
+        raise SettingsError(
+            f"{name} = {shown(value)}: needs a list of texts or token ids, not {_kind(value)}"
+        ).in_japanese(f"{name} = {shown(value)}: 文字列かトークン ID のリストにしてください")
     texts = [f"<[{_token_id(name, one)}]>" if isinstance(one, Integral) else one for one in value]
     return check_texts(name, texts)
 
@@ -165,16 +192,24 @@ def check_text_bias(name: str, value: object) -> tuple[TextBias, ...]:
     elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         pairs = value
     else:
-        raise SettingsError(f"{name} = {shown(value)}: needs a list of pairs of a text and a bias, not {_kind(value)}")
+        raise SettingsError(
+            f"{name} = {shown(value)}: needs a list of pairs of a text and a bias, not {_kind(value)}"
+        ).in_japanese(f"{name} = {shown(value)}: 文字列とバイアスの組のリストにしてください")
     checked: dict[str, float] = {}
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise SettingsError(f"{name}: {shown(pair)} is not a pair of a text and a bias")
+            raise SettingsError(f"{name}: {shown(pair)} is not a pair of a text and a bias").in_japanese(
+                f"{name}: {shown(pair)} は文字列とバイアスの組ではありません"
+            )
         if not isinstance(pair[0], str):
-            raise SettingsError(f"{name}: {shown(pair[0])} is {_kind(pair[0])}; needs a text (by id: logit_bias)")
+            raise SettingsError(
+                f"{name}: {shown(pair[0])} is {_kind(pair[0])}; needs a text (by id: logit_bias)"
+            ).in_japanese(f"{name}: {shown(pair[0])} は文字列ではありません（ID なら logit_bias）")
         (text,) = check_texts(name, pair[0])
         if text in checked:
-            raise SettingsError(f"{name}: {shown(text)} is named twice; give it one bias")
+            raise SettingsError(f"{name}: {shown(text)} is named twice; give it one bias").in_japanese(
+                f"{name}: {shown(text)} が 2 回あります。バイアスを 1 つにしてください"
+            )
         checked[text] = _bias(f"{name}[{shown(text)}]", pair[1])
     return tuple(checked.items())
 
@@ -186,10 +221,14 @@ def check_grammar(name: str, value: object, allowed: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise SettingsError(f"{name} = {shown(value)}: needs {allowed}, not {_kind(value)}")
+        raise SettingsError(f"{name} = {shown(value)}: needs {allowed}, not {_kind(value)}").in_japanese(
+            f"{name} = {shown(value)}: 文章で指定してください"
+        )
     _utf8(name, value)
     if "\0" in value:
-        raise GrammarError(f"{name}: holds a null character at {value.index(chr(0))}; remove it")
+        raise GrammarError(f"{name}: holds a null character at {value.index(chr(0))}; remove it").in_japanese(
+            f"{name}: {value.index(chr(0))} 文字目にヌル文字があります。取り除いてください"
+        )
     return value if value.strip() else None
 
 
@@ -198,7 +237,7 @@ def check_text(name: str, value: object) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise _unfit(name, value, f"needs a text, not {_kind(value)}")
+        raise _unfit(name, value, f"needs a text, not {_kind(value)}", "文章にしてください")
     _utf8(name, value)
     return value
 
@@ -225,13 +264,17 @@ def _json_object(name: str, value: object, example: str, problem: type[SettingsE
         try:
             value = json.loads(value, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise problem(f"{name}: not JSON: {error}") from None
+            raise problem(f"{name}: not JSON: {error}").in_japanese(f"{name}: JSON ではありません: {error}") from None
     if not isinstance(value, Mapping):
-        raise problem(f"{name} = {shown(value)}: needs a JSON object such as {example}, not {_kind(value)}")
+        raise problem(
+            f"{name} = {shown(value)}: needs a JSON object such as {example}, not {_kind(value)}"
+        ).in_japanese(f"{name} = {shown(value)}: {example} のような JSON のオブジェクトにしてください")
     try:
         text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
-        raise problem(f"{name}: cannot be written as JSON: {error}") from None
+        raise problem(f"{name}: cannot be written as JSON: {error}").in_japanese(
+            f"{name}: JSON として書けません: {error}"
+        ) from None
     _utf8(name, text)
     return text
 
@@ -246,14 +289,20 @@ def check_bias(name: str, value: object) -> tuple[Bias, ...]:
     elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         pairs = value
     else:
-        raise SettingsError(f"{name} = {shown(value)}: needs a mapping from token id to bias, not {_kind(value)}")
+        raise SettingsError(
+            f"{name} = {shown(value)}: needs a mapping from token id to bias, not {_kind(value)}"
+        ).in_japanese(f"{name} = {shown(value)}: トークン ID とバイアスの対応表にしてください")
     checked: dict[int, float] = {}
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise SettingsError(f"{name}: {shown(pair)} is not a pair of a token id and a bias")
+            raise SettingsError(f"{name}: {shown(pair)} is not a pair of a token id and a bias").in_japanese(
+                f"{name}: {shown(pair)} はトークン ID とバイアスの組ではありません"
+            )
         token = _token_id(name, pair[0])
         if token in checked:
-            raise SettingsError(f"{name}: token {token} is named twice; give it one bias")
+            raise SettingsError(f"{name}: token {token} is named twice; give it one bias").in_japanese(
+                f"{name}: トークン {token} が 2 回あります。バイアスを 1 つにしてください"
+            )
         checked[token] = _bias(f"{name}[{token}]", pair[1])
     return tuple(sorted(checked.items()))
 
@@ -263,7 +312,9 @@ def _token_id(name: str, value: object) -> int:
         value = int(value) if len(value) <= 10 else INT32_MAX + 1
     token = check_int(f"{name}: token id", value, f"0 to {INT32_MAX}")
     if not 0 <= token <= INT32_MAX:
-        raise SettingsError(f"{name}: token id {shown(token)}: needs 0 to {INT32_MAX}")
+        raise SettingsError(f"{name}: token id {shown(token)}: needs 0 to {INT32_MAX}").in_japanese(
+            f"{name}: トークン ID {shown(token)}: 使えるのは 0〜{INT32_MAX} です"
+        )
     return token
 
 
@@ -273,7 +324,12 @@ def _bias(name: str, value: object) -> float:
     allowed = f"-{BIAS_LIMIT:g} to {BIAS_LIMIT:g}, or -inf to ban the token"
     number = check_float(name, value, allowed)
     if abs(number) > BIAS_LIMIT:
-        raise SettingsError(f"{name} = {shown(value)}: needs {allowed}; 100 already outweighs every other token")
+        raise SettingsError(
+            f"{name} = {shown(value)}: needs {allowed}; 100 already outweighs every other token"
+        ).in_japanese(
+            f"{name} = {shown(value)}: 使えるのは -{BIAS_LIMIT:g}〜{BIAS_LIMIT:g}、"
+            "または禁じる -inf です。100 でもう、ほかのすべてのトークンに勝ちます"
+        )
     return number
 
 
@@ -283,6 +339,9 @@ def _utf8(name: str, text: str) -> bytes:
     except UnicodeEncodeError as error:
         raise SettingsError(
             f"{name}: {shown(text)} is not valid Unicode at {error.start}; remove the lone half"
+        ).in_japanese(
+            f"{name}: {shown(text)} は {error.start} 文字目が正しい Unicode ではありません。"
+            "片割れの文字を取り除いてください"
         ) from None
 
 

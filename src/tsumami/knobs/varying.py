@@ -25,6 +25,9 @@ _MOST: Final = 10_000
 _FORM: Final = "KNOB=A,B or KNOB=FIRST:LAST:STEP, such as top_k=40,100 or temperature=0:2:0.2"
 
 
+_FORM_JA: Final = "KNOB=A,B か KNOB=FIRST:LAST:STEP の形にしてください（top_k=40,100 や temperature=0:2:0.2 など）"
+
+
 def varied_values(given: Iterable[str], read: Callable[[Knob, str], Any] = typed) -> dict[str, list[Any]]:
     """`top_k=40,100` or `top_k=10:100:10` as a knob and its values; `read` makes a value of each text.
 
@@ -36,10 +39,12 @@ def varied_values(given: Iterable[str], read: Callable[[Knob, str], Any] = typed
     for one in given:
         name, equals, values = one.partition("=")
         if not equals or not values.strip():
-            raise SettingsError(f"vary {one!r}: needs {_FORM}")
+            raise SettingsError(f"vary {one!r}: needs {_FORM}").in_japanese(f"vary {one!r}: {_FORM_JA}")
         knob = get(name.strip().removeprefix("--").replace("-", "_"))
         if knob.name in found:
-            raise SettingsError(f"vary {knob.name} was given twice; give all its values in one: {knob.name}=A,B")
+            raise SettingsError(
+                f"vary {knob.name} was given twice; give all its values in one: {knob.name}=A,B"
+            ).in_japanese(f"vary {knob.name} が 2 回あります。値はまとめて {knob.name}=A,B と書いてください")
         if knob.kind in _WITHOUT_COMMAS:
             values = plain(values).replace("、", ",")
         found[knob.name] = [read(knob, text) for part in values.split(",") for text in _texts(knob, part.strip())]
@@ -52,16 +57,23 @@ def _texts(knob: Knob, part: str) -> list[str]:
         return [part]
     numbers = [_number(text) for text in part.split(":")]
     if len(numbers) != 3 or any(number is None for number in numbers):
-        raise SettingsError(f"vary {knob.name}={part}: needs {_FORM}")
+        raise SettingsError(f"vary {knob.name}={part}: needs {_FORM}").in_japanese(
+            f"vary {knob.name}={part}: {_FORM_JA}"
+        )
     first, last, step = (number for number in numbers if number is not None)
     if not step or (last - first) / step < 0:
         raise SettingsError(
             f"vary {knob.name}={part}: a step of {step} does not lead from {first} to {last}; give"
             f" {'a positive' if last >= first else 'a negative'} one"
+        ).in_japanese(
+            f"vary {knob.name}={part}: 刻み {step} では {first} から {last} に行けません。"
+            f"{'正' if last >= first else '負'}の数にしてください"
         )
     steps = (last - first) / step
     if steps >= _MOST:
-        raise SettingsError(f"vary {knob.name}={part}: more than {_MOST:,} values, so take larger steps")
+        raise SettingsError(f"vary {knob.name}={part}: more than {_MOST:,} values, so take larger steps").in_japanese(
+            f"vary {knob.name}={part}: 値が {_MOST:,} 個を超えます。刻みを大きくしてください"
+        )
     return [format(first + index * step, "f") for index in range(int(steps) + 1)]
 
 

@@ -52,7 +52,9 @@ class RemoteModel(Model):
         made, begin = (settings or Settings()).replace(**knobs), self.as_prompt(prompt)
         check_prompt(begin, self.n_ctx, self.engine.n_vocab)
         if not isinstance(self.tokenizer, RemoteTokenizer):
-            raise SettingsError("only a llama-server can choose by itself for a chain that is here")
+            raise SettingsError("only a llama-server can choose by itself for a chain that is here").in_japanese(
+                "ここのチェーンのために自分で選べるのは llama-server だけです"
+            )
         reading = ThereReading(self.tokenizer, self._connected.server.check_model)
         return ThereStream(self.engine, reading, begin, made)
 
@@ -160,7 +162,9 @@ class RemoteModel(Model):
     @property
     def shape(self) -> ModelShape:
         """Nobody tells how large its parts are."""
-        raise EngineError("an engine elsewhere does not tell how its model is built; take a model on this machine")
+        raise EngineError(
+            "an engine elsewhere does not tell how its model is built; take a model on this machine"
+        ).in_japanese("ほかの場所のエンジンは、モデルの作りを知らせません。このマシンのモデルを使ってください")
 
     @functools.cached_property
     def model_card(self) -> ModelCard:

@@ -46,5 +46,9 @@ def load(
     if isinstance(name, str) and is_remote(name):
         return RemoteModel(connect(remote_name(name), made))
     if made.vocabulary is not None:
-        raise SettingsError("vocabulary is for an engine elsewhere that tells none; a model here has its own")
+        raise SettingsError(
+            "vocabulary is for an engine elsewhere that tells none; a model here has its own"
+        ).in_japanese(
+            "vocabulary は、語彙を知らせないほかの場所のエンジンのためのものです。ここのモデルには自分の語彙があります"
+        )
     return Model(load_engine(name, made, download_progress=download_progress, load_progress=load_progress))

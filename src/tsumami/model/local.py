@@ -32,7 +32,7 @@ from tsumami.runs.prompting import PromptLike, as_prompt, refuse_endless, severa
 from tsumami.runs.replay import Replay
 from tsumami.runs.run import Replayer
 from tsumami.sampling.thinking import ThinkingMarks, marks_of
-from tsumami.settings import Settings
+from tsumami.settings import IdleReason, Settings
 
 EVERYTHING: Final = Memory(None)
 
@@ -128,7 +128,7 @@ class Model:
         *,
         base: Settings | None = None,
         vary: Mapping[str, Sequence[Any]] | None = None,
-        seeds: Sequence[int] | None = None,
+        seeds: int | Sequence[int] | None = None,
         **knobs: Any,
     ) -> Comparison:
         """Two to eight runs side by side, from the same prompt and rolls, and why they part.
@@ -138,7 +138,7 @@ class Model:
             settings: the settings of the lanes, or the knobs in which they differ from `base`.
             base: what holds where nothing else is said (default: the defaults).
             vary: instead of `settings`: values by knob, such as `{"top_k": [40, 100]}`; several give every combination.
-            seeds: seeds to take (default: one for all lanes).
+            seeds: how many, from the seed of `base` on (from 0 if it has none), or which (default: one for all lanes).
             knobs: values that replace those of `base`.
 
         Raises:
@@ -155,7 +155,7 @@ class Model:
         *,
         base: Settings | None = None,
         vary: Mapping[str, Sequence[Any]] | None = None,
-        seeds: Sequence[int] | None = None,
+        seeds: int | Sequence[int] | None = None,
         **knobs: Any,
     ) -> Comparing:
         """As `compare`, but gives the steps as they come: iterate for (lane, step), then read `.comparison`."""
@@ -221,8 +221,7 @@ class Model:
             prompt: a prompt as in `run`, or several texts or prompts.
             settings: the settings, or the knobs in which they differ from `base`.
             base: what holds where nothing else is said (default: the defaults).
-            vary: instead of `settings`: values by knob, such as `{"temperature": [0.5, 1.0], "top_p": [0.8, 0.95]}`;
-                several give every combination.
+            vary: instead of `settings`: values by knob, as `{"top_p": [0.8, 0.9]}`; several give every combination.
             seeds: how many, from the seed of `base` on (from 0 if it has none), or which (default: one).
             max_tokens: how long the texts become at most; settings that are given whole keep their own.
             knobs: values that replace those of `base`.
@@ -231,9 +230,8 @@ class Model:
             SettingsError: an empty list, too many cells, or a value that a knob cannot have.
             PromptError: something that is no prompt.
         """
-        with self.gridding(
-            prompt, settings, base=base, vary=vary, seeds=seeds, max_tokens=max_tokens, **knobs
-        ) as cells:
+        cells = self.gridding(prompt, settings, base=base, vary=vary, seeds=seeds, max_tokens=max_tokens, **knobs)
+        with cells:
             return cells.grid
 
     def gridding(
@@ -321,7 +319,9 @@ class Model:
     def _native(self) -> NativeModel:
         """The weights, which are gone after `close()`: whoever asks llama.cpp then would read freed memory."""
         if self._loaded.native.pointer is None:
-            raise EngineClosedError("this model was closed; load it again")
+            raise EngineClosedError("this model was closed; load it again").in_japanese(
+                "このモデルは閉じられました。もう一度読み込んでください"
+            )
         return self._loaded.native
 
     @property
@@ -373,6 +373,17 @@ class Model:
     def asks_thinking(self) -> bool:
         """Whether its chat template asks for `enable_thinking`, which the knob `thinking` tells it."""
         return "enable_thinking" in (self.chat_template or "")
+
+    def idle_knobs(self, settings: Settings, template: str | None = None) -> dict[str, IdleReason]:
+        """The knobs that do nothing under these settings with this model, each with the reason: those of
+        `Settings.idle_knobs`, and those of the thinking where it does not think or is not asked to.
+
+        Args:
+            settings: all knobs.
+            template: the name of the prompt's format; default: the model's own.
+        """
+        asks = template in (None, "model") and self.asks_thinking
+        return settings.idle_knobs(thinks=self.thinking is not None, asks=asks)
 
     @property
     def templates(self) -> tuple[str, ...]:

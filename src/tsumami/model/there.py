@@ -36,7 +36,7 @@ class ThereReply:
     """What a server wrote by itself: its text, how many tokens these were, and the ids of the first of them, as far as
     they were told (usually all of them, but for a last one in the middle of a character); why it stopped, and how fast
     it was. `settings` are those that were asked for, with the seed that was sent; `lost`: what became of those
-    knobs that the server does not have. `trouble`: what the engine elsewhere did, if that ended it.
+    knobs that the server does not have. `error`: what the engine elsewhere did, if that ended it.
     """
 
     prompt: Prompt
@@ -46,10 +46,15 @@ class ThereReply:
     count: int
     stop_reason: StopReason
     stop_string: str | None
-    trouble: str | None
+    error: RemoteError | None
     lost: tuple[Note, ...]
     seconds: float
     reused: int
+
+    @property
+    def trouble(self) -> str | None:
+        """What the error says."""
+        return None if self.error is None else str(self.error)
 
     @property
     def tokens_per_second(self) -> float:
@@ -63,7 +68,9 @@ class ThereReply:
             RemoteError: the server told of none which it is.
         """
         if not self.tokens:
-            raise RemoteError("the server did not tell which tokens its reply has, so nothing can be computed of it")
+            raise RemoteError(
+                "the server did not tell which tokens its reply has, so nothing can be computed of it"
+            ).in_japanese("サーバーが返事のトークンを知らせなかったので、それについて何も計算できません")
         begun = self.prompt.begun + self.tokens
         itself = self.count == len(self.tokens) and self.stop_reason in ("eog", "length")
         settings = self.settings if itself else self.settings.replace(max_tokens=max(len(begun), 1))
@@ -81,7 +88,9 @@ class ThereStream(EngineMaking[str, ThereReply]):
         """
         super().__init__()
         if prompt.healing:
-            raise SettingsError("heal_tokens needs our chain: it takes back the end of the prompt")
+            raise SettingsError("heal_tokens needs our chain: it takes back the end of the prompt").in_japanese(
+                "heal_tokens はプロンプトの終わりを取り消すので、こちらのチェーンが要ります"
+            )
         self._prompt, self._settings = prompt, settings.replace(seed=effective_seed(settings))
         values, self._lost = sent(self._settings, begun=len(prompt.begun))
         self._reading = reading
@@ -115,13 +124,13 @@ class ThereStream(EngineMaking[str, ThereReply]):
 
     def _finish(self) -> ThereReply:
         reading = self._reading
-        reason, trouble = self._how_it_ended()
+        reason, error = self._how_it_ended()
         return ThereReply(
             self._prompt, self._settings, reading.text, tuple(reading.tokens), reading.count, reason,
-            reading.stop_string, trouble, self._lost, self._last - self._first, reading.cached,
+            reading.stop_string, error, self._lost, self._last - self._first, reading.cached,
         )  # fmt: skip
 
-    def _how_it_ended(self) -> tuple[StopReason, str | None]:
+    def _how_it_ended(self) -> tuple[StopReason, RemoteError | None]:
         """Why it stopped, and what the engine elsewhere did, if that ended it."""
         try:
             self._ticket.result()
@@ -130,9 +139,11 @@ class ThereStream(EngineMaking[str, ThereReply]):
         except RemoteError as error:
             if not self._reading.count:
                 raise
-            return "lost", str(error)
+            return "lost", error
         if self._reading.reason is None:
-            return "lost", "llama-server ended its stream before the reply had ended"
+            return "lost", RemoteError("llama-server ended its stream before the reply had ended").in_japanese(
+                "llama-server が、返事の終わる前にストリームを終えました"
+            )
         return self._reading.reason, None
 
 

@@ -56,14 +56,20 @@ def open_adapter(path: str | os.PathLike[str]) -> AdapterFile:
     header = read_header(file)
     kind, way = header.kind, header.text("adapter.type")
     if kind != "adapter":
-        raise ModelFormatError(f"{file} holds a {kind!r}, not an adapter; give the GGUF file of a LoRA adapter")
+        raise ModelFormatError(
+            f"{file} holds a {kind!r}, not an adapter; give the GGUF file of a LoRA adapter"
+        ).in_japanese(
+            f"{file} の中身は {kind!r} で、アダプターではありません。LoRA アダプターの GGUF ファイルを指定してください"
+        )
     if way != "lora":
-        raise ModelFormatError(f"{file} holds an adapter of the type {way!r}; llama.cpp knows lora alone")
+        raise ModelFormatError(f"{file} holds an adapter of the type {way!r}; llama.cpp knows lora alone").in_japanese(
+            f"{file} は {way!r} 型のアダプターです。llama.cpp が使えるのは lora だけです"
+        )
     if _ALORA in header.metadata:
         raise ModelFormatError(
             f"{file} is an activated LoRA (aLoRA), which acts only after certain tokens; only those that act always "
             "can be used"
-        )
+        ).in_japanese(f"{file} は決まったトークンのあとだけ働く LoRA（aLoRA）です。使えるのは、いつも働くものだけです")
     return AdapterFile(file, printable_name(file.name), file.stat().st_size, header)
 
 
@@ -75,11 +81,15 @@ def check_adapter(adapter: AdapterFile, model: ModelFile) -> None:
     """
     theirs, ours = adapter.header.architecture, model.header.architecture
     if theirs != ours:
-        raise ModelFormatError(f"{adapter.name} is an adapter for {theirs!r} models, and {model.name} is {ours!r}")
+        raise ModelFormatError(
+            f"{adapter.name} is an adapter for {theirs!r} models, and {model.name} is {ours!r}"
+        ).in_japanese(f"{adapter.name} は {theirs!r} のモデルのアダプターで、{model.name} は {ours!r} です")
     weights = {tensor.name: tensor.shape for part in model.parts for tensor in read_header(part).tensors}
     pairs = _pairs(adapter)
     if not pairs:
-        raise ModelFormatError(f"{adapter.name} holds no pair of matrices (….lora_a, ….lora_b), so it adapts nothing")
+        raise ModelFormatError(
+            f"{adapter.name} holds no pair of matrices (….lora_a, ….lora_b), so it adapts nothing"
+        ).in_japanese(f"{adapter.name} には行列の組（….lora_a、….lora_b）がないので、何も変えません")
     for name, pair in pairs.items():
         _check_pair(adapter, model, name, pair, weights.get(name))
 
@@ -93,6 +103,9 @@ def _pairs(adapter: AdapterFile) -> dict[str, dict[str, TensorInfo]]:
             raise ModelFormatError(
                 f"{adapter.name} holds the tensor {tensor.name!r}, which is no part of a LoRA (….lora_a, ….lora_b): "
                 "extra trained weights cannot be used"
+            ).in_japanese(
+                f"{adapter.name} のテンソル {tensor.name!r} は LoRA の部分（….lora_a、"
+                "….lora_b）ではありません。追加で学習した重みは使えません"
             )
         found.setdefault(tensor.name.removesuffix(end), {})[end] = tensor
     return found
@@ -103,17 +116,26 @@ def _check_pair(
 ) -> None:
     if len(pair) != len(_ENDS):
         (alone,) = pair
-        raise ModelFormatError(f"{adapter.name} holds {name}{alone} without its other half; it is damaged")
+        raise ModelFormatError(f"{adapter.name} holds {name}{alone} without its other half; it is damaged").in_japanese(
+            f"{adapter.name} の {name}{alone} には片割れがないので、壊れています"
+        )
     if weight is None:
-        raise ModelFormatError(f"{adapter.name} adapts the weight {name}, which {model.name} does not have")
+        raise ModelFormatError(
+            f"{adapter.name} adapts the weight {name}, which {model.name} does not have"
+        ).in_japanese(f"{adapter.name} は重み {name} を変えますが、{model.name} にはありません")
     kinds = sorted({half.type for half in pair.values() if half.type not in _FLOATS})
     if kinds:
-        raise ModelFormatError(f"{adapter.name}: {name} is of the type {', '.join(kinds)}; needs {', '.join(_FLOATS)}")
+        raise ModelFormatError(
+            f"{adapter.name}: {name} is of the type {', '.join(kinds)}; needs {', '.join(_FLOATS)}"
+        ).in_japanese(f"{adapter.name}: {name} は {', '.join(kinds)} 型です。使えるのは {', '.join(_FLOATS)} です")
     a, b = (pair[end].shape for end in _ENDS)
     if not _fits(a, b, weight, turned=name.endswith("token_embd.weight")):
         raise ModelFormatError(
             f"{adapter.name} does not fit {model.name}: {name} is {_by(weight)}, and the adapter's matrices are "
             f"{_by(a)} and {_by(b)}; it was made for another model"
+        ).in_japanese(
+            f"{adapter.name} は {model.name} に合いません。{name} は {_by(weight)} "
+            f"で、アダプターの行列は {_by(a)} と {_by(b)} です。別のモデルのものです"
         )
 
 

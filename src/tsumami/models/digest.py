@@ -55,9 +55,11 @@ def _one(path: Path, progress: ByteProgress | None) -> str:
             remember(_MEMORY, str(real), {"state": before, "sha256": digest})
         return digest
     except FileNotFoundError as error:
-        raise ModelNotFoundError(f"no such file: {path}") from error
+        raise ModelNotFoundError(f"no such file: {path}").in_japanese(f"ファイルがありません: {path}") from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}").in_japanese(
+            f"{path} が読めません: {error.strerror or error}"
+        ) from error
 
 
 def _state(path: Path) -> list[int]:

@@ -57,7 +57,14 @@ _IN_FOLDER: Final = "file in a folder of models"
 _ALIASES: Final = f"accepted are an alias ({', '.join(KNOWN)})"
 _HUB_FORM: Final = "or a hub name like owner/repo:file.gguf"
 _FORMS: Final = f"{_ALIASES}, the path of a GGUF file, {_HUB_FORM}"
+_FORMS_JA: Final = (
+    f"使えるのは別名（{', '.join(KNOWN)}）、GGUF ファイルのパス、owner/repo:file.gguf のようなハブの名前です"
+)
 _NAMES: Final = f"{_ALIASES} {_HUB_FORM}; paths can be named only at the machine on which tsumami runs"
+_NAMES_JA: Final = (
+    f"使えるのは別名（{', '.join(KNOWN)}）か、owner/repo:file.gguf のようなハブの名前です。"
+    "パスを指定できるのは、tsumami が動いているマシンの上だけです"
+)
 
 
 def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgress | None = None) -> ModelFile:
@@ -77,7 +84,9 @@ def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgr
     """
     text = _as_it_is(os.fspath(name))
     if not text.strip():
-        raise ModelNotFoundError(f"the model's name is empty; {_FORMS}")
+        raise ModelNotFoundError(f"the model's name is empty; {_FORMS}").in_japanese(
+            f"モデルの名前が空です。{_FORMS_JA}"
+        )
     if isinstance(name, str):
         if (known := KNOWN.get(text.lower())) is not None:
             return _resolve_known(text.lower(), known, progress)
@@ -87,7 +96,7 @@ def resolve(name: str | os.PathLike[str] = DEFAULT_MODEL, *, progress: ByteProgr
         if match is not None and not _exists(text):
             return _resolve_hub(text, OnHub(match["repository"], match["filename"]), None, progress)
         if not _looks_like_path(text):
-            raise ModelNotFoundError(no_such_model(text))
+            raise no_such_model(text)
     path = Path(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser raises for a user it does not know
     _check_path(text, path)
     return _model_file(shards(path), printable_name(text), "file", None)
@@ -116,9 +125,15 @@ def _model_file(
         hint = ", and the adapter as --lora beside it" if header.kind == "adapter" else ""
         raise ModelFormatError(
             f"{parts[0]} holds an {header.kind!r}, not a model; give the model's own GGUF file{hint}"
+        ).in_japanese(
+            f"{parts[0]} の中身は {header.kind!r} で、モデルではありません。モデルの "
+            "GGUF ファイルを指定してください"
+            f"{'（アダプターは一緒に --lora で）' if header.kind == 'adapter' else ''}"
         )
     if not header.tensors and len(parts) == 1:
-        raise ModelFormatError(f"{parts[0]} holds a vocabulary and no weights; give a file with the model's weights")
+        raise ModelFormatError(
+            f"{parts[0]} holds a vocabulary and no weights; give a file with the model's weights"
+        ).in_japanese(f"{parts[0]} には語彙だけで重みがありません。モデルの重みの入ったファイルを指定してください")
     size = sum(part.stat().st_size for part in parts)
     return ModelFile(parts[0], name, source, terms or header.license, size, parts, header, revision)
 
@@ -156,14 +171,33 @@ def is_name(text: str) -> bool:
     return text.lower() in KNOWN or _HUB_NAME.fullmatch(text) is not None or text in in_folders()
 
 
-def no_such_model(text: str, *, paths: bool = True) -> str:
-    """What to say of a name that leads to no model; looks at no file. paths: whether a path would have done."""
+def no_such_model(text: str, *, paths: bool = True, hint: tuple[str, str] | None = None) -> ModelNotFoundError:
+    """What to say of a name that leads to no model; looks at no file.
+
+    Args:
+        text: the name.
+        paths: whether a path would have done.
+        hint: what is said besides, in English and Japanese.
+    """
+    said, said_ja = _no_such_model(text, paths=paths)
+    if hint is not None:
+        said, said_ja = f"{said}; {hint[0]}", f"{said_ja}。{hint[1]}"
+    return ModelNotFoundError(said).in_japanese(said_ja)
+
+
+def _no_such_model(text: str, *, paths: bool) -> tuple[str, str]:
     if _REPOSITORY.fullmatch(text):
         repository = text.partition(":")[0]
-        return f"{text!r} names no GGUF file here or on the hub; on the hub name the file too: {repository}:file.gguf"
+        return (
+            f"{text!r} names no GGUF file here or on the hub; on the hub name the file too: {repository}:file.gguf",
+            f"{text!r} という GGUF ファイルはここにもハブにもありません。"
+            f"ハブなら、ファイルの名前も書いてください: {repository}:file.gguf",
+        )
     near = difflib.get_close_matches(text.lower(), KNOWN, n=2, cutoff=0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"there is no model {text!r}; {meant}{_FORMS if paths else _NAMES}"
+    meant_ja = f"{' か '.join(near)} のことですか。" if near else ""
+    forms, forms_ja = (_FORMS, _FORMS_JA) if paths else (_NAMES, _NAMES_JA)
+    return f"there is no model {text!r}; {meant}{forms}", f"{text!r} というモデルはありません。{meant_ja}{forms_ja}"
 
 
 def _check_path(text: str, path: Path) -> None:
@@ -171,19 +205,32 @@ def _check_path(text: str, path: Path) -> None:
         if path.is_dir():
             inside = sorted(file.name for file in path.glob("*.gguf"))[:5]
             holds = f"it holds {', '.join(inside)}" if inside else "it holds no GGUF file"
-            raise ModelNotFoundError(f"{text} is a folder, and {holds}; give the path of one GGUF file")
+            holds_ja = f"中に {', '.join(inside)} があります" if inside else "中に GGUF ファイルはありません"
+            raise ModelNotFoundError(f"{text} is a folder, and {holds}; give the path of one GGUF file").in_japanese(
+                f"{text} はフォルダーで、{holds_ja}。GGUF ファイル 1 つのパスを指定してください"
+            )
         path.stat()
     except FileNotFoundError as error:
-        raise ModelNotFoundError(f"no such file: {text}{_hint(text, path)}; {_FORMS}") from error
+        hint, hint_ja = _hint(text, path)
+        raise ModelNotFoundError(f"no such file: {text}{hint}; {_FORMS}").in_japanese(
+            f"ファイルがありません: {text}{hint_ja}。{_FORMS_JA}"
+        ) from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{text!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ModelError(f"{text!r} cannot be read: {getattr(error, 'strerror', None) or error}").in_japanese(
+            f"{text!r} が読めません: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
-def _hint(text: str, path: Path) -> str:
+def _hint(text: str, path: Path) -> tuple[str, str]:
+    """What may be meant, in English and Japanese."""
     if "://" in text:
-        return " (for a file on the hub, give owner/repo:file.gguf instead of its address)"
+        return (
+            " (for a file on the hub, give owner/repo:file.gguf instead of its address)",
+            "（ハブのファイルなら、アドレスではなく owner/repo:file.gguf にしてください）",
+        )
     try:
         near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.gguf")], n=1)
     except OSError:
-        return ""
-    return f" (there is {path.with_name(near[0])})" if near else ""
+        return "", ""
+    there = path.with_name(near[0]) if near else None
+    return ("", "") if there is None else (f" (there is {there})", f"（{there} ならあります）")

@@ -28,7 +28,9 @@ def offer(folders: Iterable[Path]) -> None:
     given = list(folders)
     for folder in given:
         if not folder.is_dir():
-            raise ModelNotFoundError(f"{folder}: there is no such folder of models")
+            raise ModelNotFoundError(f"{folder}: there is no such folder of models").in_japanese(
+                f"{folder}: そういうモデルのフォルダーはありません"
+            )
     before = os.environ.get(VARIABLE, "")
     os.environ[VARIABLE] = os.pathsep.join([*(str(folder.absolute()) for folder in given), *filter(None, [before])])
 

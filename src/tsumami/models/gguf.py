@@ -11,6 +11,7 @@ per pair a key, a value type and a value; per tensor a name, a shape, a type and
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import os
@@ -24,8 +25,18 @@ from types import MappingProxyType
 from typing import Final
 
 from tsumami.errors import ModelError, ModelFormatError, ModelNotFoundError
+from tsumami.models.gguf_faults import LOOKALIKES, truncated, unusable
+from tsumami.models.gguf_types import TENSOR_TYPES, file_type_name
+from tsumami.wording import counted
 
-__all__ = ["GGUFHeader", "TensorInfo", "Unread", "Value", "read_header"]
+__all__ = [
+    "GGUFHeader",
+    "TensorInfo",
+    "Unread",
+    "Value",
+    "metadata_at_beginning",
+    "read_header",
+]
 
 MAX_PAIRS: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 17
@@ -52,40 +63,6 @@ _SCALARS: Final = {
 }
 _STRING: Final = 8
 _ARRAY: Final = 9
-
-# ggml.h's ggml_type: name, weights a block, bytes a block. A type that is not here has an unknown size, and no more.
-_TENSOR_TYPES: Final = {
-    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
-    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
-    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
-    16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
-    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
-    24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
-    29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
-}  # fmt: skip
-
-# llama.h's llama_ftype, the value of general.file_type.
-_FILE_TYPES: Final = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
-    13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS",
-    21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
-    29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE", 39: "NVFP4",
-    40: "Q1_0", 41: "Q2_0",
-}  # fmt: skip
-_FILE_TYPE_GUESSED: Final = 1024  # a flag beside the type: the converter guessed it
-
-# What people hand over by mistake, told by its first bytes.
-_LOOKALIKES: Final = (
-    (b"FUGG", "a GGUF file written in reverse; use one for little-endian machines"),
-    (b"lmgg", "the old GGML format; use a GGUF file of the same model"),
-    (b"fmgg", "the old GGMF format; use a GGUF file of the same model"),
-    (b"tjgg", "the old GGJT format; use a GGUF file of the same model"),
-    (b"algg", "a LoRA adapter in the old GGLA format; use a model in GGUF format"),
-    (b"PK\x03\x04", "a ZIP archive (perhaps PyTorch weights); convert it with llama.cpp's convert_hf_to_gguf.py"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the weights; download the file itself"),
-    (b"<", "a web page; the download fetched the page around the model, not the model"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +127,7 @@ class GGUFHeader:
     def quantization(self) -> str | None:
         """The quantisation's name, as `general.file_type` or else the type of most weights; None without tensors."""
         file_type = self.whole("general.file_type")
-        if file_type is not None and (name := _FILE_TYPES.get(file_type & ~_FILE_TYPE_GUESSED)):
+        if file_type is not None and (name := file_type_name(file_type)):
             return name
         weights: Counter[str] = Counter()
         for tensor in self.tensors:
@@ -180,24 +157,41 @@ def read_header(path: str | os.PathLike[str]) -> GGUFHeader:
     try:
         mode = path.stat().st_mode  # before opening: a pipe without a writer would wait for ever
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise ModelNotFoundError(f"{path} is not a regular file; give a GGUF file")
+            raise ModelNotFoundError(f"{path} is not a regular file; give a GGUF file").in_japanese(
+                f"{path} はふつうのファイルではありません。GGUF ファイルを指定してください"
+            )
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise ModelFormatError(f"{path} is empty; download or copy the file again")
+                raise ModelFormatError(f"{path} is empty; download or copy the file again").in_japanese(
+                    f"{path} は空です。取り直すか、コピーし直してください"
+                )
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
                 return _Reader(path, view).header()
     except FileNotFoundError as error:
-        raise ModelNotFoundError(f"no such file: {path}") from error
+        raise ModelNotFoundError(f"no such file: {path}").in_japanese(f"ファイルがありません: {path}") from error
     except IsADirectoryError as error:
-        raise ModelNotFoundError(f"{path} is a folder; give a GGUF file in it") from error
+        raise ModelNotFoundError(f"{path} is a folder; give a GGUF file in it").in_japanese(
+            f"{path} はフォルダーです。その中の GGUF ファイルを指定してください"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}").in_japanese(
+            f"{path} が読めません: {getattr(error, 'strerror', None) or error}"
+        ) from error
+
+
+def metadata_at_beginning(path: Path, data: bytes) -> dict[str, Value]:
+    """The metadata of a file that lies whole in its first bytes; what begins there and ends later is left out.
+
+    Raises:
+        ModelFormatError: not GGUF, or a version that llama.cpp does not read.
+    """
+    return _Reader(path, data).beginning()
 
 
 class _Reader:
     """A position in the mapped file; every read is checked against the file's end first."""
 
-    def __init__(self, path: Path, view: mmap.mmap) -> None:
+    def __init__(self, path: Path, view: mmap.mmap | bytes) -> None:
         self.path = path
         self.view = view
         self.end = len(view)
@@ -216,26 +210,53 @@ class _Reader:
         expected_size = max(ends, default=self.position)
         if expected_size > self.end:
             raise ModelFormatError(
-                f"{self.path} is truncated: its tensors need {expected_size:,} bytes and the file has {self.end:,} "
+                f"{self.path} is truncated: its tensors need {counted(expected_size, 'byte')} and the file has "
+                f"{self.end:,} "
                 f"({self.end / expected_size:.0%}); download or copy it again"
+            ).in_japanese(
+                f"{self.path} は途中で切れています。テンソルに {expected_size:,} "
+                f"バイト要りますが、ファイルは {self.end:,} バイト（{self.end / expected_size:.0%}）"
+                "です。取り直すか、コピーし直してください"
             )
         return GGUFHeader(version, MappingProxyType(metadata), tensors, data_offset, expected_size)
+
+    def beginning(self) -> dict[str, Value]:
+        self._version()
+        found: dict[str, Value] = {}
+        with contextlib.suppress(ModelFormatError):
+            self._count("tensors", MAX_TENSORS)
+            for index in range(self._count("metadata pairs", MAX_PAIRS)):
+                key = self._text(MAX_KEY_BYTES, f"key {index}")
+                found[key] = self._value(key)
+        return found
 
     def _version(self) -> int:
         magic = bytes(self.view[:64])
         if magic[:4] != b"GGUF":
-            for start, meaning in _LOOKALIKES:
+            for start, meaning, meaning_ja in LOOKALIKES:
                 if magic.startswith(start):
-                    raise self._bad(f"it looks like {meaning}")
+                    raise self._bad(f"it looks like {meaning}", f"{meaning_ja}のようです")
             if magic[8:10] == b'{"':
-                raise self._bad("it looks like safetensors; convert it with llama.cpp's convert_hf_to_gguf.py")
-            raise self._bad(f"it starts with {magic[:4]!r} where b'GGUF' should be; give a model in GGUF format")
+                raise self._bad(
+                    "it looks like safetensors; convert it with llama.cpp's convert_hf_to_gguf.py",
+                    "safetensors のようです。llama.cpp の convert_hf_to_gguf.py で変換してください",
+                )
+            raise self._bad(
+                f"it starts with {magic[:4]!r} where b'GGUF' should be; give a model in GGUF format",
+                f"b'GGUF' のはずの始まりが {magic[:4]!r} です。GGUF 形式のモデルを指定してください",
+            )
         self.position = 4
         version = self._integer(4)
         if version and version & 0xFFFF == 0:
-            raise self._bad("it is big-endian; use a little-endian file (convert it with gguf-convert-endian)")
+            raise self._bad(
+                "it is big-endian; use a little-endian file (convert it with gguf-convert-endian)",
+                "ビッグエンディアンです。リトルエンディアンのものを使ってください（gguf-convert-endian で変換）",
+            )
         if version not in (2, 3):
-            raise self._bad(f"its GGUF version is {version}, and llama.cpp reads 2 and 3; convert the model again")
+            raise self._bad(
+                f"its GGUF version is {version}, and llama.cpp reads 2 and 3; convert the model again",
+                f"GGUF の版が {version} ですが、llama.cpp が読めるのは 2 と 3 です。変換し直してください",
+            )
         return version
 
     def _metadata(self, n_pairs: int) -> dict[str, Value]:
@@ -243,10 +264,16 @@ class _Reader:
         for index in range(n_pairs):
             key = self._text(MAX_KEY_BYTES, f"key {index}")
             if not key or key in metadata:
-                raise self._bad(f"metadata key {index} ({key!r}) is {'twice there' if key else 'empty'}")
+                raise self._bad(
+                    f"metadata key {index} ({key!r}) is {'twice there' if key else 'empty'}",
+                    f"メタデータの {index} 番目の名前（{key!r}）が{'2 回あります' if key else '空です'}",
+                )
             metadata[key] = self._value(key)
         if not isinstance(metadata.get("general.architecture"), str):
-            raise self._bad("it has no general.architecture, so it is no model; give a model file")
+            raise self._bad(
+                "it has no general.architecture, so it is no model; give a model file",
+                "general.architecture がないので、モデルではありません",
+            )
         return metadata
 
     def _value(self, key: str) -> Value:
@@ -256,7 +283,9 @@ class _Reader:
         if kind == _ARRAY:
             return self._array(key)
         if kind not in _SCALARS:
-            raise self._bad(f"metadata {key!r} has the unknown value type {kind}")
+            raise self._bad(
+                f"metadata {key!r} has the unknown value type {kind}", f"メタデータ {key!r} の型 {kind} は知りません"
+            )
         return self._scalars(kind, 1)[0]
 
     def _array(self, key: str) -> Value:
@@ -265,7 +294,10 @@ class _Reader:
         if kind == _STRING:
             return self._strings(key, count)
         if kind not in _SCALARS:
-            raise self._bad(f"metadata {key!r} is an array of the unknown value type {kind}")
+            raise self._bad(
+                f"metadata {key!r} is an array of the unknown value type {kind}",
+                f"メタデータ {key!r} の配列の型 {kind} は知りません",
+            )
         name, layout = _SCALARS[kind]
         self._need(count * layout.size, f"array {key!r}")
         if count <= MAX_KEPT_ELEMENTS and self.kept + 8 * count <= MAX_KEPT_TOTAL:
@@ -291,7 +323,10 @@ class _Reader:
     def _strings(self, key: str, count: int) -> Value:
         self._need(8 * count, f"array {key!r}")
         if count > MAX_STRINGS_IN_ARRAY:
-            raise self._bad(f"metadata {key!r} claims {count:,} strings; at most {MAX_STRINGS_IN_ARRAY:,} are accepted")
+            raise self._bad(
+                f"metadata {key!r} claims {counted(count, 'string')}; at most {MAX_STRINGS_IN_ARRAY:,} are accepted",
+                f"メタデータ {key!r} の文字列が {count:,} 個あります。読めるのは {MAX_STRINGS_IN_ARRAY:,} 個までです",
+            )
         offset = self.position
         lengths = struct.Struct("<Q").unpack_from
         view, end, position = self.view, self.end, self.position
@@ -310,18 +345,24 @@ class _Reader:
     def _alignment(self, metadata: Mapping[str, Value]) -> int:
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1) or alignment > 1 << 31:
-            raise self._bad(f"general.alignment is {alignment!r}; it must be a power of two")
+            raise self._bad(
+                f"general.alignment is {alignment!r}; it must be a power of two",
+                f"general.alignment が {alignment!r} ですが、2 の累乗でなければなりません",
+            )
         return alignment
 
     def _tensors(self, n_tensors: int, alignment: int) -> tuple[TensorInfo, ...]:
-        self._need(24 * n_tensors, f"list of {n_tensors:,} tensors")  # the least that one description takes
+        self._need(24 * n_tensors, f"list of {counted(n_tensors, 'tensor')}")  # the least that one description takes
         tensors: dict[str, TensorInfo] = {}
         for index in range(n_tensors):
             tensor = self._tensor(index)
             if tensor.name in tensors:
-                raise self._bad(f"tensor {tensor.name!r} is there twice")
+                raise self._bad(f"tensor {tensor.name!r} is there twice", f"テンソル {tensor.name!r} が 2 回あります")
             if tensor.offset % alignment:
-                raise self._bad(f"tensor {tensor.name!r} starts at {tensor.offset}, not a multiple of {alignment}")
+                raise self._bad(
+                    f"tensor {tensor.name!r} starts at {tensor.offset}, not a multiple of {alignment}",
+                    f"テンソル {tensor.name!r} の位置 {tensor.offset} が {alignment} の倍数ではありません",
+                )
             tensors[tensor.name] = tensor
         return tuple(tensors.values())
 
@@ -329,29 +370,43 @@ class _Reader:
         name = self._text(MAX_TENSOR_NAME_BYTES, f"name of tensor {index}")
         n_dimensions = self._integer(4)
         if n_dimensions > MAX_DIMENSIONS:
-            raise self._bad(f"tensor {name!r} has {n_dimensions} dimensions; at most {MAX_DIMENSIONS} are possible")
+            raise self._bad(
+                f"tensor {name!r} has {counted(n_dimensions, 'dimension')}; at most {MAX_DIMENSIONS} are possible",
+                f"テンソル {name!r} が {n_dimensions} 次元です。{MAX_DIMENSIONS} 次元までのはずです",
+            )
         shape = tuple(self._integer(8) for _ in range(n_dimensions))
         if max(shape, default=0) > (1 << 63) - 1 or math.prod(shape) > (1 << 63) - 1:
-            raise self._bad(f"tensor {name!r} has the impossible shape {shape}")
+            raise self._bad(
+                f"tensor {name!r} has the impossible shape {shape}", f"テンソル {name!r} の形 {shape} はありえません"
+            )
         type_number, offset = self._integer(4), self._integer(8)
-        if type_number not in _TENSOR_TYPES:
+        if type_number not in TENSOR_TYPES:
             return TensorInfo(name, shape, f"type {type_number}", offset, None)
-        type_name, block, block_bytes = _TENSOR_TYPES[type_number]
+        type_name, block, block_bytes = TENSOR_TYPES[type_number]
         row = shape[0] if shape else 1
         if row % block:
-            raise self._bad(f"tensor {name!r} has rows of {row} weights; {type_name} needs a multiple of {block}")
+            raise self._bad(
+                f"tensor {name!r} has rows of {counted(row, 'weight')}; {type_name} needs a multiple of {block}",
+                f"テンソル {name!r} の行が {row} 個の重みですが、{type_name} では {block} の倍数のはずです",
+            )
         return TensorInfo(name, shape, type_name, offset, math.prod(shape) // block * block_bytes)
 
     def _count(self, what: str, limit: int) -> int:
         count = self._integer(8)
         if count > limit:
-            raise self._bad(f"it claims {count:,} {what}; at most {limit:,} are accepted")
+            raise self._bad(
+                f"it claims {count:,} {what}; at most {limit:,} are accepted",
+                f"{what} が {count:,} 個あることになっています。読めるのは {limit:,} 個までです",
+            )
         return count
 
     def _text(self, limit: int, what: str) -> str:
         length = self._length(what)
         if length > limit:
-            raise self._bad(f"{what} is {length:,} bytes long; at most {limit:,} are accepted")
+            raise self._bad(
+                f"{what} is {counted(length, 'byte')} long; at most {limit:,} are accepted",
+                f"{what} が {length:,} バイトあります。読めるのは {limit:,} バイトまでです",
+            )
         return self._take(length)
 
     def _length(self, what: str) -> int:
@@ -376,10 +431,7 @@ class _Reader:
             raise self._truncated(what)
 
     def _truncated(self, what: str) -> ModelFormatError:
-        return ModelFormatError(
-            f"{self.path} is truncated or damaged: its header's {what} at byte {self.position:,} runs past the end of "
-            f"the file at {self.end:,}; download or copy it again"
-        )
+        return truncated(self.path, what, self.position, self.end)
 
-    def _bad(self, reason: str) -> ModelFormatError:
-        return ModelFormatError(f"{self.path} is not a GGUF model that can be used: {reason}")
+    def _bad(self, reason: str, reason_ja: str) -> ModelFormatError:
+        return unusable(self.path, reason, reason_ja)

@@ -13,10 +13,14 @@ import errno
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tsumami.errors import HubError
 from tsumami.models.digest import ByteProgress
+from tsumami.wording import counted
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 __all__ = ["CachedFile", "cached", "cached_ggufs", "download"]
 
@@ -86,7 +90,7 @@ def download(
         # hf_hub_download repeats a refused connection for half a minute; this one question fails at once.
         size = get_hf_file_metadata(hf_hub_url(repository, filename)).size
     except Exception as error:  # the hub client's HTTP library has exceptions of its own; all of them mean no file
-        raise HubError(_reason(name, error, "cannot be reached")) from error
+        raise _reason(name, error, ("cannot be reached", "届きません")) from error
     _check_space(name, size, Path(constants.HF_HUB_CACHE))
     raised: list[BaseException] = []
     try:
@@ -94,7 +98,7 @@ def download(
     except Exception as error:  # as above
         if error in raised:
             raise
-        raise HubError(_reason(name, error, "the download was interrupted")) from error
+        raise _reason(name, error, ("the download was interrupted", "取得が途中で切れました")) from error
 
 
 def _check_space(name: str, size: int | None, folder: Path) -> None:
@@ -102,7 +106,11 @@ def _check_space(name: str, size: int | None, folder: Path) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if size is not None and size > free:
-        raise HubError(_no_space(name, f"it needs {size:,} bytes and {folder} has {free:,} free"))
+        raise _no_space(
+            name,
+            f"it needs {counted(size, 'byte')} and {folder} has {free:,} free",
+            f"{size:,} バイト要りますが、{folder} の空きは {free:,} バイトです",
+        )
 
 
 def _reporter(progress: ByteProgress | None, raised: list[BaseException]) -> Any:
@@ -137,40 +145,73 @@ def _reporter(progress: ByteProgress | None, raised: list[BaseException]) -> Any
     return Reporter
 
 
-def _reason(name: str, error: Exception, otherwise: str) -> str:
-    """What happened to `name`, and the remedy."""
+def _reason(name: str, error: Exception, otherwise: tuple[str, str]) -> HubError:
+    """What happened to `name`, and the remedy; `otherwise` in English and Japanese."""
     from huggingface_hub import constants, errors
 
-    repository = name.partition(":")[0]
-    page = f"{constants.ENDPOINT}/{repository}"
-    if isinstance(error, errors.GatedRepoError):
-        return f"{name}: the repository is gated; accept its terms at {page} and set HF_TOKEN to a token of yours"
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{name}: the hub has no such repository ({page}); check the spelling, or set HF_TOKEN if it is private"
-    if isinstance(error, errors.EntryNotFoundError) and isinstance(error, errors.HfHubHTTPError):
-        return f"{name}: the repository has no such file; see {page}/tree/main for the files that it has"
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return f"{name} is not in the cache, and HF_HUB_OFFLINE forbids the network; unset it and fetch the file once"
-    if isinstance(error, errors.HFValidationError):
-        return f"{name}: not a name that the hub can have; the form is owner/repo:file.gguf"
+    page = f"{constants.ENDPOINT}/{name.partition(':')[0]}"
     if isinstance(error, errors.HfHubHTTPError):
-        return _answered(name, error.response.status_code)
+        return _answered(name, page, error)
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return HubError(
+            f"{name} is not in the cache, and HF_HUB_OFFLINE forbids the network; unset it and fetch the file once"
+        ).in_japanese(
+            f"{name} はキャッシュになく、HF_HUB_OFFLINE がネットワークを禁じています。外して一度取得してください"
+        )
+    if isinstance(error, errors.HFValidationError):
+        return HubError(f"{name}: not a name that the hub can have; the form is owner/repo:file.gguf").in_japanese(
+            f"{name}: ハブの名前になりません。owner/repo:file.gguf の形にしてください"
+        )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _no_space(name, str(error))
-    return (
-        f"{name}: {otherwise} ({constants.ENDPOINT}: {_one_line(error)}); check the network connection and "
-        "HF_ENDPOINT, and try again, or give the path of a GGUF file that is here"
+        return _no_space(name, str(error), str(error))
+    why, why_ja = otherwise
+    place = f"{constants.ENDPOINT}: {_one_line(error)}"
+    return HubError(
+        f"{name}: {why} ({place}); check the network connection and HF_ENDPOINT, and try again, or give the path of a"
+        " GGUF file that is here"
+    ).in_japanese(
+        f"{name}: {why_ja}（{place}）。ネットワークと HF_ENDPOINT を確かめてやり直すか、ここにある GGUF ファイルの"
+        "パスを指定してください"
     )
 
 
-def _answered(name: str, status: int) -> str:
+def _answered(name: str, page: str, error: HfHubHTTPError) -> HubError:
+    """What the hub's own answer means."""
+    from huggingface_hub import errors
+
+    status = error.response.status_code
+    if isinstance(error, errors.GatedRepoError):
+        return HubError(
+            f"{name}: the repository is gated; accept its terms at {page} and set HF_TOKEN to a token of yours"
+        ).in_japanese(
+            f"{name}: 許可の要るリポジトリです。{page} で条件に同意し、HF_TOKEN に自分のトークンを入れてください"
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return HubError(
+            f"{name}: the hub has no such repository ({page}); check the spelling, or set HF_TOKEN if it is private"
+        ).in_japanese(
+            f"{name}: ハブにそのリポジトリはありません（{page}）。"
+            "つづりを確かめるか、非公開なら HF_TOKEN を設定してください"
+        )
+    if isinstance(error, errors.EntryNotFoundError):
+        return HubError(
+            f"{name}: the repository has no such file; see {page}/tree/main for the files that it has"
+        ).in_japanese(f"{name}: リポジトリにそのファイルはありません。あるファイルは {page}/tree/main で見られます")
     if status in (401, 403):
-        return f"{name}: the hub refused access ({status}); set HF_TOKEN to a valid token that may read the repository"
-    return f"{name}: the hub answered with the error {status}; try again later"
+        return HubError(
+            f"{name}: the hub refused access ({status}); set HF_TOKEN to a valid token that may read the repository"
+        ).in_japanese(f"{name}: ハブに断られました（{status}）。読む権限のあるトークンを HF_TOKEN に入れてください")
+    return HubError(f"{name}: the hub answered with the error {status}; try again later").in_japanese(
+        f"{name}: ハブがエラー {status} を返しました。あとでやり直してください"
+    )
 
 
-def _no_space(name: str, why: str) -> str:
-    return f"{name}: no room for the download ({why}); free some, or point HF_HOME to a larger disk"
+def _no_space(name: str, why: str, why_ja: str) -> HubError:
+    return HubError(
+        f"{name}: no room for the download ({why}); free some, or point HF_HOME to a larger disk"
+    ).in_japanese(
+        f"{name}: 取得する空きがありません（{why_ja}）。空きを作るか、HF_HOME を大きいディスクに向けてください"
+    )
 
 
 def _one_line(error: Exception) -> str:

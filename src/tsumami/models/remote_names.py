@@ -75,12 +75,18 @@ def remote_name(text: str, *, whole: bool = True) -> RemoteName:
     """
     found = _NAME.fullmatch(text.strip())
     if found is None:
-        raise ModelNotFoundError(f"this is no name of an engine elsewhere; accepted are {_FORMS}")
+        raise ModelNotFoundError(f"this is no name of an engine elsewhere; accepted are {_FORMS}").in_japanese(
+            f"ほかの場所のエンジンの名前ではありません。使える形は {_FORMS} です"
+        )
     kind = found["kind"].lower()
     parts = [_split(kind, one.strip()) for one in found["first"].split(",")]
     paths = {path for _, path in parts}
     if len(paths) > 1:
-        raise _refused(kind, "several addresses are of the same model, so they end alike")
+        raise _refused(
+            kind,
+            "several addresses are of the same model, so they end alike",
+            "複数のアドレスは同じモデルのもので、終わりが同じです",
+        )
     prefix, model = _path(kind, paths.pop(), whole=whole)
     return RemoteName(kind, tuple(dict.fromkeys(address for address, _ in parts)), model, prefix)
 
@@ -91,12 +97,20 @@ def _split(kind: str, address: str) -> tuple[str, str]:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _refused(kind, "host or port cannot be read") from error
+        raise _refused(kind, "host or port cannot be read", "ホストかポートが読めません") from error
     if parts.scheme.lower() not in ("http", "https") or not host or re.search(r"[\s\\]", address):
-        raise _refused(kind, "an address is http:// or https://, a host and a port")
+        raise _refused(
+            kind,
+            "an address is http:// or https://, a host and a port",
+            "アドレスは http:// か https:// とホストとポートです",
+        )
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         keys = " or ".join(KINDS[kind].keys)
-        raise _refused(kind, f"an address holds no user, password or query; a key is read from {keys}")
+        raise _refused(
+            kind,
+            f"an address holds no user, password or query; a key is read from {keys}",
+            f"アドレスにユーザー、パスワード、? 以下は書けません。鍵は {keys} から読みます",
+        )
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme.lower()}://{shown}{'' if port is None else f':{port}'}", parts.path.strip("/")
 
@@ -108,9 +122,14 @@ def _path(kind: str, path: str, *, whole: bool) -> tuple[str, str | None]:
     prefix = "/v1" if path == "v1" or path.startswith("v1/") else ""
     model = path.removeprefix("v1").strip("/") if prefix else path
     if whole and KINDS[kind].names_model and not model:
-        raise _refused(kind, "the model's name there stands behind the address")
+        raise _refused(
+            kind, "the model's name there stands behind the address", "そこでのモデルの名前をアドレスのあとに書きます"
+        )
     return prefix, model or None
 
 
-def _refused(kind: str, why: str) -> ModelNotFoundError:
-    return ModelNotFoundError(f"this name of {KINDS[kind].title} cannot be used: {why}, as in {KINDS[kind].example}")
+def _refused(kind: str, why: str, why_ja: str) -> ModelNotFoundError:
+    title, example = KINDS[kind].title, KINDS[kind].example
+    return ModelNotFoundError(f"this name of {title} cannot be used: {why}, as in {example}").in_japanese(
+        f"この {title} の名前は使えません。{why_ja}（例: {example}）"
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import ModelNotFoundError
+from tsumami.wording import counted
 
 __all__ = ["is_later_shard", "shard_names", "shards"]
 
@@ -30,7 +31,9 @@ def shard_names(path: Path) -> tuple[Path, ...]:
         return (path,)
     names = tuple(path.with_name(f"{match['stem']}-{n:05d}-of-{count:05d}.gguf") for n in range(1, count + 1))
     if int(match["number"]) != 1:
-        raise ModelNotFoundError(f"{path} is a later shard of a split model; give the first one, {names[0].name}")
+        raise ModelNotFoundError(
+            f"{path} is a later shard of a split model; give the first one, {names[0].name}"
+        ).in_japanese(f"{path} は分割されたモデルの途中のファイルです。最初の {names[0].name} を指定してください")
     return names
 
 
@@ -45,7 +48,10 @@ def shards(path: Path) -> tuple[Path, ...]:
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise ModelNotFoundError(
-            f"{path} is the first of {len(names)} shards, and {', '.join(missing[:5])}{more} "
+            f"{path} is the first of {counted(len(names), 'shard')}, and {', '.join(missing[:5])}{more} "
             f"{'is' if len(missing) == 1 else 'are'} missing; put all shards into one folder"
+        ).in_japanese(
+            f"{path} は {len(names)} 個に分かれた最初のファイルですが、{', '.join(missing[:5])}"
+            f"{'…' if more else ''} がありません。すべてを 1 つのフォルダーに入れてください"
         )
     return names

@@ -126,9 +126,13 @@ class ModelFormat:
     def __post_init__(self) -> None:
         if self.template is None or not self.template.strip():
             named = f" that holds by default (it has templates for {', '.join(self.others)})" if self.others else ""
+            named_ja = f"（ほかの用途の {', '.join(self.others)} だけ）" if self.others else ""
             raise TemplateError(
                 f"this model has no chat template{named}; choose the prompt format 'raw' (plain completion) or "
                 "'llama2', or give a template"
+            ).in_japanese(
+                f"このモデルにはチャットテンプレートがありません{named_ja}。形式 "
+                "raw（そのまま続ける）か llama2 を選ぶか、テンプレートを指定してください"
             )
         object.__setattr__(self, "_chat_template", ChatTemplate(self.template))
 
@@ -241,12 +245,17 @@ def format_named(
         return Llama2Format(parse_special=bool(parse_special))
     nearest = difflib.get_close_matches(str(name), FORMAT_NAMES, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise PromptError(f"prompt format {name!r} is unknown; use one of {', '.join(FORMAT_NAMES)}{hint}")
+    raise PromptError(f"prompt format {name!r} is unknown; use one of {', '.join(FORMAT_NAMES)}{hint}").in_japanese(
+        f"プロンプトの形式 {name!r} は知りません。使えるのは {', '.join(FORMAT_NAMES)} "
+        f"です{f'（{nearest[0]!r} のことですか）' if nearest else ''}"
+    )
 
 
 def _not_empty(messages: Sequence[Message]) -> Sequence[Message]:
     if not messages:
-        raise EmptyPromptError("there is no message to make a prompt from; give at least one")
+        raise EmptyPromptError("there is no message to make a prompt from; give at least one").in_japanese(
+            "プロンプトにする発言がありません。少なくとも 1 つ渡してください"
+        )
     return messages
 
 
@@ -284,18 +293,26 @@ def _split_reply(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], Me
     if messages[-1].role != "assistant":
         return messages, None
     if len(messages) == 1:
-        raise PromptError("there is only an assistant message to continue; give the user message that it answers")
+        raise PromptError(
+            "there is only an assistant message to continue; give the user message that it answers"
+        ).in_japanese("続けるアシスタントの発言しかありません。それが答えるユーザーの発言を渡してください")
     return messages[:-1], messages[-1]
 
 
 def _check_turns(messages: Sequence[Message]) -> None:
     offset = 1 if messages[0].role == "system" else 0
     if len(messages) == offset:
-        raise PromptError("there is only a system message; the llama2 format needs a user message after it")
+        raise PromptError(
+            "there is only a system message; the llama2 format needs a user message after it"
+        ).in_japanese("システムの発言しかありません。llama2 の形式では、そのあとにユーザーの発言が要ります")
     for at, message in enumerate(messages[offset:]):
         expected = "assistant" if at % 2 else "user"
         if message.role != expected:
             raise PromptError(
                 f"message {at + offset + 1} is from {message.role!r}, and the llama2 format needs {expected!r} there: "
                 "one system message at most, at the start, then user and assistant in turn"
+            ).in_japanese(
+                f"{at + offset + 1} 番目の発言は {message.role!r} ですが、llama2 "
+                f"の形式では {expected!r} が来ます。システムの発言は最初に 1 つまで、"
+                "そのあとは user と assistant を交互にしてください"
             )

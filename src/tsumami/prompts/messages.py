@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from tsumami.errors import EmptyPromptError, PromptError
+from tsumami.errors import EmptyPromptError, PromptError, japanese
 
 __all__ = ["ROLES", "Memory", "Message", "Remembered", "Role", "messages_from"]
 
@@ -36,16 +36,24 @@ class Message:
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
-            raise PromptError(f"role {self.role!r} is unknown; use one of {', '.join(ROLES)}")
+            raise PromptError(f"role {self.role!r} is unknown; use one of {', '.join(ROLES)}").in_japanese(
+                f"役 {self.role!r} は知りません。使えるのは {', '.join(ROLES)} です"
+            )
         if not isinstance(cast(object, self.content), str):
             kind = type(self.content).__name__
-            raise PromptError(f"the content of a {self.role} message is {kind}; give it as one string")
+            raise PromptError(f"the content of a {self.role} message is {kind}; give it as one string").in_japanese(
+                f"{self.role} の発言の中身が {kind} です。1 つの文字列にしてください"
+            )
         try:
             self.content.encode("utf-8")
         except UnicodeEncodeError as error:
             raise PromptError(
                 f"the content of a {self.role} message is not valid Unicode: character {error.start} is the lone "
                 f"surrogate U+{ord(self.content[error.start]):04X}; read the text as UTF-8 again or remove it"
+            ).in_japanese(
+                f"{self.role} の発言の中身が正しい Unicode ではありません。{error.start} "
+                f"文字目がサロゲートの片割れ U+{ord(self.content[error.start]):04X} "
+                "です。文章を UTF-8 として読み直すか、取り除いてください"
             ) from error
         self._check_tokens()
 
@@ -54,9 +62,13 @@ class Message:
         if ids is None:
             return
         if self.role != "assistant":
-            raise PromptError(f"a {self.role} message has tokens; only a reply goes back as the tokens that it was")
+            raise PromptError(
+                f"a {self.role} message has tokens; only a reply goes back as the tokens that it was"
+            ).in_japanese(f"{self.role} の発言にトークンがあります。トークンのまま渡せるのは返事だけです")
         if not isinstance(ids, tuple) or not all(type(one) is int and one >= 0 for one in ids):
-            raise PromptError("the tokens of an assistant message are no token ids; give whole numbers from 0")
+            raise PromptError(
+                "the tokens of an assistant message are no token ids; give whole numbers from 0"
+            ).in_japanese("アシスタントの発言のトークンがトークン ID ではありません。0 以上の整数にしてください")
 
     def as_dict(self) -> dict[str, Any]:
         """The form that chat templates and JSON know: `{"role": …, "content": …}`, and what there is more."""
@@ -75,10 +87,14 @@ def messages_from(
     if isinstance(given, Message | Mapping):
         given = (given,)
     if not isinstance(given, Iterable):
-        raise PromptError(f"messages are {type(given).__name__}; give a string or a list of messages")
+        raise PromptError(f"messages are {type(given).__name__}; give a string or a list of messages").in_japanese(
+            f"発言が {type(given).__name__} です。文字列か発言のリストを渡してください"
+        )
     messages = tuple(_message_from(item, position) for position, item in enumerate(given, start=1))
     if not messages:
-        raise EmptyPromptError("there is no message; give at least one, such as {'role': 'user', 'content': 'Hello'}")
+        raise EmptyPromptError(
+            "there is no message; give at least one, such as {'role': 'user', 'content': 'Hello'}"
+        ).in_japanese("発言がありません。少なくとも 1 つ渡してください（{'role': 'user', 'content': 'Hello'} など）")
     return messages
 
 
@@ -87,17 +103,27 @@ def _message_from(item: object, position: int) -> Message:
         return item
     if not isinstance(item, Mapping):
         kind = type(item).__name__
-        raise PromptError(f"message {position} is {kind}; give a dict with 'role' and 'content', or a Message")
+        raise PromptError(
+            f"message {position} is {kind}; give a dict with 'role' and 'content', or a Message"
+        ).in_japanese(f"{position} 番目の発言が {kind} です。'role' と 'content' のある辞書か Message を渡してください")
     wanted = {"role", "content"}
     if missing := sorted(wanted - item.keys()):
-        raise PromptError(f"message {position} has no {' and no '.join(map(repr, missing))}")
+        raise PromptError(f"message {position} has no {' and no '.join(map(repr, missing))}").in_japanese(
+            f"{position} 番目の発言に {'、'.join(map(repr, missing))} がありません"
+        )
     # A key that we would ignore (tool_calls, images) would be something said that the model never hears.
     if unknown := sorted(str(key) for key in item.keys() - wanted - {"tokens"}):
-        raise PromptError(f"message {position} has {', '.join(unknown)}; only 'role' and 'content' can be used")
+        raise PromptError(
+            f"message {position} has {', '.join(unknown)}; only 'role' and 'content' can be used"
+        ).in_japanese(
+            f"{position} 番目の発言に {', '.join(unknown)} があります。使えるのは 'role' と 'content' だけです"
+        )
     try:
         return Message(cast(Role, item["role"]), cast(str, item["content"]), _tokens_from(item.get("tokens")))
     except PromptError as error:
-        raise PromptError(f"message {position}: {error}") from error
+        raise PromptError(f"message {position}: {error}").in_japanese(
+            f"{position} 番目の発言: {japanese(error)}"
+        ) from error
 
 
 def _tokens_from(given: object) -> tuple[int, ...] | None:
@@ -128,7 +154,9 @@ class Memory:
         if number is None:
             return
         if isinstance(number, bool) or not isinstance(cast(object, number), int) or number < 0:
-            raise PromptError(f"a memory of {number!r} exchanges: use a whole number from 0, or None for all of them")
+            raise PromptError(
+                f"the memory is {number!r}: use a whole number from 0, or None for all exchanges"
+            ).in_japanese(f"覚えるやりとりの数が {number!r} です。0 以上の整数か、すべてなら None にしてください")
 
     def keep(self, messages: Sequence[Message]) -> Remembered:
         """The messages that the model sees: the system prompt, the last exchanges and the new message."""

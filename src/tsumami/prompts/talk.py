@@ -21,10 +21,12 @@ _F = TypeVar("_F")
 class Exchange(Generic[_F]):
     """What the user said and what came back. `reply` may be partial (stopped) or empty; `facts` is how it came about,
     None while it has not ended; `tokens` the ids that the reply was, None where only its text is known; `thought` how
-    many characters and tokens at the beginning of the reply are thinking, which no later prompt holds.
+    many characters and tokens at the beginning of the reply are thinking, which no later prompt holds; `own` how many
+    characters at its beginning are a reader's own words and no model's; `chosen` which of its tokens, from 1, a reader
+    chose, 0 for none.
 
-    `before` and `after` are the other replies to the same message, in the order in which they were made, each followed
-    by what was said after it.
+    `before` and `after` are the other ways in which the conversation goes on from here, in the order in which they were
+    made: another reply to the same message, or the message put differently, each followed by what was said after it.
     """
 
     user: str
@@ -34,15 +36,17 @@ class Exchange(Generic[_F]):
     thought: tuple[int, int] = (0, 0)
     before: tuple[tuple[Exchange[_F], ...], ...] = ()
     after: tuple[tuple[Exchange[_F], ...], ...] = ()
+    own: int = 0
+    chosen: int = 0
 
     @property
     def alone(self) -> Exchange[_F]:
-        """Without the other replies."""
+        """Without the other ways."""
         return replace(self, before=(), after=())
 
     @property
     def replies(self) -> tuple[Exchange[_F], ...]:
-        """All replies to the message, the one that is shown at `len(before)`."""
+        """What each way begins with, the one that is shown at `len(before)`."""
         return (*(one[0] for one in self.before), self.alone, *(one[0] for one in self.after))
 
     @property
@@ -81,20 +85,38 @@ class Talk(Generic[_F]):
         return replace(self, exchanges=(*self.exchanges[:-1], last))
 
     def reopened(self) -> Self:
-        """The last message without its reply, to be answered again."""
-        return self.edited(len(self) - 1, self.exchanges[-1].user) if self.exchanges else self
+        """The last message without its reply, to be answered again; that reply is dropped."""
+        if not self.exchanges:
+            return self
+        *earlier, last = self.exchanges
+        return replace(self, exchanges=(*earlier, Exchange[_F](last.user, before=last.before, after=last.after)))
 
-    def beside(self) -> Self:
-        """The last message, to be answered once more; the reply that it has stays beside the new one."""
-        last = self.exchanges[-1] if self.exchanges else None
-        if last is None or not last.reply:
-            return self.reopened()
-        asked = Exchange[_F](last.user, before=(*last.before, (last.alone,), *last.after))
-        return replace(self, exchanges=(*self.exchanges[:-1], asked))
+    def beside(self, index: int = -1, message: str | None = None) -> Self:
+        """Message number `index` (default: the last), to be answered once more, or put differently; what it was, its
+        reply and all that was said after it stay beside that.
+        """
+        if not self.exchanges:
+            return self
+        at = index % len(self)
+        here, rest = self.exchanges[at], self.exchanges[at + 1 :]
+        said = here.user if message is None else message
+        if here.reply or rest:
+            asked = Exchange[_F](said, before=(*here.before, (here.alone, *rest), *here.after))
+        else:  # a question that nobody has answered is no way of its own
+            asked = Exchange[_F](said, before=here.before, after=here.after)
+        return replace(self, exchanges=(*self.exchanges[:at], asked))
+
+    def rewritten(self, index: int, reply: str) -> Self:
+        """With a reader's own words as the reply to message number `index`; the reply that it had, and all that was
+        said after it, stay beside that.
+        """
+        asked = self.beside(index)
+        own = replace(asked.exchanges[-1], reply=reply, own=len(reply))
+        return replace(self, exchanges=(*asked.exchanges[:-1], own))
 
     def turned(self, index: int, by: int) -> Self:
-        """With another reply to message number `index`: so many further on in their order. What was said after a reply
-        goes and comes with it.
+        """With another way to go on from exchange number `index`: so many further on in their order. What was said
+        after it goes and comes with it.
         """
         here = self.exchanges[index]
         all_ways = (*here.before, (here.alone, *self.exchanges[index + 1 :]), *here.after)
@@ -105,9 +127,25 @@ class Talk(Generic[_F]):
         shown = replace(first, before=all_ways[:at], after=all_ways[at + 1 :])
         return replace(self, exchanges=(*self.exchanges[:index], shown, *rest))
 
-    def edited(self, index: int, message: str) -> Self:
-        """The conversation up to message number `index`, which is put differently; what followed it is dropped."""
-        return replace(self, exchanges=(*self.exchanges[:index], Exchange[_F](message)))
+    def until(self, index: int) -> Self:
+        """The conversation up to exchange number `index`, which is its last one."""
+        return replace(self, exchanges=self.exchanges[: index + 1])
+
+    def without(self, index: int) -> Self:
+        """The conversation without exchange number `index`; what was said after it stays, and so do the other ways from
+        there. If nothing was said after it, one of these is shown.
+        """
+        here, rest = self.exchanges[index], self.exchanges[index + 1 :]
+        if rest:
+            first, *more = rest
+            ways = (*here.before, *first.before), (*first.after, *here.after)
+        elif here.before or here.after:
+            first, *more = here.before[-1] if here.before else here.after[0]
+            ways = (here.before[:-1], here.after) if here.before else ((), here.after[1:])
+        else:
+            return replace(self, exchanges=self.exchanges[:index])
+        joined = replace(first, before=ways[0], after=ways[1])
+        return replace(self, exchanges=(*self.exchanges[:index], joined, *more))
 
     def without_last(self) -> Self:
         """The conversation without its last exchange."""

@@ -29,6 +29,7 @@ _LIMITS: Final = Allowance(seconds=1.0, memory=1 << 29)
 _RENDERERS: Final = Helpers("tsumami.prompts.rendering:answer", _LIMITS)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _OTHER_WAYS = "choose the prompt format 'raw' or 'llama2', or give another template"
+_OTHER_WAYS_JA = "形式 raw か llama2 を選ぶか、別のテンプレートを指定してください"
 
 
 class ChatTemplate:
@@ -68,18 +69,28 @@ class ChatTemplate:
         answer = _ask(self.source, given, now, most)
         if "text" in answer:
             return str(answer["text"])
-        raise TemplateError(self._failure(answer, messages))
+        raise self._failure(answer, messages)
 
-    def _failure(self, answer: dict[str, Any], messages: Sequence[Message]) -> str:
-        where, reason = _at(self.source, answer["line"]), answer["reason"]
+    def _failure(self, answer: dict[str, Any], messages: Sequence[Message]) -> TemplateError:
+        (where, where_ja), reason = _at(self.source, answer["line"]), answer["reason"]
         if answer["kind"] == "sandbox":
-            return f"the chat template tries to leave its sandbox{where}: {reason}; do not trust it: {_OTHER_WAYS}"
+            return TemplateError(
+                f"the chat template tries to leave its sandbox{where}: {reason}; do not trust it: {_OTHER_WAYS}"
+            ).in_japanese(
+                f"チャットテンプレートが囲いの外に出ようとしています{where_ja}: {reason}。"
+                f"信頼しないでください。{_OTHER_WAYS_JA}"
+            )
         if answer["kind"] != "refusal":
-            return f"the chat template fails{where}: {reason}; correct it, or {_OTHER_WAYS}"
-        remedy = "change the messages as it says"
+            return TemplateError(f"the chat template fails{where}: {reason}; correct it, or {_OTHER_WAYS}").in_japanese(
+                f"チャットテンプレートが失敗します{where_ja}: {reason}。直すか、{_OTHER_WAYS_JA}"
+            )
+        remedy, remedy_ja = "change the messages as it says", "そのとおりに発言を変えるか"
         if "system" in reason.lower() and any(message.role == "system" for message in messages):
             remedy = "leave the system message out, or write its text at the start of the first user message"
-        return f"the chat template refuses these messages{where}: {reason}; {remedy}, or {_OTHER_WAYS}"
+            remedy_ja = "システムの発言を外すか、最初のユーザーの発言の始めに書くか"
+        return TemplateError(
+            f"the chat template refuses these messages{where}: {reason}; {remedy}, or {_OTHER_WAYS}"
+        ).in_japanese(f"チャットテンプレートがこの発言を断りました{where_ja}: {reason}。{remedy_ja}、{_OTHER_WAYS_JA}")
 
 
 @functools.lru_cache(maxsize=32)
@@ -89,15 +100,19 @@ def _check(source: str) -> frozenset[str]:
     """
     answer = _ask(source, None, None, 0)
     if "text" not in answer:
-        where = _at(source, answer["line"])
+        where, where_ja = _at(source, answer["line"])
         raise TemplateError(
             f"the chat template does not parse{where}: {answer['reason']}; correct it, or {_OTHER_WAYS}"
-        )
+        ).in_japanese(f"チャットテンプレートが読めません{where_ja}: {answer['reason']}。直すか、{_OTHER_WAYS_JA}")
     return frozenset(answer["tested"])
 
 
-def _at(source: str, line: int | None) -> str:
-    return "" if line is None else f" at line {line} of {len(source.splitlines())}"
+def _at(source: str, line: int | None) -> tuple[str, str]:
+    """The place of a line, in English and Japanese."""
+    if line is None:
+        return "", ""
+    count = len(source.splitlines())
+    return f" at line {line} of {count}", f"（{count} 行中 {line} 行目）"
 
 
 def _ask(source: str, variables: dict[str, Any] | None, now: datetime | None, most: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from tsumami.remote.llama_server import ServerFacts, shown_name
 from tsumami.remote.record import Capabilities
 from tsumami.remote.rows import ToldRow
 from tsumami.remote.wire import Answer, HttpWire, Patience
+from tsumami.wording import counted
 
 __all__ = ["IdServer", "SglangServer", "VllmServer"]
 
@@ -46,7 +47,9 @@ class IdServer(ABC):
 
     def __init__(self, name: RemoteName, address: str, patience: Patience) -> None:
         if name.prefix:
-            raise ModelNotFoundError(f"name {self.title} without {name.prefix}: rows are asked beside it")
+            raise ModelNotFoundError(f"name {self.title} without {name.prefix}: rows are asked beside it").in_japanese(
+                f"{self.title} は {name.prefix} なしで書いてください。確率の行はその外で尋ねます"
+            )
         self.wire = HttpWire(name, address, patience)
         self._model = name.model
         try:
@@ -72,10 +75,14 @@ class IdServer(ABC):
     def _entry(self, answer: Answer) -> dict[str, Any]:
         entries = {str(one["id"]): one for one in answer["data"]}
         if self._model is None and len(entries) != 1:
-            raise ModelNotFoundError(f"{self.title} has {len(entries)} models; put one's name behind the address")
+            raise ModelNotFoundError(
+                f"{self.title} has {counted(len(entries), 'model')}; put one's name behind the address"
+            ).in_japanese(f"{self.title} にはモデルが {len(entries)} 個あります。アドレスのあとに名前を書いてください")
         self._model = self._model or next(iter(entries))
         if self._model not in entries:
-            raise RemoteError(f"{self.title} has no model of that name now; load it again")
+            raise RemoteError(f"{self.title} has no model of that name now; load it again").in_japanese(
+                f"{self.title} には、その名前のモデルがいまありません。もう一度読み込んでください"
+            )
         entry: dict[str, Any] = entries[self._model]
         return entry
 
@@ -83,7 +90,9 @@ class IdServer(ABC):
         try:
             return ask()
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteError(f"{self.title} did not answer as documented: {type(error).__name__}") from None
+            raise RemoteError(f"{self.title} did not answer as documented: {type(error).__name__}").in_japanese(
+                f"{self.title} の答えが文書のとおりではありません: {type(error).__name__}"
+            ) from None
 
     @abstractmethod
     def _build(self) -> str: ...
@@ -118,9 +127,15 @@ class IdServer(ABC):
         told = self._documented(lambda: sorted(self._pairs(answer), key=lambda one: (-one[1], one[0])))
         told = [one for one in told if one[1] > _CLAMPED]
         if not told or not np.isfinite([value for _, value in told]).all():
-            raise RemoteError(f"{self.title} gave half an answer: the probabilities are not all there", again=True)
+            raise RemoteError(
+                f"{self.title} gave half an answer: the probabilities are not all there", again=True
+            ).in_japanese(f"{self.title} の答えは半分だけで、確率がそろっていません")
         if told[0][1] > _HIGHEST:
-            raise RemoteError(f"{self.title} tells logits, of which some are not seen; start it with raw_logprobs")
+            raise RemoteError(
+                f"{self.title} tells logits, of which some are not seen; start it with raw_logprobs"
+            ).in_japanese(
+                f"{self.title} が知らせるのはロジットで、見えないものがあります。raw_logprobs で起動してください"
+            )
         ids, logs = zip(*told, strict=True)
         return ToldRow(np.array(ids, np.int32), np.minimum(np.array(logs, np.float32), 0), cached=self._cached(answer))
 
@@ -139,6 +154,10 @@ class IdServer(ABC):
                 raise ModelError(
                     f"the vocabulary is not that of the model which {self.title} has: the same text becomes other "
                     "tokens there; give --vocabulary a file of that model"
+                ).in_japanese(
+                    f"語彙が、{self.title} にあるモデルのものではありません"
+                    "（同じ文章がそこでは別のトークンになります）。"
+                    "--vocabulary に、そのモデルのファイルを指定してください"
                 )
 
     def most_told(self, tokens: Sequence[int], counts: Sequence[int]) -> int:
@@ -178,7 +197,9 @@ class IdServer(ABC):
         """
         found = self._documented(lambda: self._entry(answer))
         if int(found["max_model_len"]) != self.facts.context:
-            raise RemoteError("another model answers there now (under the same name); load it again")
+            raise RemoteError("another model answers there now (under the same name); load it again").in_japanese(
+                "そこではいま、（同じ名前の）別のモデルが答えています。もう一度読み込んでください"
+            )
 
     @abstractmethod
     def check_model(self, answer: Answer) -> None:
@@ -224,7 +245,9 @@ class VllmServer(IdServer):
     def check_model(self, answer: Answer) -> None:
         """Whether an answer is of the model that the server had."""
         if answer.get("model") != self._model:
-            raise RemoteError(f"another model answers there now, not {self.facts.model}; load it again")
+            raise RemoteError(f"another model answers there now, not {self.facts.model}; load it again").in_japanese(
+                f"そこではいま、{self.facts.model} ではなく別のモデルが答えています。もう一度読み込んでください"
+            )
 
 
 class SglangServer(IdServer):

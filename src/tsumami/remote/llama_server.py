@@ -88,7 +88,9 @@ class LlamaServer:
         """A token of whole characters."""
         found = self.tokenize(text, add_special=False, parse_special=False)
         if not found:
-            raise ModelError(f"{_TITLE} makes no token of {text!r}")
+            raise ModelError(f"{_TITLE} makes no token of {text!r}").in_japanese(
+                f"{_TITLE} は {text!r} をトークンにしません"
+            )
         return found[-1]
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
@@ -106,7 +108,9 @@ class LlamaServer:
         told = _top(answer)
         pieces = dict(_piece(one) for one in told)
         if sorted(pieces) != list(range(len(pieces))):
-            raise ModelError(f"{_TITLE} does not tell its whole vocabulary (n_probs); take a newer one")
+            raise ModelError(f"{_TITLE} does not tell its whole vocabulary (n_probs); take a newer one").in_japanese(
+                f"{_TITLE} が語彙をすべて知らせません（n_probs）。新しいものにしてください"
+            )
         marks = [token for token, data in pieces.items() if not data]
         pieces.update(zip(marks, self._names(marks, pieces), strict=True))
         biases = answer.get("generation_settings", {}).get("logit_bias", [])
@@ -128,7 +132,9 @@ class LlamaServer:
             text = str(self.wire.post("/detokenize", {"tokens": tokens}).get("content", ""))
             names = [text] if line is None else text.split("\n")[:-1]
             if len(names) != len(part):
-                raise ModelError(f"{_TITLE} names its special tokens in a way that is not understood")
+                raise ModelError(f"{_TITLE} names its special tokens in a way that is not understood").in_japanese(
+                    f"{_TITLE} の特殊トークンの名前のつけ方がわかりません"
+                )
             found += [name.encode() for name in names]
         return found
 
@@ -193,7 +199,9 @@ class LlamaServer:
         biased = {last, *self._fillers}
         other = next((token for token in row.ids.tolist() if token not in biased and found.get(token, 0.0) > 0), None)
         if other is None or not found.get(last):
-            raise RemoteError(f"{_TITLE} does not tell where the zero of its logits is; leave repeat_penalty at 1")
+            raise RemoteError(
+                f"{_TITLE} does not tell where the zero of its logits is; leave repeat_penalty at 1"
+            ).in_japanese(f"{_TITLE} がロジットのゼロの位置を知らせません。repeat_penalty は 1 のままにしてください")
         beside = math.log(found[other] / found[last]) - known[other]  # level = the lifted token's logit + beside
         level = self._lifted + beside
         return level + (level + known.get(last, float(row.logprobs[-1]))) / _DIVISOR
@@ -256,7 +264,9 @@ def facts_of(props: Answer, models: Answer) -> ServerFacts:
     """
     settings = props.get("default_generation_settings")
     if not isinstance(settings, dict) or not isinstance(settings.get("n_ctx"), int):
-        raise ModelError("what answers there is not llama-server: its /props do not say n_ctx")
+        raise ModelError("what answers there is not llama-server: its /props do not say n_ctx").in_japanese(
+            "そこで答えたのは llama-server ではありません。/props に n_ctx がありません"
+        )
     data = models.get("data")
     entry = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
     told_meta = entry.get("meta")
@@ -314,8 +324,13 @@ def _whole_numbers(value: object) -> list[int]:
 
 def _another(now: str, before: str) -> RemoteError:
     which = f"{now}, not {before}" if now != before else "under the same name"
-    return RemoteError(f"another model answers there now ({which}); load it again")
+    which_ja = f"{before} ではなく {now}" if now != before else "名前は同じ"
+    return RemoteError(f"another model answers there now ({which}); load it again").in_japanese(
+        f"そこでは別のモデルが答えています（{which_ja}）。読み込み直してください"
+    )
 
 
 def _half() -> RemoteError:
-    return RemoteError(f"{_TITLE} gave half an answer: the probabilities are not all there", again=True)
+    return RemoteError(f"{_TITLE} gave half an answer: the probabilities are not all there", again=True).in_japanese(
+        f"{_TITLE} の答えが半分です。確率がそろっていません"
+    )

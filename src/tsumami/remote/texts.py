@@ -20,6 +20,7 @@ from tsumami.errors import ModelNotFoundError, RemoteError
 from tsumami.models import RemoteName
 from tsumami.remote.llama_server import shown_name
 from tsumami.remote.wire import Answer, HttpWire, Patience
+from tsumami.wording import counted
 
 __all__ = ["TextServer", "ToldText", "ToldToken", "models_of"]
 
@@ -64,7 +65,9 @@ class TextServer:
 
     def __init__(self, name: RemoteName, patience: Patience | None = None) -> None:
         if len(name.addresses) > 1:
-            raise ModelNotFoundError(f"{name.title} takes one address")
+            raise ModelNotFoundError(f"{name.title} takes one address").in_japanese(
+                f"{name.title} のアドレスは 1 つです"
+            )
         self._name = name
         self._wire = HttpWire(name, name.addresses[0], patience or Patience())
         self._model = name.model
@@ -85,7 +88,9 @@ class TextServer:
         try:
             return ask()
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteError(f"{self._name.title} did not answer as documented: {type(error).__name__}") from None
+            raise RemoteError(f"{self._name.title} did not answer as documented: {type(error).__name__}").in_japanese(
+                f"{self._name.title} の答えが説明書どおりではありません: {type(error).__name__}"
+            ) from None
 
     def _ollama(self, messages: Sequence[Mapping[str, str]], values: Mapping[str, Any], *, raw: bool) -> ToldText:
         apart = {name: values[name] for name in ("format", "think") if name in values}
@@ -142,7 +147,11 @@ class TextServer:
     def _only_model(self) -> str:
         found = self._models()
         if len(found) != 1:
-            raise ModelNotFoundError(f"{self._name.title} has {len(found)} models; put one's name behind the address")
+            raise ModelNotFoundError(
+                f"{self._name.title} has {counted(len(found), 'model')}; put one's name behind the address"
+            ).in_japanese(
+                f"{self._name.title} には {len(found)} 個のモデルがあります。アドレスのあとに名前を書いてください"
+            )
         return str(found[0])
 
     @property

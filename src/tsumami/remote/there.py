@@ -63,6 +63,9 @@ class ThereReading:
         except (KeyError, TypeError, AttributeError) as error:
             raise RemoteError(
                 f"llama-server's stream is not as documented: {type(error).__name__}; take a newer one"
+            ).in_japanese(
+                f"llama-server のストリームが文書のとおりではありません: {type(error).__name__}。"
+                "新しい llama-server を使ってください"
             ) from None
         return new
 

@@ -82,7 +82,9 @@ class RemoteTokenizer:
         try:
             key = (text.decode(), add_special, parse_special)
         except UnicodeDecodeError as error:
-            raise PromptError("an engine elsewhere takes whole characters only, and these bytes are none") from error
+            raise PromptError("an engine elsewhere takes whole characters only, and these bytes are none").in_japanese(
+                "ほかの場所のエンジンが受け取るのは完全な文字だけですが、このバイト列は文字になりません"
+            ) from error
         with self._lock:
             found = self._known.get(key)
         if found is None:
@@ -121,7 +123,9 @@ class RemoteTokenizer:
     def piece(self, token: int) -> bytes:
         """The bytes of a token; special ones give their name."""
         if not 0 <= token < self.n_tokens:
-            raise EngineError(f"token id {token} is outside the vocabulary (0..{self.n_tokens - 1})")
+            raise EngineError(f"token id {token} is outside the vocabulary (0..{self.n_tokens - 1})").in_japanese(
+                f"トークン ID {token} は語彙（0〜{self.n_tokens - 1}）にありません"
+            )
         return self._words.pieces[token]
 
     def is_eog(self, token: int) -> bool:

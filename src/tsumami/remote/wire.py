@@ -71,7 +71,9 @@ class HttpWire:
     def _asked(self, ask: Callable[[], httpx.Response]) -> Answer:
         begun, tries = time.monotonic(), 0
         if self._client.is_closed:
-            raise EngineClosedError("this model was closed; load it again")
+            raise EngineClosedError("this model was closed; load it again").in_japanese(
+                "このモデルは閉じられました。もう一度読み込んでください"
+            )
         while True:
             try:
                 return _read(self._name.title, ask)
@@ -154,12 +156,14 @@ class AsyncHttpWire:
                     await response.aread()
                     _content(title, response)
                 if "text/event-stream" not in response.headers.get("content-type", ""):
-                    raise RemoteError(f"{title} answered with something that is no stream", again=True)
+                    raise RemoteError(f"{title} answered with something that is no stream", again=True).in_japanese(
+                        f"{title} の答えがストリームではありません"
+                    )
                 async for line in response.aiter_lines():
                     if line.startswith("data:") and line != "data: [DONE]":
                         take(_piece(title, line.removeprefix("data:")))
                     elif line.startswith("error:"):
-                        raise RemoteError(f"{title} broke off in the middle of an answer", again=True)
+                        raise _broken_off(title)
         except (httpx.HTTPError, UnicodeError) as error:
             raise _failure(title, error) from None
 
@@ -220,12 +224,21 @@ def _failure(title: str, error: Exception) -> RemoteError:
         return RemoteError(
             f"{title} cannot be trusted: its TLS certificate was not accepted. Name it as the certificate does, or "
             "give the authority that signed it in SSL_CERT_FILE"
+        ).in_japanese(
+            f"{title} を信頼できません。TLS の証明書が受け入れられませんでした。"
+            "証明書のとおりの名前で呼ぶか、署名した認証局を SSL_CERT_FILE に指定してください"
         )
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
-        return RemoteError(f"{title} cannot be reached at the address that was named; is it running?", again=True)
+        return RemoteError(
+            f"{title} cannot be reached at the address that was named; is it running?", again=True
+        ).in_japanese(f"{title} は、指定されたアドレスで応答しません。動いていますか")
     if isinstance(error, httpx.TimeoutException):
-        return RemoteError(f"{title} did not answer in time", again=False)
-    return RemoteError(f"the connection to {title} broke in the middle of an answer", again=True)
+        return RemoteError(f"{title} did not answer in time", again=False).in_japanese(
+            f"{title} は時間内に答えませんでした"
+        )
+    return RemoteError(f"the connection to {title} broke in the middle of an answer", again=True).in_japanese(
+        f"{title} との接続が、答えの途中で切れました"
+    )
 
 
 def _is_of(error: BaseException | None, kind: type[BaseException]) -> bool:
@@ -239,22 +252,32 @@ def _content(title: str, response: httpx.Response) -> Answer:
     """The object that an answer holds."""
     status = response.status_code
     if 300 <= status < 400:
-        raise RemoteError(f"{title} sends on to another address ({status}), which is not followed; name that one")
+        raise RemoteError(
+            f"{title} sends on to another address ({status}), which is not followed; name that one"
+        ).in_japanese(
+            f"{title} は別のアドレスに送ろうとしますが（{status}）、たどりません。そのアドレスを指定してください"
+        )
     if status in (401, 403):
-        raise RemoteError(f"{title} wants a key ({status}); it is read from the environment, see docs/remote.md")
+        raise RemoteError(
+            f"{title} wants a key ({status}); it is read from the environment, see docs/remote.md"
+        ).in_japanese(f"{title} には鍵が要ります（{status}）。環境変数から読みます（docs/remote.ja.md）")
     if status in _BUSY:
         after = response.headers.get("retry-after", "")
         raise RemoteError(
             f"{title} is busy or not ready yet ({status})", again=True, after=float(after) if after.isdigit() else None
-        )
+        ).in_japanese(f"{title} は混んでいるか、まだ準備中です（{status}）")
     if status >= 400:
-        raise RemoteError(f"{title} refused the request ({status}{_kind_of_problem(response)})", again=status >= 500)
+        raise RemoteError(
+            f"{title} refused the request ({status}{_kind_of_problem(response)})", again=status >= 500
+        ).in_japanese(f"{title} が断りました（{status}{_kind_of_problem(response)}）")
     try:
         made = from_json(response.content)
     except ValueError:
         made = None
     if not isinstance(made, dict):
-        raise RemoteError(f"{title} answered with something that is no JSON object", again=True)
+        raise RemoteError(f"{title} answered with something that is no JSON object", again=True).in_japanese(
+            f"{title} の答えが JSON のオブジェクトではありません"
+        )
     return made
 
 
@@ -265,8 +288,14 @@ def _piece(title: str, text: str) -> Answer:
     except ValueError:
         made = None
     if not isinstance(made, dict) or "error" in made:
-        raise RemoteError(f"{title} broke off in the middle of an answer", again=True)
+        raise _broken_off(title)
     return made
+
+
+def _broken_off(title: str) -> RemoteError:
+    return RemoteError(f"{title} broke off in the middle of an answer", again=True).in_japanese(
+        f"{title} の答えが途中で終わりました"
+    )
 
 
 def _kind_of_problem(response: httpx.Response) -> str:

@@ -204,7 +204,9 @@ class Retracting:
         self._taken_back = (*first.decision.taken_back, TakenBack(text, tokens, piece))
         self._place, self._last, self._over = place, None, False
         if len(self._taken_back) == _MOST_TRIES:
-            self._dead = DeadEndError(f"{_MOST_TRIES} tokens in one place began banned texts")
+            self._dead = DeadEndError(f"{_MOST_TRIES} tokens in one place began banned texts").in_japanese(
+                f"同じ場所で {_MOST_TRIES} 個のトークンが、禁じた文字列の始まりになりました"
+            )
 
 
 def _nowhere() -> None:

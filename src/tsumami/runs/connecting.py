@@ -34,6 +34,7 @@ from tsumami.remote import (
 from tsumami.runs.backend import TextTokenizer
 from tsumami.runs.elsewhere import RemoteEngine
 from tsumami.runs.values import ELSEWHERE, EngineCard, ModelCard
+from tsumami.wording import counted
 
 __all__ = ["DEFAULT_N_PROBS", "ConnectedModel", "connect"]
 
@@ -112,10 +113,15 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
         SettingsError: an option that only a model on this machine has.
     """
     if not _is_full(name, options):
-        remedy = "; or, with --vocabulary and a file of the same model, as such" if name.kind in _BY_IDS else ""
+        by_ids = name.kind in _BY_IDS
+        remedy = "; or, with --vocabulary and a file of the same model, as such" if by_ids else ""
+        remedy_ja = "（または、--vocabulary に同じモデルのファイルを指定すれば、同じように使えます）" if by_ids else ""
         raise ModelNotFoundError(
             f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` and `tsumami compare` can "
             f"use it; all else needs a llama-server{remedy}"
+        ).in_japanese(
+            f"{name.title} は自分でトークンを選び、確率の行を知らせないので、"
+            f"使えるのは tsumami run と tsumami compare だけです。ほかには llama-server が要ります{remedy_ja}"
         )
     _check_options(name, options)
     patience = patience or Patience()
@@ -126,7 +132,9 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
             undo.callback(servers[-1].close)
         first = servers[0]
         if any((one.facts.model, one.facts.n_params, one.facts.template) != _same(first) for one in servers):
-            raise ModelError("the addresses do not have the same model; name those that have")
+            raise ModelError("the addresses do not have the same model; name those that have").in_japanese(
+                "アドレスのモデルが同じではありません。同じモデルのものを指定してください"
+            )
         known = _told(first, options) if isinstance(first, LlamaServer) else _from_file(first, options, undo)
         n_ctx, record = _n_ctx(first, options), known.record
         assert record.n_vocab is not None
@@ -197,21 +205,30 @@ def _same(server: FullServer) -> tuple[object, ...]:
 def _check_options(name: RemoteName, options: EngineOptions) -> None:
     """Refuse what is the server's own affair."""
     if name.kind in _BY_IDS and not options.exact:
-        raise SettingsError(f"--fast: leave --vocabulary out, and {name.title} chooses by itself")
+        raise SettingsError(f"--fast: leave --vocabulary out, and {name.title} chooses by itself").in_japanese(
+            f"--fast: --vocabulary を付けなければ、{name.title} が自分で選びます"
+        )
     if name.kind not in _BY_IDS and options.vocabulary is not None:
-        raise SettingsError(f"--vocabulary: {name.title} tells its own")
+        raise SettingsError(f"--vocabulary: {name.title} tells its own").in_japanese(
+            f"--vocabulary: {name.title} は自分の語彙を知らせます"
+        )
     usual = EngineOptions()
     for field, flag in (("n_gpu_layers", "--n-gpu-layers"), ("threads", "--threads"), ("lora", "--lora"),
                         ("n_cells", "n_cells")):  # fmt: skip
         if getattr(options, field) != getattr(usual, field):
-            raise SettingsError(f"{flag} is the affair of the server on which the model runs; start it so")
+            raise SettingsError(f"{flag} is the affair of the server on which the model runs; start it so").in_japanese(
+                f"{flag} は、モデルが動いているサーバーの側のことです。そちらで指定して起動してください"
+            )
 
 
 def _n_ctx(server: FullServer, options: EngineOptions) -> int:
     if options.n_ctx is not None and options.n_ctx > server.facts.context:
         raise SettingsError(
-            f"n_ctx = {options.n_ctx}: a request there may have {server.facts.context} tokens; start the server "
-            "with more"
+            f"n_ctx = {options.n_ctx}: a request there may have {counted(server.facts.context, 'token')}; start "
+            "the server with more"
+        ).in_japanese(
+            f"n_ctx = {options.n_ctx}: そこで 1 回に使えるのは {server.facts.context} "
+            "トークンです。サーバーをもっと大きくして起動してください"
         )
     return options.n_ctx or server.facts.context
 
@@ -248,7 +265,7 @@ def _verdict(server: FullServer, record: Capabilities, length: int) -> Exactness
         f"このサーバーで確かめました（{length} トークン）。"
         "サーバーが動いている間のことで、設定を変えて起動し直せば変わりえます。",
         f"checked on this server: at once, in pieces, beside others, all probabilities that it told had the same bits "
-        f"({length} tokens). That holds while it runs; started anew with other options it may differ.",
+        f"({counted(length, 'token')}). That holds while it runs; started anew with other options it may differ.",
     )
 
 

@@ -54,6 +54,9 @@ def start(tokens: tuple[int, ...]) -> Generator[list[Feed], list[Rows], Contrast
         if rows.hidden is None:
             raise EngineError(
                 "contrastive search needs hidden states, and this model hands out none; set penalty_alpha to 0"
+            ).in_japanese(
+                "コントラスティブサーチには隠れ状態が要りますが、このモデルは渡してくれません。"
+                "penalty_alpha を 0 にしてください"
             )
         hidden.append(rows.hidden)
         row = rows.last

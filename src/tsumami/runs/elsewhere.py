@@ -29,6 +29,7 @@ from tsumami.models import RemoteName
 from tsumami.native import Float32Array
 from tsumami.remote import AsyncHttpWire, Capabilities, Patience, ToldRow
 from tsumami.sampling.unseen import SeenRow
+from tsumami.wording import counted
 
 __all__ = ["RemoteEngine", "RowServer", "SeenRows"]
 
@@ -189,7 +190,9 @@ class RemoteEngine:
         ticket: Ticket[T] = Ticket(lambda: self._tell(stop))
         with self._lock:
             if self._closing:
-                raise EngineClosedError("this model was closed; load it again")
+                raise EngineClosedError("this model was closed; load it again").in_japanese(
+                    "このモデルは閉じられました。もう一度読み込んでください"
+                )
             self._loop.call_soon_threadsafe(self._begin, start, ticket, stop, next(self._ranks))
         return ticket
 
@@ -306,13 +309,17 @@ class RemoteEngine:
     def _check(self, feed: Feed, target: list[int]) -> None:
         bad = first_outside(target, self.n_vocab)
         if bad is not None:
-            raise EngineError(f"token id {target[bad]} is outside the vocabulary (0..{self.n_vocab - 1})")
+            raise EngineError(f"token id {target[bad]} is outside the vocabulary (0..{self.n_vocab - 1})").in_japanese(
+                f"トークン id {target[bad]} は語彙（0〜{self.n_vocab - 1}）にありません"
+            )
         if len(target) > self._n_ctx:
             raise OutOfCellsError(
-                f"this sequence has {len(target)} tokens, and the engine elsewhere takes {self._n_ctx}"
-            )
+                f"this sequence has {counted(len(target), 'token')}, and the engine elsewhere takes {self._n_ctx}"
+            ).in_japanese(f"この列は {len(target)} トークンですが、ほかの場所のエンジンに入るのは {self._n_ctx} です")
         if feed.hidden:
-            raise EngineError("an engine elsewhere tells no hidden states, which contrastive search needs")
+            raise EngineError("an engine elsewhere tells no hidden states, which contrastive search needs").in_japanese(
+                "ほかの場所のエンジンは、コントラスティブサーチに要る隠れ状態を知らせません"
+            )
 
     async def _row(self, tokens: tuple[int, ...], rank: int, feed: Feed) -> ToldRow:
         """The row after `tokens`, asked for if it is not known."""
@@ -353,9 +360,13 @@ class RemoteEngine:
             or first_outside(row.ids.tolist(), self.n_vocab) is not None
         ):
             raise RemoteError(
-                f"the engine elsewhere told {len(row.ids)} tokens of a row, not the {self.record.n_probs} that "
+                f"the engine elsewhere told {counted(len(row.ids), 'token')} of a row, not the "
+                f"{self.record.n_probs} that "
                 "were asked for",
                 again=True,
+            ).in_japanese(
+                f"ほかの場所のエンジンが知らせた 1 行のトークンは {len(row.ids)} "
+                f"個で、頼んだ {self.record.n_probs} 個ではありません"
             )
         return row
 
@@ -373,10 +384,10 @@ async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, T]) -> T | Ex
     try:
         await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
-            return CancelledError("cancelled")
+            return CancelledError("cancelled").in_japanese("取り消されました")
         return work.result()
     except asyncio.CancelledError:
-        return EngineClosedError("this model was closed")
+        return EngineClosedError("this model was closed").in_japanese("このモデルは閉じられました")
     except Exception as error:  # noqa: BLE001  (thrown into the program that asked)
         return error
     finally:

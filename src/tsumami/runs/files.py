@@ -101,7 +101,9 @@ def receipt_from(values: dict[str, Any]) -> Receipt:
     try:
         form = _receipt_adapter().validate_json(json.dumps(values))
     except (pydantic.ValidationError, SettingsError, TypeError, ValueError) as error:
-        raise RunFileError(f"this receipt does not fit: {_first_problem(error)}") from error
+        raise RunFileError(f"this receipt does not fit: {_first_problem(error)}").in_japanese(
+            f"このレシートは読めません: {_first_problem(error)}"
+        ) from error
     return _receipt_of(form)
 
 
@@ -130,14 +132,20 @@ def parse(text: str | bytes) -> RunParts:
     try:
         form = _adapter().validate_json(text)
     except (pydantic.ValidationError, SettingsError) as error:
-        raise RunFileError(f"this run file does not fit: {_first_problem(error)}") from error
+        raise RunFileError(f"this run file does not fit: {_first_problem(error)}").in_japanese(
+            f"この実行のファイルは読めません: {_first_problem(error)}"
+        ) from error
     fields = {name: getattr(form, name) for name in RunParts.__dataclass_fields__}
     parts = RunParts(**{**fields, "receipt": _receipt_of(form.receipt)})
     if "".join(step.text for step in parts.steps) != form.text:
-        raise RunFileError("this run file was edited: its `text` is not what its steps say")
+        raise RunFileError("this run file was edited: its `text` is not what its steps say").in_japanese(
+            "この実行のファイルは書き換えられています。`text` がステップと合いません"
+        )
     for place, value, low, high in _bounds(parts):
         if not low <= value <= high:
-            raise RunFileError(f"this run file does not fit: {place} = {value!r}: needs {low} to {high}")
+            raise RunFileError(f"this run file does not fit: {place} = {value!r}: needs {low} to {high}").in_japanese(
+                f"この実行のファイルは読めません: {place} = {value!r}: 使えるのは {low}〜{high} です"
+            )
     return parts
 
 

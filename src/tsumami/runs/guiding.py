@@ -38,6 +38,10 @@ def negative_tokens(backend: Backend, settings: Settings, prompt: tuple[int, ...
         raise PromptTooLongError(
             f"the negative prompt has {counted(len(tokens), 'token')}; {backend.n_ctx - 1:,} fit into a context of "
             f"{backend.n_ctx:,} with one to answer. Shorten it, or load the model with a larger n_ctx"
+        ).in_japanese(
+            f"ネガティブプロンプトは {len(tokens)} トークンですが、答え 1 トークン分を除くと、"
+            f"{backend.n_ctx:,} のコンテキストに入るのは {backend.n_ctx - 1:,} "
+            "です。短くするか、n_ctx を大きくして読み込んでください"
         )
     return tokens
 

@@ -32,7 +32,9 @@ def permitted(chain: Chain, token: int) -> int:
             stage.apply(alone)
             if alone.data["logit"][0] == -np.inf:
                 who = "grammar" if isinstance(stage, ConstraintStage) else "end of the prompt, which was taken back,"
-                raise DeadEndError(f"the {who} forbids token {token}, which the reply was made to begin with")
+                raise DeadEndError(
+                    f"the {who} forbids token {token}, which the reply was made to begin with"
+                ).in_japanese(f"返事の始まりに決めたトークン {token} を、{who} が禁じています")
     return token
 
 

@@ -30,9 +30,11 @@ def check_possible(backend: Lacking, settings: Settings) -> None:
         SettingsError: a knob that it lacks is turned.
     """
     for one in (settings, settings.while_thinking):
-        for name, (_, why) in backend.lacks.items():
+        for name, (why_ja, why) in backend.lacks.items():
             if refuses(one, name):
-                raise SettingsError(f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name))
+                raise SettingsError(
+                    f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name)
+                ).in_japanese(f"{name} = {getattr(one, name)!r}: {why_ja}")
 
 
 def refuses(settings: Settings, name: str) -> bool:

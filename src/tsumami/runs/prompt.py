@@ -59,4 +59,8 @@ def check_prompt(prompt: Prompt, n_ctx: int, n_vocab: int, *, answers: bool = Tr
     for place, tokens in (("prompt", prompt.tokens), ("beginning of the reply", prompt.begun)):
         bad = first_outside(tokens, n_vocab)  # the chain looks at the prompt before the engine does
         if bad is not None:
-            raise PromptError(f"token {bad} of the {place} has id {tokens[bad]}; this vocabulary has 0..{n_vocab - 1}")
+            raise PromptError(
+                f"token {bad} of the {place} has id {tokens[bad]}; this vocabulary has 0..{n_vocab - 1}"
+            ).in_japanese(
+                f"{place} の {bad} 番目のトークンの id が {tokens[bad]} ですが、この語彙は 0〜{n_vocab - 1} です"
+            )

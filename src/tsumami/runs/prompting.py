@@ -16,6 +16,7 @@ from tsumami.prompts import PromptText, Said
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.tokenizing import prompt_tokens, special_tokens
+from tsumami.wording import counted
 
 __all__ = ["PromptLike", "as_prompt", "refuse_endless", "several", "text_of", "tokens_of"]
 
@@ -68,8 +69,10 @@ def refuse_endless(given: PromptLike, n_ctx: int, longest_piece: Callable[[], in
     longest = longest_piece()
     if len(text) > n_ctx * longest:  # a character has a byte or more
         raise PromptTooLongError(
-            f"the prompt has {len(text):,} characters, and so more than {len(text) // longest:,} tokens: no token of "
-            f"this model is longer than {longest} bytes. The context has {n_ctx:,}; shorten the prompt, or load the "
+            f"the prompt has {counted(len(text), 'character')}, and so more than "
+            f"{counted(len(text) // longest, 'token')}: no token of "
+            f"this model is longer than {counted(longest, 'byte')}. The context has {n_ctx:,}; shorten the "
+            "prompt, or load the "
             "model with a larger n_ctx"
         ).in_japanese(
             f"プロンプトは {len(text):,} 文字で、少なくとも {len(text) // longest:,} トークンになります。"
@@ -103,7 +106,9 @@ def _encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}") from error
+        raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}").in_japanese(
+            f"文章の {error.start} 文字目が正しい Unicode ではありません: {error.reason}"
+        ) from error
 
 
 def text_of(tokenizer: Tokenizer, tokens: Iterable[int]) -> str:
@@ -114,7 +119,11 @@ def text_of(tokenizer: Tokenizer, tokens: Iterable[int]) -> str:
 def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
     """Token ids as plain integers; bytes would pass for ids without being meant so."""
     if isinstance(given, bytes | bytearray | Mapping) or not isinstance(given, Iterable):
-        raise PromptError(f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}")
+        raise PromptError(
+            f"a prompt is text, the result of Model.prompt, or token ids, not {type(given).__name__}"
+        ).in_japanese(
+            f"プロンプトに使えるのは文章か、Model.prompt の結果か、トークン ID です（{type(given).__name__} でした）"
+        )
     tokens = []
     for index, token in enumerate(given):
         if isinstance(token, bool) or not isinstance(token, SupportsIndex):
@@ -127,4 +136,6 @@ def _token_ids(given: Iterable[object], n_vocab: int) -> tuple[int, ...]:
 
 
 def _no_token(index: int, given: object, n_vocab: int) -> PromptError:
-    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}")
+    return PromptError(f"token {index} of the prompt is {given!r}; this vocabulary has 0..{n_vocab - 1}").in_japanese(
+        f"プロンプトの {index} 番目のトークンが {given!r} ですが、この語彙は 0〜{n_vocab - 1} です"
+    )

@@ -130,6 +130,10 @@ def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> No
         raise RunFileError(
             f"this run was made with {theirs.full_name} (sha256 {theirs.fingerprint[:12]}…), not with {ours.full_name} "
             f"({ours.fingerprint[:12]}…)"
+        ).in_japanese(
+            f"この実行は {theirs.full_name}（sha256 {theirs.fingerprint[:12]}…）"
+            f"で作られたもので、{ours.full_name}（{ours.fingerprint[:12]}…）"
+            "ではありません"
         )
     for name, ids in (
         ("prompt_tokens", receipt.prompt_tokens),
@@ -138,7 +142,9 @@ def check_run(backend: Backend, receipt: Receipt, tokens: tuple[int, ...]) -> No
     ):
         bad = first_outside(ids, n_vocab)
         if bad is not None:
-            raise RunFileError(f"{name}.{bad}: token {ids[bad]} is not in this vocabulary (0..{n_vocab - 1})")
+            raise RunFileError(
+                f"{name}.{bad}: token {ids[bad]} is not in this vocabulary (0..{n_vocab - 1})"
+            ).in_japanese(f"{name}.{bad}: トークン {ids[bad]} はこの語彙（0〜{n_vocab - 1}）にありません")
 
 
 def removed_at(run: Run, index: int) -> frozenset[int]:
@@ -177,4 +183,8 @@ def mismatch(index: int) -> RunFileError:
     return RunFileError(
         f"token {index} does not come out again: the run was made by another build or without exactness, or the file "
         "was edited; `tsumami verify` says which"
+    ).in_japanese(
+        f"トークン {index} がもう一度は出ません。実行が別のビルドか exact "
+        "ではない状態で作られたか、ファイルが書き換えられました。どれかは "
+        "tsumami verify でわかります"
     )

@@ -52,7 +52,9 @@ def restore_json(backend: Backend, values: Mapping[str, Any]) -> Run:
     tokens = receipt.pop("reply_tokens", None)
     receipt.pop("completeness", None)  # which comes out again
     if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
-        raise RunFileError("this is not a receipt with its reply: a list of token ids `reply_tokens` is expected")
+        raise RunFileError(
+            "this is not a receipt with its reply: a list of token ids `reply_tokens` is expected"
+        ).in_japanese("返事のついたレシートではありません。トークン ID のリスト `reply_tokens` があるはずです")
     return restore(backend, receipt_from(receipt), tuple(tokens))
 
 

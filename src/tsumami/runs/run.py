@@ -103,9 +103,13 @@ class Run:
             SettingsError: no such part, or it does not think.
         """
         if name not in get_args(RunPart):
-            raise SettingsError(f"part = {name!r}: needs one of {', '.join(get_args(RunPart))}")
+            raise SettingsError(f"part = {name!r}: needs one of {', '.join(get_args(RunPart))}").in_japanese(
+                f"part = {name!r}: 使えるのは {', '.join(get_args(RunPart))} です"
+            )
         if name != "all" and self.thought is None:
-            raise SettingsError(f"part = {name!r}: this run does not think before it answers; leave the part out")
+            raise SettingsError(
+                f"part = {name!r}: this run does not think before it answers; leave the part out"
+            ).in_japanese(f"part = {name!r}: この実行は答える前に考えていません。part を付けないでください")
         at, count = self._answer_at, len(self.steps)
         return range(count) if name == "all" else range(at) if name == "thinking" else range(at, count)
 
@@ -239,7 +243,11 @@ def attached(run: Run) -> Replayer:
         RunFileError: the run was loaded from a file and no model is attached.
     """
     if run.replayer is None:
-        raise RunFileError("this run was read from a file; attach its model first: run.attach(tsumami.load(...))")
+        raise RunFileError(
+            "this run was read from a file; attach its model first: run.attach(tsumami.load(...))"
+        ).in_japanese(
+            "この実行はファイルから読んだものです。先にモデルをつないでください: run.attach(tsumami.load(...))"
+        )
     return run.replayer
 
 

@@ -179,6 +179,9 @@ def _check_sure(tokenizer: Tokenizer, given: PromptText, marks: list[Mark] | tup
             raise PromptError(
                 f"the chat template changes what was said, so that its own {name} cannot be told from the one in a "
                 "message; take that out of the message, or choose the prompt format 'raw' or 'llama2'"
+            ).in_japanese(
+                f"チャットテンプレートが言葉を変えるので、テンプレートの {name} と発言の中のものを区別できま"
+                "せん。発言から除くか、形式 raw か llama2 を選んでください"
             )
 
 

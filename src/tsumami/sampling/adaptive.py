@@ -59,6 +59,9 @@ class AdaptiveChooser:
             raise SettingsError(
                 "adaptive_target can be gone on with only where it has chosen all along: it follows the probability of"
                 " every choice; run it from the prompt"
+            ).in_japanese(
+                "adaptive_target は選んだすべての確率に従うので、初めから働いていた所でしか続けられません。"
+                "プロンプトから実行してください"
             )
 
     def clone(self) -> AdaptiveChooser:

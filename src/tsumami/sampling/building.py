@@ -101,7 +101,9 @@ def _bias(origin: Origin) -> Stage:
     made, texts = dict(origin.settings.logit_bias), origin.around.texts
     outside = [token for token in made if token >= origin.n_vocab]
     if outside:
-        raise SettingsError(f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}")
+        raise SettingsError(
+            f"logit_bias names token {outside[0]}, but this vocabulary ends at {origin.n_vocab - 1}"
+        ).in_japanese(f"logit_bias にトークン {outside[0]} がありますが、この語彙は {origin.n_vocab - 1} までです")
     for token, bias in biased_tokens(texts, origin.settings.text_bias).items() if texts is not None else ():
         made[token] = made.get(token, 0.0) + bias
     return BiasStage(tuple(made), native.logit_bias(origin.n_vocab, tuple(made.items())))
@@ -109,7 +111,9 @@ def _bias(origin: Origin) -> Stage:
 
 def _grammar(origin: Origin) -> Stage:
     if origin.vocab is None:
-        raise SettingsError("a grammar needs a model's vocabulary; none is at hand here")
+        raise SettingsError("a grammar needs a model's vocabulary; none is at hand here").in_japanese(
+            "文法にはモデルの語彙が要りますが、ここにはありません"
+        )
     constraint = constraint_of(origin.settings)
     assert constraint is not None
     return constraint_stage(origin.vocab, *constraint)

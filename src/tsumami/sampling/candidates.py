@@ -59,11 +59,15 @@ class Candidates:
         """
         values = np.asarray(logits, dtype=np.float32)
         if values.ndim != 1 or values.size == 0:
-            raise SettingsError(f"logits need one dimension and at least one entry; got shape {values.shape}")
+            raise SettingsError(
+                f"logits need one dimension and at least one entry; got shape {values.shape}"
+            ).in_japanese(f"ロジットは 1 次元で、少なくとも 1 つ要ります（形は {values.shape} でした）")
         if np.isnan(values).any():
-            raise SettingsError("logits must not hold NaN")
+            raise SettingsError("logits must not hold NaN").in_japanese("ロジットに NaN があってはいけません")
         if np.isposinf(values).any():
-            raise SettingsError("logits must not hold +inf (-inf bans a token); use a large number instead")
+            raise SettingsError(
+                "logits must not hold +inf (-inf bans a token); use a large number instead"
+            ).in_japanese("ロジットに +inf があってはいけません（-inf はトークンを禁じます）。大きな数にしてください")
         return cls._fill(values)
 
     @classmethod

@@ -230,7 +230,9 @@ class Chain:
                 watch("model", None, candidates)
             self.apply(candidates, watch)
         if candidates.data["logit"].max() == -np.inf:
-            raise DeadEndError("the grammar, logit_bias or banned_texts forbids every token")
+            raise DeadEndError("the grammar, logit_bias or banned_texts forbids every token").in_japanese(
+                "文法か logit_bias か banned_texts が、すべてのトークンを禁じています"
+            )
         return candidates
 
     def choose(self, row: Float32Array, watch: Watch | None = None) -> Choice:
@@ -305,7 +307,9 @@ def _anew(name: str, origin: Origin, source: Chain) -> Stage:
     """A stage in the place that `source` has reached."""
     stage = build(name, origin)
     if name == "grammar" and source.reply:
-        raise SettingsError("a grammar governs a reply from its first token on; run it from the prompt")
+        raise SettingsError("a grammar governs a reply from its first token on; run it from the prompt").in_japanese(
+            "文法は返事の最初のトークンから働きます。プロンプトから実行してください"
+        )
     if isinstance(stage, XtcStage) and stage.idle is None:
         theirs = [one for one in source.stages if isinstance(one, XtcStage) and one.idle is None]
         stage.skip(theirs[0].taken if theirs else len(source.reply))
@@ -335,7 +339,9 @@ def apply(
         SettingsError: no stage of that name.
     """
     if stage not in BUILDERS:
-        raise SettingsError(f"no stage is named {stage!r}; the stages are {', '.join(BUILDERS)}")
+        raise SettingsError(f"no stage is named {stage!r}; the stages are {', '.join(BUILDERS)}").in_japanese(
+            f"{stage!r} というステージはありません。あるのは {', '.join(BUILDERS)} です"
+        )
     result = candidates.copy()
     if len(result):
         history = tuple(history)

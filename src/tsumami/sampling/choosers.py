@@ -109,6 +109,9 @@ class MirostatChooser:
             raise SettingsError(
                 "mirostat can be gone on with only where it has chosen all along: its target mu follows every choice; "
                 "run it from the prompt"
+            ).in_japanese(
+                "mirostat の目標 mu はすべての選択に従うので、初めから働いていた所でしか続けられません。"
+                "プロンプトから実行してください"
             )
 
     def accept(self, token: int) -> None:

@@ -85,7 +85,9 @@ class ConstraintStage:
             self._allowed = np.unpackbits(bits, count=self._n_vocab, bitorder="little").view(np.bool_)
             if self._matcher.is_error():
                 if not self._matcher.get_error().startswith("NoExtension"):  # which is: nothing can come
-                    raise GrammarError(f"the grammar is too much to follow: {_first_line(self._matcher.get_error())}")
+                    raise GrammarError(
+                        f"the grammar is too much to follow: {_first_line(self._matcher.get_error())}"
+                    ).in_japanese(f"文法が複雑すぎてたどれません: {_first_line(self._matcher.get_error())}")
                 self._allowed = np.zeros(self._n_vocab, np.bool_)
         return self._allowed
 
@@ -115,14 +117,20 @@ def _matcher(vocab: native.Vocab, knob: str, text: str) -> LLMatcher:
     limits = LLParserLimits(verbose_errors=False, step_max_items=most)
     matcher = deep(lambda: LLMatcher(tokenizer, lark, log_level=0, limits=limits))
     if matcher.is_error():
-        raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}")
+        raise GrammarError(f"the grammar cannot be used: {_first_line(matcher.get_error())}").in_japanese(
+            f"文法が使えません: {_first_line(matcher.get_error())}"
+        )
     return matcher
 
 
 def _token(vocab: native.Vocab, text: str) -> int:
     ids = vocab.tokenize(text.encode(), add_special=False, parse_special=True)
     if len(ids) != 1:
-        raise GrammarError(f"{text[:80]} is not one token of this model but {len(ids)}; name one by <[id]>")
+        raise GrammarError(
+            f"{text[:80]} is not one token of this model but {len(ids)}; name one by <[id]>"
+        ).in_japanese(
+            f"{text[:80]} は、このモデルでは 1 トークンではなく {len(ids)} トークンです。<[id]> で指定してください"
+        )
     return int(ids[0])
 
 

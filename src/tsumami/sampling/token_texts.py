@@ -106,7 +106,9 @@ def _by_id(texts: TokenTexts, knob: str, entry: str) -> tuple[int, ...]:
         return ()
     token = int(named[1])
     if token >= texts.n_tokens:
-        raise SettingsError(f"{knob} names token {token}, but this vocabulary ends at {texts.n_tokens - 1}")
+        raise SettingsError(
+            f"{knob} names token {token}, but this vocabulary ends at {texts.n_tokens - 1}"
+        ).in_japanese(f"{knob} にトークン {token} がありますが、この語彙は {texts.n_tokens - 1} までです")
     return (token,)
 
 

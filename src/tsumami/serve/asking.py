@@ -20,6 +20,7 @@ from tsumami.serve.bodies import Body, Own, sampling_of
 from tsumami.serve.faults import Fault, field_fault, naming_field, too_long
 from tsumami.serve.service import ApiService
 from tsumami.settings import Settings
+from tsumami.wording import counted
 
 __all__ = ["NO_PROBABILITIES", "Probabilities", "Wanted", "check_prompts", "prompts_of", "wanted_settings"]
 
@@ -161,7 +162,7 @@ def prompts_of(service: ApiService, given: Any) -> tuple[Prompt, ...]:
     if not made:
         raise field_fault("prompt", "the list is empty")
     if len(made) > service.limits.waiting:
-        raise field_fault("prompt", f"{len(made)} prompts; {service.limits.waiting} are taken at once")
+        raise field_fault("prompt", f"{counted(len(made), 'prompt')}; {service.limits.waiting} are taken at once")
     return made
 
 

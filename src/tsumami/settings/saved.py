@@ -30,10 +30,14 @@ def saved_knobs(form: object) -> dict[str, Any]:
     """
     holder = form.get("receipt", form) if isinstance(form, dict) else form
     if not isinstance(holder, dict):
-        raise SettingsError("settings must be an object with knob names")
+        raise SettingsError("settings must be an object with knob names").in_japanese(
+            "設定は、つまみの名前のあるオブジェクトにしてください"
+        )
     if "settings" not in holder:
         return dict(holder)
     if not isinstance(holder["settings"], dict):
-        raise SettingsError("not the settings of a run: an object with knob names is expected")
+        raise SettingsError("not the settings of a run: an object with knob names is expected").in_japanese(
+            "実行の設定ではありません。つまみの名前のあるオブジェクトのはずです"
+        )
     seed = {"seed": holder["seed"]} if "seed" in holder else {}
     return {**with_younger_knobs(holder["settings"]), **seed}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from tsumami import constraints
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.knobs import CONSTRAINTS, KNOBS, STAGES, Bias, default, knob_names, knobs_of
 from tsumami.knobs.orders import resolve
 from tsumami.knobs.values import TextBias
@@ -103,22 +103,35 @@ class Settings:
     def _check_pairs(self) -> None:
         """Refuse what is fine alone and cannot work together."""
         if taken := sorted(OURS_TO_TELL & self.template_values.keys()):
-            raise SettingsError(f"chat_template_kwargs: {', '.join(taken)} is not to be given; leave it out")
+            raise SettingsError(
+                f"chat_template_kwargs: {', '.join(taken)} is not to be given; leave it out"
+            ).in_japanese(f"chat_template_kwargs: {', '.join(taken)} は指定できません。外してください")
         self._check_thinking()
         wanted = [name for name in CONSTRAINTS if getattr(self, name) is not None]
         if len(wanted) > 1:
-            raise SettingsError(f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one")
+            raise SettingsError(
+                f"{' and '.join(wanted)} exclude each other: a reply follows one of them; keep one"
+            ).in_japanese(
+                f"{' と '.join(wanted)} は一緒に使えません。返事が従えるのは 1 つです。1 つだけ残してください"
+            )
         for name in wanted:
             constraints.check(name, getattr(self, name))
         if self.penalty_alpha > 0 and self.top_k < 2:
             raise SettingsError(
                 f"penalty_alpha = {self.penalty_alpha}: contrastive search compares the top_k best tokens, so top_k"
                 f" must be 2 or more, not {self.top_k}; set top_k to 4, or penalty_alpha to 0"
+            ).in_japanese(
+                f"penalty_alpha = {self.penalty_alpha}: コントラスティブサーチは上位 "
+                f"top_k 個のトークンを比べるので、top_k は {self.top_k} ではなく "
+                "2 以上にしてください。top_k を 4 にするか、penalty_alpha を 0 にしてください"
             )
         if self.penalty_alpha > 0 and self.mirostat_mode:
             raise SettingsError(
                 f"penalty_alpha = {self.penalty_alpha} and mirostat_mode = {self.mirostat_mode} are two ways to choose"
                 " the token; set one of them to 0"
+            ).in_japanese(
+                f"penalty_alpha = {self.penalty_alpha} と mirostat_mode = {self.mirostat_mode} "
+                "は、どちらもトークンの選び方です。どちらかを 0 にしてください"
             )
 
     def _check_thinking(self) -> None:
@@ -126,13 +139,23 @@ class Settings:
         given = json.loads(self.thinking_settings or "{}")
         for name in given:
             if name not in WHILE_THINKING:
-                raise SettingsError(f"thinking_settings: {name} cannot be another one while it thinks; leave it out")
+                raise SettingsError(
+                    f"thinking_settings: {name} cannot be another one while it thinks; leave it out"
+                ).in_japanese(f"thinking_settings: {name} を考えている間だけ変えることはできません。外してください")
         if "top_k" in given and self.penalty_alpha > 0:
-            raise SettingsError("thinking_settings: contrastive search (penalty_alpha) has one top_k; leave it out")
+            raise SettingsError(
+                "thinking_settings: contrastive search (penalty_alpha) has one top_k; leave it out"
+            ).in_japanese(
+                "thinking_settings: コントラスティブサーチ（penalty_alpha）の top_k は 1 つです。外してください"
+            )
         if given and self.while_thinking.mode != self.mode:
             raise SettingsError(
                 f"thinking_settings: the way to choose cannot change from {self.while_thinking.mode} to {self.mode} on"
                 " the way; a temperature of 0 is one, too"
+            ).in_japanese(
+                f"thinking_settings: 選び方を途中で {self.while_thinking.mode} から "
+                f"{self.mode} に変えることはできません。temperature 0 も選び方の "
+                "1 つです"
             )
 
     @property
@@ -143,7 +166,9 @@ class Settings:
         try:
             return self.replace(**json.loads(self.thinking_settings), thinking_settings=None)
         except SettingsError as error:
-            raise SettingsError(f"thinking_settings: {error}") from error
+            raise SettingsError(f"thinking_settings: {error}").in_japanese(
+                f"thinking_settings: {japanese(error)}"
+            ) from error
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
@@ -151,7 +176,9 @@ class Settings:
         such as `n_predict`; UnknownKnobError lists all names that are no knob's.
         """
         if not isinstance(mapping, Mapping):
-            raise SettingsError(f"settings must be an object of knob names and values, not {mapping!r}")
+            raise SettingsError(f"settings must be an object of knob names and values, not {mapping!r}").in_japanese(
+                f"設定は、つまみの名前と値のオブジェクトにしてください（{mapping!r} でした）"
+            )
         return cls(**{knob: mapping[name] for knob, name in knob_names(tuple(mapping)).items()})
 
     def replace(self, **changes: Any) -> Self:

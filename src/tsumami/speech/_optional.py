@@ -37,4 +37,6 @@ def require(module: str, purpose: str) -> ModuleType:
         install = INSTALL.get(module.partition(".")[0], INSTALL["faster_whisper"])
         raise MissingDependencyError(
             f"{purpose} needs the package {module}, which cannot be imported ({error}). Install: {install}"
+        ).in_japanese(
+            f"{purpose} には {module} パッケージが要りますが、読み込めません（{error}）。インストール: {install}"
         ) from error

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tsumami.errors import SpeechError
+from tsumami.wording import counted
 
 __all__ = ["WavFile", "WavHead", "is_wav", "read_head", "read_wav"]
 
@@ -50,6 +51,7 @@ _NAMES: Final = {
 _UNKNOWN_LENGTH = 0x7FFFF000
 _MOST_FORMAT_BYTES = 64  # EXTENSIBLE has 40; a chunk that claims more is not read into memory
 _REMEDY = "Save it as WAV again (PCM, 16 bits) or record once more."
+_REMEDY_JA = "WAV（PCM、16 ビット）で保存し直すか、録音し直してください"
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def read_wav(data: bytes) -> WavFile:
     """
     head = read_head(io.BytesIO(data))
     if not head.readable:
-        raise SpeechError(f"A WAV file that holds {head.kind}, which is compressed. {_REMEDY}")
+        raise SpeechError(f"A WAV file that holds {head.kind}, which is compressed. {_REMEDY}").in_japanese(
+            f"{head.kind} で圧縮された WAV ファイルです。{_REMEDY_JA}"
+        )
     return WavFile(_samples(memoryview(data)[head.at : head.at + head.size], head.format), head.format.rate)
 
 
@@ -118,7 +122,11 @@ def read_head(file: BinaryIO) -> WavHead:
     file.seek(0)
     start = file.read(12)
     if len(start) < 12 or not is_wav(start) or start[8:12] != b"WAVE":
-        raise SpeechError(f"Not a WAV file: {length} bytes that start with {start[:4]!r}, not b'RIFF'. {_REMEDY}")
+        raise SpeechError(
+            f"Not a WAV file: {counted(length, 'byte')} that start with {start[:4]!r}, not b'RIFF'. {_REMEDY}"
+        ).in_japanese(
+            f"WAV ファイルではありません。{length} バイトで、始まりが b'RIFF' ではなく {start[:4]!r} です。{_REMEDY_JA}"
+        )
     fmt: _Format | None = None
     at = 12
     while at + 8 <= length:
@@ -129,29 +137,46 @@ def read_head(file: BinaryIO) -> WavHead:
             fmt = _format(file.read(min(size, _MOST_FORMAT_BYTES)))
         elif name == b"data":
             if fmt is None:
-                raise SpeechError(f"Broken WAV file: samples before the format chunk. {_REMEDY}")
+                raise SpeechError(f"Broken WAV file: samples before the format chunk. {_REMEDY}").in_japanese(
+                    f"WAV ファイルが壊れています。形式の前にサンプルがあります。{_REMEDY_JA}"
+                )
             return WavHead(fmt, at, _size(size, length - at))
         at += size + size % 2  # chunks are padded to even lengths
-    raise SpeechError(f"Broken WAV file: it ends after {length} bytes without any samples. {_REMEDY}")
+    raise SpeechError(
+        f"Broken WAV file: it ends after {counted(length, 'byte')} without any samples. {_REMEDY}"
+    ).in_japanese(f"WAV ファイルが壊れています。{length} バイトで、サンプルがないまま終わります。{_REMEDY_JA}")
 
 
 def _format(chunk: bytes) -> _Format:
     if len(chunk) < 16:
-        raise SpeechError(f"Broken WAV file: a format chunk of {len(chunk)} bytes, at least 16 expected. {_REMEDY}")
+        raise SpeechError(
+            f"Broken WAV file: a format chunk of {counted(len(chunk), 'byte')}, at least 16 expected. {_REMEDY}"
+        ).in_japanese(
+            f"WAV ファイルが壊れています。形式の部分が {len(chunk)} バイトで、16 バイト以上のはずです。{_REMEDY_JA}"
+        )
     code, channels, rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", chunk)
     if code == _EXTENSIBLE and len(chunk) >= 26:
         code = struct.unpack_from("<H", chunk, 24)[0]  # the sub-format's GUID starts with the plain format code
     whole = frame_bytes == channels * ((bits + 7) // 8) if code in _OURS else frame_bytes > 0
     if channels < 1 or rate < 1 or not whole:
         raise SpeechError(
-            f"Broken WAV file: {channels} channels of {bits} bits in {frame_bytes} bytes at {rate} Hz. {_REMEDY}"
+            f"Broken WAV file: {counted(channels, 'channel')} of {counted(bits, 'bit')} in "
+            f"{counted(frame_bytes, 'byte')} "
+            f"at {rate} Hz. {_REMEDY}"
+        ).in_japanese(
+            f"WAV ファイルが壊れています。{bits} ビットのチャンネル {channels} "
+            f"個が {frame_bytes} バイトで、{rate} Hz です。{_REMEDY_JA}"
         )
     return _Format(code, channels, rate, frame_bytes, bits)
 
 
 def _size(size: int, there: int) -> int:
     if size > there and size < _UNKNOWN_LENGTH:
-        raise SpeechError(f"Broken WAV file: cut off, {there} of {size} bytes of samples are there. {_REMEDY}")
+        raise SpeechError(
+            f"Broken WAV file: cut off, {there} of {counted(size, 'byte')} of samples are there. {_REMEDY}"
+        ).in_japanese(
+            f"WAV ファイルが壊れています。サンプルが {size} バイト中 {there} バイトで切れています。{_REMEDY_JA}"
+        )
     return min(size, there)
 
 
@@ -169,8 +194,13 @@ def _samples(body: memoryview, fmt: _Format) -> NDArray[Any]:
         flat = np.frombuffer(body, dtype=kinds[fmt.code, fmt.bits])
     else:
         raise SpeechError(
-            f"A WAV file of format {fmt.code} with {fmt.bits} bits; PCM (1) of 8, 16, 24 or 32 bits, float (3) of "
+            f"A WAV file of format {fmt.code} with {counted(fmt.bits, 'bit')}; PCM (1) of 8, 16, 24 or 32 bits, "
+            "float (3) of "
             f"32 or 64 bits, A-law (6) and µ-law (7) of 8 bits can be read. {_REMEDY}"
+        ).in_japanese(
+            f"形式 {fmt.code}、{fmt.bits} ビットの WAV ファイルです。読めるのは、"
+            "8・16・24・32 ビットの PCM（1）、32・64 ビットの浮動小数点数（3）"
+            f"、8 ビットの A-law（6）と µ-law（7）です。{_REMEDY_JA}"
         )
     return flat.reshape(-1, fmt.channels)
 

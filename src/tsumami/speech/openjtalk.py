@@ -47,9 +47,13 @@ class OpenJTalkSpeaker:
 
     def __init__(self, speed: float = 1.0, half_tone: float = 0.0) -> None:
         if not 0.5 <= speed <= 2:
-            raise SpeechError(f"speed is {speed}; 0.5 to 2 is accepted, 1 is normal.")
+            raise SpeechError(f"speed is {speed}; 0.5 to 2 is accepted, 1 is normal.").in_japanese(
+                f"speed が {speed} です。使えるのは 0.5〜2 で、1 がふつうの速さです"
+            )
         if not -12 <= half_tone <= 12:
-            raise SpeechError(f"half_tone is {half_tone}; -12 to 12 semitones are accepted, 0 is the voice's own.")
+            raise SpeechError(
+                f"half_tone is {half_tone}; -12 to 12 semitones are accepted, 0 is the voice's own."
+            ).in_japanese(f"half_tone が {half_tone} です。使えるのは -12〜12 半音で、0 がその声の高さです")
         self.speed = speed
         self.half_tone = half_tone
 

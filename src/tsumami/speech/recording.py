@@ -84,7 +84,9 @@ def _decoded(file: Any, most_seconds: float, name: str, stopped: Callable[[], bo
     tags = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < _NO_MORE_TAGS else {}
     with av.open(file, "r", options=_NOTHING_ELSE, **tags) as container:
         if not container.streams.audio:
-            raise SpeechError(f"{name} holds no sound. Record again, or choose a file of sound.")
+            raise SpeechError(f"{name} holds no sound. Record again, or choose a file of sound.").in_japanese(
+                f"{name} に音がありません。録音し直すか、音のファイルを選んでください"
+            )
         claimed = (container.duration or 0) / av.time_base
         if claimed > most_seconds:
             return _too_long(claimed, most_seconds)
@@ -92,7 +94,9 @@ def _decoded(file: Any, most_seconds: float, name: str, stopped: Callable[[], bo
         pieces, seconds = [np.zeros(0, dtype=np.int16)], 0.0
         for frame in _frames(container):
             if stopped():
-                raise CancelledError("nobody wants this recording any more")
+                raise CancelledError("nobody wants this recording any more").in_japanese(
+                    "この録音を待っている人がいません"
+                )
             seconds += frame.samples / max(1, frame.sample_rate)
             if seconds > most_seconds:
                 return _too_long(seconds, most_seconds, at_least=True)
@@ -118,4 +122,6 @@ def _refusing(name: str, kind: str) -> Iterator[None]:
         yield
     except (broken, OSError, ValueError, IndexError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__  # the whole of an error may tell the path
-        raise SpeechError(f"{name} cannot be read as sound ({kind}{why}). Record again, or save as WAV.") from error
+        raise SpeechError(f"{name} cannot be read as sound ({kind}{why}). Record again, or save as WAV.").in_japanese(
+            f"{name} は音として読めません（{kind}{why}）。録音し直すか、WAV で保存してください"
+        ) from error

@@ -98,4 +98,6 @@ def _named(voice: str, speed: float) -> Speaker:
         return KokoroSpeaker(which or KOKORO_VOICES[0], speed)
     if engine == "espeak":
         return ESpeakSpeaker(which or "en", speed)
-    raise SpeechError(f"No voice {voice!r}; try openjtalk, kokoro:{KOKORO_VOICES[0]} or espeak:en.")
+    raise SpeechError(f"No voice {voice!r}; try openjtalk, kokoro:{KOKORO_VOICES[0]} or espeak:en.").in_japanese(
+        f"{voice!r} という声はありません。openjtalk、kokoro:{KOKORO_VOICES[0]}、espeak:en などにしてください"
+    )

@@ -60,9 +60,13 @@ class WhisperListener:
         on_loading: OnLoading | None = None,
     ) -> None:
         if threads < 0:
-            raise SpeechError(f"threads is {threads}; 0 (half of the cores) or more is accepted.")
+            raise SpeechError(f"threads is {threads}; 0 (half of the cores) or more is accepted.").in_japanese(
+                f"threads が {threads} です。0（コアの半分）以上にしてください"
+            )
         if not 0 < most_seconds <= 3600:
-            raise SpeechError(f"most_seconds is {most_seconds}; more than 0 and at most 3600 is accepted.")
+            raise SpeechError(f"most_seconds is {most_seconds}; more than 0 and at most 3600 is accepted.").in_japanese(
+                f"most_seconds が {most_seconds} です。0 より大きく 3600 以下にしてください"
+            )
         self.size_or_path = size_or_path
         self.language = language
         self.threads = threads or max(1, usable_cores() // 2)
@@ -128,6 +132,9 @@ class WhisperListener:
                 raise SpeechError(
                     f"Whisper {self.size_or_path} could not listen (language {language!r}): {error} "
                     "Choose another language or size."
+                ).in_japanese(
+                    f"Whisper {self.size_or_path} が聞き取れませんでした（言語 {language!r}）"
+                    f": {error} 言語か大きさを変えてください"
                 ) from error
         text = "".join(segment.text for segment in kept).strip()
         spoken = sum(character.isalnum() for character in text)
@@ -156,6 +163,10 @@ class WhisperListener:
             raise SpeechError(
                 f"The Whisper model in {folder} could not be loaded ({self.device}, {self.compute_type}): {error} "
                 "If its files are damaged, delete that folder and try again."
+            ).in_japanese(
+                f"{folder} の Whisper モデルを読み込めませんでした（{self.device}、"
+                f"{self.compute_type}）: {error} ファイルが壊れているなら、そのフォルダーを消してやり直して"
+                "ください"
             ) from error
         tell(Loading("load", 1, 1))
         return model
@@ -169,7 +180,9 @@ def _until(stopped: Callable[[], bool] | None, segments: Iterable[Any]) -> Itera
     """The segments, each of which takes half a minute of sound, while somebody wants them."""
     for segment in segments:
         if stopped is not None and stopped():
-            raise CancelledError("nobody wants to know what was said any more")
+            raise CancelledError("nobody wants to know what was said any more").in_japanese(
+                "聞き取った文章を待っている人がいません"
+            )
         yield segment
 
 

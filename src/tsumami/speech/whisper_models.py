@@ -89,6 +89,10 @@ def join_packaged(model: PackagedWhisper, cache: Path | None = None, on_loading:
         raise SpeechError(
             f"The packaged Whisper {model.size} could not be joined ({total / 1e6:.0f} MB are needed in the user's "
             f"cache folder): {error}. Free space there, or set TSUMAMI_CACHE to a folder that can be written."
+        ).in_japanese(
+            f"パッケージの Whisper {model.size} を組み立てられませんでした（キャッシュに "
+            f"{total / 1e6:.0f} MB 要ります）: {error}。空きを作るか、書き込めるフォルダーを "
+            "TSUMAMI_CACHE に指定してください"
         ) from error
     return folder
 
@@ -110,6 +114,10 @@ def whisper_folder(size_or_path: str | Path, on_loading: OnLoading | None = None
             raise SpeechError(
                 f"The folder {folder} is no Whisper model of CTranslate2: {', '.join(missing)} missing. Convert one "
                 "with ct2-transformers-converter, or give a size name such as 'base'."
+            ).in_japanese(
+                f"{folder} は CTranslate2 の Whisper モデルではありません。{', '.join(missing)} "
+                "がありません。ct2-transformers-converter で変換するか、'base' のような大きさの名前を指定し"
+                "てください"
             )
         return folder
     packaged = packaged_whisper(name)
@@ -180,6 +188,9 @@ def _hub_name(name: str) -> str:
         raise SpeechError(
             f"No Whisper model {name!r}: not a folder, not a hub name (owner/repo), not a size. "
             f"Sizes: {', '.join(repositories)}."
+        ).in_japanese(
+            f"{name!r} という Whisper モデルはありません。フォルダーでも、ハブの名前"
+            f"（owner/repo）でも、大きさでもありません。大きさ: {', '.join(repositories)}"
         )
     return repositories[name]
 
@@ -201,6 +212,10 @@ def _from_hub(name: str, on_loading: OnLoading | None) -> Path:
             f"The Whisper model {name!r} ({repository}) could not be fetched from the hub: "
             f"{reason[0] if reason else type(error).__name__} Check the connection, choose a size that is here "
             f"({', '.join(_here()) or 'none'}), or give the folder of a model."
+        ).in_japanese(
+            f"Whisper モデル {name!r}（{repository}）をハブから取得できませんでした:"
+            f" {reason[0] if reason else type(error).__name__} 接続を確かめるか、"
+            f"ここにある大きさ（{', '.join(_here()) or 'なし'}）を選ぶか、モデルのフォルダーを指定してください"
         ) from error
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from tsumami.engine import usable_cores
 from tsumami.errors import EngineError, MissingDependencyError, SettingsError
+from tsumami.wording import counted
 
 __all__ = ["Cluster", "cluster"]
 
@@ -52,9 +53,13 @@ def cluster(address: str, workers: int | None = None) -> Iterator[Cluster]:
         SettingsError: more workers than the cluster has cores.
     """
     if workers is not None and workers < 1:
-        raise SettingsError(f"workers = {workers}: a sweep needs 1 or more")
+        raise SettingsError(f"workers = {workers}: a sweep needs 1 or more").in_japanese(
+            f"workers = {workers}: 1 以上にしてください"
+        )
     if importlib.util.find_spec("ray") is None:
-        raise MissingDependencyError("a sweep over several machines needs Ray: pip install 'tsumami[ray]'")
+        raise MissingDependencyError("a sweep over several machines needs Ray: pip install 'tsumami[ray]'").in_japanese(
+            "複数のマシンに分けるには Ray が要ります: pip install 'tsumami[ray]'"
+        )
     known = sys.modules.get("ray")
     if known is not None and known.is_initialized():
         yield _sized(known, workers)
@@ -104,6 +109,10 @@ def _nobody(place: str, error: Exception) -> EngineError:
     return EngineError(
         f"no Ray cluster answers at {place} ({error}); give HOST:PORT of one (`ray start --head` starts it and says"
         " where), or local"
+    ).in_japanese(
+        f"{place} で Ray のクラスタが応答しません（{error}）。動いている "
+        "HOST:PORT（`ray start --head` で始めると場所が出ます）か、local "
+        "にしてください"
     )
 
 
@@ -121,5 +130,7 @@ def _sized(ray: Any, workers: int | None) -> Cluster:
     cores = [count for count in machines if count]
     asked = len(cores) if workers is None else workers
     if not cores or asked > sum(cores):
-        raise SettingsError(f"workers = {asked}: this Ray cluster has {sum(cores)} cores; give fewer workers")
+        raise SettingsError(
+            f"workers = {asked}: this Ray cluster has {counted(sum(cores), 'core')}; give fewer workers"
+        ).in_japanese(f"workers = {asked}: この Ray クラスタのコアは {sum(cores)} です。ワーカーを減らしてください")
     return Cluster(ray, asked, max(1, min(min(cores), sum(cores) // asked)))

@@ -21,9 +21,10 @@ from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, GridProgress, 
 from tsumami.models import DEFAULT_MODEL, is_remote
 from tsumami.runs import Prompt, Receipt
 from tsumami.runs.making import Making
-from tsumami.settings import Settings
+from tsumami.settings import IdleReason, Settings
 from tsumami.sweep.cluster import Cluster, cluster
 from tsumami.sweep.worker import Asked, GridPart, PartWorker
+from tsumami.wording import counted
 
 __all__ = ["Sweep"]
 
@@ -86,12 +87,17 @@ class Sweep(Making[Cell, Grid]):
 
             self._plan = plan.with_prompts(asked)
             self._receipt: Receipt = self._answer(self._idle[0].receipt.remote(self._plan))
+            self._thinks, self._asks = cast("tuple[bool, bool]", self._answer(self._idle[0].thinking.remote()))
             self._ending = undo.pop_all()
         self._shared = self._cluster.ray.put(self._plan)
         self._waiting = deque(_parts(self._plan, _PARTS * self._cluster.workers))
         self._tries: dict[tuple[int, ...], int] = {}
         self._busy: dict[Any, tuple[Any, tuple[int, ...]]] = {}
         self._cells: dict[int, Cell] = {}
+
+    def idle_knobs(self, settings: Settings, template: str | None = None) -> dict[str, IdleReason]:
+        """As `Model.idle_knobs`, with the model that the workers have loaded."""
+        return settings.idle_knobs(thinks=self._thinks, asks=template in (None, "model") and self._asks)
 
     @property
     def lost(self) -> int:
@@ -131,8 +137,12 @@ class Sweep(Making[Cell, Grid]):
             self._tries[numbers] = self._tries.get(numbers, 0) + 1
             if self._tries[numbers] == _TRIES:
                 raise EngineError(
-                    f"{_TRIES} workers were lost over the same {len(numbers)} cells ({error}); give the workers more"
+                    f"{_TRIES} workers were lost over the same {counted(len(numbers), 'cell')} ({error}); give "
+                    "the workers more"
                     " memory, or fewer cells at once"
+                ).in_japanese(
+                    f"同じ {len(numbers)} セルで {_TRIES} 個のワーカーが失われました（{error}）"
+                    "。ワーカーのメモリーを増やすか、一度のセルを減らしてください"
                 ) from error
             self._waiting.appendleft(numbers)
             self._idle.append(self._hire())
@@ -146,6 +156,9 @@ class Sweep(Making[Cell, Grid]):
             raise EngineError(
                 f"a worker has other weights under the name {part.receipt.model.name} (sha256"
                 f" {part.receipt.model.fingerprint[:12]}…); give all machines the same file"
+            ).in_japanese(
+                f"あるワーカーの {part.receipt.model.name} は重みが違います（sha256 "
+                f"{part.receipt.model.fingerprint[:12]}…）。すべてのマシンに同じファイルを置いてください"
             )
         if part.receipt.engine != self._receipt.engine and self._receipt.engine.exact:
             self._receipt = replace(self._receipt, engine=_mixed(self._receipt))

@@ -61,6 +61,10 @@ class PartWorker:
         """What holds for the whole grid on this machine."""
         return grid_receipt(self._model, plan)
 
+    def thinking(self) -> tuple[bool, bool]:
+        """Whether the model thinks, and whether its chat template asks if it should."""
+        return self._model.thinking is not None, self._model.asks_thinking
+
     def make(self, plan: GridPlan, numbers: Iterable[int]) -> GridPart:
         """The cells of these numbers."""
         with Gridding(self._model, plan, numbers) as cells:

@@ -58,13 +58,15 @@ def naming(model: str, home: bool) -> Iterator[None]:
     """
     named = is_name(model)
     if not home and is_remote(model):
-        raise ModelNotFoundError("an engine elsewhere can be named only at the machine on which tsumami runs")
+        raise ModelNotFoundError(
+            "an engine elsewhere can be named only at the machine on which tsumami runs"
+        ).in_japanese("ほかの場所のエンジンを指定できるのは、tsumami が動いているマシンの上だけです")
     if not home and not named:
-        raise ModelNotFoundError(no_such_model(model, paths=False))
+        raise no_such_model(model, paths=False)
     if not home and not _is_here(model):
         raise ModelNotFoundError(
             f"{model} is not on this machine, and only at this machine it can be asked to be fetched"
-        )
+        ).in_japanese(f"{model} はこのマシンにありません。取得を頼めるのは、このマシンの上だけです")
     try:
         yield
     except OutOfMemoryError:
@@ -73,9 +75,12 @@ def naming(model: str, home: bool) -> Iterator[None]:
         if home and (named or is_remote(model)):
             raise
         if named:
-            raise ModelNotFoundError(f"{model} is on this machine, but it cannot be loaded") from error
+            raise ModelNotFoundError(f"{model} is on this machine, but it cannot be loaded").in_japanese(
+                f"{model} はこのマシンにありますが、読み込めません"
+            ) from error
         hint = f"if it is a path, `tsumami doctor -m {model}` in a terminal says what is wrong with it"
-        raise ModelNotFoundError(f"{no_such_model(model)}; {hint}") from error
+        hint_ja = f"パスなら、ターミナルの `tsumami doctor -m {model}` で何が悪いかわかります"
+        raise no_such_model(model, hint=(hint, hint_ja)) from error
 
 
 def _is_here(name: str) -> bool:

@@ -19,6 +19,7 @@ from tsumami.web.farewell import Asgi, Receive, Scope, Send
 from tsumami.web.hosts import Headers, Hosts
 from tsumami.web.limits import Limits
 from tsumami.web.passing import Passing, Refused, Told, refusal
+from tsumami.wording import counted
 
 _HOUR: Final = 3600.0
 
@@ -80,7 +81,9 @@ class _Uploads:
         self._forget(now - _HOUR)
         brought = self._brought.setdefault(caller, deque())
         if sum(size for _, size in brought) + count > self.most:
-            raise Refused(429, f"your files of the last hour are {self.most:,} bytes, and no more are taken now")
+            raise Refused(
+                429, f"your files of the last hour are {counted(self.most, 'byte')}, and no more are taken now"
+            )
         if brought and now - brought[-1][0] < 1:
             when, before = brought.pop()
             brought.append((when, before + count))
@@ -140,11 +143,21 @@ class Gate:
         if (problem := self._hosts.problem(visit.headers)) is not None:
             raise Refused(403, problem)
         if self._open.total() >= limits.connections:
-            raise Refused(503, f"this server answers {limits.connections} requests at once and no more; try again soon")
+            raise Refused(
+                503, f"this server answers {counted(limits.connections, 'request')} at once and no more; try again soon"
+            )
         if self._open[caller] >= limits.caller_connections:
-            raise Refused(429, f"{self._open[caller]} requests of yours are open, and no more are answered at once")
+            raise Refused(
+                429,
+                f"{counted(self._open[caller], 'request of yours is', 'requests of yours are')} open, and no "
+                "more at once",
+            )
         if self._kinds.page(visit) and self._pages[caller] >= limits.sessions:
-            raise Refused(429, f"{self._pages[caller]} pages or scripts of yours are open, and no more may be")
+            raise Refused(
+                429,
+                f"{counted(self._pages[caller], 'page or script of yours is', 'pages or scripts of yours are')} "
+                "open, and no more may be",
+            )
         if visit.length > self._room(visit):
             raise self._too_large(visit)
 
@@ -152,7 +165,9 @@ class Gate:
         return self._limits.upload_bytes if self._kinds.upload(visit) else self._limits.body_bytes
 
     def _too_large(self, visit: Coming) -> Refused:
-        return Refused(413, f"this is too large: a request to this address may bring {self._room(visit):,} bytes")
+        return Refused(
+            413, f"this is too large: a request to this address may bring {counted(self._room(visit), 'byte')}"
+        )
 
     def _charge(self, visit: Coming) -> Callable[[int], None]:
         """What counts the body of a request as it comes."""

@@ -63,6 +63,8 @@ class Hosts:
             if name != _ANY and _HOST.fullmatch(name if ":" not in name or "[" in name else f"[{name}]") is None:
                 raise SettingsError(
                     f"--allow-host {name!r}: needs a name or an address such as tsumami.example, without https://"
+                ).in_japanese(
+                    f"--allow-host {name!r}: https:// のない、tsumami.example のような名前かアドレスにしてください"
                 )
         names = (*self.allowed, *(() if _address(self.bound) else (self.bound,)))
         object.__setattr__(self, "_names", frozenset(map(_plain, names)))

@@ -39,7 +39,9 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if value < 1:
-                raise SettingsError(f"the limit {field.name} is {value}; it needs 1 or more")
+                raise SettingsError(f"the limit {field.name} is {value}; it needs 1 or more").in_japanese(
+                    f"上限 {field.name} が {value} です。1 以上にしてください"
+                )
 
     @property
     def body_bytes(self) -> int:

@@ -29,5 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise SettingsError(
             f"{host}:{port} cannot be listened on ({error.strerror or error}); choose another --port"
+        ).in_japanese(
+            f"{host}:{port} で待ち受けられません（{error.strerror or error}）。別の --port にしてください"
         ) from error
     return listening

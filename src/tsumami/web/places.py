@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from tsumami.web.limits import Limits
 from tsumami.web.turns import Asker, Turns
+from tsumami.wording import counted
 
 __all__ = ["place", "too_many_waiting"]
 
@@ -31,4 +32,5 @@ def too_many_waiting(turns: Turns, limits: Limits, caller: str) -> str | None:
     """Why a caller gets no place to wait in; None if there is one."""
     if turns.waiting_of(caller) < limits.waiting:
         return None
-    return f"{limits.waiting} calls of yours wait for their turn, and no more may wait; try again when some are done"
+    waiting = counted(limits.waiting, "call of yours waits for its turn", "calls of yours wait for their turn")
+    return f"{waiting}, and no more may wait; try again when some are done"

@@ -384,6 +384,7 @@ def test_settings_are_checked_and_idle_knobs_have_reasons(client: Client) -> Non
     assert checked["mode"] == "greedy"
     assert checked["idle"]["top_p"]["because"] == ["temperature"]
     assert "貪欲法" in checked["idle"]["top_p"]["ja"]
+    assert "thinking" in checked["idle"]["thinking_budget"]["en"], "the model is asked"
 
 
 @pytest.mark.parametrize(

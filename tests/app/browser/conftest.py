@@ -134,7 +134,7 @@ def start_server(log: Path, *, port: int | None = None, n_ctx: int = 0) -> Serve
     """Start a server on a free port of loopback and wait until it answers."""
     port = port or free_port()
     environment = os.environ | {
-        "PYTHONPATH": QUICK_COURSE,
+        "PYTHONPATH": os.pathsep.join(filter(None, (QUICK_COURSE, os.environ.get("PYTHONPATH")))),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_OFFLINE": "1",
         "PYTHONUNBUFFERED": "1",

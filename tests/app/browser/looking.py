@@ -10,6 +10,7 @@ from .desk import Desk
 
 TABS: Final = {
     "chat": ("チャット", "Chat"),
+    "write": ("書く", "Write"),
     "microscope": ("顕微鏡", "Microscope"),
     "compare": ("比べる", "Compare"),
     "map": ("つまみの地図", "Knob map"),
@@ -17,6 +18,7 @@ TABS: Final = {
     "history": ("履歴", "History"),
     "next": ("次のトークン", "Next token"),
     "reference": ("つまみ事典", "Knob reference"),
+    "learn": ("学ぶ", "Learn"),
 }
 
 

@@ -121,6 +121,7 @@ def test_a_knob_is_turned_asked_again_and_the_replies_stand_side_by_side_and_are
     desk = Desk(page_of("ja")).turn(max_tokens=TOKENS, seed=7)
     first = desk.say(STORY)
     assert not desk.page.locator("#chat .variants").is_visible()
+    assert not desk.page.locator("#chat .ways").is_visible()
     second = desk.turn(temperature=3).press("again").replies()[-1]
     assert (desk.said(), desk.replies()) == ([STORY], [second])
     assert second != first
@@ -143,14 +144,78 @@ def test_a_knob_is_turned_asked_again_and_the_replies_stand_side_by_side_and_are
 # --- changing what was said
 
 
-def test_editing_a_message_drops_what_followed_and_answers_it(desk: Desk) -> None:
+def test_a_message_that_is_edited_is_answered_beside_what_followed_the_old_one(desk: Desk) -> None:
     desk.say("Name a colour.")
     desk.say("Name an animal.")
+    before = desk.replies()
     desk.edit(0, "Name a fruit.")
     assert desk.said() == ["Name a fruit."]
     assert len(desk.replies()) == 1
     assert "Name a fruit." in desk.account()["prompt"]
     assert "colour" not in desk.account()["prompt"]
+    desk.page.locator("#chat .log-sooner").click()
+    assert (desk.quiet().said(), desk.replies()) == (["Name a colour.", "Name an animal."], before)
+    assert "1 of 2" in desk.page.locator("#chat .ways").first.inner_text()
+
+
+def test_a_reply_is_put_into_own_words_and_gone_on_with(desk: Desk) -> None:
+    first = desk.say(STORY)
+    desk.page.locator("#chat .log-rewrite").click()
+    desk.page.locator("#chat textarea.log-editing").fill("Once there was a very small cat who")
+    desk.page.locator("#chat .log-keep").click()
+    assert desk.quiet().replies() == ["Once there was a very small cat who"]
+    assert "Your own text" in desk.page.locator("#chat .log-mark").inner_text()
+    assert desk.ended() == 0, "nothing is said of how it was computed"
+    longer = desk.press("go-on").replies()[0]
+    assert longer.startswith("Once there was a very small cat who")
+    assert len(longer) > 40
+    assert "begins is your own" in desk.page.locator("#chat .log-mark").inner_text()
+    desk.page.locator("#chat .log-earlier").click()
+    assert desk.quiet().replies() == [first]
+    assert not desk.page.locator("#chat .log-mark").is_visible()
+
+
+def test_an_exchange_is_taken_out_of_the_middle_and_brought_back(desk: Desk) -> None:
+    said = ["Name a colour.", "Name an animal.", "Name a fruit."]
+    for message in said:
+        desk.say(message)
+    replies = desk.replies()
+    desk.page.locator("#chat .log-delete").nth(1).click()
+    assert (desk.quiet().said(), desk.replies()) == ([said[0], said[2]], [replies[0], replies[2]])
+    desk.page.locator("#chat .log-undelete").click()
+    assert (desk.quiet().said(), desk.replies()) == (said, replies)
+    assert not desk.page.locator("#chat .log-gone").is_visible()
+    assert desk.page.evaluate("document.activeElement.className") == "log"
+    assert not desk.page.locator("#chat .log-branch").first.is_visible(), "where no list is kept there is no branch"
+    desk.press("undo")
+    desk.page.locator("#chat .log-undelete").click()
+    assert (desk.quiet().said(), desk.replies()) == (said, replies), "what was taken back comes back as well"
+
+
+def test_an_alternative_of_a_token_goes_on_beside_the_reply(desk: Desk) -> None:
+    first = desk.say(STORY)
+    asked: list[str] = []
+    desk.page.on("request", lambda request: asked.append(request.url))
+    desk.page.wait_for_timeout(300)
+    assert not [url for url in asked if "queue/join" in url], "no probability is sent before it is asked for"
+    desk.page.locator("#chat .log-tokens").click()
+    tokens = desk.page.locator("#chat .token")
+    tokens.first.wait_for()
+    assert "".join(tokens.all_text_contents()) == first
+    assert "%" in (tokens.nth(2).get_attribute("title") or "")
+    tokens.nth(2).focus()
+    desk.page.keyboard.press("ArrowRight")
+    desk.page.keyboard.press("Enter")
+    choice = desk.page.locator("#chat .choice").first
+    name = (choice.get_attribute("data-id"), choice.inner_text())
+    choice.click()
+    other = desk.quiet().replies()[0]
+    assert other != first, name
+    assert other.startswith("".join(tokens.all_text_contents())[:1] or first[:1])
+    assert desk.variant().startswith("2 of 2")
+    assert "Token 4" in desk.page.locator("#chat .log-mark").inner_text()
+    assert desk.account()["begun"][-1] == int(name[0] or -1)
+    assert not desk.page.locator("#chat .log-why").is_visible(), "the reader is why"
 
 
 def test_a_reply_is_continued_and_an_exchange_taken_back(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 import tsumami
 from tsumami.history import ChatTurn, History
 
+from . import axe
 from .conftest import Pages, free_port, ready, start_server
 from .desk import Desk
 from .looking import open_tab, text
@@ -232,6 +233,33 @@ def test_windows_have_their_own_conversations_and_a_forgotten_one_can_come_back(
     assert first.quiet().said() == ["One", "Two of the first"]
 
 
+def test_a_branch_is_a_conversation_of_its_own_and_own_words_are_kept_in_it(page_of: Pages, home: Home) -> None:
+    desk = Desk(page_of(url=f"{home.server.url}en/")).turn(max_tokens=4, seed=5)
+    page = desk.page
+    desk.say("Alpha")
+    desk.say("Beta")
+    before = desk.replies()
+    page.locator("#chat .log-branch").first.click()
+    assert (desk.quiet().said(), desk.replies()) == (["Alpha"], before[:1])
+    assert talks(desk)[:2] == ["Alpha (branch)", "Alpha"]
+    page.locator("#chat .log-rewrite").click()
+    page.locator("#chat .log-editing").fill("My own words.")
+    page.locator("#chat .log-editing").press("Control+Enter")
+    desk.quiet().say("Gamma")
+    assert "My own words." in desk.account()["prompt"]
+    assert desk.reload().replies()[0] == "My own words."
+    assert "Your own text" in page.locator("#chat .log-mark").first.inner_text()
+    talks(desk)
+    page.locator("#talks .talk-open", has_text=re.compile("^Alpha$")).click()
+    assert (desk.quiet().said(), desk.replies()) == (["Alpha", "Beta"], before)
+    open_tab(desk, "history")
+    find(desk, "Gamma")
+    unfold(desk)
+    press(desk, "Go on from here")
+    assert desk.said() == ["Alpha", "Gamma"]
+    assert desk.replies()[0] == "My own words."
+
+
 def test_the_address_of_an_id_opens_it_and_comparisons_are_kept(page_of: Pages, home: Home, kept: Path) -> None:
     with History(kept / "history.sqlite") as store:
         entry = store.find("kind:chat temperature>1")[0]
@@ -252,3 +280,23 @@ def test_the_address_of_an_id_opens_it_and_comparisons_are_kept(page_of: Pages, 
     assert not there.page.locator("#talks details").is_visible()
     open_tab(there, "history")
     assert "Nothing that is made from here is kept" in text(there.page, "#history-view .history-problem")
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_axe_finds_nothing_in_the_history_and_the_list_of_conversations(
+    page_of: Pages, home: Home, language: str
+) -> None:
+    page = page_of(url=f"{home.server.url}{language}/")
+    desk = Desk(page)
+    desk.turn(max_tokens=3).say("Name a river.")
+    assert talks(desk)
+    found = axe.in_both_themes(page, "#talks")
+    open_tab(desk, "history")
+    find(desk, "焼")
+    unfold(desk)
+    for card in cards(page).all():
+        card.locator("input[type=checkbox]").check()
+    page.locator("#history-view .history-beside").click()
+    desk.quiet()
+    found += axe.in_both_themes(page)
+    assert "\n".join(" | ".join(one[:3]) for one in found if not one.known) == ""

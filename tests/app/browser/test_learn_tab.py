@@ -124,7 +124,7 @@ def test_models_read_the_same_text_in_other_pieces(page_of: Pages, gemma: Model)
     desk.quiet()
     page.locator("#learn-tokens-models").get_by_text("gemma").click()
     expect(page.locator("#learn-tokens-view section")).to_have_count(2)
-    heads = page.locator("#learn-tokens-view h4").all_text_contents()
+    heads = page.locator("#learn-tokens-view h3").all_text_contents()
     counts = [int(re.findall(r"(\d+) tokens", head)[0]) for head in heads]
     assert counts[1] == len(gemma.tokenize("夢を見る")) < counts[0]
 

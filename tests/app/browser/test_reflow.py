@@ -11,9 +11,10 @@ from .desk import Desk
 from .looking import TABS, open_tab
 
 
+@pytest.mark.parametrize("locale", ["ja", "en"])
 @pytest.mark.parametrize(("width", "height"), [(640, 400), (320, 256)], ids=["200 %", "400 %"])
-def test_every_tab_reflows(page_of: Pages, width: int, height: int) -> None:
-    page = page_of("en", width=width, height=height)
+def test_every_tab_reflows(page_of: Pages, width: int, height: int, locale: str) -> None:
+    page = page_of(locale, width=width, height=height)
     desk = Desk(page)
     assert page.evaluate("window.scrollY") == 0, "the page begins at its top"
     parts = [page.locator(part).bounding_box() for part in ("#chat", "#message", "#actions", "#voice", "#knobs")]

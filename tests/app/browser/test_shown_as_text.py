@@ -72,6 +72,11 @@ def test_nothing_that_is_said_is_obeyed(page_of: Pages, elsewhere: tuple[int, li
         page.locator("#chat .log-copy").nth(number).click()
         assert page.evaluate("navigator.clipboard.readText()") == said, "copied is what was written, and nothing more"
     assert desk.account()["prompt"].count(said) == 1
+    page.locator("#chat .log-tokens").click()
+    page.locator("#chat .token").nth(3).click()
+    page.locator("#chat .choices").wait_for()
+    assert "".join(page.locator("#chat .token").all_text_contents()) == said
+    nothing_happened(page, asked)
     page.locator("#chat .log-edit").click()
     assert page.locator("#chat .log-editing").input_value() == said
     page.keyboard.press("Escape")
@@ -113,6 +118,14 @@ def test_experiments_obey_nothing_either(page_of: Pages, elsewhere: tuple[int, l
         nothing_happened(page, asked)
         desk.press(f"{tab}-stop")
         nothing_happened(page, asked)
+    open_tab(desk, "write")
+    page.locator("#write .write-text").fill(said)
+    page.locator("#write .write-go").click()
+    desk.until(lambda: begun in page.locator("#write .write-text").input_value()[len(said) :])
+    desk.quiet()
+    page.locator("#write .write-text").press("ArrowLeft")
+    page.locator("#write .choices").first.wait_for()
+    nothing_happened(page, asked)
     open_tab(desk, "next")
     page.locator("#next-prompt textarea").fill(said)
     desk.quiet()

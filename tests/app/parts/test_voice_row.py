@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsumami.app.parts.voice_row import VoiceRow, _answer
+from tsumami.app.parts.voice_row import VoiceContents, VoiceRow, _answer
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.listening import Ears, Hearing
@@ -365,6 +365,20 @@ def test_without_the_speech_packages_the_message_says_what_to_type(
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'tsumami\[speech\]'"):
         heard(Ears(), tmp_path / "said.wav")
+
+
+def test_a_text_is_read_aloud_whole_and_another_ends_it() -> None:
+    mouth = Mouth()
+    row = VoiceRow(JA, Ears(), mouth)
+    how = VoiceContents(False, "silent", 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tsumami.app.parts.voice_row.chosen_speaker", lambda voice, speed: lambda *_: SilentSpeaker())
+        first = mouth.find(row.read("somebody", "一つめ。二つめ。三つめ。", how))
+        assert first is not None
+        second = mouth.find(row.read("somebody", "別の文。", how))
+    assert second is not None
+    assert mouth.find(first.id) is None
+    assert [clip.over for clip in clips(second)] == [False, True]
 
 
 # --- the row's handler

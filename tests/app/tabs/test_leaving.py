@@ -26,9 +26,11 @@ from tsumami.app.tabs.map.tab import MapTab
 from tsumami.app.tabs.microscope import tab as microscope_tab
 from tsumami.app.tabs.microscope.tab import MicroscopeTab
 from tsumami.app.tabs.next_token.tab import NextTokenTab
+from tsumami.app.tabs.write.tab import WriteTab
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, ReplyFacts
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.model import Model
@@ -179,6 +181,17 @@ def variants(shelf: Any) -> Case:
     return Case(ask, None, tab.on_unload)
 
 
+def write(shelf: Any) -> Case:
+    tab = WriteTab(EN, shelf)
+    panel = knob_panel.contents(ENDLESS)
+    event: Any = SimpleNamespace(_data={"number": 1, "before": "Once upon"})
+
+    def ask(request: Any) -> Iterator[Any]:
+        return tab.on_go(event, request, HERE, True, panel)
+
+    return Case(ask, tab.on_stop, tab.on_gone)
+
+
 def microscope(shelf: Any, model: Model) -> tuple[MicroscopeTab, dict[str, Any]]:
     """The tab with a run in it, and a conversation with such a run."""
     tab = MicroscopeTab(EN, shelf)
@@ -227,7 +240,7 @@ def branch(shelf: Any) -> Case:
 
 
 def bars(shelf: Any) -> Case:
-    made = IntervalBars(EN, shelf)
+    made = IntervalBars(EN, shelf, Keeping(wanted=False))
     _, stored = microscope(shelf, shelf._model)
 
     def ask(request: Any) -> Any:
@@ -238,10 +251,10 @@ def bars(shelf: Any) -> Case:
 
 EVERYTHING: Final = (
     chat, compare, knob_map, grid, next_token, rolls, strategy, measuring, twenty_tokens, variants, opening, far,
-    audited, branch, bars,
+    audited, branch, bars, write,
 )  # fmt: skip
-STOPPABLE: Final = (chat, compare, knob_map, grid, measuring, far, branch)
-GENERATING: Final = (chat, compare, knob_map, grid, strategy, branch)
+STOPPABLE: Final = (chat, compare, knob_map, grid, measuring, far, branch, write)
+GENERATING: Final = (chat, compare, knob_map, grid, strategy, branch, write)
 
 
 def shown(asked: Any) -> list[Any]:

@@ -34,7 +34,7 @@ ONE, OTHER = 258, 259  # the first two words of a vocabulary
 #: All that our views are made of: no element that fetches or runs, and no attribute that does.
 TAGS: Final = frozenset(
     (
-        *("b", "button", "code", "details", "div", "h4", "h5", "i", "p", "pre", "s", "small", "span", "summary"),
+        *("b", "button", "code", "details", "div", "h2", "h3", "i", "p", "pre", "s", "small", "span", "summary"),
         *("table", "tbody", "td", "th", "thead", "tr"),
     )
 )

@@ -61,7 +61,6 @@ def test_japanese_is_japanese() -> None:
 #: Middles of keys that are put together from something that is no text beside it: where they come from.
 MADE_OF: dict[str, set[str]] = {
     "error.{}": {name for name, kind in vars(errors).items() if isinstance(kind, type)},
-    "reference.range.{}": {knob.kind for knob in KNOBS.values()},
     "microscope.mode.{}": set(charts.MODES),
     "microscope.part.{}": set(get_args(RunPart)),
     "model.{}ing": {"download", "load"},
@@ -129,7 +128,7 @@ def test_every_error_has_words_and_keeps_its_details(texts: Texts) -> None:
         ({"mirostat_mode": 7}, "mirostat_mode は 7 ですが、使えるのは 0, 1, 2 のどれかです。"),
         ({"seed": ""}, "seed に値がありません。"),
         ({"logit_bias": "3=nan"}, "logit_bias[3] = nan"),
-        ({"logit_bias": "nonsense"}, "logit_bias は 'nonsense' ですが、"),
+        ({"logit_bias": "nonsense"}, "logit_bias = 'nonsense': TOKEN=BIAS の形に"),
     ],
 )
 def test_a_value_that_cannot_work_is_named_in_the_pages_language(contents: dict[str, Any], said: str) -> None:

@@ -66,10 +66,14 @@ def test_edits_make_new_conversations(conversation: Conversation, text: str, dat
     assert asked.exchanges == (*conversation.exchanges, Exchange(text))
     assert asked.without_last() == conversation
     assert asked.answered("yes").reopened() == asked
+    own = asked.answered("yes").rewritten(len(conversation), "no")
+    assert Conversation.from_json(json.loads(json.dumps(own.to_json()))) == own
     if len(conversation):
         index = data.draw(st.integers(0, len(conversation) - 1))
-        edited = conversation.edited(index, text)
-        assert edited.exchanges == (*conversation.exchanges[:index], Exchange(text))
+        edited = conversation.beside(index, text)
+        assert edited.exchanges[:-1] == conversation.exchanges[:index]
+        assert edited.exchanges[-1].user == text
+        assert conversation.branched(index).exchanges == conversation.exchanges[: index + 1]
     assert conversation.to_json() == before
 
 

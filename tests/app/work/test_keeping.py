@@ -65,7 +65,7 @@ def test_a_conversation_is_kept_as_a_tree_and_comes_back_as_it_was(store: Histor
     first = talk(store, Conversation().ask("おはよう\nございます"))
     second = talk(store, first.ask("And?"))
     again = talk(store, second.reopened(), WARM.replace(seed=2))
-    edited = talk(store, second.edited(0, "Hello"))
+    edited = talk(store, second.beside(0, "Hello"))
     longer = talk(store, second)
     keys = [one.kept for one in (first, second, again, edited, longer)]
     entries = [store.entry(str(key)) for key in keys]
@@ -73,11 +73,48 @@ def test_a_conversation_is_kept_as_a_tree_and_comes_back_as_it_was(store: Histor
     assert {entry.kind for entry in entries} == {"chat"}
     assert entries[0].asked == "おはよう"
     for conversation in (first, second, again, edited, longer):
-        assert Conversation.remembered(store, str(conversation.kept)) == conversation
+        assert Conversation.remembered(store, str(conversation.kept)) == alone(conversation)
     assert [entry.key for entry in store.tree(str(keys[4]))] == [keys[0], keys[1], keys[2], keys[4]]
     turn = store.turn(str(keys[1]))
     assert turn is not None
     assert (turn.user, turn.memory, turn.again) == ("And?", 3, False)
+
+
+def test_what_a_reader_wrote_or_took_out_is_told_by_the_replies_after_it(store: History) -> None:
+    talked = Conversation()
+    for word in ("a", "b", "c"):
+        talked = talk(store, talked.ask(word))
+    own = talk(store, talked.rewritten(1, "my own words").ask("d"))
+    assert Conversation.remembered(store, str(own.kept)) == alone(own)
+    assert [one.own for one in Conversation.remembered(store, str(own.kept)).exchanges] == [0, 12, 0]
+    further = talk(store, own.ask("e"))
+    assert Conversation.remembered(store, str(further.kept)) == alone(further)
+    assert store.turn(str(further.kept)).before is None, "the reply before says it"  # type: ignore[union-attr]
+    less = talk(store, further.without(1).ask("f"))
+    assert [one.user for one in Conversation.remembered(store, str(less.kept)).exchanges] == ["a", "d", "e", "f"]
+    longer = talk(store, less)
+    assert Conversation.remembered(store, str(longer.kept)) == alone(longer)
+    forms = list(store.export([store.entry(str(own.kept))]))
+    with History(store.path.with_name("other.sqlite")) as other:
+        other.take(forms[0] | {"parent": None})
+        assert [one.user for one in Conversation.remembered(other, str(own.kept)).exchanges] == ["b", "d"]
+
+
+def test_a_readers_words_are_gone_on_with_as_text_and_stay_theirs(store: History) -> None:
+    first = talk(store, Conversation().ask("q"))
+    own = talk(store, first.rewritten(0, "はい、そう"))
+    (last,) = own.exchanges
+    assert last.reply.startswith("はい、そう")
+    assert len(last.reply) > 5
+    assert last.own == 5
+    assert last.facts is not None
+    assert last.facts.receipt["begun"], "the receipt says that these tokens were given"
+    assert Conversation.remembered(store, str(own.kept)) == alone(own)
+
+
+def alone(conversation: Conversation) -> Conversation:
+    """Without the other ways, which a line of replies does not tell."""
+    return Conversation(tuple(one.alone for one in conversation.exchanges))
 
 
 def test_a_reply_that_went_into_the_prompt_comes_back_whole(store: History) -> None:

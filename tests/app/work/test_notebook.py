@@ -14,7 +14,7 @@ from tests.support.formatted import Formatted
 
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
-from tsumami.app.work.notebook import Notebook, opened
+from tsumami.app.work.notebook import Notebook, last_message, on_page, opened, place_on_page
 from tsumami.app.work.replying import Sending, reply
 from tsumami.app.work.tasks import Tasks
 from tsumami.history import History
@@ -196,3 +196,58 @@ def test_what_another_conversation_or_a_star_needs_is_not_forgotten(keeping: Kee
 @pytest.mark.parametrize("place", [None, 3, [], {"key": 1, "number": 1}, {"key": "a"}, {"key": "a", "number": "b"}])
 def test_a_place_that_is_none_is_none(place: Any) -> None:
     assert Conversation.from_json({**Conversation().ask("q").to_json(), "place": place}).place is None
+
+
+def test_a_page_hands_on_ids_and_gets_back_what_it_showed(keeping: Keeping) -> None:
+    talk = act(keeping, act(keeping, Conversation().ask("夕焼け")).ask("and?"))
+    talk = act(keeping, talk.beside(), seed=2)
+    handed = json.loads(json.dumps(on_page(talk)))
+    assert opened(keeping, reader("b"), handed) == talk
+    assert len(json.dumps(on_page(talk))) < 120 * 4 < len(json.dumps(talk.to_json()))
+    assert (place_on_page(handed), last_message(handed)) == (talk.place, "and?")
+    rewritten = Notebook.of(keeping, reader()).saved(talk.rewritten(1, "私の言葉"))
+    assert opened(keeping, reader(), on_page(rewritten)) == rewritten
+
+
+def test_a_page_that_shows_what_another_window_has_changed_goes_on_from_what_it_shows(keeping: Keeping) -> None:
+    first = act(keeping, Conversation().ask("One"))
+    shown = on_page(first)
+    act(keeping, first.ask("Two"), reader("other"))
+    assert opened(keeping, reader(), shown) == first
+
+
+def test_what_was_forgotten_is_no_longer_handed_on(keeping: Keeping) -> None:
+    talk = act(keeping, act(keeping, Conversation().ask("One")).ask("Two"))
+    facts = talk.exchanges[0].facts
+    assert facts is not None
+    shown = on_page(talk)
+    assert len(opened(keeping, reader(), shown)) == 2
+    kept(keeping).forget(facts.kept)
+    assert [one.user for one in opened(keeping, reader(), shown).exchanges] == ["Two"]
+
+
+def test_nobody_gets_what_anothers_ids_say(keeping: Keeping) -> None:
+    keeping.wanted = True
+    talk = act(keeping, Conversation().ask("mine"), reader(user="ann"))
+    shown = on_page(talk)
+    assert len(opened(keeping, reader(user="ann"), shown)) == 1
+    assert not len(opened(keeping, reader(user="bob"), shown))
+    assert not len(opened(Keeping(wanted=False), reader(), shown))
+
+
+DEEP: Any = None
+for _ in range(5000):
+    DEEP = [{"kept": None, "before": [DEEP]}]
+
+
+@pytest.mark.parametrize("outline", [[3], [None], [{}], [{"kept": 3}], [{"user": 3}], [{"before": 3}], DEEP, ["a"]])
+def test_no_garbage_of_a_page_is_more_than_an_empty_conversation(keeping: Keeping, outline: Any) -> None:
+    talk = act(keeping, Conversation().ask("One"))
+    assert not len(opened(keeping, reader(), on_page(talk) | {"outline": outline}))
+
+
+def test_who_has_no_history_is_handed_all() -> None:
+    talk = Conversation().ask("One")
+    assert on_page(talk) == talk.to_json()
+    assert last_message(on_page(talk)) == "One"
+    assert last_message(None) is last_message(on_page(Conversation())) is None

@@ -30,3 +30,12 @@ def test_what_was_chosen_is_named_however_narrow_its_share_is() -> None:
     first, second = ("first", "51.2500", "t20"), ("second", "83.7500", "t33")
     assert calls == [second, first, first, second], "on both lines, the one that was chosen there nearest to it"
     assert re.findall(r">(t\d+)</span>", strip) == ["t19", "t21", "t32", "t34"], "and those beside it"
+
+
+def test_what_the_picture_shows_is_said_in_words() -> None:
+    shares = [Share(token, token / 4, (token + 1) / 4) for token in range(4)]
+    lines = [charts.Line("a", shares, 1), charts.Line("b", shares, 3)]
+    strip = charts.roll_strip(lines, 0.3, lambda token: f"t{token}".encode(), "en")
+    said = re.search(r'role="img" aria-label="([^"]+)"', strip)
+    assert said is not None
+    assert said[1].endswith("u = 0.3000; a: t1 0.2500 … 0.5000; b: t3 0.7500 … 1.0000")

@@ -31,7 +31,7 @@ def test_every_lane_is_whole(others: list[str]) -> None:
     lanes = html.split('<div class="tsu-lane"')[1:]
     assert len(lanes) == len(runs)
     for lane, run in zip(lanes, runs, strict=True):
-        assert run.text in words(lane.partition("</h5>")[2])
+        assert run.text in words(lane.partition("</h2>")[2])
         assert "\ufffd" not in lane
 
 

@@ -14,7 +14,7 @@ HOSTILE = "</script><script>alert(1)</script><!--<script>\u2028<img src=x onerro
 def test_a_chart_in_a_page_takes_the_pages_colour_of_text() -> None:
     run = ScriptedModel(saying("abc")).run("x", temperature=0)
     picture = charts.inline(charts.measure_line({"a": run}, "rank", "ja"))
-    assert picture.startswith('<div class="tsu tsu-picture"><svg')
+    assert picture.startswith('<div class="tsu tsu-picture" role="img" aria-label="順位"><svg')
     assert "順位" in picture
     assert 'fill="#000"' not in picture
     assert "currentColor" in picture

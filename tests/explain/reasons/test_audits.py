@@ -12,7 +12,7 @@ from tests.support.worlds import N_VOCAB, PROMPT, fixed_world, seeded, world
 
 import tsumami
 from tsumami import explain
-from tsumami.errors import DeadEndError, RunFileError
+from tsumami.errors import CancelledError, DeadEndError, RunFileError
 from tsumami.explain.reasons.audits import audited
 from tsumami.knobs import KNOBS
 from tsumami.knobs.stages import HEED_MIN_KEEP
@@ -146,6 +146,14 @@ def test_a_run_without_tokens_has_nothing_to_count() -> None:
     found = explain.audit(run)
     assert found.tokens == 0
     assert all(one.dead for one in found.knobs)
+
+
+def test_an_audit_that_is_not_wanted_any_more_is_given_up_at_the_next_token() -> None:
+    run = WORLD.run("x", seed=0, max_tokens=5, temperature=1.5)
+    answers = iter((True, True, False))
+    with pytest.raises(CancelledError, match="not wanted"):
+        explain.audit(run, wanted=lambda: next(answers))
+    assert list(answers) == [], "it was asked at first and at each token, and not once more"
 
 
 def test_a_run_of_another_model_or_edited_is_refused() -> None:

@@ -100,7 +100,7 @@ def test_cancelled_lanes_keep_what_they_have() -> None:
     ("given", "message"),
     [
         ({"seeds": range(20)}, "20 lanes: a comparison has 2 to 8; give fewer"),
-        ({}, "1 lanes: a comparison has 2 to 8; give more"),
+        ({}, "1 lane: a comparison has 2 to 8; give more"),
         ({"vary": {"top_k": [1, 2, 3]}, "seeds": [1, 2, 3]}, "9 lanes"),
         ({"vary": {"top_k": [1, 2]}, "settings": [{}, {}]}, "give one of them"),
         ({"vary": {"top_k": []}}, "top_k = "),

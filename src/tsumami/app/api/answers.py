@@ -18,7 +18,6 @@ from tsumami.models import catalogue
 from tsumami.presets import PRESETS
 from tsumami.prompts import Exchange, Message
 from tsumami.runs import Run
-from tsumami.settings import Settings
 
 
 def conversation_of(messages: Sequence[Message]) -> Conversation:
@@ -30,13 +29,19 @@ def conversation_of(messages: Sequence[Message]) -> Conversation:
     offset = 1 if messages and messages[0].role == "system" else 0
     said = messages[offset:]
     if not said:
-        raise PromptError("there is no user message; add one after the system message")
+        raise PromptError("there is no user message; add one after the system message").in_japanese(
+            "ユーザーの発言がありません。システムの発言のあとに 1 つ加えてください"
+        )
     for at, message in enumerate(said):
         expected = "assistant" if at % 2 else "user"
         if message.role != expected:
             raise PromptError(
                 f"message {at + offset + 1} is from {message.role!r}, and {expected!r} is expected there: one system "
                 "message at most, at the start, then user and assistant in turn"
+            ).in_japanese(
+                f"{at + offset + 1} 番目の発言は {message.role!r} ですが、ここには "
+                f"{expected!r} が来ます。システムの発言は最初に 1 つまで、そのあとは "
+                "user と assistant を交互にしてください"
             )
     replies = [*said[1::2], *[Message("assistant", "")] * (len(said) % 2)]
     return Conversation(
@@ -90,19 +95,3 @@ def presets() -> list[dict[str, Any]]:
         }
         for preset in PRESETS.values()
     ]
-
-
-def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Check settings without running them. What cannot work is an error that says why.
-
-    Returns:
-        all knobs, those that differ from their defaults, how tokens are chosen, and which knobs do nothing and why
-    """
-    made = Settings.from_mapping(settings)
-    return {
-        "settings": made.to_dict(),
-        "changed": made.changed(),
-        "mode": made.mode,
-        "order": list(made.chain_order),
-        "idle": {name: asdict(reason) for name, reason in made.idle_knobs().items()},
-    }

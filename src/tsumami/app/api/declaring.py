@@ -67,4 +67,6 @@ def uploaded(audio: FileData) -> Path:
     try:
         return Path(FileData.model_validate(audio, context={"validate_meta": True}).path)
     except pydantic.ValidationError as error:
-        raise SpeechError("audio is not an uploaded file; in Python give handle_file(path)") from error
+        raise SpeechError("audio is not an uploaded file; in Python give handle_file(path)").in_japanese(
+            "audio は送られたファイルではありません。Python では handle_file(path) を渡してください"
+        ) from error

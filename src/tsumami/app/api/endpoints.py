@@ -181,7 +181,7 @@ ENDPOINTS: Final = (
     Endpoint(Callers.stoppable, looking.model),
     Endpoint(Callers.in_thread, answers.knobs, quick=True),
     Endpoint(Callers.in_thread, answers.presets, quick=True),
-    Endpoint(Callers.in_thread, answers.check_settings, quick=True),
+    Endpoint(Callers.stoppable, looking.check_settings),
     Endpoint(Callers.stoppable, looking.verify),
     Endpoint(Callers.stoppable, looking.next_token),
     Endpoint(Callers.stoppable, looking.ledger),

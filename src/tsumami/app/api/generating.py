@@ -51,7 +51,9 @@ def generate(
         the text so far, without the prompt
     """
     if not prompt:
-        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from")
+        raise EmptyPromptError("the prompt is empty: the model needs at least one token to go on from").in_japanese(
+            "プロンプトが空です。モデルが続けるには、少なくとも 1 トークンが要ります"
+        )
     conversation, sending = Conversation().ask(prompt), Sending(template="raw", parse_special=parse_special)
     for growing in service.reply(conversation, Settings.from_mapping(settings or {}), sending, model):
         yield growing.conversation.exchanges[-1].reply
@@ -74,7 +76,7 @@ def chat(
     """
     last = deque(chat_stream(service, messages, settings, template, system, memory, model, parse_special), maxlen=1)
     if not last:  # given up before it could begin
-        raise CancelledError("the caller has gone")
+        raise CancelledError("the caller has gone").in_japanese("呼び出した側がいなくなりました")
     return last[0]
 
 

@@ -13,6 +13,7 @@ from tsumami.app.api import looking_answers
 from tsumami.app.api.service import Service
 from tsumami.runs import Run
 from tsumami.runs.run import RunPart
+from tsumami.settings import Settings
 
 
 def tokenize(
@@ -48,6 +49,25 @@ def model(service: Service, name: str | None = None) -> dict[str, Any]:
             "other_templates": list(lent.templates),
             "usage": None if lent.usage is None else asdict(lent.usage),
         }
+
+
+def check_settings(service: Service, settings: dict[str, Any], model: str | None = None) -> dict[str, Any]:
+    """Check settings without running them. What cannot work is an error that says why.
+
+    Returns:
+        all knobs, those that differ from their defaults, how tokens are chosen, and which knobs do nothing with the
+        model in its own chat template, and why
+    """
+    made = Settings.from_mapping(settings)
+    with service.lend(model) as lent:
+        idle = lent.idle_knobs(made)
+    return {
+        "settings": made.to_dict(),
+        "changed": made.changed(),
+        "mode": made.mode,
+        "order": list(made.chain_order),
+        "idle": {name: asdict(reason) for name, reason in idle.items()},
+    }
 
 
 def verify(service: Service, run: dict[str, Any], model: str | None = None) -> dict[str, Any]:

@@ -34,7 +34,9 @@ def next_token(
 ) -> dict[str, Any]:
     """What could come after a prompt, and what the roll picks."""
     if not 0 <= step < 2**20:
-        raise SettingsError(f"step = {step}: needs 0 to {2**20 - 1}; it is the number of the roll")
+        raise SettingsError(f"step = {step}: needs 0 to {2**20 - 1}; it is the number of the roll").in_japanese(
+            f"step = {step}: 使えるのは 0〜{2**20 - 1} です。乱数の番号です"
+        )
     seen = look(model, raw(model, prompt, parse_special))
     found = what_comes(model, seen, Settings.from_mapping(settings or {}), step=step)
     return {"seed": found.seed, "step": found.step, **plain.account_values(found.account(), model.tokenizer.piece)}
@@ -94,4 +96,6 @@ def _at(run: Run, index: int, ask: Callable[[int], Any]) -> Any:
     except IndexError as error:
         raise SettingsError(
             f"index = {index}: this run has {counted(len(run.steps), 'token')}, 0 to {len(run.steps) - 1}"
+        ).in_japanese(
+            f"index = {index}: この実行は {len(run.steps)} トークンなので、使えるのは 0〜{len(run.steps) - 1} です"
         ) from error

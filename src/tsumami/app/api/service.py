@@ -52,7 +52,7 @@ class Service:
     def _heed(self, *_: object) -> None:
         """Break off what the caller does not wait for any more, a load, say."""
         if self.call.asked.stopped:
-            raise CancelledError("the caller has gone")
+            raise CancelledError("the caller has gone").in_japanese("呼び出した側がいなくなりました")
 
     def begin(self, work: Task) -> None:
         """Let this end when nobody wants the result."""

@@ -23,7 +23,9 @@ def transcribe(service: Service, audio: FileData, language: str | None = "ja", s
         `text`, `reason` if it is empty, `language`, `confidence` (0 to 1) and `seconds`
     """
     if size not in SIZES:
-        raise SpeechError(f"there is no size {size[:40]!r}; accepted are {', '.join(SIZES)}")
+        raise SpeechError(f"there is no size {size[:40]!r}; accepted are {', '.join(SIZES)}").in_japanese(
+            f"{size[:40]!r} という大きさはありません。使えるのは {', '.join(SIZES)} です"
+        )
     news = service.ears.hear(uploaded(audio), size, language or "auto")
     service.begin(news)
     heard = next(item for item in news if isinstance(item, Heard))  # before it: how far loading is
@@ -48,6 +50,8 @@ def speak(text: str, language: str | None = None, voice: str | None = None, spee
     speaker = speaker_for(language, voice, text=text, speed=speed)
     parts = [speaker.speak(sentence) for sentence in said if sentence.strip()]
     if not any(len(part.samples) for part in parts):  # a sign alone has no sound, either
-        raise SpeechError("there is nothing to say: the text has no words")
+        raise SpeechError("there is nothing to say: the text has no words").in_japanese(
+            "話すことがありません。文章に言葉がありません"
+        )
     wav = Audio.joined(parts, pause=_PAUSE).to_wav()
     return FileData(path=hand_out("speech.wav", wav), mime_type="audio/wav")

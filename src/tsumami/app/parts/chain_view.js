@@ -15,7 +15,6 @@
       if (name === '|') return chip;
       chip.type = 'button';
       chip.draggable = true;
-      chip.setAttribute('role', 'listitem');
       if (at > bar) chip.classList.add('out');
       else if (idle.includes(name)) chip.classList.add('idle');
       return chip;

@@ -18,7 +18,7 @@ from tsumami.settings import Settings
 def markup(texts: Texts) -> str:
     """Where the chips stand, as HTML."""
     label, hint = escape(texts("chain.label")), escape(texts("chain.hint"))
-    chips = f'<div class="chain" role="list" aria-label="{label}"></div>'
+    chips = f'<div class="chain" role="group" aria-label="{label}"></div>'
     return f'<div id="chain">{chips}<p class="chain-hint">{hint}</p></div>'
 
 

@@ -87,3 +87,6 @@ class Tab(Protocol):
 
     def build(self, desk: Desk, place: gr.Tab) -> None:
         """Lay it out and connect its events; called inside `place`."""
+
+    def stop(self, session: str) -> None:
+        """End what a session has under way here; what there is stays."""

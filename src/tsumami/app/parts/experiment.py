@@ -140,9 +140,13 @@ class ExperimentTab(abc.ABC, Generic[_W, _F]):
                 keeper.result(work.found.to_json, self.name, work.found.receipt)
         tell_not_kept(self.texts, self.history, request)
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Stop; what there is stays."""
-        self._tasks.stop(session_of(request))
+        self._tasks.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop."""
+        self.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""

@@ -14,6 +14,6 @@ def unpacked(values: Sequence[Any], *groups: Iterable[str]) -> list[dict[str, An
     """The values of each group by name; the groups stand one after the other."""
     named = [tuple(group) for group in groups]
     expected = sum(map(len, named))
-    assert len(values) == expected, f"{len(values)} values for {expected} names"
+    assert len(values) == expected, f"{len(values)} given for {expected} names"
     rest = iter(values)
     return [dict(zip(names, rest, strict=False)) for names in named]  # each takes as many as it has names

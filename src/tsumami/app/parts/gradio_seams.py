@@ -1,6 +1,7 @@
 """Where parts and tabs lean on what Gradio does not promise, so that an upgrade has one place to look.
 
-The other places: api/declaring for the endpoints, and in serving gradio_import, uploads, site and assets.
+The other places: access and busy beside this for its markup and its requests, api/declaring for the endpoints, and in
+serving gradio_import, uploads, site and assets.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import gradio as gr
 
 from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.knobs import KNOBS, Knob
 from tsumami.settings import Settings
 
@@ -76,7 +76,9 @@ def read(value: str | None) -> Settings:
     try:
         changed = json.loads(value or "{}")
     except ValueError as error:
-        raise SettingsError(f"the knobs of this tab cannot be read: {error}") from error
+        raise SettingsError(f"the knobs of this tab cannot be read: {error}").in_japanese(
+            f"このタブのつまみが読めません: {japanese(error)}"
+        ) from error
     return Settings.from_mapping({**_START, **changed})
 
 

@@ -27,7 +27,7 @@ from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import BEGINNING, contents_of, settings_of
 from tsumami.app.work.own_folder import hand_out
-from tsumami.errors import SettingsError
+from tsumami.errors import SettingsError, japanese
 from tsumami.exchange import Imported, foreign_settings
 from tsumami.knobs import longest_reply
 from tsumami.presets import KEPT, PRESETS
@@ -145,7 +145,7 @@ def read(contents: object, **instead: Any) -> Settings:
         SettingsError: a content, or a pair of contents, cannot work.
     """
     if not isinstance(contents, Mapping):
-        raise SettingsError("the knobs of the page cannot be read")
+        raise SettingsError("the knobs of the page cannot be read").in_japanese("ページのつまみを読めません")
     known = {name: contents.get(name, start) for name, start in BEGINNING_CONTENTS.items()} | instead
     order = known["samplers"]
     return settings_of({**known, "samplers": chain_view.read(order) if isinstance(order, str) else order})
@@ -228,5 +228,7 @@ def from_file(path: str) -> Loaded:
         knobs = saved_knobs(json.loads(text))
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error  # the whole of an OSError tells the path
-        raise SettingsError(f"{name} is not a settings file: {why}") from error
+        raise SettingsError(f"{name} is not a settings file: {why}").in_japanese(
+            f"{name} は設定のファイルではありません: {why if isinstance(error, OSError) else japanese(error)}"
+        ) from error
     return Loaded(Settings.from_mapping(knobs))

@@ -139,7 +139,7 @@ def explanation(texts: Texts, knob: Knob) -> str:
     default = json.dumps(knob.default, ensure_ascii=False)
     parts = [f"<p>{escape(texts.pick(knob.paragraph_ja, knob.paragraph_en))}</p>"]
     if knob.formula:
-        parts.append(f'<div class="formula">{_mathml(knob.formula)}</div>')
+        parts.append(f'<div class="formula" tabindex="0">{_mathml(knob.formula)}</div>')
     parts.append(f"<p>{escape(texts('knobs.range', allowed=texts.allowed(knob), default=default))}</p>")
     if knob.paper:
         parts.append(f"<p>{_linked(texts('knobs.paper', paper=knob.paper))}</p>")

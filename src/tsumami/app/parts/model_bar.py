@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from html import escape
@@ -12,13 +12,14 @@ import gradio as gr
 
 from tsumami.app.parts import browser, model_offer
 from tsumami.app.parts.telling import tell
-from tsumami.app.words.texts import Texts
+from tsumami.app.words.texts import LANGUAGES, Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.errors import TsumamiError
 from tsumami.model import Model
-from tsumami.models import KNOWN, catalogue, is_name
+from tsumami.models import ModelEntry, catalogue, is_name
 from tsumami.web.callers import at_home, naming
+from tsumami.wording import size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Reopened(NamedTuple):
     head: Any
     line: str
     offer: str
-    name: str
+    name: Any
     n_ctx: int
     fast: bool
 
@@ -63,17 +64,17 @@ def build(texts: Texts, shelf: Shelf) -> ModelBar:
 
 def title(texts: Texts, name: str, size: str = "") -> str:
     """Which model it is, in a line: its name, how large it is, the languages that it knows, and its licence."""
-    known = KNOWN.get(name)
+    entry = next((one for one in catalogue() if one.name == name), None)
     facts = [name, size]
-    if known is not None:
-        facts += [texts("model.and").join(texts(f"model.language_{one}") for one in known.languages), known.license]
+    if entry is not None:
+        facts += [_languages(texts, entry.languages), entry.license or ""]
     return texts("model.title", facts=" · ".join(filter(None, facts)))
 
 
 def _loading_form(texts: Texts, shown: str, options: EngineOptions) -> tuple[gr.Dropdown, gr.Number, gr.Checkbox]:
     """What to load, and how."""
     name = gr.Dropdown(
-        _names(texts), value=shown, label=texts("model.name"), info=texts("model.name_info"),
+        chooser(texts), value=shown, label=texts("model.name"), info=texts("model.name_info"),
         allow_custom_value=True, scale=3, elem_id="model-name",
     )  # fmt: skip
     n_ctx = gr.Number(  # Gradio makes an empty box a 0, so that is what 0 means
@@ -83,11 +84,27 @@ def _loading_form(texts: Texts, shown: str, options: EngineOptions) -> tuple[gr.
     return name, n_ctx, fast
 
 
-def _names(texts: Texts) -> list[tuple[str, str]]:
-    return [
-        (f"{entry.name} — {texts.pick(entry.description_ja, entry.description_en)}", entry.name)
-        for entry in catalogue()
-    ]
+def chooser(texts: Texts) -> list[tuple[str, str]]:
+    """What can be chosen now, with the names as values: those that have a name of their own, the files in the hub's
+    cache, and those below the folders that the owner has given. The list is the same for everybody: paths are not in
+    it.
+    """
+    return [(_label(texts, entry), entry.name) for entry in catalogue()]
+
+
+def _label(texts: Texts, entry: ModelEntry) -> str:
+    """`name — what it is · 98 MB · llama · Q4_1 · English · Apache-2.0`."""
+    size = "" if entry.size is None else size_text(entry.size)
+    absent = "" if entry.here else texts("model.absent")
+    facts = (size, entry.architecture, entry.quantization, _languages(texts, entry.languages), entry.license, absent)
+    about = texts.pick(entry.description_ja, entry.description_en)
+    return f"{entry.name} — {' · '.join(filter(None, (about, *facts)))}"
+
+
+def _languages(texts: Texts, codes: Sequence[str]) -> str:
+    """Languages by their names; a code that has none here stays a code."""
+    names: dict[str, str] = {code: texts(f"model.language_{code}") for code in LANGUAGES}
+    return texts("model.and").join(names.get(code, code) for code in codes)
 
 
 class ReadyModel(NamedTuple):
@@ -158,7 +175,8 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, *, home: bool = True) -> Reo
         line = f"{_lines(texts('model.gone', name=shelf.shown(before)))}{line}"
     form = to_keep(shelf, before or shelf.default)
     offered = model_offer.said(texts, choice.name)
-    return Reopened(choice, head, line, offered, form["name"], form["n_ctx"] or 0, form["fast"])
+    name = gr.update(choices=chooser(texts), value=form["name"])  # files may have come since the server began
+    return Reopened(choice, head, line, offered, name, form["n_ctx"] or 0, form["fast"])
 
 
 def describe(texts: Texts, model: Model) -> str:
@@ -216,12 +234,9 @@ class ModelLoading:
         """Connect the bar. restored: the event after which the page's form stands."""
         store = browser.kept("model", {})
         news = [bar.choice, bar.head, bar.state, store, bar.offer, bar.name]
-        bar.load.click(
-            self.on_load_model,
-            [bar.name, bar.n_ctx, bar.fast],
-            news,
-            api_visibility="private",
-        )
+        form = [bar.name, bar.n_ctx, bar.fast]
+        bar.load.click(self.on_load_model, form, news, api_visibility="private")
+        bar.name.select(self.on_pick, form, news, api_visibility="private")
         bar.offer.select(self.on_offer, None, news, api_visibility="private")
         restored.then(
             self.on_open,
@@ -255,6 +270,20 @@ class ModelLoading:
         """What watches over a name that somebody gives. By its alias anybody may have the server's own model."""
         own = name != self.shelf.default.name and self.shelf.named(name) == self.shelf.default.name
         return nullcontext() if own else naming(name, at_home(request.request))
+
+    def on_pick(
+        self,
+        name: str,
+        n_ctx: float | None,
+        fast: bool,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  (Gradio's way)
+    ) -> Iterator[LoadNews]:
+        """Load what was picked from the list, if it is here; nobody fetches gigabytes by a slip of the finger."""
+        if any(one.name == name and one.here for one in catalogue()):
+            yield from self.on_load_model(name, n_ctx, fast, request, progress)
+        else:
+            yield LoadNews()
 
     def on_offer(
         self,

@@ -19,7 +19,7 @@ from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.events import QUICK
 from tsumami.app.parts.telling import say
 from tsumami.app.words.texts import Language, Texts
-from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.notebook import last_message
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.model import Model
 from tsumami.models import KNOWN
@@ -96,14 +96,13 @@ class PromptForm:
 
     def on_take(self, choice: ModelChoice, stored: Any) -> Filling:
         """The chat's last message, whatever is in the box."""
-        if not len(Conversation.from_json(stored)):
+        if last_message(stored) is None:
             say(self.texts("chat.nothing"))
         return self._filling(choice, stored)
 
     def _filling(self, choice: ModelChoice, stored: Any) -> Filling:
-        conversation = Conversation.from_json(stored)
-        if len(conversation):
-            said = conversation.exchanges[-1].user
+        said = last_message(stored)
+        if said is not None:
             return Filling(said, AS_CHAT, said)
         text = example(self.texts, self.example, choice.name)
         return Filling(text, self.bare, text)

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
+from tsumami.app.parts import system_prompts
 from tsumami.app.parts.gradio_seams import put
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.replying import Sending
@@ -82,7 +83,9 @@ def lay_out(texts: Texts, form: TalkForm) -> None:
     with gr.Accordion(texts("model.talk"), open=False, elem_id="talk-form"):
         with gr.Row(elem_classes="tight"):
             put(form.template, form.memory)
+        prompts = system_prompts.build(texts)
         put(form.system, form.special)
+        system_prompts.wire(prompts, form.system)
 
 
 def inputs(choice: gr.State, form: TalkForm) -> list[Any]:

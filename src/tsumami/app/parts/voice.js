@@ -9,6 +9,7 @@ let context = null; // made when there is something to play: earlier, a browser 
 let sounding = new Set();
 let end = 0; // when the last clip ends, on the context's clock
 let round = 0; // whoever waits for something of an earlier round is too late
+let waiting = false; // for more of what is being said
 let said = '';
 
 function show(text) {
@@ -20,9 +21,11 @@ function show(text) {
 function refresh() {
   button().hidden = !(context && context.state === 'suspended' && sounding.size);
   element.dataset.speaking = sounding.size > 0;
+  if (!sounding.size && !waiting) document.dispatchEvent(new Event('tsumami-silent'));
 }
-function stop() {
+function stop(next = false) {
   round += 1;
+  waiting = next;
   for (const source of sounding) source.stop();
   sounding.clear();
   end = 0;
@@ -39,14 +42,18 @@ function play(buffer) {
   refresh();
 }
 async function follow(id) {
-  stop();
+  stop(!!id);
   if (!id) return;
   const mine = round;
   for (let number = 0; ;) {
     const answer = await server.clip({ id, number });
     if (mine !== round) return;
     if (answer.problem) show(answer.problem);
-    if (answer.over && !answer.wav) return;
+    if (answer.over && !answer.wav) {
+      waiting = false;
+      refresh();
+      return;
+    }
     if (!answer.wav) continue;
     number += 1;
     if (!context) {
@@ -71,6 +78,7 @@ function silence() {
 button().textContent = words.play;
 button().addEventListener('click', () => context && context.resume());
 document.addEventListener('keydown', event => { if (event.key === 'Escape') silence(); });
+document.addEventListener('tsumami-hush', silence);
 document.addEventListener('click', event => {
   if (event.target.closest('#stop, #clear, #undo')) silence();
   // Outside of https and localhost a browser has no microphone to offer, and a page no way to ask.

@@ -13,6 +13,7 @@ import base64
 import contextlib
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
+from tsumami.app.parts.events import AT_ONCE
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import warn
 from tsumami.app.words.texts import Texts
@@ -30,7 +32,18 @@ from tsumami.errors import TsumamiError
 from tsumami.speech import Heard, Loading, has_japanese, voices
 
 _LANGUAGES: Final = ("ja", "auto", "en", "zh", "ko", "de", "fr", "es", "it", "pt", "ru", "vi", "id", "th")
-_SCRIPT_WORDS: Final = ("play", "refused", "no_microphone", "busy_microphone", "insecure")
+_SCRIPT_WORDS: Final = (
+    "play",
+    "refused",
+    "no_microphone",
+    "busy_microphone",
+    "insecure",
+    "level",
+    "recorded",
+    "put_away",
+)
+_SMALL: Final = ("tiny", "base", "small")  # mishear so often that one looks at what was heard before it is sent
+_AT_ONCE: Final = f"size => !{json.dumps(_SMALL)}.includes(size)"
 _PATIENCE: Final = 10.0  # seconds that one question for a clip may wait
 
 
@@ -110,7 +123,7 @@ class VoiceRow:
             with gr.Accordion(texts("voice.title"), open=False, elem_id="voice-settings"):
                 with gr.Row(elem_classes="tight"):
                     size, language = self._listening()
-                    at_once = gr.Checkbox(True, label=texts("voice.at_once"), min_width=130, elem_id="voice-at-once")
+                    at_once = gr.Checkbox(False, label=texts("voice.at_once"), min_width=130, elem_id="voice-at-once")
                 with gr.Row(elem_classes="tight"):
                     voice, speed = self._speaking()
         return VoiceParts(player, recording, speak, voice, speed, size, language, at_once, used, go)
@@ -153,15 +166,22 @@ class VoiceRow:
         return gr.HTML(
             value="",
             html_template='<p class="voice-note" role="status" hidden></p>'
-            '<button class="voice-play" type="button" hidden></button>',
-            js_on_load=f"const words = {words};\n{script(__name__, 'voice.js')}",
+            '<button class="voice-play" type="button" hidden></button>'
+            '<meter class="voice-level" min="0" max="1" low="0.3" high="0.9" optimum="0.6" hidden></meter>'
+            '<div class="voice-recorded" hidden><span></span><audio controls></audio>'
+            '<button type="button">✕</button></div>',
+            js_on_load="\n".join(
+                (f"const words = {words};", script(__name__, "voice.js"), script(__name__, "voice_input.js"))
+            ),
             server_functions=[clip, hush],
             elem_id="voice-player",
             note="",
+            sent="",
         )
 
     def wire(self, parts: VoiceParts, message: gr.Textbox) -> Any:
         """Connect the recorder; returns the event after which `go` says whether to send what is in `message`."""
+        parts.size.input(None, [parts.size], [parts.at_once], js=_AT_ONCE, **AT_ONCE)
         return gr.on(
             [parts.recording.stop_recording, parts.recording.upload],
             self.on_recording,
@@ -177,6 +197,12 @@ class VoiceRow:
         """The speech of the session's next reply, or None where it stays silent."""
         self.mouth.stop(session)
         return self.mouth.begin(session, chosen_speaker(str(how.voice), float(how.speed))) if how.speak else None
+
+    def read(self, session: str, text: str, how: VoiceContents) -> str:
+        """Read a text aloud; gives the name of the speech. What the session heard before ends."""
+        speech = self.mouth.begin(session, chosen_speaker(str(how.voice), float(how.speed)))
+        speech.write(text, last=True)
+        return speech.id
 
     def leave(self, session: str) -> None:
         """The page was closed: nobody listens, and nobody wants to know what was said."""
@@ -217,7 +243,8 @@ class VoiceRow:
             yield VoiceNews(recording=None, player=gr.update(note=problem))
             return
         message = _put_after(typed or "", text)
-        yield VoiceNews(message, None, gr.update(note=""), speak=speak or not used, used=True, go=at_once)
+        told = gr.update(note="", sent=uuid.uuid4().hex) if at_once else gr.update(note=self.texts("voice.check"))
+        yield VoiceNews(message, None, told, speak=speak or not used, used=True, go=at_once)
 
     def _loading(self, news: Loading, size: str) -> str:
         if news.step == "load":

@@ -24,6 +24,7 @@ from tsumami.app.serving import comeback, uploads
 from tsumami.app.serving.assets import asset
 from tsumami.app.serving.bodies import refuse_misfits
 from tsumami.app.serving.content_policy import guarded
+from tsumami.app.serving.documents import packed
 from tsumami.app.serving.queueing import take_turns
 from tsumami.app.serving.sessions import keep_few
 from tsumami.app.words.texts import LANGUAGES, Language, Texts, preferred
@@ -148,6 +149,7 @@ class Site:
             await self.farewell.run(self._beside.app, inner, receive, send)
             return
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        accepted = headers.get(b"accept-encoding", "")
         language, below = _language_of(path)
         answer: fastapi.Response | None = None
         if path in ("", "/"):
@@ -157,7 +159,7 @@ class Site:
         elif below.startswith(uploads.CLOSED):
             answer = fastapi.Response(status_code=404)
         elif below.startswith(_ASSETS):
-            answer = asset(below.removeprefix(_ASSETS), headers.get(b"accept-encoding", ""))
+            answer = asset(below.removeprefix(_ASSETS), accepted)
         if answer is not None:
             await answer(scope, receive, send)
             return
@@ -166,7 +168,7 @@ class Site:
             below = "/"
         path = f"{self._root}/{language}{below}"
         inner = {**scope, "path": path, "raw_path": quote(path).encode(), "root_path": self._root}
-        await self.farewell.run(app, inner, receive, send)
+        await self.farewell.run(app, inner, receive, packed(send, accepted))
 
     async def _page(self, language: Language) -> fastapi.FastAPI:
         """The page, built and begun."""

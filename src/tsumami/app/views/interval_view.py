@@ -76,7 +76,13 @@ def table(texts: Texts, found: Mapping[str, Interval], run: Run, piece: charts.P
         _row(texts, found[name], run, piece, idle=name in idle) for name in sorted(found, key=lambda one: one in idle)
     )
     heads = "".join(f"<th>{escape(texts(f'interval.{name}'))}</th>" for name in ("knob", "range", "sentence"))
-    return f'<div class="audit far"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    drawn = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="audit far">{drawn}{_legend(texts)}</div>'
+
+
+def _legend(texts: Texts) -> str:
+    """What the bars mean."""
+    return f'<p class="facts"><i class="far-sign"></i>{escape(texts("interval.table_legend"))}</p>'
 
 
 def _row(texts: Texts, found: Interval, run: Run, piece: charts.Piece, *, idle: bool) -> str:

@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 
-from tsumami.errors import SettingsError, TsumamiError
-from tsumami.knobs import KNOBS, Knob, shown
+from tsumami.errors import TsumamiError, japanese
+from tsumami.knobs import Knob
 from tsumami.wording import LANGUAGES as LANGUAGES
 from tsumami.wording import Language as Language
 from tsumami.wording import filled
@@ -42,21 +42,8 @@ class Texts:
         raise AssertionError("every error is a TsumamiError, which has a text")
 
     def allowed(self, knob: Knob) -> str:
-        """A knob's valid range in words; in English those of `Knob.allowed`."""
-        if knob.choices:
-            return self("reference.range.choices", choices=", ".join(map(str, knob.choices)))
-        if knob.kind not in ("int", "float"):
-            return self(f"reference.range.{knob.kind}")
-        low, high, smallest = (
-            "" if bound is None else f"{bound:.10g}" for bound in (knob.low, knob.high, knob.smallest)
-        )
-        if knob.off_below is not None:
-            on = self("reference.range.between", low=f"{knob.off_below:.10g}", high=high)
-            return self("reference.range.or", first=on, rest=f"{knob.neutral:.10g}")
-        if smallest:
-            part = self("reference.range.from", low=smallest)
-            return part if knob.low_open else self("reference.range.or", first=low, rest=part)
-        return self("reference.range.between", low=low, high=high) if high else self("reference.range.from", low=low)
+        """A knob's valid range in words."""
+        return self.pick(knob.allowed_ja, knob.allowed)
 
     def _shown(self, value: object) -> object:
         """What stands in a problem's text, in this language."""
@@ -65,20 +52,8 @@ class Texts:
         return value(self) if callable(value) else value
 
     def _detail(self, error: TsumamiError) -> str:
-        """What an error names. In English it is its message; else its Japanese one, or the knob, the value and what the
-        knob allows, if it is about a knob.
-        """
-        if self.language == "ja" and error.ja:
-            return error.ja
-        if self.language == "en" or not isinstance(error, SettingsError):
-            return str(error)
-        knob = KNOBS.get(error.knob or "")
-        if knob is None:
-            return str(error)
-        words = {"knob": knob.name, "allowed": self.allowed(knob)}
-        if error.value is None:
-            return self("error.no_value", default=knob.default, **words)
-        return self("error.value", value=shown(error.value), **words)
+        """What an error names."""
+        return self.pick(japanese(error), str(error))
 
 
 @dataclass(frozen=True, slots=True)

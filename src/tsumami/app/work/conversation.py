@@ -135,6 +135,17 @@ class Conversation(Talk[ReplyFacts]):
         """The id of the last reply that the history has."""
         return next((one.facts.kept for one in self.exchanges[::-1] if one.facts and one.facts.kept), None)
 
+    def branched(self, index: int) -> Conversation:
+        """A conversation of its own that has all up to exchange number `index`."""
+        return Conversation(self.until(index).exchanges)
+
+    def forked(self, index: int, token: int) -> Conversation:
+        """With message number `index` to be answered once more, by a reply of which a reader chooses token number
+        `token`, from 0.
+        """
+        asked = self.beside(index)
+        return replace(asked, exchanges=(*asked.exchanges[:-1], replace(asked.exchanges[-1], chosen=token + 1)))
+
     def settled(self) -> Conversation:
         """The same, but where the last reply is one that stands beside it already, of the same settings, that one."""
         last = self.exchanges[-1]
@@ -154,11 +165,11 @@ class Conversation(Talk[ReplyFacts]):
 def shown_again(one: Exchange[RememberedReply]) -> Exchange[ReplyFacts]:
     """An exchange that the history remembers, as the page shows it."""
     facts = None if one.facts is None else ReplyFacts.of(one.facts.run, one.facts.entry.key)
-    return Exchange(one.user, one.reply, facts, one.tokens, one.thought)
+    return Exchange(one.user, one.reply, facts, one.tokens, one.thought, own=one.own, chosen=one.chosen)
 
 
 def exchange_from(item: Any) -> Exchange[ReplyFacts]:
-    """An exchange as `asdict` gave it; one of an earlier version has no other replies.
+    """An exchange as `asdict` gave it; one of an earlier version has no other ways.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: it is something else.
@@ -176,6 +187,8 @@ def exchange_from(item: Any) -> Exchange[ReplyFacts]:
         _thought(item.get("thought"), str(item["reply"])),
         before,
         after,
+        _count(item.get("own"), len(str(item["reply"]))),
+        _count(item.get("chosen"), 1_000_000),
     )
 
 
@@ -207,6 +220,11 @@ def _thought(given: object, reply: str) -> tuple[int, int]:
         case [int() as characters, int() as tokens] if 0 <= characters <= len(reply) and tokens >= 0:
             return characters, tokens
     return 0, 0
+
+
+def _count(given: object, most: int) -> int:
+    """How much of a reply a reader did; a conversation of an earlier version does not say, and it was nothing."""
+    return min(given, most) if type(given) is int and given > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,20 @@ from typing import Final, Protocol, TypeVar
 
 import fastapi
 
+from tsumami.app.work.conversation import ReplyFacts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.tasks import Visit, session_of
 from tsumami.errors import HistoryError, TsumamiError
 from tsumami.history import ChatTurn, Entry, GrowingEntry, History, LazyHistory
+from tsumami.prompts import Exchange
 from tsumami.runs import Receipt, Run, Step, Stream
 from tsumami.web.callers import at_home
 
 __all__ = ["Keeper", "Keeping", "ReplyRecord", "Visitor"]
 
 _BEGIN_AFTER: Final = 0.5  # seconds; a reply that is shorter is written once
+_EXCHANGES: Final = 600  # kept in memory
+
 _T = TypeVar("_T")
 
 
@@ -139,11 +143,13 @@ class NotKept:
 @dataclass(slots=True)
 class Keeping:
     """The history of a server. wanted: None keeps what is made at this machine, True also what they make who have
-    logged in from elsewhere, False nothing. path: the store's (default: the user's own).
+    logged in from elsewhere, False nothing. path: the store's (default: the user's own). exchanges: what was read of it
+    lately, by the ids of the replies.
     """
 
     wanted: bool | None = None
     path: Path | None = None
+    exchanges: Kept[Exchange[ReplyFacts]] = field(default_factory=partial(Kept, _EXCHANGES), init=False)
     _history: LazyHistory = field(init=False)
     _troubles: Kept[NotKept] = field(default_factory=Kept, init=False)
 

@@ -40,7 +40,9 @@ def read(knob: Knob, raw: Any) -> Any:
         case "grammar" | "schema" | "object" | "regex" | "text":
             return typed.typed(knob, _text(knob, raw))
         case _ if raw is None or raw == "":
-            raise SettingsError(f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name)
+            raise SettingsError(
+                f"{knob.name}: a value is missing; its default is {knob.default}", knob=knob.name
+            ).in_japanese(f"{knob.name} に値がありません。使えるのは {knob.allowed_ja}、既定値は {knob.default} です")
         case _:
             return raw
 
@@ -48,7 +50,9 @@ def read(knob: Knob, raw: Any) -> Any:
 def _text(knob: Knob, raw: Any) -> str:
     """What was typed."""
     if raw is not None and not isinstance(raw, str):
-        raise SettingsError(f"{knob.name}: text was expected, and {type(raw).__name__} came", knob=knob.name)
+        raise SettingsError(
+            f"{knob.name}: text was expected, and {type(raw).__name__} came", knob=knob.name
+        ).in_japanese(f"{knob.name} には文字列が必要ですが、{type(raw).__name__} が届きました")
     return raw or ""
 
 

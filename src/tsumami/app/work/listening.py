@@ -82,7 +82,9 @@ class Hearing:
     def go_on(self) -> None:
         """Raises CancelledError where nobody wants to know."""
         if self.stopped():
-            raise CancelledError("nobody wants to know what was said any more")
+            raise CancelledError("nobody wants to know what was said any more").in_japanese(
+                "聞き取った文章を待っている人がいません"
+            )
 
     def tell(self, news: Loading) -> None:
         """How far it is."""

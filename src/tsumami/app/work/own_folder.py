@@ -65,7 +65,9 @@ def hand_out(name: str, content: str | bytes) -> str:
         place = Path(tempfile.mkdtemp(dir=folder()), Path(name).name)
         replace_file(place, content)
     except OSError as error:  # the whole of it tells the path
-        raise RunFileError(f"{name} cannot be written: {error.strerror}") from error
+        raise RunFileError(f"{name} cannot be written: {error.strerror}").in_japanese(
+            f"{name} に書き込めません: {error.strerror}"
+        ) from error
     return str(place)
 
 
@@ -84,6 +86,9 @@ def _lent(parent: str | None) -> tempfile.TemporaryDirectory[str]:
     except OSError as error:
         raise TsumamiError(
             f"there is no folder for what browsers send ({error.strerror}); set TMPDIR to one that can be written"
+        ).in_japanese(
+            f"ブラウザーから送られるものを置くフォルダーがありません（{error.strerror}）"
+            "。書き込めるフォルダーを TMPDIR に指定してください"
         ) from error
 
 

@@ -15,9 +15,10 @@ from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts, out
 from tsumami.app.work.keeping import Keeper, ReplyRecord
 from tsumami.app.work.tasks import Asked
 from tsumami.app.work.thoughts import Thoughts
-from tsumami.errors import RemoteError
-from tsumami.history import ChatTurn
+from tsumami.explain.tokens import Fork
+from tsumami.history import ChatTurn, History, SaidBefore, told
 from tsumami.model import Model, ThereReply
+from tsumami.prompts import Exchange
 from tsumami.runs import Prompt, Stream
 from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
@@ -82,8 +83,10 @@ def reply(
     *,
     asked: Asked[Stream],
     keeper: Keeper | None = None,
+    fork: Fork | None = None,
 ) -> Iterator[Growing]:
-    """Write the reply to the last message, or go on with the last reply if there is one; `keeper` keeps it.
+    """Write the reply to the last message, or go on with the last reply if there is one; `keeper` keeps it. fork: what
+    the reply to the last message parts from, whatever the settings are.
 
     Yields at most every 50 ms, and a last time when it is done, with the facts; nothing if it was stopped before it
     could begin, and nothing more once it is dropped.
@@ -92,14 +95,18 @@ def reply(
         TsumamiError: before the first yield, if it cannot begin (the prompt is too long, say).
         RemoteError: after the last one, if a server that chose by itself broke off.
     """
-    prompt = ahead(model, conversation, sending, settings).prompt
-    if prompt.begun:
-        settings = longer(model, prompt, _with_seed_of(conversation, settings))
+    keeper = keeper or Keeper()
+    if fork is not None:
+        prompt, settings = fork.prompt, fork.settings
+    else:
+        prompt = ahead(model, conversation, sending, settings).prompt
+        if prompt.begun:
+            settings = longer(model, prompt, _with_seed_of(conversation, settings))
     if asked.stopped:
         return
-    turn, keeper = _turn(conversation, sending, prompt.begun), keeper or Keeper()
+    turn = _turn(conversation, sending, prompt.begun, keeper)
     there, kept = None, conversation.kept
-    if model.chooses_there and _can_choose(model, conversation, prompt, settings):
+    if fork is None and model.chooses_there and _can_choose(model, conversation, prompt, settings):
         there = yield from _chosen_there(model, conversation, prompt, settings, asked)
         if there is None:
             return
@@ -111,8 +118,8 @@ def reply(
             if asked.dropped:
                 return
             yield growing if there is None else _as_fast(growing, there.reply)
-    if there is not None and there.reply.trouble is not None:
-        raise RemoteError(there.reply.trouble)
+    if there is not None and there.reply.error is not None:
+        raise there.reply.error
 
 
 def _can_choose(model: Any, conversation: Conversation, prompt: Prompt, settings: Settings) -> bool:
@@ -165,11 +172,25 @@ def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:
     return settings if facts is None or settings.seed >= 0 else settings.replace(seed=facts.seed)
 
 
-def _turn(conversation: Conversation, sending: Sending, led: tuple[int, ...]) -> ChatTurn:
+def _turn(conversation: Conversation, sending: Sending, led: tuple[int, ...], keeper: Keeper) -> ChatTurn:
     """What is answered, for whoever goes on from it later."""
     last = conversation.exchanges[-1]
     again = last.facts is not None and last.facts.kept != ""
-    return ChatTurn(last.user, sending.system or None, sending.memory, "" if led else last.reply, again)
+    before = keeper.safely(lambda store: _before(store, conversation, again))
+    begun = "" if led else last.reply
+    return ChatTurn(last.user, sending.system or None, sending.memory, begun, again, last.own, last.chosen, before)
+
+
+def _before(store: History, conversation: Conversation, again: bool) -> tuple[SaidBefore, ...] | None:
+    """What was said before the last message; None where it is what the reply before says."""
+    line = told(store, conversation.kept if conversation.kept and store.has(conversation.kept) else None)
+    said = tuple(_said_before(one) for one in conversation.exchanges[:-1])
+    return None if said == (line[:-1] if again else line) else said
+
+
+def _said_before(one: Exchange[ReplyFacts]) -> SaidBefore:
+    kept = "" if one.facts is None else one.facts.kept
+    return SaidBefore(kept) if kept else SaidBefore("", one.user, one.reply, one.own)
 
 
 def _grow(

@@ -18,6 +18,7 @@ from tsumami.engine import EngineOptions
 from tsumami.errors import ModelNotFoundError, OutOfMemoryError
 from tsumami.model import Model, load
 from tsumami.models import is_remote, remote_name, resolve
+from tsumami.wording import counted
 
 _MOST_NAMES: Final = 1000  # of which it is remembered where they lead
 
@@ -171,8 +172,12 @@ class Shelf:
             place.model.close()
         if refused:
             raise OutOfMemoryError(
-                f"{loaded} models are in use, and no more than {self._most} are loaded at once; take one that is "
+                f"{counted(loaded, 'model is', 'models are')} in use, and no more than {self._most} are loaded "
+                "at once; take one that is "
                 "loaded, or try again when another is free"
+            ).in_japanese(
+                f"{loaded} つのモデルが使用中で、同時に読み込めるのは {self._most} "
+                "つまでです。読み込み済みのモデルを選ぶか、空くのを待ってください"
             )
 
     def _tidy(self) -> None:

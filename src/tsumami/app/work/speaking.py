@@ -110,7 +110,9 @@ class Speech:
             problem = error
         except Exception as error:
             _logger.exception("a voice failed")
-            problem = SpeechError(f"The voice failed: {error!r}. Choose another one.")
+            problem = SpeechError(f"The voice failed: {error!r}. Choose another one.").in_japanese(
+                f"声を出せませんでした: {error!r}。別の声を選んでください"
+            )
         with self._lock:
             self._busy = False
             if problem is not None:

@@ -316,11 +316,11 @@ function tsumamiIcicle(place, actions = {}) {
       return made;
     }));
     if (map.flickers.length) {
-      const fold = document.createElement('tr'), cell = document.createElement('td');
-      Object.assign(fold, {className: 'folded', tabIndex: 0});
+      const fold = document.createElement('tr'), cell = document.createElement('td'), press = document.createElement('button');
+      fold.className = 'folded';
       cell.colSpan = 3;
-      fold.setAttribute('aria-expanded', table.classList.contains('all'));
-      cell.textContent = map.folded;
+      Object.assign(press, {type: 'button', textContent: map.folded, ariaExpanded: table.classList.contains('all')});
+      cell.append(press);
       fold.append(cell);
       table.tBodies[0].prepend(fold);
     }
@@ -330,10 +330,10 @@ function tsumamiIcicle(place, actions = {}) {
   function chosen(event) {
     const one = event.target.closest('tr[data-piece]'), fold = event.target.closest('tr.folded');
     if (one) pick(+one.dataset.piece, 0);
-    if (fold) fold.setAttribute('aria-expanded', part('table').classList.toggle('all'));
+    if (fold) fold.querySelector('button').ariaExpanded = part('table').classList.toggle('all');
   }
   part('table').addEventListener('click', chosen);
-  part('table').addEventListener('keydown', event => { if (event.key === 'Enter') chosen(event); });
+  part('table').addEventListener('keydown', event => { if (event.key === 'Enter' && event.target.tagName === 'TR') chosen(event); });
 
   new ResizeObserver(draw).observe(part('stage'));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);

@@ -21,7 +21,7 @@ def ledger_table(account: Account, piece: Piece, language: Language) -> str:
     rows = "".join(_row(account, row, piece, language) for row in account.rows)
     hidden = escape(word(language, "hidden", count=f"{account.hidden:,}")) if account.hidden > 0 else ""
     return (
-        f'<div class="tsu"><div class="tsu-scroll"><table class="tsu-ledger">'
+        f'<div class="tsu"><div class="tsu-scroll" tabindex="0"><table class="tsu-ledger">'
         f"<thead>{_heads(account, piece, language)}</thead>"
         f'<tbody>{rows}</tbody></table></div><p class="tsu-note">{hidden}</p></div>'
     )

@@ -7,7 +7,7 @@ Tokens that were chosen are named, however narrow their shares are, and so are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
@@ -25,9 +25,20 @@ def roll_strip(lines: Sequence[Line], u: float | None, piece: Piece, language: L
     """One or two lines as HTML, the roll marked through all of them; `u` None: nothing was rolled."""
     bars = "".join(_bar(line, lines, piece) for line in lines)
     mark = "" if u is None else f'<div class="tsu-mark" style="left:{100 * u:.4f}%"><b>u = {u:.4f}</b></div>'
-    about = escape(word(language, "roll_line"))
+    about = escape("; ".join((word(language, "roll_line"), *_told(lines, u, piece))))
     ends = '<div class="tsu-ends"><span>0</span><span>1</span></div>'
     return f'<div class="tsu"><div class="tsu-rolls" role="img" aria-label="{about}">{mark}{bars}{ends}</div></div>'
+
+
+def _told(lines: Sequence[Line], u: float | None, piece: Piece) -> Iterator[str]:
+    """The picture in words: the roll, and of each line what it chose, with where its share begins and ends."""
+    if u is not None:
+        yield f"u = {u:.4f}"
+    for line in lines:
+        for share in line.shares:
+            if share.token == line.chosen:
+                name = f"{line.name}: " if line.name else ""
+                yield f"{name}{visible(piece(share.token))} {share.low:.4f} … {share.high:.4f}"
 
 
 def _bar(line: Line, lines: Sequence[Line], piece: Piece) -> str:

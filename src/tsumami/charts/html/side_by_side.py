@@ -53,7 +53,7 @@ def _same(alignment: Alignment, runs: Sequence[Run]) -> list[list[bool]]:
 
 def _column(number: int, column: LaneColumn, same: list[bool], common: int, language: Language) -> str:
     colour = COLOURS[number % len(COLOURS)]
-    head = f'<h5 translate="no" style="--lane:{colour}">{escape(column.name)}</h5>'
+    head = f'<h2 translate="no" style="--lane:{colour}">{escape(column.name)}</h2>'
     if column.problem:
         body = f"<p>⚠️ {escape(column.problem)}</p>"
     elif column.run is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any, Final, Literal, TypeVar
 
 import altair as alt
@@ -77,11 +78,15 @@ def drawn(chart: Any, form: Form) -> bytes:
 
 
 def inline(chart: Any) -> str:
-    """An Altair chart as SVG for an HTML page: text in the page's colour, and never wider than its place."""
+    """An Altair chart as SVG for an HTML page: text in the page's colour, never wider than its place, and named by the
+    chart's title.
+    """
     svg = drawn(chart, "svg").decode()
     for black in ('fill="#000"', 'fill="black"'):
         svg = svg.replace(black, 'fill="currentColor"')
-    return f'<div class="tsu tsu-picture">{svg}</div>'
+    title = getattr(chart, "title", None)
+    about = f' role="img" aria-label="{escape(title)}"' if isinstance(title, str) else ""
+    return f'<div class="tsu tsu-picture"{about}>{svg}</div>'
 
 
 def styled(chart: _C, title: str) -> _C:

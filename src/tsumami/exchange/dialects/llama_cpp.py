@@ -72,7 +72,9 @@ def _names(value: Any) -> list[Any] | None:
 def _not_below_zero(value: Any) -> int:
     """llama-server refuses a window of -1, though its own words offer it."""
     if value < 0:
-        raise SettingsError(f"llama-server refuses repeat_last_n = {value}")
+        raise SettingsError(f"llama-server refuses repeat_last_n = {value}").in_japanese(
+            f"llama-server は repeat_last_n = {value} を受けつけません"
+        )
     return int(value)
 
 

@@ -8,13 +8,13 @@ the same order, the rest of the chain need not run again to know that the token 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tsumami.errors import DeadEndError, SettingsError
+from tsumami.errors import CancelledError, DeadEndError, SettingsError
 from tsumami.explain.reasons import answers
 from tsumami.explain.tokens import token_at
 from tsumami.knobs import CONSTRAINTS, KNOBS
@@ -102,22 +102,35 @@ class _Effect:
     token: int | None
 
 
-def audit(run: Run, part: RunPart = "all") -> Audit:
+def audit(run: Run, part: RunPart = "all", *, wanted: Callable[[], bool] | None = None) -> Audit:
     """What each knob that is not neutral did in the run, or in the part of it that thinks, or answers.
+
+    Args:
+        run: with the model that made it.
+        part: of a run that thinks.
+        wanted: asked at first and at each token; once it says no, the work is given up.
 
     Raises:
         SettingsError: the run has no such part.
         RunFileError: no model is attached, it is another one, or a token does not come out again.
+        CancelledError: it is not wanted any more.
     """
+    _check(wanted)
     chosen = run.part(part)
     chosen = range(max(chosen.start, len(run.receipt.begun)), chosen.stop)
     tallies = {name: _Tally() for name in audited(run.settings)}
     for index, found in _effects(run, chosen):
+        _check(wanted)
         for name, effect in found.items():
             tallies[name].note(index, run.tokens[index], effect)
     count = len(chosen)
     named = tuple(_named(run, name, tally, count) for name, tally in tallies.items())
     return Audit(run, count, named, run.completeness or _completeness(run))
+
+
+def _check(wanted: Callable[[], bool] | None) -> None:
+    if wanted is not None and not wanted():
+        raise CancelledError("the audit is not wanted any more").in_japanese("この検査はもう必要とされていません")
 
 
 def _completeness(run: Run) -> Completeness | None:

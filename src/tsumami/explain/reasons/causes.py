@@ -145,6 +145,10 @@ def find(place: PartingPlace) -> Found:
             raise RunFileError(
                 f"token {place.step} differs, but nothing in the receipts explains it: one of the files was edited, or "
                 "the runs come from another build; `tsumami verify` says which"
+            ).in_japanese(
+                f"トークン {place.step} が違いますが、レシートからは説明できません。"
+                "どちらかのファイルが書き換えられたか、別のビルドで作られました。"
+                "どちらかは tsumami verify でわかります"
             )
     return smallest(levers, place.works)
 

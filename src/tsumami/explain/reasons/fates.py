@@ -49,7 +49,9 @@ def why_not(run: Run, index: int, token: int) -> WhyNot:
     index %= count
     replayer, row = attached(run), row_at(run, index)
     if not 0 <= token < len(row):
-        raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})")
+        raise SettingsError(f"token {token} is not in this vocabulary (0..{len(row) - 1})").in_japanese(
+            f"トークン {token} はこの語彙（0〜{len(row) - 1}）にありません"
+        )
     asked = _AskedToken(run, index, replayer.chain(run, index), row, token)
     outcome, stage, fate = asked.outcome, asked.cut_by, asked.fate()
     by_number = bool(stage and row_of(stage).cuts_by)

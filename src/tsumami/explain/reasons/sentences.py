@@ -65,7 +65,7 @@ def same(a: Run) -> Bilingual:
         return "どちらの実行にもトークンがないので、比べるものがありません。", "Neither run has a token to compare."
     return (
         f"{count} 個のトークンがすべて同じです。",
-        "The one token is the same." if count == 1 else f"All {count:,} tokens are the same.",
+        "The one token is the same." if count == 1 else f"All {counted(count, 'token')} are the same.",
     )
 
 
@@ -100,7 +100,7 @@ def ended(a: Run, b: Run, step: int) -> Bilingual:
             f"{name} は 1 個もトークンを出さずに終わりました（{why_ja}）。{other} は続きました。",
             f"{name} ended without a token ({why_en}); {other} went on.",
         )
-    shared = "token is" if step == 1 else f"{step:,} tokens are"
+    shared = "token is" if step == 1 else counted(step, "token is", "tokens are")
     return (
         f"最初の {step} 個は同じです。{name} はそこで終わり（{why_ja}）、{other} は続きました。",
         f"The first {shared} the same; there {name} ended ({why_en}), and {other} went on.",
@@ -318,7 +318,8 @@ def _draw(found: Divergence) -> Bilingual:
         count = len(found.at_b.final)
         return (
             f"候補（{count:,} 個）も確率も同じで、違うのは乱数だけです。",
-            f"The {'candidate' if count == 1 else f'{count:,} candidates'} and the probabilities are the same; only the"
+            f"The {'candidate' if count == 1 else counted(count, 'candidate')} and the probabilities are the "
+            "same; only the"
             " roll differs.",
         )
     return (

@@ -4,7 +4,7 @@ Guarantee: what is shown is computed from the run's own logits, chain and roll.
 """
 
 from tsumami.explain.tokens.accounts import Account, Candidate, Column, account
-from tsumami.explain.tokens.branches import Branch, Tree, branch
+from tsumami.explain.tokens.branches import Branch, Fork, Tree, branch, fork
 from tsumami.explain.tokens.falls import Fall, largest_fall
 from tsumami.explain.tokens.lookahead import Look, NextToken, look, next_token
 from tsumami.explain.tokens.opening import Opened, open_bytes, open_receipt, open_run
@@ -16,6 +16,7 @@ __all__ = [
     "Candidate",
     "Column",
     "Fall",
+    "Fork",
     "Look",
     "NextToken",
     "Opened",
@@ -25,6 +26,7 @@ __all__ = [
     "account",
     "branch",
     "choose_at",
+    "fork",
     "largest_fall",
     "ledger",
     "look",

@@ -10,13 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tsumami.errors import SettingsError
-from tsumami.runs import Run, Stream
+from tsumami.runs import Prompt, Run, Stream
 from tsumami.runs.backend import Backend
 from tsumami.settings import Settings
 
 
-def branch(backend: Backend, run: Run, index: int, token: int, settings: Settings | None = None) -> Stream:
-    """Go on from `run` with `token` instead of its token number `index`, with the same or other settings.
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """What a branch is made from: the prompt with the tokens that it begins with, and the settings with their seed."""
+
+    prompt: Prompt
+    settings: Settings
+
+
+def fork(run: Run, index: int, token: int, settings: Settings | None = None) -> Fork:
+    """What goes on from `run` with `token` instead of its token number `index`, with the same or other settings.
 
     Raises:
         IndexError: the run has no such place (one behind its end is one).
@@ -30,9 +38,19 @@ def branch(backend: Backend, run: Run, index: int, token: int, settings: Setting
     if 0 < made.max_tokens <= index:
         raise SettingsError(
             f"max_tokens = {made.max_tokens}: the branch begins at token {index + 1}; raise max_tokens above {index}"
+        ).in_japanese(
+            f"max_tokens = {made.max_tokens}: 枝はトークン {index + 1} から始まります。"
+            f"max_tokens を {index} より大きくしてください"
         )
-    begun = (*run.tokens[:index], token)
-    return Stream(backend, replace(run.receipt.to_prompt(), begun=begun), made)
+    return Fork(replace(run.receipt.to_prompt(), begun=(*run.tokens[:index], token)), made)
+
+
+def branch(backend: Backend, run: Run, index: int, token: int, settings: Settings | None = None) -> Stream:
+    """Go on from `run` with `token` instead of its token number `index`; the parameters and errors are those of
+    `fork`.
+    """
+    made = fork(run, index, token, settings)
+    return Stream(backend, made.prompt, made.settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _last(run: Run, index: int) -> Ledger:
     if len(run.steps) <= index:
         raise DeadEndError(
             f"the beginning of the reply ends after {counted(len(run.steps), 'token')} ({run.stop_reason})"
-        )
+        ).in_japanese(f"返事の始まりは {len(run.steps)} トークンで終わります（{run.stop_reason}）")
     return run.ledgers[index]
 
 

@@ -17,6 +17,7 @@ from tsumami.runs.backend import Backend
 from tsumami.runs.restore import restore, restore_json
 from tsumami.runs.verify import circumstances, same_step
 from tsumami.storage import decoded
+from tsumami.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _broken(sound: int, why: str) -> tuple[str, str]:
 
 
 def _before(sound: int) -> str:
-    return "The token" if sound == 1 else f"The {sound} tokens"
+    return "The token" if sound == 1 else f"The {counted(sound, 'token')}"
 
 
 def _edited(at: int) -> tuple[str, str]:

@@ -111,7 +111,9 @@ class Grid(Saved):
             if all(getattr(settings, name) == value for name, value in wanted.items()):
                 return self.cells[self.plan.number(Point(prompt, index, chosen))]
         values = ", ".join(f"{name} = {value!r}" for name, value in wanted.items())
-        raise SettingsError(f"{values}: no settings of this grid are so; it varies {self._varied()}")
+        raise SettingsError(f"{values}: no settings of this grid are so; it varies {self._varied()}").in_japanese(
+            f"{values}: このグリッドにそういう設定はありません。変えているのは {self._varied()} です"
+        )
 
     def _varied(self) -> str:
         axes = [f"{name} ({', '.join(map(str, values))})" for name, values in self.plan.axes.items()]

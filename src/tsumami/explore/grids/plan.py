@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tsumami.errors import SettingsError
-from tsumami.explore.design import Design, check_list
+from tsumami.explore.design import Design, check_list, listed_seeds
 from tsumami.knobs import get
 from tsumami.runs import Prompt
 from tsumami.sampling import effective_seed
@@ -70,6 +70,10 @@ class GridPlan:
                 f"prompt {point.prompt}, settings {point.settings}, seed {point.seed} is not in this grid of"
                 f" {counted(len(self.prompts), 'prompt')}, {len(self.settings)} settings and the seeds"
                 f" {_listed(self.seeds)}"
+            ).in_japanese(
+                f"プロンプト {point.prompt}、設定 {point.settings}、シード {point.seed} "
+                f"は、このグリッド（プロンプト {len(self.prompts)}、設定 {len(self.settings)}、"
+                f"シード {_listed(self.seeds)}）にありません"
             )
         before = point.prompt * len(self.settings) + point.settings
         return before * len(self.seeds) + self.seeds.index(point.seed)
@@ -112,8 +116,13 @@ def plan_grid(prompts: Sequence[Prompt], design: Design) -> GridPlan:
     cells = len(prompts) * points * len(chosen)
     if cells > MOST_CELLS:
         raise SettingsError(
-            f"{cells:,} cells ({counted(len(prompts), 'prompt')}, {points:,} settings, {counted(len(chosen), 'seed')}):"
+            f"{counted(cells, 'cell')} ({counted(len(prompts), 'prompt')}, {points:,} settings, "
+            f"{counted(len(chosen), 'seed')}):"
             f" a grid has at most {MOST_CELLS:,}; give fewer values, seeds or prompts"
+        ).in_japanese(
+            f"{cells:,} セル（プロンプト {len(prompts)}、設定 {points:,}、シード "
+            f"{len(chosen)}）になります。グリッドは {MOST_CELLS:,} セルまでなので、"
+            "値かシードかプロンプトを減らしてください"
         )
     made = replace(design, vary=axes or None).points(chosen[0])
     return GridPlan(tuple(prompts), tuple(one.replace(seed=chosen[0]) for one in made), chosen, axes)
@@ -126,7 +135,9 @@ def _telling(settings: Settings) -> str:
 def _values(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
     knob = get(name)
     if knob.name == "seed":
-        raise SettingsError("seed is an axis of its own in a grid: give seeds (--seeds) instead of varying it")
+        raise SettingsError(
+            "seed is an axis of its own in a grid: give seeds (--seeds) instead of varying it"
+        ).in_japanese("グリッドのシードは独立した軸です。変える代わりに、シード（--seeds）を指定してください")
     return tuple(dict.fromkeys(knob.validate(value) for value in values))
 
 
@@ -134,16 +145,17 @@ def _seeds(seeds: int | Sequence[int] | None, base: Settings) -> tuple[int, ...]
     if seeds is None:
         return (effective_seed(base),)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if not 1 <= seeds <= MOST_CELLS:
-            raise SettingsError(f"seeds = {seeds}: a grid needs 1 to {MOST_CELLS:,} seeds")
-        first = max(base.seed, 0)
-        seeds = range(first, first + seeds)
+        seeds = listed_seeds(seeds, base, MOST_CELLS)
     if isinstance(seeds, str | bool) or not len(seeds):
-        raise SettingsError(f"seeds = {seeds!r}: needs how many, or a list with at least one seed")
+        raise SettingsError(f"seeds = {seeds!r}: needs how many, or a list with at least one seed").in_japanese(
+            f"seeds = {seeds!r}: シードの数か、少なくとも 1 つのシードのリストにしてください"
+        )
     found = tuple(dict.fromkeys(int(get("seed").validate(seed)) for seed in seeds))
     random = [seed for seed in found if seed < 0]
     if random:
-        raise SettingsError(f"seed = {random[0]}: a seed of a grid is 0 or more, so that its cells can be run again")
+        raise SettingsError(
+            f"seed = {random[0]}: a seed of a grid is 0 or more, so that its cells can be run again"
+        ).in_japanese(f"seed = {random[0]}: セルをもう一度実行できるように、グリッドのシードは 0 以上にしてください")
     return found
 
 

@@ -115,7 +115,9 @@ def larger(grid: Grid, measure: str, a: int, b: int) -> Count:
     _check(measure)
     for index in (a, b):
         if not 0 <= index < len(grid.plan.settings):
-            raise SettingsError(f"settings {index}: this grid has 0 to {len(grid.plan.settings) - 1}")
+            raise SettingsError(f"settings {index}: this grid has 0 to {len(grid.plan.settings) - 1}").in_japanese(
+                f"設定 {index}: このグリッドにあるのは 0〜{len(grid.plan.settings) - 1} です"
+            )
     return _count(grid, measure, [(a, b)])
 
 
@@ -129,7 +131,9 @@ def between_values(grid: Grid, measure: str, knob: str) -> Count:
     name = get(knob).name
     ends = _number_ends(grid.plan.axes.get(name, ()))
     if ends is None:
-        raise SettingsError(f"{name}: this grid does not vary it over two or more numbers")
+        raise SettingsError(f"{name}: this grid does not vary it over two or more numbers").in_japanese(
+            f"{name}: このグリッドでは、2 つ以上の数に変えていません"
+        )
     low, high = ends
     index = {settings: number for number, settings in enumerate(grid.plan.settings)}
     starts = [settings for settings in index if getattr(settings, name) == low]
@@ -174,4 +178,6 @@ def _value(grid: Grid, measure: str, point: Point) -> float | None:
 
 def _check(measure: str) -> None:
     if measure not in MEASURES:
-        raise SettingsError(f"no measure is named {measure!r}; there are {', '.join(MEASURES)}")
+        raise SettingsError(f"no measure is named {measure!r}; there are {', '.join(MEASURES)}").in_japanese(
+            f"{measure!r} という測り方はありません。あるのは {', '.join(MEASURES)} です"
+        )

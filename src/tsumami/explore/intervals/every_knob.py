@@ -89,12 +89,18 @@ def intervals(
         raise SettingsError(
             f"the intervals of a run under {run.settings.mode} are not known: its choices depend on more than this"
             " token's logits; turn it off and run again"
+        ).in_japanese(
+            f"{run.settings.mode} の実行では区間がわかりません。選択がこのトークンのロジットだけで決まら"
+            "ないからです。オフにして実行し直してください"
         )
     refuse_two_ways(backend, run.settings)
     if run.settings.banned_texts:
         raise SettingsError(
             "the intervals of a run with banned_texts are not known: whether a token is taken back is decided by what"
             " would come after it; take them away and run again"
+        ).in_japanese(
+            "banned_texts のある実行では区間がわかりません。トークンを取り消すかどうかが、"
+            "その後に来るもので決まるからです。外して実行し直してください"
         )
     idle = set(run.settings.idle_knobs())
     follows = run.settings.mode in MAPPED
@@ -119,6 +125,9 @@ def refuse_two_ways(backend: Backend, settings: Settings) -> None:
         raise SettingsError(
             "how far a knob can be turned is not known where thinking_settings give it another value for a part of the"
             " text; leave them out and run again"
+        ).in_japanese(
+            "thinking_settings が文章の一部で別の値にしているつまみは、どこまで回せるかわかりません。"
+            "外して実行し直してください"
         )
 
 
@@ -139,11 +148,16 @@ def _named(settings: Settings, knobs: Iterable[str], idle: Container[str]) -> tu
     for name in names:
         check_mappable(name)
         if _is_off(settings, name):
-            raise SettingsError(f"the interval of {name} is not known while it is off: give it a value and run again")
+            raise SettingsError(
+                f"the interval of {name} is not known while it is off: give it a value and run again"
+            ).in_japanese(f"{name} はオフなので区間がわかりません。値を与えて実行し直してください")
         if own is not None and name not in own and name not in idle:
             raise SettingsError(
                 f"the interval of {name} under {settings.mode} is not known: it moves every logit that the choice has"
                 f" followed; ask for {' or '.join(own)}, or turn {settings.mode} off and run again"
+            ).in_japanese(
+                f"{settings.mode} での {name} の区間はわかりません。選択が従ったすべてのロジットを動かすから"
+                f"です。{'、'.join(own)} を調べるか、{settings.mode} をオフにして実行し直してください"
             )
     return names
 
@@ -156,7 +170,7 @@ def _is_off(settings: Settings, name: str) -> bool:
 
 def _check(wanted: Callable[[], bool] | None) -> None:
     if wanted is not None and not wanted():
-        raise CancelledError("the intervals are not wanted any more")
+        raise CancelledError("the intervals are not wanted any more").in_japanese("区間はもう要らなくなりました")
 
 
 def _interval(search: IntervalSearch | FollowingSearch, *, idle: bool) -> Interval:

@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from tsumami.errors import SettingsError
 from tsumami.explain.measures import identities, shared_prefix
 from tsumami.runs import Run
+from tsumami.wording import counted
 
 MOST_LANES = 8
 
@@ -47,9 +48,9 @@ def check_lanes(count: int) -> None:
     """
     if not 2 <= count <= MOST_LANES:
         raise SettingsError(
-            f"{count} lanes: a comparison has 2 to {MOST_LANES}; give fewer values, prompts or seeds"
+            f"{counted(count, 'lane')}: a comparison has 2 to {MOST_LANES}; give fewer values, prompts or seeds"
             if count > MOST_LANES
-            else f"{count} lanes: a comparison has 2 to {MOST_LANES}; give more values, prompts or seeds"
+            else f"{counted(count, 'lane')}: a comparison has 2 to {MOST_LANES}; give more values, prompts or seeds"
         ).in_japanese(f"レーンが {count} 本です。2 本から {MOST_LANES} 本にしてください。")
 
 

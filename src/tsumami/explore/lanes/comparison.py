@@ -16,8 +16,8 @@ from tsumami.engine import Ticket
 from tsumami.errors import RunFileError, TsumamiError
 from tsumami.explain.measures import Metrics, metrics
 from tsumami.explain.reasons import Divergence, divergence, parting
-from tsumami.explore.design import Design, check_list
-from tsumami.explore.lanes.alignment import Alignment, align, check_lanes
+from tsumami.explore.design import Design, check_list, listed_seeds
+from tsumami.explore.lanes.alignment import MOST_LANES, Alignment, align, check_lanes
 from tsumami.knobs import KNOBS
 from tsumami.runs import Prompt, Run, Step
 from tsumami.runs.backend import Backend
@@ -67,8 +67,11 @@ def plan(prompts: Sequence[Prompt], design: Design) -> tuple[LanePlan, ...]:
         SettingsError: not 2 to 8 lanes, an empty list, or a value that a knob cannot have.
     """
     check_list("prompts", prompts)
-    check_list("seeds", design.seeds)
-    seeds = None if design.seeds is None or isinstance(design.seeds, int) else design.seeds
+    seeds = design.seeds
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        seeds = listed_seeds(seeds, design.base, MOST_LANES)
+    check_list("seeds", seeds)
+    assert not isinstance(seeds, int)  # `True` is neither a number nor a list
     lists = (prompts, design.settings, seeds, *(design.vary or {}).values())
     check_lanes(math.prod(len(values) for values in lists if values is not None))
     made = design.points(effective_seed(design.base))

@@ -19,6 +19,7 @@ import numpy as np
 
 from tsumami.boundaries import Axis
 from tsumami.explore.maps.piece import MapPiece
+from tsumami.wording import counted
 
 __all__ = ["REACH", "Flicker", "flickers"]
 
@@ -53,7 +54,8 @@ class Flicker:
         where = f"At {self.low:.9g}" if self.low == self.last else f"From {self.low:.9g} to {self.last:.9g}"
         count = "one 32-bit float" if self.values == 1 else f"{self.values:,} neighbouring 32-bit floats"
         return (
-            f"{where} ({count}) {self.texts} texts alternate: so close to a boundary, rounding outweighs the difference"
+            f"{where} ({count}) {counted(self.texts, 'text')} alternate: so close to a boundary, rounding "
+            "outweighs the difference"
             " between one value and the next."
         )
 

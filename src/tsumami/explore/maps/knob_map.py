@@ -81,7 +81,9 @@ class KnobMap(Saved):
         for piece in self.pieces:
             if axis.ordinal(piece.low) <= place <= axis.ordinal(piece.last):
                 return piece
-        raise SettingsError(f"{self.knob} = {value!r} is outside this map; it goes from {self.low} to {self.high}")
+        raise SettingsError(
+            f"{self.knob} = {value!r} is outside this map; it goes from {self.low} to {self.high}"
+        ).in_japanese(f"{self.knob} = {value!r} はこの地図の外です。地図は {self.low}〜{self.high} です")
 
     def run(self, backend: Backend, value: float) -> Run:
         """The run at a value, with every step, computed from the tokens in one pass.

@@ -102,6 +102,9 @@ class Mapping:
             raise SettingsError(
                 "a map turns one knob for the whole text, and thinking_settings give it another value for a part of it;"
                 " leave them out"
+            ).in_japanese(
+                "地図は文章全体で 1 つのつまみを回しますが、thinking_settings が一部で別の値にしています。"
+                "外してください"
             )
         self._backend = backend
         self._settings = settings.replace(seed=effective_seed(settings))
@@ -163,9 +166,13 @@ class Mapping:
         """As `map`, but returns at once: iterate for what `watch` gives, then read `result`; or cancel it."""
         for name, value in (("max_tokens", max_tokens), ("leaves", leaves)):
             if not 1 <= value <= MOST_LEAVES:
-                raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}")
+                raise SettingsError(f"{name} = {value!r}: a map needs 1 to {MOST_LEAVES}").in_japanese(
+                    f"{name} = {value!r}: 地図で使えるのは 1〜{MOST_LEAVES} です"
+                )
         if seconds is not None and not seconds > 0:
-            raise SettingsError(f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing")
+            raise SettingsError(
+                f"seconds = {seconds!r}: a map needs some time; give more than 0, or nothing"
+            ).in_japanese(f"seconds = {seconds!r}: 地図には時間が要ります。0 より大きくするか、指定しないでください")
         made: MapMaking[News] = MapMaking(self, watch)
         with self._starting:
             self._check_idle()
@@ -176,7 +183,9 @@ class Mapping:
     def _check_idle(self) -> None:
         """One program at a time changes the tree: wait for the last one if it was cancelled, else refuse."""
         if self._last is not None and not self._last.wait(None if self._last.cancelled else 0):
-            raise EngineError("this map is being made already; wait for it, or cancel it")
+            raise EngineError("this map is being made already; wait for it, or cancel it").in_japanese(
+                "この地図はもう作っています。待つか、取り消してください"
+            )
 
     def _program(self, limit: int, seconds: float | None, tell: Callable[[MapProgress], None]) -> Program[None]:
         begin, before = time.perf_counter(), self._seconds

@@ -117,16 +117,25 @@ def _check_mode(knob: str, settings: Settings) -> None:
         raise SettingsError(
             f"{knob} cannot be mapped with penalty_alpha = {settings.penalty_alpha}: contrastive search asks the model"
             " about every candidate; set penalty_alpha to 0, or compare single values in a grid"
+        ).in_japanese(
+            f"penalty_alpha = {settings.penalty_alpha} では {knob} の地図を作れません。"
+            "コントラスティブサーチは候補ごとにモデルに尋ねるからです。penalty_alpha "
+            "を 0 にするか、グリッドで値を比べてください"
         )
     if settings.banned_texts:
         raise SettingsError(
             f"{knob} cannot be mapped with banned_texts: whether a token is taken back is decided by what would come"
             " after it; take them away, or compare single values in a grid"
+        ).in_japanese(
+            f"banned_texts があると {knob} の地図を作れません。トークンを取り消すかどうかが、"
+            "その後に来るもので決まるからです。外すか、グリッドで値を比べてください"
         )
     idle = settings.idle_knobs().get(knob)
     own = MAPPED.get(settings.mode, ())
     if idle is not None and (KNOBS[knob].stage in MAPPED or settings.mode in MAPPED):
-        raise SettingsError(f"{knob} cannot be mapped here, because it does nothing. {idle.en}")
+        raise SettingsError(f"{knob} cannot be mapped here, because it does nothing. {idle.en}").in_japanese(
+            f"{knob} は働いていないので、ここでは地図を作れません。{idle.ja}"
+        )
     warm = settings.mode if settings.mode != "greedy" else settings.replace(temperature=1).mode
     if knob not in own and (settings.mode in MAPPED or (knob == "temperature" and warm in MAPPED)):
         switch = "mirostat_mode" if warm == "mirostat" else "adaptive_target"
@@ -134,4 +143,9 @@ def _check_mode(knob: str, settings: Settings) -> None:
             f"{knob} cannot be mapped with {switch} = {getattr(settings, switch)}: it moves every logit that the choice"
             f" has followed; map {' or '.join(MAPPED[warm])}, set {switch} to {KNOBS[switch].neutral:g}, or compare"
             " values in a grid"
+        ).in_japanese(
+            f"{switch} = {getattr(settings, switch)} では {knob} の地図を作れません。"
+            f"選択が従ったすべてのロジットを動かすからです。{'、'.join(MAPPED[warm])} "
+            f"の地図にするか、{switch} を {KNOBS[switch].neutral:g} にするか、"
+            "グリッドで値を比べてください"
         )

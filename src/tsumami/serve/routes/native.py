@@ -17,6 +17,7 @@ from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
 from tsumami.serve.wire.native import NativeWire
 from tsumami.serve.wire.question import Question
+from tsumami.wording import counted
 
 __all__ = ["ROUTES", "asked", "wanted"]
 
@@ -40,7 +41,9 @@ def wanted(service: ApiService, body: Generating, prompts: tuple[Prompt, ...], p
     if n > service.slots.count:
         raise field_fault(name, f"needs 1 to {service.slots.count}, the slots of this server")
     if n * len(prompts) > service.limits.waiting:
-        raise field_fault(name, f"{n * len(prompts)} texts; {service.limits.waiting} can be asked for at once")
+        raise field_fault(
+            name, f"{counted(n * len(prompts), 'text')}; {service.limits.waiting} can be asked for at once"
+        )
     check_prompts(service, prompts)
     settings, notes = wanted_settings(service, SERVER, body, body.tsumami)
     lengths = (body.n_predict, body.max_tokens, body.max_completion_tokens)

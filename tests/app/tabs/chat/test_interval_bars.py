@@ -16,6 +16,7 @@ from tsumami.app.tabs.chat import interval_bars
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, ReplyFacts
+from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.app.work.tasks import Tasks
 from tsumami.engine import EngineOptions
@@ -30,7 +31,11 @@ def asked_for(model: Model, knobs: Sequence[str], there: str = "{}", **settings:
     stored = Conversation().ask("Name a colour.").answered(run.text, ReplyFacts.of(run)).to_json()
     event: Any = SimpleNamespace(knobs=knobs)
     request: Any = SimpleNamespace(session_hash="a")
-    return asyncio.run(IntervalBars(Texts("en"), SlowShelf(model)).on_wanted(event, request, HERE, stored, there))
+    return asyncio.run(
+        IntervalBars(Texts("en"), SlowShelf(model), Keeping(wanted=False)).on_wanted(
+            event, request, HERE, stored, there
+        )
+    )
 
 
 def test_what_is_asked_for_and_nothing_else_is_computed(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,17 @@ def test_a_finished_reply_has_its_account_and_an_unfinished_one_says_so(texts: T
     assert [one["growing"] for one in view.talk(texts, half, growing=True)] == [False, True]
 
 
+def test_a_readers_own_words_are_marked_and_claim_nothing() -> None:
+    own = Conversation().ask("a").answered("b", facts()).rewritten(0, "mine")
+    gone_on = own.answered("mine and more", facts())
+    growing = view.talk(EN, own.answered("mine and"), growing=True)
+    rows = [view.talk(EN, one)[0] for one in (own, gone_on)] + growing
+    assert [(row["own"], bool(row["account"]), row["half"]) for row in rows] == [
+        ("all", False, False), ("begun", True, False), ("begun", False, False)
+    ]  # fmt: skip
+    assert view.talk(EN, own.answered("mine and"))[0]["half"], "what came to it was not seen to its end"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_account_says_whether_the_text_is_complete_and_gives_one_token_no_speed(language: Language) -> None:
     told = {"complete": True, "since": 7, "then": "blank", "ja": "空白だけ", "en": "only white space"}
@@ -58,6 +69,7 @@ def test_the_account_says_whether_the_text_is_complete_and_gives_one_token_no_sp
 
     assert str(told[language]) in shown(facts(receipt={"engine": {}, "completeness": told}, generated=1))
     assert str(told[language]) not in shown(facts())
+    assert "12" in view.account(Texts(language), facts(), own=12)[0]["text"], "a reader's own words are no result"
     title = view.account_title(Texts("en"), facts(generated=1))
     assert "1 token ·" in title
     assert "– tokens/s" in title

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tsumami.app.tabs.compare.pairs import NEIGHBOURS, Lanes
 from tsumami.app.words.texts import Texts
+from tsumami.errors import CancelledError
 from tsumami.explain import divergence
 from tsumami.explore.lanes import Comparing, LanePlan
 from tsumami.runs.prompting import as_prompt
@@ -41,3 +44,11 @@ def test_every_pair_has_the_sentence_of_the_library_and_the_chooser_marks_what_w
             assert divergence(found.runs[a], found.runs[b], ("ABC"[a], "ABC"[b])).en in said
     _, two = lanes({"top_k": 1}, {"top_k": 2})
     assert "data-to" not in two.explained(EN, model.tokenizer.piece)
+
+
+def test_pairs_that_nobody_wants_any_more_are_not_explained() -> None:
+    model, found = lanes({"max_tokens": 2}, {"max_tokens": 4}, {"max_tokens": 6})
+    answers = iter((True, False))
+    with pytest.raises(CancelledError):
+        found.explained(EN, model.tokenizer.piece, "1", wanted=lambda: next(answers))
+    assert list(answers) == []

@@ -21,9 +21,9 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.kept import Kept
-from tsumami.app.work.notebook import Notebook
+from tsumami.app.work.notebook import Notebook, on_page, place_on_page
 from tsumami.app.work.tasks import Tasks, session_of
-from tsumami.history import ForgottenConversation
+from tsumami.history import ConversationPlace, ForgottenConversation
 from tsumami.runs import Stream
 
 _TEMPLATE: Final = (
@@ -75,7 +75,7 @@ class ConversationList:
 
     def on_list(self, request: gr.Request, stored: Any) -> dict[str, Any]:
         """All of them."""
-        return self._listed(Notebook.of(self.history, request), Conversation.from_json(stored), request)
+        return self._listed(Notebook.of(self.history, request), place_on_page(stored), request)
 
     def on_open(self, event: gr.EventData, request: gr.Request) -> tuple[Any, Any, Any]:
         """Go on with one of them."""
@@ -87,13 +87,13 @@ class ConversationList:
         """Give one a name."""
         notes, data = Notebook.of(self.history, request), data_of(event)
         notes.name(str(data["key"]), str(data["name"]).strip())
-        return self._listed(notes, Conversation.from_json(stored), request)
+        return self._listed(notes, place_on_page(stored), request)
 
     def on_forget(self, event: gr.EventData, request: gr.Request, stored: Any) -> tuple[Any, Any, Any]:
         """Forget one; if it is the one that is shown, a new one begins."""
         notes, key = Notebook.of(self.history, request), str(data_of(event)["key"])
-        here, session = Conversation.from_json(stored), session_of(request)
-        shown = here.place is not None and here.place.key == key
+        here, session = place_on_page(stored), session_of(request)
+        shown = here is not None and here.key == key
         if shown:
             self.replies.drop(session)
         gone = notes.forget(key)
@@ -110,14 +110,14 @@ class ConversationList:
         if gone is not None:
             notes.bring_back(gone)
             self._forgotten.forget(session)
-        return self._listed(notes, Conversation.from_json(stored), request)
+        return self._listed(notes, place_on_page(stored), request)
 
     def _turned_to(self, notes: Notebook, conversation: Conversation, request: gr.Request) -> tuple[Any, Any, Any]:
         chat = log.shown(view.talk(self.texts, conversation), cleared=False)
-        return chat, conversation.to_json(), self._listed(notes, conversation, request)
+        return chat, on_page(conversation), self._listed(notes, conversation.place, request)
 
-    def _listed(self, notes: Notebook, shown: Conversation, request: gr.Request) -> dict[str, Any]:
-        here = None if shown.place is None else shown.place.key
+    def _listed(self, notes: Notebook, shown: ConversationPlace | None, request: gr.Request) -> dict[str, Any]:
+        here = None if shown is None else shown.key
         talks = [
             {"key": one.key, "name": one.name, "when": f"{one.when:%Y-%m-%d %H:%M}", "here": one.key == here}
             for one in notes.all()

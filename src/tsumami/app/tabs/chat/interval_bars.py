@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ from tsumami.app.parts.scripts import script
 from tsumami.app.views import interval_view
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.keeping import Keeping
+from tsumami.app.work.notebook import opened
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.errors import TsumamiError
@@ -47,6 +49,7 @@ class IntervalBars:
 
     texts: Texts
     shelf: Shelf
+    history: Keeping
     _tasks: Tasks[Task] = field(default_factory=Tasks)
     _one: anyio.CapacityLimiter = field(default_factory=functools.partial(anyio.CapacityLimiter, 1))
 
@@ -67,7 +70,8 @@ class IntervalBars:
     ) -> Any:
         """The bars that there are, and those of further knobs; nothing where they cannot be known."""
         with self._tasks.ask(session_of(request)) as asked:
-            work = functools.partial(self._look, choice, stored, asked, tuple(map(str, event.knobs)))
+            shown = functools.partial(opened, self.history, request, stored)
+            work = functools.partial(self._look, choice, shown, asked, tuple(map(str, event.knobs)))
             more = await anyio.to_thread.run_sync(work, limiter=self._one)
             if asked.stopped:
                 return gr.skip()
@@ -78,10 +82,10 @@ class IntervalBars:
         self._tasks.stop(session)
 
     def _look(
-        self, choice: ModelChoice, stored: Any, asked: Asked[Task], names: Sequence[str]
+        self, choice: ModelChoice, shown: Callable[[], Conversation], asked: Asked[Task], names: Sequence[str]
     ) -> dict[str, interval_view.KnobBar | None] | None:
         """A bar, or none, for each of the knobs named."""
-        exchanges = Conversation.from_json(stored).exchanges
+        exchanges = shown().exchanges
         facts = exchanges[-1].facts if exchanges else None
         if (
             facts is None

@@ -3,5 +3,6 @@
 (conversation, kept) => {
   if (!conversation) return kept;
   sessionStorage.setItem('tsumami-place', JSON.stringify(conversation.place ?? null));
-  return conversation.place ? {...conversation, exchanges: []} : conversation;
+  const {version, place, exchanges} = conversation;
+  return place ? {version, place, exchanges: []} : {version, exchanges};
 }

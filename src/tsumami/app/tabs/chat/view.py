@@ -10,16 +10,20 @@ from html import escape
 from typing import Any
 
 from tsumami.app.tabs.chat import variants
+from tsumami.app.views.token_choices import as_choice
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts
 from tsumami.app.work.thoughts import without_marks
-from tsumami.runs import STOP_REASONS
+from tsumami.prompts import Exchange
+from tsumami.runs import STOP_REASONS, Run
 
 
-def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> list[dict[str, Any]]:
-    """The conversation as log.js draws it: of each exchange what was said, as it was said, what was thought before by
-    itself; which of how many replies it is; the folded line of the account of a finished reply; whether it is still
-    `growing`, or ends in `half` because nobody saw its end.
+def talk(texts: Texts, conversation: Conversation, *, growing: bool = False, first: int = 0) -> list[dict[str, Any]]:
+    """The conversation, from exchange number `first` on, as log.js draws it: of each exchange what was said, as it was
+    said, what was thought before by itself; which of how many replies, and of how many ways to put the message, it is;
+    the folded line of the account of a finished reply; whether it is still `growing`, or ends in `half` because nobody
+    saw its end; whether it is a reader's `own` text, `all` of it or how it has `begun`, and the number of a token that
+    a reader has `chosen`.
     """
     last = len(conversation) - 1
     return [
@@ -28,12 +32,33 @@ def talk(texts: Texts, conversation: Conversation, *, growing: bool = False) -> 
             "thinking": without_marks(exchange.thinking),
             "reply": exchange.answer.lstrip("\n") if exchange.thinking else exchange.reply,
             "variant": variants.shown(exchange),
+            "message": variants.messages(exchange),
             "account": account_title(texts, exchange.facts) if exchange.facts is not None else "",
             "growing": growing and at == last,
-            "half": bool(exchange.reply) and exchange.facts is None and not (growing and at == last),
+            "half": _half(exchange) and not (growing and at == last),
+            "own": ("all" if exchange.own == len(exchange.reply) else "begun") if exchange.own else "",
+            "chosen": exchange.chosen,
         }
-        for at, exchange in enumerate(conversation.exchanges)
+        for at, exchange in enumerate(conversation.exchanges[first:], first)
     ]
+
+
+def _half(exchange: Exchange[ReplyFacts]) -> bool:
+    """Whether nobody saw the end of a reply; a reader's own text has none."""
+    return exchange.facts is None and len(exchange.reply) > exchange.own
+
+
+def tokens(exchange: Exchange[ReplyFacts], run: Run) -> list[dict[str, Any]]:
+    """The answer of a reply as its tokens, with their places: which of them are a reader's `own`, and which one a
+    reader has `chosen`.
+    """
+    shown: list[dict[str, Any]] = []
+    said = exchange.thought[0]
+    for at in range(exchange.thought[1], len(run.steps)):
+        own, chosen = said < exchange.own, at + 1 == exchange.chosen
+        shown.append(as_choice(run.steps[at]) | {"at": at, "own": own, "chosen": chosen})
+        said += len(run.steps[at].text)
+    return shown
 
 
 def account_title(texts: Texts, facts: ReplyFacts) -> str:
@@ -48,9 +73,9 @@ def account_title(texts: Texts, facts: ReplyFacts) -> str:
     )
 
 
-def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
+def account(texts: Texts, facts: ReplyFacts, own: int = 0) -> list[dict[str, str]]:
     """The unfolded part, as log.js draws it, each a `text` of our own words or a `code` as it stands: why it stopped,
-    speeds, exactness, the prompt, the settings, the receipt.
+    speeds, exactness, the prompt, the settings, the receipt. own: how many characters were not generated but given.
     """
     reason = texts.pick(*STOP_REASONS[facts.stop_reason])
     share = 100 * facts.prompt_tokens / facts.n_ctx
@@ -61,6 +86,7 @@ def account(texts: Texts, facts: ReplyFacts) -> list[dict[str, str]]:
         reused=facts.reused,
     )
     parts = [
+        *([_part("text", texts("account.own", count=own))] if own else []),
         _part("text", texts("account.stopped", reason=reason)),
         *([_part("text", texts("account.complete", how=how))] if (how := facts.complete(texts.language)) else []),
         _part("text", speed),

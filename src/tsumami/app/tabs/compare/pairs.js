@@ -4,7 +4,6 @@ element.addEventListener('click', event => {
   const button = event.target.closest('[data-to]');
   if (!button) return;
   for (const one of element.querySelectorAll('[data-to]')) one.setAttribute('aria-pressed', one === button);
-  for (const said of element.querySelectorAll('.why')) said.style.opacity = .4;
-  element.querySelector('h4').textContent = '@looking';
+  element.querySelector('h2').textContent = '@looking';
   trigger('select', {to: button.dataset.to});
 });

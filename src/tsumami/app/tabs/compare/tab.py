@@ -31,6 +31,7 @@ from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Tasks, session_of
+from tsumami.errors import CancelledError
 from tsumami.explain.measures import TOKEN_MEASURES
 from tsumami.explore.lanes import Comparing, Comparison, LanePlan
 from tsumami.knobs import KNOBS
@@ -123,9 +124,13 @@ class CompareTab:
         """Lanes for the values of one knob."""
         return lanes.written(knob, values or "")
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Stop all lanes; they keep what they have."""
-        self._tasks.stop(session_of(request))
+        self._tasks.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop."""
+        self.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
@@ -138,8 +143,10 @@ class CompareTab:
         lanes_there = self._lanes.get(session_of(request))
         if lanes_there is None:
             return gr.skip()
-        with self.shelf.lend(choice) as model:
-            return lanes_there.explained(self.texts, model.tokenizer.piece, str(event.to))
+        not_wanted = contextlib.suppress(CancelledError)
+        with not_wanted, self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            return lanes_there.explained(self.texts, model.tokenizer.piece, str(event.to), wanted=asked.wanted)
+        return gr.skip()
 
     @told()
     def on_compare(
@@ -200,7 +207,7 @@ class CompareTab:
         table = compare_view.measures(texts, shown.names, found.metrics)
         lines = [charts.measure_line(runs, one.name, texts.language) for one in TOKEN_MEASURES if _any_step(runs)]
         pictures = "".join(map(charts.inline, lines))
-        return f'<h4>{escape(texts("compare.measures"))}</h4>{table}<div class="pictures">{pictures}</div>'
+        return f'<h2>{escape(texts("compare.measures"))}</h2>{table}<div class="pictures">{pictures}</div>'
 
 
 @contextlib.contextmanager

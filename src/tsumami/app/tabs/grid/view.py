@@ -154,7 +154,7 @@ def over_seeds(texts: Texts, found: Grid, a: Cell, b: Cell) -> str:
         return ""
     counts = [larger(found, name, a.point.settings, b.point.settings) for name in MEASURES]
     rows = "".join(f"<li>{escape(_name(texts, one.measure))}: {escape(larger_on(texts, one))}</li>" for one in counts)
-    return f'<h4>{escape(texts("grid.b_over_a"))}</h4><ul class="grid-held">{rows}</ul>'
+    return f'<h2>{escape(texts("grid.b_over_a"))}</h2><ul class="grid-held">{rows}</ul>'
 
 
 def pictures(texts: Texts, found: Grid, form: charts.Form) -> bytes:

@@ -174,7 +174,7 @@ function tree(look) {
   };
   const whole = made('nav', 'history-tree');
   whole.ariaLabel = words.tree;
-  whole.append(made('h4', '', words.tree), below(null));
+  whole.append(made('h2', '', words.tree), below(null));
   return whole;
 }
 function whole(look) {

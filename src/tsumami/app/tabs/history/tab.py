@@ -6,6 +6,7 @@ unpack, call one function, and show what it gave.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -27,14 +28,15 @@ from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.errors import HistoryError, QueryError
+from tsumami.app.work.tasks import Task, Tasks, session_of
+from tsumami.errors import CancelledError, HistoryError, QueryError
 from tsumami.explore.lanes import letter
 from tsumami.history import Entry, History
 from tsumami.model import Model
 
 _AT_ONCE: Final[dict[str, Any]] = {**QUICK, "queue": False, "trigger_mode": "multiple"}
 _AGAIN: Final = "() => { document.querySelector('#history-view .history')?.dispatchEvent(new Event('look')); }"
-_THERE: Final = "() => { document.querySelector('#history-runs')?.scrollIntoView({behavior: 'smooth'}); }"
+_THERE: Final = "() => { document.querySelector('#history-runs')?.scrollIntoView(); }"
 _MOST: Final = 8  # runs side by side
 
 
@@ -47,6 +49,7 @@ class HistoryTab:
     shelf: Shelf
     microscope: Opener
     history: Keeping
+    _tasks: Tasks[Task] = field(default_factory=Tasks)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def build(self, desk: Desk, place: gr.Tab) -> None:
@@ -71,6 +74,15 @@ class HistoryTab:
         view.retry(self.on_go_on, [desk.choice], [desk.tabs, desk.store, desk.brought], **QUICK)
         made = view.download(self.on_file, None, [file], **QUICK)
         made.success(None, js=downloads.pressed("history-file"), **QUICK)
+        desk.blocks.unload(self.on_gone)
+
+    def stop(self, session: str) -> None:
+        """Compare no further."""
+        self._tasks.stop(session)
+
+    def on_gone(self, request: gr.Request) -> None:
+        """The page was closed."""
+        self.stop(session_of(request))
 
     # --- finding ---
 
@@ -161,12 +173,14 @@ class HistoryTab:
         if len(entries) < 2 or not all(entry.is_run for entry in entries):
             raise PageProblem("history.only_runs")
         names = [f"{letter(at)} · {entry.title or entry.key[:8]}" for at, entry in enumerate(entries)]
-        with self.shelf.lend(choice) as model:
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
             runs = [store.get(entry.key).attach(model) for entry in entries]
             ours = model.model_card.fingerprint
             if any(entry.fingerprint != ours for entry in entries):
                 runs = [store.get(entry.key) for entry in entries]
-            return compare_view.several(self.texts, model.tokenizer.piece, runs, names)
+            with contextlib.suppress(CancelledError):
+                return compare_view.several(self.texts, model.tokenizer.piece, runs, names, wanted=asked.wanted)
+        return gr.skip()
 
     # --- what they share ---
 

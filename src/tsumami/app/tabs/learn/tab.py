@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from html import escape
 from typing import Any, ClassVar, Final
 
 import gradio as gr
@@ -88,13 +89,13 @@ class LearnTab:
                 ):
                     if part == course.PARTS[0]:
                         gr.Markdown(words("intro"))
-                    gr.HTML(view.opening(words, part))
+                    gr.HTML(_titled(words, part) + view.opening(words, part))
                     lay_out[part](opened, desk.choice)
                     gr.HTML(view.closing(words, part))
                     on = gr.Button(f"{words(f'{following}.title')} →", size="sm", elem_classes="on")
                     on.click(partial(gr.Tabs, selected=following), None, [parts], js=_TO_THE_TOP, **_QUICK)
             with gr.Tab(words("summary.title"), id=_SUMMARY), gr.Column(elem_classes="lesson"):
-                gr.HTML(view.summary(words))
+                gr.HTML(_titled(words, _SUMMARY) + view.summary(words))
         desk.blocks.unload(self.on_unload)
 
     def _prompt(self, part: str) -> tuple[gr.Textbox, gr.Button]:
@@ -309,11 +310,15 @@ class LearnTab:
         show = partial(view.inside, text=prompt or "", words=self._words)
         return self._shown(session_of(request), choice, prompt, show)
 
+    def stop(self, session: str) -> None:
+        """End what is measured, written and looked at; what there is stays."""
+        for tasks in (self._measuring, self._replies, self._looks):
+            tasks.stop(session)
+
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed: nobody waits for anything any more."""
         session = session_of(request)
-        for tasks in (self._measuring, self._replies, self._looks):
-            tasks.stop(session)
+        self.stop(session)
         for kept in (self._loops, self._searches):
             kept.forget(session)
 
@@ -326,3 +331,8 @@ class LearnTab:
                 return show(model) if asked.wanted() else ""
         except TsumamiError as error:
             return view.problem(self.texts.error(error))
+
+
+def _titled(words: Words, part: str) -> str:
+    """The heading of a part for screen readers; for the eye its tab is it."""
+    return f'<h2 class="told">{escape(words(f"{part}.title"))}</h2>'

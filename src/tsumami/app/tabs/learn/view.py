@@ -64,7 +64,7 @@ def table(frame: pd.DataFrame, part: str, words: Words) -> str:
     rows = "".join(_row(row, numbers) for row in frame.head(_ROWS).to_dict("records"))
     more = f"<p><small>{escape(words('more', n=len(frame) - _ROWS))}</small></p>" if len(frame) > _ROWS else ""
     body = f'<thead><tr>{head}</tr></thead><tbody translate="no">{rows}</tbody>'
-    return f'<div class="wide"><table>{body}</table></div>{more}'
+    return f'<div class="wide" tabindex="0"><table>{body}</table></div>{more}'
 
 
 def _row(row: dict[Any, Any], numbers: set[str]) -> str:
@@ -98,7 +98,7 @@ def loop(run: Run, step: int, words: Words) -> str:
     turn = course.turn(run, step)
     strip = charts.token_strip(course.up_to(run, step + 1), words.language, selected=step)
     candidates = table(course.candidates(turn), "loop", words)
-    return f"{course.loop_boxes(turn, words)}{strip}<h4>{escape(words('loop.candidates'))}</h4>{candidates}"
+    return f"{course.loop_boxes(turn, words)}{strip}<h3>{escape(words('loop.candidates'))}</h3>{candidates}"
 
 
 def tokens(model: Model, name: str, text: str, words: Words) -> str:
@@ -107,7 +107,7 @@ def tokens(model: Model, name: str, text: str, words: Words) -> str:
     frame = course.token_table(model, text)
     frame["kind"] = [words(f"tokens.kind.{kind}") for kind in frame["kind"]]
     count = words("tokens.count", characters=len(text), tokens=int(frame["id"].notna().sum()))
-    head = f"<h4>{escape(name)} <small>{escape(count)}</small></h4>"
+    head = f"<h3>{escape(name)} <small>{escape(count)}</small></h3>"
     return f"<section>{head}{course.token_pieces(rows, words)}{table(frame, 'tokens', words)}</section>"
 
 
@@ -133,7 +133,7 @@ def terms(model: Model, run: Run, step: int, words: Words) -> str:
     """The two terms of contrastive search for the best candidates at a step."""
     best = course.contrast_table(model, run, step).head(_TERMS).round(4)
     best["piece"] = [course.visible(piece) for piece in best["piece"]]
-    return f"<h4>{escape(words('strategies.terms', step=step + 1))}</h4>{table(best, 'strategies', words)}"
+    return f"<h3>{escape(words('strategies.terms', step=step + 1))}</h3>{table(best, 'strategies', words)}"
 
 
 def variants(model: Model, prompt: str, words: Words) -> str:
@@ -141,7 +141,7 @@ def variants(model: Model, prompt: str, words: Words) -> str:
     prompts = course.variants(words, prompt)
     runs = course.run_variants(model, prompts.values(), course.strategy_settings("low_temperature"))
     shown = "".join(
-        f"<h4>{escape(words(f'prompts.label.{name}'))} <small>{escape(prompts[name])}</small></h4>"
+        f"<h3>{escape(words(f'prompts.label.{name}'))} <small>{escape(prompts[name])}</small></h3>"
         f"{charts.token_strip(run, words.language)}"
         for name, run in zip(prompts, runs, strict=True)
     )

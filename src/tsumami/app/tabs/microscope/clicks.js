@@ -5,5 +5,7 @@ const go = event => {
   if (button) trigger('select', {...button.dataset});
   else if (row) trigger('select', {to: +row.dataset['@name']});
 };
+const reach = () => { for (const row of element.querySelectorAll('tr[data-@name]')) row.tabIndex = 0; };
 element.addEventListener('click', go);
+watch(['value'], reach);
 element.addEventListener('keydown', event => { if (event.key === 'Enter') go(event); });

@@ -66,7 +66,7 @@ class MicroscopeParts:
                 render=False,
             ),
             about=_html("about", f'<p class="facts">{escape(texts("microscope.hint"))}</p>'),
-            strip=_html("strip", js=script(__name__, "strip.js")),
+            strip=_html("strip", js=script(__name__, "strip.js", about=texts("microscope.strip"))),
             inside=_html("inside", js=script(__name__, "clicks.js", name="candidate")),
             asked=gr.Textbox(
                 show_label=False, container=False, placeholder=texts("microscope.which"), scale=2, min_width=180,

@@ -3,6 +3,8 @@
 // answer to the one before is there (or does not come).
 // A script of a gr.HTML: `element`, `trigger` and `watch` are Gradio's.
 element.tabIndex = 0;
+element.setAttribute('role', 'group');
+element.ariaLabel = '@about';
 const tokens = () => [...element.querySelectorAll('[data-token]')];
 const at = () => tokens().findIndex(token => token.classList.contains('on'));
 let wish = null, waiting = null;
@@ -14,6 +16,7 @@ function send() {
 function look(to) {
   tokens().forEach((token, number) => token.classList.toggle('on', number === to));
   tokens()[to].scrollIntoView({block: 'nearest', inline: 'nearest'});
+  document.querySelector('#told').textContent = `${to + 1} / ${tokens().length} ${tokens()[to].title}`;
   wish = to;
   if (waiting === null) send();
 }

@@ -27,9 +27,9 @@ from tsumami.app.tabs.microscope.parts import MicroscopeParts, View
 from tsumami.app.tabs.microscope.view import Seen
 from tsumami.app.views import compare_view, interval_view
 from tsumami.app.words.texts import PageProblem, Texts
-from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.kept import Kept
+from tsumami.app.work.notebook import opened
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import CancelledError
@@ -138,10 +138,10 @@ class MicroscopeTab:
     def on_inside(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
         """Open a reply of the chat, a run of the API or one of the history, and turn to this tab."""
         if isinstance(event.to, str):
-            opened = self._open_named(request, choice, event.to)
+            found = self._open_named(request, choice, event.to)
         else:
-            opened = self._open(request, choice, stored, int(event.to))
-        return gr.Tabs(selected="microscope") if opened else gr.skip()
+            found = self._open(request, choice, stored, int(event.to))
+        return gr.Tabs(selected="microscope") if found else gr.skip()
 
     def _open_named(self, request: gr.Request, choice: ModelChoice, name: str) -> bool:
         """Open a run that another program has asked for, or one of the history; False, with a message, if it is not
@@ -170,8 +170,7 @@ class MicroscopeTab:
     @told()
     def on_last(self, request: gr.Request, choice: ModelChoice, stored: Any, mode: charts.Mode) -> View:
         """Open the chat's last reply."""
-        last = len(Conversation.from_json(stored)) - 1
-        return self._all(request, choice, mode) if self._open(request, choice, stored, last) else View()
+        return self._all(request, choice, mode) if self._open(request, choice, stored, -1) else View()
 
     @told()
     def on_file(self, request: gr.Request, choice: ModelChoice, path: str, mode: charts.Mode) -> View:
@@ -185,8 +184,8 @@ class MicroscopeTab:
         Raises:
             TsumamiError: it cannot be computed again.
         """
-        exchanges = Conversation.from_json(stored).exchanges
-        facts = exchanges[index].facts if 0 <= index < len(exchanges) else None
+        exchanges = opened(self.history, request, stored).exchanges
+        facts = exchanges[index].facts if -1 <= index < len(exchanges) and exchanges else None
         if facts is None or "reply_tokens" not in facts.receipt:
             say(self.texts("chat.no_receipt"))
             return False
@@ -206,9 +205,13 @@ class MicroscopeTab:
                 self._seen.put(asked.session, Seen.of(opened, key))
             return asked.wanted()
 
-    def on_stop(self, request: gr.Request) -> None:
+    def stop(self, session: str) -> None:
         """Look no further; a branch keeps what it has."""
-        self._tasks.stop(session_of(request))
+        self._tasks.stop(session)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """Stop."""
+        self.stop(session_of(request))
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
@@ -263,8 +266,10 @@ class MicroscopeTab:
     def on_audit(self, request: gr.Request, choice: ModelChoice, part: RunPart) -> Any:
         """What each knob did in the run, or in a part of it."""
         run = self._sound(request)
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
-            return microscope_view.audit_table(self.texts, audit(run, part)) if asked.wanted() else gr.skip()
+        not_wanted = contextlib.suppress(CancelledError)
+        with not_wanted, self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
+            return microscope_view.audit_table(self.texts, audit(run, part, wanted=asked.wanted))
+        return gr.skip()
 
     @told()
     def on_far(self, request: gr.Request, choice: ModelChoice) -> Any:

@@ -131,7 +131,7 @@ def tree(texts: Texts, seen: Seen) -> str:
     if len(seen.tree.branches) == 1:
         return ""
     rows = "".join(_branch(texts, seen, one, depth) for depth, one in seen.tree.walk())
-    return f'<h4>{escape(texts("microscope.tree"))}</h4><div class="branches" role="tree">{rows}</div>'
+    return f'<h2>{escape(texts("microscope.tree"))}</h2><div class="branches" role="tree">{rows}</div>'
 
 
 def _branch(texts: Texts, seen: Seen, one: Branch, depth: int) -> str:

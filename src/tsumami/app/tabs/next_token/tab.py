@@ -106,9 +106,13 @@ class NextTokenTab:
         except TsumamiError as error:
             return f'<p class="problem">⚠️ {escape(self.texts.error(error))}</p>'
 
+    def stop(self, session: str) -> None:
+        """Look no further."""
+        self._tasks.stop(session)
+
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self._tasks.stop(session_of(request))
+        self.stop(session_of(request))
         self._looked.forget(session_of(request))
 
     @told()
@@ -186,5 +190,5 @@ class NextTokenTab:
             f'title="{escape(texts("next.append"))}">{name}</button> {final} <small>{how}</small></p>'
             f"{charts.next_token_bars(seen, piece, language)}"
             f"{charts.roll_strip([charts.Line.of(seen)], seen.roll, piece, language)}"
-            f"<h4>{escape(texts('next.stages'))}</h4>{charts.ledger_table(seen, piece, language)}</div>"
+            f"<h2>{escape(texts('next.stages'))}</h2>{charts.ledger_table(seen, piece, language)}</div>"
         )

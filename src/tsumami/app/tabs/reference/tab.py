@@ -73,6 +73,9 @@ class ReferenceTab:
         """Lay out the tab; call inside the `gr.Tab`."""
         _lay_out(self.texts)
 
+    def stop(self, session: str) -> None:
+        """Nothing is ever under way here."""
+
 
 def _lay_out(texts: Texts) -> None:
     with gr.Column(elem_id="reference"):
@@ -128,7 +131,7 @@ def _entry(texts: Texts, knob: Knob) -> str:
     others = escape(
         f" {knob.label_ja} {knob.label_en} {knob.line_ja} {knob.line_en} {group.title_ja} {group.title_en} "
     )
-    formula = f'<div class="formula">$${escape(knob.formula)}$$</div>' if knob.formula else ""
+    formula = f'<div class="formula" tabindex="0">$${escape(knob.formula)}$$</div>' if knob.formula else ""
     cells = (
         f'<code class="name">{knob.name}</code><b>{label}</b>'
         f"<small>{escape(texts.pick(*group))} · {escape(texts('reference.stage'))} "

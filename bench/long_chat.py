@@ -1,0 +1,106 @@
+"""A conversation that has become long: does a reply take as long as in an empty one?
+
+Both are in the page, with one exchange remembered, so that the model has the same to do: a message, from pressing Enter
+in a real Chromium to the moment the page shows the account of the reply. One page shows a conversation of 200
+exchanges, which was kept in the history before the server began; in the other a new one is begun each time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+import tsumami
+from bench.measuring import in_turns, ratio
+from bench.options import Options
+from bench.page import CHROMIUM, served
+from bench.report import Goal, Row, Table
+from tsumami.app.work.conversation import Conversation
+from tsumami.app.work.keeping import Keeper
+from tsumami.app.work.kept import Kept
+from tsumami.app.work.notebook import Notebook
+from tsumami.app.work.replying import Sending, reply
+from tsumami.app.work.tasks import Tasks
+from tsumami.history import History
+from tsumami.runs import Stream
+
+_EXCHANGES = 200
+_TOKENS = 12
+_ACCOUNTS = "[...document.querySelectorAll('#chat .account > summary')].filter(one => one.textContent).length"
+_MESSAGE = "Name three colours."
+
+
+def measure(options: Options) -> list[Table]:
+    """Seconds of a reply in both, in turns."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        _fill(Path(folder) / "history.sqlite", options)
+        url = stack.enter_context(served(options, {"TSUMAMI_DATA": folder}))
+        chromium = stack.enter_context(sync_playwright()).chromium.launch(
+            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=CHROMIUM
+        )
+        contexts = {name: chromium.new_context(viewport={"width": 1280, "height": 800}) for name in ("empty", "long")}
+        pages = {name: _opened(one.new_page(), url) for name, one in contexts.items()}
+        pages["long"].locator("#talks summary").click()
+        pages["long"].locator("#talks .talk-open").first.click()
+        pages["long"].wait_for_function(f"() => document.querySelectorAll('#chat .exchange').length >= {_EXCHANGES}")
+        turns: dict[str, Callable[[], float]] = {
+            "empty": lambda: _reply(pages["empty"], new=True),
+            "long": lambda: _reply(pages["long"], new=False),
+        }
+        for turn in turns.values():
+            turn()
+        found = in_turns(turns, options.turns)
+        chromium.close()
+    seconds = {f"{name} s": statistics.median(values) for name, values in found.items()}
+    what = f"after {_EXCHANGES} exchanges / in an empty conversation"
+    row = Row(what, Goal("<=", 1.2), ratio(found["long"], found["empty"]), seconds)
+    return [Table("long_chat", "seconds of a reply in the page", [row])]
+
+
+def _fill(path: Path, options: Options) -> None:
+    """Keep a long conversation."""
+    base = tsumami.Settings(max_tokens=4, seed=1, ignore_eos=True)
+    with (
+        tsumami.load(options.model, threads=options.n_threads) as model,
+        History(path) as store,
+        Tasks[Stream]().ask("w") as asked,
+    ):
+        conversation, keeper = Conversation(), Keeper(store)
+        for number in range(_EXCHANGES):
+            asked_for = conversation.ask(f"Say {number}.")
+            *_, last = reply(model, asked_for, base, Sending(None, "", 1), asked=asked, keeper=keeper)
+            conversation = last.conversation
+        Notebook(keeper, "w", Kept()).saved(conversation)
+
+
+def _opened(page: Page, url: str) -> Page:
+    page.goto(f"{url}/en/")
+    page.wait_for_function("window.tsumamiRestored")
+    page.fill("#box-max_tokens", f"{_TOKENS}")
+    page.locator("#talk-form .label-wrap").click()
+    page.fill("#memory input[type=number]", "1")
+    page.press("#memory input[type=number]", "Tab")
+    page.wait_for_timeout(1000)
+    return page
+
+
+def _reply(page: Page, *, new: bool) -> float:
+    """Seconds from Enter to the account of the reply."""
+    if new:
+        page.click("#clear")
+        page.wait_for_function("() => document.querySelectorAll('#chat .exchange').length === 0")
+    page.wait_for_timeout(500)
+    before = page.evaluate(_ACCOUNTS)
+    page.fill("#message textarea", _MESSAGE)
+    begin = time.perf_counter()
+    page.press("#message textarea", "Enter")
+    page.wait_for_function(f"() => {_ACCOUNTS} > {before}", timeout=120_000)
+    return time.perf_counter() - begin

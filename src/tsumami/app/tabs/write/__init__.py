@@ -1,0 +1,1 @@
+"""The tab in which a text is written together with the model."""
