@@ -41,6 +41,7 @@ MEMBERS = {
         "asks_thinking",
         "chat",
         "chat_template",
+        "chooses_there",
         "close",
         "compare",
         "comparing",

@@ -70,8 +70,8 @@ BEHIND = re.compile(r" (?:more |other |different |neighbouring |whole )?([a-z][a
 #: Words behind something filled in that name no number of things.
 NO_PLURAL = {
     "across", "adapts", "as", "becomes", "chooses", "decides", "differs", "does", "exists", "falls", "forbids",
-    "has", "holds", "is", "names", "needs", "repeats", "runs", "sends", "settings", "sorts", "takes", "wants",
-    "was", "weights",
+    "has", "holds", "is", "names", "needs", "repeats", "runs", "sends", "settings", "sorts", "takes", "tells",
+    "wants", "was", "weights",
 }  # fmt: skip
 #: Where others' words are given as they are: llama.cpp's own message, which programs look for.
 OTHERS_WORDS = {"serve/faults.py"}

@@ -215,6 +215,7 @@ class ScriptedModel:
 
     vocab: Final = None
     lacks: Final[Mapping[str, tuple[str, str]]] = {}
+    chooses_there: Final = False
 
     def __init__(
         self,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.support.id_servers import id_server
 from tests.support.scripted_server import Handler, ScriptedServer, half
 from tests.support.worlds import noise
+
+from tsumami.models import resolve
+from tsumami.native import NativeModel
 
 FEW = ("--n-probs", "100", "--no-history")
 
@@ -116,3 +122,72 @@ def test_a_name_that_cannot_be_is_refused(refused: Any, name: str, says: str) ->
 
 def test_what_belongs_to_the_server_is_refused(server: ScriptedServer, refused: Any) -> None:
     assert "--threads is the affair of the server" in refused("run", "abc", "-m", server.name, "--threads", "2")
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_with_fast_the_server_chooses_and_nothing_more_is_asked(server: ScriptedServer, invoke: Any, lang: str) -> None:
+    server.asked.clear()
+    called = invoke("run", "abc", "-m", server.name, "--fast", "--max-tokens", "5", lang=lang)
+    assert called.code == 0, called
+    assert called.out.endswith("\n")
+    assert ("chosen by the server" if lang == "en" else "選んだのはサーバー") in called.err
+    assert sum(body.get("stream", False) for _, body in server.asked) == 1
+    rows = [body for path, body in server.asked if path == "/completion" and body.get("n_probs", 0) > 64]
+    assert len(rows) == 1  # the one that names the vocabulary
+
+
+def test_with_fast_what_is_asked_for_is_computed_afterwards(
+    server: ScriptedServer, invoke: Any, refused: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "run.json"
+    call = ("run", "abc", "-m", server.name, "--fast", "--max-tokens", "3", "--seed", "3", "--n-probs", "100")
+    called = invoke(*call, "--ledger", "-o", str(kept))
+    assert called.code == 0, called
+    run = json.loads(kept.read_text())
+    assert [step["id"] for step in run["steps"]] == run["receipt"]["begun"]
+    assert "temperature" in called.err
+    assert "the first 2 of 3" in called.err
+    assert invoke("verify", str(kept), "-m", server.name, "--n-probs", "100").code == 0
+    assert json.loads(invoke(*call, "--json").out)["steps"] == run["steps"]
+    assert "needs the vocabulary of a model that is here" in refused(*call, "--grammar", 'root ::= "a"', "--json")
+
+
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+def test_with_a_vocabulary_that_is_here_the_commands_work_on_servers_that_tell_rows_by_ids(
+    invoke: Any, kind: str, tmp_path: Path
+) -> None:
+    native = NativeModel(resolve("smollm2").path, vocab_only=True)
+    vocab, kept = native.vocab, str(tmp_path / "run.json")
+
+    def script(tokens: tuple[int, ...]) -> Any:
+        return np.random.default_rng(sum(tokens)).standard_normal(vocab.n_tokens) * 4
+
+    def tokenize(text: str) -> list[int]:
+        return vocab.tokenize(text.encode(), add_special=False, parse_special=False)
+
+    with contextlib.closing(native), id_server(script, tokenize) as server:
+        there = ("-m", f"{kind}+http://127.0.0.1:{server.port}", "--vocabulary", "smollm2")
+        few = ("abc", "--seed", "3", "--max-tokens", "3", "--repeat-penalty", "1", "--no-history")
+        ran = invoke("run", *few, *there, "--ledger", "-o", kept)
+        assert ran.code == 0, ran
+        assert "unseen" in ran.err
+        assert invoke("verify", kept, *there).code == 0
+        compared = json.loads(invoke("compare", *few, *there, "--vary", "temperature=0.3,2.5", "--json").out)
+        assert len(compared["lanes"]) == 2
+        assert len(json.loads(invoke("grid", *few, *there, "--vary", "top_k=1,40", "--json").out)["cells"]) == 2
+        found = json.loads(invoke("doctor", *there, "--json", "--check-length", "40").out)
+    assert (found["engine"], found["capabilities"]["n_probs"]) == ({"vllm": "vLLM", "sglang": "SGLang"}[kind], 1000)
+    assert found["generation_per_second_with_repeat_penalty"] is None
+    assert "repeat_penalty" in found["lacks"]
+
+
+def test_with_fast_the_text_alone_can_be_kept_and_no_rows_are_asked_for(
+    server: ScriptedServer, invoke: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "reply.txt"
+    server.asked.clear()
+    called = invoke("run", "abc", "-m", server.name, "--fast", "--max-tokens", "5", "-o", str(kept))
+    assert called.code == 0, called
+    assert kept.read_text("utf-8") == called.out
+    rows = [body for path, body in server.asked if path == "/completion" and body.get("n_probs", 0) > 64]
+    assert len(rows) == 1  # the one that names the vocabulary

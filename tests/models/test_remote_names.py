@@ -17,6 +17,7 @@ from tsumami.models import is_remote, remote_name
         ("llama-server+http://[::1]:8080", "llama-server", ("http://[::1]:8080",), None, ""),
         ("vllm+http://gpu:8000", "vllm", ("http://gpu:8000",), None, ""),
         ("vllm+http://gpu:8000/owner/model", "vllm", ("http://gpu:8000",), "owner/model", ""),
+        ("sglang+http://gpu:30000", "sglang", ("http://gpu:30000",), None, ""),
         ("ollama+http://localhost:11434/gemma3:1b", "ollama", ("http://localhost:11434",), "gemma3:1b", ""),
         ("openai+https://api.example.com/v1/some-model", "openai", ("https://api.example.com",), "some-model", "/v1"),
     ],

@@ -43,7 +43,7 @@ def test_the_vocabulary_is_read_from_its_answers(server: LlamaServer) -> None:
 
 
 def test_a_row_is_the_likeliest_tokens_and_says_what_it_leaves_out(server: LlamaServer) -> None:
-    row = server.read_row(server.wire.post(server.path, server.row_body(TOKENS, 20)))
+    row = server.read_row(server.wire.post(server.path_there, server.row_body(TOKENS, 20)))
     logits = np.asarray(script(tuple(TOKENS)))
     p = np.exp(logits - logits.max())
     p /= p.sum()
@@ -54,12 +54,12 @@ def test_a_row_is_the_likeliest_tokens_and_says_what_it_leaves_out(server: Llama
     assert unseen <= most
 
 
-@pytest.mark.parametrize("last", [104, 256, 7])
+@pytest.mark.parametrize("last", [104, 256, 7, 97, 0xE3])
 def test_the_zero_of_the_logits_is_found(server: LlamaServer, last: int) -> None:
     tokens = [*TOKENS, last]
     assert server.tells_zero(tokens)
-    row = server.read_row(server.wire.post(server.path, server.row_body(tokens, 20)))
-    level = server.read_level(server.wire.post(server.path, server.level_body(tokens)), tokens, row)
+    row = server.read_row(server.wire.post(server.path_there, server.row_body(tokens, 20)))
+    level = server.read_level(server.wire.post(server.path_there, server.level_body(tokens, row)), tokens, row)
     assert row.logprobs + level == pytest.approx(np.asarray(script(tuple(tokens)))[row.ids], abs=1e-3)
 
 
@@ -77,7 +77,7 @@ def test_half_an_answer_is_none(server: LlamaServer, told: Any) -> None:
 
 
 def test_another_model_is_noticed_in_an_answer_and_in_what_the_server_says(server: LlamaServer) -> None:
-    answer = server.wire.post(server.path, server.row_body(TOKENS, 5))
+    answer = server.wire.post(server.path_there, server.row_body(TOKENS, 5))
     with pytest.raises(RemoteError, match=r"another model answers there now \(other\.gguf, not scripted\.gguf\)"):
         server.read_row(answer | {"model": "C:\\models\\other.gguf"})
     props = server.wire.get("/props")

@@ -131,7 +131,7 @@ def given_row(server: LlamaServerProcess, remote: RemoteModel, tokens: tuple[int
         name = remote_name(server.name)
         there = LlamaServer(name, name.addresses[0], Patience())
         told = there.read_row(asked(server, there.row_body(tokens, remote.record.n_probs)))
-        level = there.read_level(asked(server, there.level_body(tokens)), tokens, told) if absolute else 0.0
+        level = there.read_level(asked(server, there.level_body(tokens, told)), tokens, told) if absolute else 0.0
         there.close()
         row = np.full(remote.tokenizer.n_tokens, -np.inf, np.float32)
         row[told.ids] = told.logprobs + np.float32(level)
@@ -168,6 +168,20 @@ def test_a_map_and_a_grid_work(remote: RemoteModel) -> None:
         assert remote.run(PROMPTS[0], top_k=top_k, seed=2, max_tokens=4).tokens == cell.tokens
 
 
+def test_tokens_that_end_inside_a_character_have_rows_like_all_others(
+    remote: RemoteModel, model: tsumami.Model
+) -> None:
+    for penalty in (1.0, 1.2):
+        run = remote.run("発光ダイオード、", seed=3, max_tokens=30, temperature=0.7, repeat_penalty=penalty)
+        assert (run.stop_reason, run.trouble) == ("length", None)
+        assert len([step for step in run.steps if b"\xff" > step.piece[:1] >= b"\x80"]) > 5
+    tokens = model.tokenize("発光ダイオード、")
+    theirs, ours = remote.engine.run(_rows(tokens)), model.engine.run(_rows(tokens))
+    for one, other in zip(theirs[1:], ours[1:], strict=True):
+        top = np.argsort(one)[-20:]
+        assert np.median(np.abs(one[top] - one.max() - (other[top] - other.max()))) < CLOSE
+
+
 def test_eight_lanes_at_once_are_as_alone(remote: RemoteModel) -> None:
     knobs: dict[str, Any] = {"max_tokens": 5, "repeat_penalty": 1.0, "temperature": 1.2}
     together = [remote.stream(PROMPTS[1], seed=seed, **knobs) for seed in range(8)]
@@ -198,3 +212,25 @@ def test_killed_in_the_middle_it_leaves_what_there_was_and_started_anew_it_goes_
         on = remote.go_on(lost, max_tokens=3)
         assert on.tokens[: len(lost.steps)] == lost.tokens
         assert len(on.tokens) == len(lost.steps) + 3
+
+
+def test_it_chooses_by_itself_in_one_call_and_a_run_is_made_of_its_tokens(remote: RemoteModel) -> None:
+    knobs: dict[str, Any] = {"seed": 3, "max_tokens": 60, "temperature": 0.7}
+    for prompt in ("発光ダイオード、", PROMPTS[1]):
+        with remote.there(prompt, **knobs) as stream:
+            pieces = list(stream)
+        reply = stream.reply
+        assert "".join(pieces) == reply.text
+        assert (reply.trouble, reply.stop_reason) == (None, "length")
+        assert reply.count == len(reply.tokens)
+        run = remote.run_of(reply)
+        assert run.tokens == reply.tokens
+        assert reply.text == run.text
+        assert remote.verify(run).same
+    short = remote.there(remote.prompt("Say hi."), temperature=0, max_tokens=200).reply
+    assert (short.stop_reason, remote.run_of(short).stop_reason) == ("eog", "eog")
+    assert remote.run_of(short).text == short.text
+    stopped = remote.there(PROMPTS[2], temperature=0, max_tokens=30, stop=(" 11",)).reply
+    assert (stopped.stop_reason, stopped.stop_string, remote.run_of(stopped).text) == ("stop", " 11", stopped.text)
+    limited = remote.there(PROMPTS[0], seed=1, grammar='root ::= "A"+', max_tokens=5).reply
+    assert set(limited.text) == {"A"}

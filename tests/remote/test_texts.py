@@ -40,7 +40,8 @@ def generate(behind: TextServerProcess, kind: str, end: str, values: dict[str, A
         server.close()
 
 
-NAMES = [("ollama", "/gemma3:1b", "gemma3:1b"), ("openai", "/v1/gpt-x", "gpt-x"), ("vllm", "", "owner/served")]
+NAMES = [("ollama", "/gemma3:1b", "gemma3:1b"), ("openai", "/v1/gpt-x", "gpt-x"), ("vllm", "", "owner/served"),
+         ("sglang", "", "owner/served")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "end", "model"), NAMES)
@@ -66,7 +67,7 @@ def test_the_text_and_what_is_told_of_its_tokens(
 def test_what_is_not_as_documented_is_a_clear_error(
     behind: TextServerProcess, kind: str, end: str, model: str, instead: dict[str, Any]
 ) -> None:
-    behind.instead = {**instead, **({"data": [{"id": "owner/served"}]} if kind == "vllm" else {})}
+    behind.instead = {**instead, **({"data": [{"id": "owner/served"}]} if kind in ("vllm", "sglang") else {})}
     with pytest.raises(RemoteError, match="did not answer as documented") as caught:
         generate(behind, kind, end)
     assert "127.0.0.1" not in str(caught.value)

@@ -133,7 +133,7 @@ def test_what_the_engine_does_not_tell_cannot_be_used_and_the_reason_is_said(
         made.run("Hello", **knobs)
 
 
-@pytest.mark.parametrize("options", [{"exact": False}, {"threads": 1}, {"n_ctx": 4096}, {"n_gpu_layers": 3}], ids=str)
+@pytest.mark.parametrize("options", [{"n_cells": 512}, {"threads": 1}, {"n_ctx": 4096}, {"n_gpu_layers": 3}], ids=str)
 def test_what_is_the_server_s_affair_is_refused(server: ScriptedServer, options: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="server"):
         model_of(server, **options)

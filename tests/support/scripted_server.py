@@ -6,10 +6,11 @@ Field by field as llama.cpp's tools/server/README.md says and as the server of x
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -88,30 +89,64 @@ class ScriptedServer:
             return {"content": b"".join(map(texts.piece, body["tokens"])).decode("utf-8", "replace")}
         return self._completion(body)
 
+    def pieces(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What a stream of /completion holds: the likeliest token each time; no piece ends inside a character."""
+        tokens, told, data, reason = list(body["prompt"]), 0, b"", "limit"
+        for count in range(1, body["n_predict"] + 1):
+            token = int(np.argmax(np.asarray(self.script(tuple(tokens)))))
+            tokens.append(token)
+            data += b"" if self.tokenizer.is_control(token) else self.tokenizer.piece(token)
+            reason = "eos" if self.tokenizer.is_eog(token) else reason
+            with contextlib.suppress(UnicodeDecodeError):
+                text, told = data[told:].decode(), len(data)
+                yield {"index": 0, "content": text, "tokens": [token], "stop": False, "id_slot": -1,
+                       "tokens_predicted": count, "tokens_evaluated": len(body["prompt"])}  # fmt: skip
+            if reason == "eos":
+                break
+        yield {
+            "index": 0, "content": "", "tokens": [], "stop": True, "model": self.model, "stop_type": reason,
+            "stopping_word": "", "truncated": False, "tokens_predicted": len(tokens) - len(body["prompt"]),
+            "tokens_evaluated": len(body["prompt"]), "timings": {"cache_n": 3},
+        }  # fmt: skip
+
     def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
+        """One token. Of one that ends inside a character, the server tells no probabilities."""
         logits = np.asarray(self.script(tuple(body["prompt"])), np.float32).astype(np.float64)
-        after = body["post_sampling_probs"]
+        after, biased = body["post_sampling_probs"], logits.copy()
+        for token, bias in body.get("logit_bias", ()):
+            biased[token] += bias
         if after:
-            for token, bias in body["logit_bias"]:
-                logits[token] += bias
             last = body["prompt"][-1]
             penalty = body["repeat_penalty"]
-            logits[last] = logits[last] / penalty if logits[last] > 0 else logits[last] * penalty
-        p = np.exp(logits - logits.max())
-        p /= p.sum()
+            biased[last] = biased[last] / penalty if biased[last] > 0 else biased[last] * penalty
+        p = _shares(biased if after else logits)
         order = np.lexsort((np.arange(len(p)), -p))[: body["n_probs"]]
-        told = [self._entry(token, p, after=after) for token in order]
+        chosen = int(biased.argmax())
+        likeliest = [self._entry(token, p, after=after) for token in order]
+        told = [{"id": chosen, "top_probs" if after else "top_logprobs": likeliest}]
         ends = [{"token": self.tokenizer.end, "bias": None}] if body.get("ignore_eos") else []
+        ends += [{"token": token, "bias": bias} for token, bias in body.get("logit_bias", ())]
         return {
-            "content": "", "tokens": [int(order[0])], "model": self.model, "stop": True,
+            "content": "", "tokens": [chosen], "model": self.model, "stop": True,
             "generation_settings": {"logit_bias": ends}, "timings": {"cache_n": len(body["prompt"]) - 1},
-            "completion_probabilities": [{"id": int(order[0]), "top_probs" if after else "top_logprobs": told}],
+            **({"completion_probabilities": told} if self._is_whole(chosen) else {}),
         }  # fmt: skip
+
+    def _is_whole(self, token: int) -> bool:
+        try:
+            return self.tokenizer.is_control(token) or bool(self.tokenizer.piece(token).decode())
+        except UnicodeDecodeError:
+            return False
 
     def _entry(self, token: int, p: Any, *, after: bool) -> dict[str, Any]:
         data = b"" if self.tokenizer.is_control(int(token)) else self.tokenizer.piece(int(token))
         value = float(np.float32(p[token])) if after else float(np.float32(np.log(p[token])))
         return {"id": int(token), "token": "", "bytes": list(data), "prob" if after else "logprob": value}
+
+
+def _shares(logits: Any) -> Any:
+    p = np.exp(logits - logits.max())
+    return p / p.sum()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -136,7 +171,11 @@ class Handler(BaseHTTPRequestHandler):
             self.ours.at_once += 1
             self.ours.most_at_once = max(self.ours.most_at_once, self.ours.at_once)
         try:
-            if trick is None or not trick(self):
+            if trick is not None and trick(self):
+                return
+            if body.get("stream"):
+                self.stream(self.ours.pieces(body))
+            else:
                 self.send(json.dumps(self.ours.answer(self.path, body)).encode())
         finally:
             with self.ours.lock:
@@ -151,6 +190,17 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):  # whoever asked may have gone
             self.end_headers()
             self.wfile.write(data)
+
+    def stream(self, pieces: Iterable[dict[str, Any]]) -> None:
+        """Answer piece by piece, until there are no more."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                self.wfile.write(f"data: {json.dumps(piece)}\n\n".encode())
+                self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name that http.server gives it)
         """Say nothing."""
@@ -183,6 +233,17 @@ def gone(request: Handler) -> bool:
     request.ours.stop()
     request.close_connection = True
     return True
+
+
+def broken_off(count: int, **last: Any) -> Trick:
+    """End a stream after so many pieces, with `last` as one more, if there is any."""
+
+    def trick(request: Handler) -> bool:
+        pieces = list(itertools.islice(request.ours.pieces(request.ours.asked[-1][1]), count))
+        request.stream([*pieces, *([last] if last else [])])
+        return True
+
+    return trick
 
 
 def no_json(request: Handler) -> bool:

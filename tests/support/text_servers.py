@@ -1,6 +1,6 @@
 """Servers that speak what Ollama and OpenAI's API document, over a fixed reply, and refuse what is not documented.
 
-Ollama 0.12.11 (docs/api.md), OpenAI's API reference of 2025, vLLM 0.11.
+Ollama 0.12.11 (docs/api.md), OpenAI's API reference of 2025, vLLM 0.11, SGLang 0.5.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_HOT: dict[str, Any] = {"token": "p", "logprob": -1.5, "bytes": [112],
+        "top_logprobs": [{"token": "lo", "logprob": -0.5, "bytes": [108, 111]},
+                         {"token": "p", "logprob": -1.5, "bytes": [112]}]}  # fmt: skip
 TOKENS = (("Hel", -0.1), ("lo", -0.5))
 
 
-def _entries(count: int) -> list[dict[str, Any]]:
-    others = [{"token": "Hi", "logprob": -2.5, "bytes": [72, 105]}][:count]
+def _entries(count: int, temperature: float = 1.0) -> list[dict[str, Any]]:
+    """`temperature`: some servers tell what they draw from."""
+    others = [{"token": "Hi", "logprob": -2.5 / max(temperature, 1.0), "bytes": [72, 105]}][:count]
     return [
         {"token": token, "logprob": log, "bytes": list(token.encode()),
          "top_logprobs": [{"token": token, "logprob": log, "bytes": list(token.encode())}, *others]}
@@ -28,15 +32,27 @@ def answer(path: str, body: dict[str, Any]) -> dict[str, Any] | None:
     """The documented answer; None for what is not documented."""
     match path:
         case "/api/chat" | "/api/generate" if body["model"] == "gemma3:1b" and 0 <= body["top_logprobs"] <= 20:
-            chat = {"message": {"role": "assistant", "content": "Hello"}}
-            said = chat if path == "/api/chat" else {"response": "Hello"}
+            hot = body["options"].get("temperature", 0) > 1.5
+            text = "Help" if hot else "Hello"
+            chat = {"message": {"role": "assistant", "content": text}}
+            said = chat if path == "/api/chat" else {"response": text}
             return {"model": "gemma3:1b", "created_at": "2025-11-12T14:00:00Z", **said, "done": True,
-                    "done_reason": "stop", "eval_count": 2, "logprobs": _entries(1)}  # fmt: skip
+                    "done_reason": "stop", "eval_count": 2,
+                    "logprobs": [*_entries(1)[:1], *([_HOT] if hot else _entries(1)[1:])]}  # fmt: skip
+        case "/api/version":
+            return {"version": "0.12.11"}
+        case "/version":
+            return {"version": "0.11.0"}
+        case "/get_server_info":
+            return {"version": "0.5.4", "enable_deterministic_inference": False}
+        case "/api/tags":
+            return {"models": [{"name": name, "model": name, "size": 815319791} for name in ("gemma3:1b", "qwen3:4b")]}
         case "/v1/models":
             return {"object": "list", "data": [{"id": "owner/served", "object": "model", "owned_by": "vllm"}]}
         case "/v1/chat/completions" if body["logprobs"] is True and 0 <= body["top_logprobs"] <= 20:
+            told = _entries(1, body.get("temperature", 1.0))
             choice = {"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop",
-                      "logprobs": {"content": _entries(1)}}  # fmt: skip
+                      "logprobs": {"content": told}}  # fmt: skip
             return {"id": "x", "object": "chat.completion", "model": body["model"], "choices": [choice]}
         case "/v1/completions" if body["logprobs"] <= 5:
             tokens, logs = zip(*TOKENS, strict=True)

@@ -49,7 +49,7 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
         gr.HTML(_header(texts), elem_id="head")
         standing = _tabs(texts, common, n_ctx)
         busy.build(texts, [tab.stop for tab in standing])
-        bar = model_bar.build(texts, common.shelf.default)
+        bar = model_bar.build(texts, common.shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             desk = Desk.made(texts, n_ctx, blocks, tabs, bar)
             for tab in standing:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tsumami.cli.compare_there import compare_there
 from tsumami.cli.exit_codes import INTERRUPTED
 from tsumami.cli.following import follow
 from tsumami.cli.forms import Makes, Outputs
@@ -22,6 +23,7 @@ from tsumami.cli.knobs import KnobOptions
 from tsumami.cli.options import ModelOptions, PromptOptions
 from tsumami.cli.output import bar, console, json_text, warn
 from tsumami.cli.reasons import lane_name, measures, paragraph
+from tsumami.cli.run_there import generates_by_itself
 from tsumami.cli.varying import parse_seeds, seeds_option, varied_values, vary_help
 from tsumami.cli.verify import as_the_receipt_says
 from tsumami.cli.words import UsageProblem, say, told
@@ -67,6 +69,10 @@ def compare(
     from tsumami.explore.design import Design
     from tsumami.explore.lanes import Comparing
 
+    if not saved and generates_by_itself(model):
+        design = Design(knobs.settings(), varied_values(vary or []) or None, seeds=parse_seeds(seeds))
+        compare_there(model.name, prompt, design, out)
+        return
     if saved:
         _check_alone(prompt, vary, seeds)
         _compare_saved(model, saved, out)

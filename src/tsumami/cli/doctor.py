@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from tsumami.cli.doctor_elsewhere import MOST_CHECKED, report_elsewhere
+from tsumami.cli.doctor_there import report_there
 from tsumami.cli.forms import Makes, Outputs
 from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import bars, console, json_text, note
+from tsumami.cli.run_there import generates_by_itself
 from tsumami.cli.watched import go_on_in_a_child
 from tsumami.cli.words import language, say
 from tsumami.machine import cpu_quota, processor, usable_cores
@@ -122,6 +124,9 @@ def doctor(
 ) -> None:
     """Load, check, measure, print."""
     if is_remote(model.name):
+        if generates_by_itself(model):
+            report_there(model.name, out)
+            return
         report_elsewhere(model, min(length, MOST_CHECKED), out)
         return
     go_on_in_a_child()

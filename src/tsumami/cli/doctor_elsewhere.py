@@ -33,7 +33,7 @@ def report_elsewhere(options: ModelOptions, length: int, out: Outputs) -> None:
         note(say(f"正確さを {length} トークンで確かめています…", f"checking exactness on {counted(length, 'token')} …"))
         verdict = model.check(length)
         note(say("速さを測っています…", "measuring speed …"))
-        alone, absolute = _speed(model, 1.0), _speed(model, 1.1)
+        alone, absolute = _speed(model, 1.0), _speed(model, 1.1) if model.record.absolute else None
         if not out.put({"json": lambda: json_text(_values(model, verdict, length, alone, absolute))}):
             _print(model, verdict, alone, absolute)
 
@@ -46,7 +46,9 @@ def _speed(model: RemoteModel, penalty: float) -> float:
     return run.timings.generation_per_second
 
 
-def _values(model: RemoteModel, verdict: Exactness, length: int, alone: float, absolute: float) -> dict[str, Any]:
+def _values(
+    model: RemoteModel, verdict: Exactness, length: int, alone: float, absolute: float | None
+) -> dict[str, Any]:
     card, engine = model.model_card, model.engine_card
     return {
         "engine": engine.binding,
@@ -69,7 +71,7 @@ def _values(model: RemoteModel, verdict: Exactness, length: int, alone: float, a
     }
 
 
-def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float) -> None:
+def _print(model: RemoteModel, verdict: Exactness, alone: float, absolute: float | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -88,7 +90,7 @@ def _told(record: Capabilities) -> str:
     return say(f"{ja}（全 {record.n_vocab} トークン）", f"{en} of {counted(record.n_vocab, 'token')}")
 
 
-def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float) -> dict[str, Any]:
+def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float | None) -> dict[str, Any]:
     from rich.text import Text
 
     card, engine, record = model.model_card, model.engine_card, model.record
@@ -110,8 +112,12 @@ def _rows(model: RemoteModel, verdict: Exactness, alone: float, absolute: float)
     }
     if verdict.remedy_en:
         rows[say("対処", "remedy")] = say(verdict.remedy_ja, verdict.remedy_en)
-    rows[say("速さ", "speed")] = say(
-        f"生成 {alone:.1f} tok/s、repeat_penalty を使うと {absolute:.1f} tok/s（要求が 1 トークンに 2 つ要る）",
-        f"generation {alone:.1f} tok/s; with repeat_penalty {absolute:.1f} (two requests a token)",
+    rows[say("速さ", "speed")] = say(f"生成 {alone:.1f} tok/s", f"generation {alone:.1f} tok/s") + (
+        ""
+        if absolute is None
+        else say(
+            f"、repeat_penalty を使うと {absolute:.1f} tok/s（要求が 1 トークンに 2 つ要る）",
+            f"; with repeat_penalty {absolute:.1f} (two requests a token)",
+        )
     )
     return rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tsumami.cli.forms import Makes, Outputs
-from tsumami.cli.output import console, json_text
+from tsumami.cli.output import console, json_text, note, write
 from tsumami.cli.words import say
 from tsumami.wording import size_text
 
@@ -21,9 +21,9 @@ def about() -> str:
     """The help of the command."""
     return say(
         "使えるモデルの一覧: 種類、量子化、言語、大きさ、ライセンス、ここにあるかどうか。名前のあるもの、"
-        "ハブのキャッシュにあるもの、--models-dir のフォルダーにあるもの。",
+        "ハブのキャッシュにあるもの、--models-dir のフォルダーにあるもの。または、ほかの場所で動くエンジンのモデル。",
         "List the models, those that have a name, those in the hub's cache and those below --models-dir: architecture,"
-        " quantisation, languages, size, licence, and whether they are here.",
+        " quantisation, languages, size, licence, and whether they are here; or those of an engine elsewhere.",
     )
 
 
@@ -41,15 +41,56 @@ def models(
             ),
         ),
     ] = None,
+    elsewhere: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="<NAME>",
+            show_default=False,
+            help=say(
+                "ほかの場所で動くエンジンにあるモデルを尋ねる（ollama+http://host:11434 など）",
+                "ask an engine elsewhere which models it has (ollama+http://host:11434, say)",
+            ),
+        ),
+    ] = None,
 ) -> None:
-    """Print the catalogue; reads this machine only, never the network."""
+    """Print the catalogue; reads this machine only, never the network, unless an engine elsewhere is named."""
     from tsumami.models import catalogue, offer
 
+    if elsewhere is not None:
+        _print_elsewhere(elsewhere, out)
+        return
     offer(models_dir or ())
     entries = catalogue()
     values = [asdict(entry) | {"here": entry.here} for entry in entries]
     if not out.put({"json": lambda: json_text(values)}):
         _print(entries)
+
+
+def _print_elsewhere(name: str, out: Outputs) -> None:
+    """The models of one engine, as it names them, each with the end of the name that leads to it."""
+    from tsumami.models import remote_name
+    from tsumami.remote import models_of
+
+    where = remote_name(name, whole=False)
+    found = models_of(where)
+    if out.put({"json": lambda: json_text({"engine": where.title, "models": found})}):
+        return
+    for one in found:
+        write(f"{one}\n")
+    note(
+        say(
+            "使うには、アドレスのうしろに / と名前を書きます。"
+            "何ができるかは、その名前を -m に渡した tsumami doctor が調べます。",
+            "To use one, put / and its name behind the address; `tsumami doctor -m` with it finds out what it can do.",
+        )
+        if where.kind != "llama-server"
+        else say(
+            "何ができるかは、同じ -m で tsumami doctor が調べます。",
+            "`tsumami doctor` with the same -m finds out what it can do.",
+        )
+    )
 
 
 def _print(entries: list[ModelEntry]) -> None:

@@ -83,6 +83,7 @@ class ModelOptions:
     threads: int | None = None
     fast: bool | None = None
     n_probs: int | None = None
+    vocabulary: str | None = None
     lora: list[str] | None = None
 
     @classmethod
@@ -103,12 +104,16 @@ class ModelOptions:
         layers = say("GPU に載せる層の数（既定 0）", "layers to put on a GPU (default 0)")
         threads = say("使うスレッドの上限（既定: すべてのコア）", "most threads to use (default: all cores)")
         exact = say(
-            "速さを優先する / 何度でもビット単位で同じ結果にする（既定）",
-            "be faster, or give the same bits every time (the default)",
+            "速さを優先する（ほかの場所で動くエンジンには選ぶのも任せる） / 何度でもビット単位で同じ結果にする（既定）",
+            "be faster (an engine elsewhere chooses by itself), or give the same bits every time (the default)",
         )
         probs = say(
             "ほかの場所で動くエンジンに、1 行につき尋ねるトークンの数（既定 1000）",
             "of an engine elsewhere: tokens to ask for in each row (default 1000)",
+        )
+        vocabulary = say(
+            "vLLM か SGLang の、語彙の同じモデル（名前かパス）。これがあれば、選ぶのはこちらのチェーン",
+            "of vLLM or SGLang: a model here (name or path) that has the same vocabulary; with it our chain chooses",
         )
         lora = say(
             "LoRA アダプター（GGUF）と効きの強さ（既定 1）。何度でも指定できる",
@@ -121,6 +126,7 @@ class ModelOptions:
             option("threads", int | None, "--threads", help=threads, **count),
             option("fast", bool | None, "--fast/--exact", help=exact, rich_help_panel=panel),
             option("n_probs", int | None, "--n-probs", help=probs, **count),
+            option("vocabulary", str | None, "--vocabulary", metavar="<NAME>", help=vocabulary, rich_help_panel=panel),
             option("lora", list[str] | None, "--lora", metavar="<FILE[:SCALE]>", help=lora, rich_help_panel=panel),
         ]
 
@@ -163,6 +169,7 @@ class ModelOptions:
             threads=self.threads,
             exact=not self.fast,
             n_probs=self.n_probs,
+            vocabulary=self.vocabulary,
             lora=adapters_from(self.lora or ()),
         )
 

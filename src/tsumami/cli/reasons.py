@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tsumami.cli.help import wrapped
 from tsumami.cli.words import say
@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tsumami.explain import Metrics
-    from tsumami.explore.lanes import Comparison, Lane
+    from tsumami.explore.lanes import Comparison
 
 
-def lane_name(index: int, lane: Lane) -> str:
+class Differing(Protocol):
+    """What has a name among lanes."""
+
+    @property
+    def differs(self) -> Mapping[str, Any]:
+        """What is not the same in all lanes, with this one's values."""
+
+
+def lane_name(index: int, lane: Differing) -> str:
     """`A  top_k=40`."""
     from tsumami.explain.reasons import value_text
     from tsumami.explore.lanes import letter

@@ -71,7 +71,7 @@ def run(
     settings = knobs.settings()
     asked = prompt.read_one(quiet=quiet)
     as_json = out.printed == "json"
-    if generates_by_itself(model.name):
+    if generates_by_itself(model):
         if out.files:
             raise SettingsError(
                 f"-o {out.files[0]}: such an engine tells no token ids, so there is no run to save; take --json"
@@ -86,6 +86,13 @@ def run(
         made = prompt.made(loaded, asked, settings, quiet=quiet)
         if show_prompt:
             print_prompt(loaded, made)
+        if loaded.chooses_there:
+            from tsumami.cli.run_fast import AskedBeside, run_fast
+
+            interrupted = run_fast(loaded, made, settings, AskedBeside(ledger, out, quiet))
+            if interrupted:
+                raise typer.Exit(INTERRUPTED)
+            return
         # An inexact engine cannot compute a ledger again, so there each token's is kept.
         with loaded.stream(made, settings, ledger=ledger and not loaded.exactness.exact) as stream:
             done, interrupted = write_reply(stream, silent=as_json)

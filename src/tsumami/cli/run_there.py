@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from tsumami.cli.options import ModelOptions
     from tsumami.remote import ToldText
     from tsumami.settings import Settings
 
 #: Which dialect the settings of a kind of server are written in.
-_DIALECTS: Final = {"ollama": "ollama", "openai": "openai", "vllm": "vllm"}
+_DIALECTS: Final = {"ollama": "ollama", "openai": "openai", "vllm": "vllm", "sglang": "openai"}
 _SHOWN: Final = 5
 
 
-def generates_by_itself(name: str) -> bool:
+def generates_by_itself(model: ModelOptions) -> bool:
     """Whether a model's name leads to an engine on which our chain cannot choose."""
     from tsumami.models import is_remote, remote_name
 
-    return is_remote(name) and remote_name(name).kind in _DIALECTS
+    return is_remote(model.name) and remote_name(model.name).kind in _DIALECTS and model.vocabulary is None
 
 
 def run_there(
@@ -54,11 +55,8 @@ def run_there(
     from tsumami.remote import TextServer
 
     where = remote_name(name)
-    if template not in ("raw", "model"):
-        raise SettingsError(f"--template {template}: {where.title} has its own; needs raw or model").in_japanese(
-            f"--template {template}: {where.title} は自分のテンプレートを使います。raw か model にしてください"
-        )
-    values, lost = _sent(where.kind, settings)
+    check_format(where.title, template)
+    values, lost = sent_there(where.kind, settings)
     server = TextServer(where)
     try:
         found = server.generate(messages, values, raw=template == "raw")
@@ -76,7 +74,15 @@ def run_there(
         note(_facts(where.title, found))
 
 
-def _sent(kind: str, settings: Settings) -> tuple[dict[str, Any], list[str]]:
+def check_format(title: str, template: str) -> None:
+    """Refuse a prompt format that only a model here can have."""
+    if template not in ("raw", "model"):
+        raise SettingsError(f"--template {template}: {title} has its own; needs raw or model").in_japanese(
+            f"--template {template}: {title} は自分のテンプレートを使います。raw か model にしてください"
+        )
+
+
+def sent_there(kind: str, settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """The settings as the server takes them, and what it does not take, in words."""
     from tsumami.exchange import DIALECTS
     from tsumami.exchange.writing import export_values
@@ -84,6 +90,15 @@ def _sent(kind: str, settings: Settings) -> tuple[dict[str, Any], list[str]]:
     values, notes = export_values(DIALECTS[_DIALECTS[kind]], settings)
     turned = settings.changed()
     return values, [one.told(language()) for one in notes if one.fate in ("lost", "limited") and one.knob in turned]
+
+
+def knobs_there(kind: str) -> set[str]:
+    """The knobs that the server has a name for."""
+    from tsumami.exchange import DIALECTS
+
+    dialect = DIALECTS[_DIALECTS[kind]]
+    named = {str(one.knob) for one in dialect.fields if one.knob is not None and not one.dead}
+    return named | ({"samplers"} if dialect.order is not None else set())
 
 
 def _facts(title: str, found: ToldText) -> str:
@@ -112,11 +127,12 @@ def _table(found: ToldText) -> Table:
     for one in found.tokens:
         bits = one.least_entropy
         least = "–" if bits is None else say(f"{bits:.2f} ビット", f"{bits:.2f} bits")
-        others = [f"{piece(text.encode())} {_share(log)}" for text, log in one.others if text != one.text][:_SHOWN]
-        share = "–" if one.logprob is None else _share(one.logprob)
-        table.add_row(piece(one.text.encode()), share, least, "  ".join(others))
+        others = [f"{piece(text.encode())} {share(log)}" for text, log in one.others if text != one.text][:_SHOWN]
+        own = "–" if one.logprob is None else share(one.logprob)
+        table.add_row(piece(one.text.encode()), own, least, "  ".join(others))
     return table
 
 
-def _share(logarithm: float) -> str:
+def share(logarithm: float) -> str:
+    """A told probability, of its logarithm."""
     return percent(math.exp(logarithm))

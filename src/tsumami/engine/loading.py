@@ -55,6 +55,7 @@ class EngineOptions:
     exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
     n_cells: tokens that all sequences together may have in the cache (None: twice n_ctx where that is cheap).
     n_probs: of an engine elsewhere: how many tokens of each row to ask for (None: 1000).
+    vocabulary: of an engine elsewhere that tells none (vLLM, SGLang): a model here that has the same one.
     lora: LoRA adapters, each `FILE`, `FILE:SCALE`, a path with its scale, or an `Adapter`; one alone will do.
     """
 
@@ -65,6 +66,7 @@ class EngineOptions:
     n_cells: int | None = None
     n_probs: int | None = None
     lora: tuple[AdapterLike, ...] = ()
+    vocabulary: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lora", adapters_from(self.lora))
@@ -97,6 +99,7 @@ class EngineKeywords(TypedDict, total=False):
     n_cells: int | None
     n_probs: int | None
     lora: tuple[AdapterLike, ...]
+    vocabulary: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

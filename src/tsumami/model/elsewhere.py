@@ -10,16 +10,24 @@ import functools
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from tsumami.engine import EngineOptions, Exactness
-from tsumami.errors import EngineError
+from tsumami.errors import EngineError, SettingsError
+from tsumami.exchange.notes import Note
 from tsumami.explore.intervals import Interval
 from tsumami.model.local import Model
-from tsumami.remote import Capabilities, RemoteTokenizer, lacks
+from tsumami.model.there import ThereReply, ThereStream, sent
+from tsumami.native import Vocab
+from tsumami.remote import Capabilities, RemoteTokenizer, ThereReading, lacks
 from tsumami.runs import EngineCard, ModelCard, Run, Verification
+from tsumami.runs.backend import TextTokenizer
 from tsumami.runs.cards import ModelShape
 from tsumami.runs.connecting import ConnectedModel
 from tsumami.runs.elsewhere import RemoteEngine
+from tsumami.runs.prompt import check_prompt
+from tsumami.runs.prompting import PromptLike
+from tsumami.settings import Settings
 
 
 class RemoteModel(Model):
@@ -28,6 +36,49 @@ class RemoteModel(Model):
     def __init__(self, connected: ConnectedModel) -> None:
         self._connected = connected
         self._closing = weakref.finalize(self, connected.close)
+
+    def there(self, prompt: PromptLike, settings: Settings | None = None, **knobs: Any) -> ThereStream:
+        """Let the server choose by itself, in one call, which is faster: iterate for the text, then read `.reply`.
+
+        Args:
+            prompt: as in `run`.
+            settings: where to start from (default: the defaults); what the server does not have is in `reply.lost`.
+            knobs: values that replace those of `settings`.
+
+        Raises:
+            SettingsError: a knob that does not exist or cannot have this value.
+            PromptError: an empty or too long prompt.
+        """
+        made, begin = (settings or Settings()).replace(**knobs), self.as_prompt(prompt)
+        check_prompt(begin, self.n_ctx, self.engine.n_vocab)
+        if not isinstance(self.tokenizer, RemoteTokenizer):
+            raise SettingsError("only a llama-server can choose by itself for a chain that is here").in_japanese(
+                "ここのチェーンのために自分で選べるのは llama-server だけです"
+            )
+        reading = ThereReading(self.tokenizer, self._connected.server.check_model)
+        return ThereStream(self.engine, reading, begin, made)
+
+    def run_of(self, reply: ThereReply, *, ledger: bool = False) -> Run:
+        """The run whose tokens the server has chosen (those that it told), with all that our chain says of them; each
+        row is asked for.
+
+        Raises:
+            RemoteError: the server told of no token which it is.
+            SettingsError: a knob that this engine lacks when rows are asked for.
+        """
+        prompt, settings = reply.as_prompt()
+        run = self.run(prompt, settings, ledger=ledger)
+        broken = reply.stop_reason in ("lost", "cancelled") and run.stop_reason == "length"
+        return replace(run, stop_reason=reply.stop_reason, trouble=reply.trouble) if broken else run
+
+    def lost_there(self, settings: Settings) -> tuple[Note, ...]:
+        """What becomes of those turned knobs that the server does not have when it chooses by itself."""
+        return sent(settings)[1]
+
+    @property
+    def chooses_there(self) -> bool:
+        """Whether it was loaded to let the server choose (`exact=False`): so do the command line and the page."""
+        return not self.options.exact
 
     def verify(self, run: Run) -> Verification:
         """Run it again, asking for every row anew, and say whether it is the same or what differs."""
@@ -51,7 +102,7 @@ class RemoteModel(Model):
     @property
     def lacks(self) -> Mapping[str, tuple[str, str]]:
         """The knobs that cannot be used with it, each with the reason in ja and en."""
-        return lacks(self.record)
+        return lacks(self.record, vocabulary=self.vocab is not None)
 
     @property
     def engine(self) -> RemoteEngine:
@@ -59,14 +110,14 @@ class RemoteModel(Model):
         return self._connected.engine
 
     @property
-    def tokenizer(self) -> RemoteTokenizer:
-        """Its tokenizer; texts become tokens over there."""
+    def tokenizer(self) -> TextTokenizer:
+        """Its tokenizer; texts become tokens over there, unless its vocabulary is here."""
         return self._connected.tokenizer
 
     @property
-    def vocab(self) -> None:
-        """There is no vocabulary of llama.cpp here."""
-        return
+    def vocab(self) -> Vocab | None:
+        """Its vocabulary, if a file here has it; llama-server's is not llama.cpp's own."""
+        return self._connected.vocab
 
     @property
     def n_ctx(self) -> int:
@@ -81,7 +132,7 @@ class RemoteModel(Model):
     @property
     def chat_template(self) -> str | None:
         """Its chat template, as the server tells it."""
-        return self._connected.server.facts.template
+        return self._connected.template
 
     @property
     def templates(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Unpack
 
 from tsumami.engine import EngineKeywords, EngineOptions
 from tsumami.engine import load as load_engine
+from tsumami.errors import SettingsError
 from tsumami.model.elsewhere import RemoteModel
 from tsumami.model.local import Model
 from tsumami.models import DEFAULT_MODEL, ByteProgress, is_remote, remote_name
@@ -32,6 +33,7 @@ def load(
         download_progress: called with bytes done and bytes in all.
         load_progress: called with a share in 0..1.
         changes: values that replace those of `options`: `n_ctx`, `n_gpu_layers`, `threads`, `exact`, `n_cells`,
+            `vocabulary` (of vLLM or SGLang: a model here that has the same),
             `lora` (LoRA adapters: `"style.gguf"`, `"style.gguf:0.5"`, or a tuple of several).
             `tsumami.engine.EngineOptions` says what each means.
 
@@ -43,4 +45,10 @@ def load(
     made = replace(options or EngineOptions(), **changes)
     if isinstance(name, str) and is_remote(name):
         return RemoteModel(connect(remote_name(name), made))
+    if made.vocabulary is not None:
+        raise SettingsError(
+            "vocabulary is for an engine elsewhere that tells none; a model here has its own"
+        ).in_japanese(
+            "vocabulary は、語彙を知らせないほかの場所のエンジンのためのものです。ここのモデルには自分の語彙があります"
+        )
     return Model(load_engine(name, made, download_progress=download_progress, load_progress=load_progress))

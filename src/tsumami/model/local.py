@@ -221,8 +221,7 @@ class Model:
             prompt: a prompt as in `run`, or several texts or prompts.
             settings: the settings, or the knobs in which they differ from `base`.
             base: what holds where nothing else is said (default: the defaults).
-            vary: instead of `settings`: values by knob, such as `{"temperature": [0.5, 1.0], "top_p": [0.8, 0.95]}`;
-                several give every combination.
+            vary: instead of `settings`: values by knob, as `{"top_p": [0.8, 0.9]}`; several give every combination.
             seeds: how many, from the seed of `base` on (from 0 if it has none), or which (default: one).
             max_tokens: how long the texts become at most; settings that are given whole keep their own.
             knobs: values that replace those of `base`.
@@ -231,9 +230,8 @@ class Model:
             SettingsError: an empty list, too many cells, or a value that a knob cannot have.
             PromptError: something that is no prompt.
         """
-        with self.gridding(
-            prompt, settings, base=base, vary=vary, seeds=seeds, max_tokens=max_tokens, **knobs
-        ) as cells:
+        cells = self.gridding(prompt, settings, base=base, vary=vary, seeds=seeds, max_tokens=max_tokens, **knobs)
+        with cells:
             return cells.grid
 
     def gridding(
@@ -345,6 +343,11 @@ class Model:
     def lacks(self) -> Mapping[str, tuple[str, str]]:
         """The knobs that cannot be used with it, each with the reason in ja and en."""
         return {}
+
+    @property
+    def chooses_there(self) -> bool:
+        """Whether an engine elsewhere is to choose by itself, in one call; never of a model on this machine."""
+        return False
 
     @property
     def n_ctx(self) -> int:

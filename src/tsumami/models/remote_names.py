@@ -32,6 +32,7 @@ class RemoteKind:
 KINDS: Final[Mapping[str, RemoteKind]] = {
     "llama-server": RemoteKind("llama-server", ("LLAMA_API_KEY",), False, "llama-server+http://localhost:8080"),
     "vllm": RemoteKind("vLLM", ("VLLM_API_KEY",), False, "vllm+http://localhost:8000"),
+    "sglang": RemoteKind("SGLang", ("SGLANG_API_KEY",), False, "sglang+http://localhost:30000"),
     "ollama": RemoteKind("Ollama", ("OLLAMA_API_KEY",), True, "ollama+http://localhost:11434/model"),
     "openai": RemoteKind("an OpenAI-compatible server", ("OPENAI_API_KEY",), True, "openai+https://host/v1/model"),
 }
@@ -66,8 +67,8 @@ def is_remote(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def remote_name(text: str) -> RemoteName:
-    """Take a name apart.
+def remote_name(text: str, *, whole: bool = True) -> RemoteName:
+    """Take a name apart. `whole`: it has to say the model, where there are several.
 
     Raises:
         ModelNotFoundError: it is none; the message says the forms, and nothing of what was given but the kind.
@@ -86,7 +87,7 @@ def remote_name(text: str) -> RemoteName:
             "several addresses are of the same model, so they end alike",
             "複数のアドレスは同じモデルのもので、終わりが同じです",
         )
-    prefix, model = _path(kind, paths.pop())
+    prefix, model = _path(kind, paths.pop(), whole=whole)
     return RemoteName(kind, tuple(dict.fromkeys(address for address, _ in parts)), model, prefix)
 
 
@@ -114,13 +115,13 @@ def _split(kind: str, address: str) -> tuple[str, str]:
     return f"{parts.scheme.lower()}://{shown}{'' if port is None else f':{port}'}", parts.path.strip("/")
 
 
-def _path(kind: str, path: str) -> tuple[str, str | None]:
+def _path(kind: str, path: str, *, whole: bool) -> tuple[str, str | None]:
     """The path before the server's own, and the model: of `v1/owner/model` the prefix is `/v1`."""
     if kind == "llama-server":
         return (f"/{path}" if path else ""), None
     prefix = "/v1" if path == "v1" or path.startswith("v1/") else ""
     model = path.removeprefix("v1").strip("/") if prefix else path
-    if KINDS[kind].names_model and not model:
+    if whole and KINDS[kind].names_model and not model:
         raise _refused(
             kind, "the model's name there stands behind the address", "そこでのモデルの名前をアドレスのあとに書きます"
         )

@@ -7,6 +7,9 @@ The logits themselves are not told, only their differences. Where they are neede
 second request finds out where their zero is: a penalty that divides the last token's logit by `_DIVISOR`, after a bias
 that lifts it to where that quotient is known, puts a token of known logit among the others.
 
+Probabilities are left out of an answer whose token ends in the middle of a character. So each request has a bias that
+makes it answer with a token of text; the model's own probabilities are those before any bias.
+
 Field by field as the server of llama.cpp b8000 and later answers (its tools/server/README.md); what is not there is an
 error that says so.
 """
@@ -35,6 +38,9 @@ _PATH: Final = "/completion"
 _DIVISOR: Final = 2.0**16
 _LIFTED: Final = (48.0, 0.5, 96.0, 192.0)  # beside the largest logits of usual models; tried until one is seen there
 _LEVEL_PROBS: Final = 64
+_SURE: Final = 1e6  # a bias with which a token is chosen whatever the others have
+_ABOVE: Final = 60.0  # the same in a row whose other probabilities are still to be told in 32-bit floats
+_FILLERS: Final = "ab"
 _MOST_SLOTS: Final = 64
 _MOST_TOKENS: Final = 2**20
 _NAMES_AT_ONCE: Final = 512
@@ -62,7 +68,10 @@ class ServerFacts:
 class LlamaServer:
     """One server, asked for facts and texts; rows are asked by whoever runs programs, with the bodies made here."""
 
-    path: Final = _PATH
+    path_there: Final = _PATH
+    features: Final = ()
+    title: Final = _TITLE
+    asks_anew: Final = True
     facts_path: Final = "/props"
 
     def __init__(self, name: RemoteName, address: str, patience: Patience) -> None:
@@ -70,9 +79,19 @@ class LlamaServer:
         self._lifted = _LIFTED[0]
         try:
             self.facts = facts_of(self.wire.get("/props"), self.wire.get("/v1/models"))
+            self._fillers = [self._text_token(one) for one in _FILLERS]
         except BaseException:
             self.wire.close()
             raise
+
+    def _text_token(self, text: str) -> int:
+        """A token of whole characters."""
+        found = self.tokenize(text, add_special=False, parse_special=False)
+        if not found:
+            raise ModelError(f"{_TITLE} makes no token of {text!r}").in_japanese(
+                f"{_TITLE} は {text!r} をトークンにしません"
+            )
+        return found[-1]
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of a text."""
@@ -83,7 +102,7 @@ class LlamaServer:
         """Every token: one row over all of them names them with their bytes, and what ends a reply is what
         `ignore_eos` forbids.
         """
-        start = self.tokenize("a", add_special=False, parse_special=False)
+        start = self._fillers[:1]
         count = self.facts.n_vocab or _MOST_TOKENS
         answer = self.wire.post(_PATH, {**self.row_body(start, count), "ignore_eos": True})
         told = _top(answer)
@@ -98,7 +117,7 @@ class LlamaServer:
         return Vocabulary(
             pieces=tuple(pieces[token] for token in range(len(pieces))),
             marks=frozenset(token for token in marks if pieces[token]),
-            ends=frozenset(int(one["token"]) for one in biases),
+            ends=frozenset(int(one["token"]) for one in biases) - {self._fillers[0]},
             bos=self._mark(self.facts.bos),
             eos=self._mark(self.facts.eos),
         )
@@ -126,11 +145,15 @@ class LlamaServer:
 
     # --- bodies and answers of rows ---
 
-    def row_body(self, tokens: Sequence[int], count: int) -> dict[str, Any]:
-        """What to ask for the row after `tokens`: the `count` likeliest of the model's own distribution."""
-        return {
+    def row_body(
+        self, tokens: Sequence[int], count: int, *, slot: int | None = None, cached: bool = True
+    ) -> dict[str, Any]:
+        """What to ask for the row after `tokens`: the `count` likeliest of the model's own distribution. `slot`: which
+        is to compute it; `cached`: it may use what it has computed before.
+        """
+        return _in_slot(slot) | {
             "prompt": list(tokens), "n_predict": 1, "n_probs": count, "post_sampling_probs": False, "samplers": [],
-            "temperature": 0.0, "cache_prompt": True, "stream": False,
+            "temperature": 0.0, "logit_bias": [[self._fillers[0], _SURE]], "cache_prompt": cached, "stream": False,
         }  # fmt: skip
 
     def read_row(self, answer: Answer) -> ToldRow:
@@ -139,7 +162,7 @@ class LlamaServer:
         Raises:
             RemoteError: another model answers, or it is half an answer.
         """
-        self._check_model(answer)
+        self.check_model(answer)
         told = _top(answer)
         try:
             ids = np.fromiter((one["id"] for one in told), np.int32, len(told))
@@ -150,14 +173,17 @@ class LlamaServer:
             raise _half()
         return ToldRow(ids, logprobs, cached=int(answer.get("timings", {}).get("cache_n", 0)))
 
-    def level_body(self, tokens: Sequence[int]) -> dict[str, Any]:
-        """What to ask for the place of the logits' zero after `tokens`."""
+    def level_body(self, tokens: Sequence[int], row: ToldRow, *, slot: int | None = None) -> dict[str, Any]:
+        """What to ask for the place of the logits' zero after `tokens`, whose `row` was told."""
         last = tokens[-1]
-        return {
+        filler = next(one for one in self._fillers if one != last)
+        at = np.flatnonzero(row.ids == filler)
+        above = _ABOVE - float(row.logprobs[at[0] if len(at) else -1])
+        return _in_slot(slot) | {
             "prompt": list(tokens), "n_predict": 1, "n_probs": _LEVEL_PROBS, "post_sampling_probs": True,
             "temperature": 1.0, "samplers": ["penalties"], "repeat_penalty": _DIVISOR, "repeat_last_n": 1,
-            "frequency_penalty": 0.0, "presence_penalty": 0.0, "logit_bias": [[last, self._lifted * _DIVISOR]],
-            "cache_prompt": True, "stream": False,
+            "frequency_penalty": 0.0, "presence_penalty": 0.0, "cache_prompt": True, "stream": False,
+            "logit_bias": [[last, self._lifted * _DIVISOR], [filler, above]],
         }  # fmt: skip
 
     def read_level(self, answer: Answer, tokens: Sequence[int], row: ToldRow) -> float:
@@ -166,11 +192,12 @@ class LlamaServer:
         Raises:
             RemoteError: the answer does not hold what it needs.
         """
-        self._check_model(answer)
+        self.check_model(answer)
         last = tokens[-1]
         found = {int(one["id"]): float(one["prob"]) for one in _top(answer, "top_probs")}
         known = {int(token): float(p) for token, p in zip(row.ids, row.logprobs, strict=True)}
-        other = next((token for token in row.ids.tolist() if token != last and found.get(token, 0.0) > 0), None)
+        biased = {last, *self._fillers}
+        other = next((token for token in row.ids.tolist() if token not in biased and found.get(token, 0.0) > 0), None)
         if other is None or not found.get(last):
             raise RemoteError(
                 f"{_TITLE} does not tell where the zero of its logits is; leave repeat_penalty at 1"
@@ -184,7 +211,7 @@ class LlamaServer:
         row = self.read_row(self.wire.post(_PATH, self.row_body(tokens, _LEVEL_PROBS)))
         for self._lifted in _LIFTED:
             try:
-                self.read_level(self.wire.post(_PATH, self.level_body(tokens)), tokens, row)
+                self.read_level(self.wire.post(_PATH, self.level_body(tokens, row)), tokens, row)
             except RemoteError:
                 continue
             return True
@@ -210,7 +237,12 @@ class LlamaServer:
         ):  # fmt: skip
             raise _another(now.model, self.facts.model)
 
-    def _check_model(self, answer: Answer) -> None:
+    def check_model(self, answer: Answer) -> None:
+        """Whether an answer is of the model that the server had.
+
+        Raises:
+            RemoteError: it is of another.
+        """
         told = answer.get("model")
         if isinstance(told, str) and told and shown_name(told) != self.facts.model:
             raise _another(shown_name(told), self.facts.model)
@@ -218,6 +250,10 @@ class LlamaServer:
     def close(self) -> None:
         """Let go of the connections."""
         self.wire.close()
+
+
+def _in_slot(slot: int | None) -> dict[str, Any]:
+    return {} if slot is None else {"id_slot": slot}
 
 
 def facts_of(props: Answer, models: Answer) -> ServerFacts:

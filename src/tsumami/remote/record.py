@@ -62,19 +62,19 @@ _REST: Mapping[str, tuple[str, str]] = {
         "this engine tells only its likeliest tokens, so the standard deviation of its logits is not known",
     ),
 }
-_NEVER: Mapping[str, tuple[str, str]] = {
+_HIDDEN: Mapping[str, tuple[str, str]] = {
     "penalty_alpha": (
         "ほかの場所で動くエンジンは隠れ状態を知らせません",
         "an engine elsewhere tells no hidden states",
     ),
-    **dict.fromkeys(
-        ("grammar", "json_schema", "regex"),
-        (
-            "文法には、この場所にあるモデルの語彙が要ります",
-            "a grammar needs the vocabulary of a model that is here",
-        ),
-    ),
 }
+_GRAMMAR: Mapping[str, tuple[str, str]] = dict.fromkeys(
+    ("grammar", "json_schema", "regex"),
+    (
+        "文法には、この場所にあるモデルの語彙が要ります",
+        "a grammar needs the vocabulary of a model that is here",
+    ),
+)
 _ABSOLUTE: Mapping[str, tuple[str, str]] = {
     "repeat_penalty": (
         "このエンジンが知らせるのは確率だけで、ロジットのゼロの位置がわかりません（frequency_penalty は使えます）",
@@ -83,10 +83,13 @@ _ABSOLUTE: Mapping[str, tuple[str, str]] = {
 }
 
 
-def lacks(record: Capabilities) -> Mapping[str, tuple[str, str]]:
-    """The knobs that cannot be used on such an engine, each with the reason in ja and en."""
+def lacks(record: Capabilities, *, vocabulary: bool = False) -> Mapping[str, tuple[str, str]]:
+    """The knobs that cannot be used on such an engine, each with the reason in ja and en. `vocabulary`: the model's is
+    on this machine.
+    """
     return {
-        **_NEVER,
+        **_HIDDEN,
+        **({} if vocabulary else _GRAMMAR),
         **({} if record.whole else _REST),
         **({} if record.absolute else _ABSOLUTE),
     }

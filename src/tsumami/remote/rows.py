@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,10 @@ class ToldRow:
     logprobs: npt.NDArray[np.float32]
     level: float | None = None
     cached: int = 0
+
+    def likeliest(self, count: int) -> ToldRow:
+        """The same with at most so many tokens: some engines tell the one that they chose as well."""
+        return self if len(self.ids) <= count else replace(self, ids=self.ids[:count], logprobs=self.logprobs[:count])
 
     @property
     def seen(self) -> float:

@@ -1,28 +1,31 @@
-"""Lesser engines: Ollama and servers with OpenAI's API (vLLM's too) generate by themselves; what they tell is read.
+"""Lesser engines: Ollama and servers with OpenAI's API (vLLM's and SGLang's, too) generate by themselves; what they
+tell is read.
 
 Guarantee: nothing is made up of what they do not tell: no token ids, no whole rows, so no ledger, no receipt and no
 proof of anything. Of each token there are its text and, if told, its probability and those of the likeliest others; of
 its entropy a lower bound.
 
 Field by field as documented: Ollama 0.12.11 (docs/api.md: /api/generate, /api/chat, /api/tags, /api/version), OpenAI's
-/v1/completions and /v1/chat/completions (API reference of 2025), vLLM 0.11 (OpenAI-compatible server).
+/v1/completions and /v1/chat/completions (API reference of 2025), vLLM 0.11 and SGLang 0.5 (their servers of that API).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tsumami.errors import ModelNotFoundError, RemoteError
 from tsumami.models import RemoteName
+from tsumami.remote.llama_server import shown_name
 from tsumami.remote.wire import Answer, HttpWire, Patience
 from tsumami.wording import counted
 
-__all__ = ["TextServer", "ToldText", "ToldToken"]
+__all__ = ["TextServer", "ToldText", "ToldToken", "models_of"]
 
-_MOST: Final = {"ollama": 20, "openai": 20, "vllm": 20}
+T = TypeVar("T")
+_MOST: Final = {"ollama": 20, "openai": 20, "vllm": 20, "sglang": 20}
 _MOST_OF_COMPLETIONS: Final = 5
 
 
@@ -77,12 +80,13 @@ class TextServer:
         Raises:
             RemoteError: it does not answer, or not as documented.
         """
+        ask = self._ollama if self._name.kind == "ollama" else self._openai
+        return self._asked(lambda: ask(messages, values, raw=raw))
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """What is asked for; a RemoteError where the answer is not as documented."""
         try:
-            return (
-                self._ollama(messages, values, raw=raw)
-                if self._name.kind == "ollama"
-                else self._openai(messages, values, raw=raw)
-            )
+            return ask()
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise RemoteError(f"{self._name.title} did not answer as documented: {type(error).__name__}").in_japanese(
                 f"{self._name.title} の答えが説明書どおりではありません: {type(error).__name__}"
@@ -119,8 +123,29 @@ class TextServer:
         answer = self._wire.post(self._base + path, body)
         return answer["choices"][0], answer
 
+    def version(self) -> str | None:
+        """The version that it tells; None: it tells none."""
+        path = {"ollama": "/api/version", "vllm": "/version", "sglang": "/get_server_info"}.get(self._name.kind)
+        if path is None or self._name.prefix:
+            return None
+        told = self._asked(lambda: self._wire.get(path)["version"])
+        return told if isinstance(told, str) else None
+
+    def models(self) -> tuple[str, ...]:
+        """The names of the models that it has.
+
+        Raises:
+            RemoteError: it does not answer, or not as documented.
+        """
+        return self._asked(self._models)
+
+    def _models(self) -> tuple[str, ...]:
+        if self._name.kind == "ollama":
+            return tuple(_text(one["name"]) for one in self._wire.get("/api/tags")["models"])
+        return tuple(_text(one["id"]) for one in self._wire.get(f"{self._base}/models")["data"])
+
     def _only_model(self) -> str:
-        found = [one["id"] for one in self._wire.get(f"{self._base}/models")["data"]]
+        found = self._models()
         if len(found) != 1:
             raise ModelNotFoundError(
                 f"{self._name.title} has {counted(len(found), 'model')}; put one's name behind the address"
@@ -137,6 +162,19 @@ class TextServer:
     def close(self) -> None:
         """Let go of the connection."""
         self._wire.close()
+
+
+def models_of(name: RemoteName, patience: Patience | None = None) -> list[str]:
+    """The models of an engine, of whatever kind it is.
+
+    Raises:
+        RemoteError: it does not answer, or not as documented.
+    """
+    server = TextServer(name, patience)
+    try:
+        return [shown_name(one) if name.kind == "llama-server" else one for one in server.models()]
+    finally:
+        server.close()
 
 
 def _text(value: object) -> str:

@@ -95,6 +95,31 @@ class RemoteTokenizer:
                     self._known.popitem(last=False)
         return list(found)
 
+    def only_tokens(self, data: bytes, count: int) -> tuple[int, ...] | None:
+        """The only `count` tokens of text whose bytes are `data`; None: there are none, or several such ways."""
+        ways: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {(0, 0): (1, ())}  # (bytes, tokens): how many, one
+        for number in range(count):
+            for end in range(1, len(data) + 1):
+                before = [
+                    (ways[start, number], token)
+                    for start in range(max(0, end - self.longest_piece), end)
+                    if (start, number) in ways
+                    for token in self._by_bytes.get(data[start:end], ())
+                ]
+                if before:
+                    (_, tokens), token = before[0]
+                    ways[end, number + 1] = sum(many for (many, _), _ in before), (*tokens, token)
+        many, found = ways.get((len(data), count), (0, ()))
+        return found if many == 1 else None
+
+    @functools.cached_property
+    def _by_bytes(self) -> dict[bytes, list[int]]:
+        made: dict[bytes, list[int]] = {}
+        for token, piece in enumerate(self._words.pieces):
+            if token not in self._words.marks:
+                made.setdefault(piece, []).append(token)
+        return made
+
     def piece(self, token: int) -> bytes:
         """The bytes of a token; special ones give their name."""
         if not 0 <= token < self.n_tokens:

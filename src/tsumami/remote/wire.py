@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json  # a third of json's time for a row
 
-from tsumami.errors import RemoteError
+from tsumami.errors import EngineClosedError, RemoteError
 from tsumami.models import RemoteName
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class HttpWire:
 
     def _asked(self, ask: Callable[[], httpx.Response]) -> Answer:
         begun, tries = time.monotonic(), 0
+        if self._client.is_closed:
+            raise EngineClosedError("this model was closed; load it again").in_japanese(
+                "このモデルは閉じられました。もう一度読み込んでください"
+            )
         while True:
             try:
                 return _read(self._name.title, ask)
@@ -116,6 +120,52 @@ class AsyncHttpWire:
                     raise
             await asyncio.sleep(pause)
             tries += 1
+
+    async def listen(self, path: str, body: Mapping[str, Any], take: Callable[[Answer], Any]) -> None:
+        """Ask with a JSON body for an answer that comes in pieces (server-sent events), and hand each to `take`. It is
+        asked again only as long as nothing has come; a RemoteError of `take` ends it.
+        """
+        begun, tries, told = time.monotonic(), 0, False
+
+        def noted(piece: Answer) -> None:
+            nonlocal told
+            told = True
+            take(piece)
+
+        while True:
+            try:
+                if tries:
+                    self._look[1](await self._once(self._look[0]))
+                return await self._pieces(path, body, noted)
+            except RemoteError as error:
+                pause = None if told else self._patience.pause(tries, error, begun)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+            tries += 1
+
+    async def _pieces(self, path: str, body: Mapping[str, Any], take: Callable[[Answer], Any]) -> None:
+        import httpx
+
+        title = self._name.title
+        try:
+            async with self._client.stream(
+                "POST", self._name.prefix + path, json=body, headers=_headers(self._name)
+            ) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    _content(title, response)
+                if "text/event-stream" not in response.headers.get("content-type", ""):
+                    raise RemoteError(f"{title} answered with something that is no stream", again=True).in_japanese(
+                        f"{title} の答えがストリームではありません"
+                    )
+                async for line in response.aiter_lines():
+                    if line.startswith("data:") and line != "data: [DONE]":
+                        take(_piece(title, line.removeprefix("data:")))
+                    elif line.startswith("error:"):
+                        raise _broken_off(title)
+        except (httpx.HTTPError, UnicodeError) as error:
+            raise _failure(title, error) from None
 
     async def _once(self, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         import httpx
@@ -229,6 +279,23 @@ def _content(title: str, response: httpx.Response) -> Answer:
             f"{title} の答えが JSON のオブジェクトではありません"
         )
     return made
+
+
+def _piece(title: str, text: str) -> Answer:
+    """The object that a piece of an answer is."""
+    try:
+        made = from_json(text)
+    except ValueError:
+        made = None
+    if not isinstance(made, dict) or "error" in made:
+        raise _broken_off(title)
+    return made
+
+
+def _broken_off(title: str) -> RemoteError:
+    return RemoteError(f"{title} broke off in the middle of an answer", again=True).in_japanese(
+        f"{title} の答えが途中で終わりました"
+    )
 
 
 def _kind_of_problem(response: httpx.Response) -> str:

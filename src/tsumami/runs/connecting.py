@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from tsumami.engine import EngineOptions, Exactness
 from tsumami.errors import ModelError, ModelNotFoundError, SettingsError
-from tsumami.models import RemoteName
-from tsumami.remote import Capabilities, LlamaServer, Patience, RemoteTokenizer, ToldRow
+from tsumami.models import RemoteName, resolve
+from tsumami.native import NativeModel, Vocab
+from tsumami.remote import (
+    Capabilities,
+    IdServer,
+    LlamaServer,
+    Patience,
+    RemoteTokenizer,
+    SglangServer,
+    ToldRow,
+    VllmServer,
+)
+from tsumami.runs.backend import TextTokenizer
 from tsumami.runs.elsewhere import RemoteEngine
 from tsumami.runs.values import ELSEWHERE, EngineCard, ModelCard
 from tsumami.wording import counted
@@ -28,19 +39,24 @@ from tsumami.wording import counted
 __all__ = ["DEFAULT_N_PROBS", "ConnectedModel", "connect"]
 
 DEFAULT_N_PROBS: Final = 1000
-_TITLE: Final = "llama-server"
+_LEAST_PROBS: Final = 20  # what vLLM tells if it was not started with more
+_BY_IDS: Final[Mapping[str, type[IdServer]]] = {"vllm": VllmServer, "sglang": SglangServer}
+FullServer: TypeAlias = LlamaServer | IdServer
 _CHECKED: Final = 65  # tokens: from 64 on, some kernels round otherwise
 _CHECKED_PROBS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConnectedModel:
-    """An engine elsewhere that is ready to run programs, with what is known of it."""
+    """An engine elsewhere that is ready to run programs, with what is known of it. `native` holds the vocabulary of a
+    file, where the engine tells none.
+    """
 
-    server: LlamaServer
-    others: tuple[LlamaServer, ...]
+    servers: tuple[FullServer, ...]
     engine: RemoteEngine
-    tokenizer: RemoteTokenizer
+    tokenizer: TextTokenizer
+    native: NativeModel | None
+    template: str | None
     options: EngineOptions
     n_ctx: int
     record: Capabilities
@@ -48,13 +64,24 @@ class ConnectedModel:
     model_card: ModelCard
 
     @property
+    def server(self) -> FullServer:
+        """The first of the servers, which speaks for all."""
+        return self.servers[0]
+
+    @property
+    def vocab(self) -> Vocab | None:
+        """The vocabulary that is here."""
+        return None if self.native is None else self.native.vocab
+
+    @property
     def engine_card(self) -> EngineCard:
         """Which arithmetic, as far as it was told."""
-        record, verdict = self.record, self.exactness
+        record, verdict, server = self.record, self.exactness, self.server
+        told = (f"n_probs={record.n_probs}", f"n_vocab={record.n_vocab}", f"slots={record.slots}")
         return EngineCard(
-            binding=_TITLE,
-            library=self.server.facts.build,
-            features=(f"n_probs={record.n_probs}", f"n_vocab={record.n_vocab}", f"slots={record.slots}"),
+            binding=server.title,
+            library=server.facts.build,
+            features=(*told, *server.features),
             processor="elsewhere",
             mode="exact",
             exact=verdict.exact,
@@ -70,8 +97,10 @@ class ConnectedModel:
     def close(self) -> None:
         """End what runs and let go of the connections."""
         self.engine.close()
-        for one in (self.server, *self.others):
+        for one in self.servers:
             one.close()
+        if self.native is not None:
+            self.native.close()
 
 
 def connect(name: RemoteName, options: EngineOptions, patience: Patience | None = None) -> ConnectedModel:
@@ -79,63 +108,124 @@ def connect(name: RemoteName, options: EngineOptions, patience: Patience | None 
 
     Raises:
         RemoteError: it cannot be reached, or answers as it should not.
-        ModelError: what answers is not that kind of server, or the addresses have different models.
+        ModelError: what answers is not that kind of server, the addresses have different models, or the vocabulary is
+            another's.
         SettingsError: an option that only a model on this machine has.
     """
-    if name.kind != "llama-server":
+    if not _is_full(name, options):
+        by_ids = name.kind in _BY_IDS
+        remedy = "; or, with --vocabulary and a file of the same model, as such" if by_ids else ""
+        remedy_ja = "（または、--vocabulary に同じモデルのファイルを指定すれば、同じように使えます）" if by_ids else ""
         raise ModelNotFoundError(
-            f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` can use it; all else "
-            "needs a llama-server"
+            f"{name.title} chooses tokens by itself and tells no rows, so only `tsumami run` and `tsumami compare` can "
+            f"use it; all else needs a llama-server{remedy}"
         ).in_japanese(
             f"{name.title} は自分でトークンを選び、確率の行を知らせないので、"
-            "使えるのは tsumami run だけです。ほかには llama-server が要ります"
+            f"使えるのは tsumami run と tsumami compare だけです。ほかには llama-server が要ります{remedy_ja}"
         )
-    _check_options(options)
+    _check_options(name, options)
     patience = patience or Patience()
     with ExitStack() as undo:
-        servers = []
+        servers: list[FullServer] = []
         for address in name.addresses:
-            servers.append(LlamaServer(name, address, patience))
+            servers.append(_BY_IDS.get(name.kind, LlamaServer)(name, address, patience))
             undo.callback(servers[-1].close)
         first = servers[0]
         if any((one.facts.model, one.facts.n_params, one.facts.template) != _same(first) for one in servers):
             raise ModelError("the addresses do not have the same model; name those that have").in_japanese(
                 "アドレスのモデルが同じではありません。同じモデルのものを指定してください"
             )
-        words = first.vocabulary()
-        tokenizer = RemoteTokenizer(words, first.tokenize)
-        n_vocab, n_ctx = len(words.pieces), _n_ctx(first, options)
-        record = first.record(
-            options.n_probs or DEFAULT_N_PROBS, n_vocab, absolute=first.tells_zero(_some_tokens(n_vocab, 8))
-        )
+        known = _told(first, options) if isinstance(first, LlamaServer) else _from_file(first, options, undo)
+        n_ctx, record = _n_ctx(first, options), known.record
+        assert record.n_vocab is not None
         verdict = _verdict(first, record, _CHECKED)
-        engine = RemoteEngine(name, first, record, n_vocab, patience, n_ctx)
+        engine = RemoteEngine(name, first, record, record.n_vocab, patience, n_ctx)
         undo.pop_all()
-    card = _model_card(first, words.digest)
-    return ConnectedModel(first, tuple(servers[1:]), engine, tokenizer, options, n_ctx, record, verdict, card)
+    return ConnectedModel(
+        tuple(servers), engine, known.tokenizer, known.native, known.template, options, n_ctx, record, verdict,
+        _model_card(first, known.digest),
+    )  # fmt: skip
 
 
-def _same(server: LlamaServer) -> tuple[object, ...]:
+def _is_full(name: RemoteName, options: EngineOptions) -> bool:
+    """Whether our chain can choose from its rows."""
+    return name.kind == "llama-server" or (name.kind in _BY_IDS and options.vocabulary is not None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _KnownWords:
+    """A vocabulary, wherever it is known from, and what can be done with it."""
+
+    tokenizer: TextTokenizer
+    native: NativeModel | None
+    template: str | None
+    record: Capabilities
+    digest: str
+
+
+def _told(server: LlamaServer, options: EngineOptions) -> _KnownWords:
+    """The vocabulary that the server tells."""
+    words = server.vocabulary()
+    n_vocab = len(words.pieces)
+    absolute = server.tells_zero(_some_tokens(n_vocab, 8))
+    record = server.record(options.n_probs or DEFAULT_N_PROBS, n_vocab, absolute=absolute)
+    return _KnownWords(RemoteTokenizer(words, server.tokenize), None, server.facts.template, record, words.digest)
+
+
+def _from_file(server: IdServer, options: EngineOptions, undo: ExitStack) -> _KnownWords:
+    """The vocabulary of a file here, once the server has shown that it has the same."""
+    file = resolve(str(options.vocabulary))
+    native = NativeModel(file.path, vocab_only=True)
+    undo.callback(native.close)
+    vocab = native.vocab
+
+    def tokenize(text: str) -> list[int]:
+        return vocab.tokenize(text.encode(), add_special=False, parse_special=False)
+
+    server.check_vocabulary(tokenize)
+    counts = (DEFAULT_N_PROBS, _LEAST_PROBS) if options.n_probs is None else (options.n_probs,)
+    told = server.most_told(tokenize("Hello world"), [min(count, vocab.n_tokens) for count in counts])
+    record = server.record(told, vocab.n_tokens, template=native.chat_template is not None)
+    return _KnownWords(vocab, native, native.chat_template, record, _digest(vocab))
+
+
+def _digest(vocab: Vocab) -> str:
+    """One number for a vocabulary."""
+    made = hashlib.sha256()
+    for token in range(vocab.n_tokens):
+        piece = vocab.piece(token)
+        made.update(len(piece).to_bytes(4, "little") + piece)
+    return made.hexdigest()
+
+
+def _same(server: FullServer) -> tuple[object, ...]:
     return server.facts.model, server.facts.n_params, server.facts.template
 
 
-def _check_options(options: EngineOptions) -> None:
+def _check_options(name: RemoteName, options: EngineOptions) -> None:
     """Refuse what is the server's own affair."""
+    if name.kind in _BY_IDS and not options.exact:
+        raise SettingsError(f"--fast: leave --vocabulary out, and {name.title} chooses by itself").in_japanese(
+            f"--fast: --vocabulary を付けなければ、{name.title} が自分で選びます"
+        )
+    if name.kind not in _BY_IDS and options.vocabulary is not None:
+        raise SettingsError(f"--vocabulary: {name.title} tells its own").in_japanese(
+            f"--vocabulary: {name.title} は自分の語彙を知らせます"
+        )
     usual = EngineOptions()
     for field, flag in (("n_gpu_layers", "--n-gpu-layers"), ("threads", "--threads"), ("lora", "--lora"),
-                        ("exact", "--fast"), ("n_cells", "n_cells")):  # fmt: skip
+                        ("n_cells", "n_cells")):  # fmt: skip
         if getattr(options, field) != getattr(usual, field):
             raise SettingsError(f"{flag} is the affair of the server on which the model runs; start it so").in_japanese(
                 f"{flag} は、モデルが動いているサーバーの側のことです。そちらで指定して起動してください"
             )
 
 
-def _n_ctx(server: LlamaServer, options: EngineOptions) -> int:
+def _n_ctx(server: FullServer, options: EngineOptions) -> int:
     if options.n_ctx is not None and options.n_ctx > server.facts.context:
         raise SettingsError(
             f"n_ctx = {options.n_ctx}: a request there may have {counted(server.facts.context, 'token')}; start "
-            "the server "
-            "with more"
+            "the server with more"
         ).in_japanese(
             f"n_ctx = {options.n_ctx}: そこで 1 回に使えるのは {server.facts.context} "
             "トークンです。サーバーをもっと大きくして起動してください"
@@ -152,7 +242,9 @@ def _some_tokens(n_vocab: int, count: int) -> list[int]:
 # --- does it repeat itself? ---
 
 
-def _verdict(server: LlamaServer, record: Capabilities, length: int) -> Exactness:
+def _verdict(server: FullServer, record: Capabilities, length: int) -> Exactness:
+    if not server.asks_anew and "deterministic" not in server.features:
+        return _UNKNOWN
     tokens = _some_tokens(record.n_vocab or 1, length)
     failed = tuple(name for name, same in _comparisons(server, record, tokens) if not same)
     if failed:
@@ -177,17 +269,30 @@ def _verdict(server: LlamaServer, record: Capabilities, length: int) -> Exactnes
     )
 
 
-def _comparisons(server: LlamaServer, record: Capabilities, tokens: list[int]) -> Iterator[tuple[str, bool]]:
+_UNKNOWN: Final = Exactness(
+    False,
+    "このサーバーは、知っている書き出しをいつもキャッシュから使うので、分けて計算しても同じになるかを確かめられません。"
+    "同じシードでも文章が変わることがあります。",
+    "this server always takes a beginning that it knows from its cache, so it cannot be found out whether pieces give "
+    "the same: the same seed may give another text.",
+    "サーバーを --enable-deterministic-inference で起動してください。",
+    "start the server with --enable-deterministic-inference.",
+    ("in pieces",),
+)
+
+
+def _comparisons(server: FullServer, record: Capabilities, tokens: list[int]) -> Iterator[tuple[str, bool]]:
     """Yield (name of the check, whether every probability had the same bits)."""
     count, half = min(_CHECKED_PROBS, record.n_probs), len(tokens) // 2
 
     def row(asked: Sequence[int], *, cached: bool = False) -> ToldRow:
-        body = server.row_body(asked, count) | {"cache_prompt": cached}
-        return server.read_row(server.wire.post(server.path, body))
+        body = server.row_body(asked, count, cached=cached)
+        return server.read_row(server.wire.post(server.path_there, body)).likeliest(count)
 
     whole = row(tokens)
-    row(tokens[:half], cached=True)
-    yield "in pieces", _equal(row(tokens, cached=True), whole)
+    if server.asks_anew:
+        row(tokens[:half], cached=True)
+        yield "in pieces", _equal(row(tokens, cached=True), whole)
     if record.slots > 1:
         yield "among others", _beside(row, tokens, whole)
 
@@ -205,7 +310,7 @@ def _equal(a: ToldRow, b: ToldRow) -> bool:
     return np.array_equal(a.ids, b.ids) and np.array_equal(a.logprobs, b.logprobs)
 
 
-def _model_card(server: LlamaServer, digest: str) -> ModelCard:
+def _model_card(server: FullServer, digest: str) -> ModelCard:
     """Which weights, as far as it was told: the fingerprint is one of what was told, not of the file."""
     facts = server.facts
     told = {name: value for name, value in asdict(facts).items() if name not in ("build", "slots", "context")}
@@ -216,5 +321,5 @@ def _model_card(server: LlamaServer, digest: str) -> ModelCard:
         quantization=facts.quantization,
         n_params=facts.n_params,
         size=facts.size,
-        source=f"{ELSEWHERE}{_TITLE}",
+        source=f"{ELSEWHERE}{server.title}",
     )

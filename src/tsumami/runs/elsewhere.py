@@ -17,7 +17,7 @@ import operator
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -41,7 +41,7 @@ class RowServer(Protocol):
     """What is asked for rows, and how: the bodies of requests, and what their answers say."""
 
     @property
-    def path(self) -> str:
+    def path_there(self) -> str:
         """Where rows are asked."""
 
     @property
@@ -51,14 +51,16 @@ class RowServer(Protocol):
     def check(self, answer: dict[str, Any]) -> None:
         """Whether what `facts_path` says is what it said before; a RemoteError if not."""
 
-    def row_body(self, tokens: Sequence[int], count: int) -> dict[str, Any]:
+    def row_body(
+        self, tokens: Sequence[int], count: int, *, slot: int | None = None, cached: bool = True
+    ) -> dict[str, Any]:
         """What to ask for the row after `tokens`."""
 
     def read_row(self, answer: dict[str, Any]) -> ToldRow:
         """The row of an answer."""
 
-    def level_body(self, tokens: Sequence[int]) -> dict[str, Any]:
-        """What to ask for the place of the logits' zero."""
+    def level_body(self, tokens: Sequence[int], row: ToldRow, *, slot: int | None = None) -> dict[str, Any]:
+        """What to ask for the place of the logits' zero, once `row` was told."""
 
     def read_level(self, answer: dict[str, Any], tokens: Sequence[int], row: ToldRow) -> float:
         """The logit of a token less its logarithm in `row`."""
@@ -171,6 +173,19 @@ class RemoteEngine:
         Raises:
             EngineClosedError: the engine was closed.
         """
+        return self._hand_in(lambda ticket, stop, rank: self._drive(program, ticket, stop, rank))
+
+    def listen(
+        self, tokens: Sequence[int], body: dict[str, Any], take: Callable[[dict[str, Any]], Any]
+    ) -> Ticket[None]:
+        """Have one request answered in pieces, of which `take` gets each, in the engine's thread. `tokens`: its prompt.
+
+        Raises:
+            EngineClosedError: the engine was closed.
+        """
+        return self._hand_in(lambda ticket, stop, rank: self._hear(tuple(tokens), body, take, ticket, stop, rank))
+
+    def _hand_in(self, start: Callable[[Ticket[T], asyncio.Event, int], Coroutine[Any, Any, None]]) -> Ticket[T]:
         stop = asyncio.Event()
         ticket: Ticket[T] = Ticket(lambda: self._tell(stop))
         with self._lock:
@@ -178,7 +193,7 @@ class RemoteEngine:
                 raise EngineClosedError("this model was closed; load it again").in_japanese(
                     "このモデルは閉じられました。もう一度読み込んでください"
                 )
-            self._loop.call_soon_threadsafe(self._begin, program, ticket, stop, next(self._ranks))
+            self._loop.call_soon_threadsafe(self._begin, start, ticket, stop, next(self._ranks))
         return ticket
 
     def _tell(self, stop: asyncio.Event) -> None:
@@ -217,8 +232,8 @@ class RemoteEngine:
         for wire in self._wires:
             await wire.close()
 
-    def _begin(self, program: Program[Any], ticket: Ticket[Any], stop: asyncio.Event, rank: int) -> None:
-        task = self._loop.create_task(self._drive(program, ticket, stop, rank))
+    def _begin(self, start: Callable[..., Any], ticket: Ticket[Any], stop: asyncio.Event, rank: int) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(start(ticket, stop, rank))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -232,29 +247,36 @@ class RemoteEngine:
                     program.close()
                     ticket.future.set_exception(answer)
                     return
-                answer = await self._answer(feeds, stop, rank)
+                answer = await _unless(stop, self._all(feeds, rank))
         except StopIteration as end:
             ticket.future.set_result(end.value)
         except BaseException as error:  # noqa: BLE001  (whatever a program raises belongs to whoever waits for it)
             ticket.future.set_exception(error)
 
-    async def _answer(self, feeds: Sequence[Feed], stop: asyncio.Event, rank: int) -> list[Rows] | Exception:
-        """The rows of a program's feeds, or what ended the waiting for them."""
-        work = asyncio.ensure_future(self._all(feeds, rank))
-        stopping = asyncio.ensure_future(stop.wait())
-        try:
-            await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                return CancelledError("cancelled").in_japanese("取り消されました")
-            return work.result()
-        except asyncio.CancelledError:
-            return EngineClosedError("this model was closed").in_japanese("このモデルは閉じられました")
-        except Exception as error:  # noqa: BLE001  (thrown into the program that asked)
-            return error
-        finally:
-            stopping.cancel()
-            work.cancel()
-            await asyncio.gather(work, stopping, return_exceptions=True)
+    async def _hear(
+        self,
+        tokens: tuple[int, ...],
+        body: dict[str, Any],
+        take: Callable[[dict[str, Any]], Any],
+        ticket: Ticket[None],
+        stop: asyncio.Event,
+        rank: int,
+    ) -> None:
+        """One request that is answered in pieces."""
+        at = (self._first + rank) % len(self._wires)
+
+        async def heard() -> None:
+            slot = await self._seats[at].take(rank, tokens)
+            try:
+                await self._wires[at].listen(self._server.path_there, body | {"id_slot": slot}, take)
+            finally:
+                self._seats[at].give_back(slot)
+
+        found = await _unless(stop, heard())
+        if isinstance(found, Exception):
+            ticket.future.set_exception(found)
+        else:
+            ticket.future.set_result(None)
 
     async def _all(self, feeds: Sequence[Feed], rank: int) -> list[Rows]:
         if not feeds:
@@ -317,22 +339,22 @@ class RemoteEngine:
         server, wire, seats = self._server, self._wires[at], self._seats[at]
         slot = await seats.take(rank, tokens)
         try:
-            body = server.row_body(tokens, self.record.n_probs) | {"id_slot": slot}
-            row: ToldRow = known or await wire.post(server.path, body, self._whole)
+            body = server.row_body(tokens, self.record.n_probs, slot=slot)
+            row: ToldRow = known or await wire.post(server.path_there, body, self._whole)
             if not absolute:
                 return row
 
             def read(answer: dict[str, Any]) -> float:
                 return server.read_level(answer, tokens, row)
 
-            level = await wire.post(server.path, server.level_body(tokens) | {"id_slot": slot}, read)
+            level = await wire.post(server.path_there, server.level_body(tokens, row, slot=slot), read)
             return ToldRow(row.ids, row.logprobs, level, row.cached)
         finally:
             seats.give_back(slot)
 
     def _whole(self, answer: dict[str, Any]) -> ToldRow:
         """The row of an answer, with as many tokens as were asked for."""
-        row = self._server.read_row(answer)
+        row = self._server.read_row(answer).likeliest(self.record.n_probs)
         if (
             len(row.ids) < min(self.record.n_probs, self.n_vocab)
             or first_outside(row.ids.tolist(), self.n_vocab) is not None
@@ -353,6 +375,25 @@ class RemoteEngine:
         made = np.full(self.n_vocab, -np.inf, np.float32)
         made[row.ids] = row.logprobs + np.float32(row.level or 0.0)
         return made
+
+
+async def _unless(stop: asyncio.Event, wanted: Coroutine[Any, Any, T]) -> T | Exception:
+    """What is wanted, or what ended the waiting for it."""
+    work = asyncio.ensure_future(wanted)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            return CancelledError("cancelled").in_japanese("取り消されました")
+        return work.result()
+    except asyncio.CancelledError:
+        return EngineClosedError("this model was closed").in_japanese("このモデルは閉じられました")
+    except Exception as error:  # noqa: BLE001  (thrown into the program that asked)
+        return error
+    finally:
+        stopping.cancel()
+        work.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
 
 
 def _turn(loop: asyncio.AbstractEventLoop) -> None:

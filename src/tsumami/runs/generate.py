@@ -20,8 +20,7 @@ from typing import Final
 import numpy as np
 
 from tsumami.engine import Breath, Feed, Program, Rows, Sequence
-from tsumami.errors import CancelledError, RemoteError, SettingsError
-from tsumami.knobs import KNOBS
+from tsumami.errors import CancelledError, RemoteError
 from tsumami.native import Float32Array
 from tsumami.runs import contrastive
 from tsumami.runs.backend import Backend
@@ -33,6 +32,7 @@ from tsumami.runs.guiding import both, negative_tokens
 from tsumami.runs.healing import healed
 from tsumami.runs.leading import led, one_candidate, permitted
 from tsumami.runs.making import EngineMaking
+from tsumami.runs.possible import check_possible
 from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.values import Alternative, Receipt, Step, StopReason, Thought, Timings
@@ -233,20 +233,6 @@ def make_chain(backend: Backend, prompt: Prompt, settings: Settings, seed: int) 
     )
     chain.accept_prompt(prompt.tokens)
     return chain
-
-
-def check_possible(backend: Backend, settings: Settings) -> None:
-    """Refuse what this engine cannot do.
-
-    Raises:
-        SettingsError: a knob that it lacks is turned.
-    """
-    for one in (settings, settings.while_thinking):
-        for name, (why_ja, why) in backend.lacks.items():
-            if getattr(one, name) != KNOBS[name].neutral and name not in one.idle_knobs():
-                raise SettingsError(
-                    f"{name} = {getattr(one, name)!r}: {why}", knob=name, value=getattr(one, name)
-                ).in_japanese(f"{name} = {getattr(one, name)!r}: {why_ja}")
 
 
 class Generation:

@@ -93,7 +93,10 @@ class EngineMaking(Making[News, Result]):
         self._cancelled = False
 
     def _submit(self, engine: Runner, program: Program[Made]) -> Ticket[Made]:
-        ticket = engine.submit(program)
+        return self._follow(engine.submit(program))
+
+    def _follow(self, ticket: Ticket[Made]) -> Ticket[Made]:
+        """Wait for the end of this, too."""
         self._tickets.append(ticket)
         self._running += 1
         ticket.future.add_done_callback(self._ended)

@@ -196,3 +196,20 @@ def test_a_formula_is_drawn_and_nothing_of_its_source_is_left(knob: Knob) -> Non
     shown = re.sub(r"<[^>]*>", "", knob_rows.explanation(EN, knob).partition("<math")[2].partition("</math>")[0])
     assert shown
     assert "\\" not in html.unescape(shown)
+
+
+@pytest.mark.parametrize("texts", [EN, JA])
+def test_what_a_model_elsewhere_lacks_is_greyed_with_the_reason_and_marked_where_it_is_turned(texts: Texts) -> None:
+    lacks = {
+        "grammar": ("理由", "a reason"),
+        "guidance_scale": ("理由", "a reason"),
+        "penalty_alpha": ("理由", "a reason"),
+    }
+    why = texts.pick("理由", "a reason")
+    contents = {**knob_panel.BEGINNING_CONTENTS, "guidance_scale": 3.0, "negative_prompt": "no"}
+    notes = knob_panel.said(texts, contents, lacks=lacks)
+    assert (notes["idle"]["grammar"], notes["idle"]["penalty_alpha"]) == (why, why)
+    assert notes["wrong"] == {"guidance_scale": f"⚠️ {why}"}
+    assert "guidance_scale" not in notes["idle"]
+    assert notes["problem"] == ""
+    assert knob_panel.said(texts, knob_panel.BEGINNING_CONTENTS, lacks=lacks)["wrong"] == {}

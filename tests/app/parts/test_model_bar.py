@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import fastapi
 import gradio as gr
 import pytest
 from tests.support.gguf_writer import model, text
+from tests.support.scripted_server import ScriptedServer
 
 from tsumami.app.parts import model_bar
 from tsumami.app.words.texts import Texts
@@ -17,6 +21,19 @@ from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.engine import EngineOptions
 from tsumami.models import catalogue
 from tsumami.models.folders import VARIABLE
+
+
+def asking_from(address: str) -> Any:
+    """A press of a button on a page that was opened at this address."""
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": (address, 1),
+    }
+    return SimpleNamespace(request=fastapi.Request(scope))
+
 
 OTHER = ModelChoice("smollm2", EngineOptions(n_ctx=512))
 
@@ -31,7 +48,7 @@ def models() -> Iterator[Shelf]:
 
 @pytest.mark.parametrize("choice", [ModelChoice(), OTHER, ModelChoice("a/b:c.gguf", EngineOptions(exact=False))])
 def test_what_is_kept_is_the_choice(choice: ModelChoice) -> None:
-    assert model_bar.kept_choice(Shelf(), model_bar.to_keep(choice)) == choice
+    assert model_bar.kept_choice(Shelf(), model_bar.to_keep(Shelf(), choice)) == choice
 
 
 @pytest.mark.parametrize("garbage", [None, {}, [], 3, "smollm2", {"name": ""}, {"name": 1, "n_ctx": 1, "fast": True}])
@@ -45,7 +62,7 @@ def test_garbage_is_no_choice_and_opens_the_default(models: Shelf, garbage: Any)
 def test_a_model_that_is_loaded_is_taken_up_again(models: Shelf) -> None:
     with models.lend(OTHER):
         pass
-    opened = model_bar.reopened(Texts("en"), models, model_bar.to_keep(OTHER))
+    opened = model_bar.reopened(Texts("en"), models, model_bar.to_keep(models, OTHER))
     assert (opened.choice, opened.n_ctx) == (OTHER, 512)
     assert "n_ctx 512" in opened.line
 
@@ -53,10 +70,46 @@ def test_a_model_that_is_loaded_is_taken_up_again(models: Shelf) -> None:
 @pytest.mark.parametrize(("language", "said"), [("ja", "いまは読み込まれていません"), ("en", "is not loaded now")])
 def test_a_model_that_is_gone_is_named_and_stands_in_the_form(models: Shelf, language: Any, said: str) -> None:
     gone = ModelChoice("smollm2", EngineOptions(n_ctx=768))
-    opened = model_bar.reopened(Texts(language), models, model_bar.to_keep(gone))
+    opened = model_bar.reopened(Texts(language), models, model_bar.to_keep(models, gone))
     assert said in opened.line
     assert (opened.choice, opened.name["value"], opened.n_ctx) == (models.default, "smollm2", 768)
     assert not models.has(gone), "nobody waits for a model when opening a page"
+
+
+def test_where_an_engine_elsewhere_is_stands_nowhere_on_the_page() -> None:
+    """Everybody sees what kind it is, and may have it by that name; its address is its owner's."""
+    with ScriptedServer() as server:
+        shelf = Shelf(ModelChoice(server.name, EngineOptions(n_probs=100)))
+        with contextlib.closing(shelf):
+            assert shelf.shown_default == "llama-server"
+            opened = model_bar.reopened(
+                Texts("en"), shelf, {"name": "llama-server", "n_ctx": None, "fast": False}, home=False
+            )
+            assert opened.choice == shelf.default
+            assert (opened.name["value"], opened.n_ctx, opened.fast) == ("llama-server", 0, False)
+            assert opened.head["label"].startswith("Model: llama-server · ")
+            kept = model_bar.to_keep(shelf, shelf.default)
+            assert model_bar.kept_choice(shelf, kept) == shelf.default
+            shown = repr((opened, kept))
+            assert str(server.port) not in shown.replace(repr(opened.choice), "")
+            loaded = model_bar.load_model(Texts("en"), shelf, "llama-server", None, False, lambda *_, **__: None)
+            assert loaded.choice == shelf.default
+            assert str(server.port) not in repr((loaded.head, loaded.line))
+
+
+@pytest.mark.parametrize("address", ["203.0.113.5", "127.0.0.1"])
+def test_by_its_alias_anybody_may_load_the_servers_own_model_and_by_its_address_only_its_owner(address: str) -> None:
+    with ScriptedServer() as server, contextlib.closing(Shelf(ModelChoice(server.name))) as shelf:
+        loading = model_bar.ModelLoading(Texts("en"), shelf)
+        for name, works in (("llama-server", True), (server.name, address == "127.0.0.1")):
+            with (
+                contextlib.nullcontext()
+                if works
+                else pytest.warns(UserWarning, match="can be named only at the machine")
+            ):
+                (news,) = loading.on_load_model(name, None, False, asking_from(address), lambda *_, **__: None)
+            assert (news.choice == shelf.default) == works
+            assert str(server.port) not in repr((news.head, news.line, news.store, news.offer))
 
 
 @pytest.mark.parametrize(("language", "said"), [("ja", "英語"), ("en", "English")])

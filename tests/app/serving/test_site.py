@@ -16,19 +16,22 @@ from typing import Final
 import gradio
 import httpx
 import pytest
+from tests.support.scripted_server import ScriptedServer
 
 from tsumami.app.serving.assets import asset
 from tsumami.web.listening import listen
 
 _FOLDER: Final = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
+_TOLD: Final = ("en", "ja", "en/config", "en/gradio_api/info", "v1/models", "props")
 _LOGIN: Final = {"username": "anna", "password": "geheim"}
 
 
 @contextlib.contextmanager
 def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`tsumami app`: its address, and the process, whose last words are in stderr."""
-    command = [str(Path(sys.executable).with_name("tsumami")), "app", "--port", "0", "--threads", "1", "--lang", "en"]
-    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
+    command = [str(Path(sys.executable).with_name("tsumami")), "app", "--port", "0", "--lang", "en"]
+    own = [] if "-m" in options else ["--threads", "1"]  # a model elsewhere has its own
+    with subprocess.Popen([*command, *own, *options], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
             while not (found := re.search(r"ready at (\S+)", line := process.stderr.readline())):
@@ -98,3 +101,13 @@ def test_ctrl_c_with_a_page_open_and_a_text_under_way_says_nothing() -> None:
         list(words)
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert said.strip() == ""
+
+
+def test_where_an_engine_elsewhere_is_stands_in_nothing_that_is_served() -> None:
+    with ScriptedServer() as server, serving("-m", server.name) as (address, process), httpx.Client() as client:
+        pages = [client.get(f"{address}/{path}", follow_redirects=True) for path in _TOLD]
+        assert all(page.status_code == 200 for page in pages)
+        assert any("llama-server" in page.text for page in pages)
+        assert not any(f":{server.port}" in page.text for page in pages)
+        process.send_signal(signal.SIGTERM)
+        assert f":{server.port}" not in process.communicate(timeout=60)[1]

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from tests.support.formatted import Formatted
+from tests.support.scripted_server import ScriptedServer, broken_off
 
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.replying import Growing, Sending, reply
 from tsumami.app.work.tasks import Tasks
-from tsumami.errors import PromptTooLongError
+from tsumami.errors import PromptTooLongError, RemoteError, SettingsError
+from tsumami.model import RemoteModel, load
 from tsumami.prompts import Exchange
 from tsumami.runs import STOP_REASONS
 from tsumami.settings import Settings
@@ -142,3 +144,78 @@ def test_a_second_reply_of_a_session_ends_the_first_and_no_other() -> None:
     for growing in (second, other):
         growing.close()
     assert sessions.active == 0
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[tuple[ScriptedServer, RemoteModel]]:
+    """A model whose server is to choose by itself."""
+    with ScriptedServer(saying("はい、そうです。")) as server, load(server.name, exact=False) as model:
+        assert isinstance(model, RemoteModel)
+        yield server, model
+
+
+def test_a_reply_that_a_server_chooses_grows_in_one_call_and_then_has_its_facts(
+    elsewhere: tuple[ScriptedServer, RemoteModel],
+) -> None:
+    server, model = elsewhere
+    server.asked.clear()
+    updates = talk(model, Conversation().ask("本当ですか"))
+    assert next(body["stream"] for path, body in server.asked if path == "/completion")
+    assert sum(body.get("stream", False) for _, body in server.asked) == 1
+    assert "".join(update.new_text for update in updates) == "はい、そうです。"
+    assert [update.done for update in updates] == [False] * (len(updates) - 1) + [True]
+    last = updates[-1].conversation.exchanges[-1]
+    assert (last.user, last.reply) == ("本当ですか", "はい、そうです。")
+    assert last.tokens is not None
+    assert bytes(last.tokens).decode() == last.reply
+    assert last.facts is not None
+    assert last.facts.stop_reason == "eog"
+    assert last.facts.generation_per_second > 0
+
+
+def test_such_a_reply_goes_on_where_it_stopped(elsewhere: tuple[ScriptedServer, RemoteModel]) -> None:
+    first = talk_with(elsewhere[1], Conversation().ask("本当ですか"), Settings(max_tokens=9))
+    assert first.exchanges[-1].reply == "はい、"
+    assert talk_with(elsewhere[1], first, Settings(max_tokens=6)).exchanges[-1].reply == "はい、そう"
+
+
+def test_such_a_reply_that_was_stopped_is_kept_as_it_is(elsewhere: tuple[ScriptedServer, RemoteModel]) -> None:
+    server, model = elsewhere
+    server.tricks.append(broken_off(1))
+    updates: list[Growing] = []
+    with pytest.raises(RemoteError, match="ended its stream"):
+        updates.extend(asking(model, Conversation().ask("本当ですか"), Tasks()))
+    assert (updates[-1].done, updates[-1].conversation.exchanges[-1].reply) == (True, "は")
+    tasks: Tasks[Any] = Tasks()
+    server.tricks.append(broken_off(9))
+    replies = asking(model, Conversation().ask("本当ですか"), tasks)
+    first = next(replies)
+    tasks.stop("s")
+    last = [first, *replies][-1]
+    assert last.done
+    assert last.conversation.exchanges[-1].reply.startswith("は")
+
+
+def test_a_knob_that_such_a_model_lacks_is_refused_before_anything_is_asked(
+    elsewhere: tuple[ScriptedServer, RemoteModel],
+) -> None:
+    with pytest.raises(SettingsError, match="vocabulary of a model that is here"):
+        talk_with(elsewhere[1], Conversation().ask("x"), Settings(grammar='root ::= "a"'))
+
+
+def test_where_the_server_lacks_a_knob_that_is_turned_our_chain_chooses(
+    elsewhere: tuple[ScriptedServer, RemoteModel],
+) -> None:
+    server, model = elsewhere
+    server.asked.clear()
+    made = Settings(max_tokens=9, banned_texts=("x",))
+    assert talk_with(model, Conversation().ask("本当ですか"), made).exchanges[-1].reply == "はい、"
+    assert not any(body.get("stream") for _, body in server.asked)
+
+
+def test_a_reply_of_which_only_the_text_is_known_is_gone_on_with_by_the_server_too(
+    elsewhere: tuple[ScriptedServer, RemoteModel],
+) -> None:
+    begun = Conversation((Exchange("本当ですか", "はい"),))
+    gone_on = talk_with(elsewhere[1], begun, Settings(max_tokens=3)).exchanges[-1]
+    assert (gone_on.reply, gone_on.tokens) == ("はい、", tuple("はい、".encode()))

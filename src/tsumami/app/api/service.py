@@ -40,10 +40,10 @@ class Service:
         """
         default = self.shelf.default
         with contextlib.ExitStack() as stack:
-            if not name or name == default.name:
+            if not name or self.shelf.named(name) == default.name:
                 model = stack.enter_context(self.shelf.lend(None, self._heed))
             else:
-                choice = ModelChoice(name, replace(default.options, n_ctx=None, n_cells=None, lora=()))
+                choice = ModelChoice(name, replace(default.options, n_ctx=None, n_cells=None, lora=(), vocabulary=None))
                 with naming(name, self.call.at_home):
                     model = stack.enter_context(self.shelf.lend(choice, self._heed))
             self._heed()

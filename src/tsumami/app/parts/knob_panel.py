@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypedDict
 
 import gradio as gr
@@ -30,6 +31,7 @@ from tsumami.errors import SettingsError, japanese
 from tsumami.exchange import Imported, foreign_settings
 from tsumami.knobs import longest_reply
 from tsumami.presets import KEPT, PRESETS
+from tsumami.runs.possible import refuses
 from tsumami.settings import Settings, saved_knobs
 from tsumami.storage import decoded
 
@@ -169,9 +171,17 @@ class Notes(TypedDict, total=False):
     reach: dict[str, int]
 
 
-def said(texts: Texts, contents: object, *, thinks: bool = True, asks: bool = True, n_ctx: int | None = None) -> Notes:
+def said(
+    texts: Texts,
+    contents: object,
+    *,
+    thinks: bool = True,
+    asks: bool = True,
+    n_ctx: int | None = None,
+    lacks: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> Notes:
     """What is to be said of the panel's contents. thinks, asks: of the model, as in `Settings.idle_knobs`; n_ctx: its
-    tokens of context, if it is known.
+    tokens of context, if it is known; lacks: the knobs that cannot be used with it, and why, in ja and en.
     """
     reach = {} if n_ctx is None else {"max_tokens": longest_reply(n_ctx)}
     try:
@@ -179,11 +189,13 @@ def said(texts: Texts, contents: object, *, thinks: bool = True, asks: bool = Tr
     except SettingsError as error:
         problem = f"⚠️ {texts.error(error)}"
         return Notes(wrong={error.knob: problem} if error.knob else {}, problem=problem, reach=reach)
-    idle = settings.idle_knobs(thinks=thinks, asks=asks)
+    idle = {name: texts.pick(why.ja, why.en) for name, why in settings.idle_knobs(thinks=thinks, asks=asks).items()}
+    missing = {name: texts.pick(*why) for name, why in lacks.items()}
+    refused = {name: why for name, why in missing.items() if refuses(settings, name)}
     return Notes(
-        wrong={},
+        wrong={name: f"⚠️ {why}" for name, why in refused.items()},
         problem="",
-        idle={name: texts.pick(why.ja, why.en) for name, why in idle.items()},
+        idle={**idle, **{name: why for name, why in missing.items() if name not in refused}},
         stages=list(chain_view.idle_stages(settings)),
         reach=reach,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -49,14 +50,15 @@ class Reopened(NamedTuple):
     fast: bool
 
 
-def build(texts: Texts, default: ModelChoice) -> ModelBar:
+def build(texts: Texts, shelf: Shelf) -> ModelBar:
     """Lay out the bar; call above the tabs. `choice` is at first the default."""
-    with gr.Accordion(title(texts, default.name), open=False, elem_id="model-bar") as head:
+    default, shown = shelf.default, shelf.shown_default
+    with gr.Accordion(title(texts, shown), open=False, elem_id="model-bar") as head:
         with gr.Row(elem_classes="tight"):
-            name, n_ctx, fast = _loading_form(texts, default)
+            name, n_ctx, fast = _loading_form(texts, shown, default.options)
             load = gr.Button(texts("model.load"), size="sm", min_width=80, elem_id="model-load")
         state = gr.HTML(elem_id="model-state")
-    offer = model_offer.build(texts, default.name)
+    offer = model_offer.build(texts, shown)
     return ModelBar(head, name, n_ctx, fast, load, state, offer, gr.State(default))
 
 
@@ -69,16 +71,16 @@ def title(texts: Texts, name: str, size: str = "") -> str:
     return texts("model.title", facts=" · ".join(filter(None, facts)))
 
 
-def _loading_form(texts: Texts, default: ModelChoice) -> tuple[gr.Dropdown, gr.Number, gr.Checkbox]:
+def _loading_form(texts: Texts, shown: str, options: EngineOptions) -> tuple[gr.Dropdown, gr.Number, gr.Checkbox]:
     """What to load, and how."""
     name = gr.Dropdown(
-        chooser(texts), value=default.name, label=texts("model.name"), info=texts("model.name_info"),
+        chooser(texts), value=shown, label=texts("model.name"), info=texts("model.name_info"),
         allow_custom_value=True, scale=3, elem_id="model-name",
     )  # fmt: skip
     n_ctx = gr.Number(  # Gradio makes an empty box a 0, so that is what 0 means
-        default.options.n_ctx or 0, label="n_ctx", info=texts("model.n_ctx_info"), precision=0, min_width=90, scale=1
+        options.n_ctx or 0, label="n_ctx", info=texts("model.n_ctx_info"), precision=0, min_width=90, scale=1
     )
-    fast = gr.Checkbox(not default.options.exact, label="fast", info=texts("model.fast_info"), min_width=90)
+    fast = gr.Checkbox(not options.exact, label="fast", info=texts("model.fast_info"), min_width=90)
     return name, n_ctx, fast
 
 
@@ -114,9 +116,9 @@ class ReadyModel(NamedTuple):
     n_ctx: int
 
 
-def headed(texts: Texts, choice: ModelChoice, model: Model) -> Any:
-    """An update of the bar's head for a loaded model."""
-    return gr.update(label=title(texts, choice.name, f"{model.model_card.n_params / 1e6:.0f} M"))
+def headed(texts: Texts, name: str, model: Model) -> Any:
+    """An update of the bar's head for a loaded model of this name."""
+    return gr.update(label=title(texts, name, f"{model.model_card.n_params / 1e6:.0f} M"))
 
 
 def load_model(
@@ -133,18 +135,21 @@ def load_model(
 
     choice = _choice(shelf, str(name).strip(), int(n_ctx) if n_ctx else None, fast=fast)
     with shelf.lend(choice, report) as model:
-        return ReadyModel(choice, headed(texts, choice, model), describe(texts, model), model.n_ctx)
+        return ReadyModel(choice, headed(texts, shelf.shown(choice), model), describe(texts, model), model.n_ctx)
 
 
 def _choice(shelf: Shelf, name: str, n_ctx: int | None, *, fast: bool) -> ModelChoice:
     """A choice of the form; the server's own model keeps the adapters that the server was begun with."""
-    lora = shelf.default.options.lora if name == shelf.default.name else ()
-    return ModelChoice(name, EngineOptions(n_ctx=n_ctx, exact=not fast, lora=lora))
+    own, named = shelf.default, shelf.named(name)
+    if named != own.name:
+        return ModelChoice(named, EngineOptions(n_ctx=n_ctx, exact=not fast))
+    lora, n_probs, vocabulary = own.options.lora, own.options.n_probs, own.options.vocabulary
+    return ModelChoice(named, EngineOptions(n_ctx, exact=not fast, n_probs=n_probs, lora=lora, vocabulary=vocabulary))
 
 
-def to_keep(choice: ModelChoice) -> dict[str, Any]:
+def to_keep(shelf: Shelf, choice: ModelChoice) -> dict[str, Any]:
     """A choice as the browser keeps it."""
-    return {"name": choice.name, "n_ctx": choice.options.n_ctx, "fast": not choice.options.exact}
+    return {"name": shelf.shown(choice), "n_ctx": choice.options.n_ctx, "fast": not choice.options.exact}
 
 
 def kept_choice(shelf: Shelf, kept: Any) -> ModelChoice | None:
@@ -161,14 +166,14 @@ def reopened(texts: Texts, shelf: Shelf, kept: Any, *, home: bool = True) -> Reo
     learns nothing of paths, not even which one is loaded.
     """
     before = kept_choice(shelf, kept)
-    if before is not None and not home and not is_name(before.name):
+    if before is not None and not home and not is_name(before.name) and before.name != shelf.default.name:
         before = None
     choice = before if before is not None and shelf.has(before) else shelf.default
     with shelf.lend(choice) as model:
-        head, line = headed(texts, choice, model), describe(texts, model)
+        head, line = headed(texts, shelf.shown(choice), model), describe(texts, model)
     if before is not None and before != choice:
-        line = f"{_lines(texts('model.gone', name=before.name))}{line}"
-    form = to_keep(before or shelf.default)
+        line = f"{_lines(texts('model.gone', name=shelf.shown(before)))}{line}"
+    form = to_keep(shelf, before or shelf.default)
     offered = model_offer.said(texts, choice.name)
     name = gr.update(choices=chooser(texts), value=form["name"])  # files may have come since the server began
     return Reopened(choice, head, line, offered, name, form["n_ctx"] or 0, form["fast"])
@@ -251,15 +256,20 @@ class ModelLoading:
         """Load another model; if it cannot be loaded, the one before stays."""
         texts = self.texts
         try:
-            with naming(name, at_home(request.request)):
+            with self._naming(name, request):
                 loaded = load_model(texts, self.shelf, name, n_ctx, fast, progress)
         except TsumamiError as error:
             tell(texts, error)
-            offered = model_offer.said(texts, self.shelf.default.name)
+            offered = model_offer.said(texts, self.shelf.shown_default)
             yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))), offer=offered)
             return
         offered = model_offer.said(texts, loaded.choice.name)
-        yield LoadNews(loaded.choice, loaded.head, loaded.line, to_keep(loaded.choice), offered, name)
+        yield LoadNews(loaded.choice, loaded.head, loaded.line, to_keep(self.shelf, loaded.choice), offered, name)
+
+    def _naming(self, name: str, request: gr.Request) -> AbstractContextManager[None]:
+        """What watches over a name that somebody gives. By its alias anybody may have the server's own model."""
+        own = name != self.shelf.default.name and self.shelf.named(name) == self.shelf.default.name
+        return nullcontext() if own else naming(name, at_home(request.request))
 
     def on_pick(
         self,

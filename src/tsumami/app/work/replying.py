@@ -7,8 +7,9 @@ No Gradio here, so that the page, its API and the tests share one path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from tsumami.app.work.conversation import Conversation, Outlook, ReplyFacts, outlook
 from tsumami.app.work.keeping import Keeper, ReplyRecord
@@ -16,11 +17,12 @@ from tsumami.app.work.tasks import Asked
 from tsumami.app.work.thoughts import Thoughts
 from tsumami.explain.tokens import Fork
 from tsumami.history import ChatTurn, History, SaidBefore, told
-from tsumami.model import Model
+from tsumami.model import Model, ThereReply
 from tsumami.prompts import Exchange
-from tsumami.runs import Stream
+from tsumami.runs import Prompt, Stream
 from tsumami.runs.going_on import longer
 from tsumami.runs.making import Pace
+from tsumami.runs.possible import check_possible
 from tsumami.settings import Settings
 
 _TAIL = 64  # tokens of a prompt
@@ -65,6 +67,14 @@ def ahead(model: Model, conversation: Conversation, sending: Sending, settings: 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _ChosenThere:
+    """A reply that a server elsewhere has chosen, and the conversation with it."""
+
+    conversation: Conversation
+    reply: ThereReply
+
+
 def reply(
     model: Model,
     conversation: Conversation,
@@ -83,6 +93,7 @@ def reply(
 
     Raises:
         TsumamiError: before the first yield, if it cannot begin (the prompt is too long, say).
+        RemoteError: after the last one, if a server that chose by itself broke off.
     """
     keeper = keeper or Keeper()
     if fork is not None:
@@ -94,13 +105,65 @@ def reply(
     if asked.stopped:
         return
     turn = _turn(conversation, sending, prompt.begun, keeper)
-    with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, conversation.kept) as record:
+    there, kept = None, conversation.kept
+    if fork is None and model.chooses_there and _can_choose(model, conversation, prompt, settings):
+        there = yield from _chosen_there(model, conversation, prompt, settings, asked)
+        if there is None:
+            return
+        conversation, (prompt, settings) = there.conversation, there.reply.as_prompt()
+    with model.stream(prompt, settings) as stream, keeper.reply(stream, turn, kept) as record:
         asked.begin(stream)
         thoughts = Thoughts(model.thinking, [model.tokenizer.piece(token) for token in prompt.tokens[-_TAIL:]])
         for growing in _grow(stream, conversation, prompt.begun, thoughts, record):
             if asked.dropped:
                 return
-            yield growing
+            yield growing if there is None else _as_fast(growing, there.reply)
+    if there is not None and there.reply.error is not None:
+        raise there.reply.error
+
+
+def _can_choose(model: Any, conversation: Conversation, prompt: Prompt, settings: Settings) -> bool:
+    """Whether a server elsewhere can choose this reply: it has all knobs that are turned, and what there is of the
+    reply are tokens. If not, our chain chooses from its rows.
+    """
+    as_text = conversation.exchanges[-1].reply and not prompt.begun
+    return not (as_text or prompt.healing or model.lost_there(settings))
+
+
+def _chosen_there(
+    model: Any, conversation: Conversation, prompt: Prompt, settings: Settings, asked: Asked[Any]
+) -> Generator[Growing, None, _ChosenThere | None]:
+    """Let a server elsewhere choose the reply by itself, and show it as it comes; returns what a run is to be made of.
+    None: nothing is to be computed, because it was stopped or no token is known.
+    """
+    check_possible(model, settings)
+    begun = text = conversation.exchanges[-1].reply.rstrip("\ufffd")
+    told, pace, silent = len(text), Pace(_LEAST_SECONDS), None if model.thinking is None else ""
+    with model.there(prompt, settings) as stream:
+        asked.begin(stream)
+        for new in stream:
+            text += new
+            if asked.dropped:
+                return None
+            if pace.due():
+                yield Growing(conversation.answered(text), text[told:], done=False, spoken=silent)
+                told = len(text)
+                pace.looked()
+        reply = stream.reply
+    tokens = prompt.begun + reply.tokens
+    grown = conversation.answered(begun + reply.text, None, tokens if len(reply.tokens) == reply.count else None)
+    computed = bool(reply.tokens) and not asked.stopped
+    yield Growing(grown, text[told:], done=not computed, spoken=silent)
+    return _ChosenThere(grown, reply) if computed else None
+
+
+def _as_fast(growing: Growing, reply: ThereReply) -> Growing:
+    """The same, with the speed that the reply had: its run was computed afterwards."""
+    last = growing.conversation.exchanges[-1]
+    if last.facts is None:
+        return growing
+    facts = replace(last.facts, generation_per_second=reply.tokens_per_second)
+    return replace(growing, conversation=growing.conversation.answered(last.reply, facts, last.tokens, last.thought))
 
 
 def _with_seed_of(conversation: Conversation, settings: Settings) -> Settings:

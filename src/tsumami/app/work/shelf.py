@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from tsumami.engine import EngineOptions
 from tsumami.errors import ModelNotFoundError, OutOfMemoryError
 from tsumami.model import Model, load
-from tsumami.models import resolve
+from tsumami.models import is_remote, remote_name, resolve
 from tsumami.wording import counted
 
 _MOST_NAMES: Final = 1000  # of which it is remembered where they lead
@@ -65,6 +65,19 @@ class Shelf:
         self._loading = 0
         self._lock = threading.Lock()
         self._clock = 0
+
+    @property
+    def shown_default(self) -> str:
+        """What the default is called before everybody: where an engine elsewhere is, only its owner knows."""
+        return remote_name(self.default.name).title if is_remote(self.default.name) else self.default.name
+
+    def shown(self, choice: ModelChoice) -> str:
+        """What a choice is called before everybody who may have it."""
+        return self.shown_default if choice.name == self.default.name else choice.name
+
+    def named(self, name: str) -> str:
+        """The name that was meant: the default's, if it is that by which everybody knows it."""
+        return self.default.name if name == self.shown_default else name
 
     @contextlib.contextmanager
     def lend(self, choice: ModelChoice | None = None, report: Report | None = None) -> Iterator[Model]:

@@ -4,7 +4,7 @@ Guarantee: a lane is the run that its settings give alone.
 """
 
 from tsumami.explore.lanes.alignment import Alignment, Block, align
-from tsumami.explore.lanes.comparison import Comparing, Comparison, Lane, LanePlan, letter, of_runs, plan
+from tsumami.explore.lanes.comparison import Comparing, Comparison, Lane, LanePlan, differences, letter, of_runs, plan
 from tsumami.explore.lanes.plain import comparison_values
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LanePlan",
     "align",
     "comparison_values",
+    "differences",
     "letter",
     "of_runs",
     "plan",

@@ -105,7 +105,7 @@ class Comparing(EngineMaking[tuple[int, Step], Comparison]):
             _outcome(ticket)
 
     def _finish(self) -> Comparison:
-        lanes = zip(self._plans, _differences(self._plans), map(_outcome, self._begun), strict=True)
+        lanes = zip(self._plans, differences(self._plans), map(_outcome, self._begun), strict=True)
         return compared([Lane(made, differs, *outcome) for made, differs, outcome in lanes])
 
     @property
@@ -145,7 +145,7 @@ def of_runs(runs: Sequence[Run]) -> Comparison:
     """
     check_lanes(len(runs))
     plans = [LanePlan(run.receipt.to_prompt(), run.settings.replace(seed=run.receipt.seed)) for run in runs]
-    lanes = zip(plans, _differences(plans), runs, strict=True)
+    lanes = zip(plans, differences(plans), runs, strict=True)
     return compared([Lane(made, differs, run) for made, differs, run in lanes])
 
 
@@ -163,7 +163,7 @@ def _divergence(a: Run, b: Run, names: tuple[str, str]) -> Divergence:
         return replace(found, ja=f"{found.ja}原因は計算できません: {error}", en=f"{found.en} No cause: {error}")
 
 
-def _differences(plans: Sequence[LanePlan]) -> list[dict[str, Any]]:
+def differences(plans: Sequence[LanePlan]) -> list[dict[str, Any]]:
     """What is not the same in all lanes, with each lane's values."""
     first = plans[0]
     names = [n for n in KNOBS if any(getattr(p.settings, n) != getattr(first.settings, n) for p in plans)]

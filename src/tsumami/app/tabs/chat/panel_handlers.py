@@ -48,8 +48,8 @@ class PanelHandlers:
         if not self.shelf.has(choice):  # nobody waits for a model here
             return knob_panel.said(self.texts, contents)
         with self.shelf.lend(choice) as model:
-            thinks, asks, n_ctx = model.thinking is not None, model.asks_thinking, model.n_ctx
-        return knob_panel.said(self.texts, contents, thinks=thinks, asks=asks, n_ctx=n_ctx)
+            thinks, asks, n_ctx, lacks = model.thinking is not None, model.asks_thinking, model.n_ctx, model.lacks
+        return knob_panel.said(self.texts, contents, thinks=thinks, asks=asks, n_ctx=n_ctx, lacks=lacks)
 
     @told(None)
     def on_save_settings(self, contents: Any) -> Any:

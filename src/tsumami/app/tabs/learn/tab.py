@@ -209,15 +209,16 @@ class LearnTab:
 
     def on_models(self, choice: ModelChoice, chosen: Sequence[str]) -> Any:
         """The models that are on this machine; the session's own is looked at first."""
-        names = list(dict.fromkeys([choice.name, *course.models_here()]))
-        return gr.update(choices=names, value=[name for name in names if name in chosen] or [choice.name])
+        own = self.shelf.shown(choice)
+        names = list(dict.fromkeys([own, *course.models_here()]))
+        return gr.update(choices=names, value=[name for name in names if name in chosen] or [own])
 
     def on_tokens(self, request: gr.Request, choice: ModelChoice, chosen: Sequence[str], text: str | None) -> str:
         """A text as each of the models reads it."""
         return "".join(
             self._shown(
                 session_of(request),
-                choice if name == choice.name else ModelChoice(name),
+                choice if name == self.shelf.shown(choice) else ModelChoice(name),
                 text,
                 partial(view.tokens, name=name, text=text or "", words=self._words),
             )
