@@ -247,6 +247,16 @@ def test_wherever_a_reference_points_it_is_followed_or_refused(pointer: list[str
     assert len(said) < 400
 
 
+@given(
+    name=st.text(max_size=3).map(lambda part: f"name{part}" * 9_000),
+    inside=st.sampled_from([{"uniqueItems": True}, {"maxlength": 1}, {"const": 2**60}, {"pattern": "("},
+                            {"format": "x"}, {"multipleOf": 9_999_991}]),
+)  # fmt: skip
+def test_no_refusal_is_as_long_as_a_name_in_the_schema(name: str, inside: dict[str, Any]) -> None:
+    for schema in ({"properties": {name: inside}}, {name: inside}, {name: 1, "type": "objekt"}):
+        assert len(refusal("json_schema", schema)) < 500
+
+
 MEANT: Final = sorted(
     {"type", "enum", "const", "maxLength", "minLength", "minimum", "maximum", "items", "required", "pattern", "format",
      "properties", "maxItems", "additionalProperties", "multipleOf", "prefixItems", "anyOf"}
@@ -263,7 +273,7 @@ def test_a_mistyped_keyword_is_no_annotation(word: str, slip: str) -> None:
         "inside": word,
     }[slip]
     assume(
-        slip == "inside" or difflib.SequenceMatcher(None, typed, word).ratio() > 0.85 or typed.lower() == word.lower()
+        slip == "inside" or difflib.SequenceMatcher(None, typed, word).ratio() > 0.86 or typed.lower() == word.lower()
     )
     assume((typed != word) is (slip != "inside"))
     schema = {"name": "x", "schema": {word: 1}} if slip == "inside" else {"properties": {"a": {"title": "T", typed: 1}}}

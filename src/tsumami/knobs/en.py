@@ -395,7 +395,8 @@ WORDS: dict[str, KnobWords] = {
         " to always get a JSON object. Properties come in the schema's order, and"
         " others may follow unless additionalProperties is false. It only enforces the form, so say"
         " in the prompt, too, what you want. Too small a max_tokens cuts the JSON off. A keyword that cannot"
-        " be kept to, such as not or uniqueItems, is refused by name and never ignored. It excludes grammar and regex.",
+        " be kept to, such as not or uniqueItems, is refused by name and never ignored; so is a mistyped one, and a"
+        " number beyond 2^53, which would be rounded. It excludes grammar and regex.",
     ),
     "regex": KnobWords(
         "Regular expression",
