@@ -139,6 +139,29 @@ def test_another_vocabulary_is_refused(behind: IdServerProcess, kind: str, monke
         model_of(behind, kind)
 
 
+@pytest.mark.parametrize("shift", [0.0, -100.0])
+def test_logits_are_taken_where_all_are_told_and_their_zero_with_them(
+    behind: IdServerProcess, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    behind.logits, behind.most = True, 100_000
+    script = behind.script
+    monkeypatch.setattr(behind, "script", lambda tokens: script(tokens) + shift)
+    knobs: dict[str, Any] = {"seed": 4, "temperature": 1.3, "repeat_penalty": 1.3, "max_tokens": 4}
+    with model_of(behind, "vllm", n_probs=49_152) as remote:
+        assert remote.record.whole
+        assert "repeat_penalty" not in remote.lacks
+        run = remote.run("The sky", **knobs)
+        prompt = remote.as_prompt("The sky")
+        assert remote.verify(run).same
+    chain = Chain.from_settings(Settings(**knobs), seed=4, n_vocab=49_152, n_ctx=512)
+    chain.accept_prompt(prompt.tokens)
+    for step in run.steps:
+        row = np.asarray(script((*prompt.tokens, *chain.reply)), np.float32) + np.float32(shift)
+        assert chain.choose(row).pick.token == step.id
+        assert (step.unseen, step.uncertain) == (0, False)
+        chain.accept(step.id)
+
+
 def test_logits_of_which_some_are_not_seen_are_refused(behind: IdServerProcess) -> None:
     behind.logits = True
     with pytest.raises(RemoteError, match="start it with raw_logprobs"):

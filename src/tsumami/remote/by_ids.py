@@ -4,7 +4,8 @@ Neither tells the bytes of its tokens, nor all that end a reply. So the vocabula
 read here, and held against the server's own: texts have to become the same tokens there.
 
 Guarantee: what is asked for are the model's own probabilities: every sampler is neutral and the temperature 1, where
-processed ones are the raw ones. What cannot be told as raw (logits of which only some are known) is refused.
+processed ones are the raw ones. Logits are taken where all of a row are told; where only some are, they are refused,
+because what the others weigh is not known.
 
 Field by field as documented: vLLM 0.11 (OpenAI-compatible server: /v1/models, /v1/completions with
 `return_tokens_as_token_ids`, /tokenize, /version) and SGLang 0.5 (/generate with `top_logprobs_num`, /v1/models,
@@ -19,6 +20,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from tsumami.errors import ModelError, ModelNotFoundError, RemoteError
 from tsumami.models import RemoteName
@@ -34,6 +36,7 @@ T = TypeVar("T")
 _AT_ONCE: Final = 16  # requests; how many it takes, neither tells
 _CLAMPED: Final = -9000.0  # vLLM tells -9999 where it has -inf
 _HIGHEST: Final = 1e-3  # of a logarithm of a probability, rounded
+_OFF: Final = 0.05  # of the logarithm of what all probabilities add up to, each rounded
 _PROBES: Final = ("Hello world, 12345 + 67.", "東京タワーの光る😀", "def f(x):\n\treturn x ** 2\n", " naïve Ελλάδα ")
 
 
@@ -44,6 +47,10 @@ class IdServer(ABC):
     facts_path: ClassVar[str] = "/v1/models"
     title: ClassVar[str]
     asks_anew: ClassVar[bool] = True
+    n_vocab: int | None = None
+    """Tokens of the vocabulary, once it is known; what is told beyond them is padding."""
+    tells_logits = False
+    """Whether a row came as logits, all of them."""
 
     def __init__(self, name: RemoteName, address: str, patience: Patience) -> None:
         if name.prefix:
@@ -125,19 +132,32 @@ class IdServer(ABC):
         """
         self.check_model(answer)
         told = self._documented(lambda: sorted(self._pairs(answer), key=lambda one: (-one[1], one[0])))
-        told = [one for one in told if one[1] > _CLAMPED]
+        told = [one for one in told if one[1] > _CLAMPED and (self.n_vocab is None or one[0] < self.n_vocab)]
         if not told or not np.isfinite([value for _, value in told]).all():
             raise RemoteError(
                 f"{self.title} gave half an answer: the probabilities are not all there", again=True
             ).in_japanese(f"{self.title} の答えは半分だけで、確率がそろっていません")
-        if told[0][1] > _HIGHEST:
+        ids, logs = np.array([one for one, _ in told], np.int32), np.array([one for _, one in told], np.float64)
+        level = self._level(logs)
+        probabilities = np.minimum((logs - (level or 0)).astype(np.float32), 0)
+        return ToldRow(ids, probabilities, level, cached=self._cached(answer))
+
+    def _level(self, told: npt.NDArray[np.float64]) -> float | None:
+        """What lies between the logits of a whole row and their logarithms; None: these are told themselves."""
+        whole = self.n_vocab is not None and len(told) >= self.n_vocab
+        level = float(told[0] + np.log(np.exp(told - told[0]).sum()))
+        if told[0] <= _HIGHEST and not (whole and abs(level) > _OFF):
+            return None
+        if not whole:
             raise RemoteError(
-                f"{self.title} tells logits, of which some are not seen; start it with raw_logprobs"
+                f"{self.title} tells logits, of which some are not seen; start it with raw_logprobs, or have all of "
+                "them told (--max-logprobs -1 there, --n-probs with the size of the vocabulary here)"
             ).in_japanese(
-                f"{self.title} が知らせるのはロジットで、見えないものがあります。raw_logprobs で起動してください"
+                f"{self.title} が知らせるのはロジットで、見えないものがあります。raw_logprobs で起動するか、"
+                "すべてを知らせるようにしてください（そちらで --max-logprobs -1、こちらで --n-probs に語彙の大きさ）"
             )
-        ids, logs = zip(*told, strict=True)
-        return ToldRow(np.array(ids, np.int32), np.minimum(np.array(logs, np.float32), 0), cached=self._cached(answer))
+        self.tells_logits = True
+        return level
 
     @abstractmethod
     def _cached(self, answer: Answer) -> int:
@@ -175,7 +195,7 @@ class IdServer(ABC):
         raise AssertionError(counts)
 
     def level_body(self, tokens: Sequence[int], row: ToldRow, *, slot: int | None = None) -> dict[str, Any]:
-        """There is nothing to ask: logits are not told."""
+        """There is nothing to ask: logits come with the row, or not at all."""
         raise AssertionError(tokens, row, slot)
 
     def read_level(self, answer: Answer, tokens: Sequence[int], row: ToldRow) -> float:
@@ -185,8 +205,9 @@ class IdServer(ABC):
     def record(self, n_probs: int, n_vocab: int, *, template: bool) -> Capabilities:
         """What this server can do."""
         return Capabilities(
-            token_ids=True, probabilities="raw", absolute=False, n_probs=n_probs, n_vocab=n_vocab, prompt_rows=False,
-            tokenize=True, template=template, seeds=True, cancel=True, slots=_AT_ONCE, context=self.facts.context,
+            token_ids=True, probabilities="raw", absolute=self.tells_logits, n_probs=n_probs, n_vocab=n_vocab,
+            prompt_rows=False, tokenize=True, template=template, seeds=True, cancel=True, slots=_AT_ONCE,
+            context=self.facts.context,
         )  # fmt: skip
 
     def check(self, answer: Answer) -> None:

@@ -183,6 +183,7 @@ def _from_file(server: IdServer, options: EngineOptions, undo: ExitStack) -> _Kn
         return vocab.tokenize(text.encode(), add_special=False, parse_special=False)
 
     server.check_vocabulary(tokenize)
+    server.n_vocab = vocab.n_tokens
     counts = (DEFAULT_N_PROBS, _LEAST_PROBS) if options.n_probs is None else (options.n_probs,)
     told = server.most_told(tokenize("Hello world"), [min(count, vocab.n_tokens) for count in counts])
     record = server.record(told, vocab.n_tokens, template=native.chat_template is not None)
@@ -283,7 +284,8 @@ _UNKNOWN: Final = Exactness(
 
 def _comparisons(server: FullServer, record: Capabilities, tokens: list[int]) -> Iterator[tuple[str, bool]]:
     """Yield (name of the check, whether every probability had the same bits)."""
-    count, half = min(_CHECKED_PROBS, record.n_probs), len(tokens) // 2
+    # a row of logits is nothing without all of it
+    count, half = record.n_probs if record.whole else min(_CHECKED_PROBS, record.n_probs), len(tokens) // 2
 
     def row(asked: Sequence[int], *, cached: bool = False) -> ToldRow:
         body = server.row_body(asked, count, cached=cached)

@@ -341,7 +341,7 @@ class RemoteEngine:
         try:
             body = server.row_body(tokens, self.record.n_probs, slot=slot)
             row: ToldRow = known or await wire.post(server.path_there, body, self._whole)
-            if not absolute:
+            if not absolute or row.level is not None:
                 return row
 
             def read(answer: dict[str, Any]) -> float:
