@@ -8,6 +8,7 @@ import argparse
 import importlib
 import json
 import sys
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -69,7 +70,9 @@ def main() -> None:
     for name in names:
         _tell(name, _cost(name, arguments))
         measure: Callable[[Options], list[Table]] = importlib.import_module(f"bench.{name}").measure
+        begin = time.monotonic()
         made = measure(options)
+        print(f"{name}: took {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
         tables += made
         if not arguments.json:
             show(made)

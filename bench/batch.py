@@ -38,12 +38,13 @@ from bench.workers import Worker
 
 CROWD: Final = 32
 _MOST_PROMPT: Final = 256
+_LEAST_CELLS: Final = 4096  # what one run may have
 
 
 def measure(options: Options) -> list[Table]:
     """Tokens per second in sum, in turns."""
     with ExitStack() as stack:
-        cells = -(-(CROWD * options.tokens + _MOST_PROMPT) // 256) * 256
+        cells = max(-(-(CROWD * options.tokens + _MOST_PROMPT) // 256) * 256, _LEAST_CELLS)
         ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads, n_cells=cells))
         facts = ours.facts
         prompt = ours.ask("tokenize", text=PROMPT)

@@ -86,6 +86,7 @@ def _opened(page: Page, url: str) -> Page:
     page.wait_for_function("window.tsumamiRestored")
     page.fill("#box-max_tokens", f"{_TOKENS}")
     page.locator("#talk-form .label-wrap").click()
+    page.wait_for_timeout(1000)  # Gradio's sliders take their first value a moment after they have appeared
     page.fill("#memory input[type=number]", "1")
     page.press("#memory input[type=number]", "Tab")
     page.wait_for_timeout(1000)
