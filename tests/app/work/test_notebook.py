@@ -14,7 +14,7 @@ from tests.support.formatted import Formatted
 
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeping
-from tsumami.app.work.notebook import Notebook, last_message, on_page, opened, place_on_page
+from tsumami.app.work.notebook import Notebook, exchanges_on_page, last_message, on_page, opened, place_on_page
 from tsumami.app.work.replying import Sending, reply
 from tsumami.app.work.tasks import Tasks
 from tsumami.history import History
@@ -204,7 +204,7 @@ def test_a_page_hands_on_ids_and_gets_back_what_it_showed(keeping: Keeping) -> N
     handed = json.loads(json.dumps(on_page(talk)))
     assert opened(keeping, reader("b"), handed) == talk
     assert len(json.dumps(on_page(talk))) < 120 * 4 < len(json.dumps(talk.to_json()))
-    assert (place_on_page(handed), last_message(handed)) == (talk.place, "and?")
+    assert (place_on_page(handed), last_message(handed), exchanges_on_page(handed)) == (talk.place, "and?", 2)
     rewritten = Notebook.of(keeping, reader()).saved(talk.rewritten(1, "私の言葉"))
     assert opened(keeping, reader(), on_page(rewritten)) == rewritten
 
@@ -223,6 +223,7 @@ def test_what_was_forgotten_is_no_longer_handed_on(keeping: Keeping) -> None:
     shown = on_page(talk)
     assert len(opened(keeping, reader(), shown)) == 2
     kept(keeping).forget(facts.kept)
+    assert exchanges_on_page(shown) == 2, "so the page has to be drawn anew"
     assert [one.user for one in opened(keeping, reader(), shown).exchanges] == ["Two"]
 
 

@@ -19,7 +19,7 @@ from tsumami.app.work.tasks import session_of
 from tsumami.history import ConversationPlace, ForgottenConversation, History, KeptConversation, remembered
 from tsumami.prompts import Exchange
 
-__all__ = ["Notebook", "last_message", "on_page", "opened", "place_on_page"]
+__all__ = ["Notebook", "exchanges_on_page", "last_message", "on_page", "opened", "place_on_page"]
 
 
 @dataclass(slots=True)
@@ -146,6 +146,14 @@ def opened(keeping: Keeping, visit: Visitor, stored: Any) -> Conversation:
 def place_on_page(stored: Any) -> ConversationPlace | None:
     """Where the history has what a page hands on; opens nothing."""
     return Conversation.from_json(stored).place
+
+
+def exchanges_on_page(stored: Any) -> int:
+    """How many exchanges a page shows, as it hands them on; opens nothing."""
+    match stored:
+        case {"outline": [*shown]} | {"exchanges": [*shown]}:
+            return len(shown)
+    return 0
 
 
 def last_message(stored: Any) -> str | None:

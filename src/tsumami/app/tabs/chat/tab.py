@@ -38,7 +38,7 @@ from tsumami.app.tabs.chat.showing import Showing
 from tsumami.app.words.texts import PageProblem, Texts
 from tsumami.app.work.common import Common
 from tsumami.app.work.conversation import Conversation, ReplyFacts
-from tsumami.app.work.notebook import Notebook, on_page, opened
+from tsumami.app.work.notebook import Notebook, exchanges_on_page, on_page, opened
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.replying import ahead, reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
@@ -57,11 +57,14 @@ _SAVE_SECONDS: Final = 1.0  # how often a growing reply is saved
 
 
 class Asking(NamedTuple):
-    """How a reply is asked for. seed: this one instead of the knob's; fork: what it parts from."""
+    """How a reply is asked for. seed: this one instead of the knob's; fork: what it parts from; first: the exchanges
+    before this one stand on the page as they are.
+    """
 
     form: Form
     seed: int | None
     fork: Forking | None
+    first: int
 
 
 @dataclass(slots=True)
@@ -165,7 +168,9 @@ class ChatTab:
             say(self.texts("chat.empty"))
             yield Shown()
             return
-        yield from self._talk(conversation.ask(message), how, request, before=conversation, typed=message)
+        yield from self._talk(
+            conversation.ask(message), how, request, before=conversation, stored=stored, typed=message
+        )
 
     def on_send_heard(
         self, request: gr.Request, go: bool, message: str | None, stored: Any, *how: Any
@@ -181,17 +186,17 @@ class ChatTab:
         conversation = self._opened(request, stored)
         facts = conversation.exchanges[-1].facts if len(conversation) else None
         seed = facts.seed if facts else None
-        yield from self._talk(conversation.beside(), how, request, before=conversation, seed=seed)
+        yield from self._talk(conversation.beside(), how, request, before=conversation, stored=stored, seed=seed)
 
     def on_new_seed(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Answer the last message again, with a fresh random seed; the reply that is shown stays beside it."""
         conversation = self._opened(request, stored)
-        yield from self._talk(conversation.beside(), how, request, before=conversation, seed=-1)
+        yield from self._talk(conversation.beside(), how, request, before=conversation, stored=stored, seed=-1)
 
     def on_go_on(self, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Go on with the last reply where it ended."""
         conversation = self._opened(request, stored)
-        yield from self._talk(conversation, how, request, before=conversation)
+        yield from self._talk(conversation, how, request, before=conversation, stored=stored)
 
     def on_edit(self, event: gr.EventData, request: gr.Request, stored: Any, *how: Any) -> Iterator[Shown]:
         """Put an earlier message differently and answer it, or answer it with another token at one place; what was
@@ -205,14 +210,16 @@ class ChatTab:
         if "token" in data:
             at, token = int(data["at"]), int(data["token"])
             parting = partial(_forked, conversation.exchanges[number], at, token)
-            yield from self._talk(conversation.forked(number, at), how, request, before=conversation, fork=parting)
+            yield from self._talk(
+                conversation.forked(number, at), how, request, before=conversation, stored=stored, fork=parting
+            )
             return
         said = str(data["value"]).strip()
         if not said:
             say(self.texts("chat.empty"))
             yield Shown()
             return
-        yield from self._talk(conversation.beside(number, said), how, request, before=conversation)
+        yield from self._talk(conversation.beside(number, said), how, request, before=conversation, stored=stored)
 
     def stop(self, session: str) -> None:
         """Stop the reply that is being written."""
@@ -238,6 +245,7 @@ class ChatTab:
         request: gr.Request,
         *,
         before: Conversation,
+        stored: Any,
         typed: str = "",
         seed: int | None = None,
         fork: Forking | None = None,
@@ -253,7 +261,8 @@ class ChatTab:
             asked.alone()
             notes = self._notes(request)
             try:
-                asking = Asking(Form.of(how), seed, fork)
+                whole = exchanges_on_page(stored) != len(before)  # something of it was forgotten elsewhere
+                asking = Asking(Form.of(how), seed, fork, 0 if whole else len(conversation) - 1)
                 yield from self._write(asked, conversation, asking, notes, before=before, typed=typed)
                 tell_not_kept(self.texts, self.common.history, request)
             except TsumamiError as error:
@@ -291,6 +300,7 @@ class ChatTab:
                 growing=True,
                 keep=notes,
                 spoken=speech.id if speech else "",
+                first=asking.first,
             )
             saved, begun = time.monotonic(), False
             written = reply(
