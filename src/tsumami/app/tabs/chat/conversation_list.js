@@ -45,6 +45,7 @@ function sift() {
 function draw() {
   const {on, talks, gone: some} = props.value ?? {};
   fold.hidden = !on;
+  document.body.classList.toggle('no-branches', !on);  // for log.css
   list.replaceChildren(...(talks ?? []).map(drawn));
   seek.hidden = !(talks?.length > 1);
   if (seek.hidden) seek.value = '';
