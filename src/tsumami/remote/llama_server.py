@@ -72,6 +72,7 @@ class LlamaServer:
     features: Final = ()
     title: Final = _TITLE
     asks_anew: Final = True
+    tells_logits: Final = False
     facts_path: Final = "/props"
 
     def __init__(self, name: RemoteName, address: str, patience: Patience) -> None:

@@ -36,18 +36,23 @@ _LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait, in seconds: for a connection, for an answer, and in all for one that fails and may yet come."""
+    """How long to wait, in seconds: for a connection, for an answer, in all for one that fails and may yet come, and in
+    all for a server that has never answered: more likely its name is wrong than that it is being started anew.
+    """
 
     connect: float = 10.0
     answer: float = 600.0
     total: float = 30.0
+    stranger: float = 3.0
     first_pause: float = 0.25
     longest_pause: float = 5.0
 
-    def pause(self, tries: int, error: RemoteError, begun: float) -> float | None:
-        """How long to wait before the next try; None if there should be none."""
+    def pause(self, tries: int, error: RemoteError, begun: float, *, known: bool = True) -> float | None:
+        """How long to wait before the next try; None if there should be none. known: the server has answered before, or
+        does so now, if only that it is not ready.
+        """
         pause = min(self.first_pause * 2**tries, self.longest_pause) if error.after is None else error.after
-        late = time.monotonic() - begun + pause > self.total
+        late = time.monotonic() - begun + pause > (self.total if known else min(self.stranger, self.total))
         return None if late or not error.again else pause
 
 
@@ -57,8 +62,12 @@ class HttpWire:
     def __init__(self, name: RemoteName, address: str, patience: Patience) -> None:
         import httpx
 
-        self._name, self._patience = name, patience
-        self._client = httpx.Client(**_options(address, patience))
+        self._name, self._patience, self._known = name, patience, False
+        self._client = httpx.Client(**_options(address, patience), event_hooks={"response": [self._note]})
+
+    def _note(self, _: object) -> None:
+        """It has answered, whatever that is."""
+        self._known = True
 
     def get(self, path: str) -> Answer:
         """Ask without a body."""
@@ -78,7 +87,7 @@ class HttpWire:
             try:
                 return _read(self._name.title, ask)
             except RemoteError as error:
-                pause = self._patience.pause(tries, error, begun)
+                pause = self._patience.pause(tries, error, begun, known=self._known)
                 if pause is None:
                     raise
             time.sleep(pause)

@@ -284,8 +284,9 @@ _UNKNOWN: Final = Exactness(
 
 def _comparisons(server: FullServer, record: Capabilities, tokens: list[int]) -> Iterator[tuple[str, bool]]:
     """Yield (name of the check, whether every probability had the same bits)."""
+    half = len(tokens) // 2
     # a row of logits is nothing without all of it
-    count, half = record.n_probs if record.whole else min(_CHECKED_PROBS, record.n_probs), len(tokens) // 2
+    count = record.n_probs if server.tells_logits else min(_CHECKED_PROBS, record.n_probs)
 
     def row(asked: Sequence[int], *, cached: bool = False) -> ToldRow:
         body = server.row_body(asked, count, cached=cached)

@@ -7,6 +7,7 @@ const set = (knob, value) => knob.querySelectorAll('input, select').forEach(box 
   else if (box !== document.activeElement || box.type === 'range') {
     if (box.type === 'range' && value > +box.max) box.max = value;
     box.value = value;
+    if (box.type === 'range') box.style.setProperty('--at', `${100 * (box.value - box.min) / (box.max - box.min)}%`);
   }
 });
 const read = box => box.type === 'checkbox' ? box.checked : box.value === '' ? null : +box.value;
