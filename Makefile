@@ -26,7 +26,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 help:
 	@echo 'make run        start tsumami                 / つまみを起動する'
 	@echo 'make test       lint, types, floors, all tests / すべての検査とテスト'
-	@echo 'make test-fast  the tests that take seconds    / 短いテストだけ'
+	@echo 'make test-fast  the tests of a minute          / 一分で済むテストだけ'
 	@echo 'make lint       ruff, mypy, import-linter      / 静的検査だけ'
 	@echo 'make format     let ruff format the code       / 整形'
 	@echo 'make bench      measure, print ratios          / 速度を測る (NAMES="steps batch")'
@@ -43,7 +43,7 @@ test: lint $(BENCH_READY) $(STORM_READY)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-fast: $(READY)
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not slow and not browser'
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m fast
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .

@@ -21,6 +21,30 @@ from tsumami.models import resolve
 
 BROWSERS: Final = 2  # at once: each drives a server and a Chromium of its own
 HERE: Final = Path(__file__).parent
+#: What takes longer than a moment: models, servers, processes, browsers.
+HEAVY: Final = frozenset(
+    {"model", "little", "little_file", "smollm2", "gemma", "server", "invoke", "client", "live", "two"}
+)
+#: Where tests start processes or models of their own, or try thousands of runs on scripted ones.
+HEAVY_PLACES: Final = tuple(
+    f"tests/{place}"
+    for place in (
+        *(
+            "app/api/",
+            "app/browser/",
+            "app/serving/",
+            "app/tabs/",
+            "cli/",
+            "engine/",
+            "explain/",
+            "explore/",
+            "history/",
+        ),
+        *("lessons/", "models/", "remote/", "runs/", "sampling/", "serve/", "speech/", "storm/", "sweep/"),
+        *("test_apart", "test_docs", "test_model", "test_nobody"),
+    )
+)
+
 
 # No test is timed: on a machine that others use, too, a slow example says nothing about the code. The examples are the
 # same each time, so that a change is refused for what it has changed; `make storm` draws new ones, and more (`anew`).
@@ -32,7 +56,14 @@ os.environ["TSUMAMI_HISTORY"] = "off"  # what tests make is nobody's
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's files begin first, since they take longest; files with slow tests come next."""
+    """The browser's files begin first, since they take longest; files with slow tests come next. What needs no model,
+    no process, no browser and no patience is marked `fast`.
+    """
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        heavy = names & HEAVY or item.get_closest_marker("slow") or _place(item.path).startswith(HEAVY_PLACES)
+        if not heavy:
+            item.add_marker("fast")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (not _row(_place(item.path)).startswith("browser"), item.path not in slow))
 
