@@ -51,11 +51,10 @@ def test_turns_are_at_least_so_many_at_most_so_many_and_end_when_the_time_is_ove
     assert len(in_turns(turns, Turns(5, 9, seconds=1))["b"]) == 5
 
 
-def test_every_measure_is_there_and_all_fit_into_their_time() -> None:
-    for name in MEASURES:
+def test_every_measure_is_there_and_is_no_slower_when_it_is_quick() -> None:
+    for name, cost in MEASURES.items():
         assert callable(importlib.import_module(f"bench.{name}").measure)
-    assert sum(cost.seconds for cost in MEASURES.values()) <= 15 * 60
-    assert sum(cost.quick for cost in MEASURES.values()) <= 4 * 60
+        assert 0 < cost.quick <= cost.seconds
 
 
 def test_a_measure_says_how_long_it_takes_and_an_unknown_one_which_there_are() -> None:
