@@ -7,7 +7,6 @@ exchanges, which was kept in the history before the server began; in the other a
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import tempfile
 import time
@@ -15,12 +14,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import tsumami
 from bench.measuring import Turns, in_turns, ratio
 from bench.options import Options
-from bench.page import CHROMIUM, served
+from bench.page import launched, served
 from bench.report import Goal, Row, Table
 from tsumami.app.work.conversation import Conversation
 from tsumami.app.work.keeping import Keeper
@@ -43,9 +42,7 @@ def measure(options: Options) -> list[Table]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         _fill(Path(folder) / "history.sqlite", options)
         url = stack.enter_context(served(options, {"TSUMAMI_DATA": folder}))
-        chromium = stack.enter_context(sync_playwright()).chromium.launch(
-            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=CHROMIUM
-        )
+        chromium = launched(stack)
         contexts = {name: chromium.new_context(viewport={"width": 1280, "height": 800}) for name in ("empty", "long")}
         pages = {name: _opened(one.new_page(), url) for name, one in contexts.items()}
         pages["long"].locator("#talks summary").click()

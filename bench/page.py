@@ -33,16 +33,14 @@ from bench.report import Goal, Row, Table
 from bench.workers import Worker
 
 _MESSAGE = "Write a long story about a lighthouse keeper, with many details."
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+_CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _LOAD = "import sys, tsumami; tsumami.load(sys.argv[1]).close()"
 
 
 def measure(options: Options) -> list[Table]:
     """Tokens per second in the page against the library's stream, and the time until the page can be used."""
     with ExitStack() as stack:
-        chromium = stack.enter_context(sync_playwright()).chromium.launch(
-            executable_path=shutil.which("chromium-headless-shell") or "/usr/bin/chromium", args=CHROMIUM
-        )
+        chromium = launched(stack)
         server, opening = _ready(options, chromium)
         ours = stack.enter_context(Worker("ours", model=options.model, threads=options.n_threads))
         url = stack.enter_context(served(options))
@@ -72,6 +70,12 @@ def measure(options: Options) -> list[Table]:
         Row("then: page opened, message typed and sent, seconds", Goal("<=", 2), opening),
     ]  # fmt: skip
     return [Table("page", "the chat page", rows)]
+
+
+def launched(stack: ExitStack) -> Browser:
+    """A Chromium, whose driver ends with the stack."""
+    path = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
+    return stack.enter_context(sync_playwright()).chromium.launch(executable_path=path, args=_CHROMIUM)
 
 
 class _Desk:

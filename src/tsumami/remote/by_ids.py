@@ -27,7 +27,7 @@ from tsumami.models import RemoteName
 from tsumami.remote.llama_server import ServerFacts, shown_name
 from tsumami.remote.record import Capabilities
 from tsumami.remote.rows import ToldRow
-from tsumami.remote.wire import Answer, HttpWire, Patience
+from tsumami.remote.wire import Answer, HttpWire, Patience, documented
 from tsumami.wording import counted
 
 __all__ = ["IdServer", "SglangServer", "VllmServer"]
@@ -94,12 +94,7 @@ class IdServer(ABC):
         return entry
 
     def _documented(self, ask: Callable[[], T]) -> T:
-        try:
-            return ask()
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteError(f"{self.title} did not answer as documented: {type(error).__name__}").in_japanese(
-                f"{self.title} の答えが文書のとおりではありません: {type(error).__name__}"
-            ) from None
+        return documented(self.title, ask)
 
     @abstractmethod
     def _build(self) -> str: ...

@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from tsumami.errors import ModelNotFoundError, RemoteError
+from tsumami.errors import ModelNotFoundError
 from tsumami.models import RemoteName
 from tsumami.remote.llama_server import shown_name
-from tsumami.remote.wire import Answer, HttpWire, Patience
+from tsumami.remote.wire import Answer, HttpWire, Patience, documented
 from tsumami.wording import counted
 
 __all__ = ["TextServer", "ToldText", "ToldToken", "models_of"]
@@ -85,12 +85,7 @@ class TextServer:
 
     def _asked(self, ask: Callable[[], T]) -> T:
         """What is asked for; a RemoteError where the answer is not as documented."""
-        try:
-            return ask()
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteError(f"{self._name.title} did not answer as documented: {type(error).__name__}").in_japanese(
-                f"{self._name.title} の答えが説明書どおりではありません: {type(error).__name__}"
-            ) from None
+        return documented(self._name.title, ask)
 
     def _ollama(self, messages: Sequence[Mapping[str, str]], values: Mapping[str, Any], *, raw: bool) -> ToldText:
         apart = {name: values[name] for name in ("format", "think") if name in values}

@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic_core import from_json  # a third of json's time for a row
 
@@ -26,10 +26,11 @@ from tsumami.models import RemoteName
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Answer", "AsyncHttpWire", "HttpWire", "Patience"]
+__all__ = ["Answer", "AsyncHttpWire", "HttpWire", "Patience", "documented"]
 
 #: An answer: a JSON object.
 Answer = dict[str, Any]
+_T = TypeVar("_T")
 _BUSY: Final = (429, 502, 503, 504)
 _LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
@@ -299,6 +300,20 @@ def _piece(title: str, text: str) -> Answer:
     if not isinstance(made, dict) or "error" in made:
         raise _broken_off(title)
     return made
+
+
+def documented(title: str, ask: Callable[[], _T]) -> _T:
+    """What `ask` reads of an answer of the server of that title.
+
+    Raises:
+        RemoteError: the answer is not as documented.
+    """
+    try:
+        return ask()
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise RemoteError(f"{title} did not answer as documented: {type(error).__name__}").in_japanese(
+            f"{title} の答えが文書のとおりではありません: {type(error).__name__}"
+        ) from None
 
 
 def _broken_off(title: str) -> RemoteError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,13 +34,6 @@ AS_CHAT = ("chat", "auto", "", True)
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Shelf]:
     made = Shelf(HERE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def keeping(tmp_path: Path) -> Iterator[Keeping]:
-    made = Keeping(path=tmp_path / "h.sqlite")
     yield made
     made.close()
 

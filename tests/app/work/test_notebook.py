@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,13 +23,6 @@ from tsumami.settings import Settings
 def reader(window: str = "a", *, user: str | None = None, address: str = "127.0.0.1") -> Any:
     request = SimpleNamespace(client=SimpleNamespace(host=address), headers={"host": "localhost"})
     return SimpleNamespace(session_hash=window, username=user, request=request)
-
-
-@pytest.fixture
-def keeping(tmp_path: Path) -> Iterator[Keeping]:
-    made = Keeping(path=tmp_path / "h.sqlite")
-    yield made
-    made.close()
 
 
 def kept(keeping: Keeping) -> History:

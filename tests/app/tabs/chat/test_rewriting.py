@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,13 +23,6 @@ EN = Texts("en")
 def reader(window: str = "a", address: str = "127.0.0.1") -> Any:
     request = SimpleNamespace(client=SimpleNamespace(host=address), headers={"host": "localhost"})
     return SimpleNamespace(session_hash=window, username=None, request=request)
-
-
-@pytest.fixture
-def keeping(tmp_path: Path) -> Iterator[Keeping]:
-    made = Keeping(path=tmp_path / "h.sqlite")
-    yield made
-    made.close()
 
 
 @pytest.fixture

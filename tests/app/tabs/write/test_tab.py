@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,13 +26,6 @@ WARM = Settings(max_tokens=6, seed=3, temperature=1.2)
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Shelf]:
     made = Shelf(HERE)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def keeping(tmp_path: Path) -> Iterator[Keeping]:
-    made = Keeping(path=tmp_path / "h.sqlite")
     yield made
     made.close()
 
