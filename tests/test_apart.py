@@ -5,12 +5,23 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
 
 OBEY = "tests.support.apart:obey"
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """A key with the hash of every other."""
+
+    name: str
+
+    def __hash__(self) -> int:
+        return 1
 
 
 @pytest.fixture
@@ -48,7 +59,8 @@ def test_a_process_that_keeps_much_memory_takes_no_other_request() -> None:
     helpers.close()
 
 
-def test_others_are_answered_while_one_hangs(helpers: Helpers) -> None:
+@pytest.mark.parametrize(("one", "other"), [("a", "b"), (0, 64), (Ambiguous("a"), Ambiguous("b"))])
+def test_others_are_answered_while_one_hangs(one: object, other: object) -> None:
     slow = Helpers(OBEY, Allowance(seconds=60), room=2)
     stop = threading.Event()
 
@@ -58,15 +70,15 @@ def test_others_are_answered_while_one_hangs(helpers: Helpers) -> None:
 
     def hang() -> None:
         with pytest.raises(KeyboardInterrupt):
-            slow.ask("a", b"wait", break_off)
+            slow.ask(one, b"wait", break_off)
 
     hanging = threading.Thread(target=hang)
     hanging.start()
-    assert slow.ask("b", b"hello") == b"hello"
+    assert slow.ask(other, b"hello") == b"hello"
     stop.set()
     hanging.join(30)
     assert not hanging.is_alive()  # it was broken off within moments, not after its minute
-    assert slow.ask("a", b"hello") == b"hello"
+    assert slow.ask(one, b"hello") == b"hello"
     slow.close()
 
 

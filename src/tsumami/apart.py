@@ -22,14 +22,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Final
 
 __all__ = ["Allowance", "BrokeDownError", "CannotBeginError", "Helpers", "OvertimeError", "serve"]
 
 _LENGTH: Final = struct.Struct("<Q")
 _WALL: Final = 6  # a request may take so many times its processor time on the clock on the wall
-_GATES: Final = 64
 _MORE: Final = b"+"  # behind an answer: the process takes another request
 _POSIX: Final = os.name == "posix"
 
@@ -141,12 +140,19 @@ class _Child:
                 pipe.close()  # type: ignore[union-attr]  # both are pipes
 
 
+@dataclass(slots=True)
+class _Gate:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    asked: int = 0
+    """How many hold it or wait for it."""
+
+
 class Helpers:
     """Children that answer requests by one function, `module:function` from bytes to bytes; begun when first needed."""
 
     def __init__(self, target: str, limits: Allowance, *, room: int = 4) -> None:
         self._target, self._limits = target, limits
-        self._gates = [threading.Lock() for _ in range(_GATES)]
+        self._gates: dict[object, _Gate] = {}  # of the keys that are being asked about, and of no others
         self._free = threading.Semaphore(room)
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
@@ -163,7 +169,7 @@ class Helpers:
             CannotBeginError: the system gives no process.
         """
         patience = _WALL * self._limits.seconds
-        with _held(self._gates[hash(key) % _GATES], patience), _held(self._free, patience):
+        with self._alone(key, patience), _held(self._free, patience):
             with self._lock:
                 child = self._idle.pop() if self._idle else None
             child = child or self._begun()
@@ -174,6 +180,21 @@ class Helpers:
                 with self._lock:
                     self._idle.append(child)
             return answer
+
+    @contextlib.contextmanager
+    def _alone(self, key: object, patience: float) -> Iterator[None]:
+        """No other request of this key meanwhile. No key waits for another: each has a gate of its own."""
+        with self._lock:
+            gate = self._gates.setdefault(key, _Gate())
+            gate.asked += 1
+        try:
+            with _held(gate.lock, patience):
+                yield
+        finally:
+            with self._lock:
+                gate.asked -= 1
+                if not gate.asked:
+                    del self._gates[key]
 
     def _begun(self) -> _Child:
         try:
