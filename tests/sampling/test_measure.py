@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.bare import Row
+from tests.support.rows import KINDS, an_odd_row
 
 from tsumami.sampling import Candidates, Draw
 from tsumami.sampling.measure import RawMeasure, Summit, final_probabilities, likeliest, measure_raw, summit
@@ -54,28 +55,6 @@ def plainly(row: Row, token: int, n_top: int) -> RawMeasure:
         top_ids=tuple(top.tolist()),
         top_p=tuple((weights[top].astype(np.float64) / total).tolist()),
     )
-
-
-def an_odd_row(kind: str, size: int, dice: np.random.Generator) -> Row:
-    """Rows as models make them, and as none does."""
-    row = dice.normal(0, 4, size).astype(np.float32)
-    if kind == "ties":
-        row = np.round(row).astype(np.float32)
-    elif kind == "banned":
-        row[dice.random(size) < 0.9] = -np.inf
-        row[dice.integers(size)] = 1
-    elif kind == "equal":
-        row[:] = 3
-    elif kind == "spike":
-        row[dice.integers(size)] = 300
-    elif kind == "huge":
-        row *= np.float32(1e6)
-    elif kind == "rising":
-        row.sort()
-    return row
-
-
-KINDS = ["usual", "ties", "banned", "equal", "spike", "huge", "rising"]
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
