@@ -92,6 +92,7 @@ class Chain:
         self._head = Head.of(self.stages)
         self._first = Head.of_largest(self.stages) if greedy else None
         self._ranked = RankedStages.of(self.stages)
+        self._budgets = [stage for stage in self.stages if isinstance(stage, BudgetStage)]
 
     @classmethod
     def from_settings(
@@ -284,8 +285,7 @@ class Chain:
     @property
     def set_by(self) -> str | None:
         """The stage that puts the next token there, whatever is likely; None: it is chosen."""
-        found = (stage for stage in self.stages if isinstance(stage, BudgetStage))
-        return next((stage.name for stage in found if stage.next_token is not None), None)
+        return next((stage.name for stage in self._budgets if stage.next_token is not None), None)
 
     def peek(self, candidates: Candidates) -> Pick:
         """What the choice would make of these final candidates here; its roll stays unused."""
