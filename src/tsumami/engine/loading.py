@@ -25,6 +25,7 @@ from tsumami.errors import ModelFormatError, SettingsError
 from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
+from tsumami.stopping import check_wanted
 from tsumami.wording import counted
 
 DEFAULT_N_CTX: Final = 4096
@@ -147,14 +148,15 @@ def load(
         raise SettingsError(
             "n_probs is of an engine elsewhere; a model on this machine tells all of its logits"
         ).in_japanese("n_probs はほかの場所のエンジンのものです。このマシンのモデルは、すべてのロジットを出します")
-    file = resolve(name, progress=download_progress)
+    file = resolve(name, progress=_heeding(download_progress))
     if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
         raise _not_a_generator(file)
     adapters = prepared(options.adapters, file)
     weights = file.fingerprint()
     fingerprint = fingerprint_with(weights, adapters)
-    try_first(file, weights, adapters, repack=not options.exact, waits=_still_wanted(load_progress))
-    native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=load_progress)
+    loading = _heeding(load_progress)
+    try_first(file, weights, adapters, repack=not options.exact, waits=functools.partial(loading, 0.0))
+    native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=loading)
     with contextlib.ExitStack() as undo:
         undo.callback(native.close)
         for one in adapters:
@@ -175,9 +177,15 @@ def load(
     return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness, said, adapters)
 
 
-def _still_wanted(progress: Callable[[float], None] | None) -> Callable[[], None] | None:
-    """Nothing is loaded yet; what `progress` raises says that nothing need be."""
-    return None if progress is None else functools.partial(progress, 0.0)
+def _heeding(progress: Callable[..., object] | None) -> Callable[..., None]:
+    """What tells how far it is, as long as it is wanted; what it raises breaks the work off."""
+
+    def told(*far: float | None) -> None:
+        check_wanted()
+        if progress is not None:
+            progress(*far)
+
+    return told
 
 
 def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:

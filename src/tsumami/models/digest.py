@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import ModelError, ModelNotFoundError
+from tsumami.stopping import check_wanted
 from tsumami.storage import recall, remember
 
 __all__ = ["ByteProgress", "fingerprint"]
@@ -72,6 +73,7 @@ def _hash(path: Path, size: int, progress: ByteProgress | None) -> str:
     done = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
+            check_wanted()
             sha.update(block)
             done += len(block)
             if progress is not None:
