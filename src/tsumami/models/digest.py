@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import ModelError, ModelNotFoundError
+from tsumami.quoting import theirs
 from tsumami.stopping import check_wanted
 from tsumami.storage import recall, remember
 
@@ -59,7 +60,7 @@ def _one(path: Path, progress: ByteProgress | None) -> str:
         raise ModelNotFoundError(f"no such file: {path}").in_japanese(f"ファイルがありません: {path}") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}").in_japanese(
-            f"{path} が読めません: {error.strerror or error}"
+            f"{path} が読めません: {theirs(error.strerror or error)}"
         ) from error
 
 

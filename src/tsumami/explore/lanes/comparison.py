@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsumami.engine import Ticket
-from tsumami.errors import RunFileError, TsumamiError
+from tsumami.errors import RunFileError, TsumamiError, japanese
 from tsumami.explain.measures import Metrics, metrics
 from tsumami.explain.reasons import Divergence, divergence, parting
 from tsumami.explore.design import Design, check_list, listed_seeds
@@ -165,7 +165,9 @@ def _divergence(a: Run, b: Run, names: tuple[str, str]) -> Divergence:
         return divergence(a, b, names)
     except RunFileError as error:
         found = parting(a, b, names)
-        return replace(found, ja=f"{found.ja}原因は計算できません: {error}", en=f"{found.en} No cause: {error}")
+        return replace(
+            found, ja=f"{found.ja}原因は計算できません: {japanese(error)}", en=f"{found.en} No cause: {error}"
+        )
 
 
 def differences(plans: Sequence[LanePlan]) -> list[dict[str, Any]]:
