@@ -24,7 +24,8 @@ def said(act: Callable[[], object]) -> str:
 
 
 def jinja(source: str) -> str:
-    return said(lambda: jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(source).render())
+    made = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=True)
+    return said(lambda: made.from_string(source).render())
 
 
 def pydantic_says(kind: Any, value: object) -> str:
@@ -60,7 +61,8 @@ def test_the_name_of_a_file_stays_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["{{ nothing }}", "{% nothing %}", "{{ 1 | nothing }}", "{{ 1 is nothing }}", "{{ ", "{% if 1 %}", "{{ ) }}"]
+    "source",
+    ["{{ nothing }}", "{% nothing %}", "{{ 1 | nothing }}", "{{ 1 is nothing }}", "{{ ", "{% if 1 %}", "{{ ) }}"],
 )
 def test_what_jinja_says_is_known(source: str) -> None:
     assert "「" not in theirs(jinja(source)), jinja(source)

@@ -13,7 +13,6 @@ WRONG: tuple[tuple[str, Any], ...] = (
     ("/completion", {}),
     ("/completion", {"prompt": []}),
     ("/completion", {"prompt": "a", "temperature": "warm"}),
-    ("/completion", {"prompt": "a", "temperature": -1}),
     ("/completion", {"prompt": "a", "n_predict": 1.5}),
     ("/completion", {"prompt": "a " * 9000}),
     ("/completion", {"prompt": "a", "logit_bias": "x"}),

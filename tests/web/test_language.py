@@ -42,7 +42,8 @@ def test_a_refusal_speaks_it(path: str, words: str) -> None:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "GET", "path": path, "client": ("192.0.2.7", 5000), "headers": [(b"host", b"elsewhere")]
+        "type": "http", "method": "GET", "path": path, "client": ("192.0.2.7", 5000),
+        "headers": [(b"host", b"elsewhere")],
     }  # fmt: skip
     asyncio.run(Gate(inside, Hosts(), Limits())(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent).decode("unicode_escape")

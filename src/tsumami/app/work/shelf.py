@@ -12,12 +12,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from tsumami.engine import EngineOptions
 from tsumami.errors import ModelNotFoundError, OutOfMemoryError
 from tsumami.model import Model, load
-from tsumami.models import is_remote, remote_name, resolve
+from tsumami.models import is_name, is_remote, remote_name, resolve
 from tsumami.stopping import check_wanted, pause, while_wanted
 from tsumami.wording import counted
 
@@ -69,8 +70,13 @@ class Shelf:
 
     @property
     def shown_default(self) -> str:
-        """What the default is called before everybody: where an engine elsewhere is, only its owner knows."""
-        return remote_name(self.default.name).title if is_remote(self.default.name) else self.default.name
+        """What the default is called before everybody: where an engine elsewhere is, or in which folder a file lies,
+        only its owner knows.
+        """
+        name = self.default.name
+        if is_remote(name):
+            return remote_name(name).title
+        return name if is_name(name) else Path(name).name
 
     def shown(self, choice: ModelChoice) -> str:
         """What a choice is called before everybody who may have it."""

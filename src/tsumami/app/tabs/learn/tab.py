@@ -88,7 +88,7 @@ class LearnTab:
                     gr.Column(elem_classes="lesson"),
                 ):
                     if part == course.PARTS[0]:
-                        gr.Markdown(words("intro"))
+                        gr.HTML(view.intro(words))
                     gr.HTML(_titled(words, part) + view.opening(words, part))
                     lay_out[part](opened, desk.choice)
                     gr.HTML(view.closing(words, part))
