@@ -44,7 +44,7 @@ from tsumami.app.work.replying import ahead, reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.speaking import speaking
 from tsumami.app.work.tasks import Asked, Tasks, session_of
-from tsumami.errors import TsumamiError
+from tsumami.errors import CancelledError, TsumamiError
 from tsumami.explain.tokens import Fork, fork, open_receipt
 from tsumami.model import Model
 from tsumami.prompts import Exchange
@@ -270,6 +270,8 @@ class ChatTab:
                 asking = Asking(Form.of(how), seed, fork, 0 if whole else len(conversation) - 1)
                 yield from self._write(asked, conversation, asking, notes, before=before, typed=typed)
                 tell_not_kept(self.texts, self.common.history, request)
+            except CancelledError:  # stopped while its model was loaded: the page is as it was
+                yield Shown()
             except TsumamiError as error:
                 tell(self.texts, error)
                 yield self.showing.of(before, message=typed or None, keep=notes)
