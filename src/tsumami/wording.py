@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from typing import Final, Literal, Self
 
-__all__ = ["LANGUAGES", "Language", "Said", "asked_in", "counted", "filled", "percent", "preferred", "size_text"]
+__all__ = ["LANGUAGES", "InBoth", "Language", "asked_in", "counted", "filled", "percent", "preferred", "size_text"]
 
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
@@ -62,7 +62,7 @@ def filled(text: str, /, **values: object) -> str:
     return _PLACES.vformat(text, (), values)
 
 
-class Said(str):
+class InBoth(str):
     """A text in English that has its Japanese with it: `ja`."""
 
     __slots__ = ("ja",)
@@ -73,9 +73,9 @@ class Said(str):
         made.ja = ja
         return made
 
-    def within(self, en: str, ja: str) -> Said:
+    def within(self, en: str, ja: str) -> InBoth:
         """A text in which this one stands where `{said}` does."""
-        return Said(en.replace("{said}", self), ja.replace("{said}", self.ja))
+        return InBoth(en.replace("{said}", self), ja.replace("{said}", self.ja))
 
     def told(self, language: Language) -> str:
         """In one of the languages."""

@@ -10,7 +10,7 @@ import pytest
 from tsumami.web.gate import Gate
 from tsumami.web.hosts import Hosts
 from tsumami.web.limits import Limits
-from tsumami.wording import Said, asked_in
+from tsumami.wording import InBoth, asked_in
 
 
 @pytest.mark.parametrize(
@@ -52,5 +52,5 @@ def test_a_refusal_speaks_it(path: str, words: str) -> None:
 
 
 def test_a_text_stands_in_another_in_both_languages() -> None:
-    said = Said("it is required", "必要です").within("Field 'a': {said}", "フィールド 'a': {said}")
+    said = InBoth("it is required", "必要です").within("Field 'a': {said}", "フィールド 'a': {said}")
     assert (said.told("en"), said.told("ja")) == ("Field 'a': it is required", "フィールド 'a': 必要です")

@@ -18,7 +18,7 @@ from tsumami.exchange import DIALECTS, Dialect
 from tsumami.knobs import KNOBS
 from tsumami.quoting import theirs
 from tsumami.serve.faults import Fault, field_fault
-from tsumami.wording import Said
+from tsumami.wording import InBoth
 
 __all__ = ["Body", "Detokenizing", "Kobold", "Messages", "NativeText", "OpenAIChat", "OpenAIText", "Tokenizing"]
 __all__ += ["KeyOnly", "KoboldCount", "read_body", "sampling_of"]
@@ -58,7 +58,7 @@ class Body(BaseModel):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise field_fault(
-                str(first["loc"][0]) if first["loc"] else "body", Said(str(first["msg"]), theirs(first["msg"]))
+                str(first["loc"][0]) if first["loc"] else "body", InBoth(str(first["msg"]), theirs(first["msg"]))
             ) from error
 
 
@@ -226,7 +226,7 @@ def _read(data: bytes, kind: type[_B]) -> _B:
     except UnicodeDecodeError as error:
         raise Fault(
             400,
-            Said(
+            InBoth(
                 f"the body is not UTF-8: {error.reason} at byte {error.start}",
                 f"本文が UTF-8 ではありません: {theirs(error.reason)}（バイト {error.start}）",
             ),
@@ -234,13 +234,13 @@ def _read(data: bytes, kind: type[_B]) -> _B:
     except (ValueError, RecursionError) as error:
         raise Fault(
             400,
-            Said(
+            InBoth(
                 f"the body is not JSON: {str(error)[:200] or 'it is nested too deeply'}",
                 f"本文が JSON ではありません: {theirs(str(error)[:200]) if str(error) else '入れ子が深すぎます'}",
             ),
         ) from error
     if not isinstance(form, dict):
-        raise Fault(400, Said("the body has to be a JSON object", "本文は JSON のオブジェクトにしてください"))
+        raise Fault(400, InBoth("the body has to be a JSON object", "本文は JSON のオブジェクトにしてください"))
     return cast("_B", SAMPLED.get(kind, kind).read(form))
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, ModelError, TsumamiError, japanese
-from tsumami.wording import Language, Said, preferred
+from tsumami.wording import InBoth, Language, preferred
 
 __all__ = ["Fault", "fault_form", "fault_of", "field_fault", "language_of", "naming_field", "too_long"]
 
@@ -34,7 +34,7 @@ _TYPES: Final = {
 class Fault(Exception):
     """An answer that says what is wrong: the HTTP status, the words, and more fields of `error`."""
 
-    def __init__(self, status: int, words: Said, **more: Any) -> None:
+    def __init__(self, status: int, words: InBoth, **more: Any) -> None:
         super().__init__(words)
         self.status, self.words, self.more = status, words, more
 
@@ -51,7 +51,7 @@ def fault_form(status: int, words: str) -> dict[str, Any]:
     return {"error": {"code": status, "message": words, "type": kind}}
 
 
-def field_fault(name: str, words: Said) -> Fault:
+def field_fault(name: str, words: InBoth) -> Fault:
     """A field that cannot be used."""
     return Fault(400, words.within(f"Field '{name}': {{said}}", f"フィールド '{name}': {{said}}"), param=name)
 
@@ -67,7 +67,7 @@ def naming_field(name: str) -> Iterator[None]:
 
 def too_long(tokens: int, n_ctx: int) -> Fault:
     """A prompt that leaves no room for a reply."""
-    words = Said(
+    words = InBoth(
         f"the request has {tokens} tokens and exceeds the available context size ({n_ctx} tokens); shorten it",
         f"リクエストは {tokens} トークンで、使えるコンテキスト（{n_ctx} トークン）に入りません。短くしてください",
     )
@@ -84,8 +84,8 @@ def fault_of(error: TsumamiError) -> Fault:
     return Fault(400, _said(error))
 
 
-def _said(error: TsumamiError) -> Said:
-    return Said(str(error), japanese(error))
+def _said(error: TsumamiError) -> InBoth:
+    return InBoth(str(error), japanese(error))
 
 
 def language_of(request: Request) -> Language:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tsumami.serve.answers import Json
 from tsumami.serve.faults import fault_form
 from tsumami.web.hosts import Headers
-from tsumami.wording import Said, preferred
+from tsumami.wording import InBoth, preferred
 
 __all__ = ["Keys"]
 
@@ -33,7 +33,7 @@ class Keys:
         if scope["type"] != "http" or scope["path"] in self._open or self._shown(Headers.of(scope["headers"])):
             await self._inside(scope, receive, send)
             return
-        words = Said(
+        words = InBoth(
             "this server needs an API key, and none that it knows was shown",
             "このサーバーには API キーが要ります。知っているキーが示されませんでした",
         )

@@ -26,7 +26,7 @@ from tsumami.serve.routes import ROUTES, Route
 from tsumami.serve.routes.about import HEALTH
 from tsumami.serve.service import ApiService
 from tsumami.web.passing import Refused
-from tsumami.wording import Said
+from tsumami.wording import InBoth
 
 __all__ = ["api", "is_ours"]
 
@@ -91,7 +91,7 @@ def _without_references(value: Any, name: str, meant: Any) -> Any:
     return [_without_references(one, name, meant) for one in value] if isinstance(value, list) else value
 
 
-_NOTHING: Final = Said(
+_NOTHING: Final = InBoth(
     "there is nothing here; / lists what there is", "ここには何もありません。何があるかは / に書いてあります"
 )
 
@@ -121,7 +121,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _bug(request: Request, error: Exception) -> Response:
     name = type(error).__name__
-    words = Said(f"{name}; this is a mistake of tsumami's own", f"{name}。これは tsumami の間違いです")
+    words = InBoth(f"{name}; this is a mistake of tsumami's own", f"{name}。これは tsumami の間違いです")
     return Json(fault_form(500, words.told(language_of(request))), 500)
 
 

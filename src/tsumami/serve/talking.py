@@ -31,7 +31,7 @@ from tsumami.serve.tools import (
     tool_names,
     tool_support,
 )
-from tsumami.wording import Said
+from tsumami.wording import InBoth
 
 __all__ = ["Offered", "offered_tools", "prompt_of_messages", "support_of"]
 
@@ -86,7 +86,7 @@ def offered_tools(service: ApiService, body: Messages) -> Offered:
     if names and support.reads and support.form is None and choice.kind == "required":
         raise field_fault(
             "tool_choice",
-            Said(
+            InBoth(
                 "calls in the form of this model's template cannot be asked for; use auto",
                 "このモデルのテンプレートの形では、呼び出しを必ずさせることができません。auto にしてください",
             ),
@@ -130,9 +130,9 @@ def prompt_of_messages(service: ApiService, body: Messages, offered: Offered) ->
         PromptError: the template refuses them.
     """
     if body.messages is None:
-        raise field_fault("messages", Said("it is required", "必要です"))
+        raise field_fault("messages", InBoth("it is required", "必要です"))
     if not isinstance(body.messages, list):
-        raise field_fault("messages", Said("needs a list of messages", "発言のリストにしてください"))
+        raise field_fault("messages", InBoth("needs a list of messages", "発言のリストにしてください"))
     served, template = service.served, service.template
     reader = _MessageReader(served.backend.tokenizer, offered.support.form)
     messages = [reader.message(item, at) for at, item in enumerate(body.messages)]
@@ -140,7 +140,7 @@ def prompt_of_messages(service: ApiService, body: Messages, offered: Offered) ->
     if offered.forced and messages and messages[-1].role == "assistant":
         raise field_fault(
             "tool_choice",
-            Said("a reply that has begun cannot be made a call", "始まっている返事を呼び出しにはできません"),
+            InBoth("a reply that has begun cannot be made a call", "始まっている返事を呼び出しにはできません"),
         )
     if offered.forced and offered.form is not None and offered.form.begin:
         messages.append(Message("assistant", offered.form.begin + "\n"))
@@ -171,7 +171,7 @@ def _variables(body: Messages) -> dict[str, Any]:
     if not isinstance(found.get("enable_thinking", True), bool):
         raise field_fault(
             "chat_template_kwargs",
-            Said("enable_thinking needs true or false", "enable_thinking は true か false にしてください"),
+            InBoth("enable_thinking needs true or false", "enable_thinking は true か false にしてください"),
         )
     return found
 
@@ -181,7 +181,7 @@ def _check_end(messages: list[Message], body: Messages) -> None:
     if messages and messages[-1].more.get("tool_calls"):
         raise field_fault(
             "messages",
-            Said(
+            InBoth(
                 "an assistant message with calls of tools cannot be gone on with",
                 "道具の呼び出しがある assistant の発言は続けられません",
             ),
@@ -189,7 +189,7 @@ def _check_end(messages: list[Message], body: Messages) -> None:
     if [one.role for one in messages[-2:]] == ["assistant", "assistant"]:
         raise field_fault(
             "messages",
-            Said(
+            InBoth(
                 "there are 2 or more assistant messages at the end; one can be gone on with",
                 "最後に assistant の発言が 2 つ以上あります。続けられるのは 1 つです",
             ),
@@ -197,7 +197,7 @@ def _check_end(messages: list[Message], body: Messages) -> None:
     if body.continue_final_message and body.add_generation_prompt:
         raise field_fault(
             "continue_final_message",
-            Said(
+            InBoth(
                 "it excludes add_generation_prompt; set one of them to false",
                 "add_generation_prompt とは一緒に使えません。どちらかを false にしてください",
             ),
@@ -217,7 +217,7 @@ class _MessageReader:
         if not isinstance(item, dict):
             raise field_fault(
                 "messages",
-                Said(
+                InBoth(
                     f"{name} is no object with role and content",
                     f"{name} が role と content のあるオブジェクトではありません",
                 ),
@@ -226,7 +226,7 @@ class _MessageReader:
         if more := sorted(str(key) for key in said.keys() - _SAID):
             raise field_fault(
                 "messages",
-                Said(
+                InBoth(
                     f"{name} has {', '.join(more)[:200]}, which cannot be used",
                     f"{name} の {', '.join(more)[:200]} は使えません",
                 ),
@@ -234,10 +234,10 @@ class _MessageReader:
         role = said.get("role")
         if not isinstance(role, str):
             raise field_fault(
-                "messages", Said(f"{name} has no role that is a text", f"{name} に文字列の role がありません")
+                "messages", InBoth(f"{name} has no role that is a text", f"{name} に文字列の role がありません")
             )
         if "content" not in item and not said.get("tool_calls"):
-            raise field_fault("messages", Said(f"{name} has no content", f"{name} に content がありません"))
+            raise field_fault("messages", InBoth(f"{name} has no content", f"{name} に content がありません"))
         wanted: Any = _ROLES.get(role, role)
         with naming_field("messages"):
             return Message(wanted, _text(said.get("content", ""), name), more=self._more(said, name))
@@ -250,7 +250,7 @@ class _MessageReader:
         if _has_marks(self.tokenizer, json.dumps(found, ensure_ascii=False)):
             raise field_fault(
                 "messages",
-                Said(
+                InBoth(
                     f"{name} has the name of a special token outside of its content",
                     f"{name} の content の外に特殊トークンの名前があります",
                 ),
@@ -258,7 +258,7 @@ class _MessageReader:
         if not all(isinstance(found.get(key, ""), str) for key in ("name", "tool_call_id")):
             raise field_fault(
                 "messages",
-                Said(
+                InBoth(
                     f"{name} has a name or tool_call_id that is no text",
                     f"{name} の name か tool_call_id が文字列ではありません",
                 ),
@@ -271,7 +271,7 @@ class _MessageReader:
         if len(found) < len(calls):
             raise field_fault(
                 "messages",
-                Said(
+                InBoth(
                     f"{name} has tool_calls that are no functions with name and arguments",
                     f"{name} の tool_calls が、name と arguments のある function ではありません",
                 ),
@@ -314,7 +314,7 @@ def _text(content: Any, name: str) -> str:
     if not isinstance(content, list):
         raise field_fault(
             "messages",
-            Said(
+            InBoth(
                 f"the content of {name} is neither a text nor a list of parts",
                 f"{name} の content が文字列でも部分のリストでもありません",
             ),
@@ -329,14 +329,14 @@ def _part(part: Any, name: str) -> str:
         case {"type": str(kind)}:
             raise field_fault(
                 "messages",
-                Said(
+                InBoth(
                     f"{name} has a part of type {kind[:40]!r}; this model reads texts only",
                     f"{name} に種類 {kind[:40]!r} の部分があります。このモデルが読むのは文章だけです",
                 ),
             )
     raise field_fault(
         "messages",
-        Said(
+        InBoth(
             f"{name} has a part that is no object with type and text",
             f"{name} に、type と text のあるオブジェクトではない部分があります",
         ),

@@ -19,7 +19,7 @@ from tsumami.errors import TemplateError
 from tsumami.prompts import Message
 from tsumami.prompts.template import ChatTemplate
 from tsumami.serve.faults import field_fault, naming_field
-from tsumami.wording import Said
+from tsumami.wording import InBoth
 
 __all__ = ["ANY_CHOICE", "NO_SUPPORT", "CallForm", "Parted", "ToolCall", "ToolChoice", "ToolSupport", "choice_of"]
 __all__ += ["forced_schema", "tool_names", "tool_support"]
@@ -219,7 +219,7 @@ def choice_of(given: str | Mapping[str, Any] | None, names: Sequence[str]) -> To
             return ToolChoice("required", name)
     raise field_fault(
         "tool_choice",
-        Said(
+        InBoth(
             "needs none, auto, required, or a function that is one of the tools",
             "none、auto、required か、tools にある関数にしてください",
         ),
@@ -242,7 +242,7 @@ def _name(tool: Any, at: int) -> str:
                 return name
     raise field_fault(
         "tools",
-        Said(
+        InBoth(
             f"tools[{at}] needs type function, and a function with name, description and parameters",
             f"tools[{at}] には、type の function と、name、description、parameters のある function が要ります",
         ),

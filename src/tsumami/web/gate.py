@@ -20,7 +20,7 @@ from tsumami.web.farewell import Asgi, Receive, Scope, Send
 from tsumami.web.hosts import Headers, Hosts
 from tsumami.web.limits import Limits
 from tsumami.web.passing import Passing, Refused, Told, refusal
-from tsumami.wording import Said, asked_in, counted
+from tsumami.wording import InBoth, asked_in, counted
 
 _HOUR: Final = 3600.0
 
@@ -84,7 +84,7 @@ class _Uploads:
         if sum(size for _, size in brought) + count > self.most:
             raise Refused(
                 429,
-                Said(
+                InBoth(
                     f"your files of the last hour are {counted(self.most, 'byte')}, and no more are taken now",
                     f"この 1 時間に受け取るファイルは {self.most:,} バイトまでで、いまはこれ以上受け取れません",
                 ),
@@ -151,7 +151,7 @@ class Gate:
         if self._open.total() >= limits.connections:
             raise Refused(
                 503,
-                Said(
+                InBoth(
                     f"this server answers {counted(limits.connections, 'request')} at once and no more; try again soon",
                     f"このサーバーが一度に答えるのは {limits.connections} 個のリクエストまでです。"
                     "少し待ってやり直してください",
@@ -160,7 +160,7 @@ class Gate:
         if self._open[caller] >= limits.caller_connections:
             raise Refused(
                 429,
-                Said(
+                InBoth(
                     f"{counted(self._open[caller], 'request of yours is', 'requests of yours are')} open, and no "
                     "more at once",
                     f"開いているリクエストが {self._open[caller]} 個あり、一度にこれ以上は開けません",
@@ -169,7 +169,7 @@ class Gate:
         if self._kinds.page(visit) and self._pages[caller] >= limits.sessions:
             raise Refused(
                 429,
-                Said(
+                InBoth(
                     f"{counted(self._pages[caller], 'page or script of yours is', 'pages or scripts of yours are')} "
                     "open, and no more may be",
                     f"開いているページやスクリプトが {self._pages[caller]} 個あり、これ以上は開けません",
@@ -184,7 +184,7 @@ class Gate:
     def _too_large(self, visit: Coming) -> Refused:
         return Refused(
             413,
-            Said(
+            InBoth(
                 f"this is too large: a request to this address may bring {counted(self._room(visit), 'byte')}",
                 f"大きすぎます。このアドレスへのリクエストは {self._room(visit):,} バイトまでです",
             ),

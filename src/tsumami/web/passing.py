@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, Never
 
 from tsumami.web.farewell import Asgi, Receive, Scope, Send
-from tsumami.wording import Language, Said
+from tsumami.wording import InBoth, Language
 
 _PATIENCE_SECONDS: Final = 60.0  # for the next piece of a body
 _LAST_SECONDS: Final = 2.0  # for the rest of a body that nobody wants
@@ -35,7 +35,7 @@ def refusal(_status: int, words: str) -> dict[str, Any]:
 class Refused(Exception):
     """A request that is not answered as it wants: the HTTP status, and why in words."""
 
-    def __init__(self, status: int, words: Said) -> None:
+    def __init__(self, status: int, words: InBoth) -> None:
         super().__init__(words)
         self.status, self.words = status, words
 
@@ -111,7 +111,7 @@ class Passing:
         except TimeoutError:
             return await self._end(
                 Refused(
-                    408, Said("the request's body has stopped coming", "リクエストの本文が途中で届かなくなりました")
+                    408, InBoth("the request's body has stopped coming", "リクエストの本文が途中で届かなくなりました")
                 )
             )
         except Refused as refused:

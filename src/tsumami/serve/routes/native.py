@@ -17,7 +17,7 @@ from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
 from tsumami.serve.wire.native import NativeWire
 from tsumami.serve.wire.question import Question
-from tsumami.wording import Said, counted
+from tsumami.wording import InBoth, counted
 
 __all__ = ["ROUTES", "asked", "wanted"]
 
@@ -41,7 +41,7 @@ def wanted(service: ApiService, body: Generating, prompts: tuple[Prompt, ...], p
     if n > service.slots.count:
         raise field_fault(
             name,
-            Said(
+            InBoth(
                 f"needs 1 to {service.slots.count}, the slots of this server",
                 f"1〜{service.slots.count}（このサーバーの枠の数）にしてください",
             ),
@@ -49,7 +49,7 @@ def wanted(service: ApiService, body: Generating, prompts: tuple[Prompt, ...], p
     if n * len(prompts) > service.limits.waiting:
         raise field_fault(
             name,
-            Said(
+            InBoth(
                 f"{counted(n * len(prompts), 'text')}; {service.limits.waiting} can be asked for at once",
                 f"文章が {n * len(prompts)} 個になります。一度に頼めるのは {service.limits.waiting} 個までです",
             ),

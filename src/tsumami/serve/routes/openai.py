@@ -20,7 +20,7 @@ from tsumami.serve.service import ApiService
 from tsumami.serve.talking import Offered, offered_tools, prompt_of_messages
 from tsumami.serve.tools import forced_schema
 from tsumami.serve.wire.openai import ChatWire, TextWire
-from tsumami.wording import Said
+from tsumami.wording import InBoth
 
 __all__ = ["ROUTES"]
 
@@ -31,10 +31,12 @@ _ANY_OBJECT: Final = {"type": "object"}
 async def completions(service: ApiService, request: Request, body: OpenAIText) -> Response:
     """Go on with a text, in OpenAI's form."""
     if body.echo:
-        raise field_fault("echo", Said("only false can be had", "false しか選べません"))
+        raise field_fault("echo", InBoth("only false can be had", "false しか選べません"))
     for name in ("best_of", "suffix"):
         if (body.model_extra or {}).get(name) is not None:
-            raise field_fault(name, Said("it cannot be used here; leave it out", "ここでは使えません。外してください"))
+            raise field_fault(
+                name, InBoth("it cannot be used here; leave it out", "ここでは使えません。外してください")
+            )
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
     asking = await service.aside(wanted, service, body, prompts, probabilities)
@@ -45,7 +47,7 @@ async def completions(service: ApiService, request: Request, body: OpenAIText) -
 async def chat(service: ApiService, request: Request, body: OpenAIChat) -> Response:
     """The next message of a conversation."""
     if body.top_logprobs is not None and not body.logprobs:
-        raise field_fault("top_logprobs", Said("it needs logprobs to be true", "logprobs を true にしてください"))
+        raise field_fault("top_logprobs", InBoth("it needs logprobs to be true", "logprobs を true にしてください"))
     count = body.n_probs or 0
     if body.logprobs:
         count = _TOP if body.top_logprobs is None else max(body.top_logprobs, 1)
@@ -69,17 +71,17 @@ def _take_tools(body: OpenAIChat, offered: Offered) -> None:
     given: Any = body
     if offered.names and offered.choice.kind != "none":
         if getattr(given, "grammar", None):
-            raise field_fault("grammar", Said("it cannot be used together with tools", "tools とは一緒に使えません"))
+            raise field_fault("grammar", InBoth("it cannot be used together with tools", "tools とは一緒に使えません"))
         if body.logprobs and body.stream:
             raise field_fault(
                 "logprobs",
-                Said("it cannot be had together with tools and stream", "tools と stream とは一緒に使えません"),
+                InBoth("it cannot be had together with tools and stream", "tools と stream とは一緒に使えません"),
             )
     if offered.forced and offered.form is not None:
         if getattr(given, "json_schema", None) is not None:
             raise field_fault(
                 "tool_choice",
-                Said(
+                InBoth(
                     "a reply that has to be a call cannot have another schema as well",
                     "必ず呼び出しにする返事に、別のスキーマは付けられません",
                 ),
@@ -98,7 +100,7 @@ def _take_format(body: OpenAIChat) -> None:
     if schema is not None and grammar:
         raise Fault(
             400,
-            Said("json_schema and grammar cannot both be used", "json_schema と grammar は一緒に使えません"),
+            InBoth("json_schema and grammar cannot both be used", "json_schema と grammar は一緒に使えません"),
             param="grammar",
         )
     match body.response_format:
@@ -113,14 +115,14 @@ def _take_format(body: OpenAIChat) -> None:
         case _:
             raise field_fault(
                 "response_format",
-                Said(
+                InBoth(
                     "its type has to be text, json_object or json_schema (with a schema)",
                     "type は text、json_object、json_schema（スキーマ付き）のどれかにしてください",
                 ),
             )
     if not isinstance(found, dict):
         raise field_fault(
-            "response_format", Said("its schema has to be an object", "スキーマはオブジェクトにしてください")
+            "response_format", InBoth("its schema has to be an object", "スキーマはオブジェクトにしてください")
         )
     given.json_schema = found or _ANY_OBJECT
 

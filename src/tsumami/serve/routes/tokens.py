@@ -13,7 +13,7 @@ from tsumami.serve.bodies import Detokenizing, Tokenizing
 from tsumami.serve.faults import field_fault, naming_field
 from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
-from tsumami.wording import Said
+from tsumami.wording import InBoth
 
 __all__ = ["ROUTES"]
 
@@ -45,7 +45,7 @@ def _checked(name: str, token: Any, count: int) -> int:
     if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < count:
         raise field_fault(
             name,
-            Said(
+            InBoth(
                 f"{str(token)[:80]} is no token; this vocabulary has 0..{count - 1}",
                 f"{str(token)[:80]} はトークンではありません。この語彙にあるのは 0〜{count - 1} です",
             ),
