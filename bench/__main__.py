@@ -38,6 +38,7 @@ MEASURES: Final = {
     "speech": Cost(40, 15),
     "page": Cost(40, 30),
     "long_chat": Cost(65, 50),
+    "reactions": Cost(150, 60),
     "next_token": Cost(20, 10),
     "explain": Cost(40, 15),
     "overhead": Cost(20, 10),

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsumami.errors import EngineError, ModelFormatError, OutOfMemoryError
+from tsumami.quoting import theirs
 from tsumami.wording import counted
 
 DEFAULT_ENVIRONMENT: Final = {
@@ -379,7 +380,7 @@ class NativeModel:
             if not pointer:
                 raise ModelFormatError(
                     f"{path.name}: llama.cpp cannot load this adapter: {log() or 'it gave no reason'}"
-                ).in_japanese(f"{path.name}: llama.cpp がこのアダプターを読み込めません: {log() or '理由は不明'}")
+                ).in_japanese(f"{path.name}: llama.cpp がこのアダプターを読み込めません: {theirs(log())}")
         self.adapters.append((pointer, scale))
 
     def close(self) -> None:
@@ -462,9 +463,11 @@ def _load_error(path: Path, log: str) -> Exception:
     if "alloc" in log or "memory" in log:
         return OutOfMemoryError(
             f"{path.name}: not enough memory for the weights; take a smaller quantisation ({log})"
-        ).in_japanese(f"{path.name}: 重みを置くメモリーが足りません。小さく量子化したものを使ってください（{log}）")
+        ).in_japanese(
+            f"{path.name}: 重みを置くメモリーが足りません。小さく量子化したものを使ってください（{theirs(log)}）"
+        )
     return ModelFormatError(f"{path.name}: llama.cpp cannot load this file: {log or 'it gave no reason'}").in_japanese(
-        f"{path.name}: llama.cpp がこのファイルを読み込めません: {log or '理由は不明'}"
+        f"{path.name}: llama.cpp がこのファイルを読み込めません: {theirs(log)}"
     )
 
 
@@ -526,7 +529,7 @@ class NativeContext:
                     f"memory ({log()})"
                 ).in_japanese(
                     f"{options.n_cells} セルのコンテキストを作れませんでした。n_ctx を小さくするとメモリーが少な"
-                    f"くて済みます（{log()}）"
+                    f"くて済みます（{theirs(log())}）"
                 )
             #: The lines in which llama.cpp warned when the context was made.
             self.said: Final = _lines()
@@ -541,7 +544,7 @@ class NativeContext:
         scales = (ctypes.c_float * len(adapters))(*(scale for _, scale in adapters))
         if adapters and _c.llama_set_adapters_lora(self.pointer, pointers, len(adapters), scales) != 0:
             raise EngineError(f"llama.cpp cannot use these adapters: {_logged()}").in_japanese(
-                f"llama.cpp がこのアダプターを使えません: {_logged()}"
+                f"llama.cpp がこのアダプターを使えません: {theirs(_logged())}"
             )
 
     def _make_batch(self, n_batch: int) -> None:
@@ -587,7 +590,7 @@ class NativeContext:
             reason = {1: "no free cells", -1: "an invalid batch", -2: "out of memory", -3: "the computation failed"}
             raise EngineError(
                 f"llama_decode failed with {code} ({reason.get(code, 'unknown')}): {_logged()}"
-            ).in_japanese(f"llama_decode が {code}（{reason.get(code, '不明')}）で失敗しました: {_logged()}")
+            ).in_japanese(f"llama_decode が {code}（{reason.get(code, '不明')}）で失敗しました: {theirs(_logged())}")
 
     def logits(self, row: int) -> Float32Array:
         """A copy of the logits of batch row `row`, which must have asked for output: shape (n_vocab,)."""
@@ -773,5 +776,5 @@ def quantize(source: Path, target: Path, ftype: str, threads: int = 1) -> None:
         code = _c.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params))
     if code != 0:
         raise ModelFormatError(f"{source.name} could not be quantised to {ftype}: {log()}").in_japanese(
-            f"{source.name} を {ftype} に量子化できませんでした: {log()}"
+            f"{source.name} を {ftype} に量子化できませんでした: {theirs(log())}"
         )

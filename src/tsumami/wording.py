@@ -7,9 +7,9 @@ the terminal and in a sentence, and one of a thing is never called several.
 from __future__ import annotations
 
 import string
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-__all__ = ["LANGUAGES", "Language", "counted", "filled", "percent", "size_text"]
+__all__ = ["LANGUAGES", "InBoth", "Language", "asked_in", "counted", "filled", "percent", "preferred", "size_text"]
 
 Language = Literal["ja", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
@@ -60,3 +60,49 @@ _PLACES: Final = _FilledIn()
 def filled(text: str, /, **values: object) -> str:
     """A text with its {places} filled in; `{count:token|tokens}` is the word that fits a number (or its digits)."""
     return _PLACES.vformat(text, (), values)
+
+
+class InBoth(str):
+    """A text in English that has its Japanese with it: `ja`."""
+
+    __slots__ = ("ja",)
+    ja: str
+
+    def __new__(cls, en: str, ja: str) -> Self:
+        made = super().__new__(cls, en)
+        made.ja = ja
+        return made
+
+    def within(self, en: str, ja: str) -> InBoth:
+        """A text in which this one stands where `{said}` does."""
+        return InBoth(en.replace("{said}", self), ja.replace("{said}", self.ja))
+
+    def told(self, language: Language) -> str:
+        """In one of the languages."""
+        return self.ja if language == "ja" else str(self)
+
+
+def preferred(accept_language: str) -> Language:
+    """The language of a browser's Accept-Language header: the first of ours in its order, English if there is none.
+    A weight of 0 means "not this one" (RFC 9110, 12.4.2).
+    """
+    wishes = []
+    for place, part in enumerate(accept_language.split(",")):
+        tag, _, weight = part.replace(" ", "").partition(";q=")
+        try:
+            wishes.append((-float(weight or 1), place, tag.lower()))
+        except ValueError:
+            continue
+    for wish, _, tag in sorted(wishes):
+        if not wish < 0:
+            continue
+        for language in LANGUAGES:
+            if tag == language or tag.startswith(f"{language}-"):
+                return language
+    return "en"
+
+
+def asked_in(path: str, accept_language: str) -> Language:
+    """The language in which a request is answered: its page's (`/ja/…`), or the one that its headers prefer."""
+    of_page = next((one for one in LANGUAGES if f"/{one}/" in f"{path}/"), None)
+    return of_page or preferred(accept_language)

@@ -10,6 +10,7 @@ import pytest
 
 from tsumami.app.work.shelf import ModelChoice
 from tsumami.model import Model
+from tsumami.stopping import check_wanted, while_wanted
 
 
 class SlowShelf:
@@ -22,8 +23,16 @@ class SlowShelf:
         self.during: Callable[[], object] = lambda: None
 
     @contextmanager
-    def lend(self, _choice: ModelChoice | None = None, _report: object = None) -> Iterator[Model]:
-        self.during()
+    def lend(
+        self,
+        _choice: ModelChoice | None = None,
+        _report: object = None,
+        *,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Iterator[Model]:
+        with while_wanted(wanted):
+            self.during()
+            check_wanted()
         yield self._model
 
 

@@ -28,6 +28,7 @@ from tsumami import charts
 from tsumami.app.api import endpoints as api
 from tsumami.app.parts import access, address, busy, model_bar
 from tsumami.app.parts.desk import Desk, Tab
+from tsumami.app.parts.gradio_seams import show_progress_nowhere, take_values_as_texts
 from tsumami.app.tabs.chat.tab import ChatTab
 from tsumami.app.tabs.compare.tab import CompareTab
 from tsumami.app.tabs.grid.tab import GridTab
@@ -44,11 +45,12 @@ from tsumami.app.work.common import Common
 
 def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
     """The page in the language of `texts`, for a default model with `n_ctx` tokens of context."""
+    take_values_as_texts()
     blocks: gr.Blocks
     with gr.Blocks(title=texts("page.title"), analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(_header(texts), elem_id="head")
         standing = _tabs(texts, common, n_ctx)
-        busy.build(texts, [tab.stop for tab in standing])
+        nowhere = busy.build(texts, [tab.stop for tab in standing])
         bar = model_bar.build(texts, common.shelf)
         with gr.Tabs(elem_id="tabs") as tabs:
             desk = Desk.made(texts, n_ctx, blocks, tabs, bar)
@@ -57,6 +59,7 @@ def build(texts: Texts, common: Common, n_ctx: int) -> gr.Blocks:
                     tab.build(desk, place)
         address.build({texts(f"tab.{tab.name}"): tab.name for tab in standing}, ChatTab.name)
         api.register(blocks, texts, common)
+        show_progress_nowhere(blocks, nowhere)
     blocks.queue(default_concurrency_limit=None, max_size=None)
     return blocks
 

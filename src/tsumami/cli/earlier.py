@@ -14,6 +14,7 @@ from tsumami.cli.kept import is_id
 from tsumami.errors import RunFileError, TsumamiError
 from tsumami.history import ChatTurn, History, RememberedReply, talk
 from tsumami.prompts import Exchange, Talk
+from tsumami.quoting import theirs
 from tsumami.runs import Run
 
 __all__ = ["Earlier", "earlier"]
@@ -74,7 +75,7 @@ def _saved(path: str) -> Earlier:
         raise
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunFileError(f"{path} is no conversation that a chat saved with /save: {error!r}").in_japanese(
-            f"{path} は、chat の /save で保存した会話ではありません: {error!r}"
+            f"{path} は、chat の /save で保存した会話ではありません: {theirs(error)}"
         ) from error
     if not runs or runs[-1] is None:
         raise RunFileError(f"{path}: nothing was said in it that could be gone on with").in_japanese(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tsumami.errors import PromptError, SettingsError, TsumamiError
+from tsumami.quoting import theirs
 from tsumami.storage import decoded
 
 
@@ -33,7 +34,7 @@ def _invalid(where: str, error: UnicodeDecodeError, kind: type[TsumamiError]) ->
         " save it as UTF-8"
     ).in_japanese(
         f"{where} は {encoding} として正しくありません（バイト {error.start}、"
-        f"0x{error.object[error.start]:02x}: {error.reason}）。UTF-8 で保存してください"
+        f"0x{error.object[error.start]:02x}: {theirs(error.reason)}）。UTF-8 で保存してください"
     )
 
 
@@ -109,5 +110,5 @@ def json_in(text: str, path: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} is not JSON: {error}").in_japanese(
-            f"{path} は JSON ではありません: {error}"
+            f"{path} は JSON ではありません: {theirs(error)}"
         ) from error

@@ -19,6 +19,7 @@ from tsumami.cli.options import ModelOptions
 from tsumami.cli.output import bar, bars, note, save_file
 from tsumami.cli.words import language, say
 from tsumami.errors import SettingsError
+from tsumami.quoting import theirs
 from tsumami.storage import cache_directory, replace_file
 
 _NOTEBOOK = "next_token.py"
@@ -135,7 +136,7 @@ def _temporary(source: Path) -> Path:
         raise SettingsError(
             f"there is no folder to run the lesson in ({error.strerror}); set TSUMAMI_CACHE to one that can be written"
         ).in_japanese(
-            f"教材を動かすフォルダーがありません（{error.strerror}）。書き込めるフォルダーを "
+            f"教材を動かすフォルダーがありません（{theirs(error.strerror)}）。書き込めるフォルダーを "
             "TSUMAMI_CACHE に指定してください"
         ) from error
     return target

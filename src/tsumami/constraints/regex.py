@@ -11,6 +11,7 @@ import re
 
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
 from tsumami.errors import GrammarError
+from tsumami.quoting import theirs
 
 __all__ = ["check", "to_lark"]
 
@@ -39,7 +40,7 @@ def check(text: str) -> None:
     """
     said = complaint(to_lark(text))
     if said:
-        raise GrammarError(f"regex: {_reason(said)}").in_japanese(f"regex: {_reason(said)}")
+        raise GrammarError(f"regex: {_reason(said)}").in_japanese(f"regex: {theirs(_reason(said))}")
 
 
 def _bare(text: str) -> str:

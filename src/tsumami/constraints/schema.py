@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from tsumami.constraints.llg import HEADER, complaint, refuse_long
 from tsumami.constraints.patterns import kept_to
 from tsumami.errors import GrammarError, japanese
+from tsumami.quoting import theirs
 
 __all__ = ["check", "to_lark"]
 
@@ -90,7 +91,7 @@ def check(text: str) -> None:
     said = complaint(to_lark(text))
     if said:
         raise GrammarError(f"json_schema: {_reason(said, json.loads(text))}").in_japanese(
-            f"json_schema が使えません: {_reason(said, json.loads(text))}"
+            f"json_schema が使えません: {theirs(_reason(said, json.loads(text)))}"
         )
 
 

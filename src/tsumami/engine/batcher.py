@@ -33,6 +33,7 @@ from tsumami.engine.sequence import Feed, Rows, Sequence, first_outside
 from tsumami.engine.threads import ThreadGovernor
 from tsumami.errors import CancelledError, EngineClosedError, EngineError, OutOfCellsError
 from tsumami.native import ContextOptions, DecodeRow, NativeContext, NativeModel
+from tsumami.stopping import check_wanted
 from tsumami.wording import counted
 
 _log = logging.getLogger(__name__)
@@ -163,6 +164,7 @@ class Engine:
     def run(self, program: Program[T]) -> T:
         """Hand in a program and wait for its result; whatever ends the waiting (Ctrl-C, say) cancels it."""
         assert threading.current_thread() is not self._thread, "a program must yield, not wait"
+        check_wanted()
         return self.submit(program).wait()
 
     def feed(self, sequence: Sequence, tokens: Iterable[int], **wishes: Any) -> Rows:

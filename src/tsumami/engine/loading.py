@@ -26,6 +26,7 @@ from tsumami.errors import CancelledError, EngineError, ModelFormatError, OutOfM
 from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
+from tsumami.stopping import check_wanted
 from tsumami.wording import counted
 
 DEFAULT_N_CTX: Final = 4096
@@ -152,13 +153,13 @@ def load(
         raise SettingsError(
             "n_probs is of an engine elsewhere; a model on this machine tells all of its logits"
         ).in_japanese("n_probs はほかの場所のエンジンのものです。このマシンのモデルは、すべてのロジットを出します")
-    file = resolve(name, progress=download_progress)
+    file = resolve(name, progress=_heeding(download_progress))
     if file.header.metadata.get(f"{file.header.architecture}.attention.causal") is False:
         raise _not_a_generator(file)
     adapters = prepared(options.adapters, file)
     weights = file.fingerprint()
     fingerprint = fingerprint_with(weights, adapters)
-    wanted = _Wanted(file, weights, fingerprint, adapters, options, load_progress)
+    wanted = _Wanted(file, weights, fingerprint, adapters, options, _heeding(load_progress))
     if options.repack is not None or not options.exact or _on_gpu(options):
         return _loaded(wanted, repack=options.repack if options.repack is not None else not options.exact)
     if may_repack(file, fingerprint) and (loaded := _exactly_repacked(wanted)) is not None:
@@ -175,7 +176,7 @@ class _Wanted:
     fingerprint: str
     adapters: tuple[LoadedAdapter, ...]
     options: EngineOptions
-    progress: Callable[[float], None] | None
+    progress: Callable[..., None]
 
 
 def _on_gpu(options: EngineOptions) -> bool:
@@ -200,7 +201,7 @@ def _exactly_repacked(wanted: _Wanted) -> LoadedModel | None:
 
 
 def _try_first(wanted: _Wanted, *, repack: bool) -> None:
-    waits = _still_wanted(wanted.progress)
+    waits = functools.partial(wanted.progress, 0.0)
     try_first(wanted.file, wanted.weights, wanted.adapters, repack=repack, waits=waits)
 
 
@@ -228,9 +229,15 @@ def _loaded(wanted: _Wanted, *, repack: bool) -> LoadedModel:
     return LoadedModel(file, native, engine, options, n_ctx, wanted.fingerprint, exactness, said, adapters)
 
 
-def _still_wanted(progress: Callable[[float], None] | None) -> Callable[[], None] | None:
-    """Nothing is loaded yet; what `progress` raises says that nothing need be."""
-    return None if progress is None else functools.partial(progress, 0.0)
+def _heeding(progress: Callable[..., object] | None) -> Callable[..., None]:
+    """What tells how far it is, as long as it is wanted; what it raises breaks the work off."""
+
+    def told(*far: float | None) -> None:
+        check_wanted()
+        if progress is not None:
+            progress(*far)
+
+    return told
 
 
 def _n_ctx(file: ModelFile, native: NativeModel, options: EngineOptions) -> int:

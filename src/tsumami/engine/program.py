@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from typing import Final, Generic, TypeVar
 
 from tsumami.engine.sequence import Feed, Rows
+from tsumami.stopping import check_wanted, pause
 
 __all__ = ["Breath", "Program", "T", "Ticket"]
 
@@ -61,8 +63,10 @@ class Ticket(Generic[T]):
         return self.future.result(timeout)
 
     def wait(self) -> T:
-        """The same; whatever ends the waiting (Ctrl-C, say) cancels the program."""
+        """The same; whatever ends the waiting (Ctrl-C, say, or that nobody wants it any more) cancels the program."""
         try:
+            while wait_for([self.future], pause()).not_done:
+                check_wanted()
             return self.result()
         except BaseException:
             self.cancel()

@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from tsumami.errors import SettingsError
+from tsumami.quoting import theirs
 from tsumami.wording import counted
 
 __all__ = ["Document", "read_document", "write_document"]
@@ -105,7 +106,7 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"these settings begin as JSON and are none: {error}").in_japanese(
-            f"JSON として始まっていますが、JSON ではありません: {error}"
+            f"JSON として始まっていますが、JSON ではありません: {theirs(error)}"
         ) from error
 
 
@@ -114,7 +115,7 @@ def _yaml(text: str) -> Any:
         found = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise SettingsError(f"these settings are not YAML: {error}").in_japanese(
-            f"YAML ではありません: {error}"
+            f"YAML ではありません: {theirs(error)}"
         ) from error
     if not isinstance(found, dict):
         raise SettingsError(
@@ -134,7 +135,7 @@ def _ini(text: str, wanted: str | None) -> dict[str, Any]:
         parser.read_string(f"[{_GLOBAL}]\n{text}" if not _first_is_section(text) else text)
     except configparser.Error as error:
         raise SettingsError(f"this preset cannot be read: {error.message.splitlines()[0]}").in_japanese(
-            f"このプリセットは読めません: {error.message.splitlines()[0]}"
+            f"このプリセットは読めません: {theirs(error.message.splitlines()[0])}"
         ) from error
     names = [name for name in parser.sections() if name != _GLOBAL]
     if wanted is None and len(names) > 1:
@@ -164,7 +165,7 @@ def _flags(text: str) -> dict[str, Any]:
         words = shlex.split(text.replace("\\\n", " "))
     except ValueError as error:
         raise SettingsError(f"this command line cannot be split: {error}").in_japanese(
-            f"このコマンドラインは分けられません: {error}"
+            f"このコマンドラインは分けられません: {theirs(error)}"
         ) from error
     found: dict[str, Any] = {}
     place = 0

@@ -16,6 +16,7 @@ from tsumami.errors import HistoryError, RunFileError
 from tsumami.history.entries import RESULT, ChatTurn
 from tsumami.history.packing import pack_steps, unpack_steps
 from tsumami.history.rows import Grown, is_key, place, read_turn, receipt_form, unpacked
+from tsumami.quoting import theirs
 from tsumami.runs import Completeness, Run, Step, Timings
 from tsumami.runs.files import receipt_from
 from tsumami.runs.values import Thought, plain
@@ -98,7 +99,7 @@ def take(connection: sqlite3.Connection, form: dict[str, Any], owner: str) -> No
         read_turn(connection, made)
     except (KeyError, TypeError, ValueError, RunFileError, sqlite3.IntegrityError) as error:
         raise HistoryError(f"no exported result: {error!r}").in_japanese(
-            f"書き出した結果ではありません: {error!r}"
+            f"書き出した結果ではありません: {theirs(error)}"
         ) from error
 
 

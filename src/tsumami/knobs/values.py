@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 from tsumami.errors import GrammarError, SettingsError
+from tsumami.quoting import theirs
 from tsumami.wording import counted
 
 __all__ = [
@@ -264,7 +265,9 @@ def _json_object(name: str, value: object, example: str, problem: type[SettingsE
         try:
             value = json.loads(value, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise problem(f"{name}: not JSON: {error}").in_japanese(f"{name}: JSON ではありません: {error}") from None
+            raise problem(f"{name}: not JSON: {error}").in_japanese(
+                f"{name}: JSON ではありません: {theirs(error)}"
+            ) from None
     if not isinstance(value, Mapping):
         raise problem(
             f"{name} = {shown(value)}: needs a JSON object such as {example}, not {_kind(value)}"
@@ -273,7 +276,7 @@ def _json_object(name: str, value: object, example: str, problem: type[SettingsE
         text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise problem(f"{name}: cannot be written as JSON: {error}").in_japanese(
-            f"{name}: JSON として書けません: {error}"
+            f"{name}: JSON として書けません: {theirs(error)}"
         ) from None
     _utf8(name, text)
     return text

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from tsumami.errors import ModelError, ModelNotFoundError
+from tsumami.quoting import theirs
+from tsumami.stopping import check_wanted
 from tsumami.storage import recall, remember
 
 __all__ = ["ByteProgress", "fingerprint"]
@@ -58,7 +60,7 @@ def _one(path: Path, progress: ByteProgress | None) -> str:
         raise ModelNotFoundError(f"no such file: {path}").in_japanese(f"ファイルがありません: {path}") from error
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}").in_japanese(
-            f"{path} が読めません: {error.strerror or error}"
+            f"{path} が読めません: {theirs(error.strerror or error)}"
         ) from error
 
 
@@ -72,6 +74,7 @@ def _hash(path: Path, size: int, progress: ByteProgress | None) -> str:
     done = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
+            check_wanted()
             sha.update(block)
             done += len(block)
             if progress is not None:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from tsumami.errors import MissingDependencyError, ModelError, ModelFormatError
 from tsumami.models.digest import ByteProgress, fingerprint
 from tsumami.models.known import Packaged
+from tsumami.quoting import theirs
 from tsumami.storage import cache_directory, replacing
 from tsumami.wording import counted
 
@@ -80,7 +81,7 @@ def _join(pieces: list[Path], target: Path, origin: Packaged, progress: ByteProg
             f"{_free(target.parent)}; make room there, or set TSUMAMI_CACHE to another folder"
         ).in_japanese(
             f"{target.name}（{total:,} バイト）を {target.parent} に書けません:"
-            f" {error.strerror or error}{_free(target.parent)}。空きを作るか、"
+            f" {theirs(error.strerror or error)}{_free(target.parent)}。空きを作るか、"
             "TSUMAMI_CACHE に別のフォルダーを指定してください"
         ) from error
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 from tsumami.apart import Allowance, BrokeDownError, CannotBeginError, Helpers, OvertimeError
 from tsumami.errors import TemplateError
 from tsumami.prompts.messages import Message
+from tsumami.quoting import theirs
 
 __all__ = ["MAX_CHARACTERS", "ChatTemplate"]
 
@@ -73,16 +74,17 @@ class ChatTemplate:
 
     def _failure(self, answer: dict[str, Any], messages: Sequence[Message]) -> TemplateError:
         (where, where_ja), reason = _at(self.source, answer["line"]), answer["reason"]
+        reason_ja = _reason_ja(answer)
         if answer["kind"] == "sandbox":
             return TemplateError(
                 f"the chat template tries to leave its sandbox{where}: {reason}; do not trust it: {_OTHER_WAYS}"
             ).in_japanese(
-                f"チャットテンプレートが囲いの外に出ようとしています{where_ja}: {reason}。"
+                f"チャットテンプレートが囲いの外に出ようとしています{where_ja}: {reason_ja}。"
                 f"信頼しないでください。{_OTHER_WAYS_JA}"
             )
         if answer["kind"] != "refusal":
             return TemplateError(f"the chat template fails{where}: {reason}; correct it, or {_OTHER_WAYS}").in_japanese(
-                f"チャットテンプレートが失敗します{where_ja}: {reason}。直すか、{_OTHER_WAYS_JA}"
+                f"チャットテンプレートが失敗します{where_ja}: {reason_ja}。直すか、{_OTHER_WAYS_JA}"
             )
         remedy, remedy_ja = "change the messages as it says", "そのとおりに発言を変えるか"
         if "system" in reason.lower() and any(message.role == "system" for message in messages):
@@ -90,7 +92,9 @@ class ChatTemplate:
             remedy_ja = "システムの発言を外すか、最初のユーザーの発言の始めに書くか"
         return TemplateError(
             f"the chat template refuses these messages{where}: {reason}; {remedy}, or {_OTHER_WAYS}"
-        ).in_japanese(f"チャットテンプレートがこの発言を断りました{where_ja}: {reason}。{remedy_ja}、{_OTHER_WAYS_JA}")
+        ).in_japanese(
+            f"チャットテンプレートがこの発言を断りました{where_ja}: {reason_ja}。{remedy_ja}、{_OTHER_WAYS_JA}"
+        )
 
 
 @functools.lru_cache(maxsize=32)
@@ -103,8 +107,13 @@ def _check(source: str) -> frozenset[str]:
         where, where_ja = _at(source, answer["line"])
         raise TemplateError(
             f"the chat template does not parse{where}: {answer['reason']}; correct it, or {_OTHER_WAYS}"
-        ).in_japanese(f"チャットテンプレートが読めません{where_ja}: {answer['reason']}。直すか、{_OTHER_WAYS_JA}")
+        ).in_japanese(f"チャットテンプレートが読めません{where_ja}: {_reason_ja(answer)}。直すか、{_OTHER_WAYS_JA}")
     return frozenset(answer["tested"])
+
+
+def _reason_ja(answer: dict[str, Any]) -> str:
+    """The reason in Japanese: ours, or another's."""
+    return str(answer.get("reason_ja") or theirs(answer["reason"]))
 
 
 def _at(source: str, line: int | None) -> tuple[str, str]:
@@ -121,12 +130,21 @@ def _ask(source: str, variables: dict[str, Any] | None, now: datetime | None, mo
         answer: dict[str, Any] = json.loads(_RENDERERS.ask(source, pickle.dumps((source, variables, now, most))))
     except OvertimeError:
         reason = f"it computes for more than {_LIMITS.seconds:g} second; a prompt takes some milliseconds"
+        reason_ja = f"計算に {_LIMITS.seconds:g} 秒以上かかります（ふつうは数ミリ秒です）"
     except CannotBeginError as error:
         reason = f"no process can be begun for it to run in ({error})"
+        reason_ja = f"それを動かすプロセスを始められません（{theirs(error)}）"
     except BrokeDownError as error:
         reason = f"Python breaks down over it ({error})"
+        reason_ja = f"Python が止まります（{theirs(error)}）"
     else:
         if answer.get("reason") == "it writes too much":
             answer["reason"] = f"it writes more than {MAX_CHARACTERS:,} characters beyond the messages"
+            answer["reason_ja"] = f"発言のほかに {MAX_CHARACTERS:,} 文字より多く書きます"
         return answer
-    return {"kind": "failure" if variables is not None else "parse", "reason": reason, "line": None}
+    return {
+        "kind": "failure" if variables is not None else "parse",
+        "reason": reason,
+        "reason_ja": reason_ja,
+        "line": None,
+    }

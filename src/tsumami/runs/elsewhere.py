@@ -29,6 +29,7 @@ from tsumami.models import RemoteName
 from tsumami.native import Float32Array
 from tsumami.remote import AsyncHttpWire, Capabilities, Patience, ToldRow
 from tsumami.sampling.unseen import SeenRow
+from tsumami.stopping import check_wanted
 from tsumami.wording import counted
 
 __all__ = ["RemoteEngine", "RowServer", "SeenRows"]
@@ -204,6 +205,7 @@ class RemoteEngine:
     def run(self, program: Program[T]) -> T:
         """Hand in a program and wait for its result; whatever ends the waiting (Ctrl-C, say) cancels it."""
         assert threading.current_thread() is not self._thread, "a program must yield, not wait"
+        check_wanted()
         return self.submit(program).wait()
 
     def forget(self) -> None:

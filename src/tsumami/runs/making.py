@@ -1,13 +1,14 @@
 """Making: a result that takes a while, and news of it on the way.
 
-Guarantee: each piece of news comes once and in its order, also to whoever takes them in several goes. Whatever breaks
-off the waiting (Ctrl-C, say) cancels the work, and cancelled work keeps what there is: `result` gives it. What went
-wrong in the engine is raised where the end is waited for.
+Guarantee: each piece of news comes once and in its order, also to whoever takes them in several goes. Whatever ends
+the waiting (Ctrl-C, say, or `stopping`) cancels the work, and cancelled work keeps what there is: `result` gives it.
+What went wrong in the engine is raised where the end is waited for.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import queue
 import time
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from tsumami.engine import Program, Ticket
 from tsumami.runs.backend import Runner
+from tsumami.stopping import check_wanted, pause
 
 __all__ = ["EngineMaking", "Making", "Pace"]
 
@@ -93,6 +95,7 @@ class EngineMaking(Making[News, Result]):
         self._cancelled = False
 
     def _submit(self, engine: Runner, program: Program[Made]) -> Ticket[Made]:
+        check_wanted()
         return self._follow(engine.submit(program))
 
     def _follow(self, ticket: Ticket[Made]) -> Ticket[Made]:
@@ -115,7 +118,7 @@ class EngineMaking(Making[News, Result]):
     def __iter__(self) -> Iterator[News]:
         try:
             while self._running > 0:
-                news = self._news.get()
+                news = self._next()
                 if isinstance(news, _End):
                     self._running -= 1
                 else:
@@ -125,6 +128,13 @@ class EngineMaking(Making[News, Result]):
             raise
         self._news.put(_END)  # whoever waits for news at the same time finds the end, too
         self._join()
+
+    def _next(self) -> News | _Later[News] | _End:
+        """What comes next, as long as it is wanted."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._news.get(timeout=pause())
+            check_wanted()
 
     def _join(self) -> None:
         """Wait for the programs; raises what ended one."""

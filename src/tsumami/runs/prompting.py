@@ -13,6 +13,7 @@ from tsumami.engine import first_outside, notices
 from tsumami.errors import PromptError, PromptTooLongError
 from tsumami.native import listening
 from tsumami.prompts import PromptText, Said
+from tsumami.quoting import theirs
 from tsumami.runs.backend import Tokenizer
 from tsumami.runs.prompt import Prompt
 from tsumami.runs.tokenizing import prompt_tokens, special_tokens
@@ -107,7 +108,7 @@ def _encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise PromptError(f"the text is not valid Unicode at character {error.start}: {error.reason}").in_japanese(
-            f"文章の {error.start} 文字目が正しい Unicode ではありません: {error.reason}"
+            f"文章の {error.start} 文字目が正しい Unicode ではありません: {theirs(error.reason)}"
         ) from error
 
 

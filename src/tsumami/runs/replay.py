@@ -26,6 +26,7 @@ from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt
 from tsumami.sampling import Chain, DeadEndError, Ledger, LedgerWriter
 from tsumami.sampling.chain import Watch
+from tsumami.stopping import check_wanted
 
 _PIECE: Final = 64  # rows of logits that are in memory at once
 
@@ -50,7 +51,9 @@ def rows(backend: Backend, run: Run, start: int = 0, stop: int | None = None) ->
                 backend.engine.run(_piece(sequence, (*one, *run.tokens), len(one) - 1 + begin, len(one) - 1 + end))
                 for sequence, one in zip(sequences, prompts, strict=True)
             ]  # the row of token i comes after the last of the prompt and i more
-            yield from both(found[0], *found[1:] or ((),))
+            for row in both(found[0], *found[1:] or ((),)):
+                check_wanted()
+                yield row
 
 
 def _piece(sequence: Sequence, tokens: tuple[int, ...], begin: int, end: int) -> Program[Float32Array]:
@@ -108,6 +111,7 @@ class Replay:
         return chain
 
     def choose(self, run: Run, index: int, chain: Chain, row: Float32Array, watch: Watch | None = None) -> Decision:
+        check_wanted()
         if chain.origin.settings.mode != "contrastive":
             return Decision(chain.choose(row, watch), row)
         before = (*run.receipt.prompt_tokens, *run.tokens[:index])

@@ -20,7 +20,7 @@ from tsumami.serve.bodies import Body, Own, sampling_of
 from tsumami.serve.faults import Fault, field_fault, naming_field, too_long
 from tsumami.serve.service import ApiService
 from tsumami.settings import Settings
-from tsumami.wording import counted
+from tsumami.wording import InBoth, counted
 
 __all__ = ["NO_PROBABILITIES", "Probabilities", "Wanted", "check_prompts", "prompts_of", "wanted_settings"]
 
@@ -94,7 +94,7 @@ def wanted_settings(service: ApiService, dialect: Dialect, body: Body, own: Own)
     made = import_values(dialect, {**defaults, **given})
     for note in made.notes:
         if note.fate == "refused":
-            raise field_fault(note.foreign, note.words.en)
+            raise field_fault(note.foreign, InBoth(note.words.en, note.words.ja))
     notes += [note for note in made.notes if note.foreign in given and _tells(note)]
     settings = made.settings.replace(**service.elsewhere(dialect))
     if own.settings:
@@ -123,7 +123,10 @@ def _bias(tokenizer: Tokenizer, given: Any) -> dict[int, float]:
     found: dict[int, float] = {}
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise field_fault("logit_bias", "needs pairs of a token, or a text, and a number")
+            raise field_fault(
+                "logit_bias",
+                InBoth("needs pairs of a token, or a text, and a number", "トークンか文章と数の組にしてください"),
+            )
         for token in _tokens(tokenizer, pair[0]):
             found[token] = found.get(token, 0.0) + _amount(pair[1])
     return found
@@ -134,7 +137,7 @@ def _tokens(tokenizer: Tokenizer, given: Any) -> tuple[int, ...]:
         with naming_field("logit_bias"):
             return tokens_of(tokenizer, given, add_special=False, parse_special=False)
     if isinstance(given, bool) or not isinstance(given, int | str) or len(str(given)) > 12:
-        raise field_fault("logit_bias", "a token is a number or a text")
+        raise field_fault("logit_bias", InBoth("a token is a number or a text", "トークンは数か文章です"))
     return (int(given),)
 
 
@@ -142,7 +145,10 @@ def _amount(given: Any) -> float:
     if given is False:
         return float("-inf")
     if isinstance(given, bool) or not isinstance(given, int | float) or abs(given) > 1e9:
-        raise field_fault("logit_bias", "a bias is a number, or false to forbid the token")
+        raise field_fault(
+            "logit_bias",
+            InBoth("a bias is a number, or false to forbid the token", "バイアスは数です（禁止するなら false）"),
+        )
     return float(given)
 
 
@@ -156,13 +162,19 @@ def prompts_of(service: ApiService, given: Any) -> tuple[Prompt, ...]:
         Fault: it is something else.
     """
     if given is None:
-        raise Fault(400, '"prompt" is required', param="prompt")
+        raise Fault(400, InBoth('"prompt" is required', "prompt が必要です"), param="prompt")
     several = isinstance(given, list) and not any(_is_token(one) for one in given)
     made = tuple(_prompt(service, one) for one in (given if several else [given]))
     if not made:
-        raise field_fault("prompt", "the list is empty")
+        raise field_fault("prompt", InBoth("the list is empty", "リストが空です"))
     if len(made) > service.limits.waiting:
-        raise field_fault("prompt", f"{counted(len(made), 'prompt')}; {service.limits.waiting} are taken at once")
+        raise field_fault(
+            "prompt",
+            InBoth(
+                f"{counted(len(made), 'prompt')}; {service.limits.waiting} are taken at once",
+                f"プロンプトが {len(made)} 個あります。一度に受け取れるのは {service.limits.waiting} 個までです",
+            ),
+        )
     return made
 
 
@@ -177,14 +189,23 @@ def _prompt(service: ApiService, given: Any) -> Prompt:
         match given:
             case {"prompt_string": str(text), **more}:
                 if more.get("multimodal_data"):
-                    raise field_fault("prompt", "this model reads texts only; multimodal_data cannot be used")
+                    raise field_fault(
+                        "prompt",
+                        InBoth(
+                            "this model reads texts only; multimodal_data cannot be used",
+                            "このモデルが読むのは文章だけで、multimodal_data は使えません",
+                        ),
+                    )
                 return _prompt(service, text)
             case str():
                 refuse_endless(given, served.backend.n_ctx, served.longest_piece)
                 return as_prompt(tokenizer, given)
             case list():
                 return _mixed(tokenizer, given)
-    raise field_fault("prompt", "needs a text, token ids, or a list of these")
+    raise field_fault(
+        "prompt",
+        InBoth("needs a text, token ids, or a list of these", "文章か、トークンの番号か、そのリストにしてください"),
+    )
 
 
 def _mixed(tokenizer: Tokenizer, given: list[Any]) -> Prompt:
@@ -196,10 +217,22 @@ def _mixed(tokenizer: Tokenizer, given: list[Any]) -> Prompt:
         elif _is_token(one):
             tokens.append(one)
         else:
-            raise field_fault("prompt", f"item {at} is neither a token id nor a text")
+            raise field_fault(
+                "prompt",
+                InBoth(
+                    f"item {at} is neither a token id nor a text",
+                    f"{at} 番の要素はトークンの番号でも文章でもありません",
+                ),
+            )
     outside = next((one for one in tokens if not 0 <= one < tokenizer.n_tokens), None)
     if outside is not None:
-        raise field_fault("prompt", f"there is no token {outside}; this vocabulary has 0..{tokenizer.n_tokens - 1}")
+        raise field_fault(
+            "prompt",
+            InBoth(
+                f"there is no token {outside}; this vocabulary has 0..{tokenizer.n_tokens - 1}",
+                f"トークン {outside} はありません。この語彙にあるのは 0〜{tokenizer.n_tokens - 1} です",
+            ),
+        )
     return Prompt(text_of(tokenizer, tokens), tuple(tokens), "tokens")
 
 

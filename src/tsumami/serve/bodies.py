@@ -16,7 +16,9 @@ from starlette.requests import Request
 
 from tsumami.exchange import DIALECTS, Dialect
 from tsumami.knobs import KNOBS
+from tsumami.quoting import theirs
 from tsumami.serve.faults import Fault, field_fault
+from tsumami.wording import InBoth
 
 __all__ = ["Body", "Detokenizing", "Kobold", "Messages", "NativeText", "OpenAIChat", "OpenAIText", "Tokenizing"]
 __all__ += ["KeyOnly", "KoboldCount", "read_body", "sampling_of"]
@@ -55,7 +57,9 @@ class Body(BaseModel):
             return cls.model_validate({name: value for name, value in form.items() if value is not None})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            raise field_fault(str(first["loc"][0]) if first["loc"] else "body", str(first["msg"])) from error
+            raise field_fault(
+                str(first["loc"][0]) if first["loc"] else "body", InBoth(str(first["msg"]), theirs(first["msg"]))
+            ) from error
 
 
 class Own(BaseModel):
@@ -220,11 +224,23 @@ def _read(data: bytes, kind: type[_B]) -> _B:
     try:
         form = json.loads(data.decode("utf-8") or "{}", parse_constant=_refuse)
     except UnicodeDecodeError as error:
-        raise Fault(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+        raise Fault(
+            400,
+            InBoth(
+                f"the body is not UTF-8: {error.reason} at byte {error.start}",
+                f"本文が UTF-8 ではありません: {theirs(error.reason)}（バイト {error.start}）",
+            ),
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise Fault(400, f"the body is not JSON: {str(error)[:200] or 'it is nested too deeply'}") from error
+        raise Fault(
+            400,
+            InBoth(
+                f"the body is not JSON: {str(error)[:200] or 'it is nested too deeply'}",
+                f"本文が JSON ではありません: {theirs(str(error)[:200]) if str(error) else '入れ子が深すぎます'}",
+            ),
+        ) from error
     if not isinstance(form, dict):
-        raise Fault(400, "the body has to be a JSON object")
+        raise Fault(400, InBoth("the body has to be a JSON object", "本文は JSON のオブジェクトにしてください"))
     return cast("_B", SAMPLED.get(kind, kind).read(form))
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tsumami.serve.answers import Json
 from tsumami.serve.faults import fault_form
 from tsumami.web.hosts import Headers
+from tsumami.wording import InBoth, preferred
 
 __all__ = ["Keys"]
 
@@ -32,7 +33,12 @@ class Keys:
         if scope["type"] != "http" or scope["path"] in self._open or self._shown(Headers.of(scope["headers"])):
             await self._inside(scope, receive, send)
             return
-        answer = Json(fault_form(401, "this server needs an API key, and none that it knows was shown"), 401)
+        words = InBoth(
+            "this server needs an API key, and none that it knows was shown",
+            "このサーバーには API キーが要ります。知っているキーが示されませんでした",
+        )
+        language = preferred(Headers.of(scope["headers"]).get("accept-language"))
+        answer = Json(fault_form(401, words.told(language)), 401)
         await answer(scope, receive, send)
 
     def _shown(self, headers: Headers) -> bool:

@@ -17,12 +17,13 @@ from starlette.responses import Response
 from tsumami.errors import TsumamiError
 from tsumami.serve.answers import EventStream, Json, event
 from tsumami.serve.asking import Wanted
-from tsumami.serve.faults import fault_of
+from tsumami.serve.faults import fault_of, language_of
 from tsumami.serve.own import own_fields
 from tsumami.serve.service import ApiService
 from tsumami.serve.texts import Likely, News, TextEnd, TextPart, texts
 from tsumami.web.callers import at_home, caller_of
 from tsumami.web.turns import Asker
+from tsumami.wording import Language
 
 __all__ = ["Finished", "Wire", "asker_of", "respond"]
 
@@ -76,7 +77,7 @@ async def respond(service: ApiService, request: Request, wanted: Wanted, wire: W
     except BaseException:
         await growing.aclose()
         raise
-    return EventStream(_events(service, wanted, wire, first, growing), wire.closing)
+    return EventStream(_events(service, wanted, wire, first, growing, language_of(request)), wire.closing)
 
 
 async def _finished(
@@ -102,6 +103,7 @@ async def _events(
     wire: Wire,
     first: News,
     growing: AsyncGenerator[News, None],
+    language: Language,
 ) -> AsyncGenerator[str, None]:
     async with contextlib.aclosing(growing):
         for form in (*wire.opening(), *await _forms(service, wanted, wire, first)):
@@ -111,7 +113,7 @@ async def _events(
                 for form in await _forms(service, wanted, wire, news):
                     yield event(form)
         except TsumamiError as error:
-            yield event(fault_of(error).form)
+            yield event(fault_of(error).form(language))
 
 
 async def _forms(service: ApiService, wanted: Wanted, wire: Wire, news: News) -> list[dict[str, Any]]:

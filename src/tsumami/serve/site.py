@@ -20,12 +20,13 @@ from starlette.responses import HTMLResponse, Response
 from tsumami.errors import TsumamiError
 from tsumami.serve.answers import Json
 from tsumami.serve.bodies import SAMPLED, read_body
-from tsumami.serve.faults import Fault, fault_form, fault_of
+from tsumami.serve.faults import Fault, fault_form, fault_of, language_of
 from tsumami.serve.keys import Keys
 from tsumami.serve.routes import ROUTES, Route
 from tsumami.serve.routes.about import HEALTH
 from tsumami.serve.service import ApiService
 from tsumami.web.passing import Refused
+from tsumami.wording import InBoth
 
 __all__ = ["api", "is_ours"]
 
@@ -90,30 +91,38 @@ def _without_references(value: Any, name: str, meant: Any) -> Any:
     return [_without_references(one, name, meant) for one in value] if isinstance(value, list) else value
 
 
-async def _fault(_: Request, error: Exception) -> Response:
+_NOTHING: Final = InBoth(
+    "there is nothing here; / lists what there is", "ここには何もありません。何があるかは / に書いてあります"
+)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, Fault)
-    return Json(error.form, error.status)
+    return Json(error.form(language_of(request)), error.status)
 
 
-async def _ours(_: Request, error: Exception) -> Response:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, TsumamiError)
     found = fault_of(error)
-    return Json(found.form, found.status)
+    return Json(found.form(language_of(request)), found.status)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return Json(fault_form(error.status, error.words), error.status, {"retry-after": "5"})
+    words = error.words.told(language_of(request))
+    return Json(fault_form(error.status, words), error.status, {"retry-after": "5"})
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    words = "there is nothing here; / lists what there is" if error.status_code == 404 else str(error.detail)
+    words = _NOTHING.told(language_of(request)) if error.status_code == 404 else str(error.detail)
     return Json(fault_form(error.status_code, words), error.status_code, error.headers)
 
 
-async def _bug(_: Request, error: Exception) -> Response:
-    return Json(fault_form(500, f"{type(error).__name__}; this is a mistake of tsumami's own"), 500)
+async def _bug(request: Request, error: Exception) -> Response:
+    name = type(error).__name__
+    words = InBoth(f"{name}; this is a mistake of tsumami's own", f"{name}。これは tsumami の間違いです")
+    return Json(fault_form(500, words.told(language_of(request))), 500)
 
 
 _HANDLERS: Final[dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]] = {

@@ -31,6 +31,7 @@ from tsumami.serve.tools import (
     tool_names,
     tool_support,
 )
+from tsumami.wording import InBoth
 
 __all__ = ["Offered", "offered_tools", "prompt_of_messages", "support_of"]
 
@@ -83,7 +84,13 @@ def offered_tools(service: ApiService, body: Messages) -> Offered:
     choice = choice_of(body.tool_choice, names)
     support = support_of(service) if names or _has_calls(body.messages) else NO_SUPPORT
     if names and support.reads and support.form is None and choice.kind == "required":
-        raise field_fault("tool_choice", "calls in the form of this model's template cannot be asked for; use auto")
+        raise field_fault(
+            "tool_choice",
+            InBoth(
+                "calls in the form of this model's template cannot be asked for; use auto",
+                "このモデルのテンプレートの形では、呼び出しを必ずさせることができません。auto にしてください",
+            ),
+        )
     return Offered(tools, names, choice, support, tuple(_notes(body, names, support)))
 
 
@@ -123,15 +130,18 @@ def prompt_of_messages(service: ApiService, body: Messages, offered: Offered) ->
         PromptError: the template refuses them.
     """
     if body.messages is None:
-        raise field_fault("messages", "it is required")
+        raise field_fault("messages", InBoth("it is required", "必要です"))
     if not isinstance(body.messages, list):
-        raise field_fault("messages", "needs a list of messages")
+        raise field_fault("messages", InBoth("needs a list of messages", "発言のリストにしてください"))
     served, template = service.served, service.template
     reader = _MessageReader(served.backend.tokenizer, offered.support.form)
     messages = [reader.message(item, at) for at, item in enumerate(body.messages)]
     _check_end(messages, body)
     if offered.forced and messages and messages[-1].role == "assistant":
-        raise field_fault("tool_choice", "a reply that has begun cannot be made a call")
+        raise field_fault(
+            "tool_choice",
+            InBoth("a reply that has begun cannot be made a call", "始まっている返事を呼び出しにはできません"),
+        )
     if offered.forced and offered.form is not None and offered.form.begin:
         messages.append(Message("assistant", offered.form.begin + "\n"))
     given = {**_usual(), **service.options.variables, **_variables(body)}
@@ -159,18 +169,39 @@ def _variables(body: Messages) -> dict[str, Any]:
     elif body.reasoning_effort is not None:
         found["reasoning_effort"] = body.reasoning_effort
     if not isinstance(found.get("enable_thinking", True), bool):
-        raise field_fault("chat_template_kwargs", "enable_thinking needs true or false")
+        raise field_fault(
+            "chat_template_kwargs",
+            InBoth("enable_thinking needs true or false", "enable_thinking は true か false にしてください"),
+        )
     return found
 
 
 def _check_end(messages: list[Message], body: Messages) -> None:
     """A last message of the assistant is gone on with; of two nobody knows which."""
     if messages and messages[-1].more.get("tool_calls"):
-        raise field_fault("messages", "an assistant message with calls of tools cannot be gone on with")
+        raise field_fault(
+            "messages",
+            InBoth(
+                "an assistant message with calls of tools cannot be gone on with",
+                "道具の呼び出しがある assistant の発言は続けられません",
+            ),
+        )
     if [one.role for one in messages[-2:]] == ["assistant", "assistant"]:
-        raise field_fault("messages", "there are 2 or more assistant messages at the end; one can be gone on with")
+        raise field_fault(
+            "messages",
+            InBoth(
+                "there are 2 or more assistant messages at the end; one can be gone on with",
+                "最後に assistant の発言が 2 つ以上あります。続けられるのは 1 つです",
+            ),
+        )
     if body.continue_final_message and body.add_generation_prompt:
-        raise field_fault("continue_final_message", "it excludes add_generation_prompt; set one of them to false")
+        raise field_fault(
+            "continue_final_message",
+            InBoth(
+                "it excludes add_generation_prompt; set one of them to false",
+                "add_generation_prompt とは一緒に使えません。どちらかを false にしてください",
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +215,29 @@ class _MessageReader:
         """The message at that place."""
         name = f"messages[{at}]"
         if not isinstance(item, dict):
-            raise field_fault("messages", f"{name} is no object with role and content")
+            raise field_fault(
+                "messages",
+                InBoth(
+                    f"{name} is no object with role and content",
+                    f"{name} が role と content のあるオブジェクトではありません",
+                ),
+            )
         said = {key: value for key, value in item.items() if value is not None}
         if more := sorted(str(key) for key in said.keys() - _SAID):
-            raise field_fault("messages", f"{name} has {', '.join(more)[:200]}, which cannot be used")
+            raise field_fault(
+                "messages",
+                InBoth(
+                    f"{name} has {', '.join(more)[:200]}, which cannot be used",
+                    f"{name} の {', '.join(more)[:200]} は使えません",
+                ),
+            )
         role = said.get("role")
         if not isinstance(role, str):
-            raise field_fault("messages", f"{name} has no role that is a text")
+            raise field_fault(
+                "messages", InBoth(f"{name} has no role that is a text", f"{name} に文字列の role がありません")
+            )
         if "content" not in item and not said.get("tool_calls"):
-            raise field_fault("messages", f"{name} has no content")
+            raise field_fault("messages", InBoth(f"{name} has no content", f"{name} に content がありません"))
         wanted: Any = _ROLES.get(role, role)
         with naming_field("messages"):
             return Message(wanted, _text(said.get("content", ""), name), more=self._more(said, name))
@@ -203,16 +248,34 @@ class _MessageReader:
         if found.get("tool_calls"):
             found["tool_calls"] = self._calls(found["tool_calls"], name)
         if _has_marks(self.tokenizer, json.dumps(found, ensure_ascii=False)):
-            raise field_fault("messages", f"{name} has the name of a special token outside of its content")
+            raise field_fault(
+                "messages",
+                InBoth(
+                    f"{name} has the name of a special token outside of its content",
+                    f"{name} の content の外に特殊トークンの名前があります",
+                ),
+            )
         if not all(isinstance(found.get(key, ""), str) for key in ("name", "tool_call_id")):
-            raise field_fault("messages", f"{name} has a name or tool_call_id that is no text")
+            raise field_fault(
+                "messages",
+                InBoth(
+                    f"{name} has a name or tool_call_id that is no text",
+                    f"{name} の name か tool_call_id が文字列ではありません",
+                ),
+            )
         return found
 
     def _calls(self, given: Any, name: str) -> list[dict[str, Any]]:
         calls = [self._call(one) for one in given] if isinstance(given, list) else [None]
         found = [one for one in calls if one is not None]
         if len(found) < len(calls):
-            raise field_fault("messages", f"{name} has tool_calls that are no functions with name and arguments")
+            raise field_fault(
+                "messages",
+                InBoth(
+                    f"{name} has tool_calls that are no functions with name and arguments",
+                    f"{name} の tool_calls が、name と arguments のある function ではありません",
+                ),
+            )
         return found
 
     def _call(self, given: Any) -> dict[str, Any] | None:
@@ -249,7 +312,13 @@ def _text(content: Any, name: str) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise field_fault("messages", f"the content of {name} is neither a text nor a list of parts")
+        raise field_fault(
+            "messages",
+            InBoth(
+                f"the content of {name} is neither a text nor a list of parts",
+                f"{name} の content が文字列でも部分のリストでもありません",
+            ),
+        )
     return _BETWEEN.join(_part(part, name) for part in content)
 
 
@@ -258,5 +327,17 @@ def _part(part: Any, name: str) -> str:
         case {"type": "text", "text": str(text)}:
             return text
         case {"type": str(kind)}:
-            raise field_fault("messages", f"{name} has a part of type {kind[:40]!r}; this model reads texts only")
-    raise field_fault("messages", f"{name} has a part that is no object with type and text")
+            raise field_fault(
+                "messages",
+                InBoth(
+                    f"{name} has a part of type {kind[:40]!r}; this model reads texts only",
+                    f"{name} に種類 {kind[:40]!r} の部分があります。このモデルが読むのは文章だけです",
+                ),
+            )
+    raise field_fault(
+        "messages",
+        InBoth(
+            f"{name} has a part that is no object with type and text",
+            f"{name} に、type と text のあるオブジェクトではない部分があります",
+        ),
+    )

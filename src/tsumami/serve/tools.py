@@ -19,6 +19,7 @@ from tsumami.errors import TemplateError
 from tsumami.prompts import Message
 from tsumami.prompts.template import ChatTemplate
 from tsumami.serve.faults import field_fault, naming_field
+from tsumami.wording import InBoth
 
 __all__ = ["ANY_CHOICE", "NO_SUPPORT", "CallForm", "Parted", "ToolCall", "ToolChoice", "ToolSupport", "choice_of"]
 __all__ += ["forced_schema", "tool_names", "tool_support"]
@@ -216,7 +217,13 @@ def choice_of(given: str | Mapping[str, Any] | None, names: Sequence[str]) -> To
             return ToolChoice(given)
         case {"type": "function", "function": {"name": str(name)}} if name in names:
             return ToolChoice("required", name)
-    raise field_fault("tool_choice", "needs none, auto, required, or a function that is one of the tools")
+    raise field_fault(
+        "tool_choice",
+        InBoth(
+            "needs none, auto, required, or a function that is one of the tools",
+            "none、auto、required か、tools にある関数にしてください",
+        ),
+    )
 
 
 def tool_names(tools: Sequence[Any]) -> tuple[str, ...]:
@@ -233,7 +240,13 @@ def _name(tool: Any, at: int) -> str:
         case {"type": "function", "function": {"name": str(name), **more}} if name:
             if isinstance(more.get("parameters", {}), dict) and isinstance(more.get("description", ""), str):
                 return name
-    raise field_fault("tools", f"tools[{at}] needs type function, and a function with name, description and parameters")
+    raise field_fault(
+        "tools",
+        InBoth(
+            f"tools[{at}] needs type function, and a function with name, description and parameters",
+            f"tools[{at}] には、type の function と、name、description、parameters のある function が要ります",
+        ),
+    )
 
 
 def forced_schema(form: CallForm, tools: Sequence[Any], choice: ToolChoice) -> dict[str, Any]:

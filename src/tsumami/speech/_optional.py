@@ -7,6 +7,7 @@ import importlib.util
 from types import ModuleType
 
 from tsumami.errors import MissingDependencyError
+from tsumami.quoting import theirs
 
 __all__ = ["INSTALL", "installed", "require"]
 
@@ -38,5 +39,6 @@ def require(module: str, purpose: str) -> ModuleType:
         raise MissingDependencyError(
             f"{purpose} needs the package {module}, which cannot be imported ({error}). Install: {install}"
         ).in_japanese(
-            f"{purpose} には {module} パッケージが要りますが、読み込めません（{error}）。インストール: {install}"
+            f"{purpose} には {module} パッケージが要りますが、読み込めません（{theirs(error)}）。"
+            f"インストール: {install}"
         ) from error

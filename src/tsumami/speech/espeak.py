@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsumami.errors import MissingDependencyError, SpeechError
+from tsumami.quoting import theirs
 from tsumami.speech._optional import INSTALL
 from tsumami.speech.audio import Audio
 
@@ -100,7 +101,7 @@ def _run(options: list[str], text: str) -> bytes:
         raise SpeechError(
             f"espeak-ng could not speak: {error}. Try a shorter text, or reinstall espeak-ng."
         ).in_japanese(
-            f"espeak-ng が話せませんでした: {error}。文章を短くするか、espeak-ng を入れ直してください"
+            f"espeak-ng が話せませんでした: {theirs(error)}。文章を短くするか、espeak-ng を入れ直してください"
         ) from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()

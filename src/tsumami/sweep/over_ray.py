@@ -19,6 +19,7 @@ from tsumami.explain.measures import measured
 from tsumami.explore.design import Design
 from tsumami.explore.grids import MEASURES, Cell, Grid, GridPlan, GridProgress, plan_grid
 from tsumami.models import DEFAULT_MODEL, is_remote
+from tsumami.quoting import theirs
 from tsumami.runs import Prompt, Receipt
 from tsumami.runs.making import Making
 from tsumami.settings import IdleReason, Settings
@@ -141,7 +142,7 @@ class Sweep(Making[Cell, Grid]):
                     "the workers more"
                     " memory, or fewer cells at once"
                 ).in_japanese(
-                    f"同じ {len(numbers)} セルで {_TRIES} 個のワーカーが失われました（{error}）"
+                    f"同じ {len(numbers)} セルで {_TRIES} 個のワーカーが失われました（{theirs(error)}）"
                     "。ワーカーのメモリーを増やすか、一度のセルを減らしてください"
                 ) from error
             self._waiting.appendleft(numbers)

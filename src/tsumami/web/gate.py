@@ -2,7 +2,8 @@
 
 Guarantee: a request for a name that is not this server's, or from a page of another place, reaches nothing behind here
 (hosts.py). No caller has more requests, pages or bytes than `Limits` allow; whoever would is told so in words (413,
-429, 503), and those who are inside notice nothing. What is let in is `Passing`'s.
+429, 503), in the language of the page or of the request's headers, and those who are inside notice nothing. What is
+let in is `Passing`'s.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tsumami.web.farewell import Asgi, Receive, Scope, Send
 from tsumami.web.hosts import Headers, Hosts
 from tsumami.web.limits import Limits
 from tsumami.web.passing import Passing, Refused, Told, refusal
-from tsumami.wording import counted
+from tsumami.wording import InBoth, asked_in, counted
 
 _HOUR: Final = 3600.0
 
@@ -82,7 +83,11 @@ class _Uploads:
         brought = self._brought.setdefault(caller, deque())
         if sum(size for _, size in brought) + count > self.most:
             raise Refused(
-                429, f"your files of the last hour are {counted(self.most, 'byte')}, and no more are taken now"
+                429,
+                InBoth(
+                    f"your files of the last hour are {counted(self.most, 'byte')}, and no more are taken now",
+                    f"この 1 時間に受け取るファイルは {self.most:,} バイトまでで、いまはこれ以上受け取れません",
+                ),
             )
         if brought and now - brought[-1][0] < 1:
             when, before = brought.pop()
@@ -135,7 +140,8 @@ class Gate:
                 passing = Passing(self._inside, self._charge(visit), self._frames, watched=self._kinds.call(visit))
                 await passing.run(scope, receive, send)
         except Refused as refused:
-            await refused.answer(receive, send, self._told)
+            language = asked_in(visit.path, visit.headers.get("accept-language"))
+            await refused.answer(receive, send, self._told, language)
 
     def _check(self, visit: Coming) -> None:
         """Raises `Refused` for what is not let in."""
@@ -144,19 +150,30 @@ class Gate:
             raise Refused(403, problem)
         if self._open.total() >= limits.connections:
             raise Refused(
-                503, f"this server answers {counted(limits.connections, 'request')} at once and no more; try again soon"
+                503,
+                InBoth(
+                    f"this server answers {counted(limits.connections, 'request')} at once and no more; try again soon",
+                    f"このサーバーが一度に答えるのは {limits.connections} 個のリクエストまでです。"
+                    "少し待ってやり直してください",
+                ),
             )
         if self._open[caller] >= limits.caller_connections:
             raise Refused(
                 429,
-                f"{counted(self._open[caller], 'request of yours is', 'requests of yours are')} open, and no "
-                "more at once",
+                InBoth(
+                    f"{counted(self._open[caller], 'request of yours is', 'requests of yours are')} open, and no "
+                    "more at once",
+                    f"開いているリクエストが {self._open[caller]} 個あり、一度にこれ以上は開けません",
+                ),
             )
         if self._kinds.page(visit) and self._pages[caller] >= limits.sessions:
             raise Refused(
                 429,
-                f"{counted(self._pages[caller], 'page or script of yours is', 'pages or scripts of yours are')} "
-                "open, and no more may be",
+                InBoth(
+                    f"{counted(self._pages[caller], 'page or script of yours is', 'pages or scripts of yours are')} "
+                    "open, and no more may be",
+                    f"開いているページやスクリプトが {self._pages[caller]} 個あり、これ以上は開けません",
+                ),
             )
         if visit.length > self._room(visit):
             raise self._too_large(visit)
@@ -166,7 +183,11 @@ class Gate:
 
     def _too_large(self, visit: Coming) -> Refused:
         return Refused(
-            413, f"this is too large: a request to this address may bring {counted(self._room(visit), 'byte')}"
+            413,
+            InBoth(
+                f"this is too large: a request to this address may bring {counted(self._room(visit), 'byte')}",
+                f"大きすぎます。このアドレスへのリクエストは {self._room(visit):,} バイトまでです",
+            ),
         )
 
     def _charge(self, visit: Coming) -> Callable[[int], None]:

@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tsumami.errors import SettingsError
+from tsumami.wording import InBoth
 
 _ANY: Final = "*"
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?", re.ASCII)
@@ -69,10 +70,10 @@ class Hosts:
         names = (*self.allowed, *(() if _address(self.bound) else (self.bound,)))
         object.__setattr__(self, "_names", frozenset(map(_plain, names)))
 
-    def problem(self, headers: Headers) -> str | None:
+    def problem(self, headers: Headers) -> InBoth | None:
         """Why a request with these headers is not answered; None if it is."""
         if len(headers.all("host")) != 1:
-            return "a request needs one Host header"
+            return InBoth("a request needs one Host header", "リクエストには Host ヘッダーが 1 つ要ります")
         for header in _NAMING:
             for value in headers.all(header):
                 if (foreign := self._foreign(value)) is not None:
@@ -90,12 +91,16 @@ class Hosts:
         names = (f"[{name}]" if ":" in name else name for name in sorted(self._names - {_ANY, ""}))
         return " ".join(("'self'", *names))
 
-    def _foreign(self, value: str) -> str | None:
+    def _foreign(self, value: str) -> InBoth | None:
         """A proxy on the way may have put several names into one header."""
         for part in value.split(","):
             found = _HOST.fullmatch(part.strip())
             if found is None or not self._ours(_plain(found[1])):
-                return f"this server is not called {part.strip()[:80]!r}; if it is, start it with --allow-host"
+                return InBoth(
+                    f"this server is not called {part.strip()[:80]!r}; if it is, start it with --allow-host",
+                    f"このサーバーの名前は {part.strip()[:80]!r} ではありません。"
+                    "そうなら --allow-host を付けて始めてください",
+                )
         return None
 
     def _ours(self, name: str) -> bool:
@@ -110,16 +115,20 @@ class Hosts:
         address = _address(self.bound)
         return not address.is_loopback if address else _plain(self.bound) != "localhost"
 
-    def _other_page(self, headers: Headers) -> str | None:
+    def _other_page(self, headers: Headers) -> InBoth | None:
         """Whether a page from elsewhere has sent it. A browser says so in Origin, and where it sends none (a picture, a
         script) in Sec-Fetch-Site; a link that a reader follows is their own doing.
         """
         origins = headers.all("origin")
         if any(not self._same(origin, headers.get("host")) and not self.admits(origin) for origin in origins):
-            return f"the page {origins[0][:80]!r} may not speak to this server; if it may, start it with --allow-host"
+            return InBoth(
+                f"the page {origins[0][:80]!r} may not speak to this server; if it may, start it with --allow-host",
+                f"ページ {origins[0][:80]!r} はこのサーバーと話せません。"
+                "話せるようにするなら --allow-host を付けて始めてください",
+            )
         strange = headers.get("sec-fetch-site") in ("cross-site", "same-site")
         if not origins and strange and headers.get("sec-fetch-mode") != "navigate":
-            return "another page may not fetch this"
+            return InBoth("another page may not fetch this", "ほかのページからは取得できません")
         return None
 
     def _same(self, origin: str, host: str) -> bool:

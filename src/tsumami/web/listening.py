@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 
 from tsumami.errors import SettingsError
+from tsumami.quoting import theirs
 
 __all__ = ["listen"]
 
@@ -30,6 +31,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(
             f"{host}:{port} cannot be listened on ({error.strerror or error}); choose another --port"
         ).in_japanese(
-            f"{host}:{port} で待ち受けられません（{error.strerror or error}）。別の --port にしてください"
+            f"{host}:{port} で待ち受けられません（{theirs(error.strerror or error)}）。別の --port にしてください"
         ) from error
     return listening

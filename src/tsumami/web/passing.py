@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, Never
 
 from tsumami.web.farewell import Asgi, Receive, Scope, Send
+from tsumami.wording import InBoth, Language
 
 _PATIENCE_SECONDS: Final = 60.0  # for the next piece of a body
 _LAST_SECONDS: Final = 2.0  # for the rest of a body that nobody wants
@@ -34,15 +35,15 @@ def refusal(_status: int, words: str) -> dict[str, Any]:
 class Refused(Exception):
     """A request that is not answered as it wants: the HTTP status, and why in words."""
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, words: InBoth) -> None:
         super().__init__(words)
         self.status, self.words = status, words
 
-    async def answer(self, receive: Receive, send: Send, told: Told = refusal) -> None:
+    async def answer(self, receive: Receive, send: Send, told: Told = refusal, language: Language = "en") -> None:
         """Say so. What still comes of the request is taken for a moment and thrown away: a proxy that cannot get rid of
         a body says that this server is broken, instead of passing the words on.
         """
-        words = json.dumps(told(self.status, self.words)).encode()
+        words = json.dumps(told(self.status, self.words.told(language))).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(words)).encode())]
         headers += [(b"connection", b"close"), *_ALWAYS.items()]
         if self.status in (429, 503):
@@ -108,7 +109,11 @@ class Passing:
             message = await asyncio.wait_for(receive(), _PATIENCE_SECONDS)
             self._charge(len(message.get("body", b"")))
         except TimeoutError:
-            return await self._end(Refused(408, "the request's body has stopped coming"))
+            return await self._end(
+                Refused(
+                    408, InBoth("the request's body has stopped coming", "リクエストの本文が途中で届かなくなりました")
+                )
+            )
         except Refused as refused:
             return await self._end(refused)
         if message["type"] == "http.disconnect" or not message.get("more_body"):

@@ -32,7 +32,7 @@ def asking_from(address: str) -> Any:
         "headers": [(b"host", b"127.0.0.1")],
         "client": (address, 1),
     }
-    return SimpleNamespace(request=fastapi.Request(scope))
+    return SimpleNamespace(session_hash="a", request=fastapi.Request(scope))
 
 
 OTHER = ModelChoice("smollm2", EngineOptions(n_ctx=512))

@@ -199,3 +199,14 @@ def test_one_file_with_other_adapters_is_another_model(loader: Loader, tmp_path:
             with models.lend(choice):
                 pass
     assert len(loader.loaded) == 3
+
+
+@pytest.mark.parametrize("name", ["smollm2", "owner/repo:file.gguf"])
+def test_a_name_is_shown_as_it_is(name: str) -> None:
+    assert Shelf(ModelChoice(name)).shown_default == name
+
+
+def test_of_a_file_everybody_sees_its_name_and_has_it_by_that(tmp_path: Path) -> None:
+    shelf = Shelf(ModelChoice(str(tmp_path / "mine.gguf")))
+    assert shelf.shown(shelf.default) == shelf.shown_default == "mine.gguf"
+    assert shelf.named("mine.gguf") == shelf.default.name

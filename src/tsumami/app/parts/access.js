@@ -5,19 +5,26 @@
 
   const FOR = '[aria-label^="range slider for "], [aria-label^="number input for "]';
 
-  // --- names
-  function name() {
-    for (const [where, what] of NAMES) {
-      for (const one of document.querySelectorAll(where)) if (one.ariaLabel !== what) one.ariaLabel = what;
-    }
-    for (const one of document.querySelectorAll('footer img')) one.alt = '';  // its words stand beside it
-    for (const one of document.querySelectorAll(FOR)) one.ariaLabel = one.ariaLabel.replace(/^.*? for /, '');
+  // --- names: soon of what has come, and of all there is once nothing more comes
+  function name(root) {
+    const each = (where, act) => { if (root.matches?.(where)) act(root); root.querySelectorAll(where).forEach(act); };
+    for (const [where, what] of NAMES) each(where, one => { if (one.ariaLabel !== what) one.ariaLabel = what; });
+    each('footer img', one => { one.alt = ''; });  // its words stand beside it
+    each(FOR, one => { one.ariaLabel = one.ariaLabel.replace(/^.*? for /, ''); });
   }
-  let waiting = false;
-  function soon() {
-    if (waiting) return;
+  const fresh = new Set();
+  let waiting = false, quiet = null;
+  function came(records) {
+    for (const {addedNodes} of records) for (const one of addedNodes) if (one.nodeType === Node.ELEMENT_NODE) fresh.add(one);
+    clearTimeout(quiet);
+    quiet = setTimeout(() => name(document), 300);
+    if (waiting || !fresh.size) return;
     waiting = true;
-    setTimeout(() => { waiting = false; name(); }, 50);
+    setTimeout(() => {
+      waiting = false;
+      for (const one of fresh) if (one.isConnected) name(one);
+      fresh.clear();
+    }, 50);
   }
 
   // --- motion: also of what Gradio lays over the page, where our style sheets do not reach
@@ -39,5 +46,5 @@
     next.focus();
   });
 
-  new MutationObserver(soon).observe(document.documentElement, {childList: true, subtree: true});
+  new MutationObserver(came).observe(document.documentElement, {childList: true, subtree: true});
 })();

@@ -2,7 +2,7 @@
 // long, and stops it; what the answer will change is `aria-busy`. It begins with the request, so before the server answers.
 // It watches the page's requests: Gradio says neither which events are under way nor when they end (parts/busy.py).
 (() => {
-  const QUIET = '@quiet'.split(','), PATIENCE = 5000;
+  const QUIET = '@quiet'.split(','), PATIENCE = 5000, PRESSED = 400;
   const calls = new Map();  // by the id of the event, or until it has one by the request: what is under way
   let streams = 0, ticking = null, stopping = false;
 
@@ -34,7 +34,7 @@
     if (!line) return;  // the page is not there yet
     const all = [...calls.values()], begun = Math.min(...all.map(call => call.begun));
     line.hidden = !all.length;
-    if (!all.length) stopping = false;
+    if (!all.length) { stopping = false; release(); }
     const said = !all.length ? '' : stopping ? '@stopping' : all.some(call => call.works) ? '@working' : '@waiting';
     const place = line.querySelector('.busy-said'), seconds = Math.floor((performance.now() - begun) / 1000);
     if (place.textContent !== said) place.textContent = said;
@@ -96,6 +96,14 @@
     read(ours).catch(() => {});  // an end that Gradio hears of, too
     return new Response(theirs, {status: answer.status, headers: answer.headers});
   };
+  // --- the button: that it was pressed is seen before Gradio has gathered what it sends, until all is answered
+  function release() { for (const one of document.querySelectorAll('[data-pressed]')) delete one.dataset.pressed; }
+  document.addEventListener('click', event => {
+    const button = event.target.closest('button:not([role=tab], .stop, .busy-stop)');
+    if (!button) return;
+    button.dataset.pressed = '';
+    setTimeout(() => { if (!calls.size) release(); }, PRESSED);
+  }, true);
   document.addEventListener('click', event => {
     if (!event.target.closest('.busy-stop')) return;
     stopping = true;

@@ -41,9 +41,9 @@ def script(texts: Texts) -> str:
     return scripts.script(__name__, "busy.js", quiet=",".join(QUIET), **words)
 
 
-def build(texts: Texts, stops: Sequence[Callable[[str], object]]) -> None:
+def build(texts: Texts, stops: Sequence[Callable[[str], object]]) -> gr.Button:
     """The line, and what its button presses; call once, outside the tabs. stops: each ends what a session has under way
-    in a tab, by the session's name.
+    in a tab, by the session's name. Gives a part that nobody sees.
     """
 
     def stop(request: gr.Request) -> None:
@@ -51,4 +51,6 @@ def build(texts: Texts, stops: Sequence[Callable[[str], object]]) -> None:
             one(session_of(request))
 
     gr.HTML(_LINE.format(stop=escape(texts("chat.stop"))), elem_id="busy", apply_default_css=False)
-    gr.Button(visible="hidden", elem_id="stop-all").click(stop, None, None, **AT_ONCE)
+    unseen = gr.Button(visible="hidden", elem_id="stop-all")
+    unseen.click(stop, None, None, **AT_ONCE)
+    return unseen

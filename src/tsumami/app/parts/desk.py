@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 import gradio as gr
 
 from tsumami.app.parts import inside_link, knob_panel, talk_form
+from tsumami.app.parts.gradio_seams import AS_TEXT
 from tsumami.app.parts.knob_panel import KnobPanel
 from tsumami.app.parts.model_bar import ModelBar
 from tsumami.app.parts.talk_form import TalkForm
@@ -71,7 +72,7 @@ class Desk:
             blocks=blocks,
             tabs=tabs,
             bar=bar,
-            store=gr.HTML(html_template="", visible="hidden", apply_default_css=False, render=False),
+            store=gr.HTML(html_template="", visible="hidden", apply_default_css=False, render=False, **AS_TEXT),
             brought=gr.State(Brought(), render=False),
             talk=talk_form.made(texts),
             panel=knob_panel.made(texts, n_ctx),

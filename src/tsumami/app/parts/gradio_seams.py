@@ -6,10 +6,45 @@ serving gradio_import, uploads, site and assets.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
+from gradio.components import Component
+
+
+def take_values_as_texts() -> None:
+    """Let a `gr.HTML` that is made with `**AS_TEXT` hand its value to its script as JSON, whatever it is. An event
+    hands it back like this, too.
+
+    Gradio's page watches every part of a value, and copies and compares all of it with each piece of news of anything,
+    so what a growing reply cost grew with the conversation. A text is one value, however long.
+    """
+    if not hasattr(gr.HTML, _AS_IT_WAS):
+        setattr(gr.HTML, _AS_IT_WAS, gr.HTML.postprocess)
+        gr.HTML.postprocess = _as_text  # type: ignore[method-assign]  # of a subclass Gradio would write a stub file
+
+
+AS_TEXT: Final[dict[str, Any]] = {"as_text": True}
+_AS_IT_WAS: Final = "_postprocess_as_it_was"
+
+
+def _as_text(self: gr.HTML, value: Any) -> Any:
+    if value is not None and self.props.get("as_text"):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return getattr(self, _AS_IT_WAS)(value)
+
+
+def show_progress_nowhere(blocks: gr.Blocks, instead: Component) -> None:
+    """Let events that hide their progress hide it in one part of the page, and not in everything that they change.
+
+    Gradio's page tells each part in which any event has shown progress of every piece of news, and copies all that the
+    part holds for it. Call once all events are connected.
+    """
+    for event in blocks.fns.values():
+        if event.show_progress == "hidden":
+            event.show_progress_on = [instead]
 
 
 def put(*parts: Any) -> None:

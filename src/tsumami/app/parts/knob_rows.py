@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, Final, NamedTuple
 
 from tsumami.app.parts import chain_view
+from tsumami.app.views.formula import mathml
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.knob_values import BEGINNING, contents_of
 from tsumami.knobs import GROUPS, KNOBS, Knob
@@ -139,7 +140,7 @@ def explanation(texts: Texts, knob: Knob) -> str:
     default = json.dumps(knob.default, ensure_ascii=False)
     parts = [f"<p>{escape(texts.pick(knob.paragraph_ja, knob.paragraph_en))}</p>"]
     if knob.formula:
-        parts.append(f'<div class="formula" tabindex="0">{_mathml(knob.formula)}</div>')
+        parts.append(f'<div class="formula" tabindex="0">{mathml(knob.formula)}</div>')
     parts.append(f"<p>{escape(texts('knobs.range', allowed=texts.allowed(knob), default=default))}</p>")
     if knob.paper:
         parts.append(f"<p>{_linked(texts('knobs.paper', paper=knob.paper))}</p>")
@@ -147,15 +148,6 @@ def explanation(texts: Texts, knob: Knob) -> str:
     return (
         f'<details class="more" id="more-{knob.name}"><summary>{escape(texts("knobs.more"))}</summary>{body}</details>'
     )
-
-
-def _mathml(formula: str) -> str:
-    """A formula in LaTeX as MathML, which browsers draw and screen readers read."""
-    from latex2mathml.converter import convert
-
-    return str(
-        convert(formula.replace(r"\_", "_"), display="block")
-    )  # it stands in names, which the converter takes as they are
 
 
 def _linked(text: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
 
@@ -14,8 +14,9 @@ from tsumami.app.parts import browser, model_offer
 from tsumami.app.parts.telling import tell
 from tsumami.app.words.texts import LANGUAGES, Texts
 from tsumami.app.work.shelf import ModelChoice, Shelf
+from tsumami.app.work.tasks import Task, Tasks, session_of
 from tsumami.engine import EngineOptions
-from tsumami.errors import TsumamiError
+from tsumami.errors import CancelledError, TsumamiError
 from tsumami.model import Model
 from tsumami.models import ModelEntry, catalogue, is_name
 from tsumami.web.callers import at_home, naming
@@ -122,19 +123,26 @@ def headed(texts: Texts, name: str, model: Model) -> Any:
 
 
 def load_model(
-    texts: Texts, shelf: Shelf, name: str, n_ctx: float | None, fast: bool, progress: gr.Progress
+    texts: Texts,
+    shelf: Shelf,
+    name: str,
+    n_ctx: float | None,
+    fast: bool,
+    progress: gr.Progress,
+    *,
+    wanted: Callable[[], bool] | None = None,
 ) -> ReadyModel:
-    """Load a model.
+    """Load a model, as long as it is wanted.
 
     Raises:
-        TsumamiError: it cannot be loaded; what was loaded before stays.
+        TsumamiError: it cannot be loaded, or a CancelledError; what was loaded before stays.
     """
 
     def report(share: float, stage: str) -> None:
         progress(share, desc=texts(f"model.{stage}ing"))
 
     choice = _choice(shelf, str(name).strip(), int(n_ctx) if n_ctx else None, fast=fast)
-    with shelf.lend(choice, report) as model:
+    with shelf.lend(choice, report, wanted=wanted) as model:
         return ReadyModel(choice, headed(texts, shelf.shown(choice), model), describe(texts, model), model.n_ctx)
 
 
@@ -225,10 +233,17 @@ class LoadNews(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelLoading:
-    """Loading a model changes the session's choice and the line about it. The browser keeps the choice."""
+    """Loading a model changes the session's choice and the line about it. The browser keeps the choice. Who stops it
+    keeps the model before.
+    """
 
     texts: Texts
     shelf: Shelf
+    _tasks: Tasks[Task] = field(default_factory=Tasks)
+
+    def stop(self, session: str) -> None:
+        """Load no further."""
+        self._tasks.stop(session)
 
     def wire(self, bar: ModelBar, restored: Any) -> None:
         """Connect the bar. restored: the event after which the page's form stands."""
@@ -256,12 +271,13 @@ class ModelLoading:
         """Load another model; if it cannot be loaded, the one before stays."""
         texts = self.texts
         try:
-            with self._naming(name, request):
-                loaded = load_model(texts, self.shelf, name, n_ctx, fast, progress)
+            with self._tasks.ask(session_of(request)) as asked, self._naming(name, request):
+                loaded = load_model(texts, self.shelf, name, n_ctx, fast, progress, wanted=asked.wanted)
         except TsumamiError as error:
             tell(texts, error)
+            why = texts("model.stopped") if isinstance(error, CancelledError) else texts.error(error)
             offered = model_offer.said(texts, self.shelf.shown_default)
-            yield LoadNews(line=_lines(texts("model.kept", why=texts.error(error))), offer=offered)
+            yield LoadNews(line=_lines(texts("model.kept", why=why)), offer=offered)
             return
         offered = model_offer.said(texts, loaded.choice.name)
         yield LoadNews(loaded.choice, loaded.head, loaded.line, to_keep(self.shelf, loaded.choice), offered, name)

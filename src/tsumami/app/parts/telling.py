@@ -17,7 +17,7 @@ import gradio as gr
 
 from tsumami.app.words.texts import Texts
 from tsumami.app.work.keeping import Keeping, Visitor
-from tsumami.errors import TsumamiError
+from tsumami.errors import CancelledError, TsumamiError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -35,8 +35,9 @@ def warn(text: str, title: str) -> None:
 
 
 def tell(texts: Texts, error: TsumamiError) -> None:
-    """Say what went wrong."""
-    warn(texts.error(error), texts("error.title"))
+    """Say what went wrong; nothing where the reader has stopped it."""
+    if not isinstance(error, CancelledError):
+        warn(texts.error(error), texts("error.title"))
 
 
 def tell_not_kept(texts: Texts, history: Keeping, visit: Visitor) -> None:
@@ -48,7 +49,8 @@ def tell_not_kept(texts: Texts, history: Keeping, visit: Visitor) -> None:
 
 def told(instead: Any = _SAME) -> Callable[[_F], _F]:
     """A handler of something that has `texts`: errors that users can cause become a message, and `instead` is what the
-    page shows then (default: what it has shown). A generator that has shown something has shown it.
+    page shows then (default: what it has shown), without a word where the reader stopped it. A generator that has shown
+    something has shown it.
     """
 
     def telling(handler: _F) -> _F:

@@ -31,6 +31,7 @@ from tsumami.web.limits import Limits
 from tsumami.web.places import place, too_many_waiting
 from tsumami.web.pulling import pulled
 from tsumami.web.turns import Asker, Turns
+from tsumami.wording import asked_in
 
 #: The names (Gradio's concurrency_id) under which events that generate are declared: on the page, and in the API.
 WORKING: Final = frozenset({"talk", "api"})
@@ -87,7 +88,7 @@ class FairQueue(Queue):
             fastapi.HTTPException: its caller has too much waiting.
         """
         asker = _asker(request, body.session_hash)
-        _refuse_too_many(self._turns, self._limits, asker)
+        _refuse_too_many(self._turns, self._limits, asker, request)
         answer = await super().push(body, request, username)
         event = self.event_ids_to_events.get(str(answer[1])) if answer[0] else None
         if event is not None and event.concurrency_id in WORKING:
@@ -160,7 +161,7 @@ async def _directly(
         if block_fn.concurrency_id not in WORKING:
             return await behind(block_fn, *given, **how)
         asker = _asker(request, how.get("session_hash"))
-        _refuse_too_many(turns, limits, asker)
+        _refuse_too_many(turns, limits, asker, request)
         async with place(turns, asker):
             return await behind(block_fn, *given, **how)
     except asyncio.CancelledError as gone:  # Gradio would print where it was, as if that were an error
@@ -171,7 +172,8 @@ def _asker(request: Any, session: str | None) -> Asker:
     return Asker(caller_of(request.client.host if request.client else ""), session or "")
 
 
-def _refuse_too_many(turns: Turns, limits: Limits, asker: Asker) -> None:
+def _refuse_too_many(turns: Turns, limits: Limits, asker: Asker, request: Any) -> None:
     words = too_many_waiting(turns, limits, asker.caller)
     if words is not None:
-        raise fastapi.HTTPException(429, words, {"retry-after": "5"})
+        language = asked_in(request.url.path, request.headers.get("accept-language", ""))
+        raise fastapi.HTTPException(429, words.told(language), {"retry-after": "5"})

@@ -6,33 +6,16 @@ taken as HTML.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import TypeVar
 
 from tsumami import charts
 from tsumami.app.words.texts import Texts
-from tsumami.errors import CancelledError, RunFileError
+from tsumami.errors import RunFileError
 from tsumami.explain import Divergence, Metrics, divergence, parting
 from tsumami.explain.measures import TEXT_MEASURES
 from tsumami.explore.lanes import align
 from tsumami.runs import Run
-
-_Part = TypeVar("_Part")
-
-
-def while_wanted(parts: Iterable[_Part], wanted: Callable[[], bool] | None) -> Iterator[_Part]:
-    """What takes long part by part.
-
-    Raises:
-        CancelledError: it is not wanted any more.
-    """
-    for part in parts:
-        if wanted is not None and not wanted():
-            raise CancelledError("the comparison is not wanted any more").in_japanese(
-                "この比較はもう必要とされていません"
-            )
-        yield part
 
 
 def pair(texts: Texts, piece: charts.Piece, runs: tuple[Run, Run], names: tuple[str, str]) -> str:
@@ -47,19 +30,12 @@ def several(
     piece: charts.Piece,
     runs: Sequence[Run],
     names: Sequence[str],
-    *,
-    wanted: Callable[[], bool] | None = None,
 ) -> str:
-    """Runs side by side, and where and why each parts from the first; where that cannot be computed, only where.
-    wanted: asked before each pair.
-
-    Raises:
-        CancelledError: it is not wanted any more.
-    """
+    """Runs side by side, and where and why each parts from the first; where that cannot be computed, only where."""
     columns = [charts.LaneColumn(name, run) for name, run in zip(names, runs, strict=True)]
     said = "".join(
         charts.parting(piece, _parting(runs[0], run), (names[0], name), texts.language)
-        for run, name in while_wanted(zip(runs[1:], names[1:], strict=True), wanted)
+        for run, name in zip(runs[1:], names[1:], strict=True)
     )
     return f"{charts.side_by_side(columns, align(runs), texts.language)}{said}"
 

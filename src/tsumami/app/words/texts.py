@@ -16,6 +16,7 @@ from tsumami.knobs import Knob
 from tsumami.wording import LANGUAGES as LANGUAGES
 from tsumami.wording import Language as Language
 from tsumami.wording import filled
+from tsumami.wording import preferred as preferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +87,3 @@ def _table(language: Language) -> dict[str, str]:
     source = resources.files("tsumami.app.words") / "locales" / f"{language}.json"
     table: dict[str, str] = json.loads(source.read_text("utf-8"))
     return table
-
-
-def preferred(accept_language: str) -> Language:
-    """The language of a browser's Accept-Language header: the first of ours in its order, English if there is none.
-    A weight of 0 means "not this one" (RFC 9110, 12.4.2).
-    """
-    wishes = []
-    for place, part in enumerate(accept_language.split(",")):
-        tag, _, weight = part.replace(" ", "").partition(";q=")
-        try:
-            wishes.append((-float(weight or 1), place, tag.lower()))
-        except ValueError:
-            continue
-    for wish, _, tag in sorted(wishes):
-        if not wish < 0:
-            continue
-        for language in LANGUAGES:
-            if tag == language or tag.startswith(f"{language}-"):
-                return language
-    return "en"

@@ -127,10 +127,21 @@ def on_page(conversation: Conversation) -> dict[str, Any]:
     return conversation.to_link() | {"outline": outline, "last": conversation.exchanges[-1].user if outline else None}
 
 
+def _read(stored: Any) -> Any:
+    """What `on_page` gave; a page hands it on as JSON, a browser keeps it as it was."""
+    if not isinstance(stored, str):
+        return stored
+    try:
+        return json.loads(stored)
+    except (ValueError, RecursionError):
+        return None
+
+
 def opened(keeping: Keeping, visit: Visitor, stored: Any) -> Conversation:
     """What a page hands on or a browser has kept, as it is now; an empty conversation if it was forgotten. Opens no
     history for a conversation that is in none.
     """
+    stored = _read(stored)
     shown = Conversation.from_json(stored)
     if shown.place is None:
         return shown
@@ -145,12 +156,12 @@ def opened(keeping: Keeping, visit: Visitor, stored: Any) -> Conversation:
 
 def place_on_page(stored: Any) -> ConversationPlace | None:
     """Where the history has what a page hands on; opens nothing."""
-    return Conversation.from_json(stored).place
+    return Conversation.from_json(_read(stored)).place
 
 
 def exchanges_on_page(stored: Any) -> int:
     """How many exchanges a page shows, as it hands them on; opens nothing."""
-    match stored:
+    match _read(stored):
         case {"outline": [*shown]} | {"exchanges": [*shown]}:
             return len(shown)
     return 0
@@ -158,7 +169,7 @@ def exchanges_on_page(stored: Any) -> int:
 
 def last_message(stored: Any) -> str | None:
     """What was asked last in what a page hands on; opens nothing."""
-    match stored:
+    match _read(stored):
         case {"last": str(said)} | {"exchanges": [*_, {"user": str(said)}]}:
             return said
     return None

@@ -12,12 +12,14 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from tsumami.engine import EngineOptions
 from tsumami.errors import ModelNotFoundError, OutOfMemoryError
 from tsumami.model import Model, load
-from tsumami.models import is_remote, remote_name, resolve
+from tsumami.models import is_name, is_remote, remote_name, resolve
+from tsumami.stopping import check_wanted, pause, while_wanted
 from tsumami.wording import counted
 
 _MOST_NAMES: Final = 1000  # of which it is remembered where they lead
@@ -68,8 +70,13 @@ class Shelf:
 
     @property
     def shown_default(self) -> str:
-        """What the default is called before everybody: where an engine elsewhere is, only its owner knows."""
-        return remote_name(self.default.name).title if is_remote(self.default.name) else self.default.name
+        """What the default is called before everybody: where an engine elsewhere is, or in which folder a file lies,
+        only its owner knows.
+        """
+        name = self.default.name
+        if is_remote(name):
+            return remote_name(name).title
+        return name if is_name(name) else Path(name).name
 
     def shown(self, choice: ModelChoice) -> str:
         """What a choice is called before everybody who may have it."""
@@ -80,13 +87,21 @@ class Shelf:
         return self.default.name if name == self.shown_default else name
 
     @contextlib.contextmanager
-    def lend(self, choice: ModelChoice | None = None, report: Report | None = None) -> Iterator[Model]:
-        """The model of `choice`, loaded if it is not; it stays while the block lasts.
+    def lend(
+        self,
+        choice: ModelChoice | None = None,
+        report: Report | None = None,
+        *,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Iterator[Model]:
+        """The model of `choice`, loaded if it is not; it stays while the block lasts. wanted: asked while it is loaded.
 
         Raises:
             ModelError: it cannot be loaded; an OutOfMemoryError where there is no room for one more.
+            CancelledError: it is not wanted any more.
         """
-        place = self._take(choice or self.default, report)
+        with while_wanted(wanted):
+            place = self._take(choice or self.default, report)
         try:
             yield place.model
         finally:
@@ -126,8 +141,12 @@ class Shelf:
             gate = self._gates.setdefault(key, _Turnstile())
             gate.waiting += 1
         try:
-            with gate.lock:
+            while not gate.lock.acquire(timeout=pause() or -1):
+                check_wanted()
+            try:
                 yield
+            finally:
+                gate.lock.release()
         finally:
             with self._lock:
                 gate.waiting -= 1
@@ -204,6 +223,7 @@ class Shelf:
 
 def _downloading(report: Report | None) -> Callable[[int, int | None], None]:
     def downloading(done: int, total: int | None) -> None:
+        check_wanted()
         if report is not None and total:
             report(done / total, "download")
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Generic, Protocol, TypeVar, cast
+
+from tsumami.stopping import while_wanted
 
 _PATIENCE_SECONDS: Final = 5.0  # for what was dropped to end; it ends at its next token
 
@@ -55,6 +58,10 @@ class Asked(Generic[_Begun]):
     def wanted(self) -> bool:
         """Whether it has not been stopped."""
         return not self.stopped
+
+    def working(self) -> AbstractContextManager[None]:
+        """A block whose work ends with a `CancelledError` soon after it was stopped."""
+        return while_wanted(self.wanted)
 
     def begin(self, task: _Begun) -> None:
         """Let it be under way. It is cancelled at once if it was stopped before there was anything to cancel; what the

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsumami.bisection import bisect
-from tsumami.errors import RunFileError
+from tsumami.errors import RunFileError, japanese
 from tsumami.runs import Run
 from tsumami.runs.backend import Backend
 from tsumami.runs.restore import restore, restore_json
@@ -69,7 +69,7 @@ def open_run(backend: Backend, run: Run) -> Opened:
         again = restore(backend, run.receipt, run.tokens)
     except RunFileError as error:
         sound = _sound(backend, run)
-        return Opened(run, sound, (_broken(sound, str(error)), *circumstances(backend, run.receipt)))
+        return Opened(run, sound, (_broken(sound, error), *circumstances(backend, run.receipt)))
     pairs = enumerate(zip(run.steps, again.steps, strict=False))
     different = next((i for i, (one, other) in pairs if not same_step(one, other)), None)
     if different is None and len(run.steps) == len(again.steps):
@@ -109,10 +109,10 @@ def _other_model(theirs: str, ours: str) -> tuple[str, str]:
     )
 
 
-def _broken(sound: int, why: str) -> tuple[str, str]:
+def _broken(sound: int, why: RunFileError) -> tuple[str, str]:
     return (
         f"{sound + 1} 番目のトークンから計算と合わない。編集されたか、別の環境で作られている。"
-        f"その前の {sound} トークンは中まで見られ、残りはファイルの値だけを表示する({why})",
+        f"その前の {sound} トークンは中まで見られ、残りはファイルの値だけを表示する({japanese(why)})",
         f"from token {sound + 1} on it does not come out again: it was edited, or made elsewhere. "
         f"{_before(sound)} before can be looked into; of the rest only what the file says is shown ({why})",
     )

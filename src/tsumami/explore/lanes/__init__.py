@@ -4,7 +4,17 @@ Guarantee: a lane is the run that its settings give alone.
 """
 
 from tsumami.explore.lanes.alignment import Alignment, Block, align
-from tsumami.explore.lanes.comparison import Comparing, Comparison, Lane, LanePlan, differences, letter, of_runs, plan
+from tsumami.explore.lanes.comparison import (
+    Comparing,
+    Comparison,
+    Lane,
+    LanePlan,
+    compared,
+    differences,
+    letter,
+    of_runs,
+    plan,
+)
 from tsumami.explore.lanes.plain import comparison_values
 
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "Lane",
     "LanePlan",
     "align",
+    "compared",
     "comparison_values",
     "differences",
     "letter",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tsumami.engine import Ticket
-from tsumami.errors import RunFileError, TsumamiError
+from tsumami.errors import RunFileError, TsumamiError, japanese
 from tsumami.explain.measures import Metrics, metrics
 from tsumami.explain.reasons import Divergence, divergence, parting
 from tsumami.explore.design import Design, check_list, listed_seeds
@@ -105,8 +105,13 @@ class Comparing(EngineMaking[tuple[int, Step], Comparison]):
             _outcome(ticket)
 
     def _finish(self) -> Comparison:
+        return compared(self.lanes)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes when all of them are done, before anything is said about them."""
         lanes = zip(self._plans, differences(self._plans), map(_outcome, self._begun), strict=True)
-        return compared([Lane(made, differs, *outcome) for made, differs, outcome in lanes])
+        return tuple(Lane(made, differs, *outcome) for made, differs, outcome in lanes)
 
     @property
     def comparison(self) -> Comparison:
@@ -124,14 +129,14 @@ def _outcome(begun: Ticket[Run] | TsumamiError) -> tuple[Run | None, TsumamiErro
         return None, error
 
 
-def compared(lanes: Sequence[Lane]) -> Comparison:
-    """What is to be said about finished lanes."""
+def compared(lanes: Sequence[Lane], *, why: bool = True) -> Comparison:
+    """What is to be said about finished lanes; without `why` there are no divergences, which take longest."""
     done = [(letter(index), lane.run) for index, lane in enumerate(lanes) if lane.run is not None]
     runs = tuple(run for _, run in done)
     return Comparison(
         lanes=tuple(lanes),
         runs=runs,
-        divergences=tuple(_divergence(runs[0], run, (done[0][0], name)) for name, run in done[1:]),
+        divergences=tuple(_divergence(runs[0], run, (done[0][0], name)) for name, run in done[1:] if why),
         metrics=tuple(metrics(run, runs[0] if index else None) for index, run in enumerate(runs)),
         alignment=align(runs) if len(runs) > 1 else None,
     )
@@ -160,7 +165,9 @@ def _divergence(a: Run, b: Run, names: tuple[str, str]) -> Divergence:
         return divergence(a, b, names)
     except RunFileError as error:
         found = parting(a, b, names)
-        return replace(found, ja=f"{found.ja}原因は計算できません: {error}", en=f"{found.en} No cause: {error}")
+        return replace(
+            found, ja=f"{found.ja}原因は計算できません: {japanese(error)}", en=f"{found.en} No cause: {error}"
+        )
 
 
 def differences(plans: Sequence[LanePlan]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
 from tsumami.serve.talking import support_of
 from tsumami.serve.wire.question import settings_form
+from tsumami.wording import InBoth
 
 __all__ = ["HEALTH", "ROUTES"]
 
@@ -85,10 +86,12 @@ async def props(service: ApiService, _request: Request, _: None) -> Response:
 async def slots(service: ApiService, request: Request, _: None) -> Response:
     """Who generates where; no texts."""
     if not service.options.slots:
-        raise Fault(501, "this server was started with --no-slots")
+        raise Fault(
+            501, InBoth("this server was started with --no-slots", "このサーバーは --no-slots で始められました")
+        )
     doing = service.slots.doing
     if request.query_params.get("fail_on_no_slot") and len(doing) >= service.slots.count:
-        raise Fault(503, "no slot available")
+        raise Fault(503, InBoth("no slot available", "空いている枠がありません"))
     return Json([_slot(service, number) for number in range(service.slots.count)])
 
 

@@ -17,7 +17,7 @@ from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
 from tsumami.serve.wire.native import NativeWire
 from tsumami.serve.wire.question import Question
-from tsumami.wording import counted
+from tsumami.wording import InBoth, counted
 
 __all__ = ["ROUTES", "asked", "wanted"]
 
@@ -39,10 +39,20 @@ def wanted(service: ApiService, body: Generating, prompts: tuple[Prompt, ...], p
     """
     name, n = ("n", body.n or 1) if body.n_cmpl is None else ("n_cmpl", body.n_cmpl)
     if n > service.slots.count:
-        raise field_fault(name, f"needs 1 to {service.slots.count}, the slots of this server")
+        raise field_fault(
+            name,
+            InBoth(
+                f"needs 1 to {service.slots.count}, the slots of this server",
+                f"1〜{service.slots.count}（このサーバーの枠の数）にしてください",
+            ),
+        )
     if n * len(prompts) > service.limits.waiting:
         raise field_fault(
-            name, f"{counted(n * len(prompts), 'text')}; {service.limits.waiting} can be asked for at once"
+            name,
+            InBoth(
+                f"{counted(n * len(prompts), 'text')}; {service.limits.waiting} can be asked for at once",
+                f"文章が {n * len(prompts)} 個になります。一度に頼めるのは {service.limits.waiting} 個までです",
+            ),
         )
     check_prompts(service, prompts)
     settings, notes = wanted_settings(service, SERVER, body, body.tsumami)

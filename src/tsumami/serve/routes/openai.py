@@ -20,6 +20,7 @@ from tsumami.serve.service import ApiService
 from tsumami.serve.talking import Offered, offered_tools, prompt_of_messages
 from tsumami.serve.tools import forced_schema
 from tsumami.serve.wire.openai import ChatWire, TextWire
+from tsumami.wording import InBoth
 
 __all__ = ["ROUTES"]
 
@@ -30,10 +31,12 @@ _ANY_OBJECT: Final = {"type": "object"}
 async def completions(service: ApiService, request: Request, body: OpenAIText) -> Response:
     """Go on with a text, in OpenAI's form."""
     if body.echo:
-        raise field_fault("echo", "only false can be had")
+        raise field_fault("echo", InBoth("only false can be had", "false しか選べません"))
     for name in ("best_of", "suffix"):
         if (body.model_extra or {}).get(name) is not None:
-            raise field_fault(name, "it cannot be used here; leave it out")
+            raise field_fault(
+                name, InBoth("it cannot be used here; leave it out", "ここでは使えません。外してください")
+            )
     probabilities = Probabilities(body.n_probs or body.logprobs or 0, body.post_sampling_probs)
     prompts = await service.aside(prompts_of, service, body.prompt)
     asking = await service.aside(wanted, service, body, prompts, probabilities)
@@ -44,7 +47,7 @@ async def completions(service: ApiService, request: Request, body: OpenAIText) -
 async def chat(service: ApiService, request: Request, body: OpenAIChat) -> Response:
     """The next message of a conversation."""
     if body.top_logprobs is not None and not body.logprobs:
-        raise field_fault("top_logprobs", "it needs logprobs to be true")
+        raise field_fault("top_logprobs", InBoth("it needs logprobs to be true", "logprobs を true にしてください"))
     count = body.n_probs or 0
     if body.logprobs:
         count = _TOP if body.top_logprobs is None else max(body.top_logprobs, 1)
@@ -68,12 +71,21 @@ def _take_tools(body: OpenAIChat, offered: Offered) -> None:
     given: Any = body
     if offered.names and offered.choice.kind != "none":
         if getattr(given, "grammar", None):
-            raise field_fault("grammar", "it cannot be used together with tools")
+            raise field_fault("grammar", InBoth("it cannot be used together with tools", "tools とは一緒に使えません"))
         if body.logprobs and body.stream:
-            raise field_fault("logprobs", "it cannot be had together with tools and stream")
+            raise field_fault(
+                "logprobs",
+                InBoth("it cannot be had together with tools and stream", "tools と stream とは一緒に使えません"),
+            )
     if offered.forced and offered.form is not None:
         if getattr(given, "json_schema", None) is not None:
-            raise field_fault("tool_choice", "a reply that has to be a call cannot have another schema as well")
+            raise field_fault(
+                "tool_choice",
+                InBoth(
+                    "a reply that has to be a call cannot have another schema as well",
+                    "必ず呼び出しにする返事に、別のスキーマは付けられません",
+                ),
+            )
         given.json_schema = forced_schema(offered.form, offered.tools, offered.choice)
 
 
@@ -86,7 +98,11 @@ def _take_format(body: OpenAIChat) -> None:
     given: Any = body
     schema, grammar = getattr(given, "json_schema", None), getattr(given, "grammar", None)
     if schema is not None and grammar:
-        raise Fault(400, "json_schema and grammar cannot both be used", param="grammar")
+        raise Fault(
+            400,
+            InBoth("json_schema and grammar cannot both be used", "json_schema と grammar は一緒に使えません"),
+            param="grammar",
+        )
     match body.response_format:
         case None | {"type": "text"}:
             return
@@ -97,9 +113,17 @@ def _take_format(body: OpenAIChat) -> None:
         case {"type": "json_schema", "json_schema": {"schema": found}}:
             pass
         case _:
-            raise field_fault("response_format", "its type has to be text, json_object or json_schema (with a schema)")
+            raise field_fault(
+                "response_format",
+                InBoth(
+                    "its type has to be text, json_object or json_schema (with a schema)",
+                    "type は text、json_object、json_schema（スキーマ付き）のどれかにしてください",
+                ),
+            )
     if not isinstance(found, dict):
-        raise field_fault("response_format", "its schema has to be an object")
+        raise field_fault(
+            "response_format", InBoth("its schema has to be an object", "スキーマはオブジェクトにしてください")
+        )
     given.json_schema = found or _ANY_OBJECT
 
 

@@ -18,6 +18,7 @@ from tsumami.serve.respond import asker_of
 from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
 from tsumami.web.places import place
+from tsumami.wording import InBoth
 
 __all__ = ["ROUTES"]
 
@@ -25,7 +26,13 @@ __all__ = ["ROUTES"]
 async def _run(service: ApiService, name: str, field: str = "id") -> Run:
     run = await service.run(name)
     if run is None:
-        raise Fault(404, f"no run has the {field} {name[:64]!r}; the last ones are kept, older ones are forgotten")
+        raise Fault(
+            404,
+            InBoth(
+                f"no run has the {field} {name[:64]!r}; the last ones are kept, older ones are forgotten",
+                f"{field} が {name[:64]!r} の実行はありません。新しいものだけを残し、古いものは忘れます",
+            ),
+        )
     return run
 
 
@@ -42,7 +49,9 @@ async def ledger(service: ApiService, request: Request, _: None) -> Response:
     if index is None:
         return await _worked(service, request, lambda: ledger_values(run, service.served.backend.tokenizer.n_tokens))
     if not (index.isascii() and index.isdigit() and len(index) < 10 and int(index) < len(run.steps)):
-        raise field_fault("index", f"needs 0 to {len(run.steps) - 1}")
+        raise field_fault(
+            "index", InBoth(f"needs 0 to {len(run.steps) - 1}", f"0〜{len(run.steps) - 1} にしてください")
+        )
     piece = service.served.backend.tokenizer.piece
     return await _worked(
         service, request, lambda: account_values(account(run.ledger(int(index)), run.settings.mode), piece)

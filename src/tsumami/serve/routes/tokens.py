@@ -13,6 +13,7 @@ from tsumami.serve.bodies import Detokenizing, Tokenizing
 from tsumami.serve.faults import field_fault, naming_field
 from tsumami.serve.routes.route import Route
 from tsumami.serve.service import ApiService
+from tsumami.wording import InBoth
 
 __all__ = ["ROUTES"]
 
@@ -42,7 +43,13 @@ def _tokens(service: ApiService, body: Tokenizing) -> list[int]:
 
 def _checked(name: str, token: Any, count: int) -> int:
     if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < count:
-        raise field_fault(name, f"{str(token)[:80]} is no token; this vocabulary has 0..{count - 1}")
+        raise field_fault(
+            name,
+            InBoth(
+                f"{str(token)[:80]} is no token; this vocabulary has 0..{count - 1}",
+                f"{str(token)[:80]} はトークンではありません。この語彙にあるのは 0〜{count - 1} です",
+            ),
+        )
     return token
 
 

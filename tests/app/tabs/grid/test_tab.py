@@ -74,7 +74,7 @@ def test_who_stops_while_the_model_still_loads_gets_no_grid(
     lend = tab.shelf.lend
 
     @contextmanager
-    def slowly(choice: ModelChoice) -> Iterator[Any]:
+    def slowly(choice: ModelChoice, **_: Any) -> Iterator[Any]:
         getattr(tab, leave)(reader("a"))
         with lend(choice) as model:
             yield model

@@ -27,7 +27,7 @@ class Shelf:
     """It has one model."""
 
     @contextmanager
-    def lend(self, _choice: object) -> Iterator[Any]:
+    def lend(self, _choice: object, **_: object) -> Iterator[Any]:
         yield SimpleNamespace(
             n_ctx=512, model_card=WORLD.model_card, replayer=WORLD.replayer, tokenizer=WORLD.tokenizer
         )

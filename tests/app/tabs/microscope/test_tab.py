@@ -29,7 +29,7 @@ def opened(reply: str) -> tuple[MicroscopeTab, Run]:
     model = ScriptedModel(saying(reply), template=f"{START}{END}")
 
     @contextlib.contextmanager
-    def lend(*_: object) -> Iterator[ScriptedModel]:
+    def lend(*_: object, **__: object) -> Iterator[ScriptedModel]:
         yield model
 
     shelf: Any = SimpleNamespace(lend=lend)

@@ -1,4 +1,4 @@
-// Draws the list of conversations: `props.value` is what conversation_list.py gives. Names are text and never HTML.
+// Draws the list of conversations: `props.value` is (JSON) what conversation_list.py gives. Names are text and never HTML.
 // A script of a gr.HTML: `element`, `props`, `trigger` and `watch` are Gradio's; `words` stands before it.
 const fold = element.querySelector('details'), list = element.querySelector('ul'), gone = element.querySelector('p');
 const seek = element.querySelector('input');
@@ -43,7 +43,7 @@ function sift() {
   for (const row of list.children) row.hidden = !row.firstChild.textContent.toLowerCase().includes(wanted);
 }
 function draw() {
-  const {on, talks, gone: some} = props.value ?? {};
+  const {on, talks, gone: some} = JSON.parse(props.value || '{}');
   fold.hidden = !on;
   document.body.classList.toggle('no-branches', !on);  // for log.css
   list.replaceChildren(...(talks ?? []).map(drawn));

@@ -13,7 +13,7 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami.app.parts.events import AT_ONCE, QUICK
-from tsumami.app.parts.gradio_seams import data_of
+from tsumami.app.parts.gradio_seams import AS_TEXT, data_of
 from tsumami.app.parts.scripts import script
 from tsumami.app.parts.telling import tell_not_kept
 from tsumami.app.tabs.chat import log, view
@@ -45,6 +45,7 @@ def build(texts: Texts) -> gr.HTML:
         js_on_load=f"const words = {words};\n{script(__name__, 'conversation_list.js')}",
         apply_default_css=False,
         elem_id="talks",
+        **AS_TEXT,
     )
 
 

@@ -1,4 +1,4 @@
-// Draws the conversation. `props.value` lists its exchanges as view.py makes them, or the last ones (`first` and what
+// Draws the conversation. `props.value` (JSON) lists its exchanges as view.py makes them, or the last ones (`first` and what
 // follows); `props.account` is what was asked for when somebody unfolded the account of a reply, `props.tokens` when they
 // wanted its tokens, `props.why` when they asked why two replies part; `props.gone` is another name each time that something
 // was taken out.
@@ -82,10 +82,9 @@ function draw(whole = false) {
   offer();
   if (atEnd || grows) log.scrollTop = log.scrollHeight;
 }
-// What is shown: all that the value lists, or what there was before with another end. Gives where the end begins. What
-// Gradio gives is watched, and slow to read.
+// What is shown: all that the value lists, or what there was before with another end. Gives where the end begins.
 function take() {
-  const value = JSON.parse(JSON.stringify(props.value || [])), {first = 0, exchanges: end = value} = value;
+  const value = JSON.parse(props.value || '[]'), {first = 0, exchanges: end = value} = value;
   exchanges = [...exchanges.slice(0, first), ...end];
   return first;
 }

@@ -13,6 +13,7 @@ from typing import Any, Final
 import gradio as gr
 
 from tsumami.app.parts import token_choices
+from tsumami.app.parts.gradio_seams import AS_TEXT
 from tsumami.app.parts.scripts import script
 from tsumami.app.words.texts import Texts
 
@@ -56,6 +57,7 @@ def build(texts: Texts) -> gr.HTML:
         ),
         apply_default_css=False,
         elem_id="chat",
+        **AS_TEXT,
         account=None,
         tokens=None,
         gone="",

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from html import escape
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import gradio as gr
@@ -23,13 +22,14 @@ from tsumami.app.parts.events import AT_ONCE, QUICK, WORKING
 from tsumami.app.parts.gradio_seams import data_of
 from tsumami.app.parts.model_bar import ModelLoading
 from tsumami.app.parts.scripts import script
-from tsumami.app.parts.telling import say, tell, tell_not_kept, told
+from tsumami.app.parts.telling import say, tell, tell_not_kept
 from tsumami.app.parts.voice_row import VoiceContents, VoiceRow
-from tsumami.app.tabs.chat import log, variants, view
+from tsumami.app.tabs.chat import log, view
 from tsumami.app.tabs.chat import parts as chat_parts
 from tsumami.app.tabs.chat.conversation_list import ConversationList
 from tsumami.app.tabs.chat.form import Form
 from tsumami.app.tabs.chat.interval_bars import IntervalBars
+from tsumami.app.tabs.chat.looking import ReplyLooks
 from tsumami.app.tabs.chat.panel_handlers import PanelHandlers
 from tsumami.app.tabs.chat.parts import ChatParts, Shown
 from tsumami.app.tabs.chat.positions import Positions
@@ -44,7 +44,7 @@ from tsumami.app.work.replying import ahead, reply
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.speaking import speaking
 from tsumami.app.work.tasks import Asked, Tasks, session_of
-from tsumami.errors import TsumamiError
+from tsumami.errors import CancelledError, TsumamiError
 from tsumami.explain.tokens import Fork, fork, open_receipt
 from tsumami.model import Model
 from tsumami.prompts import Exchange
@@ -81,7 +81,9 @@ class ChatTab:
     voice: VoiceRow = field(init=False)
     talks: ConversationList = field(init=False)
     rewriting: Rewriting = field(init=False)
+    looking: ReplyLooks = field(init=False)
     showing: Showing = field(init=False)
+    loading: ModelLoading = field(init=False)
 
     def __post_init__(self) -> None:
         self.shelf, self.sessions = self.common.shelf, self.common.replies
@@ -90,6 +92,8 @@ class ChatTab:
         self.talks = ConversationList(self.texts, self.common.history, self.sessions)
         self.rewriting = Rewriting(self.texts, self.common.history, self.sessions)
         self.showing = Showing(self.texts)
+        self.looking = ReplyLooks(self.texts, self.shelf)
+        self.loading = ModelLoading(self.texts, self.shelf)
 
     # --- layout and wiring. Handlers of the page are private; scripts use the named endpoints of api/endpoints.py.
 
@@ -101,7 +105,7 @@ class ChatTab:
         others = {**desk.talk.positions, **parts.voice.positions}
         restored = Positions(desk.panel.knobs, others).wire(desk.blocks)
         PanelHandlers(self.texts, self.shelf).wire(desk, restored)
-        ModelLoading(self.texts, self.shelf).wire(desk.bar, restored)
+        self.loading.wire(desk.bar, restored)
 
     def _wire_talk(self, parts: ChatParts) -> None:
         """What asks for a reply, and what becomes of the bars meanwhile."""
@@ -222,8 +226,9 @@ class ChatTab:
         yield from self._talk(conversation.beside(number, said), how, request, before=conversation, stored=stored)
 
     def stop(self, session: str) -> None:
-        """Stop the reply that is being written."""
-        self.sessions.stop(session)
+        """Stop the reply that is being written, what is looked into, and a model that is being loaded."""
+        for one in (self.sessions, self.looking, self.loading):
+            one.stop(session)
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop it."""
@@ -232,7 +237,7 @@ class ChatTab:
     def on_unload(self, request: gr.Request) -> None:
         """The page was closed or the connection lost: give the place in the engine back."""
         session = session_of(request)
-        self.sessions.stop(session)
+        self.stop(session)
         self.bars.stop(session)
         self.voice.leave(session)
         self.talks.leave(session)
@@ -265,6 +270,8 @@ class ChatTab:
                 asking = Asking(Form.of(how), seed, fork, 0 if whole else len(conversation) - 1)
                 yield from self._write(asked, conversation, asking, notes, before=before, typed=typed)
                 tell_not_kept(self.texts, self.common.history, request)
+            except CancelledError:  # stopped while its model was loaded: the page is as it was
+                yield Shown()
             except TsumamiError as error:
                 tell(self.texts, error)
                 yield self.showing.of(before, message=typed or None, keep=notes)
@@ -289,7 +296,7 @@ class ChatTab:
         """The reply as it grows; what there was before if it was stopped before it could begin."""
         form = asking.form
         settings, picked = form.settings(asking.seed), talk_form.read(form.talk)
-        with self.shelf.lend(picked.choice) as model:
+        with self.shelf.lend(picked.choice, wanted=asked.wanted) as model:
             if asked.stopped:
                 return
             parting = None if asking.fork is None else asking.fork(model)
@@ -363,25 +370,7 @@ class ChatTab:
 
     def on_look(self, event: gr.EventData, request: gr.Request, choice: ModelChoice, stored: Any) -> Any:
         """Why the reply that is shown and the one beside it part, or its tokens."""
-        data = data_of(event)
-        number = int(data["exchange"])
-        exchange = self._opened(request, stored).exchanges[number]
-        return (self._tokens if data.get("tokens") else self._why)(number, choice, exchange)
-
-    @told(log.with_tokens(-1, None))
-    def _tokens(self, number: int, choice: ModelChoice, exchange: Exchange[ReplyFacts]) -> Any:
-        if exchange.facts is None:
-            raise PageProblem("chat.no_receipt")
-        with self.shelf.lend(choice) as model:
-            return log.with_tokens(number, view.tokens(exchange, open_receipt(model, exchange.facts.receipt).run))
-
-    def _why(self, number: int, choice: ModelChoice, exchange: Exchange[ReplyFacts]) -> Any:
-        try:
-            with self.shelf.lend(choice) as model:
-                found = variants.why(self.texts, model, exchange)
-        except TsumamiError as error:
-            found = f'<p class="why">⚠️ {escape(self.texts.error(error))}</p>'
-        return log.with_why(number, found)
+        return self.looking.at(data_of(event), request, choice, self._opened(request, stored))
 
     def on_undo(self, request: gr.Request, stored: Any) -> Shown:
         """Take the last exchange back, its message into the box; it can be brought back."""

@@ -6,13 +6,12 @@ the knob; every sentence is the library's. No Gradio here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from tsumami import charts
-from tsumami.app.views.compare_view import while_wanted
 from tsumami.app.words.texts import Texts
 from tsumami.explain import Divergence, divergence
 from tsumami.explore.lanes import Comparison, letter
@@ -58,23 +57,26 @@ class Lanes:
             return self.first[b - 1]
         return divergence(self.runs[a], self.runs[b], (self.letters[a], self.letters[b]))
 
-    def explained(
-        self, texts: Texts, piece: charts.Piece, to: str = "0", *, wanted: Callable[[], bool] | None = None
-    ) -> str:
-        """As HTML; what chooses another one stands above it. wanted: asked before each pair.
+    def explained(self, texts: Texts, piece: charts.Piece, to: str = "0") -> str:
+        """As HTML; what chooses another one stands above it.
 
         Raises:
             RunFileError: the model that made them is not there any more.
-            CancelledError: it is not wanted any more.
         """
         said = "".join(
             charts.parting(piece, self._divergence(a, b), (self.names[a], self.names[b]), texts.language)
-            for a, b in while_wanted(self.pairs(to), wanted)
+            for a, b in self.pairs(to)
         )
         return f"{self._chooser(texts, to)}<h2>{escape(texts('compare.why'))}</h2>{said}"
 
+    def unexplained(self, texts: Texts) -> str:
+        """The same where nobody has waited for it: what chooses one, and nothing chosen."""
+        if len(self.runs) < 2:
+            return ""
+        return f"{self._chooser(texts, '')}<h2>{escape(texts('compare.unexplained'))}</h2>"
+
     def _chooser(self, texts: Texts, to: str) -> str:
-        if len(self.runs) < 3:
+        if len(self.runs) < 3 and to:
             return ""
         choices = [(f"{at}", name) for at, name in enumerate(self.names)]
         buttons = "".join(

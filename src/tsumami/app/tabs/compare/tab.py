@@ -30,10 +30,10 @@ from tsumami.app.work.keeping import Keeper, Keeping
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.number_boxes import highest, lowest, whole
 from tsumami.app.work.shelf import ModelChoice, Shelf
-from tsumami.app.work.tasks import Tasks, session_of
+from tsumami.app.work.tasks import Asked, Tasks, session_of
 from tsumami.errors import CancelledError
 from tsumami.explain.measures import TOKEN_MEASURES
-from tsumami.explore.lanes import Comparing, Comparison, LanePlan
+from tsumami.explore.lanes import Comparing, Comparison, LanePlan, compared
 from tsumami.knobs import KNOBS
 from tsumami.model import Model
 from tsumami.runs import Run
@@ -143,10 +143,11 @@ class CompareTab:
         lanes_there = self._lanes.get(session_of(request))
         if lanes_there is None:
             return gr.skip()
-        not_wanted = contextlib.suppress(CancelledError)
-        with not_wanted, self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            return lanes_there.explained(self.texts, model.tokenizer.piece, str(event.to), wanted=asked.wanted)
-        return gr.skip()
+        try:
+            with self._tasks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice) as model:
+                return lanes_there.explained(self.texts, model.tokenizer.piece, str(event.to))
+        except CancelledError:
+            return lanes_there.unexplained(self.texts)
 
     @told()
     def on_compare(
@@ -174,14 +175,14 @@ class CompareTab:
         names = [
             f"{letter} · {name}" for letter, name in zip(ascii_uppercase, lanes.names(written_lanes), strict=False)
         ]
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice, wanted=asked.wanted) as model:
             plans = _plans(model, written_lanes, PromptContents(prompt, template, chat_template, system, special), base)
             if asked.stopped:
                 return
             with Comparing(model, plans) as comparing, _kept(comparing, self.history.keeper(request)):
                 yield from asked.growing(comparing, self._growing(comparing, names))
                 if not asked.dropped:
-                    yield self._drawn(asked.session, model, comparing.comparison, names)
+                    yield self._drawn(asked.session, model, _found(comparing, asked), names)
             tell_not_kept(self.texts, self.history, request)
 
     def _growing(self, comparing: Comparing, names: Sequence[str]) -> Iterator[Compared]:
@@ -200,7 +201,9 @@ class CompareTab:
             for name, lane in zip(names, found.lanes, strict=True)
         ]
         beside = charts.side_by_side(columns, found.alignment, texts.language)
-        return Compared(beside, shown.explained(texts, model.tokenizer.piece), self._measured(found, shown))
+        known = len(found.divergences) == len(found.runs[1:])
+        why = shown.explained(texts, model.tokenizer.piece) if known else shown.unexplained(texts)
+        return Compared(beside, why, self._measured(found, shown))
 
     def _measured(self, found: Comparison, shown: Lanes) -> str:
         texts, runs = self.texts, dict(zip(shown.names, shown.runs, strict=True))
@@ -218,8 +221,17 @@ def _kept(comparing: Comparing, keeper: Keeper) -> Iterator[None]:
     finally:
         if keeper.store is not None:
             comparing.cancel()
-            for run in comparing.comparison.runs:
+            for run in (lane.run for lane in comparing.lanes if lane.run is not None):
                 keeper.run(run, "compare")
+
+
+def _found(comparing: Comparing, asked: Asked[Comparing]) -> Comparison:
+    """What is to be said about the lanes; once it was stopped, only what is known without computing."""
+    try:
+        with asked.working():
+            return comparing.comparison
+    except CancelledError:
+        return compared(comparing.lanes, why=False)
 
 
 def _any_step(runs: Mapping[str, Run]) -> bool:

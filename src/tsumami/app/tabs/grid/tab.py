@@ -174,7 +174,7 @@ class GridTab(ExperimentTab[GridWork, Grid]):
         wished, panel = unpacked(rest, WishContents._fields, ["knobs"])
         wishes = _wishes(WishContents(**wished))
         base = knob_panel.read(panel["knobs"]) if own else Settings()
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice, wanted=asked.wanted) as model:
             contents = PromptContents(prompt, template, chat_template, system, special)
             plan = grid_form.plan(wishes, partial(prompt_form.asked, model, contents), base, model.n_ctx)
             work = GridWork(plan, model, choice)

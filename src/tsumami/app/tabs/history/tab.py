@@ -6,7 +6,6 @@ unpack, call one function, and show what it gave.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from tsumami.app.work.keeping import Keeping
 from tsumami.app.work.own_folder import hand_out
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Task, Tasks, session_of
-from tsumami.errors import CancelledError, HistoryError, QueryError
+from tsumami.errors import HistoryError, QueryError
 from tsumami.explore.lanes import letter
 from tsumami.history import Entry, History
 from tsumami.model import Model
@@ -173,14 +172,12 @@ class HistoryTab:
         if len(entries) < 2 or not all(entry.is_run for entry in entries):
             raise PageProblem("history.only_runs")
         names = [f"{letter(at)} · {entry.title or entry.key[:8]}" for at, entry in enumerate(entries)]
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+        with self._tasks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice) as model:
             runs = [store.get(entry.key).attach(model) for entry in entries]
             ours = model.model_card.fingerprint
             if any(entry.fingerprint != ours for entry in entries):
                 runs = [store.get(entry.key) for entry in entries]
-            with contextlib.suppress(CancelledError):
-                return compare_view.several(self.texts, model.tokenizer.piece, runs, names, wanted=asked.wanted)
-        return gr.skip()
+            return compare_view.several(self.texts, model.tokenizer.piece, runs, names)
 
     # --- what they share ---
 

@@ -22,7 +22,7 @@ from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Task, Tasks, session_of
 from tsumami.course import Words
-from tsumami.errors import TsumamiError
+from tsumami.errors import CancelledError, TsumamiError
 from tsumami.model import Model
 from tsumami.runs import Run, Stream
 from tsumami.runs.making import Pace
@@ -88,7 +88,7 @@ class LearnTab:
                     gr.Column(elem_classes="lesson"),
                 ):
                     if part == course.PARTS[0]:
-                        gr.Markdown(words("intro"))
+                        gr.HTML(view.intro(words))
                     gr.HTML(_titled(words, part) + view.opening(words, part))
                     lay_out[part](opened, desk.choice)
                     gr.HTML(view.closing(words, part))
@@ -239,7 +239,7 @@ class LearnTab:
             yield view.problem(self._words("tokens.empty")), *self._no_search()
             return
         try:
-            with self._replies.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            with self._replies.ask(session_of(request)) as asked, self.shelf.lend(choice, wanted=asked.wanted) as model:
                 for growing in self._reply(asked, model, prompt, course.strategy_settings(name, seed=int(seed or 0))):
                     if isinstance(growing, str):
                         yield growing, *self._no_search()
@@ -250,6 +250,8 @@ class LearnTab:
                         found = view.terms(model, growing, 0, self._words)
                         most = gr.update(value=1, maximum=len(growing.steps))
                         yield gr.skip(), gr.update(visible=True), most, found
+        except CancelledError:
+            return
         except TsumamiError as error:
             yield view.problem(self.texts.error(error)), *self._no_search()
 
@@ -291,13 +293,16 @@ class LearnTab:
         self._measuring.drop(session_of(request))
         try:
             numbers = course.read_counts(counts or "")
-            with self._measuring.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            session = session_of(request)
+            with self._measuring.ask(session) as asked, self.shelf.lend(choice, wanted=asked.wanted) as model:
                 if asked.stopped:
                     return
                 for measured in view.measuring(model, numbers, int(repeats), lambda: asked.stopped, self._words):
                     if asked.dropped:
                         return
                     yield measured
+        except CancelledError:
+            return
         except TsumamiError as error:
             yield view.problem(self.texts.error(error))
 
@@ -327,8 +332,10 @@ class LearnTab:
         if not text:
             return view.problem(self._words("tokens.empty"))
         try:
-            with self._looks.ask(session) as asked, self.shelf.lend(choice) as model:
+            with self._looks.ask(session) as asked, asked.working(), self.shelf.lend(choice) as model:
                 return show(model) if asked.wanted() else ""
+        except CancelledError:
+            return ""
         except TsumamiError as error:
             return view.problem(self.texts.error(error))
 

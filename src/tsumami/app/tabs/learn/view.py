@@ -7,6 +7,7 @@ there is, down to a phone's, and follow light and dark; Gradio's own plot has on
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any, Final
@@ -21,6 +22,11 @@ from tsumami.runs import Run
 
 _ROWS: Final = 200
 _TERMS: Final = 10
+
+
+def intro(words: Words) -> str:
+    """What the course is about; between ** stands what matters."""
+    return "<p>" + re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(words("intro"))) + "</p>"
 
 
 def opening(words: Words, part: str) -> str:

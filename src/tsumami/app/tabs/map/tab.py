@@ -161,7 +161,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         """Make a map."""
         base = knob_panel.read(knobs) if own else Settings()
         settings = base.replace(seed=whole(Word("map.seed"), seed, 0, highest("seed")))
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice, wanted=asked.wanted) as model:
             begin = prompt_form.asked(model, PromptContents(prompt, template, chat_template, system, special), settings)
             mapping = model.mapping(begin, knob, *_range(low, high), settings)
             yield from self._growing(request, asked, MapWork(mapping, model, choice), tokens, leaves)
@@ -214,7 +214,7 @@ class MapTab(ExperimentTab[MapWork, KnobMap]):
         self._tasks.drop(session)
         work = self.work_of(request)
         if work is not None:
-            with self._tasks.ask(session) as asked, self.shelf.lend(work.choice) as model:
+            with self._tasks.ask(session) as asked, self.shelf.lend(work.choice, wanted=asked.wanted) as model:
                 yield from self._growing(request, asked, work.further(model, span), tokens, leaves)
 
     def _growing(

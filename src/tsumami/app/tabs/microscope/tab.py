@@ -7,7 +7,6 @@ it is stopped, when another run is opened, and with the page.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,7 +31,6 @@ from tsumami.app.work.kept import Kept
 from tsumami.app.work.notebook import opened
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Asked, Tasks, session_of
-from tsumami.errors import CancelledError
 from tsumami.explain import audit, why_not
 from tsumami.explain.tokens import Opened, branch, open_bytes, open_receipt, open_run
 from tsumami.explore.intervals import intervals
@@ -68,6 +66,7 @@ class MicroscopeTab:
     _parts: MicroscopeParts = field(init=False)
     _seen: Kept[Seen] = field(default_factory=Kept)
     _tasks: Tasks[Stream] = field(default_factory=Tasks)
+    _looks: Tasks[Stream] = field(default_factory=lambda: Tasks(several=True))
 
     def __post_init__(self) -> None:
         self._parts = MicroscopeParts.made(self.texts)
@@ -197,9 +196,7 @@ class MicroscopeTab:
         """Open a run in place of what was open, with its id in the history; False if nobody wants it any more."""
         with self._tasks.ask(session_of(request)) as asked:
             asked.alone()
-            with self.shelf.lend(choice) as model:
-                if asked.stopped:
-                    return False
+            with self.shelf.lend(choice, wanted=asked.wanted) as model, asked.working():
                 opened = opening(model)
             if not asked.stopped:
                 self._seen.put(asked.session, Seen.of(opened, key))
@@ -208,6 +205,7 @@ class MicroscopeTab:
     def stop(self, session: str) -> None:
         """Look no further; a branch keeps what it has."""
         self._tasks.stop(session)
+        self._looks.stop(session)
 
     def on_stop(self, request: gr.Request) -> None:
         """Stop."""
@@ -215,7 +213,7 @@ class MicroscopeTab:
 
     def on_gone(self, request: gr.Request) -> None:
         """The page was closed."""
-        self._tasks.stop(session_of(request))
+        self.stop(session_of(request))
         self._seen.forget(session_of(request))
 
     # --- looking ---
@@ -254,7 +252,7 @@ class MicroscopeTab:
         seen = self._seen.get(session_of(request))
         if seen is None or not seen.can_look:
             raise PageProblem("microscope.cannot")
-        with self.shelf.lend(choice) as model:
+        with self._looks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice) as model:
             token = _token(model, typed)
             found = why_not(seen.run, seen.token, token)
             seen = replace(seen, candidate=token)
@@ -266,22 +264,16 @@ class MicroscopeTab:
     def on_audit(self, request: gr.Request, choice: ModelChoice, part: RunPart) -> Any:
         """What each knob did in the run, or in a part of it."""
         run = self._sound(request)
-        not_wanted = contextlib.suppress(CancelledError)
-        with not_wanted, self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice):
-            return microscope_view.audit_table(self.texts, audit(run, part, wanted=asked.wanted))
-        return gr.skip()
+        with self._tasks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice):
+            return microscope_view.audit_table(self.texts, audit(run, part))
 
     @told()
     def on_far(self, request: gr.Request, choice: ModelChoice) -> Any:
         """How far each knob can be turned before the text changes."""
         run = self._sound(request)
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            if asked.stopped:
-                return gr.skip()
-            with contextlib.suppress(CancelledError):  # it is not wanted any more
-                found = intervals(model, run, wanted=asked.wanted)
-                return interval_view.table(self.texts, found, run, model.tokenizer.piece)
-        return gr.skip()
+        with self._tasks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice) as model:
+            found = intervals(model, run, wanted=asked.wanted)
+            return interval_view.table(self.texts, found, run, model.tokenizer.piece)
 
     def _sound(self, request: gr.Request) -> Run:
         """The run that is shown.
@@ -305,7 +297,7 @@ class MicroscopeTab:
         if seen is None or not seen.can_look:
             raise PageProblem("microscope.cannot")
         settings = knob_panel.read(knobs) if own else None
-        with self._tasks.ask(session_of(request)) as wish, self.shelf.lend(choice) as model:
+        with self._tasks.ask(session_of(request)) as wish, self.shelf.lend(choice, wanted=wish.wanted) as model:
             token = _token(model, asked)
             wish.alone()
             if wish.stopped:

@@ -22,10 +22,11 @@ from tsumami.app.words.texts import Texts
 from tsumami.app.work.kept import Kept
 from tsumami.app.work.shelf import ModelChoice, Shelf
 from tsumami.app.work.tasks import Task, Tasks, session_of
-from tsumami.errors import TsumamiError
+from tsumami.errors import CancelledError, TsumamiError
 from tsumami.explain.tokens import Look, NextToken, look, next_token
 from tsumami.model import Model
 from tsumami.settings import Settings
+from tsumami.stopping import check_wanted
 from tsumami.wording import percent
 
 _ROLLS: Final = 1000
@@ -92,17 +93,17 @@ class NextTokenTab:
         special: bool,
         board: str | None,
         step: float,
-    ) -> str:
+    ) -> Any:
         """What could come next, drawn anew."""
         try:
             settings = knob_board.read(board)
-            with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-                if asked.stopped:
-                    return ""
+            with self._tasks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice) as model:
                 contents = PromptContents(prompt, template, chat_template, system, special)
                 looked = self._look(asked.session, model, choice, contents)
                 found = next_token(model, looked, settings, step=int(step or 0))
                 return self._drawn(model, found)
+        except CancelledError:
+            return gr.skip()
         except TsumamiError as error:
             return f'<p class="problem">⚠️ {escape(self.texts.error(error))}</p>'
 
@@ -159,9 +160,7 @@ class NextTokenTab:
         """Roll a thousand times, and put the histogram beside the exact probabilities."""
         settings = knob_board.read(board)
         contents = PromptContents(prompt, template, chat_template, system, special)
-        with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
-            if asked.stopped:
-                return gr.skip()
+        with self._tasks.ask(session_of(request)) as asked, asked.working(), self.shelf.lend(choice) as model:
             found = next_token(model, self._look(asked.session, model, choice, contents), settings)
             return charts.inline(
                 charts.rolls_picture(found.exact, found.rolled(_ROLLS), model.tokenizer.piece, self.texts.language)
@@ -174,6 +173,7 @@ class NextTokenTab:
             prompt = prompt_form.asked(model, contents, Settings())
             kept = _Looked(choice, contents, look(model, prompt))
             self._looked.put(session, kept)
+        check_wanted()
         return kept.look
 
     def _drawn(self, model: Model, found: NextToken) -> str:

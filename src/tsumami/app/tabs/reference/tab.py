@@ -17,6 +17,7 @@ import gradio as gr
 
 from tsumami.app.parts.desk import Desk
 from tsumami.app.parts.scripts import script
+from tsumami.app.views.formula import mathml
 from tsumami.app.words.texts import Texts
 from tsumami.knobs import GROUPS, KNOBS, Knob
 from tsumami.settings import Settings
@@ -24,7 +25,6 @@ from tsumami.settings import Settings
 NOTES: Final = ("seed", "history", "open", "context")
 """The notes for newcomers: locale keys `reference.note.<name>.title` and `.text`."""
 
-_MATHS: list[dict[str, str | bool]] = [{"left": "$$", "right": "$$", "display": True}]
 _ADDRESS: Final = re.compile(r"https?://[^\s)]+")
 
 
@@ -87,7 +87,7 @@ def _lay_out(texts: Texts) -> None:
             max_lines=1,
             elem_id="reference-search",
         )
-        gr.Markdown(table(texts), latex_delimiters=_MATHS, sanitize_html=False, padding=False)
+        gr.HTML(table(texts), apply_default_css=False)
     # not `input`, which misses pasting, deleting and what an input method composes
     search.change(
         None, [search], None, js=script(__name__, "search.js"), api_visibility="private", show_progress="hidden"
@@ -105,7 +105,7 @@ def notes(texts: Texts) -> str:
 
 
 def table(texts: Texts) -> str:
-    """The whole table as HTML without an empty line, which would end it for Markdown."""
+    """The whole table as HTML."""
     heads = ("knob", "meaning", "values", "elsewhere")
     head = "".join(f'<span role="columnheader">{escape(texts(f"reference.column.{name}"))}</span>' for name in heads)
     rows = "".join(_entry(texts, knob) for knob in KNOBS.values())
@@ -131,7 +131,7 @@ def _entry(texts: Texts, knob: Knob) -> str:
     others = escape(
         f" {knob.label_ja} {knob.label_en} {knob.line_ja} {knob.line_en} {group.title_ja} {group.title_en} "
     )
-    formula = f'<div class="formula" tabindex="0">$${escape(knob.formula)}$$</div>' if knob.formula else ""
+    formula = f'<div class="formula" tabindex="0">{mathml(knob.formula)}</div>' if knob.formula else ""
     cells = (
         f'<code class="name">{knob.name}</code><b>{label}</b>'
         f"<small>{escape(texts.pick(*group))} · {escape(texts('reference.stage'))} "

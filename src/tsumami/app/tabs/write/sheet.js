@@ -103,7 +103,7 @@ function nodeAt(at) {
   return null;
 }
 function take() {
-  const news = props.value;
+  const news = JSON.parse(props.value || 'null');
   if (!live || news?.number !== live.number) return;
   let fresh = '';
   for (const packed of news.tokens.slice(live.count)) {

@@ -73,7 +73,7 @@ class WriteTab:
         data = data_of(event)
         try:
             settings = knob_panel.read(knobs)
-            with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice) as model:
+            with self._tasks.ask(session_of(request)) as asked, self.shelf.lend(choice, wanted=asked.wanted) as model:
                 if asked.stopped:
                     return
                 prompt = _prompt(model, str(data["before"]), data.get("begun") or (), special=bool(special))

@@ -1,0 +1,13 @@
+"""A formula of the knob table as the browser draws it by itself."""
+
+from __future__ import annotations
+
+__all__ = ["mathml"]
+
+
+def mathml(formula: str) -> str:
+    """A formula in LaTeX as MathML, which browsers draw and screen readers read; it brings no script and no fonts."""
+    from latex2mathml.converter import convert
+
+    plain = formula.replace(r"\_", "_")  # it stands in names, which the converter takes as they are
+    return str(convert(plain, display="block"))
