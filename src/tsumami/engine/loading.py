@@ -159,7 +159,7 @@ def load(
     adapters = prepared(options.adapters, file)
     weights = file.fingerprint()
     fingerprint = fingerprint_with(weights, adapters)
-    wanted = _Wanted(file, weights, fingerprint, adapters, options, _heeding(load_progress))
+    wanted = _LoadRequest(file, weights, fingerprint, adapters, options, _heeding(load_progress))
     if options.repack is not None or not options.exact or _on_gpu(options):
         return _loaded(wanted, repack=options.repack if options.repack is not None else not options.exact)
     if may_repack(file, fingerprint) and (loaded := _exactly_repacked(wanted)) is not None:
@@ -168,7 +168,7 @@ def load(
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _LoadRequest:
     """What is to be loaded: the file, sha256 of its weights without and with adapters, and how."""
 
     file: ModelFile
@@ -183,7 +183,7 @@ def _on_gpu(options: EngineOptions) -> bool:
     return options.n_gpu_layers != 0 and supports_gpu()
 
 
-def _exactly_repacked(wanted: _Wanted) -> LoadedModel | None:
+def _exactly_repacked(wanted: _LoadRequest) -> LoadedModel | None:
     """With rearranged weights, if that breaks nothing down and the self-check finds every bit the same."""
     try:
         _try_first(wanted, repack=True)
@@ -200,12 +200,12 @@ def _exactly_repacked(wanted: _Wanted) -> LoadedModel | None:
     return None
 
 
-def _try_first(wanted: _Wanted, *, repack: bool) -> None:
+def _try_first(wanted: _LoadRequest, *, repack: bool) -> None:
     waits = functools.partial(wanted.progress, 0.0)
     try_first(wanted.file, wanted.weights, wanted.adapters, repack=repack, waits=waits)
 
 
-def _loaded(wanted: _Wanted, *, repack: bool) -> LoadedModel:
+def _loaded(wanted: _LoadRequest, *, repack: bool) -> LoadedModel:
     file, options, adapters = wanted.file, wanted.options, wanted.adapters
     _try_first(wanted, repack=repack)
     native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=repack, progress=wanted.progress)
