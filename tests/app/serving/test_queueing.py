@@ -17,11 +17,13 @@ from typing import Any
 import fastapi
 import gradio as gr
 import httpx
+import pytest
 import uvicorn
 from gradio.events import api as declare_api
+from gradio.queueing import Queue
 
 from tsumami.app.serving.kinds import GRADIO
-from tsumami.app.serving.queueing import take_turns
+from tsumami.app.serving.queueing import FairQueue, take_turns
 from tsumami.web.gate import Gate
 from tsumami.web.hosts import Hosts
 from tsumami.web.limits import Limits
@@ -191,6 +193,25 @@ def test_more_streams_than_gradio_has_threads_go_on_at_once() -> None:
             assert await _answer(client, await running.call(client, "quick", "now")) == ["now"]
             running.work.go.set()
             await asyncio.gather(*reading)
+
+    asyncio.run(check())
+
+
+def test_a_page_that_nobody_uses_leaves_the_machine_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[FairQueue] = []
+
+    def count(queue: FairQueue) -> int:
+        looks.append(queue)
+        return Queue.__len__(queue)
+
+    monkeypatch.setattr(FairQueue, "__len__", count, raising=False)
+
+    async def check() -> None:
+        async with page() as (running, client):
+            assert await _answer(client, await running.call(client, "quick", "now")) == ["now"]
+            looks.clear()
+            await asyncio.sleep(0.5)  # in which Gradio's own looks for work 400 times
+            assert 0 < len(looks) <= 50
 
     asyncio.run(check())
 
