@@ -52,7 +52,8 @@ def found(asked: Asked) -> list[list[Piece]]:
 
 
 #: Each knob under one of them, and one that moves and one that cuts under all.
-CASES = [(name, list(OTHERS)[(number + 3) % len(OTHERS)]) for number, name in enumerate(RANGES)]
+NARROW = [name for name in OTHERS if name != "whole vocabulary"]
+CASES = [(name, NARROW[number % len(NARROW)]) for number, name in enumerate(RANGES)]
 CASES += [(name, others) for name in ("temperature", "top_p") for others in OTHERS]
 
 

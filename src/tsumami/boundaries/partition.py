@@ -44,7 +44,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class WholeSpan:
     """A `span` of values of one token as a `box` that can be settled: of values, or of sizes of a `nested` list."""
 
     trial: Trial
@@ -95,17 +95,17 @@ class Partition:
         #: Spans of which it is known already that all their values choose this (side_by_side.py).
         self.settled: dict[Span, Chosen] = {}
 
-    def look(self, span: Span) -> Look | None:
+    def look(self, span: Span) -> WholeSpan | None:
         """What there is to be settled of a whole span; None where it is as easily found."""
         trial = self._trial
         if trial.idle:
             return None
         if not trial.cuts:
-            return Look(trial, span, span, None)
+            return WholeSpan(trial, span, span, None)
         nested = trial.cut_lists.nested(span) if len(span) > 1 else None
         if nested is None or nested.smallest == nested.largest:
             return None
-        return Look(trial, span, Span(nested.smallest, nested.largest), nested)
+        return WholeSpan(trial, span, Span(nested.smallest, nested.largest), nested)
 
     def find(self, span: Span) -> list[Piece]:
         """`pieces` for a trial that is at hand."""

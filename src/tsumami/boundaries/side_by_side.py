@@ -15,7 +15,7 @@ from typing import Final
 
 from tsumami.boundaries.axis import Span
 from tsumami.boundaries.boxes import Cuts, Moves
-from tsumami.boundaries.partition import Look, Partition
+from tsumami.boundaries.partition import Partition, WholeSpan
 from tsumami.boundaries.token_problems import TokenProblem
 
 __all__ = ["settle_together"]
@@ -26,7 +26,7 @@ _MOST_ENTRIES: Final = 200_000  # of an array: so nobody waits for long
 
 def settle_together(asked: Iterable[tuple[TokenProblem, Sequence[Span]]]) -> None:
     """Settle the spans that are about to be asked of problems of one knob; their `find` knows from then on."""
-    groups: dict[Hashable, list[tuple[Partition, Look]]] = {}
+    groups: dict[Hashable, list[tuple[Partition, WholeSpan]]] = {}
     for problem, spans in asked:
         if isinstance(problem, Partition):
             for span in spans:
@@ -39,7 +39,7 @@ def settle_together(asked: Iterable[tuple[TokenProblem, Sequence[Span]]]) -> Non
             _settle(group[begin : begin + at_once])
 
 
-def _kind(look: Look) -> Hashable:
+def _kind(look: WholeSpan) -> Hashable:
     """What boxes must have in common to be rows of the same arrays: the stages that act, in the same way, and about as
     many candidates.
     """
@@ -51,7 +51,7 @@ def _kind(look: Look) -> Hashable:
     return part, trial.settings.mode, acting, listed.is_sorted, masks, look.width.bit_length()
 
 
-def _settle(group: Sequence[tuple[Partition, Look]]) -> None:
+def _settle(group: Sequence[tuple[Partition, WholeSpan]]) -> None:
     if len(group) < 2:
         return
     owners: dict[tuple[int, int], int] = {}

@@ -36,8 +36,7 @@ from tsumami.runs.prompt import Prompt, check_prompt
 from tsumami.runs.run import Run
 from tsumami.runs.values import Receipt, Step, StopReason
 from tsumami.sampling import Chain
-from tsumami.sampling.chain import Choice
-from tsumami.sampling.measure import Summit, measure_raw
+from tsumami.sampling.measure import measure_raw
 from tsumami.settings import Settings
 
 __all__ = ["GridProgress", "Gridding", "grid_receipt"]
@@ -173,33 +172,32 @@ class Gridding(EngineMaking[Cell, Grid]):
     def _grow(self, group: _Bundle, rows: Rows) -> Generator[list[Feed], list[Rows], list[_Bundle]]:
         """The groups that go on: each cell chooses by itself; the first group goes on with the branch."""
         chosen: dict[int, list[_Walk]] = {}
-        row, near = rows.last, None
+        row = rows.last
         for walk in group.walks:
             yield from self._breath.give_way()
-            choice = self._choose(walk, row)
-            if choice is not None:
-                near = near or choice.near
-                chosen.setdefault(choice.pick.token, []).append(walk)
-        children = [_Bundle(left) for token, walks in chosen.items() if (left := self._take(walks, token, row, near))]
+            token = self._choose(walk, row)
+            if token is not None:
+                chosen.setdefault(token, []).append(walk)
+        children = [_Bundle(left) for token, walks in chosen.items() if (left := self._take(walks, token, row))]
         if children:
             children[0].branch = group.branch
         else:
             _close([group])
         return children
 
-    def _choose(self, walk: _Walk, row: Float32Array) -> Choice | None:
+    def _choose(self, walk: _Walk, row: Float32Array) -> int | None:
         assert walk.chain is not None
         try:
-            choice = walk.chain.choose(row)
+            token = walk.chain.choose(row).pick.token
         except DeadEndError:
             self._end(walk, "dead_end")
             return None
-        walk.chain.accept(choice.pick.token)
-        return choice
+        walk.chain.accept(token)
+        return token
 
-    def _take(self, walks: list[_Walk], token: int, row: Float32Array, near: Summit | None) -> list[_Walk]:
+    def _take(self, walks: list[_Walk], token: int, row: Float32Array) -> list[_Walk]:
         """Append the token to each cell; those that go on."""
-        raw = measure_raw(row, token, 1, near)
+        raw = measure_raw(row, token, 1)
         for walk in walks:
             taken = walk.ending.take(token)
             walk.text += taken.text

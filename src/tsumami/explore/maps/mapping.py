@@ -27,7 +27,7 @@ from tsumami.boundaries import DEAD_END, Axis, Span
 from tsumami.engine import Breath, Feed, Program, Rows, Sequence
 from tsumami.errors import CancelledError, EngineError, SettingsError
 from tsumami.explore.maps.knob_map import KnobMap, MapProgress
-from tsumami.explore.maps.next_tokens import Asked, Continuations, settle_first
+from tsumami.explore.maps.next_tokens import Choosing, Continuations, settle_first
 from tsumami.explore.maps.piece import MapPiece
 from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
@@ -255,7 +255,7 @@ class Mapping:
         self, pairs: list[tuple[TextNode, list[Rows]]], limit: int, breath: Breath
     ) -> Generator[list[Feed], list[Rows], None]:
         """Find the children of nodes, given the rows after each: those of its prompt, and of the negative one."""
-        asked: list[Asked] = []
+        asked: list[Choosing] = []
         for node, got in pairs:
             yield from breath.give_way()
             row, *others = (one.last for one in got)

@@ -33,11 +33,11 @@ from tsumami.sampling.stages import XtcStage
 from tsumami.sampling.unseen import SeenRow
 from tsumami.settings import Settings
 
-__all__ = ["Asked", "Continuations", "settle_first"]
+__all__ = ["Choosing", "Continuations", "settle_first"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Choosing:
     """A node whose next token is looked for. `problem`: None at a dead end; `led`: the token that is given with the
     prompt; `whole`: whether all logits are known.
     """
@@ -48,7 +48,7 @@ class Asked:
     whole: bool
 
 
-def settle_first(asked: Iterable[Asked]) -> None:
+def settle_first(asked: Iterable[Choosing]) -> None:
     """Look at the values of many nodes side by side, as far as that settles them."""
     settle_together((one.problem, [span for span, _ in one.node.spans]) for one in asked if one.problem is not None)
 
@@ -70,16 +70,16 @@ class Continuations:
         self._settings = settings
         self._follows = axis.knob.stage in MAPPED
 
-    def ask(self, node: TextNode, row: Float32Array) -> Asked:
+    def ask(self, node: TextNode, row: Float32Array) -> Choosing:
         """What decides how a node's values go on, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
         led = self._begun[node.depth] if node.depth < len(self._begun) else None
         if led is not None and _is_dead_end(chain, row, led):
-            return Asked(node, None, led, whole=True)
+            return Choosing(node, None, led, whole=True)
         told = not (isinstance(row, SeenRow) and row.most > 0)  # else what was not told might change the choice
-        return Asked(node, token_problem(chain, self._axis, row, node.past, node.drawn, forced=led), led, whole=told)
+        return Choosing(node, token_problem(chain, self._axis, row, node.past, node.drawn, forced=led), led, whole=told)
 
-    def children(self, asked: Asked) -> list[TextNode]:
+    def children(self, asked: Choosing) -> list[TextNode]:
         """The beginnings that a node's values go on with."""
         node, problem, led = asked.node, asked.problem, asked.led
         if problem is None:
