@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Final
 
 from bench.measuring import Turns, in_turns, ratio
 from bench.models import made
@@ -23,7 +23,7 @@ _SIZES: Final = ("0.5B, 49k", "1.5B, 152k")
 _VARIANTS: Final[dict[str, tuple[list[str], bool]]] = {
     "default": ([], False),
     "no tiled kernel": ([], True),
-    "no repacked weights": (["no_repack"], False),
+    "no rearranged weights": (["no_repack"], False),
     "flash attention": (["flash_attention"], False),
     "BF16 values": (["flash_attention", "bf16_values"], False),
     "small pieces": (["pieces"], False),
@@ -38,11 +38,13 @@ def measure(options: Options) -> list[Table]:
     models = {"135M, 49k, the bundled one": facts["path"]}
     if SERVER_PYTHON.exists():
         models |= {name: made(name, like=facts["path"]) for name in _SIZES}
-    rows = [row for name, path in models.items() for row in _rows(options, name, path, facts)]
+    rows = [row for name, path in models.items() for row in _rows(options, name, path)]
     return [Table("prompt", f"a prompt of {_TOKENS} tokens, tokens per second / the library's own parameters", rows)]
 
 
-def _rows(options: Options, name: str, path: str, facts: dict[str, Any]) -> list[Row]:
+def _rows(options: Options, name: str, path: str) -> list[Row]:
+    with Worker("ours", model=path, threads=options.n_threads) as ours:
+        facts = ours.facts
     sizes = facts["options"] | {"n_sequences": 1, "n_cells": 2 * _TOKENS}
     with ExitStack() as stack:
         contenders = {}

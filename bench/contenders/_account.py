@@ -35,6 +35,8 @@ _PARTS: Final = (
     ("tsumami.engine.threads", "ThreadGovernor.observe", "choosing the threads"),
     ("tsumami.sampling.head", "Head.look", "head: where it lies"),
     ("tsumami.sampling.head", "Head.cut", "head of the row"),
+    ("tsumami.sampling.ranks", "RankedStages.take", "ranks of the row"),
+    ("tsumami.sampling.choosers", "MirostatChooser.pick", "mirostat"),
     ("tsumami.sampling.candidates", "Candidates._fill", "candidates from a row"),
     ("tsumami.sampling.chain", "Chain._left", "chain: the check for a dead end"),
     ("tsumami.sampling.chain", "Chain.apply", "chain: loop"),

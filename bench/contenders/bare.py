@@ -2,7 +2,7 @@
 
 Nothing is sampled, measured or kept, so this is the most that the library can give. It makes its own parameters instead
 of borrowing tsumami's code: `exact` repeats the context parameters of shared knowledge (flash attention, F16 keys and
-BF16 values, one unified cache, no repacking), `default` takes the library's own.
+BF16 values, one unified cache, weights rearranged where tsumami does), `default` takes the library's own.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Bare:
         context.n_ctx, context.n_seq_max = options["n_cells"], options["n_sequences"]
         context.n_threads = context.n_threads_batch = options["threads"]
         exact = "exact" in changes
-        if exact or "no_repack" in changes:
+        if exact:
+            model.use_extra_bufts = options["repack"]
+        if "no_repack" in changes:
             model.use_extra_bufts = False
         if exact or "pieces" in changes:
             context.n_batch, context.n_ubatch = options["n_batch"], options["n_ubatch"]

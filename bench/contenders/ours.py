@@ -50,7 +50,7 @@ class Ours:
         vocab = self.model.tokenizer
         return {
             "path": self._path,
-            "options": asdict(self.model.engine.options),
+            "options": asdict(self.model.engine.options) | {"repack": self.model.engine.model.repacked},
             "environment": {name: os.environ[name] for name in DEFAULT_ENVIRONMENT if name in os.environ},
             "exact": self.model.exactness.exact,
             "n_vocab": vocab.n_tokens,

@@ -141,7 +141,7 @@ class _Child:
 
 
 @dataclass(slots=True)
-class _Gate:
+class _KeyLock:
     lock: threading.Lock = field(default_factory=threading.Lock)
     asked: int = 0
     """How many hold it or wait for it."""
@@ -152,7 +152,7 @@ class Helpers:
 
     def __init__(self, target: str, limits: Allowance, *, room: int = 4) -> None:
         self._target, self._limits = target, limits
-        self._gates: dict[object, _Gate] = {}  # of the keys that are being asked about, and of no others
+        self._gates: dict[object, _KeyLock] = {}  # of the keys that are being asked about, and of no others
         self._free = threading.Semaphore(room)
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
@@ -185,7 +185,7 @@ class Helpers:
     def _alone(self, key: object, patience: float) -> Iterator[None]:
         """No other request of this key meanwhile. No key waits for another: each has a gate of its own."""
         with self._lock:
-            gate = self._gates.setdefault(key, _Gate())
+            gate = self._gates.setdefault(key, _KeyLock())
             gate.asked += 1
         try:
             with _held(gate.lock, patience):

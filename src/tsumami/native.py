@@ -330,8 +330,8 @@ class NativeModel:
     ) -> None:
         """Load a GGUF file.
 
-        `repack` lets llama.cpp rearrange weights for speed; its kernels differ between one column and several, so the
-        exact mode leaves it off. `progress` receives a share in 0..1.
+        `repack` lets llama.cpp rearrange weights for speed; the kernels of most types then differ between one column
+        and several (engine/repacking.py). `progress` receives a share in 0..1.
         """
         params = _c.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
@@ -349,6 +349,8 @@ class NativeModel:
             return not broken_off and not pressed.is_set()
 
         params.progress_callback = report
+        #: Whether it was let.
+        self.repacked: Final = repack
         self.pointer: Any = None
         with _captured_log() as log, _interrupts_wait() as pressed:
             self.pointer = _c.llama_model_load_from_file(os.fsencode(path), params)
@@ -754,7 +756,9 @@ def greedy() -> NativeSampler:
 
 # --- quantiser ---
 
-FTYPES: Final = {"F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q4_K_M": 15, "Q6_K": 18, "F32": 0, "BF16": 32}
+FTYPES: Final = {
+    "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q4_K_M": 15, "Q6_K": 18, "IQ4_NL": 25, "BF16": 32,
+}  # fmt: skip
 
 
 def quantize(source: Path, target: Path, ftype: str, threads: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -63,5 +64,9 @@ def test_a_run_without_tokens_cannot_be_compared(refused: Any, saved: Path, tmp_
 
 def test_the_model_and_its_mode_come_from_the_receipt(model: tsumami.Model, saved: Path) -> None:
     receipt = tsumami.Run.load(saved).receipt
-    assert as_the_receipt_says(ModelOptions(), receipt) == ModelOptions("smollm2", 4096, None, None, False)
+    exact = ModelOptions("smollm2", 4096, None, None, False, repack=False)
+    assert as_the_receipt_says(ModelOptions(), receipt) == exact
+    assert as_the_receipt_says(ModelOptions(repack=True), receipt).repack is True
+    engine = dataclasses.replace(receipt.engine, repacked=True)
+    assert as_the_receipt_says(ModelOptions(), dataclasses.replace(receipt, engine=engine)).repack is True
     assert as_the_receipt_says(ModelOptions(model="x", fast=True), receipt) == ModelOptions("x", 4096, None, None, True)

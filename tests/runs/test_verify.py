@@ -66,6 +66,7 @@ def test_one_edited_bit_is_found(
         ("engine", {"features": ("AVX",)}, "other CPU features in the build: AVX"),
         ("engine", {"processor": "i386"}, "another processor: i386"),
         ("engine", {"mode": "fast"}, "exact against fast mode: fast → exact"),
+        ("engine", {"repacked": True}, "another layout of the weights: --repack → --no-repack"),
         ("engine", {"exact": False, "why_en": "for fun"}, "the original run is not exact: for fun"),
         ("engine", {"n_ctx": 9999}, "a smaller context: 9999 → 512"),
     ],

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.bare import Row
+from tests.support.rows import KINDS, an_odd_row
 
 from tsumami.sampling import Candidates, Draw
-from tsumami.sampling.measure import final_probabilities, likeliest, measure_raw
+from tsumami.sampling.measure import RawMeasure, Summit, final_probabilities, likeliest, measure_raw, summit
 
 ROWS = st.lists(st.floats(-60, 60, width=32), min_size=1, max_size=60)
 
@@ -35,6 +36,58 @@ def test_the_likeliest_are_a_full_sorts_first(size: int, count: int, levels: int
     row = dice.integers(0, levels, size).astype(np.float32)
     row[dice.random(size) < banned] = -np.inf
     assert likeliest(row, count).tolist() == np.lexsort((np.arange(size), -row))[:count].tolist()
+
+
+def plainly(row: Row, token: int, n_top: int) -> RawMeasure:
+    """The same numbers from passes over the whole row, each with an array of its own."""
+    top = np.lexsort((np.arange(len(row)), -row))[:n_top]
+    shifted = row - row[top[0]]
+    weights = np.exp(shifted)
+    total = float(weights.sum(dtype=np.float64))
+    with np.errstate(invalid="ignore"):
+        expected = float(np.dot(weights, shifted))
+    if np.isnan(expected):
+        expected = float(np.dot(weights, np.maximum(shifted, np.float32(-200))))
+    return RawMeasure(
+        p=float(weights[token]) / total,
+        rank=1 + int(np.count_nonzero(row > row[token])),
+        entropy=max(0.0, float((np.log(total) - expected / total) / np.log(2))),
+        top_ids=tuple(top.tolist()),
+        top_p=tuple((weights[top].astype(np.float64) / total).tolist()),
+    )
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    kind=st.sampled_from(KINDS),
+    size=st.sampled_from([1, 40, 2047, 2048, 5000, 9216, 49_152]),
+    wanted=st.sampled_from([1, 10, 105, 512]),
+    likely=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_its_numbers_are_those_of_plain_passes_to_the_last_bit(
+    kind: str, size: int, wanted: int, likely: bool, seed: int
+) -> None:
+    """With a summit at hand, whatever it was looked for, and without; of one row after another."""
+    dice = np.random.default_rng(seed)
+    for _ in range(2):
+        row = an_odd_row(kind, size, dice)
+        token = int(dice.choice(np.argsort(-row)[:50]) if likely else dice.integers(size))
+        expected = plainly(row, token, 10)
+        assert measure_raw(row, token, 10) == expected
+        assert measure_raw(row, token, 10, summit(row, wanted)) == expected
+        assert measure_raw(row, token, 10, Summit(np.arange(size), np.float32(-np.inf))) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 10, 105, 512])
+def test_a_summit_has_all_that_reach_its_floor_and_not_many_more_than_wanted(kind: str, count: int) -> None:
+    row = an_odd_row(kind, 49_152, np.random.default_rng(count))
+    found = summit(row, count)
+    assert np.array_equal(np.sort(found.ids), np.flatnonzero(row >= found.floor))
+    assert len(found.ids) >= count
+    if kind in ("usual", "spike", "huge", "rising"):  # without equals
+        assert len(found.ids) <= 2 * count + 64
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

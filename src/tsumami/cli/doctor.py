@@ -87,6 +87,7 @@ class Report:
     n_ctx: int
     n_cells: int
     mode: str
+    repacked: bool
     exact: bool
     why: str
     remedy: str
@@ -171,6 +172,7 @@ def examine(options: ModelOptions, length: int) -> Report:
             n_ctx=loaded.n_ctx,
             n_cells=loaded.engine.n_cells,
             mode="exact" if how.exact else "fast",
+            repacked=loaded.native.repacked,
             exact=verdict.exact,
             why=say(verdict.why_ja, verdict.why_en),
             remedy=say(verdict.remedy_ja, verdict.remedy_en),
@@ -263,6 +265,12 @@ def _recommended(found: Report) -> str:
     )
 
 
+def _weights(found: Report) -> str:
+    kind = found.quantization or "?"
+    rearranged = say("速い計算のために並べ替えた（--repack）", "rearranged for faster kernels (--repack)")
+    return f"{kind}, {rearranged}" if found.repacked else kind
+
+
 def _templates(found: Report) -> str:
     """Which chat templates there are, and which one is used."""
     names = ", ".join(found.other_templates)
@@ -327,7 +335,7 @@ def _rows(found: Report) -> dict[str, Any]:
         say("エンジン", "engine"): f"llama-cpp-python {found.binding}, llama.cpp {found.library}",
         say("環境変数", "environment"): "\n".join(settings),
         say("モデル", "model"): f"{found.model} ({found.source}, {size_text(found.size)}, {found.license or '?'})",
-        say("重み", "weights"): f"{found.architecture} {found.quantization or '?'}\nsha256 {found.fingerprint}",
+        say("重み", "weights"): f"{found.architecture} {_weights(found)}\nsha256 {found.fingerprint}",
         say("テンプレート", "chat template"): _templates(found),
         say("推奨の設定", "recommended settings"): _recommended(found),
         say("コンテキスト", "context"): say(

@@ -85,6 +85,7 @@ class ModelOptions:
     n_probs: int | None = None
     vocabulary: str | None = None
     lora: list[str] | None = None
+    repack: bool | None = None
 
     @classmethod
     def parameters(cls) -> list[inspect.Parameter]:
@@ -119,12 +120,18 @@ class ModelOptions:
             "LoRA アダプター（GGUF）と効きの強さ（既定 1）。何度でも指定できる",
             "LoRA adapter (GGUF) and how strongly it acts (default 1); may be given several times",
         )
+        repack = say(
+            "読み込むときに重みを並べ替えて、速い計算を使う / 使わない（既定: ビットが変わらないと確かめたときだけ）",
+            "rearrange the weights for faster kernels, or not (default: where the self-check finds that no bit depends "
+            "on it)",
+        )
         return [
             option("model", str | None, "--model", "-m", help=names, metavar="<NAME>", rich_help_panel=panel),
             option("n_ctx", int | None, "--n-ctx", help=context, **count),
             option("n_gpu_layers", int | None, "--n-gpu-layers", help=layers, **count),
             option("threads", int | None, "--threads", help=threads, **count),
             option("fast", bool | None, "--fast/--exact", help=exact, rich_help_panel=panel),
+            option("repack", bool | None, "--repack/--no-repack", help=repack, rich_help_panel=panel),
             option("n_probs", int | None, "--n-probs", help=probs, **count),
             option("vocabulary", str | None, "--vocabulary", metavar="<NAME>", help=vocabulary, rich_help_panel=panel),
             option("lora", list[str] | None, "--lora", metavar="<FILE[:SCALE]>", help=lora, rich_help_panel=panel),
@@ -171,6 +178,7 @@ class ModelOptions:
             n_probs=self.n_probs,
             vocabulary=self.vocabulary,
             lora=adapters_from(self.lora or ()),
+            repack=self.repack,
         )
 
     @contextmanager

@@ -72,7 +72,9 @@ def as_the_receipt_says(options: ModelOptions, receipt: Receipt) -> ModelOptions
     hub = receipt.model.source.removeprefix("hub ")
     # A hub name leads to the same file on any machine; an alias may have moved on.
     name = hub if hub != receipt.model.source else receipt.model.name
-    return options.otherwise(model=name, n_ctx=receipt.engine.n_ctx, fast=receipt.engine.mode == "fast")
+    engine = receipt.engine
+    said = options.otherwise(model=name, n_ctx=engine.n_ctx, fast=engine.mode == "fast")
+    return said if said.fast else said.otherwise(repack=engine.repacked)
 
 
 def _report(found: Verification) -> None:

@@ -77,7 +77,8 @@ def remembered_check(engine: Engine, header: GGUFHeader, fingerprint: str, *, gp
     """`check_exactness`, unless the same weights were checked before by the same build on the same processor."""
     several_threads, shape = engine.options.threads > 1, (engine.options.n_ubatch, engine.options.n_cells)
     build = (str(engine_build()), processor(), USER_ENVIRONMENT.get("GGML_CPU_TILED_MM"))
-    key = "|".join(map(str, (_VERSION, fingerprint, *build, *shape, several_threads, gpu_layers)))
+    layout = ("repacked",) * engine.model.repacked
+    key = "|".join(map(str, (_VERSION, fingerprint, *build, *shape, several_threads, gpu_layers, *layout)))
     known = recall(_MEMORY).get(key)
     if isinstance(known, list) and all(isinstance(name, str) for name in known):
         return EXACT_VERDICT if not known else _not_exact(tuple(known), engine, header, gpu_layers)

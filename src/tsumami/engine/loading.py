@@ -19,9 +19,10 @@ from tsumami.engine.cache import N_KEEPERS
 from tsumami.engine.exactness import FAST_VERDICT, SUM_VERDICT, Exactness, remembered_check
 from tsumami.engine.memory import check_room
 from tsumami.engine.planning import SOLO
+from tsumami.engine.repacking import found_repacked, may_repack
 from tsumami.engine.said import Notice, notices
 from tsumami.engine.trying import try_first
-from tsumami.errors import ModelFormatError, SettingsError
+from tsumami.errors import CancelledError, EngineError, ModelFormatError, OutOfMemoryError, SettingsError
 from tsumami.machine import usable_cores
 from tsumami.models import DEFAULT_MODEL, ByteProgress, GGUFHeader, ModelFile, resolve
 from tsumami.native import ContextOptions, NativeModel, supports_gpu
@@ -53,6 +54,8 @@ class EngineOptions:
     n_gpu_layers: layers to put on a GPU, -1 for all; a GPU backend is not bit-exact.
     threads: most threads to use (None: all usable cores).
     exact: kernels whose result does not depend on what else is computed; False is faster and promises no repeats.
+    repack: let llama.cpp rearrange the weights for faster kernels, which have other last bits (None: in exact mode
+        where that was found to be as exact, in fast mode always).
     n_cells: tokens that all sequences together may have in the cache (None: twice n_ctx where that is cheap).
     n_probs: of an engine elsewhere: how many tokens of each row to ask for (None: 1000).
     vocabulary: of an engine elsewhere that tells none (vLLM, SGLang): a model here that has the same one.
@@ -67,6 +70,7 @@ class EngineOptions:
     n_probs: int | None = None
     lora: tuple[AdapterLike, ...] = ()
     vocabulary: str | None = None
+    repack: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lora", adapters_from(self.lora))
@@ -100,6 +104,7 @@ class EngineKeywords(TypedDict, total=False):
     n_probs: int | None
     lora: tuple[AdapterLike, ...]
     vocabulary: str | None
+    repack: bool | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,8 +158,56 @@ def load(
     adapters = prepared(options.adapters, file)
     weights = file.fingerprint()
     fingerprint = fingerprint_with(weights, adapters)
-    try_first(file, weights, adapters, repack=not options.exact, waits=_still_wanted(load_progress))
-    native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=not options.exact, progress=load_progress)
+    wanted = _Wanted(file, weights, fingerprint, adapters, options, load_progress)
+    if options.repack is not None or not options.exact or _on_gpu(options):
+        return _loaded(wanted, repack=options.repack if options.repack is not None else not options.exact)
+    if may_repack(file, fingerprint) and (loaded := _exactly_repacked(wanted)) is not None:
+        return loaded
+    return _loaded(wanted, repack=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be loaded: the file, sha256 of its weights without and with adapters, and how."""
+
+    file: ModelFile
+    weights: str
+    fingerprint: str
+    adapters: tuple[LoadedAdapter, ...]
+    options: EngineOptions
+    progress: Callable[[float], None] | None
+
+
+def _on_gpu(options: EngineOptions) -> bool:
+    return options.n_gpu_layers != 0 and supports_gpu()
+
+
+def _exactly_repacked(wanted: _Wanted) -> LoadedModel | None:
+    """With rearranged weights, if that breaks nothing down and the self-check finds every bit the same."""
+    try:
+        _try_first(wanted, repack=True)
+    except CancelledError:
+        raise
+    except (EngineError, OutOfMemoryError):
+        found_repacked(wanted.fingerprint, exact=False)
+        return None
+    loaded = _loaded(wanted, repack=True)
+    found_repacked(wanted.fingerprint, loaded.exactness.exact)
+    if loaded.exactness.exact:
+        return loaded
+    loaded.close()
+    return None
+
+
+def _try_first(wanted: _Wanted, *, repack: bool) -> None:
+    waits = _still_wanted(wanted.progress)
+    try_first(wanted.file, wanted.weights, wanted.adapters, repack=repack, waits=waits)
+
+
+def _loaded(wanted: _Wanted, *, repack: bool) -> LoadedModel:
+    file, options, adapters = wanted.file, wanted.options, wanted.adapters
+    _try_first(wanted, repack=repack)
+    native = NativeModel(file.path, n_gpu_layers=options.n_gpu_layers, repack=repack, progress=wanted.progress)
     with contextlib.ExitStack() as undo:
         undo.callback(native.close)
         for one in adapters:
@@ -165,14 +218,14 @@ def load(
         exactness = FAST_VERDICT
         if options.exact:
             gpu_layers = options.n_gpu_layers if supports_gpu() else 0
-            exactness = remembered_check(engine, file.header, fingerprint, gpu_layers=gpu_layers)
+            exactness = remembered_check(engine, file.header, wanted.fingerprint, gpu_layers=gpu_layers)
             if not exactness.exact:
                 engine.set_policy(SOLO)
             elif sum(one.scale != 0 for one in adapters) > _SUMMED_ALIKE:
                 exactness = SUM_VERDICT
         undo.pop_all()
     said = notices((*native.said, *engine.said), {str(file.path): file.path.name})
-    return LoadedModel(file, native, engine, options, n_ctx, fingerprint, exactness, said, adapters)
+    return LoadedModel(file, native, engine, options, n_ctx, wanted.fingerprint, exactness, said, adapters)
 
 
 def _still_wanted(progress: Callable[[float], None] | None) -> Callable[[], None] | None:

@@ -52,10 +52,17 @@ def available_memory() -> int | None:
     return min(found, default=None)
 
 
-def _system() -> int | None:
+def total_memory() -> int | None:
+    """Bytes of memory that the system has, at most what the container may take; None if unknown."""
+    limits = (_number(limit) for limit, *_ in _CONTAINERS)
+    found = [value for value in (_system("MemTotal"), *limits) if value is not None]
+    return min(found, default=None)
+
+
+def _system(name: str = "MemAvailable") -> int | None:
     try:
         for line in _MEMINFO.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass

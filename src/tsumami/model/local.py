@@ -423,7 +423,7 @@ class Model:
     @functools.cached_property
     def engine_card(self) -> EngineCard:
         """Which arithmetic this is."""
-        return engine_card(self._loaded)
+        return engine_card(self._loaded, self._native)
 
     @property
     def replayer(self) -> Replayer:

@@ -56,8 +56,8 @@ def model_card(loaded: LoadedModel, native: NativeModel) -> ModelCard:
     )
 
 
-def engine_card(loaded: LoadedModel) -> EngineCard:
-    """Which arithmetic this is."""
+def engine_card(loaded: LoadedModel, native: NativeModel) -> EngineCard:
+    """Which arithmetic this is. native: the open model of `loaded`."""
     build, verdict = engine_build(), loaded.exactness
     return EngineCard(
         binding=build.binding,
@@ -70,4 +70,5 @@ def engine_card(loaded: LoadedModel) -> EngineCard:
         why_en=verdict.why_en,
         n_ctx=loaded.n_ctx,
         notices=tuple(one for one in loaded.notices if not one.ours),
+        repacked=loaded.options.exact and native.repacked,
     )

@@ -376,7 +376,7 @@ def _step(decision: Decision, data: bytes, text: str, piece: Callable[[int], byt
         entropy=raw.entropy,
         rank=raw.rank,
         u=pick.u,
-        n_candidates=int(np.count_nonzero(candidates.data["logit"] > -np.inf)),
+        n_candidates=decision.choice.n_candidates,
         set_by=decision.choice.set_by,
         alternatives=tuple(
             Alternative(token, piece(token), p_raw, p_final)

@@ -86,7 +86,8 @@ class ModelCard:
 @dataclass(frozen=True, slots=True)
 class EngineCard:
     """Which arithmetic: the build, the processor, and whether repeats are bit-exact, with the reason. `notices`: what
-    llama.cpp said of the model and its context, but for what it was asked for.
+    llama.cpp said of the model and its context, but for what it was asked for. `repacked`: whether exact mode let it
+    rearrange the weights, which gives other last bits.
     """
 
     binding: str
@@ -99,6 +100,7 @@ class EngineCard:
     why_en: str
     n_ctx: int
     notices: tuple[Notice, ...] = ()
+    repacked: bool = False
 
 
 class Cards(Protocol):

@@ -87,6 +87,7 @@ def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
         (then.engine.features, now.engine.features, "ビルドの CPU 機能が違う", "other CPU features in the build"),
         (then.engine.processor, now.engine.processor, "プロセッサーが違う", "another processor"),
         (then.engine.mode, now.engine.mode, "exact と fast の指定が違う", "exact against fast mode"),
+        (_layout(then), _layout(now), "重みの並べ方が違う", "another layout of the weights"),
         (then.tsumami, now.tsumami, "tsumami の版が違う", "another tsumami"),
     ):
         if old != new:
@@ -100,6 +101,11 @@ def _circumstances(then: Receipt, now: Receipt) -> list[tuple[str, str]]:
                 (f"{ja}は exact ではない: {receipt.engine.why_ja}", f"{en} is not exact: {receipt.engine.why_en}")
             )
     return found
+
+
+def _layout(receipt: Receipt) -> str:
+    """As the option says it."""
+    return "--repack" if receipt.engine.repacked else "--no-repack"
 
 
 def _adapters(receipt: Receipt) -> str:

@@ -32,6 +32,7 @@ from tsumami.sampling.guidance import GuidanceStage, GuidedRow
 from tsumami.sampling.head import Head
 from tsumami.sampling.healing import HealStage
 from tsumami.sampling.measure import Summit
+from tsumami.sampling.ranks import RankedStages
 from tsumami.sampling.removals import BannedTextsStage
 from tsumami.sampling.stages import BUILDERS, Stage, Surroundings, XtcStage
 from tsumami.sampling.thinking import LOOKED_AT, BudgetStage, ThinkingMarks, ThinkingPlace
@@ -50,13 +51,22 @@ def effective_seed(settings: Settings) -> int:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a chain chose, the final candidates with their probabilities in the `p` field, and the summit of the raw row
-    if the chain has looked for it; `set_by`: the stage that put the token there, whatever was likely.
+    if the chain has looked for it; `set_by`: the stage that put the token there, whatever was likely. A greedy choice
+    may hold the first of its candidates alone; then `n_left` says how many there were to choose from.
     """
 
     pick: Pick
     candidates: Candidates
     near: Summit | None = None
     set_by: str | None = None
+    n_left: int | None = None
+
+    @property
+    def n_candidates(self) -> int:
+        """How many tokens there were to choose from (those masked to -inf cannot come)."""
+        if self.n_left is not None:
+            return self.n_left
+        return int(np.count_nonzero(self.candidates.data["logit"] > -np.inf))
 
 
 class Chain:
@@ -71,10 +81,18 @@ class Chain:
         self.origin = origin
         self.reply = list(reply)
         self._chooser = chooser
-        self._head = Head.of(self.stages)
+        self._find_ways()
         self._healing = next((one for one in self.stages if isinstance(one, HealStage) and one.idle is None), None)
         self._whole = origin.settings
         self._place = ThinkingPlace(origin.thinking) if origin.thinking is not None else None
+
+    def _find_ways(self) -> None:
+        """Look for ways in which the stages need not touch every token of a vocabulary."""
+        greedy = self.origin.settings.mode == "greedy"
+        self._head = Head.of(self.stages)
+        self._first = Head.of_largest(self.stages) if greedy else None
+        self._ranked = RankedStages.of(self.stages)
+        self._budgets = [stage for stage in self.stages if isinstance(stage, BudgetStage)]
 
     @classmethod
     def from_settings(
@@ -135,7 +153,8 @@ class Chain:
         if same or self._whole.thinking_settings is None:
             return
         made = Chain.carried(replace(self.origin, settings=self._whole), self)
-        self.stages, self.origin, self._chooser, self._head = made.stages, made.origin, made._chooser, made._head
+        self.stages, self.origin, self._chooser = made.stages, made.origin, made._chooser
+        self._find_ways()
 
     def variant(self, settings: Settings) -> Chain:
         """The chain that other settings would have in this place: same history, same roll (see `carried`)."""
@@ -219,12 +238,16 @@ class Chain:
         return self._head.look(row) if self._head is not None else None
 
     def _left(self, row: Float32Array, near: Summit | None, watch: Watch | None) -> Candidates:
-        """What all stages leave, by way of the row's head (head.py) where its summit was found and tells."""
+        """What all stages leave, by way of the row's head (head.py) where its summit was found and tells, or of
+        ranks (ranks.py).
+        """
         candidates = self._head.cut(row, near) if self._head is not None and near is not None else None
         if self._head is not None and candidates is not None:
             for stage in self._head.rest:
                 stage.apply(candidates)
-        else:
+        elif self._ranked is not None and watch is None:
+            candidates = self._ranked.take(row)
+        if candidates is None:
             candidates = self.begin(row)
             if watch is not None:
                 watch("model", None, candidates)
@@ -241,6 +264,9 @@ class Chain:
         Raises:
             DeadEndError: every candidate is forbidden.
         """
+        first = self._choose_first(row) if watch is None else None
+        if first is not None:
+            return first
         near = self._look(row) if watch is None else None
         candidates = self._left(row, near, watch)
         pick = self.pick(candidates)
@@ -248,11 +274,18 @@ class Chain:
             watch(self.origin.settings.mode, None, candidates)
         return Choice(pick, candidates, near, self.set_by)
 
+    def _choose_first(self, row: Float32Array) -> Choice | None:
+        """A greedy choice from the two largest; None if there are equals, or more than logits in the row."""
+        near = self._first.look(row) if self._first is not None and type(row) is np.ndarray else None
+        candidates = self._first.cut(row, near) if self._first is not None and near is not None else None
+        if self._first is None or candidates is None:
+            return None
+        return Choice(self.pick(candidates), candidates, near, self.set_by, self._first.n_left(row))
+
     @property
     def set_by(self) -> str | None:
         """The stage that puts the next token there, whatever is likely; None: it is chosen."""
-        found = (stage for stage in self.stages if isinstance(stage, BudgetStage))
-        return next((stage.name for stage in found if stage.next_token is not None), None)
+        return next((stage.name for stage in self._budgets if stage.next_token is not None), None)
 
     def peek(self, candidates: Candidates) -> Pick:
         """What the choice would make of these final candidates here; its roll stays unused."""
@@ -273,7 +306,8 @@ class Chain:
         self._chooser.accept(token)
         self.reply.append(token)
         if self._healing is not None and self._healing.idle is not None:
-            self._healing, self._head = None, Head.of(self.stages)  # from here on it is as if there were none
+            self._healing = None  # from here on it is as if there were none
+            self._find_ways()
         texts = self.origin.around.texts
         if self._place is not None and self._place.part != "after" and texts is not None:
             self._go_to(self._place.after(texts.piece(token)))

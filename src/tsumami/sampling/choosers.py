@@ -6,17 +6,25 @@ compared roll by roll; adaptive-p, whose own generator takes none for a single c
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Protocol
+from collections.abc import Hashable, Iterator
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from tsumami import native
 from tsumami.errors import SettingsError
+from tsumami.native import Float32Array
 from tsumami.sampling.adaptive import AdaptiveChooser
 from tsumami.sampling.building import Origin
-from tsumami.sampling.candidates import MISSORTED, Candidates
+from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.draw import Draw, Pick, Rolls
+from tsumami.sampling.ranks import Ranked
 from tsumami.sampling.stages import Surroundings
 from tsumami.settings import Settings
+
+_NO_ADDEND: Final = 17.0  # so far below the largest, a logit's exp is less than half of the last bit of 1
+_ESTIMATED: Final = 100  # candidates from which mirostat 1 estimates how steep they are
 
 __all__ = ["Chooser", "chooser_reads", "make_chooser"]
 
@@ -89,19 +97,22 @@ class MirostatChooser:
         return Pick(int(candidates.data["id"][candidates.selected]), candidates.selected, u)
 
     def _cut(self, candidates: Candidates) -> None:
-        """Apply the sampler. Its first step is to sort all candidates; done before, that takes a tenth of the time, but
-        may bring equal logits into another order. If such are left, or logits are so large that llama.cpp missorts
-        them, the sampler sorts by itself.
+        """Apply the sampler. Its first step is to sort all candidates; ranks will do (ranks.py), and of these the
+        nearest to the largest. If they do not tell what is left, the sampler sorts by itself.
         """
-        ordered = candidates.copy()
-        first_equal = ordered.sort()
-        sampler = self._sampler.clone()
-        sampler.apply(ordered.array)
-        if len(ordered) <= first_equal and ordered.data["logit"][0] < MISSORTED:
-            candidates.become(ordered)
-            self._sampler = sampler
-        else:
-            self._sampler.apply(candidates.array)
+        logits, ids = np.ascontiguousarray(candidates.data["logit"]), candidates.data["id"]
+        for places in _worth_trying(logits):
+            ranked = Ranked(logits if places is None else logits[places])
+            left, count = ranked.candidates, len(ranked.candidates)
+            sampler = self._sampler.clone()
+            sampler.apply(left.array)
+            if (places is None or len(left) < count) and ranked.resolve():
+                found = left.data["id"] if places is None else places[left.data["id"]]
+                left.data["id"] = ids[found]
+                candidates.become(left)
+                self._sampler = sampler
+                return
+        self._sampler.apply(candidates.array)
 
     def skip(self, count: int) -> None:
         """Not possible after the start: what mu would be there depends on the logits of every token before."""
@@ -121,6 +132,19 @@ class MirostatChooser:
         made = MirostatChooser.__new__(MirostatChooser)
         made._sampler, made._rolls, made._used = self._sampler.clone(), self._rolls, self._used
         return made
+
+
+def _worth_trying(logits: Float32Array) -> Iterator[npt.NDArray[np.intp] | None]:
+    """The places of the logits near the largest, if they are few, and then all (None).
+
+    Both mirostats make a softmax of all candidates and keep a beginning. Its sum is made from the largest on, in 32
+    bits: it is 1 or more, so what is below exp(-17) < 2^-24 does not change it. So whatever ends before them is
+    the same without them. The first version also looks at the ratios of the first 100.
+    """
+    near = (logits >= logits.max() - np.float32(_NO_ADDEND)).nonzero()[0]
+    if _ESTIMATED < len(near) < len(logits) // 2:
+        yield near
+    yield None
 
 
 def make_chooser(origin: Origin) -> Chooser:

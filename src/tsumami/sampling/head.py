@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tsumami.native import Float32Array
 from tsumami.sampling.candidates import MISSORTED, Candidates
 from tsumami.sampling.constraint import ConstraintStage
-from tsumami.sampling.local import LocalStage
+from tsumami.sampling.local import LocalStage, changed_tokens
 from tsumami.sampling.measure import Summit, summit
 from tsumami.sampling.stages import Stage, TopKStage
 
@@ -59,6 +59,25 @@ class Head:
             first.append(stage)
         return None
 
+    @classmethod
+    def of_largest(cls, stages: Sequence[Stage]) -> Head | None:
+        """The two largest of what all stages leave, if they take the logits one by one: there need be no top-k."""
+        active = [stage for stage in stages if stage.idle is None]
+        first = [stage for stage in active if isinstance(stage, LocalStage | ConstraintStage)]
+        return cls(first, 2, ()) if len(first) == len(active) and not any(map(_changes_many, first)) else None
+
+    def n_left(self, row: Float32Array) -> int:
+        """How many tokens the stages before top-k leave to be chosen, where one of them can be."""
+        alive = row > -np.inf
+        if self._constraint is not None:
+            alive &= self._constraint.allowed
+        changed = changed_tokens(self._local)
+        seen = Candidates.of(changed, row[changed])
+        for stage in self._first:
+            stage.change(seen)
+        alive[changed] = False
+        return int(np.count_nonzero(alive)) + int(np.count_nonzero(seen.data["logit"] > -np.inf))
+
     def take(self, row: Float32Array) -> Candidates | None:
         """What top-k leaves of a row of logits, shape (n_vocab,); None if equal logits leave that open."""
         near = self.look(row)
@@ -66,20 +85,16 @@ class Head:
 
     def look(self, row: Float32Array) -> Summit | None:
         """The part of the row in which all that can be left is to be looked for; None if that is too much of it."""
-        count = self._k + 1 + len(self._changed())
+        count = self._k + 1 + len(changed_tokens(self._local))
         return summit(row, count) if count <= min(_LARGEST, len(row)) else None
-
-    def _changed(self) -> set[int]:
-        return {token for stage in self._local for token in stage.tokens()}
 
     def cut(self, row: Float32Array, found: Summit) -> Candidates | None:
         """`take`, once `look` has found it."""
-        changed = self._changed()
+        tokens = changed_tokens(self._local)
         if self._constraint is not None:
-            found = _allowed(self._constraint.allowed, row, found, self._k + 1 + len(changed))
+            found = _allowed(self._constraint.allowed, row, found, self._k + 1 + len(tokens))
         ids = found.ids
-        if changed:
-            tokens = np.fromiter(changed, np.intp, len(changed))
+        if len(tokens):
             ids = np.concatenate([ids, tokens[row[tokens] < found.floor]])
         candidates = Candidates.of(ids, row[ids])
         for stage in self._first:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from tsumami.sampling.candidates import Candidates
 
-__all__ = ["LocalStage", "RemovalStage"]
+__all__ = ["LocalStage", "RemovalStage", "changed_tokens"]
 
 
 class LocalStage:
@@ -53,3 +54,9 @@ class RemovalStage(LocalStage):
     def apply(self, candidates: Candidates) -> None:
         """The same, as a step of a chain."""
         self.change(candidates)
+
+
+def changed_tokens(stages: Iterable[LocalStage]) -> npt.NDArray[np.intp]:
+    """All tokens that these stages can change now, each once: shape (n,)."""
+    distinct = {token for stage in stages for token in stage.tokens()}
+    return np.fromiter(distinct, np.intp, len(distinct))

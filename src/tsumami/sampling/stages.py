@@ -9,14 +9,17 @@ The extension point is the protocol `Stage`: a name, `apply`, `accept`, `clone`.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from tsumami import native
+from tsumami.native import Float32Array
 from tsumami.sampling import cuts
 from tsumami.sampling.candidates import Candidates
 from tsumami.sampling.cuts import CutStage
@@ -26,6 +29,8 @@ from tsumami.sampling.removals import NoRepeatStage
 from tsumami.sampling.reshaping import SmoothingStage
 from tsumami.sampling.token_texts import TokenTexts, meant
 from tsumami.settings import Settings
+
+_MANY: Final = 1024  # candidates; fewer are sorted sooner than looked at
 
 
 class Stage(Protocol):
@@ -72,7 +77,8 @@ class Surroundings:
 class NativeStage:
     """A llama.cpp sampler under its name in the `samplers` order.
 
-    A neutral one is llama.cpp's empty sampler (`llama_sampler_init_empty`), so it need not be called to do nothing.
+    A neutral one is llama.cpp's empty sampler (`llama_sampler_init_empty`), so it need not be called to do nothing; nor
+    need one that takes no note of tokens, which are all but penalties and DRY (`llama_sampler_i.accept`).
     """
 
     def __init__(self, name: str, sampler: native.NativeSampler) -> None:
@@ -85,8 +91,7 @@ class NativeStage:
             self._sampler.apply(candidates.array)
 
     def accept(self, token: int) -> None:
-        if self.idle is None:
-            self._sampler.accept(token)
+        """Nothing is remembered."""
 
     def clone(self) -> NativeStage:
         return NativeStage(self.name, self._sampler.clone())
@@ -103,6 +108,54 @@ class TopKStage(NativeStage):
         return TopKStage(self.k, self._sampler.clone())
 
 
+class TypicalStage(NativeStage):
+    """The native typical-p, whose sort is not asked for what is known beforehand.
+
+    A candidate without any probability in 32 bits (banned by a bias, say) makes llama.cpp's entropy 0 · ln 0, which is
+    no number, and so every score. To its sort all are alike then, and it leaves an order that depends on nothing but
+    how many there are.
+    """
+
+    def __init__(self, p: float, min_keep: int, sampler: native.NativeSampler) -> None:
+        super().__init__("typ_p", sampler)
+        self._p, self._min_keep = p, min_keep
+
+    def apply(self, candidates: Candidates) -> None:
+        count, data = len(candidates), candidates.data
+        if self.idle is not None or not candidates.sorted or count < _MANY or data["logit"][0] == -np.inf:
+            super().apply(candidates)
+            return
+        p = _softmax(candidates)
+        if p[-1] > 0:
+            super().apply(candidates)
+            return
+        order = _order_of_alike(count)
+        enough = np.add.accumulate(p[order]) > np.float32(self._p)
+        enough[: max(self._min_keep - 1, 0)] = False
+        kept = int(enough.argmax()) + 1 if enough.any() else count
+        candidates.keep(order[:kept], is_sorted=False)
+
+    def clone(self) -> TypicalStage:
+        return TypicalStage(self._p, self._min_keep, self._sampler.clone())
+
+
+def _softmax(candidates: Candidates) -> Float32Array:
+    """llama.cpp's own softmax of sorted candidates, to the last bit of its expf; it is in their `p` field, too."""
+    native.top_p(0.5, len(candidates)).apply(candidates.array)  # which has to keep all of them
+    return np.ascontiguousarray(candidates.data["p"])
+
+
+@functools.lru_cache(maxsize=4)
+def _order_of_alike(count: int) -> npt.NDArray[np.intp]:
+    """Into which order llama.cpp's typical-p brings `count` candidates whose scores are no numbers."""
+    logits = np.full(count, -np.inf, np.float32)
+    logits[0] = 0
+    candidates = Candidates.from_row(logits)
+    candidates.array.sorted = True
+    native.typical(0.5, count).apply(candidates.array)
+    return candidates.ids.astype(np.intp)
+
+
 class TemperatureStage(NativeStage):
     """The native temperature, which where dynamic temperature comes so close to 0 that a logit divided by it is beyond
     32 bits leaves only the largest, as at 0. (llama.cpp's own then holds the roll against numbers that are none.)
@@ -113,9 +166,9 @@ class TemperatureStage(NativeStage):
         self._dynamic = dynamic
 
     def apply(self, candidates: Candidates) -> None:
-        before = candidates.data["logit"].max(initial=-np.inf)
+        before = candidates.data["logit"].max(initial=-np.inf) if self._dynamic else -np.inf
         super().apply(candidates)
-        if self._dynamic and np.isfinite(before):
+        if np.isfinite(before):
             logits = candidates.data["logit"]
             if not np.isfinite(logits.max()):  # llama.cpp has sorted them, so the first was the largest
                 logits[:] = -np.inf
@@ -193,7 +246,8 @@ class PenaltiesStage(NativeLocalStage):
 
     def accept(self, token: int) -> None:
         if token not in self._exempt:
-            super().accept(token)
+            if self.idle is None:
+                self._sampler.accept(token)
             self._window.append(token)
 
     def clone(self) -> PenaltiesStage:
@@ -208,8 +262,8 @@ class DryStage(NativeStage):
         self._exempt = exempt
 
     def accept(self, token: int) -> None:
-        if token not in self._exempt:
-            super().accept(token)
+        if self.idle is None and token not in self._exempt:
+            self._sampler.accept(token)
 
     def clone(self) -> DryStage:
         return DryStage(self._sampler.clone(), self._exempt)
@@ -259,9 +313,7 @@ class TailFreeStage:
             return
         if not candidates.sorted:
             native.top_k(len(candidates)).apply(candidates.array)  # llama.cpp's own sort, ties and all
-        # Top-p that must keep everything is llama.cpp's own softmax, to the last bit of its expf.
-        native.top_p(0.5, len(candidates)).apply(candidates.array)
-        p = np.ascontiguousarray(candidates.data["p"])
+        p = _softmax(candidates)
         second = np.abs(np.diff(p[:-1] - p[1:]))
         total = np.add.accumulate(second)[-1]
         weights = second / total if total > 1e-6 else np.full(len(second), np.float32(1) / np.float32(len(second)))
@@ -327,7 +379,7 @@ BUILDERS: Final[dict[str, Callable[[Settings, Surroundings], Stage]]] = {
     "top_n_sigma": lambda s, _: NativeStage("top_n_sigma", native.top_n_sigma(s.top_n_sigma)),
     "top_k": lambda s, _: TopKStage(s.top_k, native.top_k(s.top_k)),
     "tfs_z": lambda s, _: TailFreeStage(s.tfs_z, s.min_keep),
-    "typ_p": lambda s, _: NativeStage("typ_p", native.typical(s.typical_p, s.min_keep)),
+    "typ_p": lambda s, _: TypicalStage(s.typical_p, s.min_keep, native.typical(s.typical_p, s.min_keep)),
     "epsilon_cutoff": lambda s, _: CutStage("epsilon_cutoff", cuts.epsilon_cutoff, s.epsilon_cutoff, 0, s.min_keep),
     "eta_cutoff": lambda s, _: CutStage("eta_cutoff", cuts.eta_cutoff, s.eta_cutoff, 0, s.min_keep),
     "top_p": lambda s, _: NativeStage("top_p", native.top_p(s.top_p, s.min_keep)),
