@@ -18,7 +18,7 @@ Asked = list[tuple[TokenProblem, list[Span]]]
 #: Settings under which a chain's other stages ask for more than the row, and those of a choice that follows its own.
 OTHERS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "looks back": {"repeat_penalty": 1.2, "frequency_penalty": 0.3, "dry_multiplier": 0.8, "no_repeat_ngram_size": 3},
+    "looks back": {"repeat_penalty": 1.2, "presence_penalty": 0.3, "no_repeat_ngram_size": 3},
     "xtc": {"xtc_probability": 0.7, "xtc_threshold": 0.05},
     "whole vocabulary": {"top_k": 0, "typical_p": 0.9, "top_n_sigma": 2.0},
     "min_tokens": {"min_tokens": 5, "logit_bias": {5: 1.0, 9: "-inf"}},
