@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tsumami.boundaries.limits import LimitProblem as LimitProblem
     from tsumami.boundaries.limits import find_limits as find_limits
     from tsumami.boundaries.partition import Piece as Piece
+    from tsumami.boundaries.side_by_side import settle_together as settle_together
     from tsumami.boundaries.token_problems import MAPPED as MAPPED
     from tsumami.boundaries.token_problems import Past as Past
     from tsumami.boundaries.token_problems import TokenProblem as TokenProblem
@@ -45,6 +46,7 @@ _HOMES: Final = {
     "Limit": "tsumami.boundaries.limits",
     "LimitProblem": "tsumami.boundaries.limits",
     "find_limits": "tsumami.boundaries.limits",
+    "settle_together": "tsumami.boundaries.side_by_side",
     "TokenProblem": "tsumami.boundaries.token_problems",
     "token_problem": "tsumami.boundaries.token_problems",
     "DEAD_END": "tsumami.boundaries.trial",
@@ -72,6 +74,7 @@ __all__ = [
     "check_mappable",
     "find_cut_limit",
     "find_limits",
+    "settle_together",
     "token_problem",
 ]
 

@@ -226,7 +226,9 @@ class Cuts(_Boxes):
                 found[index] = rows.trials[row].run_size(nested[row], box.first)
         return found
 
-    def _nested_of(self, rows: BoxRows) -> list[Nested]:
+    def _nested_of(self, rows: BoxRows) -> Sequence[Nested]:
+        if rows.trials is self.trials:
+            return self._nested
         of = {id(trial): nested for trial, nested in zip(self.trials, self._nested, strict=True)}
         return [of[id(trial)] for trial in rows.trials]
 

@@ -58,11 +58,17 @@ class CutLists:
         self._axis = axis
         self._name = axis.knob.name
         self._row = row_of(axis.knob.stage)
+        self._known: dict[Span, Nested | None] = {}
 
     def nested(self, span: Span) -> Nested | None:
         """What the knob's cutting stage leaves within a span; None if the lists at its ends are no parts of one
         another.
         """
+        if span not in self._known:
+            self._known[span] = self._nested(span)
+        return self._known[span]
+
+    def _nested(self, span: Span) -> Nested | None:
         if self._row.leaves == "largest" and not self._row.masks and self._chain.starts_sorted:
             return self._prefixes(span)
         first, last = (self.left_at(ordinal) for ordinal in span)

@@ -43,6 +43,21 @@ class Piece:
     certain: bool = True
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WholeSpan:
+    """A `span` of values of one token as a `box` that can be settled: of values, or of sizes of a `nested` list."""
+
+    trial: Trial
+    span: Span
+    box: Span
+    nested: Nested | None
+
+    @property
+    def width(self) -> int:
+        """How many candidates it has."""
+        return len((self.nested or self.trial.moved_logits.listed).ids)
+
+
 class Problem(Protocol):
     """Something with an outcome at every whole number."""
 
@@ -77,10 +92,26 @@ class Partition:
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
+        #: Spans of which it is known already that all their values choose this (side_by_side.py).
+        self.settled: dict[Span, Chosen] = {}
+
+    def look(self, span: Span) -> WholeSpan | None:
+        """What there is to be settled of a whole span; None where it is as easily found."""
+        trial = self._trial
+        if trial.idle:
+            return None
+        if not trial.cuts:
+            return WholeSpan(trial, span, span, None)
+        nested = trial.cut_lists.nested(span) if len(span) > 1 else None
+        if nested is None or nested.smallest == nested.largest:
+            return None
+        return WholeSpan(trial, span, Span(nested.smallest, nested.largest), nested)
 
     def find(self, span: Span) -> list[Piece]:
         """`pieces` for a trial that is at hand."""
         trial = self._trial
+        if span in self.settled:
+            return [Piece(span, self.settled[span])]
         if trial.idle or len(span) == 1:
             return [Piece(span, trial.run(span.first))]
         if trial.cuts:

@@ -28,11 +28,24 @@ from tsumami.runs.values import STOP_REASONS, Receipt
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KnobMap"]
+__all__ = ["KnobMap", "MapProgress"]
 
 _COLUMNS: Final = (
     "low", "high", "last", "width", "finished", "stop_reason", "certain", "flicker", "n_tokens", "text",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MapProgress:
+    """How far a map is: tokens deep, texts ended, texts being followed, the finished share of the range in 0..1, tokens
+    decoded.
+    """
+
+    depth: int
+    texts: int
+    followed: int
+    coverage: float
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from tsumami.boundaries import DEAD_END, Axis, Span
 from tsumami.engine import Breath, Feed, Program, Rows, Sequence
 from tsumami.errors import CancelledError, EngineError, SettingsError
-from tsumami.explore.maps.knob_map import KnobMap
-from tsumami.explore.maps.next_tokens import Continuations
+from tsumami.explore.maps.knob_map import KnobMap, MapProgress
+from tsumami.explore.maps.next_tokens import Choosing, Continuations, settle_first
 from tsumami.explore.maps.piece import MapPiece
 from tsumami.explore.maps.tree import TextNode, by_width, clipped, covers
 from tsumami.runs.backend import Backend, Runner
@@ -47,19 +47,7 @@ __all__ = ["MapMaking", "MapProgress", "Mapping"]
 News = TypeVar("News")
 
 MOST_LEAVES: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class MapProgress:
-    """How far a map is: tokens deep, texts ended, texts being followed, the finished share of the range in 0..1, tokens
-    decoded.
-    """
-
-    depth: int
-    texts: int
-    followed: int
-    coverage: float
-    nodes: int
+_SIDE_BY_SIDE: Final = 64  # texts whose next tokens are looked for together
 
 
 class MapMaking(EngineMaking[News, KnobMap]):
@@ -253,12 +241,29 @@ class Mapping:
         self._open = [node for nodes in groups.values() for node in nodes]
         rows = yield feeds
         self._nodes += len(feeds)
-        breath, each = Breath(), len(self._starts)
-        for index, nodes in enumerate(groups.values()):
-            row, *others = (got.last for got in rows[index * each : (index + 1) * each])
-            for node in nodes:
-                yield from breath.give_way()
-                self._settle(node, self._continuations.children(node, both([row], others)[0]), limit)
+        each = len(self._starts)
+        pairs = [
+            (node, rows[index * each : (index + 1) * each])
+            for index, nodes in enumerate(groups.values())
+            for node in nodes
+        ]
+        breath = Breath()
+        for begin in range(0, len(pairs), _SIDE_BY_SIDE):
+            yield from self._choose(pairs[begin : begin + _SIDE_BY_SIDE], limit, breath)
+
+    def _choose(
+        self, pairs: list[tuple[TextNode, list[Rows]]], limit: int, breath: Breath
+    ) -> Generator[list[Feed], list[Rows], None]:
+        """Find the children of nodes, given the rows after each: those of its prompt, and of the negative one."""
+        asked: list[Choosing] = []
+        for node, got in pairs:
+            yield from breath.give_way()
+            row, *others = (one.last for one in got)
+            asked.append(self._continuations.ask(node, both([row], others)[0]))
+        settle_first(asked)
+        for one in asked:
+            yield from breath.give_way()
+            self._settle(one.node, self._continuations.children(one), limit)
 
     def _take_over(self, node: TextNode, limit: int) -> bool:
         """Take the children from the map of another range, if it knows them for all values of the node."""

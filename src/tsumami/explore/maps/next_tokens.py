@@ -8,8 +8,18 @@ the prompt, whatever a value would choose.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from tsumami.boundaries import DEAD_END, MAPPED, Axis, Chosen, Past, token_problem
+from tsumami.boundaries import (
+    DEAD_END,
+    MAPPED,
+    Axis,
+    Chosen,
+    Past,
+    TokenProblem,
+    settle_together,
+    token_problem,
+)
 from tsumami.errors import SettingsError
 from tsumami.explore.maps.tree import TextNode, Values
 from tsumami.knobs import KNOBS
@@ -23,7 +33,24 @@ from tsumami.sampling.stages import XtcStage
 from tsumami.sampling.unseen import SeenRow
 from tsumami.settings import Settings
 
-__all__ = ["Continuations"]
+__all__ = ["Choosing", "Continuations", "settle_first"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choosing:
+    """A node whose next token is looked for. `problem`: None at a dead end; `led`: the token that is given with the
+    prompt; `whole`: whether all logits are known.
+    """
+
+    node: TextNode
+    problem: TokenProblem | None
+    led: int | None
+    whole: bool
+
+
+def settle_first(asked: Iterable[Choosing]) -> None:
+    """Look at the values of many nodes side by side, as far as that settles them."""
+    settle_together((one.problem, [span for span, _ in one.node.spans]) for one in asked if one.problem is not None)
 
 
 class Continuations:
@@ -43,18 +70,24 @@ class Continuations:
         self._settings = settings
         self._follows = axis.knob.stage in MAPPED
 
-    def children(self, node: TextNode, row: Float32Array) -> list[TextNode]:
-        """The beginnings that a node's values go on with, given the logits after it, shape (n_vocab,)."""
+    def ask(self, node: TextNode, row: Float32Array) -> Choosing:
+        """What decides how a node's values go on, given the logits after it, shape (n_vocab,)."""
         chain = node.chain = node.chain or self._chain(node)
         led = self._begun[node.depth] if node.depth < len(self._begun) else None
         if led is not None and _is_dead_end(chain, row, led):
-            return [self.child(node, DEAD_END, node.drawn, node.spans)]
-        problem = token_problem(chain, self._axis, row, node.past, node.drawn, forced=led)
+            return Choosing(node, None, led, whole=True)
         told = not (isinstance(row, SeenRow) and row.most > 0)  # else what was not told might change the choice
+        return Choosing(node, token_problem(chain, self._axis, row, node.past, node.drawn, forced=led), led, whole=told)
+
+    def children(self, asked: Choosing) -> list[TextNode]:
+        """The beginnings that a node's values go on with."""
+        node, problem, led = asked.node, asked.problem, asked.led
+        if problem is None:
+            return [self.child(node, DEAD_END, node.drawn, node.spans)]
         by_outcome: dict[Chosen, Values] = {}
         for span, certain in node.spans:
             for piece in problem.find(span):
-                by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain and told))
+                by_outcome.setdefault(piece.outcome, []).append((piece.span, certain and piece.certain and asked.whole))
         children: list[TextNode] = []
         for outcome, values in by_outcome.items():
             past = problem.after(outcome, [span for span, _ in values])
