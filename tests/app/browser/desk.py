@@ -116,9 +116,9 @@ class Desk:
 
     def say(self, text: str) -> str:
         """Send a message; returns the reply."""
-        before = len(self.said())
+        before = self.ended()
         self.begin(text)
-        self.until(lambda: len(self.said()) > before)  # a page on a busy machine may be quiet before it sends
+        self.until(lambda: self.ended() > before)  # a page on a busy machine may be quiet before it sends
         self.quiet()
         return self.replies()[-1]
 
