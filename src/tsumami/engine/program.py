@@ -65,6 +65,7 @@ class Ticket(Generic[T]):
     def wait(self) -> T:
         """The same; whatever ends the waiting (Ctrl-C, say, or that nobody wants it any more) cancels the program."""
         try:
+            check_wanted()
             while wait_for([self.future], pause()).not_done:
                 check_wanted()
             return self.result()

@@ -143,7 +143,7 @@ def test_no_browser_translates_pieces_and_texts() -> None:
 #: Who may give Gradio something that it reads as Markdown or HTML messages: with words of our own, or what it escapes.
 ALLOWED: Final = {
     r"gr\.(Info|Warning|Success)\(": {"parts/telling.py"},
-    r"gr\.Markdown\(": {"tabs/learn/tab.py", "tabs/reference/tab.py"},
+    r"gr\.Markdown\(": set(),
     r"gr\.(Chatbot|Label|Dataframe|HighlightedText|Code)\(": set(),
 }
 
