@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tsumami.engine import program as program_module
 from tsumami.engine.batcher import Engine
 from tsumami.engine.planning import SOLO
 from tsumami.engine.program import Program
@@ -425,7 +426,7 @@ def test_ctrl_c_while_waiting_cancels_the_program(make_engine: MakeEngine, monke
     def interrupted(program: Program[Any]) -> Any:
         ticket = submit(program)
         tickets.append(ticket)
-        monkeypatch.setattr(type(ticket), "result", _interrupt)
+        monkeypatch.setattr(program_module, "wait_for", _interrupt)
         return ticket
 
     monkeypatch.setattr(engine, "submit", interrupted)
