@@ -292,6 +292,7 @@ _UNSAID: Final[dict[str, Any]] = {
     "unseen": 0.0,
     "uncertain": False,
     "trouble": None,
+    "repacked": False,
 }
 
 
