@@ -154,17 +154,22 @@ def test_the_line_says_so_in_the_page_s_language_to_screen_readers_too(page_of: 
 def test_stop_ends_what_is_under_way_in_any_tab(page_of: Pages) -> None:
     page = page_of("en")
     desk = Desk(page)
-    open_tab(desk, "map")
-    for name, value in {"tokens": 4000, "leaves": 64}.items():
-        page.locator(f"#map-{name} input").fill(f"{value}")
-        page.keyboard.press("Tab")
-    page.locator("#map-go").click()
+    begin_long_map(desk)
     expect(page.locator("#busy .busy-said")).to_have_text(Texts("en")("busy.working"))
     expect(page.locator("#busy .busy-time")).to_have_text(re.compile(r"^\d+ s$"))
     open_tab_at_once(page, "Chat")
     line(page).locator("button").click()
     desk.quiet()
     expect(line(page)).to_be_hidden()
+
+
+def begin_long_map(desk: Desk) -> None:
+    """Ask for a map that takes minutes, and do not wait for it."""
+    open_tab(desk, "map")
+    for name, value in {"tokens": 4000, "leaves": 64}.items():
+        desk.page.locator(f"#map-{name} input").fill(f"{value}")
+        desk.page.keyboard.press("Tab")
+    desk.page.locator("#map-go").click()
 
 
 def open_tab_at_once(page: Page, name: str) -> None:

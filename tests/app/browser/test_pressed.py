@@ -6,8 +6,7 @@ from playwright.sync_api import expect
 
 from .conftest import Pages
 from .desk import Desk
-from .looking import open_tab
-from .test_busy import Held, line
+from .test_busy import Held, begin_long_map, line
 
 
 def test_a_pressed_button_looks_so_in_the_next_frame_until_it_is_answered(page_of: Pages) -> None:
@@ -38,11 +37,7 @@ def test_a_button_that_asks_for_nothing_is_released(page_of: Pages) -> None:
 def test_escape_presses_the_stop_of_the_open_tab(page_of: Pages) -> None:
     page = page_of("en")
     desk = Desk(page)
-    open_tab(desk, "map")
-    for name, value in {"tokens": 4000, "leaves": 64}.items():
-        page.locator(f"#map-{name} input").fill(f"{value}")
-        page.keyboard.press("Tab")
-    page.locator("#map-go").click()
+    begin_long_map(desk)
     expect(page.locator("#busy .busy-time")).to_have_text("1 s")
     page.keyboard.press("Escape")
     desk.quiet()
